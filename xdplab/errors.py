@@ -1,0 +1,57 @@
+"""The one exception tree of xdplab.
+
+Every message names what was tried, what the kernel said (the errno by name) and what to do about it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+
+class XdplabError(Exception):
+    """Base of every exception that xdplab raises on purpose."""
+
+
+class ConfigurationError(XdplabError, ValueError):
+    """A value that can't work was asked for; nothing was touched."""
+
+
+class KernelError(XdplabError, OSError):
+    """The kernel refused an operation.
+
+    Parameters
+    ----------
+    tried
+        What was attempted, as a phrase: "bind an AF_XDP socket to port0 queue 0".
+    code
+        The positive errno that the kernel returned.
+    remedy
+        What the user can do about it.
+    """
+
+    def __init__(self, tried: str, code: int, remedy: str = "") -> None:
+        name = errno.errorcode.get(code, str(code))
+        self.tried = tried
+        self.remedy = remedy
+        message = f"could not {tried}: the kernel said {name} ({os.strerror(code)})"
+        super().__init__(code, f"{message}. {remedy}" if remedy else message)
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class PermissionRefusedError(KernelError, PermissionError):
+    """The process lacks a capability that the operation needs."""
+
+
+class QueueBusyError(KernelError):
+    """Another AF_XDP socket or XDP program already holds this queue or interface."""
+
+
+class InterfaceGoneError(KernelError):
+    """The interface disappeared or was never there."""
+
+
+class ClosedError(XdplabError):
+    """The lab, engine or traffic was used after it was closed."""
