@@ -1,0 +1,19 @@
+# The commands of the README. Each installs what is missing first (packages.txt, pyproject.toml), into the
+# system and into .venv, and builds. To begin anew: rm -rf .venv build
+
+.PHONY: lab demo test
+
+# JupyterLab on the first notebook. OPTIONS are handed to it: make lab OPTIONS="--port 9000"
+lab:
+	@scripts/setup
+	@scripts/lab $(OPTIONS)
+
+# Ten seconds of live capture in the terminal.
+demo:
+	@scripts/setup
+	@scripts/with-capabilities .venv/bin/xdplab run --seconds 10 --traffic max $(OPTIONS)
+
+# Every check and every test.
+test:
+	@scripts/setup tests
+	@scripts/test
