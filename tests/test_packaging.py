@@ -1,0 +1,77 @@
+"""What leaves the source tree: the wheel, and an install that was broken off."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1]
+
+
+def run(
+    *command: str | Path, folder: Path | None = None, environment: dict[str, str] | None = None
+) -> str:
+    """Run a command to its end and return what it printed; show all of it if it failed."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel with the tools of this virtual environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    pip = (sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps")
+    run(*pip, "--wheel-dir", folder, SOURCE, environment={**os.environ, "PATH": tools})
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_engine_the_xdp_programs_and_both_licences(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert any(name.startswith("xdplab/_engine") and name.endswith(".so") for name in names)
+    programs = {Path(name).name for name in names if name.endswith(".bpf.o")}
+    assert programs == {f"{source.stem}.o" for source in SOURCE.glob("bpf/*.bpf.c")}
+    assert {name.partition("/licenses/")[2] for name in names} >= {"LICENSE", "bpf/LICENSE"}
+
+
+def test_a_wheel_in_an_empty_venv_captures_without_the_source_tree(
+    wheel: Path, tmp_path: Path, privileged: None
+) -> None:
+    venv.create(tmp_path / "venv", with_pip=True)
+    programs = tmp_path / "venv" / "bin"
+    run(programs / "pip", "install", wheel)
+
+    where = run(programs / "python", "-c", "import xdplab; print(xdplab.__file__)", folder=tmp_path)
+    assert Path(where.strip()).is_relative_to(tmp_path / "venv")
+
+    command = ("run", "--seconds", "1", "--traffic", "1000", "--json")
+    report = json.loads(run(programs / "xdplab", *command, folder=tmp_path))
+    assert report["rx_packets"] > 0
+    assert not report["simulated"]
+    assert report["balanced"]
+
+
+def test_an_install_that_was_broken_off_is_begun_anew(tmp_path: Path) -> None:
+    shutil.copytree(SOURCE / "scripts", tmp_path / "scripts")
+    (tmp_path / "packages.txt").write_text("")
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["nowhere @ file:///nowhere"]'
+    )
+    half_installed = tmp_path / ".venv" / "half-installed"
+    for _ in range(2):
+        setup = subprocess.run(tmp_path / "scripts" / "setup", capture_output=True, check=False)
+        assert setup.returncode != 0
+        assert not half_installed.exists()
+        half_installed.touch()
