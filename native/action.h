@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An action: what becomes of a batch. A new one is one file action_*.c and one entry in the table below.
+ */
+#ifndef XDPLAB_ACTION_H
+#define XDPLAB_ACTION_H
+
+#include <linux/if_xdp.h>
+#include <stdint.h>
+
+struct worker;
+
+struct action {
+	const char *name;
+	uint32_t verdict; /* enum xdplab_verdict, for the samples */
+	/* Disposes of every frame that it is given. */
+	void (*run)(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
+};
+
+/* The table, in the order of the indices that the control block carries. */
+#define ACTIONS(entry) \
+	entry(drop)
+
+#define ACTION_INDEX(name) ACTION_##name,
+enum { ACTIONS(ACTION_INDEX) ACTION_COUNT };
+#undef ACTION_INDEX
+
+#define ACTION_DECLARE(name) extern const struct action action_##name;
+ACTIONS(ACTION_DECLARE)
+#undef ACTION_DECLARE
+
+extern const struct action *const actions[ACTION_COUNT];
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A receive path: where a worker's frames come from. A new path is one file path_*.c that fills in this
+ * table; wait strategies, actions and telemetry work on it unchanged.
+ *
+ * A frame is a struct xdp_desc: where it begins in the path's area, and its length.
+ */
+#ifndef XDPLAB_PATH_H
+#define XDPLAB_PATH_H
+
+#include <linux/if_xdp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "telemetry.h"
+
+struct path;
+
+struct path_operations {
+	const char *name;
+	/* Takes up to `limit` frames that have arrived, oldest first; never waits. */
+	uint32_t (*receive)(struct path *path, struct xdp_desc *frames, uint32_t limit);
+	/* Gives frames back to be filled again, in any order. */
+	void (*recycle)(struct path *path, const struct xdp_desc *frames, uint32_t count);
+	/* A system call, where the kernel asks for one before it fills frames again; true if it was made. */
+	bool (*kick)(struct path *path);
+	/* Fills in ring positions and the kernel's statistics. */
+	void (*publish)(struct path *path, struct xdplab_counters *counters);
+	/* 0, or the errno of what ended the path. */
+	int (*fault)(struct path *path);
+	void (*close)(struct path *path);
+};
+
+struct path {
+	const struct path_operations *operations;
+	uint8_t *area;
+	int descriptor; /* readable when a frame waits */
+};
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "program.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+
+#include "error.h"
+
+struct bpf_object *program_open(const char *path, struct xdplab_error *error)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_buf = error->detail,
+		    .kernel_log_size = sizeof(error->detail));
+	struct bpf_object *object;
+
+	/* libbpf would write to standard error what our errors already say. */
+	libbpf_set_print(NULL);
+	object = bpf_object__open_file(path, &options);
+	if (!object)
+		fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "open the BPF object %s", path);
+	return object;
+}
+
+int program_load(struct bpf_object *object, const char *path, struct xdplab_error *error)
+{
+	if (bpf_object__load(object))
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "load the BPF object %s", path);
+	return 0;
+}
+
+int program_descriptor(const struct bpf_object *object, const char *name)
+{
+	return bpf_program__fd(bpf_object__find_program_by_name(object, name));
+}

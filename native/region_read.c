@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reading side of the region. It trusts the header no further than the file's own size, since the
+ * descriptor may come from another process.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "error.h"
+#include "histogram.h"
+#include "region.h"
+#include "seqlock.h"
+
+static int plausible(const struct xdplab_header *header, uint64_t size)
+{
+	return header->magic == XDPLAB_MAGIC && header->abi_version == XDPLAB_ABI_VERSION &&
+	       header->region_size == size && header->worker_offset == sizeof(*header) &&
+	       header->worker_count == (size - sizeof(*header)) / header->worker_stride &&
+	       header->worker_stride == header->sample_offset + sizeof(struct xdplab_ring_head) +
+						XDPLAB_SAMPLE_RECORDS * header->sample_stride &&
+	       header->sample_offset >= sizeof(struct xdplab_worker_block) &&
+	       header->sample_stride >= sizeof(struct xdplab_sample) + header->sample_bytes;
+}
+
+struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *error)
+{
+	struct xdplab_region *region = NULL;
+	struct xdplab_header *header;
+	struct stat status;
+	uint64_t size;
+
+	if (fstat(descriptor, &status)) {
+		fail(error, XDPLAB_STEP_MAKE_REGION, errno, "read descriptor %d", descriptor);
+		return NULL;
+	}
+	size = (uint64_t)status.st_size;
+	if (size < sizeof(*header)) {
+		fail(error, XDPLAB_STEP_MAKE_REGION, EPROTO, "find a telemetry region in descriptor %d",
+		     descriptor);
+		return NULL;
+	}
+	header = mmap(NULL, size, PROT_READ, MAP_SHARED, descriptor, 0);
+	if (header == MAP_FAILED) {
+		fail(error, XDPLAB_STEP_MAKE_REGION, errno, "map descriptor %d", descriptor);
+		return NULL;
+	}
+	if (!header->worker_stride || !plausible(header, size)) {
+		fail(error, XDPLAB_STEP_MAKE_REGION, EPROTO,
+		     "read descriptor %d as a telemetry region of version %d", descriptor, XDPLAB_ABI_VERSION);
+	} else {
+		region = calloc(1, sizeof(*region));
+		if (region) {
+			*region = (struct xdplab_region){ .header = header, .size = size, .descriptor = -1 };
+			return region;
+		}
+		fail(error, XDPLAB_STEP_MAKE_REGION, ENOMEM, "map descriptor %d", descriptor);
+	}
+	munmap(header, size);
+	return NULL;
+}
+
+void xdplab_region_unmap(struct xdplab_region *region)
+{
+	munmap(region->header, region->size);
+	free(region);
+}
+
+const struct xdplab_header *xdplab_region_header(const struct xdplab_region *region)
+{
+	return region->header;
+}
+
+const struct xdplab_control *xdplab_region_control(const struct xdplab_region *region, uint32_t worker)
+{
+	return &region_worker(region, worker)->control;
+}
+
+/* Relaxed, as a knob orders nothing but itself. */
+uint64_t xdplab_load(const uint64_t *word)
+{
+	return atomic_load_explicit((const _Atomic uint64_t *)word, memory_order_relaxed);
+}
+
+void xdplab_store(uint64_t *word, uint64_t value)
+{
+	atomic_store_explicit((_Atomic uint64_t *)word, value, memory_order_relaxed);
+}
+
+/* Where to begin: at `from`, or at the oldest record that the ring still holds. */
+static uint64_t oldest(uint64_t from, uint64_t written, uint64_t capacity)
+{
+	uint64_t first = written > capacity ? written - capacity : 0;
+
+	return from > first ? from : first;
+}
+
+uint32_t xdplab_read_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
+			     struct xdplab_record *records, uint32_t limit, uint64_t *next)
+{
+	const struct xdplab_worker_block *block = region_worker(region, worker);
+	/* Acquire: the records below this number were written before. */
+	uint64_t written = atomic_load_explicit(&block->history_head.written, memory_order_acquire);
+	uint64_t number = oldest(from, written, XDPLAB_HISTORY_RECORDS);
+	uint32_t count = 0;
+
+	for (; number < written && count < limit; number++)
+		count += seqlock_read(records + count, block->history + number % XDPLAB_HISTORY_RECORDS,
+				      number, sizeof(*records));
+	*next = number;
+	return count;
+}
+
+uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
+			     void *records, uint32_t limit, uint64_t *next)
+{
+	const struct xdplab_ring_head *head = region_sample_head(region, worker);
+	uint64_t written = atomic_load_explicit(&head->written, memory_order_acquire);
+	uint64_t number = oldest(from, written, XDPLAB_SAMPLE_RECORDS);
+	uint64_t stride = region->header->sample_stride;
+	uint32_t count = 0;
+
+	for (; number < written && count < limit; number++)
+		count += seqlock_read((char *)records + count * stride, region_sample(region, worker, number),
+				      number, stride);
+	*next = number;
+	return count;
+}
+
+void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets)
+{
+	const struct xdplab_worker_block *block = region_worker(region, worker);
+
+	for (uint32_t i = 0; i < XDPLAB_LATENCY_BUCKETS; i++)
+		buckets[i] = atomic_load_explicit(block->latency + i, memory_order_relaxed);
+}
+
+uint64_t xdplab_latency_bucket_start(uint32_t bucket)
+{
+	return histogram_bucket_start(bucket);
+}

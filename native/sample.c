@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample.h"
+
+#include <endian.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <string.h>
+
+#include "clock.h"
+#include "histogram.h"
+#include "seqlock.h"
+#include "traffic.h"
+
+/* The payload of a frame that one of our generators made, or NULL. */
+static const struct traffic_payload *payload_of(const uint8_t *frame, uint32_t length)
+{
+	const struct traffic_payload *payload = (const void *)(frame + TRAFFIC_HEADERS);
+	uint16_t protocol, port;
+
+	if (length < TRAFFIC_SMALLEST)
+		return NULL;
+	memcpy(&protocol, frame + 12, sizeof(protocol));
+	memcpy(&port, frame + 36, sizeof(port));
+	if (protocol != htobe16(ETH_P_IP) || frame[23] != IPPROTO_UDP || port != htobe16(TRAFFIC_PORT) ||
+	    payload->magic != TRAFFIC_MAGIC)
+		return NULL;
+	return payload;
+}
+
+static void measure_latency(struct worker *worker, uint64_t sent_ns, uint64_t now_ns)
+{
+	histogram_add(worker->block->latency, now_ns > sent_ns ? now_ns - sent_ns : 0);
+}
+
+/* Within one queue order is kept, so a number above the expected one means that those between are lost. */
+static void follow_stream(struct worker *worker, uint64_t sequence)
+{
+	worker->counters.stream_frames++;
+	if (sequence < worker->stream_next) {
+		worker->counters.stream_late++;
+		return;
+	}
+	worker->counters.stream_missing += sequence - worker->stream_next;
+	worker->stream_next = sequence + 1;
+}
+
+static void write_sample(struct worker *worker, const struct sampling *sampling, const uint8_t *bytes,
+			 uint32_t length, uint64_t frame, uint64_t sent_ns, uint64_t now_ns)
+{
+	struct xdplab_ring_head *head = region_sample_head(worker->region, worker->index);
+	/* Relaxed: nobody else writes it. */
+	uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
+	struct xdplab_sample *sample = region_sample(worker->region, worker->index, number);
+	const uint32_t limit = worker->region->header->sample_bytes;
+	const struct xdplab_sample content = {
+		.time_ns = now_ns,
+		.frame = frame,
+		.sent_ns = sent_ns,
+		.length = length,
+		.captured = length < limit ? length : limit,
+		.queue = worker->queue,
+		.verdict = sampling->verdict,
+	};
+	const size_t sequence_bytes = sizeof(sample->sequence);
+
+	seqlock_begin(&sample->sequence, number);
+	seqlock_write(&sample->time_ns, &content.time_ns, sizeof(content) - sequence_bytes);
+	/* By whole words: a frame begins within a UMEM chunk that is longer than it by a word at least. */
+	seqlock_write(sample + 1, bytes, (content.captured + 7u) & ~7u);
+	seqlock_end(&sample->sequence, number);
+	/* Release: who sees the new number finds the sample whole. */
+	atomic_store_explicit(&head->written, number + 1, memory_order_release);
+	worker->counters.samples++;
+}
+
+void sample_batch(struct worker *worker, const struct sampling *sampling, const struct xdp_desc *frames,
+		  uint32_t count)
+{
+	uint64_t now_ns;
+
+	/* The common case costs one comparison a batch. */
+	if (!sampling->inspect && (!sampling->every || worker->sample_countdown >= count)) {
+		worker->sample_countdown -= sampling->every ? count : 0;
+		return;
+	}
+	now_ns = clock_ns(CLOCK_MONOTONIC);
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *bytes = worker->path->area + frames[i].addr;
+		const bool chosen = sampling->every && worker->sample_countdown-- == 0;
+		const struct traffic_payload *payload =
+			chosen || sampling->inspect ? payload_of(bytes, frames[i].len) : NULL;
+
+		if (payload)
+			measure_latency(worker, payload->time_ns, now_ns);
+		if (payload && sampling->inspect)
+			follow_stream(worker, payload->sequence);
+		if (chosen) {
+			write_sample(worker, sampling, bytes, frames[i].len, worker->counters.rx_packets + i,
+				     payload ? payload->time_ns : 0, now_ns);
+			worker->sample_countdown = sampling->every - 1;
+		}
+	}
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "program.h"
+
+struct xdplab_softirq {
+	struct bpf_object *object;
+	int entry;
+	int exit;
+	int times;
+};
+
+/* As bpf/softirq.bpf.c keeps it for each core. */
+struct softirq_time {
+	uint64_t entered_ns;
+	uint64_t total_ns;
+};
+
+struct xdplab_softirq *xdplab_softirq_open(const char *program, struct xdplab_error *error)
+{
+	struct xdplab_softirq *softirq = calloc(1, sizeof(*softirq));
+
+	if (!softirq) {
+		fail(error, XDPLAB_STEP_TRACE, ENOMEM, "allocate a tracer");
+		return NULL;
+	}
+	softirq->object = program_open(program, error);
+	if (!softirq->object)
+		goto free_softirq;
+	if (program_load(softirq->object, program, error))
+		goto close_object;
+	softirq->times = bpf_object__find_map_fd_by_name(softirq->object, "softirq_times");
+	softirq->entry = bpf_raw_tracepoint_open("softirq_entry",
+						 program_descriptor(softirq->object, "softirq_entry"));
+	if (softirq->entry < 0)
+		goto refused;
+	softirq->exit = bpf_raw_tracepoint_open("softirq_exit",
+						program_descriptor(softirq->object, "softirq_exit"));
+	if (softirq->exit < 0) {
+		close(softirq->entry);
+		goto refused;
+	}
+	return softirq;
+refused:
+	fail(error, XDPLAB_STEP_TRACE, errno, "trace the kernel's softirqs");
+close_object:
+	bpf_object__close(softirq->object);
+free_softirq:
+	free(softirq);
+	return NULL;
+}
+
+uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	const uint32_t key = 0;
+	struct softirq_time *times;
+	uint64_t total = 0;
+
+	if (cpus < 0 || cpu >= (uint32_t)cpus)
+		return 0;
+	times = calloc((size_t)cpus, sizeof(*times));
+	if (times && !bpf_map_lookup_elem(softirq->times, &key, times))
+		total = times[cpu].total_ns;
+	free(times);
+	return total;
+}
+
+void xdplab_softirq_close(struct xdplab_softirq *softirq)
+{
+	close(softirq->exit);
+	close(softirq->entry);
+	bpf_object__close(softirq->object);
+	free(softirq);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The telemetry region: one sealed memfd an engine, which any process may map read-only.
+ *
+ *     +--------+----------------------------------------------------------+- - -
+ *     | header | worker 0: control | latency | history ring | sample ring | worker 1 ...
+ *     +--------+----------------------------------------------------------+- - -
+ *
+ *     block      written by      read by
+ *     header     open            everyone
+ *     control    Python          the worker, each turn
+ *     latency    the worker      everyone
+ *     history    the worker      everyone; the newest record is the worker's counter block
+ *     samples    the worker      everyone
+ *
+ * This header is the only definition of the layout. Python builds its dtypes from it, so it keeps to
+ * what cffi parses: no alignment specifiers, no expressions in macros. Blocks are aligned to cache lines
+ * by explicit padding; region.c asserts it. Whatever a record holds is made of 64-bit words, since
+ * records are copied word by word under their sequence number (seqlock.h).
+ */
+#ifndef XDPLAB_TELEMETRY_H
+#define XDPLAB_TELEMETRY_H
+
+#ifdef XDPLAB_CFFI
+#define XDPLAB_SHARED(type) type
+#else
+#include <stdint.h>
+/* A word that two threads or processes touch at once. */
+#define XDPLAB_SHARED(type) _Atomic type
+#endif
+
+enum {
+	XDPLAB_MAGIC = 0x78647031, /* "xdp1" */
+	XDPLAB_ABI_VERSION = 1,
+	XDPLAB_CACHE_LINE = 64,
+	XDPLAB_BATCH_BUCKETS = 16,
+	XDPLAB_SYSCALL_KINDS = 8,
+	/* 82 s at the default interval of 10 ms. */
+	XDPLAB_HISTORY_RECORDS = 8192,
+	XDPLAB_SAMPLE_RECORDS = 4096,
+	/* 128 buckets an octave (an error below 0.8 %), from 1 ns to 2^34 ns (17 s). */
+	XDPLAB_LATENCY_BUCKETS = 3584,
+	XDPLAB_LATENCY_PRECISION_BITS = 7,
+};
+
+/* The worker's system calls. What publishing costs is kept apart from what the strategy costs. */
+enum xdplab_syscall {
+	XDPLAB_SYSCALL_SENDTO,
+	XDPLAB_SYSCALL_RECVFROM,
+	XDPLAB_SYSCALL_POLL,
+	XDPLAB_SYSCALL_EPOLL_WAIT,
+	XDPLAB_SYSCALL_IO_URING_ENTER,
+	XDPLAB_SYSCALL_PUBLISH,
+};
+
+enum xdplab_state {
+	XDPLAB_STATE_STOPPED,
+	XDPLAB_STATE_RUNNING,
+	XDPLAB_STATE_FAILED,
+};
+
+enum xdplab_verdict {
+	XDPLAB_VERDICT_DROP,
+};
+
+struct xdplab_header {
+	uint32_t magic;
+	uint32_t abi_version;
+	uint64_t region_size;
+	uint64_t worker_offset; /* of the first worker's block */
+	uint64_t worker_stride; /* from one worker's block to the next */
+	uint64_t sample_offset; /* of the sample ring's head, within a worker's block */
+	uint64_t sample_stride;
+	uint32_t worker_count;
+	uint32_t sample_bytes; /* of a frame kept in a sample */
+	uint64_t publish_interval_ns;
+	uint64_t monotonic_ns; /* the clock base: both clocks, read together at open */
+	uint64_t realtime_ns;
+	uint32_t process_id;
+	uint32_t simulated;
+	uint64_t padding[5];
+};
+
+/* Each knob is one word, so that turning it is one store. */
+struct xdplab_control {
+	XDPLAB_SHARED(uint64_t) batch; /* most descriptors taken from the RX ring at once */
+	XDPLAB_SHARED(uint64_t) wait;  /* index of the wait strategy */
+	XDPLAB_SHARED(uint64_t) action;
+	XDPLAB_SHARED(uint64_t) burst; /* most packets before control and clock are looked at again */
+	XDPLAB_SHARED(uint64_t) sample_every; /* 1 frame in this many becomes a sample; 0: none */
+	XDPLAB_SHARED(uint64_t) inspect;      /* 1: latency and sequence number of each frame, not of samples */
+	XDPLAB_SHARED(uint64_t) spin_ns;      /* adaptive: how long to spin before parking */
+	XDPLAB_SHARED(uint64_t) busy_poll_microseconds;
+	XDPLAB_SHARED(uint64_t) busy_poll_budget;
+	uint64_t padding[7];
+};
+
+/* Everything a worker counts, since it was opened. Ring positions never wrap: producer - consumer is
+ * what the ring holds, and a position is how many descriptors went through that end. */
+struct xdplab_counters {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t state;
+	uint64_t fault; /* errno that ended the worker, or 0 */
+	uint64_t control_batch; /* what the worker used when it published */
+	uint64_t control_wait;
+
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+
+	uint64_t fill_producer;
+	uint64_t fill_consumer;
+	uint64_t rx_producer;
+	uint64_t rx_consumer;
+	uint64_t tx_producer;
+	uint64_t tx_consumer;
+	uint64_t completion_producer;
+	uint64_t completion_consumer;
+	uint64_t rx_peak; /* most that the RX ring was seen to hold in this interval */
+
+	uint64_t batches[XDPLAB_BATCH_BUCKETS]; /* [i]: batches of 2^i to 2^(i+1) - 1 packets */
+	uint64_t empty_polls; /* looks at an empty RX ring */
+	uint64_t wakeups;     /* sleeps that ended because packets came */
+	uint64_t timeouts;    /* sleeps that ended by themselves */
+	uint64_t rearms;      /* times an io_uring poll had to be armed again */
+	uint64_t syscalls[XDPLAB_SYSCALL_KINDS];
+
+	/* XDP_STATISTICS, since the socket was opened. They overlap: do not add them up. */
+	uint64_t rx_dropped;
+	uint64_t rx_invalid_descs;
+	uint64_t tx_invalid_descs;
+	uint64_t rx_ring_full;
+	uint64_t rx_fill_ring_empty_descs;
+	uint64_t tx_ring_empty_descs;
+
+	uint64_t cpu_ns;  /* CLOCK_THREAD_CPUTIME_ID */
+	uint64_t user_ns; /* of it: receiving and acting on packets, without waits, kicks and empty polls */
+	uint64_t idle_ns; /* of it: empty polls of a strategy that spins */
+	uint64_t voluntary_switches;
+	uint64_t involuntary_switches;
+
+	/* Frames of our generators that were looked at, and what their sequence numbers say. */
+	uint64_t stream_frames;
+	uint64_t stream_missing; /* numbers that were skipped */
+	uint64_t stream_late;    /* frames whose number was below one already seen */
+	uint64_t samples;
+};
+
+struct xdplab_record {
+	XDPLAB_SHARED(uint64_t) sequence; /* 2 i + 1 while record i is written, 2 i + 2 from then on */
+	struct xdplab_counters counters;
+};
+
+struct xdplab_sample {
+	XDPLAB_SHARED(uint64_t) sequence;
+	uint64_t time_ns; /* CLOCK_MONOTONIC when the worker saw the frame */
+	uint64_t frame;   /* the worker's number of the frame, from 0 */
+	uint64_t sent_ns; /* the generator's timestamp in the frame, or 0 */
+	uint32_t length;
+	uint32_t captured; /* bytes of it kept below */
+	uint32_t queue;
+	uint32_t verdict;
+	uint64_t padding[2];
+	/* sample_bytes of the frame follow */
+};
+
+/* Every ring of records has one writer, which overwrites the oldest. */
+struct xdplab_ring_head {
+	XDPLAB_SHARED(uint64_t) written; /* records ever written */
+	uint64_t padding[7];
+};
+
+struct xdplab_worker_block {
+	struct xdplab_control control;
+	XDPLAB_SHARED(uint64_t) latency[XDPLAB_LATENCY_BUCKETS];
+	struct xdplab_ring_head history_head;
+	struct xdplab_record history[XDPLAB_HISTORY_RECORDS];
+	/* the sample ring follows: its head, then its records */
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "thread.h"
+
+#include <sched.h>
+#include <signal.h>
+
+#include "error.h"
+
+int thread_start(pthread_t *thread, int32_t cpu, const char *name, void *(*function)(void *), void *argument,
+		 struct xdplab_error *error)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	cpu_set_t cpus;
+	int result;
+
+	CPU_ZERO(&cpus);
+	CPU_SET((size_t)cpu, &cpus);
+	pthread_attr_init(&attributes);
+	pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus);
+	/* A thread inherits the mask of the one that makes it. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = pthread_create(thread, &attributes, function, argument);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	if (result)
+		return fail(error, XDPLAB_STEP_START_THREAD, result, "start the thread %s on core %d", name, cpu);
+	pthread_setname_np(*thread, name);
+	return 0;
+}

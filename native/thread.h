@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XDPLAB_THREAD_H
+#define XDPLAB_THREAD_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "engine.h"
+
+/* Starts a thread on one core. It takes no signals: they are for the interpreter's threads. */
+int thread_start(pthread_t *thread, int32_t cpu, const char *name, void *(*function)(void *), void *argument,
+		 struct xdplab_error *error);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * spin: looks again at once. A core for the lowest latency; no system call.
+ */
+#include "wait.h"
+
+static void wait(struct worker *worker, void *state, uint64_t timeout_ns)
+{
+	(void)worker;
+	(void)state;
+	(void)timeout_ns;
+}
+
+const struct wait_strategy wait_spin = { .name = "spin", .spins = true, .wait = wait };

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "action.h"
+#include "clock.h"
+#include "error.h"
+#include "publish.h"
+#include "sample.h"
+#include "thread.h"
+
+/* The control block as this turn has it. */
+struct settings {
+	uint32_t batch;
+	uint32_t burst;
+	const struct action *action;
+	struct sampling sampling;
+};
+
+/* Relaxed: a knob orders nothing but itself. */
+static uint64_t knob(const _Atomic uint64_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static uint32_t clamp(uint64_t value, uint32_t least, uint32_t most)
+{
+	return value < least ? least : value > most ? most : (uint32_t)value;
+}
+
+static void switch_wait(struct worker *worker, uint32_t index)
+{
+	const struct wait_strategy *left = wait_strategies[worker->wait_index];
+
+	if (index >= WAIT_COUNT || worker->refusals[index])
+		return;
+	if (left->leave)
+		left->leave(worker, worker->wait_states[worker->wait_index]);
+	worker->wait_index = index;
+}
+
+/* Values that can't work are brought within bounds: Python checks them, but any stray store may come. */
+static struct settings read_control(struct worker *worker)
+{
+	const struct xdplab_control *control = &worker->block->control;
+	const uint32_t wait = clamp(knob(&control->wait), 0, WAIT_COUNT);
+	const uint64_t every = knob(&control->sample_every);
+	const struct action *action = actions[clamp(knob(&control->action), 0, ACTION_COUNT - 1)];
+
+	if (wait != worker->wait_index)
+		switch_wait(worker, wait);
+	if (worker->sample_countdown >= every)
+		worker->sample_countdown = every ? every - 1 : 0;
+	return (struct settings){
+		.batch = clamp(knob(&control->batch), 1, worker->frames_limit),
+		.burst = clamp(knob(&control->burst), 1, UINT32_MAX),
+		.action = action,
+		.sampling = {
+			.every = every,
+			.inspect = knob(&control->inspect),
+			.verdict = action->verdict,
+		},
+	};
+}
+
+static void count_batch(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
+{
+	struct xdplab_counters *counters = &worker->counters;
+	uint32_t bucket = 31 - (uint32_t)__builtin_clz(count);
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		bytes += frames[i].len;
+	counters->rx_packets += count;
+	counters->rx_bytes += bytes;
+	counters->batches[bucket < XDPLAB_BATCH_BUCKETS ? bucket : XDPLAB_BATCH_BUCKETS - 1]++;
+}
+
+/* Receives batch after batch until nothing is left or the burst is used up. */
+static uint32_t receive_burst(struct worker *worker, const struct settings *settings)
+{
+	const struct path_operations *path = worker->path->operations;
+	uint32_t received = 0;
+
+	while (received < settings->burst) {
+		uint32_t count = path->receive(worker->path, worker->frames, settings->batch);
+
+		if (!count) {
+			worker->counters.empty_polls++;
+			break;
+		}
+		sample_batch(worker, &settings->sampling, worker->frames, count);
+		count_batch(worker, worker->frames, count);
+		settings->action->run(worker, worker->frames, count);
+		received += count;
+	}
+	return received;
+}
+
+/* False where the path has ended. */
+static bool publish_turn(struct worker *worker, uint64_t now_ns)
+{
+	const uint64_t interval = worker->region->header->publish_interval_ns;
+	const int fault = worker->path->operations->fault(worker->path);
+
+	worker->counters.syscalls[XDPLAB_SYSCALL_PUBLISH]++;
+	if (fault) {
+		worker->counters.fault = (uint64_t)fault;
+		return false;
+	}
+	worker->counters.control_wait = worker->wait_index;
+	publish(worker, now_ns);
+	/* On a grid, so that records are evenly spaced; after a long absence, from here. */
+	worker->next_publish_ns += interval;
+	if (worker->next_publish_ns <= now_ns)
+		worker->next_publish_ns = now_ns + interval;
+	return true;
+}
+
+static void run_turns(struct worker *worker)
+{
+	const struct path_operations *path = worker->path->operations;
+	uint64_t before = clock_ns(CLOCK_MONOTONIC);
+	uint64_t *spent = NULL; /* where the turn's time belongs */
+
+	worker->next_publish_ns = before;
+	/* Acquire pairs with the release in worker_stop. */
+	while (!atomic_load_explicit(&worker->stop, memory_order_acquire)) {
+		const struct settings settings = read_control(worker);
+		const struct wait_strategy *strategy = wait_strategies[worker->wait_index];
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+		if (spent)
+			*spent += now - before;
+		before = now;
+		spent = NULL;
+		if (now >= worker->next_publish_ns) {
+			worker->counters.control_batch = settings.batch;
+			if (!publish_turn(worker, now))
+				return;
+			before = clock_ns(CLOCK_MONOTONIC);
+		}
+		if (receive_burst(worker, &settings)) {
+			spent = &worker->work_ns;
+		} else {
+			if (strategy->spins)
+				spent = &worker->idle_ns;
+			strategy->wait(worker, worker->wait_states[worker->wait_index],
+				       worker->next_publish_ns > now ? worker->next_publish_ns - now : 0);
+		}
+		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->path);
+	}
+}
+
+static void prepare_waits(struct worker *worker)
+{
+	for (uint32_t i = 0; i < WAIT_COUNT; i++)
+		worker->refusals[i] =
+			wait_strategies[i]->prepare ? -wait_strategies[i]->prepare(&worker->wait_states[i]) : 0;
+}
+
+static void release_waits(struct worker *worker)
+{
+	for (uint32_t i = 0; i < WAIT_COUNT; i++)
+		if (wait_strategies[i]->release && !worker->refusals[i])
+			wait_strategies[i]->release(worker->wait_states[i]);
+}
+
+static void *worker_main(void *argument)
+{
+	struct worker *worker = argument;
+	bool usable;
+
+	prepare_waits(worker);
+	worker->wait_index = clamp(knob(&worker->block->control.wait), 0, WAIT_COUNT - 1);
+	usable = !worker->refusals[worker->wait_index];
+	sem_post(&worker->prepared);
+	if (usable) {
+		publish_begin(worker);
+		worker->counters.state = XDPLAB_STATE_RUNNING;
+		run_turns(worker);
+		worker->counters.state = worker->counters.fault ? XDPLAB_STATE_FAILED : XDPLAB_STATE_STOPPED;
+		publish(worker, clock_ns(CLOCK_MONOTONIC));
+	}
+	release_waits(worker);
+	return NULL;
+}
+
+int worker_start(struct worker *worker, struct xdplab_error *error)
+{
+	const uint64_t wait = knob(&worker->block->control.wait);
+
+	atomic_store_explicit(&worker->stop, false, memory_order_relaxed); /* the thread begins after this */
+	worker->counters.fault = 0;
+	sem_init(&worker->prepared, 0, 0);
+	if (thread_start(&worker->thread, worker->cpu, "xdplab-worker", worker_main, worker, error)) {
+		sem_destroy(&worker->prepared);
+		return -error->code;
+	}
+	worker->joinable = true;
+	while (sem_wait(&worker->prepared) && errno == EINTR)
+		;
+	sem_destroy(&worker->prepared);
+	if (wait < WAIT_COUNT && !worker->refusals[wait])
+		return 0;
+	worker_stop(worker);
+	return fail(error, XDPLAB_STEP_PREPARE_WAIT, worker->refusals[wait], "prepare the wait strategy %s",
+		    wait_strategies[wait]->name);
+}
+
+void worker_stop(struct worker *worker)
+{
+	if (!worker->joinable)
+		return;
+	atomic_store_explicit(&worker->stop, true, memory_order_release);
+	pthread_join(worker->thread, NULL);
+	worker->joinable = false;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A worker: one thread, pinned to a core, that serves one receive path.
+ *
+ *     each turn   control block looked at, one clock read
+ *                 up to `burst` packets received in batches, and acted on
+ *                 none came: the wait strategy waits
+ *                 the publish interval is over: a record is written
+ *
+ * Once started it never allocates, locks or logs. Its system calls are those of its wait strategy, its
+ * kicks, and reading the kernel's counters when it publishes.
+ */
+#ifndef XDPLAB_WORKER_H
+#define XDPLAB_WORKER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+
+#include "path.h"
+#include "region.h"
+#include "wait.h"
+
+struct worker {
+	/* Set up before the thread starts, read by it. */
+	struct path *path;
+	struct xdplab_worker_block *block;
+	const struct xdplab_region *region;
+	uint32_t index; /* of its block in the region */
+	uint32_t queue;
+	int32_t cpu;
+	uint32_t frames_limit;
+	struct xdp_desc *frames; /* the batch at hand, frames_limit of them */
+
+	/* The thread's own. */
+	struct xdplab_counters counters;
+	void *wait_states[WAIT_COUNT];
+	uint32_t wait_index;
+	uint64_t next_publish_ns;
+	uint64_t sample_countdown;
+	uint64_t stream_next; /* sequence number expected next */
+	/* Since the last record: wall time in turns that had packets, and in turns that spun for nothing. */
+	uint64_t work_ns;
+	uint64_t idle_ns;
+	/* What the thread's own clocks said at the last record. */
+	uint64_t cpu_thread_ns;
+	uint64_t switches[2]; /* voluntary, involuntary */
+
+	/* Shared with whoever starts and stops it. */
+	pthread_t thread;
+	bool joinable;
+	_Atomic bool stop;
+	sem_t prepared;
+	int refusals[WAIT_COUNT]; /* errno for which a strategy can't be used; written before `prepared` */
+};
+
+int worker_start(struct worker *worker, struct xdplab_error *error);
+void worker_stop(struct worker *worker);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xdp.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "program.h"
+
+int xdp_attach(struct xdp *xdp, const struct xdplab_config *config, struct xdplab_error *error)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+		    .flags = config->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	struct bpf_map *sockets;
+
+	xdp->object = program_open(config->program, error);
+	if (!xdp->object)
+		return -error->code;
+	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
+	bpf_map__set_max_entries(sockets, config->queue + 1);
+	if (program_load(xdp->object, config->program, error))
+		goto refused;
+	xdp->sockets = bpf_map__fd(sockets);
+	xdp->verdicts = bpf_object__find_map_fd_by_name(xdp->object, "verdicts");
+	xdp->link = bpf_link_create(program_descriptor(xdp->object, "capture"), (int)config->interface_index,
+				    BPF_XDP, &options);
+	if (xdp->link < 0) {
+		fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
+		     config->attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
+		goto refused;
+	}
+	return 0;
+refused:
+	bpf_object__close(xdp->object);
+	return -error->code;
+}
+
+void xdp_detach(struct xdp *xdp)
+{
+	close(xdp->link);
+	bpf_object__close(xdp->object);
+}
+
+int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error)
+{
+	if (bpf_map_update_elem(xdp->sockets, &queue, &socket, BPF_ANY))
+		return fail(error, XDPLAB_STEP_ENTER_SOCKET, errno, "enter the socket of queue %u in the XSKMAP",
+			    queue);
+	return 0;
+}
+
+int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	const uint32_t key = 0;
+	struct xdplab_verdicts *per_cpu;
+	int result = 0;
+
+	if (cpus < 0)
+		return cpus;
+	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(xdp->verdicts, &key, per_cpu))
+		result = -errno;
+	*verdicts = (struct xdplab_verdicts){ 0 };
+	for (int cpu = 0; !result && cpu < cpus; cpu++) {
+		verdicts->redirected += per_cpu[cpu].redirected;
+		verdicts->passed += per_cpu[cpu].passed;
+		verdicts->no_socket += per_cpu[cpu].no_socket;
+	}
+	free(per_cpu);
+	return result;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The capture program on an interface, held by a bpf_link: when its descriptor goes, by whatever death of
+ * the process, the kernel detaches the program.
+ */
+#ifndef XDPLAB_XDP_H
+#define XDPLAB_XDP_H
+
+#include "engine.h"
+
+struct bpf_object;
+
+struct xdp {
+	struct bpf_object *object;
+	int link;
+	int sockets;
+	int verdicts;
+};
+
+int xdp_attach(struct xdp *xdp, const struct xdplab_config *config, struct xdplab_error *error);
+void xdp_detach(struct xdp *xdp);
+/* From now on, what arrives on the queue goes to the socket. */
+int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
+int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts);
+
+#endif
