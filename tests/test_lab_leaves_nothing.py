@@ -1,0 +1,170 @@
+"""However a lab ends, and wherever one fails to begin, nothing is left of it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+from witness import Witness
+
+from xdplab.lab import Lab
+
+pytestmark = pytest.mark.usefixtures("privileged")
+
+
+@contextmanager
+def program(text: str, *before: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program, whose standard output is for the test to read."""
+    arguments = [*before, sys.executable, "-c", text]
+    with subprocess.Popen(arguments, stdin=PIPE, stdout=PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_leaving_the_with_block_ends_both_namespaces() -> None:
+    with Lab():
+        witness = Witness(os.getpid())
+        assert witness.left() == 2
+    assert witness.sees_the_end()
+
+
+def test_an_exception_ends_both_namespaces() -> None:
+    with pytest.raises(ZeroDivisionError), Lab():
+        witness = Witness(os.getpid())
+        print(1 / 0)
+    assert witness.sees_the_end()
+
+
+def test_dropping_the_last_reference_ends_both_namespaces() -> None:
+    lab = Lab()
+    witness = Witness(os.getpid())
+    del lab
+    gc.collect()
+    assert witness.sees_the_end()
+
+
+def test_an_open_socket_keeps_its_namespace_but_not_the_wire() -> None:
+    lab = Lab()
+    witness = Witness(os.getpid())
+    with lab.port.socket(socket.AF_PACKET, socket.SOCK_RAW) as kept:
+        kept.bind(("port0", 3))
+        lab.close()
+        with pytest.raises(OSError, match="No such device"):
+            kept.bind(("port0", 3))
+        assert witness.left() >= 1
+    assert witness.sees_the_end()
+
+
+@pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_process_ends_both_namespaces(way: signal.Signals) -> None:
+    text = "from xdplab.lab import Lab; lab = Lab(); print(lab, flush=True); input()"
+    with program(f"import sys; {text}") as process:
+        assert "port0" in line(process)
+        witness = Witness(process.pid)
+        assert witness.left() == 2
+        process.send_signal(way)
+        process.wait()
+        assert witness.sees_the_end()
+
+
+def test_a_command_in_the_background_keeps_nothing_alive() -> None:
+    text = """
+import os, subprocess
+from xdplab.lab import Lab
+lab = Lab()
+print(subprocess.Popen(["sleep", "100"], close_fds=False).pid, flush=True)
+input()
+"""
+    with program(text) as process:
+        sleeper = int(line(process))
+        witness = Witness(process.pid)
+        assert witness.left() == 2
+        process.kill()
+        process.wait()
+        try:
+            assert witness.sees_the_end()
+            assert Path(f"/proc/{sleeper}").exists()
+        finally:
+            os.kill(sleeper, signal.SIGKILL)
+
+
+def test_a_command_inside_a_lab_dies_with_the_process() -> None:
+    text = """
+from xdplab.lab import Lab
+lab = Lab()
+print("ready", flush=True)
+lab.port.command(["sh", "-c", "echo started >&2; exec sleep 100"])
+"""
+    with program(text) as process:
+        line(process)
+        witness = Witness(process.pid)
+        children = Path(f"/proc/{process.pid}/task")
+        while not any(each.read_text() for each in children.glob("*/children")):
+            pass
+        process.kill()
+        process.wait()
+        assert witness.sees_the_end()
+
+
+@pytest.mark.parametrize(
+    ("capability", "tried"),
+    [("sys_admin", "make a network namespace"), ("net_admin", "make a veth pair")],
+)
+def test_a_missing_capability_is_named_and_nothing_is_left(capability: str, tried: str) -> None:
+    text = """
+from xdplab.errors import PermissionRefusedError
+from xdplab.lab import Lab
+try:
+    Lab()
+except PermissionRefusedError as error:
+    print(error, flush=True)
+input()
+"""
+    with program(text, "setpriv", f"--bounding-set=-{capability}") as process:
+        message = line(process)
+        assert f"could not {tried}: the kernel said EPERM" in message
+        assert f"CAP_{capability.upper()}" in message
+        assert Witness(process.pid).left() == 0
+
+
+def test_wherever_descriptors_run_out_nothing_half_made_is_left() -> None:
+    text = """
+import gc, os, resource
+from xdplab.errors import XdplabError
+from xdplab.lab import Lab
+Lab().close()  # loads what is loaded at first use
+gc.collect()
+before = os.listdir("/proc/self/fd")
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+for limit in range(len(before), 100):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+    try:
+        Lab().close()
+        break
+    except XdplabError as error:
+        assert "EMFILE" in str(error), error
+    finally:
+        gc.collect()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        after = os.listdir("/proc/self/fd")
+        assert after == before, (limit, before, after)
+print("all steps failed cleanly but the last, with", limit - len(before), flush=True)
+"""
+    with program(text) as process:
+        assert "cleanly" in line(process)

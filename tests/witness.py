@@ -1,0 +1,60 @@
+"""How to see that an anonymous network namespace has ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from pyroute2 import IPRoute
+
+from xdplab.namespace import Namespace
+
+
+class Witness:
+    """Puts one end of a veth pair of its own into each network namespace that a process holds.
+
+    The kernel removes a veth with its other end, and its other end with the namespace. So while
+    one of these is left, a namespace is too, whoever keeps it alive. There is no list to look at.
+    """
+
+    def __init__(self, process: int) -> None:
+        held = [link for link in Path(f"/proc/{process}/fd").iterdir() if _is_away(link)]
+        self._own = Namespace.create()
+        for number, link in enumerate(held):
+            descriptor = os.open(link, os.O_RDONLY)
+            self._own.run(_join, f"end{number}", descriptor)
+            os.close(descriptor)
+
+    def left(self) -> int:
+        """Count the namespaces that have not ended."""
+        return self._own.run(_count_veths)
+
+    def sees_the_end(self) -> bool:
+        """Wait for the kernel, which ends namespaces in its own time."""
+        deadline = time.monotonic() + 20
+        while self.left():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+
+def _is_away(link: Path) -> bool:
+    """Tell whether a descriptor holds a network namespace other than our own."""
+    try:
+        target = str(link.readlink())
+    except FileNotFoundError:  # it was the one that listed the descriptors
+        return False
+    return target.startswith("net:[") and target != str(Path("/proc/self/ns/net").readlink())
+
+
+def _join(name: str, descriptor: int) -> None:
+    with IPRoute() as route:
+        peer = {"ifname": "watched", "net_ns_fd": descriptor}
+        route.link("add", kind="veth", ifname=name, peer=peer)
+
+
+def _count_veths() -> int:
+    with IPRoute() as route:
+        return len(list(route.get_links(kind="veth")))

@@ -1,0 +1,203 @@
+"""One side of a lab's wire: an interface, and what can be done from where it is."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import ParamSpec, TypeVar
+
+from xdplab.errors import ConfigurationError, XdplabError
+from xdplab.interface import Interface
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_LARGEST_PING = 65507  # bytes of payload that fit an IPv4 packet
+_LONGEST_PING_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class PingResult:
+    """How many echo requests went out, and how many replies came back."""
+
+    sent: int
+    received: int
+
+
+class Host:
+    """One side of a lab's wire: its interface, and the network namespace around it.
+
+    Parameters
+    ----------
+    interface
+        The host's end of the wire.
+    """
+
+    def __init__(self, interface: Interface) -> None:
+        self.interface = interface
+
+    @property
+    def ipv4(self) -> str:
+        """The host's IPv4 address."""
+        return self.interface.ipv4
+
+    @property
+    def ipv6(self) -> str:
+        """The host's IPv6 address."""
+        return self.interface.ipv6
+
+    def run(
+        self,
+        function: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Call a function inside the host's namespace, on a thread of its own: `Namespace.run`.
+
+        A process that the function leaves running keeps the namespace alive; `command` does not.
+        """
+        return self.interface.namespace.run(function, *args, **kwargs)
+
+    def socket(
+        self,
+        family: int = socket.AF_INET,
+        type: int = socket.SOCK_DGRAM,  # as socket.socket calls it
+        proto: int = 0,
+    ) -> socket.socket:
+        """Open a socket of this host, to be used from any thread.
+
+        Raises
+        ------
+        ClosedError
+            After the lab was closed.
+        OSError
+            When the kernel refuses the socket.
+        """
+        return self.run(socket.socket, family, type, proto)
+
+    def command(
+        self, arguments: Sequence[str | os.PathLike[str]], timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program inside the host's namespace and wait for it.
+
+        The program is killed when this process dies, so that it can't outlive the lab.
+
+        Parameters
+        ----------
+        arguments
+            The program and its arguments; there is no shell in between.
+        timeout
+            Seconds after which the program is killed.
+
+        Returns
+        -------
+        subprocess.CompletedProcess
+            With ``returncode``, and ``stdout`` and ``stderr`` as text.
+
+        Raises
+        ------
+        XdplabError
+            When the program did not end in time, or util-linux's `setpriv` is missing.
+        ClosedError
+            After the lab was closed.
+        """
+        # The parent's death is the death of the thread that started it, which waits here.
+        bound = ["setpriv", "--pdeathsig", "KILL", "--", *arguments]
+        try:
+            return self.run(
+                subprocess.run,
+                bound,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                env={**os.environ, "LC_ALL": "C.UTF-8"},
+            )
+        except FileNotFoundError as error:
+            raise XdplabError(
+                "could not run `setpriv`: it is missing. Install Debian's util-linux."
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            shown = " ".join(map(os.fspath, arguments))
+            raise XdplabError(
+                f"`{shown}` did not end within {timeout} s and was killed. "
+                "Give it a longer timeout, or less to do."
+            ) from error
+
+    def ping(
+        self,
+        target_address: str,
+        count: int = 1,
+        interval: float = 0.01,
+        size: int = 56,
+        timeout: float = 1.0,
+    ) -> PingResult:
+        """Send ICMP echo requests, and count the replies, with the system's `ping`.
+
+        Requests without a reply are no error: an engine that takes every packet takes these too.
+
+        Parameters
+        ----------
+        target_address
+            An IPv4 or IPv6 address.
+        count
+            How many requests to send, all in all at most an hour of them.
+        interval
+            Seconds between two requests, from 0.001.
+        size
+            Bytes of payload a request, 0 to 65507.
+        timeout
+            Seconds to wait for replies after the last request.
+
+        Raises
+        ------
+        ConfigurationError
+            For values out of range.
+        XdplabError
+            When `ping` is missing or could not send.
+        ClosedError
+            After the lab was closed.
+        """
+        try:
+            target = ip_address(target_address)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"target_address={target_address!r} is no IP address. Give one such as "
+                f"{self.ipv4}: there is no name resolution in a lab."
+            ) from error
+        if count < 1 or not 0 <= size <= _LARGEST_PING:
+            raise ConfigurationError(
+                f"count={count} and size={size} must be at least 1, and 0 to {_LARGEST_PING} bytes."
+            )
+        if not (interval >= 0.001 and timeout > 0 and math.isfinite(interval + timeout)):
+            raise ConfigurationError(
+                f"interval={interval} must be at least 0.001 s and timeout={timeout} above 0."
+            )
+        seconds = count * interval + timeout
+        if seconds > _LONGEST_PING_SECONDS:
+            raise ConfigurationError(
+                f"{count} requests every {interval} s take longer than {_LONGEST_PING_SECONDS} s. "
+                "Send fewer, or more often."
+            )
+        arguments = {"-c": count, "-i": interval, "-s": size, "-W": timeout}
+        options = [str(part) for pair in arguments.items() for part in pair]
+        # Twice the time and some: a busy machine is slow to send, and ping still has to count.
+        done = self.command(["ping", "-n", "-q", *options, str(target)], timeout=10 + 2 * seconds)
+        counted = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
+        if counted is None:
+            said = (done.stderr or done.stdout).strip()
+            raise XdplabError(
+                f"could not ping {target}: {said or f'exit status {done.returncode}'}. "
+                "It takes `ping` (Debian's iputils-ping) and a route to the address."
+            )
+        return PingResult(sent=int(counted[1]), received=int(counted[2]))
+
+    def __repr__(self) -> str:
+        interface = self.interface
+        return f"<Host {interface.name} {interface.ipv4} {interface.ipv6}>"

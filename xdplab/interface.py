@@ -1,0 +1,194 @@
+"""A network interface: where it is, what it is called and what it counted."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from xdplab.errors import InterfaceGoneError, KernelError
+from xdplab.namespace import Namespace
+from xdplab.netlink import addresses, driver_name, ethtool, netlink
+
+_UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" and the like
+
+
+@dataclass(frozen=True)
+class Interface:
+    """One network interface, as it was when it was looked up.
+
+    Parameters
+    ----------
+    name
+        Its name inside its namespace.
+    index
+        Its interface index, which is unique only within its namespace.
+    namespace
+        The namespace that it is in.
+    mac
+        Its hardware address, such as ``02:00:c6:12:00:01``.
+    ipv4, ipv6
+        An address of each family, of the widest scope, or the empty string.
+    queues
+        Its receive queues in use: 0 to ``queues - 1`` are what an engine can capture on.
+    mtu
+        The largest packet that it carries, in bytes, without the Ethernet header.
+    driver
+        The name of its driver, such as ``veth``.
+    """
+
+    name: str
+    index: int
+    namespace: Namespace
+    mac: str
+    ipv4: str
+    ipv6: str
+    queues: int
+    mtu: int
+    driver: str
+    # A veth dies with its peer's namespace, so an interface of a lab keeps that one too.
+    _peer_namespace: Namespace | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def find(cls, name: str, namespace: Namespace | None = None) -> Self:
+        """Look up an interface by name.
+
+        Parameters
+        ----------
+        name
+            Such as ``eth0``.
+        namespace
+            Where to look; the namespace of the calling thread unless told otherwise.
+
+        Raises
+        ------
+        InterfaceGoneError
+            When there is none of this name; the message lists those that there are.
+        """
+        place = Namespace.current() if namespace is None else namespace
+        return place.run(cls._look_up, name, place)
+
+    @classmethod
+    def _look_up(cls, name: str, namespace: Namespace) -> Self:
+        tried = f"find the interface {name!r}"
+        with netlink(tried) as route:
+            links = {link.get("ifname"): link for link in route.get_links()}
+            if name not in links:
+                remedy = f"Interfaces there are: {', '.join(sorted(links))}."
+                raise InterfaceGoneError(tried, errno.ENODEV, remedy)
+            link = links[name]
+            ipv4, ipv6 = (
+                next(iter(addresses(route, link["index"], family)), "")
+                for family in (socket.AF_INET, socket.AF_INET6)
+            )
+        queues, driver = int(link.get("num_rx_queues")), ""
+        with suppress(KernelError), ethtool(name, tried) as device:
+            driver = driver_name(device)
+            # A driver may have queues allocated that it does not use.
+            channels = device.get_channels()
+            queues = channels.rx_count + channels.combined_count
+        return cls(
+            name=name,
+            index=link["index"],
+            namespace=namespace,
+            mac=link.get("address") or "",
+            ipv4=ipv4,
+            ipv6=ipv6,
+            queues=queues,
+            mtu=link.get("mtu"),
+            driver=driver,
+        )
+
+    def link_statistics(self) -> dict[str, int]:
+        """Read what the kernel counted on the link since it was made.
+
+        Returns
+        -------
+        dict
+            ``rx_packets``, ``tx_packets``, ``rx_bytes``, ``tx_bytes``, ``rx_dropped``,
+            ``tx_dropped`` and the rest of the kernel's ``rtnl_link_stats64``.
+
+        Raises
+        ------
+        InterfaceGoneError
+            When the interface no longer exists.
+        ClosedError
+            When its namespace was closed.
+        """
+        return self.namespace.run(self._link_statistics)
+
+    def _link_statistics(self) -> dict[str, int]:
+        with netlink(f"read the statistics of {self.name}") as route:
+            (link,) = route.get_links(self.index)
+            return dict(link.get("stats64"))
+
+    def driver_statistics(self) -> dict[str, int]:
+        """Read what the driver counts for itself, as ``ethtool -S`` shows it.
+
+        Returns
+        -------
+        dict
+            Under the driver's own names: veth has ``rx_queue_0_xdp_packets``,
+            ``tx_queue_0_xdp_xmit`` and so on. Empty where a driver counts nothing.
+
+        Raises
+        ------
+        InterfaceGoneError
+            When the interface no longer exists.
+        ClosedError
+            When its namespace was closed.
+        """
+        return self.namespace.run(self._driver_statistics)
+
+    def _driver_statistics(self) -> dict[str, int]:
+        try:
+            with ethtool(self.name, f"read the driver statistics of {self.name}") as device:
+                return dict(device.get_statistics())
+        except KernelError as error:
+            if error.errno == errno.EOPNOTSUPP:
+                return {}
+            raise
+
+    def carries_default_route(self) -> bool:
+        """Tell whether a default route, of IPv4 or IPv6, leads through this interface.
+
+        A bridge, bond or VLAN on top of the interface counts as well: what an XDP program below
+        takes never reaches it.
+        """
+        return self.namespace.run(self._carries_default_route)
+
+    def _carries_default_route(self) -> bool:
+        with netlink(f"read the routes through {self.name}") as route:
+            carried = _stack_above(self.index, list(route.get_links()))
+            return any(
+                carried & _outgoing(message)
+                for family in (socket.AF_INET, socket.AF_INET6)
+                for message in route.get_routes(family=family)
+                if message["dst_len"] == 0 and message["type"] == _UNICAST
+            )
+
+
+def _stack_above(index: int, links: list[Any]) -> set[int]:
+    """Collect the interface and all that stand on it: bridges, bonds, VLANs."""
+    stack = {index}
+    grown = True
+    while grown:
+        above = {link.get("master") for link in links if link["index"] in stack}
+        # With a namespace id beside it, the index below is one of another namespace.
+        above |= {
+            link["index"]
+            for link in links
+            if link.get("link") in stack and link.get("link_netnsid") is None
+        }
+        above.discard(None)
+        grown = not above <= stack
+        stack |= above
+    return stack
+
+
+def _outgoing(route: Any) -> set[int]:  # noqa: ANN401 - pyroute2 is untyped
+    """Collect the interfaces that a route leads through."""
+    hops = route.get("multipath") or []
+    return {index for index in (route.get("oif"), *(hop["oif"] for hop in hops)) if index}

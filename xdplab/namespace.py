@@ -1,0 +1,171 @@
+"""Anonymous network namespaces: held by a descriptor, with no name in the filesystem.
+
+The descriptor alone keeps such a namespace alive, so it goes when the process does, however that
+happens. A thread enters a namespace, not a process: what has to happen inside one runs on a plain
+thread made for it, and the caller's thread never moves.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from xdplab._engine import lib
+from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+
+_OWN_NAMESPACE = Path("/proc/thread-self/ns/net")
+_REMEDIES = {
+    errno.EPERM: "It needs CAP_SYS_ADMIN: run as root, or open the notebooks with `make lab`.",
+    errno.ENOSPC: "Raise the limit in /proc/sys/user/max_net_namespaces, or close other labs.",
+    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
+    errno.EINVAL: "This kernel may lack network namespaces (CONFIG_NET_NS).",
+}
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Namespace:
+    """A network namespace, held open by a close-on-exec descriptor.
+
+    Made by `create` or `current`; a context manager that closes it. A child process does not
+    inherit the descriptor, so no background command keeps the namespace alive.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._finalizer = weakref.finalize(self, os.close, descriptor)
+
+    @classmethod
+    def create(cls) -> Self:
+        """Make an empty namespace with nothing but a loopback interface, which is down.
+
+        Raises
+        ------
+        PermissionRefusedError
+            Without CAP_SYS_ADMIN.
+        KernelError
+            When the kernel refuses for another reason, such as its limit on namespaces.
+        """
+
+        def unshare() -> Self:
+            _check("make a network namespace", lib.xdplab_unshare_network())
+            return cls.current()
+
+        return _on_a_thread(unshare)
+
+    @classmethod
+    def current(cls) -> Self:
+        """Hold the namespace that the calling thread is in: the host's, outside of `run`.
+
+        Raises
+        ------
+        KernelError
+            When there is no descriptor left for it, or no /proc.
+        """
+        try:
+            # Python opens every descriptor close-on-exec.
+            return cls(os.open(_OWN_NAMESPACE, os.O_RDONLY))
+        except OSError as error:
+            code = error.errno or 0
+            raise KernelError("open a network namespace", code, _REMEDIES.get(code, "")) from error
+
+    @property
+    def fd(self) -> int:
+        """The descriptor, for as long as the namespace is not closed.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        if self.closed:
+            raise ClosedError("this network namespace was closed, with the lab that it belonged to")
+        return self._descriptor
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return not self._finalizer.alive
+
+    def run(
+        self,
+        function: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Call a function on a thread of its own inside the namespace, and wait for it.
+
+        Sockets and child processes that the function makes belong to the namespace for good;
+        objects bound to an event loop don't survive it. The thread has no running event loop, so
+        pyroute2 works in it, whatever runs in the caller's.
+
+        Returns
+        -------
+        Whatever the function returns.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        PermissionRefusedError
+            Without CAP_SYS_ADMIN.
+        Exception
+            Whatever the function raises.
+        """
+        descriptor = self.fd
+
+        def enter() -> Result:
+            # Even the namespace that a thread is in can't be entered without CAP_SYS_ADMIN.
+            if not os.path.samestat(os.fstat(descriptor), _OWN_NAMESPACE.stat()):
+                _check("enter a network namespace", lib.xdplab_setns(descriptor))
+            return function(*args, **kwargs)
+
+        return _on_a_thread(enter)
+
+    def close(self) -> None:
+        """Let go of the namespace. The kernel ends it once no socket or process is in it."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Namespace closed>"
+        return f"<Namespace net:[{os.fstat(self._descriptor).st_ino}]>"
+
+
+def _on_a_thread(function: Callable[[], Result]) -> Result:
+    outcome: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(function())
+        except BaseException as error:  # to be raised again in the caller, whatever it is
+            outcome.set_exception(error)
+
+    # A daemon, so that an interpreter that ends does not wait for what may never return.
+    Thread(target=work, name="xdplab-namespace", daemon=True).start()
+    return outcome.result()
+
+
+def _check(tried: str, answer: int) -> None:
+    if answer < 0:
+        kind = PermissionRefusedError if answer == -errno.EPERM else KernelError
+        raise kind(tried, -answer, _REMEDIES.get(-answer, ""))
