@@ -124,7 +124,7 @@ class Host:
                 "could not run `setpriv`: it is missing. Install Debian's util-linux."
             ) from error
         except subprocess.TimeoutExpired as error:
-            shown = " ".join(map(os.fspath, arguments))
+            shown = " ".join(str(argument) for argument in arguments)
             raise XdplabError(
                 f"`{shown}` did not end within {timeout} s and was killed. "
                 "Give it a longer timeout, or less to do."

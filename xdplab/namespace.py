@@ -43,8 +43,8 @@ class Namespace:
         self._descriptor = descriptor
         self._finalizer = weakref.finalize(self, os.close, descriptor)
 
-    @classmethod
-    def create(cls) -> Self:
+    @staticmethod
+    def create() -> Namespace:
         """Make an empty namespace with nothing but a loopback interface, which is down.
 
         Raises
@@ -55,14 +55,14 @@ class Namespace:
             When the kernel refuses for another reason, such as its limit on namespaces.
         """
 
-        def unshare() -> Self:
+        def unshare() -> Namespace:
             _check("make a network namespace", lib.xdplab_unshare_network())
-            return cls.current()
+            return Namespace.current()
 
         return _on_a_thread(unshare)
 
-    @classmethod
-    def current(cls) -> Self:
+    @staticmethod
+    def current() -> Namespace:
         """Hold the namespace that the calling thread is in: the host's, outside of `run`.
 
         Raises
@@ -72,7 +72,7 @@ class Namespace:
         """
         try:
             # Python opens every descriptor close-on-exec.
-            return cls(os.open(_OWN_NAMESPACE, os.O_RDONLY))
+            return Namespace(os.open(_OWN_NAMESPACE, os.O_RDONLY))
         except OSError as error:
             code = error.errno or 0
             raise KernelError("open a network namespace", code, _REMEDIES.get(code, "")) from error
