@@ -90,6 +90,9 @@ const struct xdplab_control *xdplab_region_control(const struct xdplab_region *r
 /* A word of a control block. */
 uint64_t xdplab_load(const uint64_t *word);
 void xdplab_store(uint64_t *word, uint64_t value);
+/* How many were ever written. */
+uint64_t xdplab_history_written(const struct xdplab_region *region, uint32_t worker);
+uint64_t xdplab_samples_written(const struct xdplab_region *region, uint32_t worker);
 /* Copies whole records from number `from` on, oldest first, skipping those already overwritten or not yet
  * whole. Returns how many were copied; *next is the number to go on from. */
 uint32_t xdplab_read_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,

@@ -88,10 +88,26 @@ void xdplab_store(uint64_t *word, uint64_t value)
 	atomic_store_explicit((_Atomic uint64_t *)word, value, memory_order_relaxed);
 }
 
-/* Where to begin: at `from`, or at the oldest record that the ring still holds. */
-static uint64_t oldest(uint64_t from, uint64_t written, uint64_t capacity)
+/* Acquire: the records below this number were written before. */
+static uint64_t written(const struct xdplab_ring_head *head)
 {
-	uint64_t first = written > capacity ? written - capacity : 0;
+	return atomic_load_explicit(&head->written, memory_order_acquire);
+}
+
+uint64_t xdplab_history_written(const struct xdplab_region *region, uint32_t worker)
+{
+	return written(&region_worker(region, worker)->history_head);
+}
+
+uint64_t xdplab_samples_written(const struct xdplab_region *region, uint32_t worker)
+{
+	return written(region_sample_head(region, worker));
+}
+
+/* Where to begin: at `from`, or at the oldest record that the ring still holds. */
+static uint64_t oldest(uint64_t from, uint64_t end, uint64_t capacity)
+{
+	uint64_t first = end > capacity ? end - capacity : 0;
 
 	return from > first ? from : first;
 }
@@ -100,12 +116,11 @@ uint32_t xdplab_read_history(const struct xdplab_region *region, uint32_t worker
 			     struct xdplab_record *records, uint32_t limit, uint64_t *next)
 {
 	const struct xdplab_worker_block *block = region_worker(region, worker);
-	/* Acquire: the records below this number were written before. */
-	uint64_t written = atomic_load_explicit(&block->history_head.written, memory_order_acquire);
-	uint64_t number = oldest(from, written, XDPLAB_HISTORY_RECORDS);
+	uint64_t end = written(&block->history_head);
+	uint64_t number = oldest(from, end, XDPLAB_HISTORY_RECORDS);
 	uint32_t count = 0;
 
-	for (; number < written && count < limit; number++)
+	for (; number < end && count < limit; number++)
 		count += seqlock_read(records + count, block->history + number % XDPLAB_HISTORY_RECORDS,
 				      number, sizeof(*records));
 	*next = number;
@@ -115,13 +130,12 @@ uint32_t xdplab_read_history(const struct xdplab_region *region, uint32_t worker
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     void *records, uint32_t limit, uint64_t *next)
 {
-	const struct xdplab_ring_head *head = region_sample_head(region, worker);
-	uint64_t written = atomic_load_explicit(&head->written, memory_order_acquire);
-	uint64_t number = oldest(from, written, XDPLAB_SAMPLE_RECORDS);
+	uint64_t end = written(region_sample_head(region, worker));
+	uint64_t number = oldest(from, end, XDPLAB_SAMPLE_RECORDS);
 	uint64_t stride = region->header->sample_stride;
 	uint32_t count = 0;
 
-	for (; number < written && count < limit; number++)
+	for (; number < end && count < limit; number++)
 		count += seqlock_read((char *)records + count * stride, region_sample(region, worker, number),
 				      number, stride);
 	*next = number;

@@ -1,0 +1,37 @@
+"""See, tune and teach the fast packet paths of Linux, live: XDP, AF_XDP and io_uring."""
+
+from xdplab.engine import WAIT_STRATEGIES, Engine, Verdicts
+from xdplab.errors import (
+    ClosedError,
+    ConfigurationError,
+    InterfaceGoneError,
+    KernelError,
+    PermissionRefusedError,
+    QueueBusyError,
+    XdplabError,
+)
+from xdplab.host import Host, PingResult
+from xdplab.interface import Interface
+from xdplab.lab import Lab
+from xdplab.telemetry import Latency, Telemetry
+from xdplab.traffic import Traffic
+
+__all__ = [
+    "WAIT_STRATEGIES",
+    "ClosedError",
+    "ConfigurationError",
+    "Engine",
+    "Host",
+    "Interface",
+    "InterfaceGoneError",
+    "KernelError",
+    "Lab",
+    "Latency",
+    "PermissionRefusedError",
+    "PingResult",
+    "QueueBusyError",
+    "Telemetry",
+    "Traffic",
+    "Verdicts",
+    "XdplabError",
+]

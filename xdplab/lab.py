@@ -21,11 +21,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from ipaddress import IPv4Address, IPv6Address
-from operator import index
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from xdplab.checks import whole
 from xdplab.errors import ConfigurationError, KernelError
 from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
@@ -94,9 +94,9 @@ class Lab:
     simulated = False
 
     def __init__(self, queues: int = 1, mtu: int = 1500, number: int = 0) -> None:
-        self.queues = _whole("queues", queues, 1, _MOST_QUEUES)
-        self.mtu = _whole("mtu", mtu, _SMALLEST_MTU, _LARGEST_MTU)
-        self.number = _whole("number", number, 0, _MOST_LABS - 1)
+        self.queues = whole("queues", queues, 1, _MOST_QUEUES)
+        self.mtu = whole("mtu", mtu, _SMALLEST_MTU, _LARGEST_MTU)
+        self.number = whole("number", number, 0, _MOST_LABS - 1)
         with ExitStack() as undo:
             port = undo.enter_context(Namespace.create())
             peer = undo.enter_context(Namespace.create())
@@ -234,13 +234,3 @@ def _wait_until_quiet(name: str) -> None:
 def _remove_wire() -> None:
     with netlink("remove a veth pair") as route:
         route.link("del", index=_PORT_INDEX)
-
-
-def _whole(name: str, value: int, least: int, most: int) -> int:
-    try:
-        number = index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or not least <= number <= most:
-        raise ConfigurationError(f"{name}={value!r} must be a whole number, {least} to {most}.")
-    return number

@@ -1,0 +1,249 @@
+"""The reading side of the telemetry region: counters, history, samples and latency as numpy arrays.
+
+Any process can read a region: the engine's own, or another that was given its descriptor. The layout
+stands in ``native/telemetry.h`` alone; the dtypes below are built from it at import.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab._engine import ffi, lib
+from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.native_errors import new_error, raise_error
+
+_PADDING = "padding"
+
+Records = npt.NDArray[Any]
+
+
+def dtype_of(ctype: Any) -> np.dtype[Any]:  # noqa: ANN401 - cffi is untyped
+    """Build the numpy dtype of a C type, field by field, at the offsets that the compiler chose."""
+    if ctype.kind == "array":
+        return np.dtype((dtype_of(ctype.item), (ctype.length,)))
+    if ctype.kind == "struct":
+        fields = [(name, field) for name, field in ctype.fields if name != _PADDING]
+        return np.dtype(
+            {
+                "names": [name for name, _ in fields],
+                "formats": [dtype_of(field.type) for _, field in fields],
+                "offsets": [field.offset for _, field in fields],
+                "itemsize": ffi.sizeof(ctype),
+            }
+        )
+    sign = "i" if int(ffi.cast(ctype, -1)) < 0 else "u"
+    return np.dtype(f"{sign}{ffi.sizeof(ctype)}")
+
+
+HEADER = dtype_of(ffi.typeof("struct xdplab_header"))
+"""The region's header: sizes, clock base (both clocks in ns), publish interval (ns)."""
+
+CONTROL = dtype_of(ffi.typeof("struct xdplab_control"))
+"""A worker's knobs, as they are set."""
+
+COUNTERS = dtype_of(ffi.typeof("struct xdplab_counters"))
+"""A record: all that a worker counted since its engine was opened, at one moment (``time_ns``)."""
+
+_RECORD = dtype_of(ffi.typeof("struct xdplab_record"))
+_SAMPLE = dtype_of(ffi.typeof("struct xdplab_sample"))
+
+LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
+    [lib.xdplab_latency_bucket_start(i) for i in range(lib.XDPLAB_LATENCY_BUCKETS)], dtype=np.uint64
+)
+"""The first nanosecond of each latency bucket."""
+
+
+class Latency:
+    """A histogram of nanoseconds, log-linear: exact below 128 ns, then within 0.8 %.
+
+    Parameters
+    ----------
+    counts
+        uint64, how many frames fell into each bucket; `LATENCY_STARTS` says where a bucket begins.
+    """
+
+    def __init__(self, counts: npt.NDArray[np.uint64]) -> None:
+        self.counts = counts
+
+    @property
+    def total(self) -> int:
+        """How many frames were measured."""
+        return int(self.counts.sum())
+
+    def percentile(self, percent: float) -> float:
+        """Nanoseconds that `percent` of the frames stayed below, or nan if none was measured."""
+        if not self.total:
+            return float("nan")
+        rank = max(1, int(np.ceil(self.total * percent / 100)))
+        return float(LATENCY_STARTS[int(np.searchsorted(np.cumsum(self.counts), rank))])
+
+    def __sub__(self, earlier: Latency) -> Latency:
+        return Latency(self.counts - earlier.counts)
+
+    def __repr__(self) -> str:
+        p50, p99 = self.percentile(50) / 1e3, self.percentile(99) / 1e3
+        return f"<Latency of {self.total} frames: p50 {p50:.1f} us, p99 {p99:.1f} us>"
+
+
+class Telemetry:
+    """A telemetry region, mapped read-only.
+
+    It stays readable after its engine was closed and after the engine's process ended.
+
+    Parameters
+    ----------
+    descriptor
+        Of the region's memfd. It is not kept: the mapping outlives it.
+
+    Raises
+    ------
+    KernelError
+        When it can't be mapped, or is no telemetry region of this version.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        error = new_error()
+        self._region = lib.xdplab_region_map(descriptor, error)
+        if not self._region:
+            raise_error(error)
+        self._finalizer = weakref.finalize(self, lib.xdplab_region_unmap, self._region)
+        header = ffi.buffer(lib.xdplab_region_header(self._region), HEADER.itemsize)
+        self.header = np.frombuffer(bytes(header), HEADER)[0]
+        self._sample = np.dtype(
+            {
+                "names": [*(_SAMPLE.names or ()), "bytes"],
+                "formats": [
+                    *(_SAMPLE[name] for name in _SAMPLE.names or ()),
+                    (np.uint8, (int(self.header["sample_bytes"]),)),
+                ],
+                "offsets": [
+                    *(offset for _, offset, *_ in (_SAMPLE.fields or {}).values()),
+                    _SAMPLE.itemsize,
+                ],
+                "itemsize": int(self.header["sample_stride"]),
+            }
+        )
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Map the region of another process.
+
+        Parameters
+        ----------
+        path
+            What `Engine.telemetry_path` says there: ``/proc/PID/fd/N``.
+        """
+        descriptor = os.open(Path(path), os.O_RDONLY)
+        try:
+            return cls(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @property
+    def workers(self) -> int:
+        """How many workers the region has."""
+        return int(self.header["worker_count"])
+
+    def counters(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+        """Read the newest record of a worker: a structured scalar of dtype `COUNTERS`.
+
+        All zero until the worker wrote its first.
+        """
+        while written := lib.xdplab_history_written(self._region, self._check(worker)):
+            records, _ = self._history(worker, written - 1, 1)
+            if len(records):
+                return records["counters"][0]
+        return np.zeros(1, COUNTERS)[0]
+
+    def history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+        """Read a worker's records, one a publish interval (10 ms unless the engine was told otherwise).
+
+        Parameters
+        ----------
+        since
+            Number of the first record wanted. What is older than the ring holds (8192 records, 82 s
+            at 10 ms) is gone, and left out.
+
+        Returns
+        -------
+        records
+            A structured array of dtype `COUNTERS`, oldest first.
+        next
+            What to pass as `since` the next time.
+        """
+        written = lib.xdplab_history_written(self._region, self._check(worker))
+        room = min(max(written - since, 0), lib.XDPLAB_HISTORY_RECORDS)
+        records, following = self._history(worker, since, room)
+        return records["counters"], following
+
+    def _history(self, worker: int, since: int, room: int) -> tuple[Records, int]:
+        records, following = np.zeros(room, _RECORD), ffi.new("uint64_t *")
+        target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
+        count = lib.xdplab_read_history(self._region, worker, since, target, room, following)
+        return records[:count], int(following[0])
+
+    def samples(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+        """Read sampled frames.
+
+        Parameters
+        ----------
+        since
+            Number of the first sample wanted; the ring holds the last 4096.
+
+        Returns
+        -------
+        samples
+            A structured array, oldest first: ``time_ns`` (CLOCK_MONOTONIC), ``frame`` (its number
+            in the worker's count), ``sent_ns`` (the generator's timestamp, or 0), ``length``,
+            ``captured``, ``queue``, ``verdict`` and ``bytes``, of which the first ``captured`` are
+            the frame's.
+        next
+            What to pass as `since` the next time.
+        """
+        written = lib.xdplab_samples_written(self._region, self._check(worker))
+        room = min(max(written - since, 0), lib.XDPLAB_SAMPLE_RECORDS)
+        samples, following = np.zeros(room, self._sample), ffi.new("uint64_t *")
+        target = ffi.from_buffer(samples)
+        count = lib.xdplab_read_samples(self._region, worker, since, target, room, following)
+        return samples[:count], int(following[0])
+
+    def latency(self, worker: int = 0) -> Latency:
+        """Read the latency histogram: from the generator's timestamp to the worker."""
+        counts = np.zeros(lib.XDPLAB_LATENCY_BUCKETS, np.uint64)
+        target = ffi.cast("uint64_t *", ffi.from_buffer(counts))
+        lib.xdplab_read_latency(self._region, self._check(worker), target)
+        return Latency(counts)
+
+    def control(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+        """Read the knobs as they are set: a structured scalar of dtype `CONTROL`."""
+        block = lib.xdplab_region_control(self._region, self._check(worker))
+        return np.frombuffer(bytes(ffi.buffer(block, CONTROL.itemsize)), CONTROL)[0]
+
+    def close(self) -> None:
+        """Unmap the region. Arrays that were read from it stay good."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _check(self, worker: int) -> int:
+        if not self._finalizer.alive:
+            raise ClosedError("this telemetry region was closed. Map it again, or make a new engine.")
+        if not 0 <= worker < self.workers:
+            raise ConfigurationError(f"there is no worker {worker}: the region has {self.workers}")
+        return worker

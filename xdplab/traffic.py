@@ -1,0 +1,251 @@
+"""Traffic: numbered, timed frames from one side of a lab's wire to the other, made in the kernel."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import time
+import weakref
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from xdplab._engine import ffi, lib
+from xdplab.checks import whole
+from xdplab.cores import generator_core
+from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.host import Host
+from xdplab.interface import Interface
+from xdplab.native_errors import error_at, new_error, raise_error
+from xdplab.programs import c_path
+
+Rate = int | float | Literal["max"]
+
+_SMALLEST, _LARGEST = 60, 1514  # bytes of an Ethernet frame without its checksum
+_FASTEST = 1_000_000_000
+_PICOSECONDS = 10**12
+_DISCARD_PORT = 9  # RFC 863; native/traffic.h knows our frames by it
+_MOST_FLOWS = 60_000
+_LONGEST_SECONDS = 24 * 3600
+
+
+class Traffic:
+    """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
+
+    Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
+    start of its UDP payload. The program itself keeps to the clock: it lets a frame go when it is
+    due. On veth the frames reach queue (core modulo queues) of the receiver, whatever their flow.
+
+    Below 5,000 frames a second the generator's thread sleeps between frames; from there on it takes
+    the whole of its core.
+
+    Parameters
+    ----------
+    sender, receiver
+        The sides of a lab: ``lab.peer`` and ``lab.port``.
+    rate
+        Frames a second, or ``"max"``. What could not be sent in time (its core was taken away for
+        more than 100 us) is not made up for. Can be changed while it runs.
+    size
+        Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
+    count
+        Stop after so many frames.
+    seconds
+        Stop after this time.
+    flows
+        How many source ports take turns, from 1024 up.
+    cpu
+        Core of the generator; not the worker's unless there is but one.
+
+    Raises
+    ------
+    ConfigurationError
+        For values out of range.
+    QueueBusyError
+        When the sender already has a generator.
+    PermissionRefusedError
+        Without CAP_NET_ADMIN and CAP_BPF.
+    """
+
+    def __init__(
+        self,
+        sender: Host,
+        receiver: Host,
+        *,
+        rate: Rate = "max",
+        size: int = 64,
+        count: int | None = None,
+        seconds: float | None = None,
+        flows: int = 1,
+        cpu: int | None = None,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._closer: weakref.finalize[Any, Any] | None = None
+        self.sender, self.receiver = sender, receiver
+        self.size = whole("size", size, _SMALLEST, _LARGEST)
+        self.cpu = generator_core() if cpu is None else whole("cpu", cpu, 0, (os.cpu_count() or 1) - 1)
+        self._rate = rate
+        if seconds is not None and not 0 < seconds <= _LONGEST_SECONDS:
+            raise ConfigurationError(f"seconds={seconds!r} must be above 0, and a day at most.")
+        config = {
+            "interface_index": sender.interface.index,
+            "cpu": self.cpu,
+            "size": self.size,
+            "flows": whole("flows", flows, 1, _MOST_FLOWS),
+            "interval_ps": _interval(rate),
+            "limit_frames": 0 if count is None else whole("count", count, 1, 1 << 62),
+            "limit_ns": 0 if seconds is None else round(seconds * 1e9),
+            "headers": _headers(sender.interface, receiver.interface, self.size),
+        }
+        program, error = c_path("generate"), new_error()
+        native = ffi.new("struct xdplab_traffic *", {"program": program, **config})
+        self._generator = sender.run(lib.xdplab_generator_open, native, error)
+        if not self._generator:
+            raise_error(error)
+        self._closer = weakref.finalize(self, _close_native, self._generator, os.getpid())
+
+    def start(self) -> Self:
+        """Start sending, on a thread of its own; a second start goes on from the next number."""
+        with self._lock:
+            self._check_open()
+            if not self.running:
+                lib.xdplab_generator_stop(self._generator)
+                error = new_error()
+                if lib.xdplab_generator_start(self._generator, error):
+                    raise_error(error)
+        return self
+
+    def stop(self) -> None:
+        """Stop sending, and wait until the last frame has left."""
+        with self._lock:
+            if not self.closed:
+                lib.xdplab_generator_stop(self._generator)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until `count` or `seconds` are reached.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most.
+
+        Returns
+        -------
+        bool
+            Whether it has ended.
+
+        Raises
+        ------
+        KernelError
+            When the kernel ended the generator.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.running:
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        with self._lock:
+            if not self.closed and (fault := lib.xdplab_generator_fault(self._generator)):
+                raise error_at(lib.XDPLAB_STEP_GENERATE, fault, "send live frames")
+        return True
+
+    @property
+    def rate(self) -> Rate:
+        """Frames a second, or ``"max"``; can be set while it runs."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, value: Rate) -> None:
+        interval = _interval(value)
+        with self._lock:
+            self._check_open()
+            lib.xdplab_generator_set_interval(self._generator, interval)
+            self._rate = value
+
+    @property
+    def sent(self) -> int:
+        """Frames handed to the sender's interface so far."""
+        with self._lock:
+            return self._final if self.closed else int(lib.xdplab_generator_sent(self._generator))
+
+    @property
+    def running(self) -> bool:
+        """Whether it is sending."""
+        with self._lock:
+            return not self.closed and bool(lib.xdplab_generator_running(self._generator))
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called, or the constructor did not succeed."""
+        return self._closer is None or not self._closer.alive
+
+    def close(self) -> None:
+        """Stop sending and give everything back."""
+        with self._lock:
+            if not self.closed and self._closer is not None:
+                self.stop()
+                self._final = self.sent
+                self._closer()
+
+    _final = 0
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ClosedError("this traffic was closed. Make a new one: Traffic(lab.peer, lab.port).")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "running" if self.running else "stopped"
+        rate = self._rate if self._rate == "max" else f"{self._rate:,} a second"
+        return f"<Traffic of {self.size}-byte frames, {rate}, {state}: {self.sent:,} sent>"
+
+
+def _interval(rate: Rate) -> int:
+    """Turn a rate into picoseconds between two frames; 0 stands for no pause at all."""
+    if rate == "max":
+        return 0
+    if isinstance(rate, bool | str) or not 0 < rate <= _FASTEST:
+        raise ConfigurationError(
+            f"rate={rate!r} must be 'max', or frames a second above 0 up to {_FASTEST:,}."
+        )
+    return round(_PICOSECONDS / rate)
+
+
+def _headers(sender: Interface, receiver: Interface, size: int) -> bytes:
+    """Build Ethernet, IPv4 and UDP headers; the source port is the program's to fill in."""
+    ethernet = _mac(receiver.mac) + _mac(sender.mac) + struct.pack("!H", 0x0800)
+    length = size - len(ethernet)
+    addresses = socket.inet_aton(sender.ipv4) + socket.inet_aton(receiver.ipv4)
+    ipv4 = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0x4000, 64, socket.IPPROTO_UDP, 0)
+    checksum = _checksum(ipv4 + addresses)
+    ipv4 = ipv4[:10] + struct.pack("!H", checksum) + addresses
+    # Without a checksum, which IPv4 allows (RFC 768): the payload differs in every frame.
+    return ethernet + ipv4 + struct.pack("!HHHH", 0, _DISCARD_PORT, length - len(ipv4), 0)
+
+
+def _mac(address: str) -> bytes:
+    return bytes.fromhex(address.replace(":", ""))
+
+
+def _checksum(header: bytes) -> int:
+    """Compute the Internet checksum (RFC 1071)."""
+    total = sum(word for (word,) in struct.iter_unpack("!H", header))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def _close_native(generator: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped
+    # A forked child has a copy of the generator, but neither its thread nor a claim to it.
+    if os.getpid() == owner:
+        lib.xdplab_generator_close(generator)
