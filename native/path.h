@@ -35,6 +35,7 @@ struct path {
 	const struct path_operations *operations;
 	uint8_t *area;
 	int descriptor; /* readable when a frame waits */
+	uint32_t peak;  /* most frames seen waiting since the last record */
 };
 
 #endif

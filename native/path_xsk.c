@@ -17,10 +17,12 @@ static uint32_t receive(struct path *path, struct xdp_desc *frames, uint32_t lim
 	struct ring *rx = &socket_of(path)->rx;
 	uint32_t count = ring_waiting(rx);
 
-	if (count > limit)
-		count = limit;
 	if (!count)
 		return 0;
+	if (count > path->peak)
+		path->peak = count;
+	if (count > limit)
+		count = limit;
 	for (uint32_t i = 0; i < count; i++)
 		frames[i] = *ring_descriptor(rx, rx->own + i);
 	ring_release(rx, count);
@@ -63,6 +65,8 @@ static void publish(struct path *path, struct xdplab_counters *counters)
 	counters->tx_consumer = ring_consumer_position(&xsk->tx);
 	counters->completion_producer = ring_producer_position(&xsk->completion);
 	counters->completion_consumer = xsk->completion.own;
+	counters->rx_peak = path->peak;
+	path->peak = 0;
 	counters->syscalls[XDPLAB_SYSCALL_PUBLISH]++;
 	if (!xsk_statistics(xsk, &statistics))
 		return;

@@ -72,5 +72,4 @@ void publish(struct worker *worker, uint64_t now_ns)
 	seqlock_end(&record->sequence, number);
 	/* Release: who sees the new number finds the record whole. */
 	atomic_store_explicit(&head->written, number + 1, memory_order_release);
-	worker->counters.rx_peak = 0;
 }

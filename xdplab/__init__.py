@@ -13,11 +13,13 @@ from xdplab.errors import (
 from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
 from xdplab.lab import Lab
+from xdplab.ledger import Account, Ledger
 from xdplab.telemetry import Latency, Telemetry
 from xdplab.traffic import Traffic
 
 __all__ = [
     "WAIT_STRATEGIES",
+    "Account",
     "ClosedError",
     "ConfigurationError",
     "Engine",
@@ -27,6 +29,7 @@ __all__ = [
     "KernelError",
     "Lab",
     "Latency",
+    "Ledger",
     "PermissionRefusedError",
     "PingResult",
     "QueueBusyError",

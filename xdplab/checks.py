@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from operator import index
 
@@ -18,6 +19,14 @@ def whole(name: str, value: int, least: int, most: int) -> int:
         number = least - 1
     if isinstance(value, bool) or not least <= number <= most:
         raise ConfigurationError(f"{name}={value!r} must be a whole number, {least} to {most}.")
+    return number
+
+
+def core(number: int) -> int:
+    """Return a core that this process may run on, or raise `ConfigurationError`."""
+    allowed = os.sched_getaffinity(0)
+    if number not in allowed:
+        raise ConfigurationError(f"cpu={number!r} must be one of {sorted(allowed)}.")
     return number
 
 
@@ -44,6 +53,8 @@ def choice(name: str, value: str, choices: Iterable[str]) -> str:
 
 def nanoseconds(name: str, seconds: float, least: float, most: float) -> int:
     """Return seconds as nanoseconds, or raise `ConfigurationError`."""
-    if not (isinstance(seconds, int | float) and math.isfinite(seconds) and least <= seconds <= most):
+    if not (
+        isinstance(seconds, int | float) and math.isfinite(seconds) and least <= seconds <= most
+    ):
         raise ConfigurationError(f"{name}={seconds!r} must be {least} to {most} seconds.")
     return round(seconds * 1e9)

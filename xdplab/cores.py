@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 
+from xdplab.errors import ConfigurationError
+
 
 def worker_core() -> int:
-    """Choose the last core that this process may run on: the first serve interrupts and the rest."""
+    """Choose the last core this process may run on: the first ones serve interrupts."""
     return max(os.sched_getaffinity(0))
 
 
@@ -14,3 +16,27 @@ def generator_core() -> int:
     """Choose a core other than the worker's, and away from the first where there are three."""
     cores = sorted(os.sched_getaffinity(0))
     return cores[-2] if len(cores) > 1 else cores[0]
+
+
+def cores_for_queue(queue: int, queues: int) -> tuple[int, int]:
+    """Choose the generator's and the worker's core, so that the traffic reaches a lab's queue.
+
+    A frame redirected into a veth arrives on queue (sending core modulo queues): veth_xdp_rx's
+    choice, Linux 6.18.
+
+    Raises
+    ------
+    ConfigurationError
+        When no core that this process may run on leads to the queue.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    leading = [core for core in cores if core % queues == queue]
+    if not leading:
+        raise ConfigurationError(
+            f"the generator can't reach queue {queue} of {queues}: on veth a frame arrives on queue "
+            f"(sending core modulo queues); this process may run on the cores {cores}. "
+            "Choose a lower queue, or send from sockets."
+        )
+    generator = leading[-1] if worker_core() not in leading or len(leading) == 1 else leading[-2]
+    others = [core for core in cores if core != generator]
+    return generator, max(others, default=generator)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from xdplab._engine import ffi, lib
-from xdplab.checks import choice, nanoseconds, power_of_two, whole
+from xdplab.checks import choice, core, nanoseconds, power_of_two, whole
 from xdplab.cores import worker_core
 from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.host import Host
@@ -112,6 +112,7 @@ class Engine:
     """
 
     simulated = False
+    wait_strategies = WAIT_STRATEGIES
 
     def __init__(
         self,
@@ -138,7 +139,7 @@ class Engine:
         self.interface = _resolve(interface, allow_default_route)
         self.queue = whole("queue", queue, 0, max(self.interface.queues - 1, 0))
         self.ring_size = power_of_two("ring_size", ring_size, _LARGEST_RING)
-        self.cpu = worker_core() if cpu is None else whole("cpu", cpu, 0, (os.cpu_count() or 1) - 1)
+        self.cpu = worker_core() if cpu is None else core(cpu)
         config = {
             "interface_index": self.interface.index,
             "queue": self.queue,
@@ -202,7 +203,7 @@ class Engine:
     def stop(self) -> None:
         """Stop the worker. Socket, rings and counters stay, and `start` may follow.
 
-        What arrives meanwhile fills the RX ring, and is then dropped by the kernel, which counts it.
+        What arrives meanwhile fills the RX ring; the kernel drops the rest, and counts it.
         """
         with self._lock:
             if not self.closed and self._started:
@@ -343,8 +344,8 @@ def _resolve(interface: Host | Interface | str, allow_default_route: bool) -> In
     found = Interface.find(interface) if isinstance(interface, str) else interface
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(
-            f"{found.name} carries the default route: capturing on it can cut this machine off from "
-            "its network. Capture in a lab, or insist with allow_default_route=True."
+            f"{found.name} carries the default route: capturing on it can cut this machine off "
+            "from its network. Capture in a lab, or insist with allow_default_route=True."
         )
     return found
 

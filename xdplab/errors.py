@@ -1,6 +1,6 @@
 """The one exception tree of xdplab.
 
-Every message names what was tried, what the kernel said (the errno by name) and what to do about it.
+Every message names what was tried, what the kernel said (the errno by name) and what to do.
 """
 
 from __future__ import annotations

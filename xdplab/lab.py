@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from xdplab.checks import whole
-from xdplab.errors import ConfigurationError, KernelError
+from xdplab.errors import KernelError
 from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
 from xdplab.namespace import Namespace
@@ -41,7 +41,7 @@ __all__ = ["Host", "Interface", "Lab", "PingResult"]
 _IPV4_START, _IPV4_PREFIX = IPv4Address("198.18.0.0"), 15
 _IPV6_START, _IPV6_PREFIX = IPv6Address("2001:db8::"), 32
 _MOST_LABS = 512
-_MOST_QUEUES = 4096  # the kernel's own limit
+MOST_QUEUES = 4096  # the kernel's own limit
 _SMALLEST_MTU, _LARGEST_MTU = 1280, 65535  # what IPv6 needs, what veth takes
 
 # The port's index differs from the peer's. Where both are the same, the kernel mistakes a veth
@@ -94,7 +94,7 @@ class Lab:
     simulated = False
 
     def __init__(self, queues: int = 1, mtu: int = 1500, number: int = 0) -> None:
-        self.queues = whole("queues", queues, 1, _MOST_QUEUES)
+        self.queues = whole("queues", queues, 1, MOST_QUEUES)
         self.mtu = whole("mtu", mtu, _SMALLEST_MTU, _LARGEST_MTU)
         self.number = whole("number", number, 0, _MOST_LABS - 1)
         with ExitStack() as undo:

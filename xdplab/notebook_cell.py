@@ -1,7 +1,7 @@
 """Re-running the cell that made an engine replaces the engine.
 
-Two engines on one queue are a mistake that the kernel refuses. In a notebook there is one exception:
-when a cell runs again, the name on its left still holds the old engine while the new one is made.
+Two engines on one queue are a mistake, which the kernel refuses. In a notebook there is one
+exception: when a cell runs again, its name still holds the old engine while the new one is made.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def replace_engine_of_this_cell(engine: Engine) -> None:
 
 def _current_cell() -> str | None:
     ipython: Any = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell: Any = ipython.get_ipython() if ipython else None
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
     # Jupyter's front ends name the cell of an execute request (ipykernel 6.4 and newer).
     cell = parent.get("metadata", {}).get("cellId")

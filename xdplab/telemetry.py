@@ -1,7 +1,7 @@
-"""The reading side of the telemetry region: counters, history, samples and latency as numpy arrays.
+"""The reading side of the telemetry region: counters, history, samples and latency, with numpy.
 
-Any process can read a region: the engine's own, or another that was given its descriptor. The layout
-stands in ``native/telemetry.h`` alone; the dtypes below are built from it at import.
+Any process can read a region: the engine's own, or another that was given its descriptor. The
+layout stands in ``native/telemetry.h`` alone; the dtypes below are built from it at import.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Telemetry:
         return np.zeros(1, COUNTERS)[0]
 
     def history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
-        """Read a worker's records, one a publish interval (10 ms unless the engine was told otherwise).
+        """Read a worker's records: one a publish interval, 10 ms unless the engine was told.
 
         Parameters
         ----------
@@ -243,7 +243,9 @@ class Telemetry:
 
     def _check(self, worker: int) -> int:
         if not self._finalizer.alive:
-            raise ClosedError("this telemetry region was closed. Map it again, or make a new engine.")
+            raise ClosedError(
+                "this telemetry region was closed. Map it again, or make a new engine."
+            )
         if not 0 <= worker < self.workers:
             raise ConfigurationError(f"there is no worker {worker}: the region has {self.workers}")
         return worker

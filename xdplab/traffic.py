@@ -1,4 +1,4 @@
-"""Traffic: numbered, timed frames from one side of a lab's wire to the other, made in the kernel."""
+"""Traffic: numbered, timed frames across a lab's wire, made in the kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from xdplab._engine import ffi, lib
-from xdplab.checks import whole
+from xdplab.checks import core, whole
 from xdplab.cores import generator_core
 from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.host import Host
@@ -84,7 +84,7 @@ class Traffic:
         self._closer: weakref.finalize[Any, Any] | None = None
         self.sender, self.receiver = sender, receiver
         self.size = whole("size", size, _SMALLEST, _LARGEST)
-        self.cpu = generator_core() if cpu is None else whole("cpu", cpu, 0, (os.cpu_count() or 1) - 1)
+        self.cpu = generator_core() if cpu is None else core(cpu)
         self._rate = rate
         if seconds is not None and not 0 < seconds <= _LONGEST_SECONDS:
             raise ConfigurationError(f"seconds={seconds!r} must be above 0, and a day at most.")
@@ -192,7 +192,7 @@ class Traffic:
 
     def _check_open(self) -> None:
         if self.closed:
-            raise ClosedError("this traffic was closed. Make a new one: Traffic(lab.peer, lab.port).")
+            raise ClosedError("this traffic was closed. Make a new one.")
 
     def __enter__(self) -> Self:
         return self.start()
@@ -240,7 +240,7 @@ def _mac(address: str) -> bytes:
 
 def _checksum(header: bytes) -> int:
     """Compute the Internet checksum (RFC 1071)."""
-    total = sum(word for (word,) in struct.iter_unpack("!H", header))
+    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
     total = (total & 0xFFFF) + (total >> 16)
     return ~(total + (total >> 16)) & 0xFFFF
 

@@ -1,0 +1,159 @@
+"""The command `xdplab`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from xdplab.checks import whole
+from xdplab.cores import cores_for_queue
+from xdplab.engine import WAIT_STRATEGIES, Engine
+from xdplab.errors import ConfigurationError, XdplabError
+from xdplab.lab import MOST_QUEUES, Lab
+from xdplab.measure import measure
+from xdplab.traffic import Rate, Traffic
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 0, 1 for what went wrong, 2 for a wrong call."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except XdplabError as error:
+        print(f"xdplab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xdplab", description="See and tune the fast packet paths of Linux, live."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run",
+        help="capture with AF_XDP and show what it costs",
+        description="Capture with AF_XDP. Without --interface, in a lab of its own: two network "
+        "namespaces joined by a veth pair, with traffic made in the kernel.",
+    )
+    run.set_defaults(command=_run)
+    run.add_argument("--interface", metavar="NAME", help="a real interface instead of a lab")
+    run.add_argument("--queue", type=int, default=0, metavar="N", help="its receive queue (0)")
+    run.add_argument(
+        "--wait",
+        default="poll",
+        metavar="STRATEGY",
+        help=f"when the RX ring is empty: {', '.join(WAIT_STRATEGIES)} (poll)",
+    )
+    run.add_argument("--batch", type=int, default=64, help="most packets taken at once (64)")
+    run.add_argument("--seconds", type=_seconds, default=10.0, help="how long (10)")
+    run.add_argument(
+        "--traffic",
+        metavar="max|PPS|none",
+        help="packets a second in the lab (max); with --interface: none",
+    )
+    run.add_argument("--size", type=int, default=64, help="bytes a frame, 60 to 1514 (64)")
+    run.add_argument("--ring-size", type=int, default=2048, help="entries of the RX ring (2048)")
+    run.add_argument("--attach", default="native", help="native or skb (native)")
+    run.add_argument("--bind", default="auto", help="auto, copy or zero-copy (auto)")
+    run.add_argument(
+        "--allow-default-route",
+        action="store_true",
+        help="even on the interface that carries the default route",
+    )
+    run.add_argument("--json", action="store_true", help="print one JSON object at the end")
+
+    doctor = commands.add_parser("doctor", help="say what this machine has and lacks")
+    doctor.set_defaults(command=_doctor)
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+
+    bench = commands.add_parser("bench", help="compare, alternating in one run")
+    bench.set_defaults(command=_bench)
+    bench.add_argument("benchmark", choices=["rxdrop"], help="rxdrop: beside dpdk-testpmd")
+    bench.add_argument("--rounds", type=int, default=5, help="runs of each (5)")
+    bench.add_argument("--seconds", type=_seconds, default=3.0, help="of each run (3)")
+    bench.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError("must be above 0, and a day at most")
+    return seconds
+
+
+def _rate(text: str) -> Rate | None:
+    if text in ("none", "max"):
+        return "max" if text == "max" else None
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"--traffic {text} is none of: max, none, a number") from None
+
+
+def _run(options: argparse.Namespace) -> int:
+    with ExitStack() as stack:
+        engine, traffic = _capture(options, stack)
+        if options.json:
+            measurement, _ = measure(engine, traffic, options.seconds)
+            print(json.dumps(measurement.as_dict()))
+            return 0
+        from xdplab.terminal import run_live  # noqa: PLC0415 - rich is slow to import
+
+        run_live(engine, traffic, options.seconds)
+        return 0
+
+
+def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Traffic | None]:
+    """Open what the options ask for; the stack closes it."""
+    settings = {
+        "queue": options.queue,
+        "wait": options.wait,
+        "batch": options.batch,
+        "ring_size": options.ring_size,
+        "attach": options.attach,
+        "bind": options.bind,
+        "allow_default_route": options.allow_default_route,
+    }
+    if options.interface is not None:
+        if options.traffic not in (None, "none"):
+            raise ConfigurationError(
+                "--traffic is made in a lab, and --interface names a real one. Leave one out."
+            )
+        return stack.enter_context(Engine(options.interface, **settings)), None
+    queues = whole("queue", options.queue, 0, MOST_QUEUES - 1) + 1
+    rate = _rate(options.traffic or "max")
+    lab = stack.enter_context(Lab(queues=queues))
+    if rate is None:
+        return stack.enter_context(Engine(lab.port, **settings)), None
+    generator, worker = cores_for_queue(options.queue, queues)
+    traffic = Traffic(lab.peer, lab.port, rate=rate, size=options.size, cpu=generator)
+    stack.callback(traffic.close)
+    return stack.enter_context(Engine(lab.port, cpu=worker, **settings)), traffic
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from xdplab import doctor  # noqa: PLC0415 - looks at what a capture does without
+
+    findings = doctor.examine()
+    if options.json:
+        print(json.dumps(doctor.as_json(findings)))
+    else:
+        from rich.console import Console  # noqa: PLC0415 - slow to import
+
+        Console().print(doctor.report(findings))
+    return 0 if doctor.can_capture(findings) else 1
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from xdplab import bench  # noqa: PLC0415 - not needed for a capture
+
+    result = bench.rxdrop(rounds=options.rounds, seconds=options.seconds, quiet=options.json)
+    print(json.dumps(result) if options.json else bench.table(result))
+    return 0

@@ -1,0 +1,169 @@
+"""One measured run: a capture from here to there, and what each packet cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xdplab._engine import lib
+from xdplab.engine import Engine
+from xdplab.errors import KernelError
+from xdplab.ledger import Account, Ledger
+from xdplab.softirq import SoftirqClock
+from xdplab.traffic import Traffic
+
+SYSCALLS = {
+    "sendto": lib.XDPLAB_SYSCALL_SENDTO,
+    "recvfrom": lib.XDPLAB_SYSCALL_RECVFROM,
+    "poll": lib.XDPLAB_SYSCALL_POLL,
+    "epoll_wait": lib.XDPLAB_SYSCALL_EPOLL_WAIT,
+    "io_uring_enter": lib.XDPLAB_SYSCALL_IO_URING_ENTER,
+    "publish": lib.XDPLAB_SYSCALL_PUBLISH,
+}
+"""Kinds of system call by name. `publish` is what telemetry itself costs."""
+
+KERNEL_STATISTICS = (
+    "rx_dropped",
+    "rx_invalid_descs",
+    "tx_invalid_descs",
+    "rx_ring_full",
+    "rx_fill_ring_empty_descs",
+    "tx_ring_empty_descs",
+)
+"""The six figures of XDP_STATISTICS (linux/if_xdp.h)."""
+
+_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one run showed.
+
+    Times a packet are nanoseconds. ``user`` is the worker at its packets, ``idle`` a spinning
+    worker's empty polls, ``sys`` the rest of the worker's own CPU time, and ``softirq`` the
+    network softirqs on the worker's and the generator's core; None where it could not be measured.
+    """
+
+    wait: str
+    batch: int
+    seconds: float
+    sent: int | None
+    rx_packets: int
+    rx_bytes: int
+    rx_pps: float
+    wakeups: int
+    rearms: int
+    syscalls: dict[str, int]
+    user_ns_per_packet: float | None
+    idle_ns_per_packet: float | None
+    sys_ns_per_packet: float | None
+    softirq_ns_per_packet: float | None
+    kernel: dict[str, int]
+    ledger: list[dict[str, str | int]]
+    balanced: bool
+    simulated: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON."""
+        return asdict(self)
+
+
+def measure(
+    engine: Engine,
+    traffic: Traffic | None,
+    seconds: float,
+    watch: Callable[[], None] = lambda: None,
+) -> tuple[Measurement, Account]:
+    """Let a running engine capture for some time, and account for it.
+
+    Parameters
+    ----------
+    engine
+        Running.
+    traffic
+        Not started yet; None to capture whatever comes.
+    seconds
+        How long. An interrupt (Ctrl-C) ends it early.
+    watch
+        Called ten times a second meanwhile.
+
+    Raises
+    ------
+    KernelError
+        When the engine or the generator ended by itself.
+    """
+    with ExitStack() as stack:
+        in_softirq = _softirq_clock(stack, {engine.cpu} | ({traffic.cpu} if traffic else set()))
+        ledger = Ledger(engine, traffic)
+        sent = traffic.sent if traffic else 0
+        before, softirq_before = engine.telemetry.counters(), in_softirq()
+        started = time.monotonic()
+        if traffic:
+            traffic.start()
+        with suppress(KeyboardInterrupt):
+            _watch(engine, traffic, started + seconds, watch)
+        if traffic:
+            traffic.stop()
+        elapsed = time.monotonic() - started
+        account = ledger.settle()
+        after, softirq_after = engine.telemetry.counters(), in_softirq()
+    packets = int(after["rx_packets"] - before["rx_packets"])
+
+    def each(nanoseconds: int | None) -> float | None:
+        return round(nanoseconds / packets, 2) if packets and nanoseconds is not None else None
+
+    def grown(name: str) -> int:
+        return int(after[name] - before[name])
+
+    return Measurement(
+        wait=engine.wait,
+        batch=engine.batch,
+        seconds=round(elapsed, 6),
+        sent=traffic.sent - sent if traffic else None,
+        rx_packets=packets,
+        rx_bytes=grown("rx_bytes"),
+        rx_pps=round(packets / elapsed, 1),
+        wakeups=grown("wakeups"),
+        rearms=grown("rearms"),
+        syscalls={
+            name: int(after["syscalls"][kind] - before["syscalls"][kind])
+            for name, kind in SYSCALLS.items()
+        },
+        user_ns_per_packet=each(grown("user_ns")),
+        idle_ns_per_packet=each(grown("idle_ns")),
+        sys_ns_per_packet=each(grown("cpu_ns") - grown("user_ns") - grown("idle_ns")),
+        softirq_ns_per_packet=(
+            each(softirq_after - softirq_before)
+            if softirq_before is not None and softirq_after is not None
+            else None
+        ),
+        kernel={name: grown(name) for name in KERNEL_STATISTICS},
+        ledger=account.as_list(),
+        balanced=account.balanced,
+        simulated=engine.simulated,
+    ), account
+
+
+def _softirq_clock(stack: ExitStack, cores: set[int]) -> Callable[[], int | None]:
+    """Open the tracer where this process may; where it may not, the figure is None."""
+    try:
+        clock = stack.enter_context(SoftirqClock())
+    except KernelError:
+        return lambda: None
+    return lambda: clock.nanoseconds(cores)
+
+
+def _watch(
+    engine: Engine, traffic: Traffic | None, deadline: float, watch: Callable[[], None]
+) -> None:
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(_LOOK_SECONDS, left))
+        if fault := engine.error:
+            raise fault
+        if traffic and not traffic.running:
+            traffic.wait()
+            return
+        watch()

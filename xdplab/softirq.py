@@ -1,0 +1,50 @@
+"""Time in the network softirqs, core by core, measured by the kernel's tracepoints."""
+
+from __future__ import annotations
+
+import weakref
+from types import TracebackType
+from typing import Self
+
+from xdplab._engine import lib
+from xdplab.native_errors import new_error, raise_error
+from xdplab.programs import c_path
+
+
+class SoftirqClock:
+    """Adds up how long each core spends in NET_RX and NET_TX softirqs, while it is open.
+
+    On veth this is where a packet is delivered, and on the sender's core: a receiver's own CPU time
+    is only a part of what its packets cost.
+
+    Raises
+    ------
+    PermissionRefusedError
+        Without CAP_PERFMON and CAP_BPF.
+    """
+
+    def __init__(self) -> None:
+        error = new_error()
+        self._native = lib.xdplab_softirq_open(c_path("softirq"), error)
+        if not self._native:
+            raise_error(error)
+        self._closer = weakref.finalize(self, lib.xdplab_softirq_close, self._native)
+
+    def nanoseconds(self, cores: set[int]) -> int:
+        """Read the time so far, in ns, of these cores together."""
+        return sum(int(lib.xdplab_softirq_ns(self._native, core)) for core in cores)
+
+    def close(self) -> None:
+        """Stop measuring."""
+        self._closer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,109 @@
+"""The live table of `xdplab run`, and the ledger at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from xdplab.engine import Engine
+from xdplab.ledger import Account
+from xdplab.measure import Measurement, measure
+from xdplab.traffic import Traffic
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_GRAPH_COLUMNS = 50
+
+
+class _LiveTable:
+    """What happened since the last look, ten times a second."""
+
+    def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
+        self._engine, self._traffic = engine, traffic
+        self._last: Any = engine.telemetry.counters()
+        self._rates: list[float] = []
+
+    def render(self) -> Table:
+        """Read the telemetry anew."""
+        now: Any = self._engine.telemetry.counters()
+        seconds = max(int(now["time_ns"]) - int(self._last["time_ns"]), 1) / 1e9
+
+        def rate(name: str) -> float:
+            return float((now[name] - self._last[name]).sum()) / seconds
+
+        packets, batches = rate("rx_packets"), rate("batches")
+        self._rates = [*self._rates, packets][-_GRAPH_COLUMNS:]
+        table = Table(title=f"{self._engine.interface.name} queue {self._engine.queue}")
+        table.add_column("", style="bold")
+        table.add_column("", justify="right", min_width=12)
+        table.add_column("", min_width=_GRAPH_COLUMNS)
+        table.add_row("received / s", f"{packets:,.0f}", _graph(self._rates))
+        table.add_row("gigabit / s", f"{rate('rx_bytes') * 8 / 1e9:,.2f}", "")
+        table.add_row("lost: RX ring full / s", f"{rate('rx_ring_full'):,.0f}", "")
+        table.add_row(
+            "packets a batch",
+            f"{packets / batches:,.1f}" if batches else "-",
+            f"of {self._engine.batch} at most",
+        )
+        table.add_row("wakeups / s", f"{rate('wakeups'):,.0f}", f"wait: {self._engine.wait}")
+        table.add_row("system calls / s", f"{rate('syscalls'):,.0f}", "")
+        table.add_row("worker's core", f"{rate('cpu_ns') / 1e7:,.0f} %", f"core {self._engine.cpu}")
+        occupancy = int(now["rx_peak"])
+        table.add_row("RX ring, peak", f"{occupancy:,}", f"of {self._engine.ring_size:,}")
+        if self._traffic:
+            table.add_row("sent in all", f"{self._traffic.sent:,}", "")
+        self._last = now
+        return table
+
+
+def _graph(rates: list[float]) -> str:
+    top = max(rates) or 1.0
+    return "".join(_BARS[round(rate / top * (len(_BARS) - 1))] for rate in rates)
+
+
+def run_live(engine: Engine, traffic: Traffic | None, seconds: float) -> None:
+    """Measure with a live table, then print the ledger and what a packet cost."""
+    console = Console()
+    table = _LiveTable(engine, traffic)
+    with Live(console=console, auto_refresh=False, transient=console.is_terminal) as live:
+
+        def watch() -> None:
+            if console.is_terminal:
+                live.update(table.render(), refresh=True)
+
+        measurement, account = measure(engine, traffic, seconds, watch)
+    console.print(_ledger_table(account))
+    console.print(_summary(measurement), markup=False, highlight=False)
+
+
+def _ledger_table(account: Account) -> Table:
+    table = Table(title="Where every packet went")
+    table.add_column("stage")
+    table.add_column("packets", justify="right")
+    for line in account.stages:
+        if line.packets or not line.lost:
+            style = "red" if line.lost and line.packets else ""
+            table.add_row(
+                ("✗ " if line.lost else "") + line.stage, f"{line.packets:,}", style=style
+            )
+    style = "green" if account.balanced else "bold red"
+    table.add_row("unaccounted for", f"{account.unaccounted:,}", style=style)
+    return table
+
+
+def _summary(measurement: Measurement) -> str:
+    costs = {
+        "user": measurement.user_ns_per_packet,
+        "empty polls": measurement.idle_ns_per_packet,
+        "system": measurement.sys_ns_per_packet,
+        "softirq": measurement.softirq_ns_per_packet,
+    }
+    told = ", ".join(f"{name} {ns:,.1f}" for name, ns in costs.items() if ns is not None)
+    simulated = " [simulated]" if measurement.simulated else ""
+    return (
+        f"{measurement.rx_packets:,} packets in {measurement.seconds:.2f} s, "
+        f"{measurement.rx_pps:,.0f} a second, wait={measurement.wait}, batch={measurement.batch}"
+        f"{simulated}\nnanoseconds a packet: {told or 'no packets came'}"
+    )
