@@ -72,7 +72,9 @@ uint32_t uring_disarm(struct uring *uring)
 	if (!uring->armed)
 		return 0;
 	entry = io_uring_get_sqe(&uring->ring);
-	io_uring_prep_poll_remove(entry, POLL_REPORT);
+	/* Not POLL_REMOVE: it gives up with EALREADY while a wakeup waits to be reported, as one does whenever
+	 * packets come, and leaves the poll armed. */
+	io_uring_prep_cancel64(entry, POLL_REPORT, 0);
 	io_uring_sqe_set_data64(entry, CANCEL_REPORT);
 	while (uring->armed || !(kinds & CANCEL_REPORT)) {
 		calls++;
