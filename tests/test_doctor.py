@@ -1,0 +1,219 @@
+"""What the doctor finds, on this machine and on those that lack something."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import re
+import resource
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from xdplab import Engine, Lab, doctor
+from xdplab.doctor import Finding, kernel, machine, software
+from xdplab.errors import ConfigurationError
+
+# The first examination imports what is imported late, as long as it can be read.
+WITHOUT_PRIVILEGE = """
+import ctypes, json, os
+from xdplab import doctor
+doctor.examine()
+if os.geteuid() == 0:
+    PR_CAPBSET_DROP, capability = 24, 0
+    while ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0:
+        capability += 1
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+_LINUX_CAPABILITY_VERSION_3 = 0x20080522
+header, none = (ctypes.c_uint32 * 2)(_LINUX_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+assert ctypes.CDLL(None).capset(header, none) == 0
+print(json.dumps(doctor.as_json(doctor.examine())))
+"""
+
+
+def drawn(findings: list[Finding]) -> str:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(doctor.report(findings))
+    return captured.get()
+
+
+def test_a_privileged_process_captures_and_leaves_nothing_behind(privileged: None) -> None:
+    doctor.examine()  # what is imported late may stay open
+    before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 - numbers, not paths
+    findings = doctor.examine()
+    assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert doctor.can_capture(findings)
+    (capture,) = (each for each in findings if each.name == "capture")
+    assert capture.seen.startswith("100 of 100")
+
+
+def test_without_privilege_every_finding_says_what_would_help() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PRIVILEGE], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["can_capture"] is False
+    findings = {each["name"]: each for each in said["findings"]}
+    for finding in findings.values():
+        assert finding["verdict"] in {"good", "limited", "missing"}
+        assert finding["seen"]
+        assert bool(finding["remedy"]) == (finding["verdict"] != "good"), finding
+        assert "could not be examined" not in finding["seen"]
+    lost = {name for name, each in findings.items() if each["verdict"] == "missing"}
+    assert lost >= {"AF_XDP sockets", "network namespaces", "capabilities", "capture"}
+    assert "CAP_SYS_ADMIN" in findings["capture"]["remedy"]
+
+
+def test_a_check_that_fails_is_a_finding_and_the_others_go_on() -> None:
+    def breaks() -> Iterator[Finding]:
+        yield Finding("first", "good", "fine")
+        raise RuntimeError("an unheard-of machine")
+
+    def refuses() -> Iterator[Finding]:
+        raise ConfigurationError("no such thing")
+
+    findings = doctor.examine({"broken": breaks, "refused": refuses, "BTF": kernel.btf})
+    assert [each.name for each in findings] == ["first", "broken", "refused", "BTF"]
+    assert "RuntimeError: an unheard-of machine" in findings[1].seen
+    assert findings[2].seen == "no such thing"
+    assert all(each.verdict == "missing" and each.remedy for each in findings[1:3])
+
+
+@pytest.mark.parametrize(
+    ("release", "verdict", "lacks"),
+    [
+        ("6.1.0-13-amd64", "good", ""),
+        ("10.0", "good", ""),
+        ("5.18.3", "limited", "io_uring"),
+        ("5.15.0-91-generic", "limited", "live-frame"),
+        ("5.4.0", "missing", "bpf_link"),
+        ("unheard-of", "missing", "bpf_link"),
+    ],
+)
+def test_an_old_kernel_is_told_what_it_lacks(release: str, verdict: str, lacks: str) -> None:
+    (finding,) = kernel.version(release)
+    assert finding.verdict == verdict
+    assert release in finding.seen
+    assert lacks in finding.seen
+
+
+def test_the_capability_to_administer_stands_for_those_split_off_it() -> None:
+    bits = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_IPC_LOCK": 14, "CAP_SYS_ADMIN": 21}
+    (finding,) = kernel.capabilities(sum(1 << bit for bit in bits.values()))
+    assert finding.verdict == "good"
+    (finding,) = kernel.capabilities(1 << 12 | 1 << 21)
+    assert finding.verdict == "missing"
+    assert finding.seen.startswith("lacking: CAP_NET_RAW (AF_XDP sockets), CAP_IPC_LOCK")
+    assert "--cap-add NET_RAW --cap-add IPC_LOCK" in finding.remedy
+    (finding,) = kernel.capabilities(1 << 12 | 1 << 13 | 1 << 21)
+    assert finding.verdict == "limited"
+
+
+@pytest.mark.parametrize(
+    ("limit", "exempt", "verdict"),
+    [
+        (8 << 20, False, "limited"),
+        (64 << 10, False, "missing"),
+        (64 << 10, True, "good"),
+        (resource.RLIM_INFINITY, False, "good"),
+    ],
+)
+def test_locked_memory_must_hold_an_engine(limit: int, exempt: bool, verdict: str) -> None:
+    (finding,) = kernel.locked_memory(limit, exempt)
+    assert finding.verdict == verdict
+
+
+def forbid_io_uring() -> None:
+    """Do to the calling thread what a container's seccomp filter does."""
+    filters = b"".join(
+        struct.pack("HBBI", *each)
+        for each in (
+            (0x20, 0, 0, 0),  # load the call's number
+            (0x15, 0, 1, 425),  # io_uring_setup?
+            (0x06, 0, 0, 0x00050000 | errno.EPERM),  # SECCOMP_RET_ERRNO
+            (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
+        )
+    )
+    kept = ctypes.create_string_buffer(filters, len(filters))
+    program = struct.pack("HP", len(filters) // 8, ctypes.addressof(kept))
+    libc = ctypes.CDLL(None)
+    assert libc.prctl(38, *map(ctypes.c_ulong, (1, 0, 0, 0))) == 0  # PR_SET_NO_NEW_PRIVS
+    assert libc.prctl(22, ctypes.c_ulong(2), program) == 0  # PR_SET_SECCOMP, filter
+
+
+def test_a_container_that_forbids_io_uring_can_still_capture_with_poll() -> None:
+    with ThreadPoolExecutor(1, initializer=forbid_io_uring) as container:
+        (finding,) = container.submit(lambda: list(kernel.io_uring())).result()
+    assert finding.verdict == "limited"
+    assert "EPERM" in finding.seen
+    assert "wait='poll'" in finding.remedy
+
+
+def test_every_xdp_program_is_looked_for() -> None:
+    sources = Path(__file__).parents[1] / "bpf"
+    assert {f"{name}.bpf.c" for name in software.XDP_OBJECTS} == {
+        each.name for each in sources.glob("*.bpf.c")
+    }
+
+
+def test_notebook_packages_are_held_against_what_the_notebook_needs() -> None:
+    assert {each.name for each in software.notebook_packages()} >= {"jupyterlab", "ipykernel"}
+    new, old, none = software.notebook_packages(
+        {"numpy": "1.26", "rich": "999.1", "no-such-package": "1"}
+    )
+    assert (new.verdict, old.verdict, none.verdict) == ("good", "limited", "missing")
+    assert "pip install 'rich>=999.1'" in old.remedy
+
+
+def test_one_core_is_too_few_for_a_worker_and_a_generator() -> None:
+    assert [each.verdict for each in machine.cores({3})] == ["limited"]
+    assert [each.verdict for each in machine.cores({0, 3})] == ["good"]
+
+
+def test_a_governor_that_saves_power_and_cores_set_aside_are_seen(tmp_path: Path) -> None:
+    chosen = tmp_path / "cpu0" / "cpufreq" / "scaling_governor"
+    chosen.parent.mkdir(parents=True)
+    chosen.write_text("powersave\n")
+    (governor,) = machine.governor(tmp_path)
+    assert (governor.verdict, governor.seen) == ("limited", "powersave")
+    chosen.write_text("performance\n")
+    assert [each.verdict for each in machine.governor(tmp_path)] == ["good"]
+    assert [each.verdict for each in machine.isolated_cores(tmp_path)] == ["limited"]
+    (tmp_path / "isolated").write_text("2-3\n")
+    (isolated,) = machine.isolated_cores(tmp_path)
+    assert isolated.verdict == "good"
+    assert "2-3" in isolated.seen
+
+
+def test_an_interface_in_use_is_told_apart_from_a_free_one(lab: Lab) -> None:
+    free = machine.describe(lab.port.interface)
+    assert (free.verdict, free.seen) == ("good", "driver veth, 1 queue")
+    lab.port.command(["ip", "route", "add", "default", "via", lab.peer.ipv4]).check_returncode()
+    with Engine(lab.port):
+        used = machine.describe(lab.port.interface)
+    assert used.verdict == "limited"
+    assert re.search(r"XDP program \d+ is attached", used.seen)
+    assert "carries the default route" in used.seen
+
+
+def test_the_report_shows_each_finding_with_its_remedy_as_it_is_written() -> None:
+    findings = [
+        Finding("one", "good", "fine"),
+        Finding("[two]", "missing", "[b]none", "`fix [it]`"),
+    ]
+    text = drawn(findings)
+    for part in ("one", "fine", "[two]", "[b]none", "→ `fix [it]`", "can't capture"):
+        assert part in text
+    assert "can't" not in drawn([Finding("capture", "good", "100 of 100")])

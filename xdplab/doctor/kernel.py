@@ -1,0 +1,202 @@
+"""What the kernel has, and what it lets this process do."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import resource
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from xdplab._engine import lib
+from xdplab.doctor.finding import Finding, Verdict, refused
+from xdplab.errors import KernelError
+from xdplab.namespace import Namespace
+from xdplab.native_errors import error_at
+from xdplab.softirq import SoftirqClock
+
+_FEATURES: tuple[tuple[tuple[int, int], str, Verdict], ...] = (
+    ((5, 9), "XDP programs attached by bpf_link", "missing"),
+    ((5, 18), "live-frame test runs, which the generator is made of", "limited"),
+    ((6, 1), "io_uring's DEFER_TASKRUN, for the io_uring wait strategies", "limited"),
+)
+"""What came with which Linux, and how much is lost without it; AF_XDP itself is older."""
+
+# Bits of linux/capability.h.
+_NET_ADMIN, _NET_RAW, _IPC_LOCK, _SYS_ADMIN, _PERFMON, _BPF = 12, 13, 14, 21, 38, 39
+_CAPABILITIES: dict[int, tuple[str, str, Verdict]] = {
+    _NET_ADMIN: ("CAP_NET_ADMIN", "links and XDP programs", "missing"),
+    _NET_RAW: ("CAP_NET_RAW", "AF_XDP sockets", "missing"),
+    _BPF: ("CAP_BPF", "loading programs", "missing"),
+    _PERFMON: ("CAP_PERFMON", "tracing softirqs", "limited"),
+    _SYS_ADMIN: ("CAP_SYS_ADMIN", "network namespaces, so labs", "missing"),
+    _IPC_LOCK: ("CAP_IPC_LOCK", "frame areas above the limit on locked memory", "limited"),
+}
+_PART_OF_SYS_ADMIN = {_BPF, _PERFMON}
+
+_AF_XDP = 44  # linux/socket.h; Python's socket module lacks it
+_DEFAULT_FRAME_AREA = 8 << 20  # bytes: an engine of ring_size 2048
+
+_SYS_IO_URING_SETUP = 425
+_SINGLE_ISSUER, _DEFER_TASKRUN = 1 << 12, 1 << 13  # linux/io_uring.h
+_IO_URING_DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
+
+
+def version(release: str | None = None) -> Iterator[Finding]:
+    """Hold the kernel's version against what the features need.
+
+    Parameters
+    ----------
+    release
+        As ``uname -r`` prints it; the running kernel's unless told otherwise.
+    """
+    release = os.uname().release if release is None else release
+    numbers = re.match(r"(\d+)\.(\d+)", release)
+    have = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+    lacking = [feature for feature in _FEATURES if have < feature[0]]
+    seen = f"Linux {release}"
+    if not lacking:
+        yield Finding("kernel", "good", seen)
+        return
+    newer = "; ".join(f"{what} (Linux {need[0]}.{need[1]})" for need, what, _ in lacking)
+    verdict: Verdict = "missing" if "missing" in {loss for *_, loss in lacking} else "limited"
+    remedy = "Boot a newer kernel, unless what is tried below works: distributions backport."
+    yield Finding("kernel", verdict, f"{seen}, too old for {newer}", remedy)
+
+
+def af_xdp_sockets() -> Iterator[Finding]:
+    """Open an AF_XDP socket, bound to nothing."""
+    try:
+        socket.socket(_AF_XDP, socket.SOCK_RAW).close()
+    except OSError as error:
+        raise error_at(
+            lib.XDPLAB_STEP_OPEN_SOCKET, error.errno or 0, "open an AF_XDP socket"
+        ) from error
+    yield Finding("AF_XDP sockets", "good", "one could be opened")
+
+
+def network_namespaces() -> Iterator[Finding]:
+    """Make a network namespace, and end it."""
+    Namespace.create().close()
+    yield Finding("network namespaces", "good", "one could be made")
+
+
+def capabilities(effective: int | None = None) -> Iterator[Finding]:
+    """Read which capabilities are effective.
+
+    Parameters
+    ----------
+    effective
+        The set as a bit mask; that of the calling thread unless told otherwise.
+    """
+    held = _effective_capabilities() if effective is None else effective
+    implied = _PART_OF_SYS_ADMIN if held >> _SYS_ADMIN & 1 else set()
+    lacking = [
+        entry for bit, entry in _CAPABILITIES.items() if not held >> bit & 1 and bit not in implied
+    ]
+    if not lacking:
+        yield Finding("capabilities", "good", "all that are needed")
+        return
+    verdict: Verdict = "missing" if "missing" in {loss for *_, loss in lacking} else "limited"
+    seen = "lacking: " + ", ".join(f"{name} ({purpose})" for name, purpose, _ in lacking)
+    options = " ".join(f"--cap-add {name.removeprefix('CAP_')}" for name, *_ in lacking)
+    remedy = (
+        "Run as root, or open the notebooks with `make lab`. A container gets them with "
+        f"`docker run {options}`."
+    )
+    yield Finding("capabilities", verdict, seen, remedy)
+
+
+def locked_memory(limit: int | None = None, exempt: bool | None = None) -> Iterator[Finding]:
+    """Read how much memory this user's engines may pin.
+
+    Parameters
+    ----------
+    limit
+        Bytes, or `resource.RLIM_INFINITY`; that of this process unless told otherwise.
+    exempt
+        Whether the limit does not count, for CAP_IPC_LOCK; looked up unless told otherwise.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] if limit is None else limit
+    if exempt is None:
+        exempt = bool(_effective_capabilities() >> _IPC_LOCK & 1)
+    if exempt or limit == resource.RLIM_INFINITY:
+        yield Finding("locked memory", "good", "no limit for this process")
+        return
+    verdict: Verdict = "limited" if limit >= _DEFAULT_FRAME_AREA else "missing"
+    seen = (
+        f"{limit / (1 << 20):g} MiB for all engines of a user together; an engine of the default "
+        f"ring_size takes {_DEFAULT_FRAME_AREA >> 20}"
+    )
+    remedy = (
+        "In the shell that starts it: `sudo prlimit --pid $$ --memlock=unlimited`. Or give the "
+        "process CAP_IPC_LOCK, or choose a smaller ring_size."
+    )
+    yield Finding("locked memory", verdict, seen, remedy)
+
+
+def io_uring() -> Iterator[Finding]:
+    """Set up a ring as the worker does, else a plain one."""
+    code = _set_up_ring(_SINGLE_ISSUER | _DEFER_TASKRUN)
+    if not code:
+        yield Finding("io_uring", "good", "a ring with DEFER_TASKRUN could be set up")
+    elif code == errno.EINVAL and not _set_up_ring(0):
+        seen = "a ring could be set up, but without DEFER_TASKRUN"
+        remedy = "The io_uring wait strategies need Linux 6.1 or newer; `poll` and `spin` work."
+        yield Finding("io_uring", "limited", seen, remedy)
+    elif _disabled_by_sysctl():
+        seen = f"switched off by kernel.io_uring_disabled={_IO_URING_DISABLED.read_text().strip()}"
+        remedy = "`sudo sysctl kernel.io_uring_disabled=0`, or choose wait='poll'."
+        yield Finding("io_uring", "limited", seen, remedy)
+    else:
+        error = error_at(lib.XDPLAB_STEP_PREPARE_WAIT, code, "set up a ring")
+        yield refused("io_uring", "limited", error)
+
+
+def btf(path: Path = Path("/sys/kernel/btf/vmlinux")) -> Iterator[Finding]:
+    """Look for the kernel's description of its own types."""
+    if os.access(path, os.R_OK):
+        yield Finding("BTF", "good", f"{path} is readable")
+    else:
+        remedy = "Boot a kernel built with CONFIG_DEBUG_INFO_BTF, and mount /sys."
+        yield Finding("BTF", "limited", f"{path} is not readable: no tracing of functions", remedy)
+
+
+def softirq_time() -> Iterator[Finding]:
+    """Attach the tracepoints that measure the kernel's share of the work."""
+    try:
+        SoftirqClock().close()
+    except KernelError as error:
+        yield refused("softirq time", "limited", error)
+    else:
+        yield Finding("softirq time", "good", "the kernel's tracepoints can be read")
+
+
+def _effective_capabilities() -> int:
+    status = Path("/proc/thread-self/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("CapEff:"))
+    return int(line.split()[1], 16)
+
+
+def _set_up_ring(flags: int) -> int:
+    """Return 0, or the errno for which there is no ring."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    parameters = (ctypes.c_uint32 * 30)()  # struct io_uring_params, whose third word is the flags
+    parameters[2] = flags
+    descriptor = libc.syscall(
+        ctypes.c_long(_SYS_IO_URING_SETUP), ctypes.c_long(8), ctypes.byref(parameters)
+    )
+    if descriptor < 0:
+        return ctypes.get_errno()
+    os.close(descriptor)
+    return 0
+
+
+def _disabled_by_sysctl() -> bool:
+    try:
+        return _IO_URING_DISABLED.read_text().strip() != "0"
+    except OSError:  # older than the setting (Linux 6.6), or no /proc/sys
+        return False

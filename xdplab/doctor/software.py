@@ -1,0 +1,92 @@
+"""What is installed beside the kernel: our own programs, the notebook's packages, ping."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from xdplab.doctor.finding import Finding
+from xdplab.programs import program_path
+
+XDP_OBJECTS = ("capture", "generate", "softirq")
+_ELF_FOR_BPF = 247  # EM_BPF of linux/elf-em.h
+
+_SUBSHELLS = "controls answer while a cell runs (subshells)"
+_PURPOSES = {"jupyterlab": _SUBSHELLS, "ipykernel": _SUBSHELLS}
+_PING = ("ping", "-n", "-q", "-c", "1", "-W", "1", "127.0.0.1")
+
+
+def xdp_objects() -> Iterator[Finding]:
+    """Look whether the compiled programs came with the package."""
+    broken = [name for name in XDP_OBJECTS if not _is_bpf(Path(program_path(name).decode()))]
+    if broken:
+        seen = f"not there, or not for BPF: {', '.join(broken)}"
+        remedy = "Install xdplab again; from its source tree, `make demo` builds all of it."
+        yield Finding("XDP objects", "missing", seen, remedy)
+    else:
+        yield Finding("XDP objects", "good", f"{', '.join(XDP_OBJECTS)} are there")
+
+
+def notebook_packages(required: dict[str, str] | None = None) -> Iterator[Finding]:
+    """Hold the installed packages against those that the notebook needs.
+
+    Parameters
+    ----------
+    required
+        Least version by package name; those of the extra "notebook" unless told otherwise.
+    """
+    required = _notebook_extra() if required is None else required
+    for name, least in required.items():
+        install = f"`pip install '{name}>={least}'`"
+        purpose = _PURPOSES.get(name, "live figures and controls")
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            seen = f"not installed beside xdplab; it is for notebooks: {purpose}"
+            yield Finding(name, "missing", seen, f"{install}. A capture in a terminal needs none.")
+            continue
+        if _numbers(installed) >= _numbers(least):
+            yield Finding(name, "good", installed)
+        else:
+            yield Finding(name, "limited", f"{installed}; from {least} on {purpose}", install)
+
+
+def ping() -> Iterator[Finding]:
+    """Ping the loopback interface."""
+    try:
+        done = subprocess.run(_PING, capture_output=True, text=True, timeout=5, check=False)
+        said = " ".join((done.stderr or done.stdout).split())
+        fault = done.returncode and (said or f"exit status {done.returncode}")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        # Where its file asks for more capabilities than there are, it can't even be started.
+        fault = str(error)
+    if fault:
+        remedy = "`sudo apt install iputils-ping`, and allow it CAP_NET_RAW. Captures do without."
+        yield Finding("ping", "limited", f"could not ping 127.0.0.1: {fault}", remedy)
+    else:
+        yield Finding("ping", "good", "127.0.0.1 answers")
+
+
+def _is_bpf(path: Path) -> bool:
+    try:
+        start = path.read_bytes()[:20]
+    except OSError:
+        return False
+    machine = int.from_bytes(start[18:20], sys.byteorder)
+    return start.startswith(b"\x7fELF") and machine == _ELF_FOR_BPF
+
+
+def _notebook_extra() -> dict[str, str]:
+    """Read the list from our own metadata, where pyproject.toml put it."""
+    pattern = re.compile(r"""([\w.-]+) *>= *([\d.]+) *; *extra *== *["']notebook["']""")
+    found = (pattern.match(line) for line in metadata.requires("xdplab") or ())
+    return {match[1]: match[2] for match in found if match}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    numbers = [int(number) for number in re.findall(r"\d+", version)[:3]]
+    return tuple(numbers + [0] * (3 - len(numbers)))
