@@ -33,8 +33,8 @@ def cores_for_queue(queue: int, queues: int) -> tuple[int, int]:
     leading = [core for core in cores if core % queues == queue]
     if not leading:
         raise ConfigurationError(
-            f"the generator can't reach queue {queue} of {queues}: on veth a frame arrives on queue "
-            f"(sending core modulo queues); this process may run on the cores {cores}. "
+            f"the generator can't reach queue {queue} of {queues}: on veth a frame arrives on "
+            f"queue (sending core modulo queues); this process may run on the cores {cores}. "
             "Choose a lower queue, or send from sockets."
         )
     generator = leading[-1] if worker_core() not in leading or len(leading) == 1 else leading[-2]

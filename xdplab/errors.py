@@ -8,6 +8,9 @@ from __future__ import annotations
 import errno
 import os
 
+# Where two names share a number, the kernel's documentation uses this one.
+_NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
+
 
 class XdplabError(Exception):
     """Base of every exception that xdplab raises on purpose."""
@@ -31,7 +34,7 @@ class KernelError(XdplabError, OSError):
     """
 
     def __init__(self, tried: str, code: int, remedy: str = "") -> None:
-        name = errno.errorcode.get(code, str(code))
+        name = _NAMES.get(code, str(code))
         self.tried = tried
         self.remedy = remedy
         message = f"could not {tried}: the kernel said {name} ({os.strerror(code)})"

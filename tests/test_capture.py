@@ -1,0 +1,197 @@
+"""What the kernel delivers through AF_XDP arrives: counted, in order, with the right bytes."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+
+from xdplab import WAIT_STRATEGIES, Engine, Lab, Ledger, Traffic
+
+# Large enough that a worker which loses its core for 100 ms loses no packet.
+DEEP_RING = 1 << 15
+HOLDABLE_RATE = 200_000
+
+
+def eventually(condition: Callable[[], object], seconds: float = 10) -> bool:
+    """Wait for what other threads and the kernel are about to do."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_a_million_numbered_frames_arrive_each_exactly_once(lab: Lab) -> None:
+    million = 1_000_000
+    with Engine(lab.port, wait="uring-multishot", ring_size=DEEP_RING, inspect=True) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=million)
+        ledger = Ledger(engine, traffic)
+        assert traffic.start().wait(60)
+        account = ledger.settle()
+        counters = engine.telemetry.counters()
+    assert account.balanced
+    assert account.packets("sent by the generator") == million
+    assert counters["rx_packets"] == counters["stream_frames"] == million
+    # In order, none missing, none late: with as many frames as numbers, each came once.
+    assert counters["stream_missing"] == counters["stream_late"] == 0
+
+
+@pytest.mark.parametrize("wait", WAIT_STRATEGIES)
+@pytest.mark.parametrize("batch", [1, 16, 256])
+def test_each_strategy_and_batch_size_delivers_everything(lab: Lab, wait: str, batch: int) -> None:
+    with Engine(lab.port, wait=wait, batch=batch, ring_size=DEEP_RING, inspect=True) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=50_000)
+        ledger = Ledger(engine, traffic)
+        assert traffic.start().wait(30)
+        assert ledger.settle().balanced
+        counters = engine.telemetry.counters()
+    assert counters["stream_frames"] == 50_000
+    assert counters["stream_missing"] == counters["stream_late"] == 0
+    assert counters["batches"][batch.bit_length() :].sum() == 0
+
+
+@pytest.mark.parametrize("attach", ["native", "skb"])
+def test_at_full_speed_what_was_not_delivered_is_in_the_ledger(lab: Lab, attach: str) -> None:
+    with Engine(lab.port, attach=attach, ring_size=64) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate="max", seconds=1)
+        ledger = Ledger(engine, traffic)
+        assert traffic.start().wait(30)
+        account = ledger.settle()
+    lost = sum(stage.packets for stage in account.stages if stage.lost)
+    left = account.packets("left to the stack")
+    assert account.balanced
+    assert lost > 0
+    assert account.packets("received by the worker") > 0
+    assert account.packets("sent by the generator") + account.packets("sent by others") == (
+        account.packets("received by the worker") + lost + left
+    )
+
+
+def test_knobs_turn_while_packets_flow_and_none_is_lost(lab: Lab) -> None:
+    dice = random.Random(1)
+    with Engine(lab.port, ring_size=DEEP_RING, inspect=True) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=400_000)
+        ledger = Ledger(engine, traffic)
+        traffic.start()
+        turns = 0
+        while traffic.running:
+            engine.wait = dice.choice(WAIT_STRATEGIES)
+            engine.batch = dice.choice([1, 7, 64, 256])
+            engine.burst = dice.choice([1, 64, 1024])
+            engine.sample_every = dice.choice([0, 1, 1000])
+            turns += 1
+            time.sleep(0.002)
+        assert ledger.settle().balanced
+        counters = engine.telemetry.counters()
+    assert turns > 100
+    assert counters["stream_frames"] == 400_000
+    assert counters["stream_missing"] == counters["stream_late"] == 0
+
+
+@pytest.mark.parametrize("wait", WAIT_STRATEGIES)
+def test_the_worker_says_which_batch_and_strategy_it_uses(lab: Lab, wait: str) -> None:
+    with Engine(lab.port) as engine:
+        engine.batch, engine.wait = 17, wait
+        index = WAIT_STRATEGIES.index(wait)
+
+        def used() -> tuple[int, int]:
+            counters = engine.telemetry.counters()
+            return int(counters["control_batch"]), int(counters["control_wait"])
+
+        assert eventually(lambda: used() == (17, index))
+        assert (engine.batch, engine.wait) == (17, wait)
+
+
+def test_a_multishot_poll_is_armed_once(lab: Lab) -> None:
+    with Engine(lab.port, wait="uring-multishot") as engine:
+        assert Traffic(lab.peer, lab.port, rate=20_000, count=10_000).start().wait(30)
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 10_000)
+        counters = engine.telemetry.counters()
+    assert counters["wakeups"] > 10
+    assert counters["rearms"] == 0
+
+
+def test_pings_appear_as_sampled_frames_with_the_right_bytes(lab: Lab) -> None:
+    from scapy.layers.inet import ICMP, IP
+    from scapy.layers.l2 import Ether
+
+    with Engine(lab.port, sample_every=1) as engine:
+        assert lab.peer.ping(lab.port.ipv4, count=100, interval=0.002).sent == 100
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 100)
+        samples, _ = engine.telemetry.samples()
+    frames = [Ether(bytes(sample["bytes"][: sample["captured"]])) for sample in samples]
+    assert [frame[ICMP].seq for frame in frames] == list(range(1, 101))
+    for frame, sample in zip(frames, samples, strict=True):
+        assert (frame.dst, frame.src) == (lab.port.interface.mac, lab.peer.interface.mac)
+        assert (frame[IP].src, frame[IP].dst) == (lab.peer.ipv4, lab.port.ipv4)
+        # Eight bytes of time, then what ping counts up (ping(8) fills with 0x10, 0x11, ...).
+        assert bytes(frame[ICMP].payload)[16:] == bytes(range(0x10, 0x10 + 40))
+        assert sample["length"] == len(frame) == 98
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_udp_sockets_reach_the_capture_and_resolve_addresses_through_it(
+    lab: Lab, family: socket.AddressFamily
+) -> None:
+    target = lab.port.ipv4 if family == socket.AF_INET else lab.port.ipv6
+    message = b"seen by the capture"
+    with (
+        Engine(lab.port, sample_every=1) as engine,
+        lab.peer.socket(family, socket.SOCK_DGRAM) as udp,
+    ):
+        udp.sendto(message, (target, 4000))
+        assert eventually(lambda: len(engine.telemetry.samples()[0]) == 1)
+        (sample,), _ = engine.telemetry.samples()
+        # It could only be sent once the capture had let ARP or neighbour discovery pass.
+        assert engine.verdicts().passed > 0
+    assert bytes(sample["bytes"][: sample["captured"]]).endswith(message)
+
+
+def test_a_stopped_engine_starts_again_where_it_was(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=1024, inspect=True) as engine:
+        first = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=1000)
+        assert first.start().wait(10)
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 1000)
+        engine.stop()
+        assert not engine.running
+        # What comes meanwhile waits in the RX ring.
+        first.close()
+        assert Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=500).start().wait(10)
+        assert engine.telemetry.counters()["rx_packets"] == 1000
+        engine.start()
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 1500)
+
+
+def test_an_engine_can_be_made_again_on_the_queue_of_one_that_was_closed(lab: Lab) -> None:
+    for _ in range(5):
+        with Engine(lab.port, wait="uring-multishot") as engine:
+            assert engine.running
+        assert engine.closed
+        assert not engine.running
+
+
+def test_a_worker_takes_its_share_of_what_its_queue_receives(privileged: None) -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=1) as engine:
+        # Core 0 leads to queue 0, where no engine is.
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000, cpu=0)
+        ledger = Ledger(engine, traffic)
+        assert traffic.start().wait(10)
+        account = ledger.settle()
+    assert account.balanced
+    assert account.packets("no socket on the queue") == 1000
+
+
+def test_latency_is_measured_from_the_timestamp_in_the_frame(lab: Lab) -> None:
+    with Engine(lab.port, inspect=True, ring_size=DEEP_RING) as engine:
+        assert Traffic(lab.peer, lab.port, rate=10_000, count=2000).start().wait(10)
+        assert eventually(lambda: engine.telemetry.latency().total == 2000)
+        latency = engine.telemetry.latency()
+        samples, _ = engine.telemetry.samples()
+    assert 0 < latency.percentile(50) <= latency.percentile(99) <= latency.percentile(100)
+    assert all(samples["time_ns"] >= samples["sent_ns"])
+    assert all(samples["sent_ns"] > 0)

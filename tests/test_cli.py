@@ -1,0 +1,93 @@
+"""The command, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xdplab import WAIT_STRATEGIES
+
+pytestmark = pytest.mark.usefixtures("privileged")
+# A ring that holds what comes while the worker has lost its core.
+DEEP = ("--traffic", "20000", "--ring-size", "32768")
+PROMISED = {
+    *("wait", "batch", "seconds", "sent", "rx_packets", "rx_bytes", "rx_pps", "wakeups", "rearms"),
+    *("syscalls", "user_ns_per_packet", "sys_ns_per_packet", "softirq_ns_per_packet", "kernel"),
+    *("ledger", "balanced", "simulated"),
+}
+
+
+def xdplab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).with_name("xdplab")
+    return subprocess.run(
+        [command, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def run_json(*arguments: str) -> dict[str, Any]:
+    done = xdplab("run", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.mark.parametrize("wait", WAIT_STRATEGIES)
+def test_run_prints_one_json_object_with_all_that_is_promised(wait: str) -> None:
+    seen = run_json("--seconds", "0.5", *DEEP, "--wait", wait, "--batch", "32")
+    assert seen.keys() >= PROMISED
+    assert (seen["wait"], seen["batch"], seen["simulated"]) == (wait, 32, False)
+    assert seen["balanced"]
+    assert seen["sent"] == seen["rx_packets"] > 0
+    assert seen["rx_bytes"] == 64 * seen["rx_packets"]
+    assert len(seen["kernel"]) == 6
+    assert seen["softirq_ns_per_packet"] > 0
+    assert [set(line) for line in seen["ledger"]] == [{"stage", "packets"}] * len(seen["ledger"])
+
+
+def test_run_without_traffic_captures_what_comes() -> None:
+    seen = run_json("--seconds", "0.2", "--traffic", "none")
+    assert seen["sent"] is None
+    assert seen["rx_packets"] == 0
+    assert seen["user_ns_per_packet"] is None
+
+
+def test_run_shows_the_ledger_in_a_terminal() -> None:
+    done = xdplab("run", "--seconds", "0.3", "--traffic", "1000")
+    assert done.returncode == 0
+    assert "received by the worker" in done.stdout
+    assert "unaccounted for" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--interface", "nowhere0"], "ENODEV"),
+        (["--wait", "sleep"], "none of: spin, poll"),
+        (["--batch", "0"], "batch=0 must be"),
+        (["--size", "20"], "size=20 must be"),
+        (["--traffic", "fast"], "max, none, a number"),
+        (["--traffic", "-5"], "rate=-5.0 must be"),
+        (["--ring-size", "1000"], "power of two"),
+        (["--bind", "zero-copy"], "EOPNOTSUPP"),
+        (["--queue", "900"], "can't reach queue 900"),
+        (["--interface", "lo", "--traffic", "max"], "--interface names a real one"),
+    ],
+)
+def test_what_can_not_work_is_one_line_that_helps(arguments: list[str], words: str) -> None:
+    done = xdplab("run", "--seconds", "0.2", *arguments)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_second_queue_is_reached_from_the_core_that_leads_to_it() -> None:
+    seen = run_json("--seconds", "0.3", "--traffic", "10000", "--queue", "1")
+    assert seen["balanced"]
+    assert seen["rx_packets"] > 0

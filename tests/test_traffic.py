@@ -1,0 +1,121 @@
+"""The in-kernel generator sends what it was asked for, and says how much."""
+
+from __future__ import annotations
+
+import struct
+import time
+
+import pytest
+from test_capture import DEEP_RING, HOLDABLE_RATE, eventually
+
+from xdplab import ConfigurationError, Engine, Lab, QueueBusyError, Traffic
+
+
+@pytest.mark.parametrize("size", [60, 64, 777, 1514])
+def test_frames_are_valid_udp_of_the_size_asked_for(lab: Lab, size: int) -> None:
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.l2 import Ether
+
+    with Engine(lab.port, sample_every=1, sample_bytes=2048, ring_size=DEEP_RING) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, size=size, count=300, flows=3)
+        assert traffic.start().wait(10)
+        assert eventually(lambda: engine.telemetry.counters()["samples"] == 300)
+        samples, _ = engine.telemetry.samples()
+    for number, sample in enumerate(samples):
+        raw = bytes(sample["bytes"][: sample["captured"]])
+        frame = Ether(raw)
+        assert len(raw) == sample["length"] == size
+        assert (frame[IP].src, frame[IP].dst) == (lab.peer.ipv4, lab.port.ipv4)
+        assert frame[IP].len == size - 14
+        checksum = frame[IP].chksum
+        del frame[IP].chksum
+        assert Ether(frame.build())[IP].chksum == checksum
+        assert frame[UDP].sport == 1024 + number % 3
+        _, sequence, sent_ns = struct.unpack_from("=HQQ", raw, 42)
+        assert sequence == number
+        assert sent_ns == sample["sent_ns"] <= time.monotonic_ns()
+
+
+def test_a_count_is_kept_exactly(lab: Lab) -> None:
+    with Traffic(lab.peer, lab.port, rate="max", count=12_345) as traffic:
+        assert traffic.wait(10)
+        assert traffic.sent == 12_345
+    assert traffic.sent == 12_345
+
+
+def test_a_duration_ends_it(lab: Lab) -> None:
+    with Traffic(lab.peer, lab.port, rate=1000, seconds=0.3) as traffic:
+        assert traffic.wait(10)
+        assert 0 < traffic.sent <= 301
+
+
+@pytest.mark.parametrize("rate", [500, 50_000])
+def test_a_rate_is_never_exceeded(lab: Lab, rate: int) -> None:
+    with Engine(lab.port, sample_every=1, ring_size=DEEP_RING) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=rate, count=rate // 5)
+        assert traffic.start().wait(20)
+        assert eventually(lambda: engine.telemetry.counters()["samples"] == rate // 5)
+        samples, _ = engine.telemetry.samples()
+    elapsed = int(samples["sent_ns"][-1] - samples["sent_ns"][0])
+    # The generator may make up for 100 us, not for more.
+    assert (len(samples) - 1) * 10**9 / rate <= elapsed + 200_000
+
+
+def test_the_rate_can_be_changed_while_it_runs(lab: Lab) -> None:
+    with Traffic(lab.peer, lab.port, rate=1) as traffic:
+        traffic.rate = 100_000
+        assert eventually(lambda: traffic.sent > 1000)
+        assert traffic.rate == 100_000
+        traffic.rate = "max"
+        before = traffic.sent
+        assert eventually(lambda: traffic.sent > before)
+
+
+def test_a_generator_goes_on_with_the_next_number(lab: Lab) -> None:
+    with Engine(lab.port, inspect=True, ring_size=DEEP_RING) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE)
+        for _ in range(3):
+            traffic.start()
+            before = traffic.sent
+            assert eventually(lambda: traffic.sent > before)  # noqa: B023 - called at once
+            traffic.stop()
+        sent = traffic.sent
+        assert eventually(lambda: engine.telemetry.counters()["stream_frames"] == sent)
+        assert engine.telemetry.counters()["stream_missing"] == 0
+
+
+def test_the_loopback_of_the_sender_still_works(lab: Lab) -> None:
+    with Traffic(lab.peer, lab.port, rate=1000):
+        assert lab.peer.ping("127.0.0.1", count=3).received == 3
+
+
+def test_one_host_has_one_generator_at_a_time(lab: Lab) -> None:
+    with (
+        Traffic(lab.peer, lab.port),
+        pytest.raises(QueueBusyError, match=r"EBUSY.*close it first"),
+    ):
+        Traffic(lab.peer, lab.port)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": 59},
+        {"size": 1515},
+        {"rate": 0},
+        {"rate": -1},
+        {"rate": "fast"},
+        {"rate": float("nan")},
+        {"count": 0},
+        {"seconds": 0},
+        {"seconds": float("inf")},
+        {"flows": 0},
+        {"cpu": 10_000},
+    ],
+)
+def test_what_can_not_work_is_refused_before_anything_is_touched(
+    lab: Lab, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        Traffic(lab.peer, lab.port, **wrong)  # type: ignore[arg-type]
+    Traffic(lab.peer, lab.port).close()
