@@ -49,9 +49,9 @@ def test_the_wheel_holds_the_engine_the_xdp_programs_and_both_licences(wheel: Pa
 def test_a_wheel_in_an_empty_venv_captures_without_the_source_tree(
     wheel: Path, tmp_path: Path, privileged: None
 ) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv")
     programs = tmp_path / "venv" / "bin"
-    run(programs / "pip", "install", wheel)
+    run(sys.executable, "-m", "pip", "--python", programs / "python", "install", wheel)
 
     where = run(programs / "python", "-c", "import xdplab; print(xdplab.__file__)", folder=tmp_path)
     assert Path(where.strip()).is_relative_to(tmp_path / "venv")
