@@ -1,0 +1,166 @@
+// The browser's half of live_figure.py, which says who sends what.
+
+const SILENCE = 3000; // ms after which a view asks again for what it waits for
+
+async function load(gzipped) {
+  const text = new Blob([gzipped]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.src = URL.createObjectURL(
+    new Blob([await new Response(text).arrayBuffer()], { type: "text/javascript" }),
+  );
+  await new Promise((resolve, reject) => {
+    script.onload = resolve;
+    script.onerror = () => reject(new Error("the browser refused to run BokehJS"));
+    document.head.append(script);
+  });
+  URL.revokeObjectURL(script.src);
+}
+
+// A buffer of a message need not begin at a multiple of 8 bytes, as a Float64Array must.
+function floats(buffer) {
+  const end = buffer.byteOffset + buffer.byteLength;
+  return new Float64Array(buffer.buffer.slice(buffer.byteOffset, end));
+}
+
+const INKED = [
+  "axis_label_text", "axis_line", "grid_line", "label_text", "major_label_text", "major_tick_line",
+  "minor_tick_line", "text",
+];
+
+// Text and lines in the page's own ink and font, so that a figure suits light and dark themes; how faint a
+// line is, is left to its alpha.
+function dress(bokeh, ink, font) {
+  for (const root of bokeh.roots()) {
+    for (const model of root.references()) {
+      for (const name of INKED) {
+        const color = model.properties?.[`${name}_color`];
+        if (color && model[`${name}_color`] !== null && !model.tags.includes("own color")) {
+          model[`${name}_color`] = ink;
+        }
+        if (model.properties?.[`${name}_font`]) {
+          model[`${name}_font`] = font;
+        }
+      }
+    }
+  }
+}
+
+function render({ model, el }) {
+  const view = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("");
+  const figure = document.createElement("div");
+  const complaint = document.createElement("div");
+  complaint.style.cssText = "color: var(--jp-error-color1, #d32f2f); padding: 4px 0";
+  el.append(figure, complaint);
+
+  let wanted = "figure";
+  let heard = 0;
+  let disposed = false;
+  let item, bokeh, views, source, ink;
+
+  const say = (message) => {
+    try {
+      model.send({ view, ...message });
+    } catch {
+      // The kernel is gone, and nobody is left to hear it.
+    }
+  };
+  const ask = () => {
+    heard = performance.now();
+    say({ kind: wanted });
+  };
+  const complain = (reason) => {
+    complaint.textContent = reason ? `This figure stands still: ${reason}` : "";
+  };
+
+  const dressAnew = () => {
+    const style = getComputedStyle(el);
+    if (style.color !== ink) {
+      ink = style.color;
+      dress(bokeh, ink, style.fontFamily);
+    }
+  };
+
+  const embed = async () => {
+    if (!window.Bokeh?.embed) {
+      wanted = "library";
+      ask();
+      return;
+    }
+    wanted = "embedding";
+    views = await window.Bokeh.embed.embed_item(item.figure, figure);
+    bokeh = [...views][0].model.document;
+    source = bokeh.get_model_by_id(item.source);
+    if (disposed) {
+      remove();
+      return;
+    }
+    dressAnew();
+    wanted = "rows";
+    ask();
+  };
+
+  const remove = () => {
+    views?.clear();
+    const documents = window.Bokeh?.documents ?? [];
+    if (documents.includes(bokeh)) documents.splice(documents.indexOf(bokeh), 1);
+  };
+
+  const answers = {
+    async figure(message, buffers) {
+      if (item) return;
+      const text = new TextDecoder().decode(buffers[0]);
+      item = { figure: JSON.parse(text), source: message.source };
+      await embed();
+    },
+    async library(_message, buffers) {
+      // Once a page, however many figures ask (each has a copy of this module).
+      await (window.xdplabBokehJS ??= load(buffers[0]));
+      if (wanted === "library") await embed();
+    },
+    rows(message, buffers) {
+      if (!source) return;
+      const columns = Object.fromEntries(
+        message.columns.map((name, index) => [name, floats(buffers[index])]),
+      );
+      if (message.replace) source.data = columns;
+      else if (buffers[0].byteLength > 0) source.stream(columns, message.rollover);
+      dressAnew();
+      // Said when the browser has drawn, so that one that can't keep up, or that hides the page, is left alone.
+      requestAnimationFrame(() => {
+        if (!disposed) say({ kind: "got", number: message.number });
+      });
+    },
+  };
+
+  const receive = async (message, buffers) => {
+    if (!message.views?.includes(view)) return;
+    heard = performance.now();
+    try {
+      await answers[message.kind](message, buffers);
+    } catch (error) {
+      complain(error);
+      throw error;
+    }
+  };
+  const onError = () => complain(model.get("error"));
+
+  model.on("msg:custom", receive);
+  model.on("change:error", onError);
+  onError();
+  ask();
+  const timer = setInterval(() => {
+    const waits = wanted !== "embedding" && !model.get("error") && !document.hidden;
+    if (waits && performance.now() - heard > SILENCE) ask();
+  }, 1000);
+
+  return () => {
+    disposed = true;
+    clearInterval(timer);
+    model.off("msg:custom", receive);
+    model.off("change:error", onError);
+    remove();
+    say({ kind: "bye" });
+  };
+}
+
+export default { render };

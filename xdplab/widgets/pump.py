@@ -1,0 +1,76 @@
+"""The one thread of a process that moves telemetry into widgets.
+
+It beats ten times a second while anybody subscribes, and ends when nobody does. Nothing but the
+pump sends rows to a browser, so nothing that it touches needs a lock.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from typing import Protocol
+
+INTERVAL = 0.1
+"""Seconds from one beat to the next."""
+
+
+class Subscriber(Protocol):
+    """What the pump calls, always on its own thread."""
+
+    def beat(self) -> None:
+        """Do what is to be done ten times a second."""
+
+    def failed(self, error: Exception) -> None:
+        """Take note that `beat` raised `error` and will not be called again."""
+
+
+# Guards these two, so that a thread that is about to end is never taken for one that will go on.
+_lock = threading.Lock()
+_subscribers: weakref.WeakSet[Subscriber] = weakref.WeakSet()
+_thread: threading.Thread | None = None
+
+
+def subscribe(subscriber: Subscriber) -> None:
+    """Have `subscriber` called at each beat, as long as somebody else holds it."""
+    global _thread  # noqa: PLW0603
+    with _lock:
+        _subscribers.add(subscriber)
+        if _thread is None or not _thread.is_alive():
+            _thread = threading.Thread(target=_run, name="xdplab-pump", daemon=True)
+            _thread.start()
+
+
+def unsubscribe(subscriber: Subscriber) -> None:
+    """Stop calling `subscriber`."""
+    with _lock:
+        _subscribers.discard(subscriber)
+
+
+def on_pump_thread() -> bool:
+    """Say whether the caller runs on the pump's thread."""
+    return threading.current_thread() is _thread
+
+
+def _run() -> None:
+    global _thread  # noqa: PLW0603
+    due = time.monotonic()
+    while True:
+        with _lock:
+            present = list(_subscribers)
+            if not present:
+                _thread = None
+                return
+        while present:
+            _beat(present.pop())
+        # A beat that took too long is followed by the next at once, but none is made up for.
+        due = max(due + INTERVAL, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _beat(subscriber: Subscriber) -> None:
+    try:
+        subscriber.beat()
+    except Exception as error:
+        unsubscribe(subscriber)
+        subscriber.failed(error)
