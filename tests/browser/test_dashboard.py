@@ -1,0 +1,257 @@
+"""The dashboard in a real JupyterLab: what it shows, what its controls do, and when."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from notebook_page import NotebookPage
+from playwright.sync_api import Locator
+
+OpenNotebook = Callable[..., NotebookPage]
+
+# 20,000 packets a second: more than enough to see, little enough for the machine that tests.
+CAPTURE = """
+import json, threading, time
+from xdplab import Engine, Lab, Traffic
+from xdplab.widgets import Dashboard
+lab = Lab()
+engine = Engine(lab.port).start()
+traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
+Dashboard(engine)
+"""
+
+BUSY = """
+time.sleep(10)
+used = engine.telemetry.counters()
+print(json.dumps([engine.batch, int(used["control_batch"]), engine.wait]))
+"""
+
+STOP = """
+traffic.stop()
+time.sleep(0.5)
+print(int(engine.telemetry.counters()["rx_packets"]))
+"""
+
+PUMPS = "print(sum(thread.name == 'xdplab-pump' for thread in threading.enumerate()))"
+
+COLUMNS = """() => {
+    const sources = (window.Bokeh?.documents ?? []).flatMap((document) =>
+        [...document.roots()[0].references()].filter((model) => model.type === 'ColumnDataSource'));
+    return sources.map(({data}) => Object.fromEntries(
+        Object.entries(data).map(([name, column]) => [name, Array.from(column)])));
+}"""
+
+WAIT = ".widget-dropdown select"
+
+Rows = dict[str, list[float]]
+
+
+def rows(page: NotebookPage) -> Rows:
+    """Return the columns of the one live figure in the page."""
+    (columns,) = page.page.evaluate(COLUMNS)
+    return columns
+
+
+def wait_for_rows(page: NotebookPage, count: int) -> Rows:
+    """Wait until the figure has `count` rows with packets in them."""
+    page.page.wait_for_function(
+        f"(count) => ({COLUMNS})()[0]?.received.filter((rate) => rate > 0).length >= count",
+        arg=count,
+        timeout=30_000,
+    )
+    return rows(page)
+
+
+def is_running(page: NotebookPage, index: int) -> bool:
+    return not page.page.evaluate("index => window.cellsRun[index].done", index)
+
+
+def button(page: NotebookPage, text: str) -> Locator:
+    return page.page.locator(".widget-button", has_text=text)
+
+
+def move_slider(page: NotebookPage, key: str = "ArrowRight", presses: int = 2) -> None:
+    page.page.locator(".noUi-handle").focus()
+    for _ in range(presses):
+        page.page.keyboard.press(key)
+
+
+def test_area_under_the_curve_is_what_the_engine_counted(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, STOP)
+    page.run(0)
+    first = wait_for_rows(page, 3)
+    later = wait_for_rows(page, 13)
+    assert later["time"][-1] > first["time"][-1]
+
+    counted = int(page.run(1))
+    page.page.wait_for_function(f"() => ({COLUMNS})()[0].received.at(-1) === 0")
+    shown = rows(page)
+    passed = [end - start for start, end in zip(shown["time"], shown["time"][1:], strict=False)]
+    area = sum(
+        rate * seconds / 1000 for rate, seconds in zip(shown["received"][1:], passed, strict=True)
+    )
+    assert area == pytest.approx(counted, rel=1e-3)
+
+
+def test_plot_and_controls_move_while_the_first_cell_after_it_is_busy(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, BUSY, BUSY)
+    page.run(0)
+    wait_for_rows(page, 1)
+    for cell, wait, batch in ((1, "spin", 256), (2, "poll", 1024)):
+        page.start(cell)
+        time.sleep(1)
+        before = rows(page)
+        move_slider(page)
+        page.page.locator(WAIT).select_option(wait)
+        time.sleep(2)
+        after = rows(page)
+        assert is_running(page, cell)
+        assert after["time"][-1] - before["time"][-1] > 1000
+        page.wait_for(cell)
+        # The cell itself printed this, at its end.
+        assert json.loads(page.printed(cell)) == [batch, batch, wait]
+
+
+def test_control_follows_a_knob_that_a_cell_turned_and_still_works_in_the_next_busy_cell(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, "engine.batch = 100; engine.wait = 'uring-multishot'", BUSY)
+    page.run(0)
+    wait_for_rows(page, 1)
+    page.run(1)
+    page.page.locator(".widget-readout", has_text="100").wait_for()
+    page.page.wait_for_function(f"document.querySelector('{WAIT}').value === 'uring-multishot'")
+    page.start(2)
+    time.sleep(1)
+    move_slider(page, "ArrowRight", 1)  # 100 has a place between 64 and 128
+    page.wait_for(2)
+    assert json.loads(page.printed(2)) == [128, 128, "uring-multishot"]
+
+
+@pytest.mark.parametrize(("key", "batch"), [("Home", 1), ("End", 2048)])
+def test_slider_reaches_both_ends(open_notebook: OpenNotebook, key: str, batch: int) -> None:
+    page = open_notebook(CAPTURE, "time.sleep(0.2); print(engine.batch)")
+    page.run(0)
+    wait_for_rows(page, 1)
+    move_slider(page, key, 1)
+    page.page.locator(".widget-readout", has_text=str(batch)).wait_for()
+    assert int(page.run(1)) == batch
+
+
+def test_button_stops_and_starts_the_worker(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, "print(engine.running)")
+    page.run(0)
+    wait_for_rows(page, 1)
+    button(page, "Stop").click()
+    button(page, "Start").wait_for()
+    assert page.run(1).strip() == "False"
+    button(page, "Start").click()
+    button(page, "Stop").wait_for()
+    assert page.run(1).strip() == "True"
+
+
+def test_reload_brings_back_the_history(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE)
+    page.run(0)
+    before = wait_for_rows(page, 30)
+    page.save()
+    page.reload()
+    after = wait_for_rows(page, len(before["time"]))
+    seen = dict(zip(after["time"], after["received"], strict=True))
+    assert all(
+        seen[moment] == rate
+        for moment, rate in zip(before["time"], before["received"], strict=True)
+        if moment in seen or moment > after["time"][0]
+    )
+    assert after["time"][-1] > before["time"][-1]
+
+
+def test_second_browser_sees_the_same_rows(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE)
+    page.run(0)
+    wait_for_rows(page, 5)
+    page.save()
+    second = open_notebook()
+    both = wait_for_rows(second, 10), wait_for_rows(page, 10)
+    assert set(both[0]["time"]) & set(both[1]["time"])
+
+
+def test_saved_notebook_holds_no_figure(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE)
+    page.run(0)
+    wait_for_rows(page, 20)
+    page.save()
+    saved = page.path.read_text()
+    assert len(saved) < 5_000
+    assert "Bokeh" not in saved
+    (output,) = json.loads(saved)["cells"][0]["outputs"]
+    assert output["data"]["text/plain"][0].startswith("<Dashboard: port0 queue 0, running")
+
+
+def test_no_pump_is_left_when_the_output_is_closed(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, PUMPS)
+    page.run(0)
+    wait_for_rows(page, 1)
+    assert int(page.run(1)) == 1
+    page.clear_output(0)
+    time.sleep(1)
+    assert int(page.run(1)) == 0
+
+
+def test_dashboard_survives_a_kernel_restart_and_starts_again(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, "import threading\n" + PUMPS)
+    page.run(0)
+    wait_for_rows(page, 1)
+    page.restart_kernel()
+    assert int(page.run(1)) == 0
+    page.run(0)
+    wait_for_rows(page, 5)
+
+
+def test_status_says_that_the_engine_is_closed_and_the_history_stays(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, "traffic.close(); engine.close()")
+    page.run(0)
+    wait_for_rows(page, 10)
+    page.run(1)
+    page.page.get_by_text("engine is closed").wait_for()
+    assert button(page, "Start").is_disabled()
+    page.save()
+    page.reload()
+    wait_for_rows(page, 10)
+
+
+def test_status_says_why_the_engine_ended(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, "lab.close()")
+    page.run(0)
+    wait_for_rows(page, 1)
+    page.run(1)
+    page.page.get_by_text("ended:").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [900, 1280])
+def test_looks(
+    open_notebook: OpenNotebook,
+    picture: Callable[[NotebookPage], Path],
+    theme: str,
+    width: int,
+) -> None:
+    page = open_notebook(CAPTURE, theme=theme, width=width)
+    page.run(0)
+    wait_for_rows(page, 50)
+    page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    time.sleep(1)
+    assert picture(page).stat().st_size > 0
+    # Nothing sticks out at the right.
+    assert page.page.evaluate(
+        "document.querySelector('.jp-OutputArea-output').scrollWidth"
+        " <= document.querySelector('.jp-OutputArea-output').clientWidth"
+    )
