@@ -4,6 +4,7 @@
  * descriptor may come from another process.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,15 +14,18 @@
 #include "region.h"
 #include "seqlock.h"
 
-static int plausible(const struct xdplab_header *header, uint64_t size)
+/* Sizes are bounded first, so that none of the sums and products that follow can wrap. */
+static bool plausible(const struct xdplab_header *header, uint64_t size)
 {
 	return header->magic == XDPLAB_MAGIC && header->abi_version == XDPLAB_ABI_VERSION &&
 	       header->region_size == size && header->worker_offset == sizeof(*header) &&
-	       header->worker_count == (size - sizeof(*header)) / header->worker_stride &&
+	       header->sample_offset < size && header->sample_offset >= sizeof(struct xdplab_worker_block) &&
+	       header->sample_stride < size / XDPLAB_SAMPLE_RECORDS &&
+	       header->sample_stride >= sizeof(struct xdplab_sample) + header->sample_bytes &&
+	       header->sample_offset % XDPLAB_CACHE_LINE == 0 && header->sample_stride % XDPLAB_CACHE_LINE == 0 &&
 	       header->worker_stride == header->sample_offset + sizeof(struct xdplab_ring_head) +
 						XDPLAB_SAMPLE_RECORDS * header->sample_stride &&
-	       header->sample_offset >= sizeof(struct xdplab_worker_block) &&
-	       header->sample_stride >= sizeof(struct xdplab_sample) + header->sample_bytes;
+	       header->worker_count == (size - sizeof(*header)) / header->worker_stride;
 }
 
 struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *error)
@@ -46,7 +50,7 @@ struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *err
 		fail(error, XDPLAB_STEP_MAKE_REGION, errno, "map descriptor %d", descriptor);
 		return NULL;
 	}
-	if (!header->worker_stride || !plausible(header, size)) {
+	if (!plausible(header, size)) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, EPROTO,
 		     "read descriptor %d as a telemetry region of version %d", descriptor, XDPLAB_ABI_VERSION);
 	} else {
