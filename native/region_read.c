@@ -4,6 +4,7 @@
  * descriptor may come from another process.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -34,13 +35,16 @@ struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *err
 	struct xdplab_header *header;
 	struct stat status;
 	uint64_t size;
+	int seals;
 
 	if (fstat(descriptor, &status)) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, errno, "read descriptor %d", descriptor);
 		return NULL;
 	}
 	size = (uint64_t)status.st_size;
-	if (size < sizeof(*header)) {
+	seals = fcntl(descriptor, F_GET_SEALS);
+	/* One that can still be cut short under our mapping would kill whoever reads it. */
+	if (size < sizeof(*header) || seals < 0 || !(seals & F_SEAL_SHRINK)) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, EPROTO, "find a telemetry region in descriptor %d",
 		     descriptor);
 		return NULL;
