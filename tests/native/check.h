@@ -20,9 +20,9 @@
 		} \
 	} while (0)
 
-/* Instrumented loads and stores take some thirty times as long. */
+/* Instrumented loads and stores take some ten times as long. */
 #ifdef __SANITIZE_THREAD__
-enum { SLOWNESS = 30 };
+enum { SLOWNESS = 10 };
 #else
 enum { SLOWNESS = 1 };
 #endif

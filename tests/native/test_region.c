@@ -236,6 +236,7 @@ static void another_process_reads_whole_records(void)
 		struct xdplab_region *reader = map(region.descriptor);
 
 		printf("%" PRIu64 " of %d read by a process\n", follow_history(reader, RECORDS - 1), RECORDS);
+		xdplab_region_unmap(reader);
 		exit(0);
 	}
 	write_history(&region);
