@@ -45,6 +45,9 @@ static int is_due(struct traffic_state *traffic, __u64 now)
 		return 0;
 	if (!traffic->interval_ps)
 		return 1;
+	/* The rate was raised since the next frame was put off. */
+	if (traffic->next_ps > now_ps + traffic->interval_ps)
+		traffic->next_ps = now_ps;
 	if (now_ps < traffic->next_ps)
 		return 0;
 	if (now_ps - traffic->next_ps > PATIENCE_PS)
