@@ -6,8 +6,8 @@
 #include "clock.h"
 #include "seqlock.h"
 
-/* The three system calls below, which tell the worker about itself. */
-#define OWN_CALLS 3
+/* The two system calls below, which tell the worker about itself. */
+#define OWN_CALLS 2
 
 static struct rusage thread_usage(void)
 {
