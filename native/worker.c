@@ -180,7 +180,6 @@ static void *worker_main(void *argument)
 	bool usable;
 
 	prepare_waits(worker);
-	worker->wait_index = clamp(knob(&worker->block->control.wait), 0, WAIT_COUNT - 1);
 	usable = !worker->refusals[worker->wait_index];
 	sem_post(&worker->prepared);
 	if (usable) {
@@ -196,8 +195,9 @@ static void *worker_main(void *argument)
 
 int worker_start(struct worker *worker, struct xdplab_error *error)
 {
-	const uint64_t wait = knob(&worker->block->control.wait);
+	const uint32_t wait = clamp(knob(&worker->block->control.wait), 0, WAIT_COUNT - 1);
 
+	worker->wait_index = wait;
 	atomic_store_explicit(&worker->stop, false, memory_order_relaxed); /* the thread begins after this */
 	worker->counters.fault = 0;
 	sem_init(&worker->prepared, 0, 0);
@@ -209,7 +209,7 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 	while (sem_wait(&worker->prepared) && errno == EINTR)
 		;
 	sem_destroy(&worker->prepared);
-	if (wait < WAIT_COUNT && !worker->refusals[wait])
+	if (!worker->refusals[wait])
 		return 0;
 	worker_stop(worker);
 	return fail(error, XDPLAB_STEP_PREPARE_WAIT, worker->refusals[wait], "prepare the wait strategy %s",
