@@ -15,9 +15,10 @@
 
 #include "traffic.h"
 
-/* More than this behind the clock (the thread lost its core), and the missed frames are not made up for:
- * a burst at full speed would measure the burst. */
-#define PATIENCE_PS (100 * 1000 * 1000ull)
+/* A thread that lost its core for a while makes up for the frames it missed, up to so many and so long ago:
+ * half of a receiver's usual ring. What is more is given up, as a longer burst would measure the burst. */
+#define PATIENCE_FRAMES 1024
+#define PATIENCE_PS (100 * 1000 * 1000 * 1000ull)
 #define FIRST_SOURCE_PORT 1024
 
 struct {
@@ -38,6 +39,7 @@ struct {
 static int is_due(struct traffic_state *traffic, __u64 now)
 {
 	__u64 now_ps = (now - traffic->start_ns) * 1000;
+	__u64 late_ps;
 
 	if (traffic->limit_frames && traffic->sent >= traffic->limit_frames)
 		return 0;
@@ -50,7 +52,8 @@ static int is_due(struct traffic_state *traffic, __u64 now)
 		traffic->next_ps = now_ps;
 	if (now_ps < traffic->next_ps)
 		return 0;
-	if (now_ps - traffic->next_ps > PATIENCE_PS)
+	late_ps = now_ps - traffic->next_ps;
+	if (late_ps > PATIENCE_PS || late_ps > PATIENCE_FRAMES * traffic->interval_ps)
 		traffic->next_ps = now_ps;
 	traffic->next_ps += traffic->interval_ps;
 	return 1;

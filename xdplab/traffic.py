@@ -45,8 +45,8 @@ class Traffic:
     sender, receiver
         The sides of a lab: ``lab.peer`` and ``lab.port``.
     rate
-        Frames a second, or ``"max"``. What could not be sent in time (its core was taken away for
-        more than 100 us) is not made up for. Can be changed while it runs.
+        Frames a second, or ``"max"``. Where its core was taken away, the generator makes up for
+        up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed while it runs.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
     count
