@@ -67,6 +67,7 @@ int generate(struct xdp_md *context)
 	__u32 key = 0;
 	struct traffic_state *traffic = bpf_map_lookup_elem(&state, &key);
 	__u64 now = bpf_ktime_get_ns();
+	long verdict;
 
 	if (!traffic || (void *)(payload + 1) > (void *)(long)context->data_end)
 		return XDP_PASS;
@@ -76,12 +77,17 @@ int generate(struct xdp_md *context)
 		return XDP_PASS;
 	if (!is_due(traffic, now))
 		return XDP_DROP;
+	verdict = bpf_redirect_map(&wire, 0, XDP_DROP);
+	if (verdict != XDP_REDIRECT) {
+		traffic->unplugged = 1;
+		return verdict;
+	}
 	__builtin_memcpy(frame, traffic->headers, TRAFFIC_HEADERS);
 	*(__be16 *)(frame + 34) = bpf_htons(FIRST_SOURCE_PORT + traffic->sent % traffic->flows);
 	payload->magic = TRAFFIC_MAGIC;
 	payload->sequence = traffic->sent++;
 	payload->time_ns = now;
-	return bpf_redirect_map(&wire, 0, 0);
+	return verdict;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -114,6 +114,8 @@ static void *generator_main(void *argument)
 		fault = run_program(generator, await_next(state));
 		if (fault == EINTR || fault == EAGAIN)
 			fault = 0;
+		if (state_load(&state->unplugged))
+			fault = ENODEV;
 	}
 	atomic_store_explicit(&generator->fault, fault, memory_order_relaxed);
 	/* Release: who sees that it ended sees why. */

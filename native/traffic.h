@@ -27,7 +27,8 @@ struct traffic_state {
 	__u64 sent;
 	__u64 next_ps;     /* since start_ns, when the next frame is due */
 	__u64 start_ns;
-	__u64 padding[5];
+	__u64 unplugged;   /* 1: the interface is gone, and the kernel took it out of the DEVMAP */
+	__u64 padding[4];
 	__u64 interval_ps;
 	__u64 limit_frames;
 	__u64 deadline_ns;
