@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_notebook(
-    jupyter: JupyterServer, chromium: Browser, request: pytest.FixtureRequest
+    privileged: None, jupyter: JupyterServer, chromium: Browser, request: pytest.FixtureRequest
 ) -> Iterator[OpenNotebook]:
     """Open a new notebook of the cells that it is called with, or the same once more.
 

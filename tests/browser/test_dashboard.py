@@ -118,6 +118,18 @@ def test_plot_and_controls_move_while_the_first_cell_after_it_is_busy(
         assert json.loads(page.printed(cell)) == [batch, batch, wait]
 
 
+def test_plot_moves_while_the_very_cell_that_shows_it_is_busy(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE.replace("Dashboard(engine)", "display(Dashboard(engine))") + BUSY)
+    page.start(0)
+    first = wait_for_rows(page, 3)
+    move_slider(page)
+    later = wait_for_rows(page, 20)
+    assert is_running(page, 0)
+    assert later["time"][-1] > first["time"][-1]
+    page.wait_for(0)
+    assert json.loads(page.printed(0)) == [256, 256, "poll"]
+
+
 def test_control_follows_a_knob_that_a_cell_turned_and_still_works_in_the_next_busy_cell(
     open_notebook: OpenNotebook,
 ) -> None:
@@ -180,6 +192,15 @@ def test_second_browser_sees_the_same_rows(open_notebook: OpenNotebook) -> None:
     second = open_notebook()
     both = wait_for_rows(second, 10), wait_for_rows(page, 10)
     assert set(both[0]["time"]) & set(both[1]["time"])
+
+
+def test_two_dashboards_share_a_page(open_notebook: OpenNotebook) -> None:
+    one = CAPTURE.replace("Dashboard(engine)", "first = (engine, traffic, Dashboard(engine))")
+    page = open_notebook(one + CAPTURE + "display(first[-1], Dashboard(engine))")
+    page.run(0)
+    page.page.wait_for_function(
+        f"() => ({COLUMNS})().filter(({{received}}) => received.at(-1) > 0).length === 2"
+    )
 
 
 def test_saved_notebook_holds_no_figure(open_notebook: OpenNotebook) -> None:

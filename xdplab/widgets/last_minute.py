@@ -113,7 +113,7 @@ class LastMinute:
             "rx": unknown,
             "fill": unknown,
         }
-        self._ends = np.zeros(2, np.int64)
+        self._ends = np.ones(2, np.int64)  # news to whoever looked before there was a row
 
     def latest(self) -> Mapping[str, float]:
         """Return the newest row, or an empty mapping where there is none."""
