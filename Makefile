@@ -3,6 +3,9 @@
 
 .PHONY: lab demo test
 
+# meson and ninja, which an import calls where a source has changed.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
 # JupyterLab on the first notebook. OPTIONS are handed to it: make lab OPTIONS="--port 9000"
 lab:
 	@scripts/setup
