@@ -137,11 +137,25 @@ def test_a_missing_testpmd_is_named_with_its_package(monkeypatch: pytest.MonkeyP
         ("os.kill(os.getpid(), 11)", "by signal 11"),
         ("while True: say('?' * 1000)", "within 1 s. It said:\n  ?????"),
         (WELL_BEHAVED.replace("RX-packets: 7", "RX-packets: many"), "RX-packets: many"),
+        (
+            WELL_BEHAVED.replace('say("RX-packets: 7', 'say(f"RX-packets: {time.time_ns()}'),
+            "counts",
+        ),
         (WELL_BEHAVED.replace('say("Bye...")', "time.sleep(100)"), "did not say 'Bye"),
         (WELL_BEHAVED + "    time.sleep(100)", "did not end within 1 s"),
         (WELL_BEHAVED.replace('say("Bye...")', "os.close(1), os.close(2), time.sleep(100)"), "on"),
     ],
-    ids=["hangs", "exits", "crashes", "floods", "garbles", "hangs-on-quit", "stays", "goes-mute"],
+    ids=[
+        "hangs",
+        "exits",
+        "crashes",
+        "floods",
+        "garbles",
+        "counts-on",
+        "hangs-on-quit",
+        "stays",
+        "goes-mute",
+    ],
 )
 def test_a_testpmd_that_misbehaves_is_quoted_and_not_left_running(
     body: str, reason: str, fake: Fake, lab: Lab

@@ -168,7 +168,9 @@ def _start(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # an interrupt from the terminal is ours to handle
+            # An interrupt from the terminal is ours to handle. A session of its own would give it
+            # a share of the cores of its own too (sched_autogroup), twice that of our worker.
+            process_group=0,
         )
         started.set_result(process)
         # The parent's death is the death of the thread that started it: so this one lives on.

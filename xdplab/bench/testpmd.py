@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from xdplab.bench.peer import Peer
+from xdplab.bench.peer import Peer, PeerError
 from xdplab.bench.receiver import Run, Wire
 from xdplab.errors import XdplabError
 from xdplab.host import Host
@@ -83,10 +83,15 @@ class Testpmd:
         Raises
         ------
         PeerError
-            When it has ended, does not answer, or answers with something else.
+            When it has ended, does not answer, answers with something else, or counts on.
         """
+        deadline = time.monotonic() + ANSWER_SECONDS
         before, now = -1, self._received()
         while now != before:
+            if time.monotonic() > deadline:
+                raise PeerError(
+                    f"{PROGRAM} still counts after {ANSWER_SECONDS:g} s without traffic."
+                )
             time.sleep(_SETTLE_SECONDS)
             before, now = now, self._received()
         return now
