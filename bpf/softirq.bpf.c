@@ -7,12 +7,9 @@
 
 #include <bpf/bpf_helpers.h>
 
-enum { NET_TX_SOFTIRQ = 2, NET_RX_SOFTIRQ = 3 }; /* linux/interrupt.h */
+#include "program_maps.h"
 
-struct softirq_time {
-	__u64 entered_ns;
-	__u64 total_ns;
-};
+enum { NET_TX_SOFTIRQ = 2, NET_RX_SOFTIRQ = 3 }; /* linux/interrupt.h */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -11,7 +11,6 @@
 struct worker;
 
 struct action {
-	const char *name;
 	uint32_t verdict; /* enum xdplab_verdict, for the samples */
 	/* Disposes of every frame that it is given. */
 	void (*run)(struct worker *worker, const struct xdp_desc *frames, uint32_t count);

@@ -52,7 +52,8 @@ static int set_up_worker(struct xdplab_engine *engine, const struct xdplab_confi
 	return 0;
 }
 
-/* The socket is entered in the map last, so that no frame arrives before all else is in its place. */
+/* The program comes last, when all else is known to work: attaching it can make a driver set its rings up
+ * anew, and from then on it takes packets. */
 struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error)
 {
 	struct xdplab_engine *engine = calloc(1, sizeof(*engine));
@@ -61,25 +62,25 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 		fail(error, XDPLAB_STEP_MAKE_REGION, ENOMEM, "allocate an engine");
 		return NULL;
 	}
-	if (xdp_attach(&engine->xdp, config, error))
-		goto free_engine;
 	if (path_xsk_open(&engine->path, config, error))
-		goto detach;
+		goto free_engine;
 	if (region_create(&engine->region, WORKERS, config->sample_bytes, config->publish_interval_ns, error))
 		goto close_path;
 	if (set_up_worker(engine, config, error))
 		goto destroy_region;
-	if (xdp_enter_socket(&engine->xdp, config->queue, engine->path.xsk.descriptor, error))
+	if (xdp_attach(&engine->xdp, config, error))
 		goto free_frames;
+	if (xdp_enter_socket(&engine->xdp, config->queue, engine->path.xsk.descriptor, error))
+		goto detach;
 	return engine;
+detach:
+	xdp_detach(&engine->xdp);
 free_frames:
 	free(engine->worker.frames);
 destroy_region:
 	region_destroy(&engine->region);
 close_path:
 	engine->path.path.operations->close(&engine->path.path);
-detach:
-	xdp_detach(&engine->xdp);
 free_engine:
 	free(engine);
 	return NULL;

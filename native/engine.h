@@ -29,7 +29,6 @@ enum xdplab_step {
 	XDPLAB_STEP_ENTER_SOCKET,
 	XDPLAB_STEP_MAKE_REGION,
 	XDPLAB_STEP_START_THREAD,
-	XDPLAB_STEP_PIN_THREAD,
 	XDPLAB_STEP_PREPARE_WAIT,
 	XDPLAB_STEP_GENERATE,
 	XDPLAB_STEP_TRACE,
@@ -39,7 +38,7 @@ struct xdplab_error {
 	uint32_t step;
 	int32_t code; /* positive errno */
 	char tried[160];
-	char detail[2048]; /* the verifier's words, where it spoke */
+	char detail[16384]; /* the verifier's words, where it spoke */
 };
 
 enum xdplab_attach_mode { XDPLAB_ATTACH_NATIVE, XDPLAB_ATTACH_SKB };
@@ -111,8 +110,8 @@ struct xdplab_traffic {
 	uint32_t size; /* of a frame, without its checksum */
 	uint32_t flows;
 	uint64_t interval_ps; /* between two frames, in picoseconds; 0: as fast as it can */
-	uint64_t limit_frames; /* 0: none */
-	uint64_t limit_ns;     /* 0: none */
+	uint64_t limit_frames; /* of one start; 0: none */
+	uint64_t limit_ns;     /* of one start; 0: none */
 	uint8_t headers[42];   /* Ethernet, IPv4, UDP */
 };
 struct xdplab_generator;

@@ -41,6 +41,7 @@ struct xdplab_generator {
 	struct traffic_state *state;
 	size_t state_size;
 	uint32_t size;
+	uint64_t limit_frames;
 	uint64_t limit_ns;
 	int32_t cpu;
 
@@ -107,6 +108,7 @@ static void *generator_main(void *argument)
 	int fault = 0;
 
 	state->start_ns = clock_ns(CLOCK_MONOTONIC);
+	state->limit_frames = generator->limit_frames ? state->sent + generator->limit_frames : 0;
 	state->deadline_ns = generator->limit_ns ? state->start_ns + generator->limit_ns : FOREVER;
 	/* Acquire pairs with the release in xdplab_generator_stop. */
 	while (!fault && !is_finished(state) &&
@@ -160,6 +162,7 @@ struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traf
 		return NULL;
 	}
 	generator->size = traffic->size;
+	generator->limit_frames = traffic->limit_frames;
 	generator->limit_ns = traffic->limit_ns;
 	generator->cpu = traffic->cpu;
 	generator->object = program_open(traffic->program, error);
@@ -173,7 +176,6 @@ struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traf
 	if (connect_wire(generator, traffic->interface_index, error))
 		goto unmap;
 	generator->state->interval_ps = traffic->interval_ps;
-	generator->state->limit_frames = traffic->limit_frames;
 	generator->state->flows = traffic->flows;
 	memcpy(generator->state->headers, traffic->headers, TRAFFIC_HEADERS);
 	return generator;
@@ -188,6 +190,7 @@ free_generator:
 
 int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_error *error)
 {
+	xdplab_generator_stop(generator); /* its thread may have ended by itself */
 	/* Relaxed: the thread begins after these. */
 	atomic_store_explicit(&generator->stop, false, memory_order_relaxed);
 	atomic_store_explicit(&generator->fault, 0, memory_order_relaxed);

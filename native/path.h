@@ -17,7 +17,6 @@
 struct path;
 
 struct path_operations {
-	const char *name;
 	/* Takes up to `limit` frames that have arrived, oldest first; never waits. */
 	uint32_t (*receive)(struct path *path, struct xdp_desc *frames, uint32_t limit);
 	/* Gives frames back to be filled again, in any order. */

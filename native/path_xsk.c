@@ -55,7 +55,7 @@ static bool kick(struct path *path)
 static void publish(struct path *path, struct xdplab_counters *counters)
 {
 	const struct xsk *xsk = socket_of(path);
-	struct xdp_statistics statistics;
+	struct xdp_statistics statistics = { 0 }; /* kernels before 5.9 fill in the first three */
 
 	counters->fill_producer = xsk->fill.own;
 	counters->fill_consumer = ring_consumer_position(&xsk->fill);
@@ -92,7 +92,6 @@ static void close_path(struct path *path)
 }
 
 static const struct path_operations operations = {
-	.name = "xsk",
 	.receive = receive,
 	.recycle = recycle,
 	.kick = kick,

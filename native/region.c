@@ -10,11 +10,9 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "compat.h"
 #include "error.h"
 
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010 /* Linux 5.1 */
-#endif
 
 /* A reader in another process maps the same bytes, so the layout may not depend on the compiler. */
 #define ALIGNED(expression) static_assert((expression) % XDPLAB_CACHE_LINE == 0, #expression)
@@ -43,21 +41,25 @@ int region_create(struct xdplab_region *region, uint32_t workers, uint32_t sampl
 	struct xdplab_header *header;
 
 	region->size = sizeof(*header) + workers * worker_stride;
-	region->descriptor = memfd_create("xdplab-telemetry", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	region->descriptor = memfd_create("xdplab-telemetry", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (region->descriptor < 0 && errno == EINVAL) /* before Linux 6.3 */
+		region->descriptor = memfd_create("xdplab-telemetry", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (region->descriptor < 0)
 		return fail(error, XDPLAB_STEP_MAKE_REGION, errno, "make the telemetry region");
 	if (ftruncate(region->descriptor, (off_t)region->size))
 		goto refused;
-	header = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, region->descriptor, 0);
+	/* Populated now, so that the worker never waits for a page. */
+	header = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+		      region->descriptor, 0);
 	if (header == MAP_FAILED)
 		goto refused;
-	region->header = header;
+	region->mapping = header;
 	if (fcntl(region->descriptor, F_ADD_SEALS,
 		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)) {
 		munmap(header, region->size);
 		goto refused;
 	}
-	*header = (struct xdplab_header){
+	region->header = (struct xdplab_header){
 		.magic = XDPLAB_MAGIC,
 		.abi_version = XDPLAB_ABI_VERSION,
 		.region_size = region->size,
@@ -72,6 +74,7 @@ int region_create(struct xdplab_region *region, uint32_t workers, uint32_t sampl
 		.realtime_ns = clock_ns(CLOCK_REALTIME),
 		.process_id = (uint32_t)getpid(),
 	};
+	*header = region->header;
 	return 0;
 refused:
 	fail(error, XDPLAB_STEP_MAKE_REGION, errno, "make a telemetry region of %llu bytes",
@@ -82,23 +85,23 @@ refused:
 
 void region_destroy(struct xdplab_region *region)
 {
-	munmap(region->header, region->size);
+	munmap(region->mapping, region->size);
 	close(region->descriptor);
 }
 
 struct xdplab_worker_block *region_worker(const struct xdplab_region *region, uint32_t worker)
 {
-	return (void *)((char *)region->header + region->header->worker_offset +
-			worker * region->header->worker_stride);
+	return (void *)((char *)region->mapping + region->header.worker_offset +
+			worker * region->header.worker_stride);
 }
 
 struct xdplab_ring_head *region_sample_head(const struct xdplab_region *region, uint32_t worker)
 {
-	return (void *)((char *)region_worker(region, worker) + region->header->sample_offset);
+	return (void *)((char *)region_worker(region, worker) + region->header.sample_offset);
 }
 
 struct xdplab_sample *region_sample(const struct xdplab_region *region, uint32_t worker, uint64_t number)
 {
 	return (void *)((char *)(region_sample_head(region, worker) + 1) +
-			number % XDPLAB_SAMPLE_RECORDS * region->header->sample_stride);
+			number % XDPLAB_SAMPLE_RECORDS * region->header.sample_stride);
 }

@@ -8,7 +8,8 @@
 #include "engine.h"
 
 struct xdplab_region {
-	struct xdplab_header *header; /* the mapping begins here */
+	struct xdplab_header header; /* our copy: the maker of the mapped one could still change it */
+	void *mapping;
 	uint64_t size;
 	int descriptor;
 };

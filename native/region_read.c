@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -32,7 +33,8 @@ static bool plausible(const struct xdplab_header *header, uint64_t size)
 struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *error)
 {
 	struct xdplab_region *region = NULL;
-	struct xdplab_header *header;
+	struct xdplab_header header;
+	void *mapping;
 	struct stat status;
 	uint64_t size;
 	int seals;
@@ -44,40 +46,46 @@ struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *err
 	size = (uint64_t)status.st_size;
 	seals = fcntl(descriptor, F_GET_SEALS);
 	/* One that can still be cut short under our mapping would kill whoever reads it. */
-	if (size < sizeof(*header) || seals < 0 || !(seals & F_SEAL_SHRINK)) {
+	if (size < sizeof(header) || seals < 0 || !(seals & F_SEAL_SHRINK)) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, EPROTO, "find a telemetry region in descriptor %d",
 		     descriptor);
 		return NULL;
 	}
-	header = mmap(NULL, size, PROT_READ, MAP_SHARED, descriptor, 0);
-	if (header == MAP_FAILED) {
+	mapping = mmap(NULL, size, PROT_READ, MAP_SHARED, descriptor, 0);
+	if (mapping == MAP_FAILED) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, errno, "map descriptor %d", descriptor);
 		return NULL;
 	}
-	if (!plausible(header, size)) {
+	memcpy(&header, mapping, sizeof(header));
+	if (!plausible(&header, size)) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, EPROTO,
 		     "read descriptor %d as a telemetry region of version %d", descriptor, XDPLAB_ABI_VERSION);
 	} else {
 		region = calloc(1, sizeof(*region));
 		if (region) {
-			*region = (struct xdplab_region){ .header = header, .size = size, .descriptor = -1 };
+			*region = (struct xdplab_region){
+				.header = header,
+				.mapping = mapping,
+				.size = size,
+				.descriptor = -1,
+			};
 			return region;
 		}
 		fail(error, XDPLAB_STEP_MAKE_REGION, ENOMEM, "map descriptor %d", descriptor);
 	}
-	munmap(header, size);
+	munmap(mapping, size);
 	return NULL;
 }
 
 void xdplab_region_unmap(struct xdplab_region *region)
 {
-	munmap(region->header, region->size);
+	munmap(region->mapping, region->size);
 	free(region);
 }
 
 const struct xdplab_header *xdplab_region_header(const struct xdplab_region *region)
 {
-	return region->header;
+	return &region->header;
 }
 
 const struct xdplab_control *xdplab_region_control(const struct xdplab_region *region, uint32_t worker)
@@ -140,7 +148,7 @@ uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker
 {
 	uint64_t end = written(region_sample_head(region, worker));
 	uint64_t number = oldest(from, end, XDPLAB_SAMPLE_RECORDS);
-	uint64_t stride = region->header->sample_stride;
+	uint64_t stride = region->header.sample_stride;
 	uint32_t count = 0;
 
 	for (; number < end && count < limit; number++)

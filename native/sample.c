@@ -32,9 +32,18 @@ static void measure_latency(struct worker *worker, uint64_t sent_ns, uint64_t no
 	histogram_add(worker->block->latency, now_ns > sent_ns ? now_ns - sent_ns : 0);
 }
 
-/* Within one queue order is kept, so a number above the expected one means that those between are lost. */
-static void follow_stream(struct worker *worker, uint64_t sequence)
+/* Within one queue order is kept, so a number above the expected one means that those between are lost. A
+ * stream that was not followed so far begins with the number that it has. */
+static void follow_stream(struct worker *worker, const uint8_t *frame, uint64_t sequence)
 {
+	uint16_t stream;
+
+	memcpy(&stream, frame + TRAFFIC_STREAM_OFFSET, sizeof(stream));
+	if (!worker->stream_followed || stream != worker->stream) {
+		worker->stream_followed = true;
+		worker->stream = stream;
+		worker->stream_next = sequence;
+	}
 	worker->counters.stream_frames++;
 	if (sequence < worker->stream_next) {
 		worker->counters.stream_late++;
@@ -51,7 +60,7 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 	/* Relaxed: nobody else writes it. */
 	uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
 	struct xdplab_sample *sample = region_sample(worker->region, worker->index, number);
-	const uint32_t limit = worker->region->header->sample_bytes;
+	const uint32_t limit = worker->region->header.sample_bytes;
 	const struct xdplab_sample content = {
 		.time_ns = now_ns,
 		.frame = frame,
@@ -65,7 +74,7 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 
 	seqlock_begin(&sample->sequence, number);
 	seqlock_write(&sample->time_ns, &content.time_ns, sizeof(content) - sequence_bytes);
-	/* By whole words: a frame begins within a UMEM chunk that is longer than it by a word at least. */
+	/* By whole words, up to 7 bytes past the frame: it begins at a multiple of 8, and so does what is next. */
 	seqlock_write(sample + 1, bytes, (content.captured + 7u) & ~7u);
 	seqlock_end(&sample->sequence, number);
 	/* Release: who sees the new number finds the sample whole. */
@@ -78,6 +87,7 @@ void sample_batch(struct worker *worker, const struct sampling *sampling, const 
 {
 	uint64_t now_ns;
 
+	worker->stream_followed &= sampling->inspect;
 	/* The common case costs one comparison a batch. */
 	if (!sampling->inspect && (!sampling->every || worker->sample_countdown >= count)) {
 		worker->sample_countdown -= sampling->every ? count : 0;
@@ -93,7 +103,7 @@ void sample_batch(struct worker *worker, const struct sampling *sampling, const 
 		if (payload)
 			measure_latency(worker, payload->time_ns, now_ns);
 		if (payload && sampling->inspect)
-			follow_stream(worker, payload->sequence);
+			follow_stream(worker, bytes, payload->sequence);
 		if (chosen) {
 			write_sample(worker, sampling, bytes, frames[i].len, worker->counters.rx_packets + i,
 				     payload ? payload->time_ns : 0, now_ns);

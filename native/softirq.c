@@ -7,18 +7,13 @@
 
 #include "error.h"
 #include "program.h"
+#include "program_maps.h"
 
 struct xdplab_softirq {
 	struct bpf_object *object;
 	int entry;
 	int exit;
 	int times;
-};
-
-/* As bpf/softirq.bpf.c keeps it for each core. */
-struct softirq_time {
-	uint64_t entered_ns;
-	uint64_t total_ns;
 };
 
 struct xdplab_softirq *xdplab_softirq_open(const char *program, struct xdplab_error *error)

@@ -38,6 +38,8 @@ enum {
 	/* 82 s at the default interval of 10 ms. */
 	XDPLAB_HISTORY_RECORDS = 8192,
 	XDPLAB_SAMPLE_RECORDS = 4096,
+	/* Packets, after which a worker looks at its control block in any case. */
+	XDPLAB_LARGEST_BURST = 1048576,
 	/* 128 buckets an octave (an error below 0.8 %), from 1 ns to 2^34 ns (17 s). */
 	XDPLAB_LATENCY_BUCKETS = 3584,
 	XDPLAB_LATENCY_PRECISION_BITS = 7,
@@ -121,7 +123,7 @@ struct xdplab_counters {
 
 	uint64_t batches[XDPLAB_BATCH_BUCKETS]; /* [i]: batches of 2^i to 2^(i+1) - 1 packets */
 	uint64_t empty_polls; /* looks at an empty RX ring */
-	uint64_t wakeups;     /* sleeps that ended because packets came */
+	uint64_t wakeups;     /* sleeps that the kernel ended, for packets that came, or came and were taken before */
 	uint64_t timeouts;    /* sleeps that ended by themselves */
 	uint64_t rearms;      /* times an io_uring poll had to be armed again */
 	uint64_t syscalls[XDPLAB_SYSCALL_KINDS];
@@ -135,7 +137,7 @@ struct xdplab_counters {
 	uint64_t tx_ring_empty_descs;
 
 	uint64_t cpu_ns;  /* CLOCK_THREAD_CPUTIME_ID */
-	uint64_t user_ns; /* of it: receiving and acting on packets, without waits, kicks and empty polls */
+	uint64_t user_ns; /* of it: turns that had packets, up to 1 us each, without waits and empty polls */
 	uint64_t idle_ns; /* of it: empty polls of a strategy that spins */
 	uint64_t voluntary_switches;
 	uint64_t involuntary_switches;

@@ -11,7 +11,8 @@
 enum {
 	TRAFFIC_HEADERS = 42, /* Ethernet 14, IPv4 20, UDP 8 */
 	TRAFFIC_MAGIC = 0x7864,
-	TRAFFIC_PORT = 9 /* discard, RFC 863 */,
+	TRAFFIC_PORT = 9, /* discard, RFC 863 */
+	TRAFFIC_STREAM_OFFSET = 18, /* IPv4 identification: one value a generator */
 	TRAFFIC_SMALLEST = 60, /* headers and payload exactly */
 };
 
@@ -22,13 +23,13 @@ struct traffic_payload {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 } __attribute__((packed));
 
-/* One map entry, shared by mmap: the upper half is the program's, the lower the user's. */
+/* One map entry, shared by mmap: what the program writes, and from its own cache line on what it is told. */
 struct traffic_state {
 	__u64 sent;
 	__u64 next_ps;     /* since start_ns, when the next frame is due */
-	__u64 start_ns;
 	__u64 unplugged;   /* 1: the interface is gone, and the kernel took it out of the DEVMAP */
-	__u64 padding[4];
+	__u64 padding[5];
+	__u64 start_ns;
 	__u64 interval_ps;
 	__u64 limit_frames;
 	__u64 deadline_ns;

@@ -20,6 +20,8 @@ int umem_allocate(struct umem *umem, uint32_t frame_size, uint32_t frame_count, 
 	if (umem->area == MAP_FAILED)
 		return fail(error, XDPLAB_STEP_REGISTER_UMEM, errno, "allocate a UMEM of %llu bytes",
 			    (unsigned long long)umem->size);
+	/* A child that forks would copy every page that is pinned for the kernel. */
+	madvise(umem->area, umem->size, MADV_DONTFORK);
 	return 0;
 }
 

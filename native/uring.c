@@ -17,6 +17,7 @@ int uring_open(struct uring *uring)
 	};
 
 	uring->armed = false;
+	uring->failure = 0;
 	return io_uring_queue_init_params(8, &uring->ring, &parameters);
 }
 
@@ -35,7 +36,8 @@ void uring_arm(struct uring *uring, int descriptor)
 	uring->armed = true;
 }
 
-/* Consumes what was reported; returns which kinds were among it. */
+/* Consumes what was reported; returns which kinds were among it. A poll that failed is reported as such by
+ * the next wait. */
 static unsigned int take_reports(struct uring *uring)
 {
 	struct io_uring_cqe *report;
@@ -46,12 +48,14 @@ static unsigned int take_reports(struct uring *uring)
 		kinds |= (unsigned int)report->user_data;
 		if (report->user_data == POLL_REPORT && !(report->flags & IORING_CQE_F_MORE))
 			uring->armed = false;
+		if (report->user_data == POLL_REPORT && report->res < 0 && report->res != -ECANCELED)
+			uring->failure = report->res;
 	}
 	io_uring_cq_advance(&uring->ring, count);
 	return kinds;
 }
 
-bool uring_wait(struct uring *uring, uint64_t timeout_ns)
+int uring_wait(struct uring *uring, uint64_t timeout_ns)
 {
 	struct io_uring_cqe *report;
 	struct __kernel_timespec timeout = {
@@ -59,8 +63,14 @@ bool uring_wait(struct uring *uring, uint64_t timeout_ns)
 		.tv_nsec = (long long)(timeout_ns % NS_PER_SECOND),
 	};
 
-	io_uring_submit_and_wait_timeout(&uring->ring, &report, 1, &timeout, NULL);
-	return take_reports(uring) & POLL_REPORT;
+	int result = io_uring_submit_and_wait_timeout(&uring->ring, &report, 1, &timeout, NULL);
+	unsigned int kinds = take_reports(uring);
+
+	if (result < 0 && result != -ETIME && result != -EINTR)
+		return result;
+	if (uring->failure)
+		return uring->failure;
+	return !!(kinds & POLL_REPORT);
 }
 
 uint32_t uring_disarm(struct uring *uring)

@@ -11,7 +11,8 @@
 
 struct uring {
 	struct io_uring ring;
-	bool armed; /* a poll is in the kernel's hands */
+	bool armed;  /* a poll is in the kernel's hands */
+	int failure; /* 0, or the negative errno with which the kernel ended the poll */
 };
 
 /* On the thread that will use it. 0 or a negative errno. */
@@ -22,8 +23,8 @@ void uring_arm(struct uring *uring, int descriptor);
 /* Takes the poll back, and waits until the kernel has let go of the descriptor. Returns the system calls
  * that took. */
 uint32_t uring_disarm(struct uring *uring);
-/* Submits and sleeps, in one io_uring_enter. True if the poll reported something; `armed` is false
- * afterwards where that was its last report. */
-bool uring_wait(struct uring *uring, uint64_t timeout_ns);
+/* Submits and sleeps, in one io_uring_enter. 1 if the poll reported something, 0 if the time was up, or a
+ * negative errno; `armed` is false afterwards where that was the poll's last report. */
+int uring_wait(struct uring *uring, uint64_t timeout_ns);
 
 #endif

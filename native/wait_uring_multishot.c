@@ -36,6 +36,7 @@ static int prepare(void **state)
 static void wait(struct worker *worker, void *state, uint64_t timeout_ns)
 {
 	struct multishot *multishot = state;
+	int result;
 
 	if (!multishot->uring.armed) {
 		worker->counters.rearms += multishot->was_armed;
@@ -43,10 +44,13 @@ static void wait(struct worker *worker, void *state, uint64_t timeout_ns)
 		multishot->was_armed = true;
 	}
 	worker->counters.syscalls[XDPLAB_SYSCALL_IO_URING_ENTER]++;
-	if (uring_wait(&multishot->uring, timeout_ns))
+	result = uring_wait(&multishot->uring, timeout_ns);
+	if (result > 0)
 		worker->counters.wakeups++;
-	else
+	else if (result == 0)
 		worker->counters.timeouts++;
+	else
+		worker->counters.fault = (uint64_t)-result; /* the worker ends when it comes to publish */
 }
 
 static void leave(struct worker *worker, void *state)

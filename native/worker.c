@@ -55,7 +55,7 @@ static struct settings read_control(struct worker *worker)
 		worker->sample_countdown = every ? every - 1 : 0;
 	return (struct settings){
 		.batch = clamp(knob(&control->batch), 1, worker->frames_limit),
-		.burst = clamp(knob(&control->burst), 1, UINT32_MAX),
+		.burst = clamp(knob(&control->burst), 1, XDPLAB_LARGEST_BURST),
 		.action = action,
 		.sampling = {
 			.every = every,
@@ -85,7 +85,9 @@ static uint32_t receive_burst(struct worker *worker, const struct settings *sett
 	uint32_t received = 0;
 
 	while (received < settings->burst) {
-		uint32_t count = path->receive(worker->path, worker->frames, settings->batch);
+		const uint32_t left = settings->burst - received;
+		uint32_t count = path->receive(worker->path, worker->frames,
+					       settings->batch < left ? settings->batch : left);
 
 		if (!count) {
 			worker->counters.empty_polls++;
@@ -102,14 +104,14 @@ static uint32_t receive_burst(struct worker *worker, const struct settings *sett
 /* False where the path has ended. */
 static bool publish_turn(struct worker *worker, uint64_t now_ns)
 {
-	const uint64_t interval = worker->region->header->publish_interval_ns;
+	const uint64_t interval = worker->region->header.publish_interval_ns;
 	const int fault = worker->path->operations->fault(worker->path);
 
 	worker->counters.syscalls[XDPLAB_SYSCALL_PUBLISH]++;
-	if (fault) {
+	if (fault)
 		worker->counters.fault = (uint64_t)fault;
+	if (worker->counters.fault)
 		return false;
-	}
 	worker->counters.control_wait = worker->wait_index;
 	publish(worker, now_ns);
 	/* On a grid, so that records are evenly spaced; after a long absence, from here. */
@@ -152,11 +154,11 @@ static void run_turns(struct worker *worker)
 			before = clock_ns(CLOCK_MONOTONIC);
 		}
 		received = receive_burst(worker, &settings);
+		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->path);
 		spun = !received && strategy->spins;
 		if (!received)
 			strategy->wait(worker, worker->wait_states[worker->wait_index],
 				       worker->next_publish_ns > now ? worker->next_publish_ns - now : 0);
-		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->path);
 	}
 }
 
@@ -197,9 +199,12 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 {
 	const uint32_t wait = clamp(knob(&worker->block->control.wait), 0, WAIT_COUNT - 1);
 
+	if (worker->joinable)
+		return 0;
+	if (worker->counters.fault)
+		return fail(error, XDPLAB_STEP_NONE, (int)worker->counters.fault, "start a worker whose path has ended");
 	worker->wait_index = wait;
 	atomic_store_explicit(&worker->stop, false, memory_order_relaxed); /* the thread begins after this */
-	worker->counters.fault = 0;
 	sem_init(&worker->prepared, 0, 0);
 	if (thread_start(&worker->thread, worker->cpu, "xdplab-worker", worker_main, worker, error)) {
 		sem_destroy(&worker->prepared);

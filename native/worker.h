@@ -38,7 +38,9 @@ struct worker {
 	uint32_t wait_index;
 	uint64_t next_publish_ns;
 	uint64_t sample_countdown;
-	uint64_t stream_next; /* sequence number expected next */
+	uint64_t stream_next; /* sequence number expected next, of the stream that is followed */
+	uint16_t stream;
+	bool stream_followed;
 	/* Since the last record: wall time in turns that had packets, and in turns that spun for nothing. */
 	uint64_t work_ns;
 	uint64_t idle_ns;

@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "program.h"
+#include "program_maps.h"
 
 int xdp_attach(struct xdp *xdp, const struct xdplab_config *config, struct xdplab_error *error)
 {
@@ -57,7 +58,7 @@ int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
 {
 	const int cpus = libbpf_num_possible_cpus();
 	const uint32_t key = 0;
-	struct xdplab_verdicts *per_cpu;
+	struct verdicts *per_cpu;
 	int result = 0;
 
 	if (cpus < 0)

@@ -51,7 +51,7 @@ static int map_ring(struct ring *ring, int socket, off_t page, const struct xdp_
 static int map_rings(struct xsk *xsk, const struct xsk_options *options, struct xdplab_error *error)
 {
 	const size_t address = sizeof(uint64_t), descriptor = sizeof(struct xdp_desc);
-	struct xdp_mmap_offsets offsets;
+	struct xdp_mmap_offsets offsets = { 0 };
 	socklen_t length = sizeof(offsets);
 	int socket = xsk->descriptor;
 
@@ -136,7 +136,7 @@ void xsk_close(struct xsk *xsk)
 
 bool xsk_zero_copy(const struct xsk *xsk)
 {
-	struct xdp_options options;
+	struct xdp_options options = { 0 };
 	socklen_t length = sizeof(options);
 
 	return !getsockopt(xsk->descriptor, SOL_XDP, XDP_OPTIONS, &options, &length) &&

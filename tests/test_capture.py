@@ -195,3 +195,24 @@ def test_latency_is_measured_from_the_timestamp_in_the_frame(lab: Lab) -> None:
     assert 0 < latency.percentile(50) <= latency.percentile(99) <= latency.percentile(100)
     assert all(samples["time_ns"] >= samples["sent_ns"])
     assert all(samples["sent_ns"] > 0)
+
+
+def test_a_second_stream_is_followed_from_its_own_first_number(lab: Lab) -> None:
+    with Engine(lab.port, inspect=True, ring_size=DEEP_RING) as engine:
+        for _ in range(2):
+            with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000) as traffic:
+                assert traffic.wait(10)
+        assert eventually(lambda: engine.telemetry.counters()["stream_frames"] == 2000)
+        counters = engine.telemetry.counters()
+    assert counters["stream_late"] == counters["stream_missing"] == 0
+
+
+def test_a_stream_that_is_looked_at_late_misses_nothing(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE) as traffic:
+            assert eventually(lambda: engine.telemetry.counters()["rx_packets"] > 1000)
+            engine.inspect = True
+            seen = traffic.sent
+            assert eventually(lambda: traffic.sent > seen + 1000)
+        assert eventually(lambda: engine.telemetry.counters()["stream_frames"] > 1000)
+        assert engine.telemetry.counters()["stream_missing"] == 0

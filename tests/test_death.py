@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import struct
 import time
+from pathlib import Path
 
 import pytest
 from test_lab_leaves_nothing import line, program
@@ -39,9 +41,15 @@ def program_ids() -> set[int]:
         ids.add(last)
 
 
-def programs_go_back_to(before: set[int]) -> bool:
+def programs_of(process: int) -> set[int]:
+    """List the BPF programs that a process holds, by itself or by a link."""
+    infos = [info.read_text() for info in Path(f"/proc/{process}/fdinfo").iterdir()]
+    return {int(number) for info in infos for number in re.findall(r"prog_id:\s*(\d+)", info)}
+
+
+def are_gone(programs: set[int]) -> bool:
     deadline = time.monotonic() + 20
-    while program_ids() - before:
+    while programs & program_ids():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -51,25 +59,30 @@ def programs_go_back_to(before: set[int]) -> bool:
 @pytest.mark.parametrize("wait", ["spin", "uring-multishot"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
 def test_a_signal_that_kills_leaves_nothing(wait: str, number: signal.Signals) -> None:
-    before = program_ids()
     with program(CAPTURING.format(wait=wait, rate="max", then="time.sleep(60)")) as process:
         assert line(process) == "capturing"
-        assert program_ids() - before
+        programs = programs_of(process.pid)
+        assert len(programs & program_ids()) == 2  # capture and generate
         witness = Witness(process.pid)
         assert witness.left() == 2
         os.kill(process.pid, number)
         assert process.wait() == -number
     assert witness.sees_the_end()
-    assert programs_go_back_to(before)
+    assert are_gone(programs)
 
 
 @pytest.mark.parametrize("then", ["", "1 / 0", "raise SystemExit(3)", "del engine, traffic, lab"])
 def test_an_interpreter_that_ends_with_an_engine_running_ends_cleanly(then: str) -> None:
-    before = program_ids()
-    with program(CAPTURING.format(wait="poll", rate=1000, then=then)) as process:
+    wait = f"input()\n{then}"
+    with program(CAPTURING.format(wait="poll", rate=1000, then=wait)) as process:
         assert line(process) == "capturing"
+        programs = programs_of(process.pid)
+        assert len(programs) == 2
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
         assert process.wait(timeout=20) == {"1 / 0": 1, "raise SystemExit(3)": 3}.get(then, 0)
-    assert programs_go_back_to(before)
+    assert are_gone(programs)
 
 
 def test_a_forked_child_that_ends_leaves_the_engine_alone() -> None:
@@ -77,7 +90,9 @@ def test_a_forked_child_that_ends_leaves_the_engine_alone() -> None:
 import os
 child = os.fork()
 if child == 0:
-    del engine, traffic
+    for part in (engine, traffic, lab):
+        part.close()
+    del engine, traffic, lab
     raise SystemExit(0)
 print(os.waitpid(child, 0)[1], engine.running, engine.batch, flush=True)
 """

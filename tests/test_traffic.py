@@ -119,3 +119,10 @@ def test_what_can_not_work_is_refused_before_anything_is_touched(
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         Traffic(lab.peer, lab.port, **wrong)  # type: ignore[arg-type]
     Traffic(lab.peer, lab.port).close()
+
+
+def test_a_count_is_that_of_one_start(lab: Lab) -> None:
+    traffic = Traffic(lab.peer, lab.port, rate="max", count=1000)
+    for starts in (1, 2, 3):
+        assert traffic.start().wait(10)
+        assert traffic.sent == 1000 * starts

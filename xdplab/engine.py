@@ -135,6 +135,7 @@ class Engine:
         # Set first, so that whatever fails below finds an engine that is closed.
         self._lock = threading.RLock()
         self._started = False
+        self._owner = os.getpid()
         self._closer: weakref.finalize[Any, Any] | None = None
         self.interface = _resolve(interface, allow_default_route)
         self.queue = whole("queue", queue, 0, max(self.interface.queues - 1, 0))
@@ -206,7 +207,7 @@ class Engine:
         What arrives meanwhile fills the RX ring; the kernel drops the rest, and counts it.
         """
         with self._lock:
-            if not self.closed and self._started:
+            if not self.closed and self._started and os.getpid() == self._owner:
                 lib.xdplab_engine_stop(self._engine)
                 self._started = False
 
@@ -251,7 +252,7 @@ class Engine:
 
     @burst.setter
     def burst(self, value: int) -> None:
-        self._store("burst", whole("burst", value, 1, 1 << 20))
+        self._store("burst", whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST))
 
     @property
     def wait(self) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -96,6 +97,7 @@ class Lab:
     def __init__(self, queues: int = 1, mtu: int = 1500, number: int = 0) -> None:
         self.queues = whole("queues", queues, 1, MOST_QUEUES)
         self.mtu = whole("mtu", mtu, _SMALLEST_MTU, _LARGEST_MTU)
+        self._owner = os.getpid()
         self.number = whole("number", number, 0, _MOST_LABS - 1)
         with ExitStack() as undo:
             port = undo.enter_context(Namespace.create())
@@ -169,7 +171,8 @@ class Lab:
 
     def close(self) -> None:
         """Take the wire down, and let go of both namespaces. A second call does nothing."""
-        if self.closed:
+        # A forked child holds copies of the descriptors, but the lab is not its to take down.
+        if self.closed or os.getpid() != self._owner:
             return
         # A socket that is still open keeps its namespace, but must not keep the wire. Where this
         # fails (the wire is gone, the privilege dropped), the kernel does it with the namespaces.

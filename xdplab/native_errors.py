@@ -72,7 +72,7 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
     ),
     (lib.XDPLAB_STEP_BIND, errno.EBUSY): (
         QueueBusyError,
-        "Another AF_XDP socket is bound to the queue: close the engine or program that holds it.",
+        "Another engine or AF_XDP socket is bound to the queue: close it, or choose another queue.",
     ),
     (lib.XDPLAB_STEP_BIND, errno.EOPNOTSUPP): (
         KernelError,

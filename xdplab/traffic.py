@@ -81,6 +81,7 @@ class Traffic:
         cpu: int | None = None,
     ) -> None:
         self._lock = threading.RLock()
+        self._owner = os.getpid()
         self._closer: weakref.finalize[Any, Any] | None = None
         self.sender, self.receiver = sender, receiver
         self.size = whole("size", size, _SMALLEST, _LARGEST)
@@ -106,11 +107,13 @@ class Traffic:
         self._closer = weakref.finalize(self, _close_native, self._generator, os.getpid())
 
     def start(self) -> Self:
-        """Start sending, on a thread of its own; a second start goes on from the next number."""
+        """Start sending, on a thread of its own.
+
+        `count` and `seconds` are those of one start; the numbers in the frames go on.
+        """
         with self._lock:
             self._check_open()
             if not self.running:
-                lib.xdplab_generator_stop(self._generator)
                 error = new_error()
                 if lib.xdplab_generator_start(self._generator, error):
                     raise_error(error)
@@ -119,7 +122,7 @@ class Traffic:
     def stop(self) -> None:
         """Stop sending, and wait until the last frame has left."""
         with self._lock:
-            if not self.closed:
+            if not self.closed and os.getpid() == self._owner:
                 lib.xdplab_generator_stop(self._generator)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -226,8 +229,9 @@ def _headers(sender: Interface, receiver: Interface, size: int) -> bytes:
     """Build Ethernet, IPv4 and UDP headers; the source port is the program's to fill in."""
     ethernet = _mac(receiver.mac) + _mac(sender.mac) + struct.pack("!H", 0x0800)
     length = size - len(ethernet)
+    stream = os.urandom(2)  # by which a worker tells our streams apart: native/traffic.h
     addresses = socket.inet_aton(sender.ipv4) + socket.inet_aton(receiver.ipv4)
-    ipv4 = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0x4000, 64, socket.IPPROTO_UDP, 0)
+    ipv4 = struct.pack("!BBH2sHBBH", 0x45, 0, length, stream, 0x4000, 64, socket.IPPROTO_UDP, 0)
     checksum = _checksum(ipv4 + addresses)
     ipv4 = ipv4[:10] + struct.pack("!H", checksum) + addresses
     # Without a checksum, which IPv4 allows (RFC 768): the payload differs in every frame.

@@ -128,7 +128,7 @@ static void nobody_can_resize_rewrite_or_unseal_it(void)
 
 static void check_inside(const struct xdplab_region *region, const void *block, uint64_t bytes, const char *name)
 {
-	const uint64_t offset = (uint64_t)((const char *)block - (const char *)region->header);
+	const uint64_t offset = (uint64_t)((const char *)block - (const char *)region->mapping);
 
 	CHECK(offset <= region->size && bytes <= region->size - offset,
 	      "%s at %" PRIu64 ", %" PRIu64 " long, of %" PRIu64, name, offset, bytes, region->size);
@@ -137,10 +137,10 @@ static void check_inside(const struct xdplab_region *region, const void *block, 
 
 static void check_layout(const struct xdplab_region *region)
 {
-	const uint32_t workers[] = { 0, region->header->worker_count - 1 };
-	const uint64_t stride = region->header->sample_stride;
+	const uint32_t workers[] = { 0, region->header.worker_count - 1 };
+	const uint64_t stride = region->header.sample_stride;
 
-	for (size_t i = 0; region->header->worker_count && i < 2; i++) {
+	for (size_t i = 0; region->header.worker_count && i < 2; i++) {
 		check_inside(region, region_worker(region, workers[i]), sizeof(struct xdplab_worker_block), "worker");
 		check_inside(region, region_sample_head(region, workers[i]), sizeof(struct xdplab_ring_head), "head");
 		for (uint64_t number = 0; number < XDPLAB_SAMPLE_RECORDS; number++)
@@ -191,7 +191,7 @@ static void samples_come_with_their_bytes(void)
 {
 	struct xdplab_region region = create(1);
 	struct xdplab_region *reader = map(region.descriptor);
-	const uint64_t stride = region.header->sample_stride;
+	const uint64_t stride = region.header.sample_stride;
 	char *samples = calloc(2, stride);
 	uint64_t next, word;
 
@@ -360,7 +360,7 @@ static void no_arithmetic_leads_outside(const struct xdplab_header *real)
 int main(void)
 {
 	struct xdplab_region region = create(2);
-	const struct xdplab_header real = *region.header;
+	const struct xdplab_header real = region.header;
 
 	region_destroy(&region);
 	another_process_reads_whole_records(); /* first, while there is but one thread to fork */
