@@ -1,6 +1,9 @@
 // The browser's half of live_figure.py, which says who sends what.
 
-const SILENCE = 3000; // ms after which a view asks again for what it waits for
+// ms after which a view asks again for what it waits for, doubled each time: lines can be slow.
+const FIRST_PATIENCE = 3000;
+const LONGEST_PATIENCE = 24000;
+const ANSWER_INTERVAL = 450; // ms, from one answer to the next at least
 
 async function load(gzipped) {
   const text = new Blob([gzipped]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -27,14 +30,14 @@ const INKED = [
   "minor_tick_line", "text",
 ];
 
-// Text and lines in the page's own ink and font, so that a figure suits light and dark themes; how faint a
-// line is, is left to its alpha.
+// Text and lines in the page's own ink and font, so that a figure suits light and dark themes. How
+// faint a line is, its alpha says.
 function dress(bokeh, ink, font) {
   for (const root of bokeh.roots()) {
     for (const model of root.references()) {
       for (const name of INKED) {
         const color = model.properties?.[`${name}_color`];
-        if (color && model[`${name}_color`] !== null && !model.tags.includes("own color")) {
+        if (color && model[`${name}_color`] !== null) {
           model[`${name}_color`] = ink;
         }
         if (model.properties?.[`${name}_font`]) {
@@ -54,8 +57,10 @@ function render({ model, el }) {
 
   let wanted = "figure";
   let heard = 0;
+  let patience = FIRST_PATIENCE;
+  let answered = 0;
   let disposed = false;
-  let item, bokeh, views, source, ink;
+  let item, bokehJS, bokeh, views, source, ink;
 
   const say = (message) => {
     try {
@@ -81,13 +86,8 @@ function render({ model, el }) {
   };
 
   const embed = async () => {
-    if (!window.Bokeh?.embed) {
-      wanted = "library";
-      ask();
-      return;
-    }
     wanted = "embedding";
-    views = await window.Bokeh.embed.embed_item(item.figure, figure);
+    views = await bokehJS.embed.embed_item(item.figure, figure);
     bokeh = [...views][0].model.document;
     source = bokeh.get_model_by_id(item.source);
     if (disposed) {
@@ -101,8 +101,8 @@ function render({ model, el }) {
 
   const remove = () => {
     views?.clear();
-    const documents = window.Bokeh?.documents ?? [];
-    if (documents.includes(bokeh)) documents.splice(documents.indexOf(bokeh), 1);
+    const index = bokehJS?.documents.indexOf(bokeh) ?? -1;
+    if (index >= 0) bokehJS.documents.splice(index, 1);
   };
 
   const answers = {
@@ -110,12 +110,22 @@ function render({ model, el }) {
       if (item) return;
       const text = new TextDecoder().decode(buffers[0]);
       item = { figure: JSON.parse(text), source: message.source };
-      await embed();
+      // The page may have another version, of another notebook's kernel; they get along.
+      bokehJS = window.Bokeh?.[item.figure.doc.version];
+      if (bokehJS) {
+        await embed();
+      } else {
+        wanted = "library";
+        ask();
+      }
     },
     async library(_message, buffers) {
+      const { version } = item.figure.doc;
       // Once a page, however many figures ask (each has a copy of this module).
-      await (window.xdplabBokehJS ??= load(buffers[0]));
-      if (wanted === "library") await embed();
+      await ((window.xdplabBokehJS ??= {})[version] ??= load(buffers[0]));
+      if (wanted !== "library") return;
+      bokehJS = window.Bokeh[version] ?? window.Bokeh;
+      await embed();
     },
     rows(message, buffers) {
       if (!source) return;
@@ -125,9 +135,12 @@ function render({ model, el }) {
       if (message.replace) source.data = columns;
       else if (buffers[0].byteLength > 0) source.stream(columns, message.rollover);
       dressAnew();
-      // Said when the browser has drawn, so that one that can't keep up, or that hides the page, is left alone.
+      // Answered when the browser has drawn: one that can't keep up or hides the page is left alone.
       requestAnimationFrame(() => {
-        if (!disposed) say({ kind: "got", number: message.number });
+        const now = performance.now();
+        if (disposed || (now - answered < ANSWER_INTERVAL && !message.replace)) return;
+        answered = now;
+        say({ kind: "got", number: message.number });
       });
     },
   };
@@ -135,6 +148,7 @@ function render({ model, el }) {
   const receive = async (message, buffers) => {
     if (!message.views?.includes(view)) return;
     heard = performance.now();
+    patience = FIRST_PATIENCE;
     try {
       await answers[message.kind](message, buffers);
     } catch (error) {
@@ -150,7 +164,10 @@ function render({ model, el }) {
   ask();
   const timer = setInterval(() => {
     const waits = wanted !== "embedding" && !model.get("error") && !document.hidden;
-    if (waits && performance.now() - heard > SILENCE) ask();
+    if (waits && performance.now() - heard > patience) {
+      patience = Math.min(2 * patience, LONGEST_PATIENCE);
+      ask();
+    }
   }, 1000);
 
   return () => {

@@ -9,14 +9,13 @@ Who sends what::
                                   ◀──    library: BokehJS of the installed bokeh, gzipped
     rows (the figure stands)      ──▶
                                   ◀──    rows: the whole window, a float64 buffer a column
-    got (drawn)                   ──▶
                                   ◀──    rows: what came since, at most ten times a second
+    got (drawn up to here)        ──▶    twice a second: for the kernel it is dearer than sending
     bye (the view was disposed)   ──▶
 
-A view has at most one message of rows under way: one that is slow gets nothing until it has drawn
-the last, and then all it missed in one piece. Whatever gets lost, a view asks again for what it
-waits for after some seconds: to us a page reload, a second browser and a laptop that slept are all
-the same.
+A view that is slow gets nothing until it has drawn what is under way, and then all it missed in one
+piece. Whatever gets lost, a view asks again for what it waits for after some seconds: to us a page
+reload, a second browser and a laptop that slept are all the same.
 
 None of this is in the widget's state: a saved notebook holds neither figure nor data.
 """
@@ -49,6 +48,9 @@ Columns = Mapping[str, npt.NDArray[np.float64]]
 FORGET_AFTER = 10.0
 """Seconds without a word after which a view counts as gone."""
 
+UNDER_WAY = 10
+"""Messages that may be under way to a view, a second's worth."""
+
 HEARTBEAT = 1.0
 """Seconds after which a view is sent an empty message where there are no rows, to hear from it."""
 
@@ -71,8 +73,8 @@ class _View:
     shows_rows: bool = False
     position: int | None = None
     sent: float = 0.0
-    number: int = 0
-    awaits_answer: bool = False
+    number: int = 0  # of the last message sent to it
+    answered: int = 0  # the last number that it said it has drawn
 
 
 @cache
@@ -123,6 +125,7 @@ class LiveFigure(anywidget.AnyWidget):
         self._rollover = rollover
         self._on_beat = on_beat
         self._views: dict[str, _View] = {}
+        self._number = UNDER_WAY  # so that a view gets no more before it has drawn its first rows
         # What browsers said. That arrives on any thread; all the rest happens on the pump's.
         self._inbox: deque[dict[str, Any]] = deque()
         super().__init__()
@@ -167,9 +170,8 @@ class LiveFigure(anywidget.AnyWidget):
         if kind == "got":
             # Not from a view that was forgotten: it will ask for rows before long.
             view = self._views.get(name)
-            if view is not None and view.number == message["number"]:
-                view.awaits_answer = False
-                view.heard = now
+            if view is not None:
+                view.answered, view.heard = message["number"], now
             return
         self._views[name] = _View(heard=now, shows_rows=kind == "rows")
         if kind == "figure":
@@ -181,7 +183,7 @@ class LiveFigure(anywidget.AnyWidget):
     def _send_rows(self, now: float) -> None:
         waiting: dict[int | None, list[str]] = {}
         for name, view in self._views.items():
-            if view.shows_rows and not view.awaits_answer:
+            if view.shows_rows and view.number - view.answered < UNDER_WAY:
                 waiting.setdefault(view.position, []).append(name)
         # Views that have seen the same share one message: in the end that is all of them.
         for position, alike in waiting.items():
@@ -190,16 +192,15 @@ class LiveFigure(anywidget.AnyWidget):
             names = [n for n in alike if is_news or now - self._views[n].sent >= HEARTBEAT]
             if not names:
                 continue
-            number = max(self._views[name].number for name in names) + 1
+            self._number += 1
             for name in names:
                 view = self._views[name]
-                view.position, view.number, view.sent = following, number, now
-                view.awaits_answer = True
+                view.position, view.number, view.sent = following, self._number, now
             self.send(
                 {
                     "kind": "rows",
                     "views": names,
-                    "number": number,
+                    "number": self._number,
                     "replace": position is None,
                     "columns": self._names,
                     "rollover": self._rollover,
