@@ -27,8 +27,8 @@
 
 enum {
 	LOOPBACK_INDEX = 1,
-	/* Some 50 ms of frames that are sent, or 10 ms of frames that are not due. */
-	RUN_FRAMES = 1 << 18,
+	/* Some 15 ms of frames that are sent, or 3 ms of frames that are not due; each run costs 20 us. */
+	RUN_FRAMES = 1 << 16,
 	/* Frames further apart than this are slept for; the sleep is some 50 us late. */
 	SLEEP_FROM_NS = 200 * 1000,
 };
