@@ -7,7 +7,7 @@
 
 static void run(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
 {
-	worker->path->operations->recycle(worker->path, frames, count);
+	worker->rx->operations->recycle(worker->rx, frames, count);
 }
 
 const struct action action_drop = { .verdict = XDPLAB_VERDICT_DROP, .run = run };

@@ -37,7 +37,8 @@ static int set_up_worker(struct xdplab_engine *engine, const struct xdplab_confi
 			 struct xdplab_error *error)
 {
 	engine->worker = (struct worker){
-		.path = &engine->path.path,
+		.rx = &engine->path.path,
+		.tx = &engine->path.path,
 		.region = &engine->region,
 		.block = region_worker(&engine->region, 0),
 		.queue = config->queue,

@@ -95,7 +95,7 @@ void sample_batch(struct worker *worker, const struct sampling *sampling, const 
 	}
 	now_ns = clock_ns(CLOCK_MONOTONIC);
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *bytes = worker->path->area + frames[i].addr;
+		const uint8_t *bytes = worker->rx->area + frames[i].addr;
 		const bool chosen = sampling->every && worker->sample_countdown-- == 0;
 		const struct traffic_payload *payload =
 			chosen || sampling->inspect ? payload_of(bytes, frames[i].len) : NULL;

@@ -9,7 +9,7 @@
 
 static void wait(struct worker *worker, void *state, uint64_t timeout_ns)
 {
-	struct pollfd readiness = { .fd = worker->path->descriptor, .events = POLLIN };
+	struct pollfd readiness = { .fd = worker->rx->descriptor, .events = POLLIN };
 	const struct timespec timeout = {
 		.tv_sec = (time_t)(timeout_ns / NS_PER_SECOND),
 		.tv_nsec = (long)(timeout_ns % NS_PER_SECOND),

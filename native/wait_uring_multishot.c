@@ -40,7 +40,7 @@ static void wait(struct worker *worker, void *state, uint64_t timeout_ns)
 
 	if (!multishot->uring.armed) {
 		worker->counters.rearms += multishot->was_armed;
-		uring_arm(&multishot->uring, worker->path->descriptor);
+		uring_arm(&multishot->uring, worker->rx->descriptor);
 		multishot->was_armed = true;
 	}
 	worker->counters.syscalls[XDPLAB_SYSCALL_IO_URING_ENTER]++;

@@ -81,12 +81,12 @@ static void count_batch(struct worker *worker, const struct xdp_desc *frames, ui
 /* Receives batch after batch until nothing is left or the burst is used up. */
 static uint32_t receive_burst(struct worker *worker, const struct settings *settings)
 {
-	const struct path_operations *path = worker->path->operations;
+	const struct path_operations *path = worker->rx->operations;
 	uint32_t received = 0;
 
 	while (received < settings->burst) {
 		const uint32_t left = settings->burst - received;
-		uint32_t count = path->receive(worker->path, worker->frames,
+		uint32_t count = path->receive(worker->rx, worker->frames,
 					       settings->batch < left ? settings->batch : left);
 
 		if (!count) {
@@ -105,7 +105,7 @@ static uint32_t receive_burst(struct worker *worker, const struct settings *sett
 static bool publish_turn(struct worker *worker, uint64_t now_ns)
 {
 	const uint64_t interval = worker->region->header.publish_interval_ns;
-	const int fault = worker->path->operations->fault(worker->path);
+	const int fault = worker->rx->operations->fault(worker->rx);
 
 	worker->counters.syscalls[XDPLAB_SYSCALL_PUBLISH]++;
 	if (fault)
@@ -132,7 +132,7 @@ static uint64_t work_time(uint64_t elapsed_ns, uint32_t packets)
 
 static void run_turns(struct worker *worker)
 {
-	const struct path_operations *path = worker->path->operations;
+	const struct path_operations *path = worker->rx->operations;
 	uint64_t before = clock_ns(CLOCK_MONOTONIC);
 	uint32_t received = 0; /* in the turn before */
 	bool spun = false;
@@ -154,7 +154,7 @@ static void run_turns(struct worker *worker)
 			before = clock_ns(CLOCK_MONOTONIC);
 		}
 		received = receive_burst(worker, &settings);
-		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->path);
+		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->rx);
 		spun = !received && strategy->spins;
 		if (!received)
 			strategy->wait(worker, worker->wait_states[worker->wait_index],

@@ -23,7 +23,8 @@
 
 struct worker {
 	/* Set up before the thread starts, read by it. */
-	struct path *path;
+	struct path *rx; /* where frames come from */
+	struct path *tx; /* where they leave, the same or another; each ring of either has this one worker */
 	struct xdplab_worker_block *block;
 	const struct xdplab_region *region;
 	uint32_t index; /* of its block in the region */

@@ -24,7 +24,7 @@ static struct worker begin(struct xdplab_region *region)
 
 	CHECK(!region_create(region, 1, SAMPLE_BYTES, 10000000, &error), "%s: %s", error.tried,
 	      strerror(error.code));
-	return (struct worker){ .path = &path, .region = region, .block = region_worker(region, 0), .queue = 3 };
+	return (struct worker){ .rx = &path, .region = region, .block = region_worker(region, 0), .queue = 3 };
 }
 
 /* As bpf/generate.bpf.c writes it. */
