@@ -4,7 +4,8 @@
  *
  * Address resolution is left to the stack: a capture that took ARP and neighbour discovery would make its
  * own interface unreachable, and nothing could be sent to it any more. Multicast listener reports go the
- * same way; they are the stack's own housekeeping. Everything else is captured.
+ * same way; they are the stack's own housekeeping. Everything else is captured. An engine that joins two
+ * interfaces takes all, since it is meant for whoever is on the other side.
  */
 #include <linux/bpf.h>
 #include <linux/icmpv6.h>
@@ -16,6 +17,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include "program_maps.h"
+
+const volatile struct capture_constants constants;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -69,7 +72,7 @@ int capture(struct xdp_md *context)
 
 	if (!counts)
 		return XDP_ABORTED;
-	if (belongs_to_stack(context)) {
+	if (!constants.takes_all && belongs_to_stack(context)) {
 		counts->passed++;
 		return XDP_PASS;
 	}

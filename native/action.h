@@ -6,19 +6,25 @@
 #define XDPLAB_ACTION_H
 
 #include <linux/if_xdp.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct worker;
 
 struct action {
+	const char *name;
 	uint32_t verdict; /* enum xdplab_verdict, for the samples */
+	bool transmits;   /* no more is received than the TX ring has room for */
 	/* Disposes of every frame that it is given. */
 	void (*run)(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 };
 
 /* The table, in the order of the indices that the control block carries. */
 #define ACTIONS(entry) \
-	entry(drop)
+	entry(drop) \
+	entry(reflect) \
+	entry(echo) \
+	entry(forward)
 
 #define ACTION_INDEX(name) ACTION_##name,
 enum { ACTIONS(ACTION_INDEX) ACTION_COUNT };

@@ -10,4 +10,4 @@ static void run(struct worker *worker, const struct xdp_desc *frames, uint32_t c
 	worker->rx->operations->recycle(worker->rx, frames, count);
 }
 
-const struct action action_drop = { .verdict = XDPLAB_VERDICT_DROP, .run = run };
+const struct action action_drop = { .name = "drop", .verdict = XDPLAB_VERDICT_DROP, .run = run };

@@ -6,6 +6,7 @@
 #define XDPLAB_COMPAT_H
 
 #include <fcntl.h>
+#include <linux/if_xdp.h>
 #include <sys/mman.h>
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -14,6 +15,10 @@
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008u /* Linux 6.3 */
+#endif
+
+#ifndef XDP_MAX_TX_SKB_BUDGET
+#define XDP_MAX_TX_SKB_BUDGET 9 /* Linux 6.17 */
 #endif
 
 #endif

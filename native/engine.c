@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 #include "path_xsk.h"
@@ -11,99 +12,227 @@
 #include "worker.h"
 #include "xdp.h"
 
-/* One queue, one worker. */
-enum { WORKERS = 1 };
-
 /* What a worker does until told otherwise: it sleeps, since a spinning one would take a whole core. */
 enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
 
-struct xdplab_engine {
-	struct xdp xdp;
-	struct path_xsk path;
-	struct xdplab_region region;
+/* A worker with the socket that it receives from, and sends through unless told otherwise. */
+struct station {
 	struct worker worker;
+	struct path_xsk path;
+	struct xdplab_worker_config config;
 };
 
-static void set_defaults(struct xdplab_control *control)
+struct port {
+	struct xdp xdp;
+	bool open;
+};
+
+struct xdplab_engine {
+	struct xdplab_config config; /* without its pointers */
+	char *program;
+	struct umem umem;
+	struct xdplab_region region;
+	struct port ports[XDPLAB_PORTS];
+	uint32_t worker_count;
+	struct station stations[];
+};
+
+/* Twice the RX ring for each worker: where frames are lost, it is then the RX ring that was full, and never
+ * both reasons at once. */
+static uint32_t frames_of_worker(const struct xdplab_engine *engine)
+{
+	return 2 * engine->config.ring_size;
+}
+
+static void set_defaults(struct xdplab_control *control, uint32_t action)
 {
 	/* Nobody reads it yet. */
 	atomic_init(&control->batch, DEFAULT_BATCH);
 	atomic_init(&control->burst, DEFAULT_BURST);
 	atomic_init(&control->sample_every, DEFAULT_SAMPLE_EVERY);
 	atomic_init(&control->wait, DEFAULT_WAIT);
+	atomic_init(&control->action, action);
 }
 
-static int set_up_worker(struct xdplab_engine *engine, const struct xdplab_config *config,
-			 struct xdplab_error *error)
+static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *error)
 {
-	engine->worker = (struct worker){
-		.rx = &engine->path.path,
-		.tx = &engine->path.path,
-		.region = &engine->region,
-		.block = region_worker(&engine->region, 0),
-		.queue = config->queue,
-		.cpu = config->cpu,
-		.frames_limit = config->ring_size,
-		.frames = calloc(config->ring_size, sizeof(struct xdp_desc)),
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct station *station = engine->stations + i;
+
+		station->worker = (struct worker){
+			.rx = &station->path.path,
+			.tx = &engine->stations[station->config.transmit].path.path,
+			.region = &engine->region,
+			.block = region_worker(&engine->region, i),
+			.index = i,
+			.queue = station->config.queue,
+			.cpu = station->config.cpu,
+			.frames_limit = engine->config.ring_size,
+			.frames = calloc(engine->config.ring_size, sizeof(struct xdp_desc)),
+		};
+		if (!station->worker.frames)
+			return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a batch of %u descriptors",
+				    engine->config.ring_size);
+		set_defaults(&station->worker.block->control, engine->config.action);
+	}
+	return 0;
+}
+
+struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error)
+{
+	struct xdplab_engine *engine =
+		calloc(1, sizeof(*engine) + config->worker_count * sizeof(*engine->stations));
+
+	if (!engine || !(engine->program = strdup(config->program))) {
+		fail(error, XDPLAB_STEP_MAKE_REGION, ENOMEM, "allocate an engine");
+		goto free_engine;
+	}
+	engine->config = *config;
+	engine->worker_count = config->worker_count;
+	for (uint32_t i = 0; i < config->worker_count; i++) {
+		engine->stations[i].config = config->workers[i];
+		engine->stations[i].path.xsk.descriptor = -1;
+	}
+	if (umem_allocate(&engine->umem, config->frame_size, frames_of_worker(engine) * config->worker_count, error))
+		goto free_engine;
+	if (region_create(&engine->region, config->worker_count, config->sample_bytes,
+			  config->publish_interval_ns, error))
+		goto free_umem;
+	if (!set_up_workers(engine, error))
+		return engine;
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		free(engine->stations[i].worker.frames);
+	region_destroy(&engine->region);
+free_umem:
+	umem_free(&engine->umem);
+free_engine:
+	if (engine)
+		free(engine->program);
+	free(engine);
+	return NULL;
+}
+
+/* The first socket that is open has the UMEM, and the others share it; -1 for none. */
+static int umem_owner(const struct xdplab_engine *engine)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		if (engine->stations[i].path.xsk.descriptor >= 0)
+			return engine->stations[i].path.xsk.descriptor;
+	return -1;
+}
+
+static int open_socket(struct xdplab_engine *engine, uint32_t index, uint32_t interface_index,
+		       struct xdplab_error *error)
+{
+	struct station *station = engine->stations + index;
+	const uint32_t frames = frames_of_worker(engine);
+	const struct xsk_options options = {
+		.interface_index = interface_index,
+		.queue = station->config.queue,
+		.ring_size = engine->config.ring_size,
+		.fill_ring_size = frames,
+		.bind_mode = engine->config.bind_mode,
+		.first_frame = index * frames,
+		.fill_frames = frames,
+		.umem_owner = umem_owner(engine),
 	};
-	if (!engine->worker.frames)
-		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a batch of %u descriptors",
-			    config->ring_size);
-	set_defaults(&engine->worker.block->control);
+
+	if (path_xsk_open(&station->path, &engine->umem, &options, error)) {
+		station->path.xsk.descriptor = -1;
+		return -error->code;
+	}
+	return 0;
+}
+
+static void close_sockets(struct xdplab_engine *engine, uint32_t port)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct station *station = engine->stations + i;
+
+		if (station->config.port != port || station->path.xsk.descriptor < 0)
+			continue;
+		station->path.path.operations->close(&station->path.path);
+		station->path.xsk.descriptor = -1;
+	}
+}
+
+static int enter_sockets(struct xdplab_engine *engine, uint32_t port, struct xdplab_error *error)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		const struct station *station = engine->stations + i;
+
+		if (station->config.port == port &&
+		    xdp_enter_socket(&engine->ports[port].xdp, station->config.queue,
+				     station->path.xsk.descriptor, error))
+			return -error->code;
+	}
 	return 0;
 }
 
 /* The program comes last, when all else is known to work: attaching it can make a driver set its rings up
  * anew, and from then on it takes packets. */
-struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error)
+int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
+			    struct xdplab_error *error)
 {
-	struct xdplab_engine *engine = calloc(1, sizeof(*engine));
+	struct xdp_options_of_port options = {
+		.program = engine->program,
+		.interface_index = interface_index,
+		.attach_mode = engine->config.attach_mode,
+		.takes_all = engine->config.takes_all,
+	};
 
-	if (!engine) {
-		fail(error, XDPLAB_STEP_MAKE_REGION, ENOMEM, "allocate an engine");
-		return NULL;
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		const struct xdplab_worker_config *worker = &engine->stations[i].config;
+
+		if (worker->port != port)
+			continue;
+		if (worker->queue >= options.queues)
+			options.queues = worker->queue + 1;
+		if (open_socket(engine, i, interface_index, error))
+			goto close;
 	}
-	if (path_xsk_open(&engine->path, config, error))
-		goto free_engine;
-	if (region_create(&engine->region, WORKERS, config->sample_bytes, config->publish_interval_ns, error))
-		goto close_path;
-	if (set_up_worker(engine, config, error))
-		goto destroy_region;
-	if (xdp_attach(&engine->xdp, config, error))
-		goto free_frames;
-	if (xdp_enter_socket(&engine->xdp, config->queue, engine->path.xsk.descriptor, error))
-		goto detach;
-	return engine;
-detach:
-	xdp_detach(&engine->xdp);
-free_frames:
-	free(engine->worker.frames);
-destroy_region:
-	region_destroy(&engine->region);
-close_path:
-	engine->path.path.operations->close(&engine->path.path);
-free_engine:
-	free(engine);
-	return NULL;
+	if (xdp_attach(&engine->ports[port].xdp, &options, error))
+		goto close;
+	engine->ports[port].open = true;
+	if (!enter_sockets(engine, port, error))
+		return 0;
+	xdp_detach(&engine->ports[port].xdp);
+	engine->ports[port].open = false;
+close:
+	close_sockets(engine, port);
+	return -error->code;
 }
 
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error)
 {
-	return worker_start(&engine->worker, error);
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		if (worker_start(&engine->stations[i].worker, error)) {
+			xdplab_engine_stop(engine);
+			return -error->code;
+		}
+	}
+	return 0;
 }
 
 void xdplab_engine_stop(struct xdplab_engine *engine)
 {
-	worker_stop(&engine->worker);
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		worker_stop(&engine->stations[i].worker);
 }
 
 void xdplab_engine_close(struct xdplab_engine *engine)
 {
-	worker_stop(&engine->worker);
-	xdp_detach(&engine->xdp);
-	engine->path.path.operations->close(&engine->path.path);
+	xdplab_engine_stop(engine);
+	for (uint32_t port = 0; port < XDPLAB_PORTS; port++) {
+		if (engine->ports[port].open)
+			xdp_detach(&engine->ports[port].xdp);
+		close_sockets(engine, port);
+	}
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		free(engine->stations[i].worker.frames);
 	region_destroy(&engine->region);
-	free(engine->worker.frames);
+	umem_free(&engine->umem);
+	free(engine->program);
 	free(engine);
 }
 
@@ -119,15 +248,15 @@ struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine,
 
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine)
 {
-	return xsk_zero_copy(&engine->path.xsk);
+	return xsk_zero_copy(&engine->stations[0].path.xsk);
 }
 
-int xdplab_engine_verdicts(const struct xdplab_engine *engine, struct xdplab_verdicts *verdicts)
+int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts)
 {
-	return xdp_verdicts(&engine->xdp, verdicts);
+	return xdp_verdicts(&engine->ports[port].xdp, verdicts);
 }
 
-int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t index)
+int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index)
 {
-	return index < WAIT_COUNT ? engine->worker.refusals[index] : EINVAL;
+	return index < WAIT_COUNT ? engine->stations[worker].worker.refusals[index] : EINVAL;
 }

@@ -2,12 +2,15 @@
  *
  * The engine's public API. Together with telemetry.h it is all that Python sees.
  *
- * An engine captures from one queue of one interface with AF_XDP:
+ * An engine captures from queues of one interface, or of two that it joins, with AF_XDP. Each queue has a
+ * worker, and all share one UMEM:
  *
- *     open    XDP program loaded and attached, UMEM registered, socket bound, region made
- *     start   the worker's thread runs, pinned
- *     stop    the thread ends; socket and region stay, and start may follow
- *     close   everything is given back
+ *     open        UMEM and region made
+ *     open_port   the interface's sockets bound, its XDP program loaded and attached; called in the
+ *                 interface's network namespace, once for each port
+ *     start       the workers' threads run, pinned
+ *     stop        the threads end; sockets and region stay, and start may follow
+ *     close       everything is given back
  *
  * A call that fails fills in the error, leaves nothing half-made and returns NULL or a negative errno.
  * An engine is used by one thread at a time, except for its region.
@@ -41,18 +44,27 @@ struct xdplab_error {
 	char detail[16384]; /* the verifier's words, where it spoke */
 };
 
+enum { XDPLAB_PORTS = 2 };
 enum xdplab_attach_mode { XDPLAB_ATTACH_NATIVE, XDPLAB_ATTACH_SKB };
 enum xdplab_bind_mode { XDPLAB_BIND_AUTO, XDPLAB_BIND_COPY, XDPLAB_BIND_ZERO_COPY };
 
+struct xdplab_worker_config {
+	uint32_t port;     /* that it receives from */
+	uint32_t queue;
+	uint32_t transmit; /* number of the worker through whose socket it sends: its own, or another port's */
+	int32_t cpu;
+};
+
 struct xdplab_config {
 	const char *program; /* path of the compiled capture program */
-	uint32_t interface_index;
-	uint32_t queue;
+	const struct xdplab_worker_config *workers;
+	uint32_t worker_count;
 	uint32_t attach_mode;
 	uint32_t bind_mode;
-	uint32_t ring_size; /* of RX, TX and completion ring; the fill ring and the UMEM hold twice as many */
+	uint32_t takes_all; /* ARP and neighbour discovery too, which a capture leaves to the stack */
+	uint32_t action;    /* to begin with */
+	uint32_t ring_size; /* of RX, TX and completion rings; each fill ring holds twice as many */
 	uint32_t frame_size;
-	int32_t cpu; /* core of the worker */
 	uint32_t sample_bytes;
 	uint64_t publish_interval_ns;
 };
@@ -67,18 +79,22 @@ struct xdplab_verdicts {
 struct xdplab_engine;
 
 struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error);
+int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
+			    struct xdplab_error *error);
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error);
 void xdplab_engine_stop(struct xdplab_engine *engine);
 void xdplab_engine_close(struct xdplab_engine *engine);
 int xdplab_engine_descriptor(const struct xdplab_engine *engine); /* of the region, owned by the engine */
 struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine, uint32_t worker);
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine);
-int xdplab_engine_verdicts(const struct xdplab_engine *engine, struct xdplab_verdicts *verdicts);
+int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts);
 
 /* Names of the wait strategies in the order of their indices; NULL past the last. */
 const char *xdplab_wait_strategy(uint32_t index);
-/* 0, or the errno for which the strategy can't be used by the running worker. */
-int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t index);
+/* 0, or the errno for which the strategy can't be used by a running worker. */
+int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index);
+/* Likewise the actions. */
+const char *xdplab_action(uint32_t index);
 
 /* The reading side of the region, for any process: map, read, unmap. */
 struct xdplab_region;

@@ -23,8 +23,17 @@ struct path_operations {
 	void (*recycle)(struct path *path, const struct xdp_desc *frames, uint32_t count);
 	/* A system call, where the kernel asks for one before it fills frames again; true if it was made. */
 	bool (*kick)(struct path *path);
-	/* Fills in ring positions and the kernel's statistics. */
-	void (*publish)(struct path *path, struct xdplab_counters *counters);
+	/* How many frames transmit takes now, looked up anew if fewer than `wanted` were known. */
+	uint32_t (*room)(struct path *path, uint32_t wanted);
+	/* Hands frames to the kernel for sending, in this order; there must be room. */
+	void (*transmit)(struct path *path, const struct xdp_desc *frames, uint32_t count);
+	/* Takes back up to `limit` frames that the kernel is done with. */
+	uint32_t (*complete)(struct path *path, struct xdp_desc *frames, uint32_t limit);
+	/* Whether frames wait that the kernel won't send before it is kicked. */
+	bool (*wants_kick)(struct path *path);
+	/* Ring positions and the kernel's statistics: what was received here, and what was sent. */
+	void (*publish_receive)(struct path *path, struct xdplab_counters *counters);
+	void (*publish_transmit)(struct path *path, struct xdplab_counters *counters);
 	/* 0, or the errno of what ended the path. */
 	int (*fault)(struct path *path);
 	void (*close)(struct path *path);
@@ -35,6 +44,7 @@ struct path {
 	uint8_t *area;
 	int descriptor; /* readable when a frame waits */
 	uint32_t peak;  /* most frames seen waiting since the last record */
+	uint32_t queue;
 };
 
 #endif

@@ -52,29 +52,77 @@ static bool kick(struct path *path)
 	return true;
 }
 
-static void publish(struct path *path, struct xdplab_counters *counters)
+static uint32_t room(struct path *path, uint32_t wanted)
+{
+	return ring_free(&socket_of(path)->tx, wanted);
+}
+
+static void transmit(struct path *path, const struct xdp_desc *frames, uint32_t count)
+{
+	struct ring *tx = &socket_of(path)->tx;
+
+	for (uint32_t i = 0; i < count; i++)
+		*ring_descriptor(tx, tx->own + i) = frames[i];
+	ring_submit(tx, count);
+}
+
+static uint32_t complete(struct path *path, struct xdp_desc *frames, uint32_t limit)
+{
+	struct ring *completion = &socket_of(path)->completion;
+	uint32_t count = ring_waiting(completion);
+
+	if (count > limit)
+		count = limit;
+	for (uint32_t i = 0; i < count; i++)
+		frames[i] = (struct xdp_desc){ .addr = *ring_address(completion, completion->own + i) };
+	if (count)
+		ring_release(completion, count);
+	return count;
+}
+
+static bool wants_kick(struct path *path)
+{
+	const struct ring *tx = &socket_of(path)->tx;
+
+	return ring_consumer_position(tx) != tx->own && ring_needs_wakeup(tx);
+}
+
+static struct xdp_statistics statistics_of(struct path *path, struct xdplab_counters *counters)
+{
+	struct xdp_statistics statistics = { 0 }; /* kernels before 5.9 fill in the first three */
+
+	counters->syscalls[XDPLAB_SYSCALL_PUBLISH]++;
+	xsk_statistics(socket_of(path), &statistics);
+	return statistics;
+}
+
+static void publish_receive(struct path *path, struct xdplab_counters *counters)
 {
 	const struct xsk *xsk = socket_of(path);
-	struct xdp_statistics statistics = { 0 }; /* kernels before 5.9 fill in the first three */
+	const struct xdp_statistics statistics = statistics_of(path, counters);
 
 	counters->fill_producer = xsk->fill.own;
 	counters->fill_consumer = ring_consumer_position(&xsk->fill);
 	counters->rx_producer = ring_producer_position(&xsk->rx);
 	counters->rx_consumer = xsk->rx.own;
+	counters->rx_peak = path->peak;
+	path->peak = 0;
+	counters->rx_dropped = statistics.rx_dropped;
+	counters->rx_invalid_descs = statistics.rx_invalid_descs;
+	counters->rx_ring_full = statistics.rx_ring_full;
+	counters->rx_fill_ring_empty_descs = statistics.rx_fill_ring_empty_descs;
+}
+
+static void publish_transmit(struct path *path, struct xdplab_counters *counters)
+{
+	const struct xsk *xsk = socket_of(path);
+	const struct xdp_statistics statistics = statistics_of(path, counters);
+
 	counters->tx_producer = xsk->tx.own;
 	counters->tx_consumer = ring_consumer_position(&xsk->tx);
 	counters->completion_producer = ring_producer_position(&xsk->completion);
 	counters->completion_consumer = xsk->completion.own;
-	counters->rx_peak = path->peak;
-	path->peak = 0;
-	counters->syscalls[XDPLAB_SYSCALL_PUBLISH]++;
-	if (!xsk_statistics(xsk, &statistics))
-		return;
-	counters->rx_dropped = statistics.rx_dropped;
-	counters->rx_invalid_descs = statistics.rx_invalid_descs;
 	counters->tx_invalid_descs = statistics.tx_invalid_descs;
-	counters->rx_ring_full = statistics.rx_ring_full;
-	counters->rx_fill_ring_empty_descs = statistics.rx_fill_ring_empty_descs;
 	counters->tx_ring_empty_descs = statistics.tx_ring_empty_descs;
 }
 
@@ -85,44 +133,33 @@ static int fault(struct path *path)
 
 static void close_path(struct path *path)
 {
-	struct path_xsk *self = (struct path_xsk *)path;
-
-	xsk_close(&self->xsk);
-	umem_free(&self->umem);
+	xsk_close(socket_of(path));
 }
 
 static const struct path_operations operations = {
 	.receive = receive,
 	.recycle = recycle,
 	.kick = kick,
-	.publish = publish,
+	.room = room,
+	.transmit = transmit,
+	.complete = complete,
+	.wants_kick = wants_kick,
+	.publish_receive = publish_receive,
+	.publish_transmit = publish_transmit,
 	.fault = fault,
 	.close = close_path,
 };
 
-int path_xsk_open(struct path_xsk *self, const struct xdplab_config *config, struct xdplab_error *error)
+int path_xsk_open(struct path_xsk *self, const struct umem *umem, const struct xsk_options *options,
+		  struct xdplab_error *error)
 {
-	/* Twice the RX ring: where frames are lost, it is then the RX ring that was full, and never both
-	 * reasons at once. */
-	const uint32_t frames = 2 * config->ring_size;
-	const struct xsk_options options = {
-		.interface_index = config->interface_index,
-		.queue = config->queue,
-		.ring_size = config->ring_size,
-		.fill_ring_size = frames,
-		.bind_mode = config->bind_mode,
-	};
-
-	if (umem_allocate(&self->umem, config->frame_size, frames, error))
+	if (xsk_open(&self->xsk, umem, options, error))
 		return -error->code;
-	if (xsk_open(&self->xsk, &self->umem, &options, error)) {
-		umem_free(&self->umem);
-		return -error->code;
-	}
 	self->path = (struct path){
 		.operations = &operations,
-		.area = self->umem.area,
+		.area = umem->area,
 		.descriptor = self->xsk.descriptor,
+		.queue = options->queue,
 	};
 	return 0;
 }

@@ -7,10 +7,10 @@
 
 struct path_xsk {
 	struct path path;
-	struct umem umem;
 	struct xsk xsk;
 };
 
-int path_xsk_open(struct path_xsk *path, const struct xdplab_config *config, struct xdplab_error *error);
+int path_xsk_open(struct path_xsk *path, const struct umem *umem, const struct xsk_options *options,
+		  struct xdplab_error *error);
 
 #endif

@@ -7,6 +7,11 @@
 
 #include <linux/types.h>
 
+/* bpf/capture.bpf.c; set before it is loaded. */
+struct capture_constants {
+	__u32 takes_all; /* ARP and neighbour discovery too */
+};
+
 /* bpf/capture.bpf.c; engine.h has the sum of all cores under the same names. */
 struct verdicts {
 	__u64 redirected;

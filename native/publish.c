@@ -65,7 +65,8 @@ void publish(struct worker *worker, uint64_t now_ns)
 	struct xdplab_record *record = worker->block->history + number % XDPLAB_HISTORY_RECORDS;
 
 	publish_times(worker);
-	worker->rx->operations->publish(worker->rx, &worker->counters);
+	worker->rx->operations->publish_receive(worker->rx, &worker->counters);
+	worker->tx->operations->publish_transmit(worker->tx, &worker->counters);
 	worker->counters.time_ns = now_ns;
 	seqlock_begin(&record->sequence, number);
 	seqlock_write(&record->counters, &worker->counters, sizeof(worker->counters));

@@ -63,6 +63,9 @@ enum xdplab_state {
 
 enum xdplab_verdict {
 	XDPLAB_VERDICT_DROP,
+	XDPLAB_VERDICT_REFLECT,
+	XDPLAB_VERDICT_ECHO,
+	XDPLAB_VERDICT_FORWARD,
 };
 
 struct xdplab_header {
@@ -105,6 +108,7 @@ struct xdplab_counters {
 	uint64_t fault; /* errno that ended the worker, or 0 */
 	uint64_t control_batch; /* what the worker used when it published */
 	uint64_t control_wait;
+	uint64_t control_action;
 
 	uint64_t rx_packets;
 	uint64_t rx_bytes;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #include "action.h"
 #include "clock.h"
@@ -15,6 +16,7 @@
 struct settings {
 	uint32_t batch;
 	uint32_t burst;
+	uint32_t action_index;
 	const struct action *action;
 	struct sampling sampling;
 };
@@ -47,7 +49,8 @@ static struct settings read_control(struct worker *worker)
 	const struct xdplab_control *control = &worker->block->control;
 	const uint32_t wait = clamp(knob(&control->wait), 0, WAIT_COUNT);
 	const uint64_t every = knob(&control->sample_every);
-	const struct action *action = actions[clamp(knob(&control->action), 0, ACTION_COUNT - 1)];
+	const uint32_t action_index = clamp(knob(&control->action), 0, ACTION_COUNT - 1);
+	const struct action *action = actions[action_index];
 
 	if (wait != worker->wait_index)
 		switch_wait(worker, wait);
@@ -56,6 +59,7 @@ static struct settings read_control(struct worker *worker)
 	return (struct settings){
 		.batch = clamp(knob(&control->batch), 1, worker->frames_limit),
 		.burst = clamp(knob(&control->burst), 1, XDPLAB_LARGEST_BURST),
+		.action_index = action_index,
 		.action = action,
 		.sampling = {
 			.every = every,
@@ -78,16 +82,62 @@ static void count_batch(struct worker *worker, const struct xdp_desc *frames, ui
 	counters->batches[bucket < XDPLAB_BATCH_BUCKETS ? bucket : XDPLAB_BATCH_BUCKETS - 1]++;
 }
 
+void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		worker->counters.tx_bytes += frames[i].len;
+	worker->counters.tx_packets += count;
+	worker->tx->operations->transmit(worker->tx, frames, count);
+}
+
+/* Asks the kernel to send. Returns the time that took, which is the kernel's work, not ours. */
+static uint64_t kick_transmit(struct worker *worker)
+{
+	const uint64_t before = clock_ns(CLOCK_MONOTONIC);
+
+	worker->counters.syscalls[XDPLAB_SYSCALL_SENDTO]++;
+	/* Refusals for want of room are answered by the next turn's kick. */
+	if (sendto(worker->tx->descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 &&
+	    (errno == ENETDOWN || errno == ENXIO))
+		worker->counters.fault = (uint64_t)errno;
+	return clock_ns(CLOCK_MONOTONIC) - before;
+}
+
+/* Frames that were sent go back to the fill ring they came from. Bounded like receiving, so that neither
+ * starves the other. */
+static void take_back_sent(struct worker *worker, uint32_t burst)
+{
+	uint32_t taken = 0, count;
+
+	while (taken < burst && (count = worker->tx->operations->complete(worker->tx, worker->frames,
+									  worker->frames_limit))) {
+		worker->rx->operations->recycle(worker->rx, worker->frames, count);
+		taken += count;
+	}
+}
+
+/* How many frames may be received now. What could not be sent is left in the RX ring, where the kernel
+ * counts what it has no room for; in user space nothing is ever lost. */
+static uint32_t batch_limit(struct worker *worker, const struct settings *settings, uint32_t received)
+{
+	const uint32_t left = settings->burst - received;
+	const uint32_t limit = settings->batch < left ? settings->batch : left;
+	uint32_t room;
+
+	if (!settings->action->transmits)
+		return limit;
+	room = worker->tx->operations->room(worker->tx, limit);
+	return limit < room ? limit : room;
+}
+
 /* Receives batch after batch until nothing is left or the burst is used up. */
 static uint32_t receive_burst(struct worker *worker, const struct settings *settings)
 {
 	const struct path_operations *path = worker->rx->operations;
-	uint32_t received = 0;
+	uint32_t received = 0, limit;
 
-	while (received < settings->burst) {
-		const uint32_t left = settings->burst - received;
-		uint32_t count = path->receive(worker->rx, worker->frames,
-					       settings->batch < left ? settings->batch : left);
+	while (received < settings->burst && (limit = batch_limit(worker, settings, received))) {
+		uint32_t count = path->receive(worker->rx, worker->frames, limit);
 
 		if (!count) {
 			worker->counters.empty_polls++;
@@ -135,7 +185,7 @@ static void run_turns(struct worker *worker)
 	const struct path_operations *path = worker->rx->operations;
 	uint64_t before = clock_ns(CLOCK_MONOTONIC);
 	uint32_t received = 0; /* in the turn before */
-	bool spun = false;
+	bool spun = false, sending;
 
 	worker->next_publish_ns = before;
 	/* Acquire pairs with the release in worker_stop. */
@@ -149,14 +199,20 @@ static void run_turns(struct worker *worker)
 		before = now;
 		if (now >= worker->next_publish_ns) {
 			worker->counters.control_batch = settings.batch;
+			worker->counters.control_action = settings.action_index;
 			if (!publish_turn(worker, now))
 				return;
 			before = clock_ns(CLOCK_MONOTONIC);
 		}
+		take_back_sent(worker, settings.burst);
 		received = receive_burst(worker, &settings);
 		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->rx);
-		spun = !received && strategy->spins;
-		if (!received)
+		sending = worker->tx->operations->wants_kick(worker->tx);
+		if (sending)
+			before += kick_transmit(worker);
+		spun = !received && !sending && strategy->spins;
+		/* While frames wait to be sent there is something to do. */
+		if (!received && !sending)
 			strategy->wait(worker, worker->wait_states[worker->wait_index],
 				       worker->next_publish_ns > now ? worker->next_publish_ns - now : 0);
 	}

@@ -3,7 +3,9 @@
  * A worker: one thread, pinned to a core, that serves one receive path.
  *
  *     each turn   control block looked at, one clock read
+ *                 frames that were sent taken back
  *                 up to `burst` packets received in batches, and acted on
+ *                 the kernel kicked, where it asks to be: for sending, for filling
  *                 none came: the wait strategy waits
  *                 the publish interval is over: a record is written
  *
@@ -56,6 +58,9 @@ struct worker {
 	sem_t prepared;
 	int refusals[WAIT_COUNT]; /* errno for which a strategy can't be used; written before `prepared` */
 };
+
+/* For actions: hands frames to the TX ring, which has room for as many as were received. */
+void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 
 int worker_start(struct worker *worker, struct xdplab_error *error);
 void worker_stop(struct worker *worker);

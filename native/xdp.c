@@ -12,26 +12,38 @@
 #include "program.h"
 #include "program_maps.h"
 
-int xdp_attach(struct xdp *xdp, const struct xdplab_config *config, struct xdplab_error *error)
+/* The program's constants, which the verifier knows and cuts dead branches by. */
+static int set_constants(struct bpf_object *object, const struct xdp_options_of_port *port,
+			 struct xdplab_error *error)
+{
+	struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
+	const struct capture_constants values = { .takes_all = port->takes_all };
+
+	if (!constants || bpf_map__set_initial_value(constants, &values, sizeof(values)))
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, EINVAL, "set the constants of %s", port->program);
+	return 0;
+}
+
+int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,
-		    .flags = config->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+		    .flags = port->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	struct bpf_map *sockets;
 
-	xdp->object = program_open(config->program, error);
+	xdp->object = program_open(port->program, error);
 	if (!xdp->object)
 		return -error->code;
 	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
-	bpf_map__set_max_entries(sockets, config->queue + 1);
-	if (program_load(xdp->object, config->program, error))
+	bpf_map__set_max_entries(sockets, port->queues);
+	if (set_constants(xdp->object, port, error) || program_load(xdp->object, port->program, error))
 		goto refused;
 	xdp->sockets = bpf_map__fd(sockets);
 	xdp->verdicts = bpf_object__find_map_fd_by_name(xdp->object, "verdicts");
-	xdp->link = bpf_link_create(program_descriptor(xdp->object, "capture"), (int)config->interface_index,
+	xdp->link = bpf_link_create(program_descriptor(xdp->object, "capture"), (int)port->interface_index,
 				    BPF_XDP, &options);
 	if (xdp->link < 0) {
 		fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
-		     config->attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
+		     port->attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
 		goto refused;
 	}
 	return 0;

@@ -17,7 +17,15 @@ struct xdp {
 	int verdicts;
 };
 
-int xdp_attach(struct xdp *xdp, const struct xdplab_config *config, struct xdplab_error *error);
+struct xdp_options_of_port {
+	const char *program; /* path of the compiled capture program */
+	uint32_t interface_index;
+	uint32_t attach_mode; /* enum xdplab_attach_mode */
+	uint32_t queues;      /* one above the highest that has a socket */
+	uint32_t takes_all;   /* ARP and neighbour discovery too */
+};
+
+int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
 void xdp_detach(struct xdp *xdp);
 /* From now on, what arrives on the queue goes to the socket. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);

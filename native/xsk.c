@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "compat.h"
 #include "error.h"
 
 /* The kernel frees a queue late: a bind right after another socket's close sees EBUSY for some 30 ms. */
@@ -74,11 +75,14 @@ static int bind_queue(const struct xsk *xsk, const struct xsk_options *options, 
 		[XDPLAB_BIND_COPY] = XDP_COPY,
 		[XDPLAB_BIND_ZERO_COPY] = XDP_ZEROCOPY,
 	};
+	const bool shares = options->umem_owner >= 0;
+	/* A socket that shares a UMEM takes the rest from the first one's bind. */
 	const struct sockaddr_xdp address = {
 		.sxdp_family = AF_XDP,
 		.sxdp_ifindex = options->interface_index,
 		.sxdp_queue_id = options->queue,
-		.sxdp_flags = XDP_USE_NEED_WAKEUP | flags[options->bind_mode],
+		.sxdp_flags = shares ? XDP_SHARED_UMEM : XDP_USE_NEED_WAKEUP | flags[options->bind_mode],
+		.sxdp_shared_umem_fd = shares ? (uint32_t)options->umem_owner : 0,
 	};
 	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + BIND_RETRY_NS;
 
@@ -91,12 +95,20 @@ static int bind_queue(const struct xsk *xsk, const struct xsk_options *options, 
 	return 0;
 }
 
-/* All frames begin with the kernel. The ring is as large as the UMEM, so there is always room. */
-static void fill_all(struct xsk *xsk, const struct umem *umem)
+/* The socket's frames begin with the kernel. */
+static void fill_first(struct xsk *xsk, const struct umem *umem, const struct xsk_options *options)
 {
-	for (uint32_t i = 0; i < umem->frame_count; i++)
-		*ring_address(&xsk->fill, i) = (uint64_t)i * umem->frame_size;
-	ring_submit(&xsk->fill, umem->frame_count);
+	for (uint32_t i = 0; i < options->fill_frames; i++)
+		*ring_address(&xsk->fill, i) = (uint64_t)(options->first_frame + i) * umem->frame_size;
+	ring_submit(&xsk->fill, options->fill_frames);
+}
+
+/* Packets that one kick sends at most in copy mode; 32 where the kernel can't be told (before Linux 6.17). */
+static void widen_kicks(int descriptor, uint32_t ring_size)
+{
+	const uint32_t packets = ring_size < 256 ? ring_size : 256;
+
+	setsockopt(descriptor, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &packets, sizeof(packets));
 }
 
 int xsk_open(struct xsk *xsk, const struct umem *umem, const struct xsk_options *options,
@@ -107,7 +119,7 @@ int xsk_open(struct xsk *xsk, const struct umem *umem, const struct xsk_options 
 	if (descriptor < 0)
 		return fail(error, XDPLAB_STEP_OPEN_SOCKET, errno, "open an AF_XDP socket");
 	*xsk = (struct xsk){ .descriptor = descriptor };
-	if (umem_register(umem, descriptor, error) ||
+	if ((options->umem_owner < 0 && umem_register(umem, descriptor, error)) ||
 	    size_ring(descriptor, XDP_UMEM_FILL_RING, options->fill_ring_size, "fill", error) ||
 	    size_ring(descriptor, XDP_UMEM_COMPLETION_RING, options->ring_size, "completion", error) ||
 	    size_ring(descriptor, XDP_RX_RING, options->ring_size, "RX", error) ||
@@ -116,7 +128,8 @@ int xsk_open(struct xsk *xsk, const struct umem *umem, const struct xsk_options 
 		xsk_close(xsk);
 		return -error->code;
 	}
-	fill_all(xsk, umem);
+	fill_first(xsk, umem, options);
+	widen_kicks(descriptor, options->ring_size);
 	if (bind_queue(xsk, options, error)) {
 		xsk_close(xsk);
 		return -error->code;

@@ -22,6 +22,9 @@ struct xsk_options {
 	uint32_t ring_size;
 	uint32_t fill_ring_size;
 	uint32_t bind_mode; /* enum xdplab_bind_mode */
+	uint32_t first_frame; /* the fill ring begins with this frame of the UMEM and those that follow */
+	uint32_t fill_frames;
+	int umem_owner; /* the socket with which the UMEM was registered, or -1: this is the first */
 };
 
 int xsk_open(struct xsk *xsk, const struct umem *umem, const struct xsk_options *options,

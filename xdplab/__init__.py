@@ -1,6 +1,6 @@
 """See, tune and teach the fast packet paths of Linux, live: XDP, AF_XDP and io_uring."""
 
-from xdplab.engine import WAIT_STRATEGIES, Engine, Verdicts
+from xdplab.engine import ACTIONS, WAIT_STRATEGIES, Engine, Verdicts
 from xdplab.errors import (
     ClosedError,
     ConfigurationError,
@@ -18,6 +18,7 @@ from xdplab.telemetry import Latency, Telemetry
 from xdplab.traffic import Traffic
 
 __all__ = [
+    "ACTIONS",
     "WAIT_STRATEGIES",
     "Account",
     "ClosedError",

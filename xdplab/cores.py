@@ -12,6 +12,12 @@ def worker_core() -> int:
     return max(os.sched_getaffinity(0))
 
 
+def worker_cores(workers: int) -> tuple[int, ...]:
+    """Choose a core for each worker: from the last on downwards, and then from the last again."""
+    cores = sorted(os.sched_getaffinity(0), reverse=True)
+    return tuple(cores[number % len(cores)] for number in range(workers))
+
+
 def generator_core() -> int:
     """Choose a core other than the worker's, and away from the first where there are three."""
     cores = sorted(os.sched_getaffinity(0))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from xdplab._engine import ffi, lib
 from xdplab.checks import choice, core, nanoseconds, power_of_two, whole
-from xdplab.cores import worker_core
+from xdplab.cores import worker_cores
 from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.host import Host
 from xdplab.interface import Interface
@@ -30,16 +31,18 @@ _LARGEST_SAMPLE = 4096
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
 
 
-def _wait_strategies() -> tuple[str, ...]:
-    names, index = [], 0
-    while name := lib.xdplab_wait_strategy(index):
+def _names(table: Callable[[int], Any]) -> tuple[str, ...]:
+    names: list[str] = []
+    while name := table(len(names)):
         names.append(ffi.string(name).decode())
-        index += 1
     return tuple(names)
 
 
-WAIT_STRATEGIES: tuple[str, ...] = _wait_strategies()
+WAIT_STRATEGIES: tuple[str, ...] = _names(lib.xdplab_wait_strategy)
 """Names of the wait strategies, in the order of their indices in the control block."""
+
+ACTIONS: tuple[str, ...] = _names(lib.xdplab_action)
+"""Names of the actions, likewise."""
 
 
 class Verdicts(NamedTuple):
@@ -54,11 +57,11 @@ class Verdicts(NamedTuple):
 
 
 class Engine:
-    """An AF_XDP capture on one queue: XDP program, UMEM, four rings and a pinned worker thread.
+    """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
-    The constructor attaches and binds; `start` lets the worker run, as does entering the engine as
-    a context manager. Its knobs (`batch`, `wait`, `burst`, `sample_every`, `inspect`) are plain
-    attributes and take effect on the worker's next turn.
+    The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
+    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`) are
+    plain attributes and take effect on the worker's next turn.
 
     An engine lives until `close`, the end of its ``with``, or the end of the process, however many
     widgets look at it. In a notebook, re-running the cell that made an engine replaces it.
@@ -67,8 +70,12 @@ class Engine:
     ----------
     interface
         A side of a lab (``lab.port``), an `Interface`, or the name of a real one.
+    forward_to
+        A second interface, joined to the first: what arrives on either leaves by the other, without being copied in user space. ARP and neighbour discovery included.
     queue
-        Which of its receive queues, from 0.
+        Which of its receive queues, from 0; or several. Each has a worker of its own.
+    action
+        What becomes of a packet: one of `ACTIONS`; drop unless two interfaces are joined.
     batch
         Most frames taken from the RX ring at once, 1 to `ring_size`.
     wait
@@ -83,7 +90,8 @@ class Engine:
     bind
         ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
     cpu
-        Core of the worker; the last one that this process may run on unless told otherwise.
+        Core of the worker, or one for each; from the last that this process may run on downwards
+        unless told otherwise.
     sample_every
         1 frame in this many is kept as a sample; 0 keeps none.
     sample_bytes
@@ -118,14 +126,16 @@ class Engine:
         self,
         interface: Host | Interface | str,
         *,
-        queue: int = 0,
+        forward_to: Host | Interface | str | None = None,
+        queue: int | Sequence[int] = 0,
+        action: str | None = None,
         batch: int = 64,
         wait: str = "poll",
         ring_size: int = 2048,
         frame_size: int = 2048,
         attach: str = "native",
         bind: str = "auto",
-        cpu: int | None = None,
+        cpu: int | Sequence[int] | None = None,
         sample_every: int = 1000,
         sample_bytes: int = 256,
         inspect: bool = False,
@@ -137,18 +147,19 @@ class Engine:
         self._started = False
         self._owner = os.getpid()
         self._closer: weakref.finalize[Any, Any] | None = None
-        self.interface = _resolve(interface, allow_default_route)
-        self.queue = whole("queue", queue, 0, max(self.interface.queues - 1, 0))
+        ends = [interface] if forward_to is None else [interface, forward_to]
+        self.interfaces = tuple(_resolve(end, allow_default_route) for end in ends)
+        self.queues = self._check_queues(queue)
         self.ring_size = power_of_two("ring_size", ring_size, _LARGEST_RING)
-        self.cpu = worker_core() if cpu is None else core(cpu)
+        self.cpus = _cores(cpu, len(self.interfaces) * len(self.queues))
+        first = choice("action", action or ("drop" if forward_to is None else "forward"), ACTIONS)
         config = {
-            "interface_index": self.interface.index,
-            "queue": self.queue,
+            "takes_all": int(forward_to is not None),
+            "action": ACTIONS.index(first),
             "attach_mode": _ATTACH_MODES[choice("attach", attach, _ATTACH_MODES)],
             "bind_mode": _BIND_MODES[choice("bind", bind, _BIND_MODES)],
             "ring_size": self.ring_size,
             "frame_size": whole("frame_size", frame_size, 1, 1 << 20),
-            "cpu": self.cpu,
             "sample_bytes": whole("sample_bytes", sample_bytes, 64, _LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
@@ -167,17 +178,55 @@ class Engine:
 
     def _open(self, config: dict[str, int]) -> None:
         program, error = c_path("capture"), new_error()
-        native = ffi.new("struct xdplab_config *", {"program": program, **config})
-        # An AF_XDP socket and an interface's index belong to the namespace of the calling thread.
-        self._engine = self.interface.namespace.run(lib.xdplab_engine_open, native, error)
+        workers = ffi.new("struct xdplab_worker_config[]", self._worker_configs())
+        native = ffi.new(
+            "struct xdplab_config *",
+            {"program": program, "workers": workers, "worker_count": len(workers), **config},
+        )
+        self._engine = lib.xdplab_engine_open(native, error)
         if not self._engine:
             raise_error(error)
-        # On exit too, so that the worker has ended when the interpreter takes itself apart.
+        # On exit too, so that the workers have ended when the interpreter takes itself apart.
         self._closer = weakref.finalize(self, _close_native, self._engine, os.getpid())
-        self._control = lib.xdplab_engine_control(self._engine, 0)
+        for port, interface in enumerate(self.interfaces):
+            # An AF_XDP socket and an interface's index belong to the calling thread's namespace.
+            if interface.namespace.run(
+                lib.xdplab_engine_open_port, self._engine, port, interface.index, error
+            ):
+                self._closer()
+                raise_error(error)
         self._region = lib.xdplab_engine_descriptor(self._engine)
         self.telemetry = Telemetry(self._region)
         self.zero_copy = bool(lib.xdplab_engine_zero_copy(self._engine))
+
+    def _worker_configs(self) -> list[dict[str, int]]:
+        """Lay out one worker a queue of each interface; those of two send through each other's."""
+        each = len(self.queues)
+        places = [(port, queue) for port in range(len(self.interfaces)) for queue in self.queues]
+        return [
+            {
+                "port": port,
+                "queue": queue,
+                "transmit": (number + each) % len(places),
+                "cpu": self.cpus[number],
+            }
+            for number, (port, queue) in enumerate(places)
+        ]
+
+    @property
+    def interface(self) -> Interface:
+        """The interface that it captures on, the first where it joins two."""
+        return self.interfaces[0]
+
+    @property
+    def queue(self) -> int:
+        """The first of its queues."""
+        return self.queues[0]
+
+    @property
+    def cpu(self) -> int:
+        """The first worker's core."""
+        return self.cpus[0]
 
     def start(self) -> Self:
         """Start the worker, or leave it running.
@@ -229,12 +278,15 @@ class Engine:
 
     @property
     def error(self) -> KernelError | None:
-        """Why the worker ended by itself, or None."""
-        counters = self.telemetry.counters()
-        if counters["state"] != lib.XDPLAB_STATE_FAILED:
-            return None
-        tried = f"go on capturing on {self.interface.name} queue {self.queue}"
-        return error_at(lib.XDPLAB_STEP_NONE, int(counters["fault"]), tried)
+        """Why a worker ended by itself, or None. Others go on."""
+        for worker in range(self.telemetry.workers):
+            counters = self.telemetry.counters(worker)
+            if counters["state"] == lib.XDPLAB_STATE_FAILED:
+                port, place = divmod(worker, len(self.queues))
+                where = f"{self.interfaces[port].name} queue {self.queues[place]}"
+                tried = f"go on capturing on {where}"
+                return error_at(lib.XDPLAB_STEP_NONE, int(counters["fault"]), tried)
+        return None
 
     @property
     def batch(self) -> int:
@@ -264,10 +316,19 @@ class Engine:
         index = WAIT_STRATEGIES.index(choice("wait", value, WAIT_STRATEGIES))
         with self._lock:
             self._check_open()
-            if refusal := lib.xdplab_engine_wait_refusal(self._engine, index):
+            if refusal := lib.xdplab_engine_wait_refusal(self._engine, 0, index):
                 tried = f"prepare the wait strategy {value}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
             self._store("wait", index)
+
+    @property
+    def action(self) -> str:
+        """What becomes of a packet, one of `ACTIONS`."""
+        return ACTIONS[self._load("action")]
+
+    @action.setter
+    def action(self, value: str) -> None:
+        self._store("action", ACTIONS.index(choice("action", value, ACTIONS)))
 
     @property
     def sample_every(self) -> int:
@@ -295,23 +356,38 @@ class Engine:
             return f"/proc/{os.getpid()}/fd/{self._region}"
 
     def verdicts(self) -> Verdicts:
-        """Count what the XDP program did with the frames that it saw, since it was attached."""
+        """Count what the XDP program did with the frames that it saw, on all interfaces."""
         counts = ffi.new("struct xdplab_verdicts *")
+        total = Verdicts(0, 0, 0)
         with self._lock:
             self._check_open()
-            if code := lib.xdplab_engine_verdicts(self._engine, counts):
-                raise KernelError("read the XDP program's counters", -code)
-        return Verdicts(counts.redirected, counts.passed, counts.no_socket)
+            for port in range(len(self.interfaces)):
+                if code := lib.xdplab_engine_verdicts(self._engine, port, counts):
+                    raise KernelError("read the XDP program's counters", -code)
+                seen = (counts.redirected, counts.passed, counts.no_socket)
+                total = Verdicts(*map(sum, zip(total, seen, strict=True)))
+        return total
 
     def _load(self, name: str) -> int:
         with self._lock:
             self._check_open()
-            return int(lib.xdplab_load(ffi.addressof(self._control, name)))
+            control = lib.xdplab_engine_control(self._engine, 0)
+            return int(lib.xdplab_load(ffi.addressof(control, name)))
 
     def _store(self, name: str, value: int) -> None:
         with self._lock:
             self._check_open()
-            lib.xdplab_store(ffi.addressof(self._control, name), value)
+            for worker in range(self.telemetry.workers):
+                control = lib.xdplab_engine_control(self._engine, worker)
+                lib.xdplab_store(ffi.addressof(control, name), value)
+
+    def _check_queues(self, queue: int | Sequence[int]) -> tuple[int, ...]:
+        most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
+        wanted = [queue] if isinstance(queue, int) else list(queue)
+        queues = tuple(whole("queue", number, 0, most) for number in wanted)
+        if not queues or len(set(queues)) < len(queues):
+            raise ConfigurationError(f"queue={queue!r} must name at least one queue, each once.")
+        return queues
 
     def _check_batch(self, value: int) -> int:
         return whole("batch", value, 1, self.ring_size)
@@ -349,6 +425,18 @@ def _resolve(interface: Host | Interface | str, allow_default_route: bool) -> In
             "from its network. Capture in a lab, or insist with allow_default_route=True."
         )
     return found
+
+
+def _cores(cpu: int | Sequence[int] | None, workers: int) -> tuple[int, ...]:
+    """Choose a core for each worker."""
+    if cpu is None:
+        return worker_cores(workers)
+    wanted = [cpu] * workers if isinstance(cpu, int) else list(cpu)
+    if len(wanted) != workers:
+        raise ConfigurationError(
+            f"cpu={cpu!r} must be one core, or one for each of {workers} workers."
+        )
+    return tuple(core(number) for number in wanted)
 
 
 def _close_native(engine: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped

@@ -165,7 +165,7 @@ class Ledger:
         """Wait for a record that was written from now on: the worker's last may be 10 ms old."""
         now, deadline = time.monotonic_ns(), time.monotonic() + _SETTLE_SECONDS
         while True:
-            counters = self._engine.telemetry.counters()
+            counters = self._engine.telemetry.total()
             if (
                 counters["time_ns"] >= now
                 or not self._engine.running

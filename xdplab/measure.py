@@ -96,10 +96,10 @@ def measure(
         When the engine or the generator ended by itself.
     """
     with ExitStack() as stack:
-        in_softirq = _softirq_clock(stack, {engine.cpu} | ({traffic.cpu} if traffic else set()))
+        in_softirq = _softirq_clock(stack, set(engine.cpus) | ({traffic.cpu} if traffic else set()))
         ledger = Ledger(engine, traffic)
         sent = traffic.sent if traffic else 0
-        before, softirq_before = engine.telemetry.counters(), in_softirq()
+        before, softirq_before = engine.telemetry.total(), in_softirq()
         started = time.monotonic()
         if traffic:
             traffic.start()
@@ -109,7 +109,7 @@ def measure(
             traffic.stop()
         elapsed = time.monotonic() - started
         account = ledger.settle()
-        after, softirq_after = engine.telemetry.counters(), in_softirq()
+        after, softirq_after = engine.telemetry.total(), in_softirq()
     packets = int(after["rx_packets"] - before["rx_packets"])
 
     def each(nanoseconds: int | None) -> float | None:

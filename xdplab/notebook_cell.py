@@ -25,7 +25,7 @@ def replace_engine_of_this_cell(engine: Engine) -> None:
     if cell is None:
         return
     interface = engine.interface
-    maker = (cell, interface.namespace, interface.index, engine.queue)
+    maker = (cell, interface.namespace, interface.index, engine.queues)
     for other in [other for other, made in _makers.items() if made == maker]:
         other.close()
     _makers[engine] = maker

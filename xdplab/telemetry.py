@@ -21,6 +21,14 @@ from xdplab.native_errors import new_error, raise_error
 
 _PADDING = "padding"
 
+# Fields of which workers have no sum.
+_COMBINED: dict[str, Any] = {
+    "time_ns": np.min,
+    "state": np.max,
+    "fault": np.max,
+    "rx_peak": np.max,
+}
+
 Records = npt.NDArray[Any]
 
 
@@ -161,6 +169,19 @@ class Telemetry:
             if len(records):
                 return records["counters"][0]
         return np.zeros(1, COUNTERS)[0]
+
+    def total(self) -> Any:  # noqa: ANN401 - a structured scalar
+        """Add up the newest records of all workers: a structured scalar of dtype `COUNTERS`.
+
+        Where a sum means nothing it has the oldest ``time_ns``, the worst ``state`` and ``fault``,
+        the largest ``rx_peak``, and what the first worker uses.
+        """
+        each = np.array([self.counters(worker) for worker in range(self.workers)])
+        total = each[:1].copy()
+        for name in COUNTERS.names or ():
+            if not name.startswith("control_"):
+                total[name] = _COMBINED.get(name, np.sum)(each[name], axis=0)
+        return total[0]
 
     def history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
         """Read a worker's records: one a publish interval, 10 ms unless the engine was told.
