@@ -71,7 +71,8 @@ class Engine:
     interface
         A side of a lab (``lab.port``), an `Interface`, or the name of a real one.
     forward_to
-        A second interface, joined to the first: what arrives on either leaves by the other, without being copied in user space. ARP and neighbour discovery included.
+        A second interface, joined to the first: what arrives on either leaves by the other,
+        without a copy in user space. ARP and neighbour discovery included.
     queue
         Which of its receive queues, from 0; or several. Each has a worker of its own.
     action
