@@ -65,6 +65,7 @@ void publish(struct worker *worker, uint64_t now_ns)
 	struct xdplab_record *record = worker->block->history + number % XDPLAB_HISTORY_RECORDS;
 
 	publish_times(worker);
+	wait_publish(worker);
 	worker->rx->operations->publish_receive(worker->rx, &worker->counters);
 	worker->tx->operations->publish_transmit(worker->tx, &worker->counters);
 	worker->counters.time_ns = now_ns;

@@ -53,6 +53,7 @@ enum xdplab_syscall {
 	XDPLAB_SYSCALL_EPOLL_WAIT,
 	XDPLAB_SYSCALL_IO_URING_ENTER,
 	XDPLAB_SYSCALL_PUBLISH,
+	XDPLAB_SYSCALL_SETTINGS, /* a wait strategy's taking up and leaving, and its knobs */
 };
 
 enum xdplab_state {
@@ -130,6 +131,7 @@ struct xdplab_counters {
 	uint64_t wakeups;     /* sleeps that the kernel ended, for packets that came, or came and were taken before */
 	uint64_t timeouts;    /* sleeps that ended by themselves */
 	uint64_t rearms;      /* times an io_uring poll had to be armed again */
+	uint64_t kicks;       /* times the kernel was asked to send: by a system call, or by an io_uring entry */
 	uint64_t syscalls[XDPLAB_SYSCALL_KINDS];
 
 	/* XDP_STATISTICS, since the socket was opened. They overlap: do not add them up. */
@@ -143,6 +145,7 @@ struct xdplab_counters {
 	uint64_t cpu_ns;  /* CLOCK_THREAD_CPUTIME_ID */
 	uint64_t user_ns; /* of it: turns that had packets, up to 1 us each, without waits and empty polls */
 	uint64_t idle_ns; /* of it: empty polls of a strategy that spins */
+	uint64_t sqpoll_ns; /* not of it: the kernel's submission thread, where uring-sqpoll has one */
 	uint64_t voluntary_switches;
 	uint64_t involuntary_switches;
 

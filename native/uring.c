@@ -3,10 +3,21 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 
-enum { POLL_REPORT = 1, CANCEL_REPORT = 2 };
+/* Never full: a poll, its cancellation and a kick are queued at most once each before they are submitted. */
+enum { ENTRIES = 16 };
+enum { POLL_REPORT = 1, CANCEL_REPORT = 2, KICK_REPORT = 4 };
+
+static int open_ring(struct uring *uring, struct io_uring_params *parameters)
+{
+	uring->armed = false;
+	uring->kicking = false;
+	uring->failure = 0;
+	return io_uring_queue_init_params(ENTRIES, &uring->ring, parameters);
+}
 
 int uring_open(struct uring *uring)
 {
@@ -16,9 +27,17 @@ int uring_open(struct uring *uring)
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 	};
 
-	uring->armed = false;
-	uring->failure = 0;
-	return io_uring_queue_init_params(8, &uring->ring, &parameters);
+	return open_ring(uring, &parameters);
+}
+
+int uring_open_sqpoll(struct uring *uring, uint32_t idle_ms)
+{
+	struct io_uring_params parameters = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SQPOLL,
+		.sq_thread_idle = idle_ms,
+	};
+
+	return open_ring(uring, &parameters);
 }
 
 void uring_close(struct uring *uring)
@@ -27,17 +46,39 @@ void uring_close(struct uring *uring)
 	io_uring_queue_exit(&uring->ring);
 }
 
-void uring_arm(struct uring *uring, int descriptor)
+void uring_arm(struct uring *uring, int descriptor, bool multishot)
 {
 	struct io_uring_sqe *entry = io_uring_get_sqe(&uring->ring);
 
-	io_uring_prep_poll_multishot(entry, descriptor, POLLIN);
+	if (multishot)
+		io_uring_prep_poll_multishot(entry, descriptor, POLLIN);
+	else
+		io_uring_prep_poll_add(entry, descriptor, POLLIN);
 	io_uring_sqe_set_data64(entry, POLL_REPORT);
 	uring->armed = true;
 }
 
-/* Consumes what was reported; returns which kinds were among it. A poll that failed is reported as such by
- * the next wait. */
+static bool submits_itself(const struct uring *uring)
+{
+	return uring->ring.flags & IORING_SETUP_SQPOLL;
+}
+
+bool uring_kick(struct uring *uring, int descriptor)
+{
+	struct io_uring_sqe *entry;
+
+	if (uring->kicking || (submits_itself(uring) && io_uring_sq_ready(&uring->ring)))
+		return false;
+	entry = io_uring_get_sqe(&uring->ring);
+	io_uring_prep_send(entry, descriptor, NULL, 0, MSG_DONTWAIT);
+	/* A kick that did its work has nothing to say (Linux 5.17). */
+	entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(entry, KICK_REPORT);
+	uring->kicking = true;
+	return true;
+}
+
+/* Returns which kinds were among the reports. A poll or kick that failed for good is told by `failure`. */
 static unsigned int take_reports(struct uring *uring)
 {
 	struct io_uring_cqe *report;
@@ -50,9 +91,31 @@ static unsigned int take_reports(struct uring *uring)
 			uring->armed = false;
 		if (report->user_data == POLL_REPORT && report->res < 0 && report->res != -ECANCELED)
 			uring->failure = report->res;
+		/* Others mean that there was more to send than one kick does, or no room for it. */
+		if (report->user_data == KICK_REPORT && (report->res == -ENETDOWN || report->res == -ENXIO))
+			uring->failure = report->res;
 	}
 	io_uring_cq_advance(&uring->ring, count);
 	return kinds;
+}
+
+bool uring_reap(struct uring *uring)
+{
+	return take_reports(uring) & POLL_REPORT;
+}
+
+uint32_t uring_submit(struct uring *uring)
+{
+	uint32_t calls = 0;
+
+	if (io_uring_sq_ready(&uring->ring)) {
+		/* liburing enters the kernel for a submission thread only where it sleeps. */
+		calls = !submits_itself(uring) ||
+			IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_NEED_WAKEUP;
+		io_uring_submit(&uring->ring);
+		uring->kicking = false;
+	}
+	return calls;
 }
 
 int uring_wait(struct uring *uring, uint64_t timeout_ns)
@@ -66,6 +129,7 @@ int uring_wait(struct uring *uring, uint64_t timeout_ns)
 	int result = io_uring_submit_and_wait_timeout(&uring->ring, &report, 1, &timeout, NULL);
 	unsigned int kinds = take_reports(uring);
 
+	uring->kicking = false;
 	if (result < 0 && result != -ETIME && result != -EINTR)
 		return result;
 	if (uring->failure)
@@ -92,5 +156,6 @@ uint32_t uring_disarm(struct uring *uring)
 			break;
 		kinds |= take_reports(uring);
 	}
+	uring->kicking = false;
 	return calls;
 }

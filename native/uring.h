@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The little of io_uring that wait strategies share: a ring of one thread, and a poll of one descriptor on it.
+ * The little of io_uring that wait strategies share: a ring of one thread, a poll of one descriptor on it,
+ * and kicks.
  */
 #ifndef XDPLAB_URING_H
 #define XDPLAB_URING_H
@@ -11,20 +12,31 @@
 
 struct uring {
 	struct io_uring ring;
-	bool armed;  /* a poll is in the kernel's hands */
-	int failure; /* 0, or the negative errno with which the kernel ended the poll */
+	bool armed;   /* a poll is in the kernel's hands */
+	bool kicking; /* a kick was queued since the last submission */
+	int failure;  /* 0, or the negative errno with which the kernel ended the poll or refused a kick */
 };
 
 /* On the thread that will use it. 0 or a negative errno. */
 int uring_open(struct uring *uring);
+/* Likewise, with a thread of the kernel's that submits, and falls asleep after `idle_ms` with nothing to do. */
+int uring_open_sqpoll(struct uring *uring, uint32_t idle_ms);
 void uring_close(struct uring *uring);
-/* Queues a multishot poll for readability, submitted by the next wait. */
-void uring_arm(struct uring *uring, int descriptor);
+/* Queues a poll for readability: one that ends with its first report, or one that goes on. */
+void uring_arm(struct uring *uring, int descriptor, bool multishot);
+/* Queues a kick of a socket: send nothing, so that the kernel looks at its TX ring. False if one is queued
+ * already, or not yet done by the submission thread: that one sees what this one would. */
+bool uring_kick(struct uring *uring, int descriptor);
+/* Submits what is queued, without sleeping. Returns the system calls that took. */
+uint32_t uring_submit(struct uring *uring);
+/* Takes in what the kernel reported. True if the poll was among it; `armed` is false afterwards where that
+ * was its last report. */
+bool uring_reap(struct uring *uring);
 /* Takes the poll back, and waits until the kernel has let go of the descriptor. Returns the system calls
  * that took. */
 uint32_t uring_disarm(struct uring *uring);
-/* Submits and sleeps, in one io_uring_enter. 1 if the poll reported something, 0 if the time was up, or a
- * negative errno; `armed` is false afterwards where that was the poll's last report. */
+/* Submits and sleeps, in one io_uring_enter. 1 if the poll reported something, 0 if the time was up or a kick
+ * failed, or a negative errno. */
 int uring_wait(struct uring *uring, uint64_t timeout_ns);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A wait strategy: what a worker does when its RX ring is empty. A new one is one file wait_*.c and one
- * entry in the table below.
+ * A wait strategy: what a worker does when its RX ring is empty, and how it hands the kernel a kick. A new
+ * one is one file wait_*.c and one entry in the table below.
  *
  * Each is prepared when the worker starts, on the worker's thread (an io_uring made for a single issuer
  * belongs to the thread that made it), and may be switched to at any turn. A wait ends by `timeout_ns`, so
  * that a worker always sees its control block and its interface's end.
+ *
+ * What a strategy asks of the socket (an armed poll, an epoll, socket options) it asks when it first waits
+ * and takes back when it is left, so that none pays for another.
  */
 #ifndef XDPLAB_WAIT_H
 #define XDPLAB_WAIT_H
@@ -17,18 +20,27 @@ struct worker;
 
 struct wait_strategy {
 	const char *name;
-	bool spins; /* its waiting is CPU time in user mode */
-	void (*wait)(struct worker *worker, void *state, uint64_t timeout_ns);
+	/* True if it came back at once, for the worker to look again: an empty poll in user space. */
+	bool (*wait)(struct worker *worker, void *state, uint64_t timeout_ns);
 	/* A strategy without state leaves these out. */
-	int (*prepare)(void **state); /* 0, or a negative errno: can't be used here */
-	void (*leave)(struct worker *worker, void *state); /* another strategy takes over */
+	int (*prepare)(struct worker *worker, void **state); /* 0, or a negative errno: can't be used here */
+	void (*leave)(struct worker *worker, void *state); /* another strategy takes over, or the worker ends */
 	void (*release)(void *state); /* undoes prepare */
+	/* Without these two, a kick is a sendto. */
+	void (*kick)(struct worker *worker, void *state);   /* may leave it for submit or wait to hand over */
+	void (*submit)(struct worker *worker, void *state); /* ends a turn that does not wait */
+	/* Brings the counters up to date that need a system call; at each publish, used or not. */
+	void (*publish)(struct worker *worker, void *state);
+	/* NULL, or why the strategy can do nothing on this device, and what to use instead. */
+	const char *(*ineffective)(const struct worker *worker);
 };
 
 /* The table, in the order of the indices that the control block carries. */
 #define WAIT_STRATEGIES(entry) \
 	entry(spin) \
 	entry(poll) \
+	entry(epoll) \
+	entry(uring_oneshot) \
 	entry(uring_multishot)
 
 #define WAIT_INDEX(name) WAIT_##name,
@@ -40,5 +52,18 @@ WAIT_STRATEGIES(WAIT_DECLARE)
 #undef WAIT_DECLARE
 
 extern const struct wait_strategy *const wait_strategies[WAIT_COUNT];
+
+/* Prepares all; worker->refusals says which can't be used. And undoes it. */
+void wait_prepare_all(struct worker *worker);
+void wait_release_all(struct worker *worker);
+/* Takes up the strategy, if it can be used. */
+void wait_switch(struct worker *worker, uint32_t index);
+/* Asks the kernel to send what is in worker->tx, and counts what that took. To be repeated as long as frames
+ * wait there: the kernel sends a limited number a kick. */
+void wait_kick(struct worker *worker);
+/* A turn ends with one of these two; whatever was kicked is in the kernel's hands then. */
+bool wait_for_packets(struct worker *worker, uint64_t timeout_ns);
+void wait_submit(struct worker *worker);
+void wait_publish(struct worker *worker);
 
 #endif

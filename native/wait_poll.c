@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "worker.h"
 
-static void wait(struct worker *worker, void *state, uint64_t timeout_ns)
+static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 {
 	struct pollfd readiness = { .fd = worker->rx->descriptor, .events = POLLIN };
 	const struct timespec timeout = {
@@ -21,6 +21,7 @@ static void wait(struct worker *worker, void *state, uint64_t timeout_ns)
 		worker->counters.wakeups++;
 	else
 		worker->counters.timeouts++;
+	return false;
 }
 
 const struct wait_strategy wait_poll = { .name = "poll", .wait = wait };

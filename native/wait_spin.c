@@ -4,11 +4,12 @@
  */
 #include "wait.h"
 
-static void wait(struct worker *worker, void *state, uint64_t timeout_ns)
+static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 {
 	(void)worker;
 	(void)state;
 	(void)timeout_ns;
+	return true;
 }
 
-const struct wait_strategy wait_spin = { .name = "spin", .spins = true, .wait = wait };
+const struct wait_strategy wait_spin = { .name = "spin", .wait = wait };

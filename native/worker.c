@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 
 #include "action.h"
 #include "clock.h"
@@ -32,17 +31,6 @@ static uint32_t clamp(uint64_t value, uint32_t least, uint32_t most)
 	return value < least ? least : value > most ? most : (uint32_t)value;
 }
 
-static void switch_wait(struct worker *worker, uint32_t index)
-{
-	const struct wait_strategy *left = wait_strategies[worker->wait_index];
-
-	if (index >= WAIT_COUNT || worker->refusals[index])
-		return;
-	if (left->leave)
-		left->leave(worker, worker->wait_states[worker->wait_index]);
-	worker->wait_index = index;
-}
-
 /* Values that can't work are brought within bounds: Python checks them, but any stray store may come. */
 static struct settings read_control(struct worker *worker)
 {
@@ -53,7 +41,7 @@ static struct settings read_control(struct worker *worker)
 	const struct action *action = actions[action_index];
 
 	if (wait != worker->wait_index)
-		switch_wait(worker, wait);
+		wait_switch(worker, wait);
 	if (worker->sample_countdown >= every)
 		worker->sample_countdown = every ? every - 1 : 0;
 	return (struct settings){
@@ -95,11 +83,8 @@ static uint64_t kick_transmit(struct worker *worker)
 {
 	const uint64_t before = clock_ns(CLOCK_MONOTONIC);
 
-	worker->counters.syscalls[XDPLAB_SYSCALL_SENDTO]++;
-	/* Refusals for want of room are answered by the next turn's kick. */
-	if (sendto(worker->tx->descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 &&
-	    (errno == ENETDOWN || errno == ENXIO))
-		worker->counters.fault = (uint64_t)errno;
+	wait_kick(worker);
+	wait_submit(worker);
 	return clock_ns(CLOCK_MONOTONIC) - before;
 }
 
@@ -191,7 +176,6 @@ static void run_turns(struct worker *worker)
 	/* Acquire pairs with the release in worker_stop. */
 	while (!atomic_load_explicit(&worker->stop, memory_order_acquire)) {
 		const struct settings settings = read_control(worker);
-		const struct wait_strategy *strategy = wait_strategies[worker->wait_index];
 		uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 		worker->work_ns += work_time(now - before, received);
@@ -210,26 +194,10 @@ static void run_turns(struct worker *worker)
 		sending = worker->tx->operations->wants_kick(worker->tx);
 		if (sending)
 			before += kick_transmit(worker);
-		spun = !received && !sending && strategy->spins;
 		/* While frames wait to be sent there is something to do. */
-		if (!received && !sending)
-			strategy->wait(worker, worker->wait_states[worker->wait_index],
-				       worker->next_publish_ns > now ? worker->next_publish_ns - now : 0);
+		spun = !received && !sending &&
+		       wait_for_packets(worker, worker->next_publish_ns > now ? worker->next_publish_ns - now : 0);
 	}
-}
-
-static void prepare_waits(struct worker *worker)
-{
-	for (uint32_t i = 0; i < WAIT_COUNT; i++)
-		worker->refusals[i] =
-			wait_strategies[i]->prepare ? -wait_strategies[i]->prepare(&worker->wait_states[i]) : 0;
-}
-
-static void release_waits(struct worker *worker)
-{
-	for (uint32_t i = 0; i < WAIT_COUNT; i++)
-		if (wait_strategies[i]->release && !worker->refusals[i])
-			wait_strategies[i]->release(worker->wait_states[i]);
 }
 
 static void *worker_main(void *argument)
@@ -237,7 +205,7 @@ static void *worker_main(void *argument)
 	struct worker *worker = argument;
 	bool usable;
 
-	prepare_waits(worker);
+	wait_prepare_all(worker);
 	usable = !worker->refusals[worker->wait_index];
 	sem_post(&worker->prepared);
 	if (usable) {
@@ -247,7 +215,7 @@ static void *worker_main(void *argument)
 		worker->counters.state = worker->counters.fault ? XDPLAB_STATE_FAILED : XDPLAB_STATE_STOPPED;
 		publish(worker, clock_ns(CLOCK_MONOTONIC));
 	}
-	release_waits(worker);
+	wait_release_all(worker);
 	return NULL;
 }
 

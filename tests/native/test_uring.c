@@ -35,7 +35,7 @@ static void it_reports_again_and_again_without_being_armed_again(int event)
 {
 	struct uring uring = open_ring();
 
-	uring_arm(&uring, event);
+	uring_arm(&uring, event, true);
 	CHECK(!uring_wait(&uring, 0), "nothing came");
 	for (int i = 0; i < 5; i++) {
 		make_readable(event);
@@ -50,7 +50,7 @@ static void it_can_be_taken_back(int event, int pending)
 {
 	struct uring uring = open_ring();
 
-	uring_arm(&uring, event);
+	uring_arm(&uring, event, true);
 	uring_wait(&uring, 0);
 	for (int i = 0; i < pending; i++)
 		make_readable(event);
@@ -59,7 +59,7 @@ static void it_can_be_taken_back(int event, int pending)
 	CHECK(uring_disarm(&uring) == 0, "it was taken back twice");
 	make_readable(event);
 	CHECK(!uring_wait(&uring, 0), "it still reports");
-	uring_arm(&uring, event);
+	uring_arm(&uring, event, true);
 	CHECK(uring_wait(&uring, 1000000000), "it can't be armed again");
 	uring_close(&uring);
 }
@@ -68,7 +68,7 @@ static void it_can_be_taken_back_before_it_was_submitted(int event)
 {
 	struct uring uring = open_ring();
 
-	uring_arm(&uring, event);
+	uring_arm(&uring, event, true);
 	uring_close(&uring);
 }
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parking.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "worker.h"
+
+int parking_prepare(void **state, size_t size)
+{
+	struct parking *parking = calloc(1, size);
+	int result;
+
+	if (!parking)
+		return -ENOMEM;
+	result = uring_open(&parking->uring);
+	if (result) {
+		free(parking);
+		return result;
+	}
+	*state = parking;
+	return 0;
+}
+
+void parking_arm(struct worker *worker, struct parking *parking, bool multishot)
+{
+	if (parking->uring.armed)
+		return;
+	worker->counters.rearms += parking->was_armed;
+	uring_arm(&parking->uring, worker->rx->descriptor, multishot);
+	parking->was_armed = true;
+}
+
+static bool park(struct worker *worker, struct parking *parking, uint64_t timeout_ns)
+{
+	int result;
+
+	worker->counters.syscalls[XDPLAB_SYSCALL_IO_URING_ENTER]++;
+	result = uring_wait(&parking->uring, timeout_ns);
+	if (result > 0)
+		worker->counters.wakeups++;
+	else if (result == 0)
+		worker->counters.timeouts++;
+	else
+		worker->counters.fault = (uint64_t)-result; /* the worker ends when it comes to publish */
+	return false;
+}
+
+bool parking_multishot(struct worker *worker, void *state, uint64_t timeout_ns)
+{
+	parking_arm(worker, state, true);
+	return park(worker, state, timeout_ns);
+}
+
+bool parking_oneshot(struct worker *worker, void *state, uint64_t timeout_ns)
+{
+	parking_arm(worker, state, false);
+	return park(worker, state, timeout_ns);
+}
+
+void parking_kick(struct worker *worker, void *state)
+{
+	struct parking *parking = state;
+
+	worker->counters.kicks += uring_kick(&parking->uring, worker->tx->descriptor);
+}
+
+void parking_submit(struct worker *worker, void *state)
+{
+	struct parking *parking = state;
+
+	worker->counters.syscalls[XDPLAB_SYSCALL_IO_URING_ENTER] += uring_submit(&parking->uring);
+	uring_reap(&parking->uring);
+	if (parking->uring.failure)
+		worker->counters.fault = (uint64_t)-parking->uring.failure;
+}
+
+void parking_leave(struct worker *worker, void *state)
+{
+	struct parking *parking = state;
+
+	worker->counters.syscalls[XDPLAB_SYSCALL_IO_URING_ENTER] += uring_disarm(&parking->uring);
+	parking->was_armed = false;
+}
+
+void parking_release(void *state)
+{
+	struct parking *parking = state;
+
+	uring_close(&parking->uring);
+	free(parking);
+}
