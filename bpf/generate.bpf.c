@@ -15,12 +15,6 @@
 
 #include "traffic.h"
 
-/* A thread that lost its core for a while makes up for the frames it missed, up to so many and so long ago:
- * half of a receiver's usual ring. What is more is given up, as a longer burst would measure the burst. */
-#define PATIENCE_FRAMES 1024
-#define PATIENCE_PS (100 * 1000 * 1000 * 1000ull)
-#define FIRST_SOURCE_PORT 1024
-
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
 	__uint(max_entries, 1);
@@ -36,57 +30,29 @@ struct {
 	__type(value, struct traffic_state);
 } state SEC(".maps");
 
-static int is_due(struct traffic_state *traffic, __u64 now)
-{
-	__u64 now_ps = (now - traffic->start_ns) * 1000;
-	__u64 late_ps;
-
-	if (traffic->limit_frames && traffic->sent >= traffic->limit_frames)
-		return 0;
-	if (now >= traffic->deadline_ns)
-		return 0;
-	if (!traffic->interval_ps)
-		return 1;
-	/* The rate was raised since the next frame was put off. */
-	if (traffic->next_ps > now_ps + traffic->interval_ps)
-		traffic->next_ps = now_ps;
-	if (now_ps < traffic->next_ps)
-		return 0;
-	late_ps = now_ps - traffic->next_ps;
-	if (late_ps > PATIENCE_PS || late_ps > PATIENCE_FRAMES * traffic->interval_ps)
-		traffic->next_ps = now_ps;
-	traffic->next_ps += traffic->interval_ps;
-	return 1;
-}
-
 SEC("xdp")
 int generate(struct xdp_md *context)
 {
 	__u8 *frame = (void *)(long)context->data;
-	struct traffic_payload *payload = (void *)(frame + TRAFFIC_HEADERS);
 	__u32 key = 0;
 	struct traffic_state *traffic = bpf_map_lookup_elem(&state, &key);
 	__u64 now = bpf_ktime_get_ns();
 	long verdict;
 
-	if (!traffic || (void *)(payload + 1) > (void *)(long)context->data_end)
+	if (!traffic || (void *)(frame + TRAFFIC_SMALLEST) > (void *)(long)context->data_end)
 		return XDP_PASS;
 	/* The program is attached to the loopback interface too, for the generator's sake (generator.c). What
 	 * travels there has no addresses. */
 	if (*(__u32 *)frame == 0 && *(__u16 *)(frame + 4) == 0)
 		return XDP_PASS;
-	if (!is_due(traffic, now))
+	if (!traffic_is_due(traffic, now))
 		return XDP_DROP;
 	verdict = bpf_redirect_map(&wire, 0, XDP_DROP);
 	if (verdict != XDP_REDIRECT) {
 		traffic->unplugged = 1;
 		return verdict;
 	}
-	__builtin_memcpy(frame, traffic->headers, TRAFFIC_HEADERS);
-	*(__be16 *)(frame + 34) = bpf_htons(FIRST_SOURCE_PORT + traffic->sent % traffic->flows);
-	payload->magic = TRAFFIC_MAGIC;
-	payload->sequence = traffic->sent++;
-	payload->time_ns = now;
+	traffic_write(traffic, frame, now);
 	return verdict;
 }
 

@@ -17,6 +17,8 @@ struct action {
 	bool transmits;   /* no more is received than the TX ring has room for */
 	/* Disposes of every frame that it is given. */
 	void (*run)(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
+	/* Sends up to `limit` frames of its own that are due; returns how many. May be left out. */
+	uint32_t (*produce)(struct worker *worker, uint32_t limit, uint64_t now_ns);
 };
 
 /* The table, in the order of the indices that the control block carries. */
@@ -24,7 +26,8 @@ struct action {
 	entry(drop) \
 	entry(reflect) \
 	entry(echo) \
-	entry(forward)
+	entry(forward) \
+	entry(generate)
 
 #define ACTION_INDEX(name) ACTION_##name,
 enum { ACTIONS(ACTION_INDEX) ACTION_COUNT };

@@ -28,7 +28,7 @@ struct port {
 };
 
 struct xdplab_engine {
-	struct xdplab_config config; /* without its pointers */
+	struct xdplab_config config; /* its pointers are good only until it is open */
 	char *program;
 	struct umem umem;
 	struct xdplab_region region;
@@ -39,9 +39,15 @@ struct xdplab_engine {
 
 /* Twice the RX ring for each worker: where frames are lost, it is then the RX ring that was full, and never
  * both reasons at once. */
-static uint32_t frames_of_worker(const struct xdplab_engine *engine)
+static uint32_t received_frames(const struct xdplab_engine *engine)
 {
 	return 2 * engine->config.ring_size;
+}
+
+/* With a stream, what the TX ring holds on top. */
+static uint32_t frames_of_worker(const struct xdplab_engine *engine)
+{
+	return received_frames(engine) + (engine->config.stream ? engine->config.ring_size : 0);
 }
 
 static void set_defaults(struct xdplab_control *control, uint32_t action)
@@ -52,6 +58,27 @@ static void set_defaults(struct xdplab_control *control, uint32_t action)
 	atomic_init(&control->sample_every, DEFAULT_SAMPLE_EVERY);
 	atomic_init(&control->wait, DEFAULT_WAIT);
 	atomic_init(&control->action, action);
+}
+
+static int set_up_stream(const struct xdplab_engine *engine, struct worker *worker, struct xdplab_error *error)
+{
+	const uint64_t first = (uint64_t)worker->index * frames_of_worker(engine) + received_frames(engine);
+
+	worker->stream = stream_create(engine->config.stream, engine->config.frame_size, first,
+				       engine->config.ring_size);
+	if (!worker->stream)
+		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a stream of %u frames",
+			    engine->config.ring_size);
+	atomic_init(&worker->block->control.interval_ps, worker->stream->traffic.interval_ps);
+	return 0;
+}
+
+static void free_workers(struct xdplab_engine *engine)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		free(engine->stations[i].worker.stream);
+		free(engine->stations[i].worker.frames);
+	}
 }
 
 static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *error)
@@ -74,6 +101,8 @@ static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *err
 			return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a batch of %u descriptors",
 				    engine->config.ring_size);
 		set_defaults(&station->worker.block->control, engine->config.action);
+		if (engine->config.stream && set_up_stream(engine, &station->worker, error))
+			return -error->code;
 	}
 	return 0;
 }
@@ -100,8 +129,7 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 		goto free_umem;
 	if (!set_up_workers(engine, error))
 		return engine;
-	for (uint32_t i = 0; i < engine->worker_count; i++)
-		free(engine->stations[i].worker.frames);
+	free_workers(engine);
 	region_destroy(&engine->region);
 free_umem:
 	umem_free(&engine->umem);
@@ -125,14 +153,14 @@ static int open_socket(struct xdplab_engine *engine, uint32_t index, uint32_t in
 		       struct xdplab_error *error)
 {
 	struct station *station = engine->stations + index;
-	const uint32_t frames = frames_of_worker(engine);
+	const uint32_t frames = received_frames(engine);
 	const struct xsk_options options = {
 		.interface_index = interface_index,
 		.queue = station->config.queue,
 		.ring_size = engine->config.ring_size,
 		.fill_ring_size = frames,
 		.bind_mode = engine->config.bind_mode,
-		.first_frame = index * frames,
+		.first_frame = index * frames_of_worker(engine),
 		.fill_frames = frames,
 		.umem_owner = umem_owner(engine),
 	};
@@ -228,8 +256,7 @@ void xdplab_engine_close(struct xdplab_engine *engine)
 			xdp_detach(&engine->ports[port].xdp);
 		close_sockets(engine, port);
 	}
-	for (uint32_t i = 0; i < engine->worker_count; i++)
-		free(engine->stations[i].worker.frames);
+	free_workers(engine);
 	region_destroy(&engine->region);
 	umem_free(&engine->umem);
 	free(engine->program);

@@ -55,7 +55,18 @@ struct xdplab_worker_config {
 	int32_t cpu;
 };
 
+/* What the action generate sends. */
+struct xdplab_stream_config {
+	uint32_t size; /* of a frame, without its checksum */
+	uint32_t flows;
+	uint64_t interval_ps;  /* between two frames, in picoseconds; 0: as fast as it can */
+	uint64_t limit_frames; /* of one start; 0: none */
+	uint64_t limit_ns;     /* of one start; 0: none */
+	uint8_t headers[42];   /* Ethernet, IPv4, UDP */
+};
+
 struct xdplab_config {
+	const struct xdplab_stream_config *stream; /* or NULL: the action generate has nothing to send */
 	const char *program; /* path of the compiled capture program */
 	const struct xdplab_worker_config *workers;
 	uint32_t worker_count;
@@ -123,12 +134,7 @@ struct xdplab_traffic {
 	const char *program;
 	uint32_t interface_index; /* sends out of it; looked up in the caller's network namespace */
 	int32_t cpu;
-	uint32_t size; /* of a frame, without its checksum */
-	uint32_t flows;
-	uint64_t interval_ps; /* between two frames, in picoseconds; 0: as fast as it can */
-	uint64_t limit_frames; /* of one start; 0: none */
-	uint64_t limit_ns;     /* of one start; 0: none */
-	uint8_t headers[42];   /* Ethernet, IPv4, UDP */
+	struct xdplab_stream_config stream;
 };
 struct xdplab_generator;
 struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traffic, struct xdplab_error *error);

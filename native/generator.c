@@ -161,9 +161,9 @@ struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traf
 		fail(error, XDPLAB_STEP_GENERATE, ENOMEM, "allocate a generator");
 		return NULL;
 	}
-	generator->size = traffic->size;
-	generator->limit_frames = traffic->limit_frames;
-	generator->limit_ns = traffic->limit_ns;
+	generator->size = traffic->stream.size;
+	generator->limit_frames = traffic->stream.limit_frames;
+	generator->limit_ns = traffic->stream.limit_ns;
 	generator->cpu = traffic->cpu;
 	generator->object = program_open(traffic->program, error);
 	if (!generator->object)
@@ -175,9 +175,9 @@ struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traf
 		goto close_object;
 	if (connect_wire(generator, traffic->interface_index, error))
 		goto unmap;
-	generator->state->interval_ps = traffic->interval_ps;
-	generator->state->flows = traffic->flows;
-	memcpy(generator->state->headers, traffic->headers, TRAFFIC_HEADERS);
+	generator->state->interval_ps = traffic->stream.interval_ps;
+	generator->state->flows = traffic->stream.flows;
+	memcpy(generator->state->headers, traffic->stream.headers, TRAFFIC_HEADERS);
 	return generator;
 unmap:
 	munmap(generator->state, generator->state_size);

@@ -11,18 +11,19 @@
 #include "seqlock.h"
 #include "traffic.h"
 
-/* The payload of a frame that one of our generators made, or NULL. */
+/* The payload of a frame that one of our generators made, on its way or echoed, or NULL. */
 static const struct traffic_payload *payload_of(const uint8_t *frame, uint32_t length)
 {
 	const struct traffic_payload *payload = (const void *)(frame + TRAFFIC_HEADERS);
-	uint16_t protocol, port;
+	uint16_t protocol, source, destination;
 
 	if (length < TRAFFIC_SMALLEST)
 		return NULL;
 	memcpy(&protocol, frame + 12, sizeof(protocol));
-	memcpy(&port, frame + 36, sizeof(port));
-	if (protocol != htobe16(ETH_P_IP) || frame[23] != IPPROTO_UDP || port != htobe16(TRAFFIC_PORT) ||
-	    payload->magic != TRAFFIC_MAGIC)
+	memcpy(&source, frame + 34, sizeof(source));
+	memcpy(&destination, frame + 36, sizeof(destination));
+	if (protocol != htobe16(ETH_P_IP) || frame[23] != IPPROTO_UDP || payload->magic != TRAFFIC_MAGIC ||
+	    (destination != htobe16(TRAFFIC_PORT) && source != htobe16(TRAFFIC_PORT)))
 		return NULL;
 	return payload;
 }
@@ -39,18 +40,18 @@ static void follow_stream(struct worker *worker, const uint8_t *frame, uint64_t 
 	uint16_t stream;
 
 	memcpy(&stream, frame + TRAFFIC_STREAM_OFFSET, sizeof(stream));
-	if (!worker->stream_followed || stream != worker->stream) {
-		worker->stream_followed = true;
-		worker->stream = stream;
-		worker->stream_next = sequence;
+	if (!worker->follows || stream != worker->followed_stream) {
+		worker->follows = true;
+		worker->followed_stream = stream;
+		worker->followed_next = sequence;
 	}
 	worker->counters.stream_frames++;
-	if (sequence < worker->stream_next) {
+	if (sequence < worker->followed_next) {
 		worker->counters.stream_late++;
 		return;
 	}
-	worker->counters.stream_missing += sequence - worker->stream_next;
-	worker->stream_next = sequence + 1;
+	worker->counters.stream_missing += sequence - worker->followed_next;
+	worker->followed_next = sequence + 1;
 }
 
 static void write_sample(struct worker *worker, const struct sampling *sampling, const uint8_t *bytes,
@@ -87,7 +88,7 @@ void sample_batch(struct worker *worker, const struct sampling *sampling, const 
 {
 	uint64_t now_ns;
 
-	worker->stream_followed &= sampling->inspect;
+	worker->follows &= sampling->inspect;
 	/* The common case costs one comparison a batch. */
 	if (!sampling->inspect && (!sampling->every || worker->sample_countdown >= count)) {
 		worker->sample_countdown -= sampling->every ? count : 0;

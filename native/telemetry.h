@@ -98,7 +98,8 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) spin_ns;      /* adaptive: how long to spin before parking */
 	XDPLAB_SHARED(uint64_t) busy_poll_microseconds;
 	XDPLAB_SHARED(uint64_t) busy_poll_budget;
-	uint64_t padding[7];
+	XDPLAB_SHARED(uint64_t) interval_ps; /* generate: between two frames; 0: as fast as it can */
+	uint64_t padding[6];
 };
 
 /* Everything a worker counts, since it was opened. Ring positions never wrap: producer - consumer is

@@ -11,6 +11,9 @@
 #include "sample.h"
 #include "thread.h"
 
+/* How near a frame of the stream must be for a worker not to sleep until then. */
+#define CLOSE_NS (100 * 1000ull)
+
 /* The control block as this turn has it. */
 struct settings {
 	uint32_t batch;
@@ -88,6 +91,44 @@ static uint64_t kick_transmit(struct worker *worker)
 	return clock_ns(CLOCK_MONOTONIC) - before;
 }
 
+/* Of the batch at hand, frames that were received go back to the fill ring, and the stream's to its stack. */
+static void give_back(struct worker *worker, uint32_t count)
+{
+	struct stream *stream = worker->stream;
+	uint32_t received = 0;
+
+	if (!stream) {
+		worker->rx->operations->recycle(worker->rx, worker->frames, count);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (worker->frames[i].addr >= stream->first_spare)
+			stream->spare[stream->spare_count++] = worker->frames[i].addr;
+		else
+			worker->frames[received++] = worker->frames[i];
+	}
+	worker->rx->operations->recycle(worker->rx, worker->frames, received);
+}
+
+/* Sends what is due of the stream, and adds it to what was handled. Returns how long the worker may wait until
+ * the next frame is due. */
+static uint64_t generate(struct worker *worker, const struct settings *settings, uint64_t now_ns,
+			 uint32_t *handled)
+{
+	struct traffic_state *traffic = &worker->stream->traffic;
+	uint32_t produced;
+	uint64_t next_ns;
+
+	traffic->interval_ps = knob(&worker->block->control.interval_ps);
+	produced = settings->action->produce(worker, settings->batch, now_ns);
+	*handled += produced;
+	if (produced || !traffic->interval_ps)
+		return 0;
+	next_ns = stream_next_ns(worker->stream);
+	/* A thread wakes some 50 us late, so what is nearer is waited for by looking at the clock. */
+	return next_ns > now_ns + CLOSE_NS ? next_ns - now_ns - CLOSE_NS : 0;
+}
+
 /* Frames that were sent go back to the fill ring they came from. Bounded like receiving, so that neither
  * starves the other. */
 static void take_back_sent(struct worker *worker, uint32_t burst)
@@ -96,7 +137,7 @@ static void take_back_sent(struct worker *worker, uint32_t burst)
 
 	while (taken < burst && (count = worker->tx->operations->complete(worker->tx, worker->frames,
 									  worker->frames_limit))) {
-		worker->rx->operations->recycle(worker->rx, worker->frames, count);
+		give_back(worker, count);
 		taken += count;
 	}
 }
@@ -169,7 +210,8 @@ static void run_turns(struct worker *worker)
 {
 	const struct path_operations *path = worker->rx->operations;
 	uint64_t before = clock_ns(CLOCK_MONOTONIC);
-	uint32_t received = 0; /* in the turn before */
+	uint32_t handled = 0; /* packets received or made in the turn before */
+	uint64_t leisure, next;
 	bool spun = false, sending;
 
 	worker->next_publish_ns = before;
@@ -178,7 +220,7 @@ static void run_turns(struct worker *worker)
 		const struct settings settings = read_control(worker);
 		uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-		worker->work_ns += work_time(now - before, received);
+		worker->work_ns += work_time(now - before, handled);
 		worker->idle_ns += spun ? now - before : 0;
 		before = now;
 		if (now >= worker->next_publish_ns) {
@@ -189,14 +231,18 @@ static void run_turns(struct worker *worker)
 			before = clock_ns(CLOCK_MONOTONIC);
 		}
 		take_back_sent(worker, settings.burst);
-		received = receive_burst(worker, &settings);
+		handled = receive_burst(worker, &settings);
+		leisure = worker->next_publish_ns > now ? worker->next_publish_ns - now : 0;
+		if (settings.action->produce && worker->stream && !stream_is_finished(worker->stream, now)) {
+			next = generate(worker, &settings, now, &handled);
+			leisure = next < leisure ? next : leisure;
+		}
 		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->rx);
 		sending = worker->tx->operations->wants_kick(worker->tx);
 		if (sending)
 			before += kick_transmit(worker);
 		/* While frames wait to be sent there is something to do. */
-		spun = !received && !sending &&
-		       wait_for_packets(worker, worker->next_publish_ns > now ? worker->next_publish_ns - now : 0);
+		spun = !handled && !sending && (!leisure || wait_for_packets(worker, leisure));
 	}
 }
 
@@ -211,6 +257,8 @@ static void *worker_main(void *argument)
 	if (usable) {
 		publish_begin(worker);
 		worker->counters.state = XDPLAB_STATE_RUNNING;
+		if (worker->stream)
+			stream_begin(worker->stream, clock_ns(CLOCK_MONOTONIC));
 		run_turns(worker);
 		worker->counters.state = worker->counters.fault ? XDPLAB_STATE_FAILED : XDPLAB_STATE_STOPPED;
 		publish(worker, clock_ns(CLOCK_MONOTONIC));

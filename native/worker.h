@@ -21,6 +21,7 @@
 
 #include "path.h"
 #include "region.h"
+#include "stream.h"
 #include "wait.h"
 
 struct worker {
@@ -34,6 +35,7 @@ struct worker {
 	int32_t cpu;
 	uint32_t frames_limit;
 	struct xdp_desc *frames; /* the batch at hand, frames_limit of them */
+	struct stream *stream;   /* what it sends of its own, or NULL */
 
 	/* The thread's own. */
 	struct xdplab_counters counters;
@@ -41,9 +43,10 @@ struct worker {
 	uint32_t wait_index;
 	uint64_t next_publish_ns;
 	uint64_t sample_countdown;
-	uint64_t stream_next; /* sequence number expected next, of the stream that is followed */
-	uint16_t stream;
-	bool stream_followed;
+	/* The stream whose sequence numbers are followed. */
+	bool follows;
+	uint16_t followed_stream;
+	uint64_t followed_next; /* sequence number expected next */
 	/* Since the last record: wall time in turns that had packets, and in turns that spun for nothing. */
 	uint64_t work_ns;
 	uint64_t idle_ns;

@@ -14,6 +14,7 @@ from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
 from xdplab.lab import Lab
 from xdplab.ledger import Account, Ledger
+from xdplab.stream import Stream
 from xdplab.telemetry import Latency, Telemetry
 from xdplab.traffic import Traffic
 
@@ -34,6 +35,7 @@ __all__ = [
     "PermissionRefusedError",
     "PingResult",
     "QueueBusyError",
+    "Stream",
     "Telemetry",
     "Traffic",
     "Verdicts",

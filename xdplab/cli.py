@@ -14,7 +14,8 @@ from xdplab.engine import WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError, XdplabError
 from xdplab.lab import MOST_QUEUES, Lab
 from xdplab.measure import measure
-from xdplab.traffic import Rate, Traffic
+from xdplab.stream import Rate
+from xdplab.traffic import Traffic
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from xdplab.interface import Interface
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.notebook_cell import replace_engine_of_this_cell
 from xdplab.programs import c_path
+from xdplab.stream import Rate, Stream, interval_ps, rate_of
 from xdplab.telemetry import Telemetry
 
 _ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
@@ -27,6 +28,7 @@ _BIND_MODES = {
     "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
 }
 _LARGEST_RING = 1 << 16
+_NOTHING_TO_GENERATE = "there is nothing to generate: make the engine with stream=Stream(receiver)."
 _LARGEST_SAMPLE = 4096
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
 
@@ -77,6 +79,10 @@ class Engine:
         Which of its receive queues, from 0; or several. Each has a worker of its own.
     action
         What becomes of a packet: one of `ACTIONS`; drop unless two interfaces are joined.
+    stream
+        What the action ``"generate"`` sends: with it, each worker is a generator, which sends its
+        own frames through AF_XDP from its start on, and drops what it receives. With `inspect`, it
+        measures the round trip of those that come back.
     batch
         Most frames taken from the RX ring at once, 1 to `ring_size`.
     wait
@@ -130,6 +136,7 @@ class Engine:
         forward_to: Host | Interface | str | None = None,
         queue: int | Sequence[int] = 0,
         action: str | None = None,
+        stream: Stream | None = None,
         batch: int = 64,
         wait: str = "poll",
         ring_size: int = 2048,
@@ -153,7 +160,11 @@ class Engine:
         self.queues = self._check_queues(queue)
         self.ring_size = power_of_two("ring_size", ring_size, _LARGEST_RING)
         self.cpus = _cores(cpu, len(self.interfaces) * len(self.queues))
-        first = choice("action", action or ("drop" if forward_to is None else "forward"), ACTIONS)
+        usual = "generate" if stream else "drop" if forward_to is None else "forward"
+        first = choice("action", action or usual, ACTIONS)
+        if first == "generate" and stream is None:
+            raise ConfigurationError(_NOTHING_TO_GENERATE)
+        self.stream = stream
         config = {
             "takes_all": int(forward_to is not None),
             "action": ACTIONS.index(first),
@@ -184,6 +195,9 @@ class Engine:
             "struct xdplab_config *",
             {"program": program, "workers": workers, "worker_count": len(workers), **config},
         )
+        if self.stream:
+            stream = ffi.new("struct xdplab_stream_config *", self.stream.config(self.interface))
+            native.stream = stream
         self._engine = lib.xdplab_engine_open(native, error)
         if not self._engine:
             raise_error(error)
@@ -329,7 +343,19 @@ class Engine:
 
     @action.setter
     def action(self, value: str) -> None:
-        self._store("action", ACTIONS.index(choice("action", value, ACTIONS)))
+        index = ACTIONS.index(choice("action", value, ACTIONS))
+        if value == "generate" and self.stream is None:
+            raise ConfigurationError(_NOTHING_TO_GENERATE)
+        self._store("action", index)
+
+    @property
+    def rate(self) -> Rate:
+        """Frames a second of its own stream and of each worker, or ``"max"``."""
+        return rate_of(self._load("interval_ps"))
+
+    @rate.setter
+    def rate(self, value: Rate) -> None:
+        self._store("interval_ps", interval_ps(value))
 
     @property
     def sample_every(self) -> int:

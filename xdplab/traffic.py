@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 import threading
 import time
 import weakref
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from xdplab._engine import ffi, lib
-from xdplab.checks import core, whole
+from xdplab.checks import core
 from xdplab.cores import generator_core
-from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.errors import ClosedError
 from xdplab.host import Host
-from xdplab.interface import Interface
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.programs import c_path
-
-Rate = int | float | Literal["max"]
-
-_SMALLEST, _LARGEST = 60, 1514  # bytes of an Ethernet frame without its checksum
-_FASTEST = 1_000_000_000
-_PICOSECONDS = 10**12
-_DISCARD_PORT = 9  # RFC 863; native/traffic.h knows our frames by it
-_MOST_FLOWS = 60_000
-_LONGEST_SECONDS = 24 * 3600
+from xdplab.stream import Rate, Stream, interval_ps
 
 
 class Traffic:
@@ -84,20 +73,13 @@ class Traffic:
         self._owner = os.getpid()
         self._closer: weakref.finalize[Any, Any] | None = None
         self.sender, self.receiver = sender, receiver
-        self.size = whole("size", size, _SMALLEST, _LARGEST)
+        self.size, self._rate = size, rate
+        stream = Stream(receiver, rate, size, count, seconds, flows)
         self.cpu = generator_core() if cpu is None else core(cpu)
-        self._rate = rate
-        if seconds is not None and not 0 < seconds <= _LONGEST_SECONDS:
-            raise ConfigurationError(f"seconds={seconds!r} must be above 0, and a day at most.")
         config = {
             "interface_index": sender.interface.index,
             "cpu": self.cpu,
-            "size": self.size,
-            "flows": whole("flows", flows, 1, _MOST_FLOWS),
-            "interval_ps": _interval(rate),
-            "limit_frames": 0 if count is None else whole("count", count, 1, 1 << 62),
-            "limit_ns": 0 if seconds is None else round(seconds * 1e9),
-            "headers": _headers(sender.interface, receiver.interface, self.size),
+            "stream": stream.config(sender.interface),
         }
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **config})
@@ -160,7 +142,7 @@ class Traffic:
 
     @rate.setter
     def rate(self, value: Rate) -> None:
-        interval = _interval(value)
+        interval = interval_ps(value)
         with self._lock:
             self._check_open()
             lib.xdplab_generator_set_interval(self._generator, interval)
@@ -212,41 +194,6 @@ class Traffic:
         state = "closed" if self.closed else "running" if self.running else "stopped"
         rate = self._rate if self._rate == "max" else f"{self._rate:,} a second"
         return f"<Traffic of {self.size}-byte frames, {rate}, {state}: {self.sent:,} sent>"
-
-
-def _interval(rate: Rate) -> int:
-    """Turn a rate into picoseconds between two frames; 0 stands for no pause at all."""
-    if rate == "max":
-        return 0
-    if isinstance(rate, bool | str) or not 0 < rate <= _FASTEST:
-        raise ConfigurationError(
-            f"rate={rate!r} must be 'max', or frames a second above 0 up to {_FASTEST:,}."
-        )
-    return round(_PICOSECONDS / rate)
-
-
-def _headers(sender: Interface, receiver: Interface, size: int) -> bytes:
-    """Build Ethernet, IPv4 and UDP headers; the source port is the program's to fill in."""
-    ethernet = _mac(receiver.mac) + _mac(sender.mac) + struct.pack("!H", 0x0800)
-    length = size - len(ethernet)
-    stream = os.urandom(2)  # by which a worker tells our streams apart: native/traffic.h
-    addresses = socket.inet_aton(sender.ipv4) + socket.inet_aton(receiver.ipv4)
-    ipv4 = struct.pack("!BBH2sHBBH", 0x45, 0, length, stream, 0x4000, 64, socket.IPPROTO_UDP, 0)
-    checksum = _checksum(ipv4 + addresses)
-    ipv4 = ipv4[:10] + struct.pack("!H", checksum) + addresses
-    # Without a checksum, which IPv4 allows (RFC 768): the payload differs in every frame.
-    return ethernet + ipv4 + struct.pack("!HHHH", 0, _DISCARD_PORT, length - len(ipv4), 0)
-
-
-def _mac(address: str) -> bytes:
-    return bytes.fromhex(address.replace(":", ""))
-
-
-def _checksum(header: bytes) -> int:
-    """Compute the Internet checksum (RFC 1071)."""
-    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF
 
 
 def _close_native(generator: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped

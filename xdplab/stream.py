@@ -1,0 +1,119 @@
+"""What a generator sends: numbered, timed frames to one host, at a rate."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from xdplab.checks import whole
+from xdplab.errors import ConfigurationError
+from xdplab.host import Host
+from xdplab.interface import Interface
+
+Rate = int | float | Literal["max"]
+
+_SMALLEST, _LARGEST = 60, 1514  # bytes of an Ethernet frame without its checksum
+_FASTEST = 1_000_000_000
+_PICOSECONDS = 10**12
+_DISCARD_PORT = 9  # RFC 863; native/traffic.h knows our frames by it
+_MOST_FLOWS = 60_000
+_LONGEST_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Stream:
+    """UDP frames to a host, each with its number and the time at which it was made.
+
+    Parameters
+    ----------
+    receiver
+        The side of a lab that they are for.
+    rate
+        Frames a second, or ``"max"``. Where its core was taken away, a generator makes up for up to
+        1,024 frames of the last 100 ms, and gives up the rest.
+    size
+        Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
+    count
+        Stop after so many frames.
+    seconds
+        Stop after this time.
+    flows
+        How many source ports take turns, from 1024 up.
+
+    Raises
+    ------
+    ConfigurationError
+        For values out of range.
+    """
+
+    receiver: Host
+    rate: Rate = "max"
+    size: int = 64
+    count: int | None = None
+    seconds: float | None = None
+    flows: int = 1
+
+    def __post_init__(self) -> None:
+        interval_ps(self.rate)
+        whole("size", self.size, _SMALLEST, _LARGEST)
+        whole("flows", self.flows, 1, _MOST_FLOWS)
+        if self.count is not None:
+            whole("count", self.count, 1, 1 << 62)
+        if self.seconds is not None and not 0 < self.seconds <= _LONGEST_SECONDS:
+            raise ConfigurationError(
+                f"seconds={self.seconds!r} must be above 0, and a day at most."
+            )
+
+    def config(self, sender: Interface) -> dict[str, object]:
+        """Return the stream as the native engine takes it, from one interface."""
+        return {
+            "size": self.size,
+            "flows": self.flows,
+            "interval_ps": interval_ps(self.rate),
+            "limit_frames": self.count or 0,
+            "limit_ns": 0 if self.seconds is None else round(self.seconds * 1e9),
+            "headers": _headers(sender, self.receiver.interface, self.size),
+        }
+
+
+def interval_ps(rate: Rate) -> int:
+    """Turn a rate into picoseconds between two frames; 0 stands for no pause at all."""
+    if rate == "max":
+        return 0
+    if isinstance(rate, bool | str) or not 0 < rate <= _FASTEST:
+        raise ConfigurationError(
+            f"rate={rate!r} must be 'max', or frames a second above 0 up to {_FASTEST:,}."
+        )
+    return round(_PICOSECONDS / rate)
+
+
+def rate_of(interval: int) -> Rate:
+    """Turn picoseconds between two frames into a rate."""
+    return _PICOSECONDS / interval if interval else "max"
+
+
+def _headers(sender: Interface, receiver: Interface, size: int) -> bytes:
+    """Build Ethernet, IPv4 and UDP headers; the source port is the program's to fill in."""
+    ethernet = _mac(receiver.mac) + _mac(sender.mac) + struct.pack("!H", 0x0800)
+    length = size - len(ethernet)
+    stream = os.urandom(2)  # by which a worker tells our streams apart: native/traffic.h
+    addresses = socket.inet_aton(sender.ipv4) + socket.inet_aton(receiver.ipv4)
+    ipv4 = struct.pack("!BBH2sHBBH", 0x45, 0, length, stream, 0x4000, 64, socket.IPPROTO_UDP, 0)
+    checksum = _checksum(ipv4 + addresses)
+    ipv4 = ipv4[:10] + struct.pack("!H", checksum) + addresses
+    # Without a checksum, which IPv4 allows (RFC 768): the payload differs in every frame.
+    return ethernet + ipv4 + struct.pack("!HHHH", 0, _DISCARD_PORT, length - len(ipv4), 0)
+
+
+def _mac(address: str) -> bytes:
+    return bytes.fromhex(address.replace(":", ""))
+
+
+def _checksum(header: bytes) -> int:
+    """Compute the Internet checksum (RFC 1071)."""
+    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
