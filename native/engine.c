@@ -25,6 +25,7 @@ struct station {
 struct port {
 	struct xdp xdp;
 	bool open;
+	struct xdplab_verdicts base; /* of programs that were attached before */
 };
 
 struct xdplab_engine {
@@ -76,8 +77,12 @@ static int set_up_stream(const struct xdplab_engine *engine, struct worker *work
 static void free_workers(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		free(engine->stations[i].worker.stream);
-		free(engine->stations[i].worker.frames);
+		struct worker *worker = &engine->stations[i].worker;
+
+		free(worker->stream);
+		free(worker->frames);
+		worker->stream = NULL;
+		worker->frames = NULL;
 	}
 }
 
@@ -85,7 +90,14 @@ static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *err
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		struct station *station = engine->stations + i;
+		/* What an engine counted survives its reconfiguration. The rings were drained, and begin anew: what
+		 * they held then is in none of them now. */
+		struct xdplab_counters kept = station->worker.counters;
 
+		kept.fill_consumer = kept.fill_producer;
+		kept.rx_consumer = kept.rx_producer;
+		kept.tx_consumer = kept.tx_producer;
+		kept.completion_consumer = kept.completion_producer = kept.tx_producer;
 		station->worker = (struct worker){
 			.rx = &station->path.path,
 			.tx = &engine->stations[station->config.transmit].path.path,
@@ -96,15 +108,33 @@ static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *err
 			.cpu = station->config.cpu,
 			.frames_limit = engine->config.ring_size,
 			.frames = calloc(engine->config.ring_size, sizeof(struct xdp_desc)),
+			.counters = kept,
+			.base = kept,
 		};
 		if (!station->worker.frames)
 			return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a batch of %u descriptors",
 				    engine->config.ring_size);
-		set_defaults(&station->worker.block->control, engine->config.action);
 		if (engine->config.stream && set_up_stream(engine, &station->worker, error))
 			return -error->code;
 	}
 	return 0;
+}
+
+/* Takes the configuration over, and allocates what depends on it. */
+static int configure(struct xdplab_engine *engine, const struct xdplab_config *config, struct xdplab_error *error)
+{
+	engine->config = *config;
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		engine->stations[i].config = config->workers[i];
+		engine->stations[i].path.xsk.descriptor = -1;
+	}
+	if (umem_allocate(&engine->umem, config->frame_size, frames_of_worker(engine) * engine->worker_count, error))
+		return -error->code;
+	if (!set_up_workers(engine, error))
+		return 0;
+	free_workers(engine);
+	umem_free(&engine->umem);
+	return -error->code;
 }
 
 struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error)
@@ -116,23 +146,15 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 		fail(error, XDPLAB_STEP_MAKE_REGION, ENOMEM, "allocate an engine");
 		goto free_engine;
 	}
-	engine->config = *config;
 	engine->worker_count = config->worker_count;
-	for (uint32_t i = 0; i < config->worker_count; i++) {
-		engine->stations[i].config = config->workers[i];
-		engine->stations[i].path.xsk.descriptor = -1;
-	}
-	if (umem_allocate(&engine->umem, config->frame_size, frames_of_worker(engine) * config->worker_count, error))
-		goto free_engine;
 	if (region_create(&engine->region, config->worker_count, config->sample_bytes,
 			  config->publish_interval_ns, error))
-		goto free_umem;
-	if (!set_up_workers(engine, error))
+		goto free_engine;
+	for (uint32_t i = 0; i < config->worker_count; i++)
+		set_defaults(&region_worker(&engine->region, i)->control, config->action);
+	if (!configure(engine, config, error))
 		return engine;
-	free_workers(engine);
 	region_destroy(&engine->region);
-free_umem:
-	umem_free(&engine->umem);
 free_engine:
 	if (engine)
 		free(engine->program);
@@ -248,17 +270,43 @@ void xdplab_engine_stop(struct xdplab_engine *engine)
 		worker_stop(&engine->stations[i].worker);
 }
 
-void xdplab_engine_close(struct xdplab_engine *engine)
+void xdplab_engine_detach(struct xdplab_engine *engine)
+{
+	for (uint32_t i = 0; i < XDPLAB_PORTS; i++) {
+		struct port *port = engine->ports + i;
+		struct xdplab_verdicts total;
+
+		if (!port->open)
+			continue;
+		if (!xdplab_engine_verdicts(engine, i, &total))
+			port->base = total;
+		xdp_detach(&port->xdp);
+		port->open = false;
+	}
+}
+
+/* Gives back what depends on the configuration. */
+static void release(struct xdplab_engine *engine)
 {
 	xdplab_engine_stop(engine);
-	for (uint32_t port = 0; port < XDPLAB_PORTS; port++) {
-		if (engine->ports[port].open)
-			xdp_detach(&engine->ports[port].xdp);
+	xdplab_engine_detach(engine);
+	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
 		close_sockets(engine, port);
-	}
 	free_workers(engine);
-	region_destroy(&engine->region);
 	umem_free(&engine->umem);
+}
+
+int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_config *config,
+			      struct xdplab_error *error)
+{
+	release(engine);
+	return configure(engine, config, error);
+}
+
+void xdplab_engine_close(struct xdplab_engine *engine)
+{
+	release(engine);
+	region_destroy(&engine->region);
 	free(engine->program);
 	free(engine);
 }
@@ -280,7 +328,16 @@ int xdplab_engine_zero_copy(const struct xdplab_engine *engine)
 
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts)
 {
-	return xdp_verdicts(&engine->ports[port].xdp, verdicts);
+	const struct port *self = engine->ports + port;
+	int result;
+
+	*verdicts = (struct xdplab_verdicts){ 0 };
+	if (self->open && (result = xdp_verdicts(&self->xdp, verdicts)))
+		return result;
+	verdicts->redirected += self->base.redirected;
+	verdicts->passed += self->base.passed;
+	verdicts->no_socket += self->base.no_socket;
+	return 0;
 }
 
 int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index)

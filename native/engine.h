@@ -92,6 +92,12 @@ struct xdplab_engine;
 struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error);
 int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
 			    struct xdplab_error *error);
+/* Takes the XDP programs off: from now on nothing arrives, and running workers empty their rings. */
+void xdplab_engine_detach(struct xdplab_engine *engine);
+/* Stops the engine and gives it another configuration with as many workers; its ports are to be opened again.
+ * Region, control blocks and counters stay. Where it fails, the engine is good for another try, or close. */
+int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_config *config,
+			      struct xdplab_error *error);
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error);
 void xdplab_engine_stop(struct xdplab_engine *engine);
 void xdplab_engine_close(struct xdplab_engine *engine);

@@ -31,9 +31,12 @@ struct path_operations {
 	uint32_t (*complete)(struct path *path, struct xdp_desc *frames, uint32_t limit);
 	/* Whether frames wait that the kernel won't send before it is kicked. */
 	bool (*wants_kick)(struct path *path);
-	/* Ring positions and the kernel's statistics: what was received here, and what was sent. */
-	void (*publish_receive)(struct path *path, struct xdplab_counters *counters);
-	void (*publish_transmit)(struct path *path, struct xdplab_counters *counters);
+	/* Ring positions and the kernel's statistics: what was received here, and what was sent, on top of what
+	 * they were when the path was opened. */
+	void (*publish_receive)(struct path *path, const struct xdplab_counters *base,
+				struct xdplab_counters *counters);
+	void (*publish_transmit)(struct path *path, const struct xdplab_counters *base,
+				 struct xdplab_counters *counters);
 	/* 0, or the errno of what ended the path. */
 	int (*fault)(struct path *path);
 	void (*close)(struct path *path);

@@ -96,34 +96,36 @@ static struct xdp_statistics statistics_of(struct path *path, struct xdplab_coun
 	return statistics;
 }
 
-static void publish_receive(struct path *path, struct xdplab_counters *counters)
+static void publish_receive(struct path *path, const struct xdplab_counters *base,
+			    struct xdplab_counters *counters)
 {
 	const struct xsk *xsk = socket_of(path);
 	const struct xdp_statistics statistics = statistics_of(path, counters);
 
-	counters->fill_producer = xsk->fill.own;
-	counters->fill_consumer = ring_consumer_position(&xsk->fill);
-	counters->rx_producer = ring_producer_position(&xsk->rx);
-	counters->rx_consumer = xsk->rx.own;
+	counters->fill_producer = base->fill_producer + xsk->fill.own;
+	counters->fill_consumer = base->fill_consumer + ring_consumer_position(&xsk->fill);
+	counters->rx_producer = base->rx_producer + ring_producer_position(&xsk->rx);
+	counters->rx_consumer = base->rx_consumer + xsk->rx.own;
 	counters->rx_peak = path->peak;
 	path->peak = 0;
-	counters->rx_dropped = statistics.rx_dropped;
-	counters->rx_invalid_descs = statistics.rx_invalid_descs;
-	counters->rx_ring_full = statistics.rx_ring_full;
-	counters->rx_fill_ring_empty_descs = statistics.rx_fill_ring_empty_descs;
+	counters->rx_dropped = base->rx_dropped + statistics.rx_dropped;
+	counters->rx_invalid_descs = base->rx_invalid_descs + statistics.rx_invalid_descs;
+	counters->rx_ring_full = base->rx_ring_full + statistics.rx_ring_full;
+	counters->rx_fill_ring_empty_descs = base->rx_fill_ring_empty_descs + statistics.rx_fill_ring_empty_descs;
 }
 
-static void publish_transmit(struct path *path, struct xdplab_counters *counters)
+static void publish_transmit(struct path *path, const struct xdplab_counters *base,
+			     struct xdplab_counters *counters)
 {
 	const struct xsk *xsk = socket_of(path);
 	const struct xdp_statistics statistics = statistics_of(path, counters);
 
-	counters->tx_producer = xsk->tx.own;
-	counters->tx_consumer = ring_consumer_position(&xsk->tx);
-	counters->completion_producer = ring_producer_position(&xsk->completion);
-	counters->completion_consumer = xsk->completion.own;
-	counters->tx_invalid_descs = statistics.tx_invalid_descs;
-	counters->tx_ring_empty_descs = statistics.tx_ring_empty_descs;
+	counters->tx_producer = base->tx_producer + xsk->tx.own;
+	counters->tx_consumer = base->tx_consumer + ring_consumer_position(&xsk->tx);
+	counters->completion_producer = base->completion_producer + ring_producer_position(&xsk->completion);
+	counters->completion_consumer = base->completion_consumer + xsk->completion.own;
+	counters->tx_invalid_descs = base->tx_invalid_descs + statistics.tx_invalid_descs;
+	counters->tx_ring_empty_descs = base->tx_ring_empty_descs + statistics.tx_ring_empty_descs;
 }
 
 static int fault(struct path *path)

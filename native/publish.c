@@ -66,8 +66,8 @@ void publish(struct worker *worker, uint64_t now_ns)
 
 	publish_times(worker);
 	wait_publish(worker);
-	worker->rx->operations->publish_receive(worker->rx, &worker->counters);
-	worker->tx->operations->publish_transmit(worker->tx, &worker->counters);
+	worker->rx->operations->publish_receive(worker->rx, &worker->base, &worker->counters);
+	worker->tx->operations->publish_transmit(worker->tx, &worker->base, &worker->counters);
 	worker->counters.time_ns = now_ns;
 	seqlock_begin(&record->sequence, number);
 	seqlock_write(&record->counters, &worker->counters, sizeof(worker->counters));

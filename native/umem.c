@@ -17,9 +17,11 @@ int umem_allocate(struct umem *umem, uint32_t frame_size, uint32_t frame_count, 
 	/* Populated now, so that no packet pays for a page fault. */
 	umem->area = mmap(NULL, umem->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
 			  -1, 0);
-	if (umem->area == MAP_FAILED)
+	if (umem->area == MAP_FAILED) {
+		umem->area = NULL;
 		return fail(error, XDPLAB_STEP_REGISTER_UMEM, errno, "allocate a UMEM of %llu bytes",
 			    (unsigned long long)umem->size);
+	}
 	/* A child that forks would copy every page that is pinned for the kernel. */
 	madvise(umem->area, umem->size, MADV_DONTFORK);
 	return 0;
@@ -41,5 +43,7 @@ int umem_register(const struct umem *umem, int socket, struct xdplab_error *erro
 
 void umem_free(struct umem *umem)
 {
-	munmap(umem->area, umem->size);
+	if (umem->area)
+		munmap(umem->area, umem->size);
+	umem->area = NULL;
 }

@@ -39,6 +39,7 @@ struct worker {
 
 	/* The thread's own. */
 	struct xdplab_counters counters;
+	struct xdplab_counters base; /* when its paths were opened: the kernel counts anew for each socket */
 	void *wait_states[WAIT_COUNT];
 	uint32_t wait_index;
 	uint64_t next_publish_ns;
