@@ -120,6 +120,19 @@ static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *err
 	return 0;
 }
 
+static int allocate_frames(struct xdplab_engine *engine, struct xdplab_error *error)
+{
+	const struct umem_options options = {
+		.frame_size = engine->config.frame_size,
+		.frame_count = frames_of_worker(engine) * engine->worker_count,
+		.headroom = engine->config.headroom,
+		.huge_pages = engine->config.huge_pages,
+		.unaligned = engine->config.unaligned,
+	};
+
+	return umem_allocate(&engine->umem, &options, error);
+}
+
 /* Takes the configuration over, and allocates what depends on it. */
 static int configure(struct xdplab_engine *engine, const struct xdplab_config *config, struct xdplab_error *error)
 {
@@ -128,7 +141,7 @@ static int configure(struct xdplab_engine *engine, const struct xdplab_config *c
 		engine->stations[i].config = config->workers[i];
 		engine->stations[i].path.xsk.descriptor = -1;
 	}
-	if (umem_allocate(&engine->umem, config->frame_size, frames_of_worker(engine) * engine->worker_count, error))
+	if (allocate_frames(engine, error))
 		return -error->code;
 	if (!set_up_workers(engine, error))
 		return 0;
@@ -324,6 +337,11 @@ struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine,
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine)
 {
 	return xsk_zero_copy(&engine->stations[0].path.xsk);
+}
+
+int xdplab_engine_huge_pages(const struct xdplab_engine *engine)
+{
+	return engine->umem.huge;
 }
 
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts)

@@ -35,6 +35,7 @@ enum xdplab_step {
 	XDPLAB_STEP_PREPARE_WAIT,
 	XDPLAB_STEP_GENERATE,
 	XDPLAB_STEP_TRACE,
+	XDPLAB_STEP_MAP_HUGE_PAGES,
 };
 
 struct xdplab_error {
@@ -47,6 +48,9 @@ struct xdplab_error {
 enum { XDPLAB_PORTS = 2 };
 enum xdplab_attach_mode { XDPLAB_ATTACH_NATIVE, XDPLAB_ATTACH_SKB };
 enum xdplab_bind_mode { XDPLAB_BIND_AUTO, XDPLAB_BIND_COPY, XDPLAB_BIND_ZERO_COPY };
+
+/* Pages of 2 MiB for the UMEM, which the administrator sets aside. */
+enum xdplab_huge_pages { XDPLAB_HUGE_PAGES_NEVER, XDPLAB_HUGE_PAGES_IF_ANY, XDPLAB_HUGE_PAGES_ALWAYS };
 
 struct xdplab_worker_config {
 	uint32_t port;     /* that it receives from */
@@ -76,6 +80,9 @@ struct xdplab_config {
 	uint32_t action;    /* to begin with */
 	uint32_t ring_size; /* of RX, TX and completion rings; each fill ring holds twice as many */
 	uint32_t frame_size;
+	uint32_t headroom;   /* bytes left free before each packet */
+	uint32_t huge_pages; /* enum xdplab_huge_pages */
+	uint32_t unaligned;  /* frames need not be a power of two */
 	uint32_t sample_bytes;
 	uint64_t publish_interval_ns;
 };
@@ -104,6 +111,7 @@ void xdplab_engine_close(struct xdplab_engine *engine);
 int xdplab_engine_descriptor(const struct xdplab_engine *engine); /* of the region, owned by the engine */
 struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine, uint32_t worker);
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine);
+int xdplab_engine_huge_pages(const struct xdplab_engine *engine);
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts);
 
 /* Names of the wait strategies in the order of their indices; NULL past the last. */

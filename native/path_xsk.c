@@ -7,9 +7,14 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+static struct path_xsk *self_of(struct path *path)
+{
+	return (struct path_xsk *)path;
+}
+
 static struct xsk *socket_of(struct path *path)
 {
-	return &((struct path_xsk *)path)->xsk;
+	return &self_of(path)->xsk;
 }
 
 static uint32_t receive(struct path *path, struct xdp_desc *frames, uint32_t limit)
@@ -37,6 +42,30 @@ static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t c
 
 	for (uint32_t i = 0; i < count; i++)
 		*ring_address(fill, fill->own + i) = frames[i].addr;
+	ring_submit(fill, count);
+}
+
+/* Everyone but the kernel wants to know where the packet begins, so that is what an unaligned descriptor is
+ * made to say at once. It may be sent like that too: an offset of 0 is as good. */
+static uint32_t receive_unaligned(struct path *path, struct xdp_desc *frames, uint32_t limit)
+{
+	const uint32_t count = receive(path, frames, limit);
+
+	for (uint32_t i = 0; i < count; i++)
+		frames[i].addr = (frames[i].addr & XSK_UNALIGNED_BUF_ADDR_MASK) +
+				 (frames[i].addr >> XSK_UNALIGNED_BUF_OFFSET_SHIFT);
+	return count;
+}
+
+/* Here the kernel fills from the address on that it is given, so it must be the frame's base. Our frames lie
+ * side by side from the area's beginning. */
+static void recycle_unaligned(struct path *path, const struct xdp_desc *frames, uint32_t count)
+{
+	const uint32_t frame_size = self_of(path)->frame_size;
+	struct ring *fill = &socket_of(path)->fill;
+
+	for (uint32_t i = 0; i < count; i++)
+		*ring_address(fill, fill->own + i) = frames[i].addr - frames[i].addr % frame_size;
 	ring_submit(fill, count);
 }
 
@@ -138,7 +167,7 @@ static void close_path(struct path *path)
 	xsk_close(socket_of(path));
 }
 
-static const struct path_operations operations = {
+static const struct path_operations operations = { /* of an aligned UMEM */
 	.receive = receive,
 	.recycle = recycle,
 	.kick = kick,
@@ -157,8 +186,14 @@ int path_xsk_open(struct path_xsk *self, const struct umem *umem, const struct x
 {
 	if (xsk_open(&self->xsk, umem, options, error))
 		return -error->code;
+	self->frame_size = umem->frame_size;
+	self->operations = operations;
+	if (umem->unaligned) {
+		self->operations.receive = receive_unaligned;
+		self->operations.recycle = recycle_unaligned;
+	}
 	self->path = (struct path){
-		.operations = &operations,
+		.operations = &self->operations,
 		.area = umem->area,
 		.descriptor = self->xsk.descriptor,
 		.queue = options->queue,

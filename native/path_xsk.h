@@ -8,6 +8,8 @@
 struct path_xsk {
 	struct path path;
 	struct xsk xsk;
+	struct path_operations operations; /* those that this kind of UMEM needs */
+	uint32_t frame_size;
 };
 
 int path_xsk_open(struct path_xsk *path, const struct umem *umem, const struct xsk_options *options,

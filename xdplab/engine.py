@@ -27,6 +27,12 @@ _BIND_MODES = {
     "copy": lib.XDPLAB_BIND_COPY,
     "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
 }
+_HUGE_PAGES: dict[bool | str, int] = {
+    False: lib.XDPLAB_HUGE_PAGES_NEVER,
+    "auto": lib.XDPLAB_HUGE_PAGES_IF_ANY,
+    True: lib.XDPLAB_HUGE_PAGES_ALWAYS,
+}
+_XDP_HEADROOM = 256  # XDP_PACKET_HEADROOM, which the kernel keeps in every frame
 _LARGEST_RING = 1 << 16
 _NOTHING_TO_GENERATE = "there is nothing to generate: make the engine with stream=Stream(receiver)."
 _LARGEST_SAMPLE = 4096
@@ -91,7 +97,14 @@ class Engine:
         Entries of the RX, TX and completion rings, a power of two. The fill ring and the UMEM hold
         twice as many.
     frame_size
-        Bytes of a UMEM frame; the kernel takes 2048 or 4096.
+        Bytes of a UMEM frame; the kernel takes 2048 or 4096. 256 of them are its own.
+    headroom
+        Bytes left free before each packet, a multiple of 8, for headers to be put in front.
+    unaligned
+        Whether frames may be of another size: a multiple of 8 from 2048 to 4096.
+    huge_pages
+        True puts the UMEM into pages of 2 MiB that were set aside for such use, ``"auto"`` does so
+        where there are enough of them. Not the default, since another program may need them.
     attach
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
     bind
@@ -141,6 +154,9 @@ class Engine:
         wait: str = "poll",
         ring_size: int = 2048,
         frame_size: int = 2048,
+        headroom: int = 0,
+        unaligned: bool = False,
+        huge_pages: bool | str = False,
         attach: str = "native",
         bind: str = "auto",
         cpu: int | Sequence[int] | None = None,
@@ -171,7 +187,7 @@ class Engine:
             "attach_mode": _ATTACH_MODES[choice("attach", attach, _ATTACH_MODES)],
             "bind_mode": _BIND_MODES[choice("bind", bind, _BIND_MODES)],
             "ring_size": self.ring_size,
-            "frame_size": whole("frame_size", frame_size, 1, 1 << 20),
+            **_frames(frame_size, headroom, unaligned, huge_pages),
             "sample_bytes": whole("sample_bytes", sample_bytes, 64, _LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
@@ -213,6 +229,7 @@ class Engine:
         self._region = lib.xdplab_engine_descriptor(self._engine)
         self.telemetry = Telemetry(self._region)
         self.zero_copy = bool(lib.xdplab_engine_zero_copy(self._engine))
+        self.huge_pages = bool(lib.xdplab_engine_huge_pages(self._engine))
 
     def _worker_configs(self) -> list[dict[str, int]]:
         """Lay out one worker a queue of each interface; those of two send through each other's."""
@@ -464,6 +481,25 @@ def _cores(cpu: int | Sequence[int] | None, workers: int) -> tuple[int, ...]:
             f"cpu={cpu!r} must be one core, or one for each of {workers} workers."
         )
     return tuple(core(number) for number in wanted)
+
+
+def _frames(
+    frame_size: int, headroom: int, unaligned: bool, huge_pages: bool | str
+) -> dict[str, int]:
+    """Check how the UMEM is to be made. Which sizes it takes is left to the kernel to say."""
+    whole("frame_size", frame_size, 1, 1 << 20)
+    whole("headroom", headroom, 0, max(frame_size - _XDP_HEADROOM - 8, 0))
+    # Samples are read by whole words.
+    if frame_size % 8 or headroom % 8:
+        raise ConfigurationError(f"{frame_size=} and {headroom=} must be multiples of 8.")
+    if huge_pages not in _HUGE_PAGES:
+        raise ConfigurationError(f"{huge_pages=} must be True, False or 'auto'.")
+    return {
+        "frame_size": frame_size,
+        "headroom": headroom,
+        "unaligned": int(unaligned),
+        "huge_pages": _HUGE_PAGES[huge_pages],
+    }
 
 
 def _close_native(engine: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped

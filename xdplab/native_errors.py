@@ -59,12 +59,18 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
     ),
     (lib.XDPLAB_STEP_REGISTER_UMEM, errno.EINVAL): (
         KernelError,
-        "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page.",
+        "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page, "
+        "and with unaligned=True whatever lies between.",
     ),
     (lib.XDPLAB_STEP_REGISTER_UMEM, errno.ENOBUFS): (
         KernelError,
         "The UMEM is above the limit on locked memory: choose a smaller ring_size or raise "
         "`ulimit -l`, or give the process CAP_IPC_LOCK.",
+    ),
+    (lib.XDPLAB_STEP_MAP_HUGE_PAGES, errno.ENOMEM): (
+        KernelError,
+        "Too few huge pages are free (HugePages_Free in /proc/meminfo): set some aside with "
+        "`sysctl vm.nr_hugepages=N`, choose a smaller ring_size, or take huge_pages='auto'.",
     ),
     (lib.XDPLAB_STEP_SIZE_RINGS, errno.EINVAL): (
         KernelError,
