@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "error.h"
 #include "path_xsk.h"
+#include "publish.h"
 #include "region.h"
 #include "wait.h"
 #include "worker.h"
@@ -106,6 +108,7 @@ static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *err
 			.index = i,
 			.queue = station->config.queue,
 			.cpu = station->config.cpu,
+			.realtime = station->config.realtime,
 			.frames_limit = engine->config.ring_size,
 			.frames = calloc(engine->config.ring_size, sizeof(struct xdp_desc)),
 			.counters = kept,
@@ -281,6 +284,17 @@ void xdplab_engine_stop(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
 		worker_stop(&engine->stations[i].worker);
+}
+
+void xdplab_engine_refresh(struct xdplab_engine *engine)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct worker *worker = &engine->stations[i].worker;
+
+		/* No socket is left where a reconfiguration failed. */
+		if (!worker->joinable && umem_owner(engine) >= 0)
+			publish_record(worker, clock_ns(CLOCK_MONOTONIC));
+	}
 }
 
 void xdplab_engine_detach(struct xdplab_engine *engine)

@@ -57,6 +57,7 @@ struct xdplab_worker_config {
 	uint32_t queue;
 	uint32_t transmit; /* number of the worker through whose socket it sends: its own, or another port's */
 	int32_t cpu;
+	uint32_t realtime; /* 1 to 99: SCHED_FIFO at this priority; 0: like any other thread */
 };
 
 /* What the action generate sends. */
@@ -107,6 +108,9 @@ int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_
 			      struct xdplab_error *error);
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error);
 void xdplab_engine_stop(struct xdplab_engine *engine);
+/* Packets go on arriving at a stopped worker: writes a record of what its rings hold now. Running ones do so
+ * themselves. */
+void xdplab_engine_refresh(struct xdplab_engine *engine);
 void xdplab_engine_close(struct xdplab_engine *engine);
 int xdplab_engine_descriptor(const struct xdplab_engine *engine); /* of the region, owned by the engine */
 struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine, uint32_t worker);

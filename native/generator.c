@@ -196,7 +196,7 @@ int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_err
 	atomic_store_explicit(&generator->fault, 0, memory_order_relaxed);
 	atomic_store_explicit(&generator->running, true, memory_order_relaxed);
 	state_store(&generator->state->next_ps, 0);
-	if (thread_start(&generator->thread, generator->cpu, "xdplab-traffic", generator_main, generator, error)) {
+	if (thread_start(&generator->thread, generator->cpu, 0, "xdplab-traffic", generator_main, generator, error)) {
 		atomic_store_explicit(&generator->running, false, memory_order_relaxed);
 		return -error->code;
 	}

@@ -43,4 +43,11 @@ static inline void histogram_add(_Atomic uint64_t *buckets, uint64_t ns)
 			      memory_order_relaxed);
 }
 
+/* Only the writer may. A reader meanwhile sees some buckets empty and others not yet. */
+static inline void histogram_reset(_Atomic uint64_t *buckets)
+{
+	for (uint32_t i = 0; i < XDPLAB_LATENCY_BUCKETS; i++)
+		atomic_store_explicit(buckets + i, 0, memory_order_relaxed);
+}
+
 #endif

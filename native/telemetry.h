@@ -99,7 +99,8 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) busy_poll_microseconds;
 	XDPLAB_SHARED(uint64_t) busy_poll_budget;
 	XDPLAB_SHARED(uint64_t) interval_ps; /* generate: between two frames; 0: as fast as it can */
-	uint64_t padding[6];
+	XDPLAB_SHARED(uint64_t) latency_resets; /* a change empties the latency histogram */
+	uint64_t padding[5];
 };
 
 /* Everything a worker counts, since it was opened. Ring positions never wrap: producer - consumer is

@@ -6,7 +6,7 @@
 
 #include "error.h"
 
-int thread_start(pthread_t *thread, int32_t cpu, const char *name, void *(*function)(void *), void *argument,
+int thread_start(pthread_t *thread, int32_t cpu, uint32_t realtime, const char *name, void *(*function)(void *), void *argument,
 		 struct xdplab_error *error)
 {
 	pthread_attr_t attributes;
@@ -18,6 +18,13 @@ int thread_start(pthread_t *thread, int32_t cpu, const char *name, void *(*funct
 	CPU_SET((size_t)cpu, &cpus);
 	pthread_attr_init(&attributes);
 	pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus);
+	if (realtime) {
+		const struct sched_param priority = { .sched_priority = (int)realtime };
+
+		pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+		pthread_attr_setschedpolicy(&attributes, SCHED_FIFO);
+		pthread_attr_setschedparam(&attributes, &priority);
+	}
 	/* A thread inherits the mask of the one that makes it. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

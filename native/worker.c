@@ -7,6 +7,7 @@
 #include "action.h"
 #include "clock.h"
 #include "error.h"
+#include "histogram.h"
 #include "publish.h"
 #include "sample.h"
 #include "thread.h"
@@ -40,11 +41,16 @@ static struct settings read_control(struct worker *worker)
 	const struct xdplab_control *control = &worker->block->control;
 	const uint32_t wait = clamp(knob(&control->wait), 0, WAIT_COUNT);
 	const uint64_t every = knob(&control->sample_every);
+	const uint64_t resets = knob(&control->latency_resets);
 	const uint32_t action_index = clamp(knob(&control->action), 0, ACTION_COUNT - 1);
 	const struct action *action = actions[action_index];
 
 	if (wait != worker->wait_index)
 		wait_switch(worker, wait);
+	if (resets != worker->latency_resets) {
+		histogram_reset(worker->block->latency);
+		worker->latency_resets = resets;
+	}
 	if (worker->sample_countdown >= every)
 		worker->sample_countdown = every ? every - 1 : 0;
 	return (struct settings){
@@ -278,7 +284,7 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 	worker->wait_index = wait;
 	atomic_store_explicit(&worker->stop, false, memory_order_relaxed); /* the thread begins after this */
 	sem_init(&worker->prepared, 0, 0);
-	if (thread_start(&worker->thread, worker->cpu, "xdplab-worker", worker_main, worker, error)) {
+	if (thread_start(&worker->thread, worker->cpu, worker->realtime, "xdplab-worker", worker_main, worker, error)) {
 		sem_destroy(&worker->prepared);
 		return -error->code;
 	}

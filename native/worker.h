@@ -33,6 +33,7 @@ struct worker {
 	uint32_t index; /* of its block in the region */
 	uint32_t queue;
 	int32_t cpu;
+	uint32_t realtime;
 	uint32_t frames_limit;
 	struct xdp_desc *frames; /* the batch at hand, frames_limit of them */
 	struct stream *stream;   /* what it sends of its own, or NULL */
@@ -44,6 +45,7 @@ struct worker {
 	uint32_t wait_index;
 	uint64_t next_publish_ns;
 	uint64_t sample_countdown;
+	uint64_t latency_resets; /* that were done */
 	/* The stream whose sequence numbers are followed. */
 	bool follows;
 	uint16_t followed_stream;

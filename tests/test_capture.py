@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -216,3 +218,21 @@ def test_a_stream_that_is_looked_at_late_misses_nothing(lab: Lab) -> None:
             assert eventually(lambda: traffic.sent > seen + 1000)
         assert eventually(lambda: engine.telemetry.counters()["stream_frames"] > 1000)
         assert engine.telemetry.counters()["stream_missing"] == 0
+
+
+def test_a_reset_empties_the_latency_histogram_and_it_fills_again(lab: Lab) -> None:
+    with Engine(lab.port, inspect=True, ring_size=DEEP_RING) as engine:
+        for _ in range(2):
+            with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000) as traffic:
+                assert traffic.wait(10)
+            assert eventually(lambda: engine.telemetry.latency().total == 1000)
+            engine.reset_latency()
+            assert eventually(lambda: engine.telemetry.latency().total == 0)
+
+
+def test_a_worker_runs_at_the_realtime_priority_asked_for(lab: Lab) -> None:
+    with Engine(lab.port, realtime=7):
+        names = {path: path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}
+        (worker,) = (path.parent.name for path, name in names.items() if name == "xdplab-worker")
+        assert os.sched_getscheduler(int(worker)) == os.SCHED_FIFO
+        assert os.sched_getparam(int(worker)).sched_priority == 7

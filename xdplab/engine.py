@@ -36,6 +36,7 @@ _XDP_HEADROOM = 256  # XDP_PACKET_HEADROOM, which the kernel keeps in every fram
 _LARGEST_RING = 1 << 16
 _NOTHING_TO_GENERATE = "there is nothing to generate: make the engine with stream=Stream(receiver)."
 _LARGEST_SAMPLE = 4096
+_HIGHEST_PRIORITY = 99  # sched(7)
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
 
 
@@ -112,6 +113,9 @@ class Engine:
     cpu
         Core of the worker, or one for each; from the last that this process may run on downwards
         unless told otherwise.
+    realtime
+        Priority, 1 to 99, at which the workers run as SCHED_FIFO threads, which needs CAP_SYS_NICE;
+        0 leaves them like any other. A spinning worker then leaves its core to nobody else.
     sample_every
         1 frame in this many is kept as a sample; 0 keeps none.
     sample_bytes
@@ -160,6 +164,7 @@ class Engine:
         attach: str = "native",
         bind: str = "auto",
         cpu: int | Sequence[int] | None = None,
+        realtime: int = 0,
         sample_every: int = 1000,
         sample_bytes: int = 256,
         inspect: bool = False,
@@ -176,6 +181,7 @@ class Engine:
         self.queues = self._check_queues(queue)
         self.ring_size = power_of_two("ring_size", ring_size, _LARGEST_RING)
         self.cpus = _cores(cpu, len(self.interfaces) * len(self.queues))
+        self.realtime = whole("realtime", realtime, 0, _HIGHEST_PRIORITY)
         usual = "generate" if stream else "drop" if forward_to is None else "forward"
         first = choice("action", action or usual, ACTIONS)
         if first == "generate" and stream is None:
@@ -241,6 +247,7 @@ class Engine:
                 "queue": queue,
                 "transmit": (number + each) % len(places),
                 "cpu": self.cpus[number],
+                "realtime": self.realtime,
             }
             for number, (port, queue) in enumerate(places)
         ]
@@ -398,6 +405,11 @@ class Engine:
         with self._lock:
             self._check_open()
             return f"/proc/{os.getpid()}/fd/{self._region}"
+
+    def reset_latency(self) -> None:
+        """Empty the latency histograms, on the workers' next turn."""
+        with self._lock:
+            self._store("latency_resets", self._load("latency_resets") + 1)
 
     def verdicts(self) -> Verdicts:
         """Count what the XDP program did with the frames that it saw, on all interfaces."""

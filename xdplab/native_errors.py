@@ -89,6 +89,10 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
         KernelError,
         "The interface has no such queue, or it can't hold frames of this size: see `ethtool -l`.",
     ),
+    (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
+        PermissionRefusedError,
+        "A realtime priority needs CAP_SYS_NICE: run as root, or leave realtime=0.",
+    ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EINVAL): (
         KernelError,
         "Choose a core that this process may run on: os.sched_getaffinity(0) lists them.",
