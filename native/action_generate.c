@@ -22,7 +22,7 @@ static uint32_t produce(struct worker *worker, uint32_t limit, uint64_t now_ns)
 		return 0;
 	if (limit > stream->spare_count)
 		limit = stream->spare_count;
-	room = worker->tx->operations->room(worker->tx, limit);
+	room = worker->tx->operations->room(worker->tx);
 	while (count < limit && count < room && traffic_is_due(&stream->traffic, now_ns)) {
 		struct xdp_desc *frame = worker->frames + count++;
 

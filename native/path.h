@@ -23,8 +23,8 @@ struct path_operations {
 	void (*recycle)(struct path *path, const struct xdp_desc *frames, uint32_t count);
 	/* A system call, where the kernel asks for one before it fills frames again; true if it was made. */
 	bool (*kick)(struct path *path);
-	/* How many frames transmit takes now, looked up anew if fewer than `wanted` were known. */
-	uint32_t (*room)(struct path *path, uint32_t wanted);
+	/* How many frames transmit takes now. */
+	uint32_t (*room)(const struct path *path);
 	/* Hands frames to the kernel for sending, in this order; there must be room. */
 	void (*transmit)(struct path *path, const struct xdp_desc *frames, uint32_t count);
 	/* Takes back up to `limit` frames that the kernel is done with. */

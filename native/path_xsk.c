@@ -81,9 +81,14 @@ static bool kick(struct path *path)
 	return true;
 }
 
-static uint32_t room(struct path *path, uint32_t wanted)
+/* What was sent and not yet taken back counts too, and one entry stays free. So never more than a ring of frames
+ * is away, and of a worker's two rings of frames one is left when the RX ring is full: without it the kernel
+ * would count "no frame to fill" as the reason of a loss, not the full RX ring. */
+static uint32_t room(const struct path *path)
 {
-	return ring_free(&socket_of(path)->tx, wanted);
+	const struct xsk *xsk = &((const struct path_xsk *)path)->xsk;
+
+	return xsk->tx.size - 1 - (uint32_t)(xsk->tx.own - xsk->completion.own);
 }
 
 static void transmit(struct path *path, const struct xdp_desc *frames, uint32_t count)

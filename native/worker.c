@@ -158,7 +158,7 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 
 	if (!settings->action->transmits)
 		return limit;
-	room = worker->tx->operations->room(worker->tx, limit);
+	room = worker->tx->operations->room(worker->tx);
 	return limit < room ? limit : room;
 }
 
