@@ -11,7 +11,7 @@
 #include "swap.h"
 #include "worker.h"
 
-enum { ICMP_REQUEST = 8, ICMP6_REQUEST = 128, ICMP6_REPLY = 129 };
+enum { FRAGMENT_OFFSET = 0x1fff, ICMP_REQUEST = 8, ICMP6_REQUEST = 128, ICMP6_REPLY = 129 };
 
 /* RFC 1624: the checksum of a header of which one 16-bit word became smaller or larger by `difference`. */
 static void adjust_checksum(uint8_t *checksum, int32_t difference)
@@ -45,7 +45,7 @@ static bool turn_round(uint8_t *frame, uint32_t length)
 {
 	uint8_t *ip = frame + ETH_HLEN;
 	uint32_t header;
-	uint16_t type;
+	uint16_t type, fragment;
 
 	if (length < ETH_HLEN + 20)
 		return false;
@@ -55,7 +55,10 @@ static bool turn_round(uint8_t *frame, uint32_t length)
 		if (header < 20 || length < ETH_HLEN + header)
 			return false;
 		swap_bytes(ip + 12, ip + 16, 4);
-		answer(ip + header, length - ETH_HLEN - header, ip[9]);
+		memcpy(&fragment, ip + 6, sizeof(fragment));
+		/* What is behind the header of a later fragment is payload. */
+		if (!(fragment & htobe16(FRAGMENT_OFFSET)))
+			answer(ip + header, length - ETH_HLEN - header, ip[9]);
 	} else if (type == htobe16(ETH_P_IPV6) && length >= ETH_HLEN + 40) {
 		swap_bytes(ip + 8, ip + 24, 16);
 		answer(ip + 40, length - ETH_HLEN - 40, ip[6]);
