@@ -59,13 +59,18 @@ static void publish_times(struct worker *worker)
 
 void publish(struct worker *worker, uint64_t now_ns)
 {
+	publish_times(worker);
+	wait_publish(worker);
+	publish_record(worker, now_ns);
+}
+
+void publish_record(struct worker *worker, uint64_t now_ns)
+{
 	struct xdplab_ring_head *head = &worker->block->history_head;
 	/* Relaxed: nobody else writes it. */
 	uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
 	struct xdplab_record *record = worker->block->history + number % XDPLAB_HISTORY_RECORDS;
 
-	publish_times(worker);
-	wait_publish(worker);
 	worker->rx->operations->publish_receive(worker->rx, &worker->base, &worker->counters);
 	worker->tx->operations->publish_transmit(worker->tx, &worker->base, &worker->counters);
 	worker->counters.time_ns = now_ns;

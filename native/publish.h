@@ -11,5 +11,7 @@
 void publish_begin(struct worker *worker);
 /* Completes the counters and writes a record. */
 void publish(struct worker *worker, uint64_t now_ns);
+/* Without the thread's own part: all that can be told of a worker whose thread has ended. */
+void publish_record(struct worker *worker, uint64_t now_ns);
 
 #endif
