@@ -170,6 +170,17 @@ struct xdplab_softirq *xdplab_softirq_open(const char *program, struct xdplab_er
 uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu);
 void xdplab_softirq_close(struct xdplab_softirq *softirq);
 
+/* A UDP socket's own way to answer, beside which the engine's is measured: a pinned thread that sends each
+ * datagram back to its sender. The socket is the caller's, blocking and bound, and is of no use after stop. */
+enum xdplab_udp_echo_mode { XDPLAB_UDP_ECHO_BLOCKING, XDPLAB_UDP_ECHO_EPOLL };
+struct xdplab_udp_echo;
+struct xdplab_udp_echo *xdplab_udp_echo_start(int descriptor, uint32_t mode, int32_t cpu,
+					      struct xdplab_error *error);
+void xdplab_udp_echo_stop(struct xdplab_udp_echo *echo); /* ends the thread and frees it */
+uint64_t xdplab_udp_echo_answered(const struct xdplab_udp_echo *echo);
+uint64_t xdplab_udp_echo_refused(const struct xdplab_udp_echo *echo); /* answers that the stack did not take */
+int xdplab_udp_echo_fault(const struct xdplab_udp_echo *echo); /* errno that ended it, or 0 */
+
 /* Of the calling thread; Python has these from 3.12 on. 0 or a negative errno. */
 int xdplab_setns(int descriptor);
 int xdplab_unshare_network(void);
