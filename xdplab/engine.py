@@ -15,11 +15,13 @@ from xdplab.cores import worker_cores
 from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.host import Host
 from xdplab.interface import Interface
+from xdplab.ledger import Ledger
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.notebook_cell import replace_engine_of_this_cell
 from xdplab.programs import c_path
 from xdplab.stream import Rate, Stream, interval_ps, rate_of
 from xdplab.telemetry import Telemetry
+from xdplab.traffic import Traffic
 
 _ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
 _BIND_MODES = {
@@ -423,6 +425,22 @@ class Engine:
                 seen = (counts.redirected, counts.passed, counts.no_socket)
                 total = Verdicts(*map(sum, zip(total, seen, strict=True)))
         return total
+
+    def refresh(self) -> None:
+        """Bring a stopped engine's telemetry up to date: its rings fill without the worker."""
+        with self._lock:
+            self._check_open()
+            lib.xdplab_engine_refresh(self._engine)
+
+    def ledger(self, traffic: Traffic | None = None) -> Ledger:
+        """Begin a ledger: where every packet goes from now on.
+
+        Parameters
+        ----------
+        traffic
+            The generator, where there is one.
+        """
+        return Ledger(self, traffic)
 
     def _load(self, name: str) -> int:
         with self._lock:

@@ -1,181 +1,201 @@
-"""The ledger: where every packet went, from the generator to the worker.
+"""The ledger: where every packet went, from the generator to the worker and back out.
 
 ```
-sent by the generator ──▶ wire ──▶ device ──▶ XDP program ──▶ RX ring ──▶ worker
-                           │ wire full          │ to the stack   │ RX ring full
-                           ▼                    ▼                ▼ no fill descriptor
+sent by the generator ──▶ wire ──▶ device ──▶ XDP program ──▶ RX ring ──▶ worker ──┐ drop
+                           │ full             │ to the stack   │ full              ▼
+                           ▼                  ▼                ▼ no frame       TX ring
+received at the far end ◀── device ◀── completed ◀── taken by the kernel ◀─────────┘
+                             ▼ dropped
 ```
 
-Each station counts for itself: the generator's program, the sender's and the receiver's driver,
-the capture program, the socket (XDP_STATISTICS) and the worker. The ledger holds their counts
-against each other.
+Each station counts for itself (stations.py). The ledger holds their counts against each other,
+summed over the engine's interfaces and workers, and explain.py has the words.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from xdplab.engine import Engine
-from xdplab.traffic import Traffic
+from xdplab.account import Account, Line, Stage
+from xdplab.explain import Situation
+from xdplab.stations import Counts, Stations
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+    from xdplab.traffic import Traffic
 
 _SETTLE_SECONDS = 1.0
-_LOOK_AGAIN_SECONDS = 0.005
-_WAITING = "waiting in the RX ring"
+_QUIET_SECONDS = 0.2
+_TAG = 4  # bytes by which a frame may exceed the MTU's: a VLAN tag
+_ETHERNET = 14
 
-
-@dataclass(frozen=True)
-class Stage:
-    """One line of a ledger."""
-
-    stage: str
-    packets: int
-    lost: bool = False
-
-
-@dataclass(frozen=True)
-class Account:
-    """A ledger read at one moment.
-
-    Parameters
-    ----------
-    stages
-        In the order in which a packet meets them.
-    unaccounted
-        Packets that one station counted and the next did not: in flight while packets flow, and 0
-        once they have drained. Never left out.
-    """
-
-    stages: tuple[Stage, ...]
-    unaccounted: int
-
-    @property
-    def balanced(self) -> bool:
-        """Whether the ledger adds up."""
-        return self.unaccounted == 0
-
-    def packets(self, stage: str) -> int:
-        """Packets of one stage; KeyError where the ledger has none of that name."""
-        return {line.stage: line.packets for line in self.stages}[stage]
-
-    def as_list(self) -> list[dict[str, str | int]]:
-        """Return the lines for JSON; what is unaccounted for is the last."""
-        lines: list[dict[str, str | int]] = [
-            {"stage": line.stage, "packets": line.packets} for line in self.stages
-        ]
-        return [*lines, {"stage": "unaccounted", "packets": self.unaccounted}]
-
-    def __str__(self) -> str:
-        lines = [(f"- {s.stage}" if s.lost else s.stage, s.packets) for s in self.stages]
-        lines.append(("unaccounted", self.unaccounted))
-        return "\n".join(f"{name:<32}{packets:>16,}" for name, packets in lines)
+__all__ = ["Account", "Ledger", "Line", "Stage"]
 
 
 class Ledger:
     """Holds the stations' counts against each other, from now on.
 
-    Make it before the traffic starts.
+    Best made before the traffic starts; `Engine.ledger` makes one too. What is on the way already
+    is told apart where it can be: from the XDP program on.
 
     Parameters
     ----------
     engine
-        The capture.
+        Running or stopped.
     traffic
         The generator, where there is one: without it the ledger begins at the device.
     """
 
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
         self._engine, self._traffic = engine, traffic
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        self._baseline = self._counts()
-        while self._baseline["waiting"] and time.monotonic() < deadline:
-            self._baseline = self._counts()
+        self._stations = Stations(engine, traffic)
+        deadline = time.monotonic() + _QUIET_SECONDS
+        self._quiet = False
+        self._start, self._start_by_queue = self._stations.look()
+        while not self._quiet and time.monotonic() < deadline:
+            before = self._start
+            self._start, self._start_by_queue = self._stations.look()
+            self._quiet = self._start == before
+        self._last = self._start
 
     def read(self) -> Account:
-        """Read all stations now. They are read one after the other, so packets may be in flight."""
-        counts = {name: count - self._baseline[name] for name, count in self._counts().items()}
+        """Read all stations now. They are read one after the other, so packets may be in flight.
+
+        Raises
+        ------
+        ClosedError
+            When the engine was closed.
+        InterfaceGoneError
+            When an interface is gone.
+        """
+        now, by_queue = self._stations.look()
+        flowing = now != self._last or (self._traffic is not None and self._traffic.running)
+        self._last = now
+        grown = now - self._start
         stages: list[Stage] = []
-        gaps = 0
-        if "sent" in counts:
-            stages += [
-                Stage("sent by the generator", counts["sent"]),
-                Stage("wire full", counts["wire full"], lost=True),
-                # Whatever the device saw beyond the generator's frames came from the peer's stack.
-                Stage("sent by others", max(counts["device"] - counts["wire"], 0)),
-            ]
-            gaps += abs(counts["sent"] - counts["wire"] - counts["wire full"])
-            gaps += max(counts["wire"] - counts["device"], 0)
-        seen = counts["redirected"] + counts["passed"] + counts["no socket"]
-        if "device" in counts:
-            stages.append(Stage("seen by the device", counts["device"]))
-            gaps += abs(counts["device"] - seen)
-        lost = counts["RX ring full"] + counts["dropped"] + counts["invalid"]
-        stages += [
-            Stage("left to the stack", counts["passed"]),
-            Stage("no socket on the queue", counts["no socket"], lost=True),
-            Stage("redirected to the socket", counts["redirected"]),
-            Stage("RX ring full", counts["RX ring full"], lost=True),
-            Stage("no fill descriptor", counts["dropped"], lost=True),
-            Stage("invalid fill descriptor", counts["invalid"], lost=True),
-            Stage(_WAITING, counts["waiting"]),
-            Stage("received by the worker", counts["received"]),
+        gaps = [
+            *self._account_for_device(grown, stages, self._account_for_wire(grown, stages)),
+            *self._account_for_reception(grown, now, stages),
+            *self._account_for_sending(grown, now, stages),
         ]
-        gaps += abs(counts["redirected"] - lost - counts["waiting"] - counts["received"])
-        return Account(tuple(stages), gaps)
+        # Stations are read against the stream, so what is on the way makes a gap above 0. Below 0
+        # it is what was on the way when the ledger began.
+        unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
+        strays = sorted((by_queue - self._start_by_queue).keys() - set(self._engine.queues))
+        return Account(tuple(stages), unaccounted, self._situation(grown, strays, flowing))
 
     def settle(self, timeout: float = _SETTLE_SECONDS) -> Account:
         """Read until the packets in flight have arrived, at most for `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             account = self.read()
-            if account.balanced and not account.packets(_WAITING):
+            settled = not (self._last.waiting or self._last.tx_waiting or self._last.pending)
+            # What waits for a stopped worker, waits.
+            still = not self._engine.running and not account.situation.flowing
+            if account.balanced and (settled or still):
                 return account
         return self.read()
 
-    def _counts(self) -> dict[str, int]:
-        """Read every station, the sender's first, so that what is in flight is never negative."""
-        counts: dict[str, int] = {}
-        port = self._engine.interface
-        if self._traffic is not None:
-            sender = self._traffic.sender.interface
-            counts["sent"] = self._traffic.sent
-            driver = sender.driver_statistics()
-            counts["wire full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
-            counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
-        if port.driver == "veth":
-            # Other drivers count frames that XDP took in ways of their own.
-            counts["device"] = _total(port.driver_statistics(), "rx_queue_", "_xdp_packets")
-        verdicts = self._engine.verdicts()
-        counters = self._fresh_counters()
-        return counts | {
-            "redirected": verdicts.redirected,
-            "passed": verdicts.passed,
-            "no socket": verdicts.no_socket,
-            "RX ring full": int(counters["rx_ring_full"]),
-            # A missing fill descriptor counts here and as rx_fill_ring_empty_descs: one of them.
-            "dropped": int(counters["rx_dropped"]),
-            "invalid": int(counters["rx_invalid_descs"]),
-            "waiting": int(counters["rx_producer"]) - int(counters["rx_consumer"]),
-            "received": int(counters["rx_packets"]),
-        }
+    def explain(self) -> str:
+        """Settle, and say in words what was lost, why, and which knob would help."""
+        return self.settle().explain()
 
-    def _fresh_counters(self) -> Any:  # noqa: ANN401 - a structured scalar
-        """Wait for a record that was written from now on: the worker's last may be 10 ms old."""
-        now, deadline = time.monotonic_ns(), time.monotonic() + _SETTLE_SECONDS
-        while True:
-            counters = self._engine.telemetry.total()
-            if (
-                counters["time_ns"] >= now
-                or not self._engine.running
-                or time.monotonic() > deadline
-            ):
-                return counters
-            time.sleep(_LOOK_AGAIN_SECONDS)
+    def __repr__(self) -> str:
+        return str(self.read())
 
+    def _account_for_wire(self, grown: Counts, stages: list[Stage]) -> list[int]:
+        if self._traffic is None:
+            return []
+        longest = self._traffic.sender.interface.mtu + _ETHERNET + _TAG
+        too_long = grown.sent if self._traffic.size > longest else 0
+        stages += [
+            Stage(Line.SENT, grown.sent),
+            Stage(Line.TOO_LONG, too_long),
+            Stage(Line.WIRE_FULL, grown.wire_full),
+        ]
+        gaps = [grown.sent - too_long - grown.wire - grown.wire_full]
+        if self._stations.veth:
+            # Whatever the device saw beyond the generator's frames came from the peer's stack.
+            stages.append(Stage(Line.OTHERS, max(grown.device - grown.wire, 0)))
+            gaps.append(max(grown.wire - grown.device, 0))
+        return gaps
 
-def _total(statistics: Mapping[str, int], start: str, end: str) -> int:
-    return sum(
-        count for name, count in statistics.items() if name.startswith(start) and name.endswith(end)
-    )
+    def _account_for_device(
+        self, grown: Counts, stages: list[Stage], wire_gaps: list[int]
+    ) -> list[int]:
+        if not self._stations.veth:
+            return wire_gaps
+        gaps = [*wire_gaps, grown.device - grown.redirected - grown.passed - grown.no_socket]
+        if begun := 0 if self._quiet else -sum(min(gap, 0) for gap in gaps):
+            stages.append(Stage(Line.ON_WIRE, begun))
+        stages.append(Stage(Line.DEVICE, grown.device))
+        return gaps
+
+    def _account_for_reception(self, grown: Counts, now: Counts, stages: list[Stage]) -> list[int]:
+        # From the program on, everything counts from the engine's beginning, so that what was on
+        # the way is known exactly. In quiet, what is missing was lost before.
+        begun = self._start.waiting + (0 if self._quiet else self._start.missing)
+        gaps = [grown.missing + grown.waiting + begun - now.waiting]
+        stages += [
+            Stage(Line.STACK, grown.passed),
+            Stage(Line.NO_SOCKET, grown.no_socket),
+            Stage(Line.REDIRECTED, grown.redirected),
+            *([Stage(Line.BEGUN, begun)] if begun else []),
+            Stage(Line.RING_FULL, grown.ring_full),
+            Stage(Line.NO_FILL, grown.no_fill),
+            Stage(Line.TOO_LARGE, grown.too_large),
+            Stage(Line.WAITING, now.waiting),
+            Stage(Line.RECEIVED, grown.received),
+        ]
+        return gaps
+
+    def _account_for_sending(self, grown: Counts, now: Counts, stages: list[Stage]) -> list[int]:
+        if not self._sends(grown):
+            return []
+        begun = self._start.tx_waiting + self._start.pending
+        stages += [
+            Stage(Line.HANDED, grown.handed),
+            *([Stage(Line.TX_BEGUN, begun)] if begun else []),
+            Stage(Line.TX_WAITING, now.tx_waiting),
+            Stage(Line.TAKEN, grown.taken),
+            Stage(Line.TX_INVALID, grown.tx_invalid),
+            Stage(Line.PENDING, now.pending),
+            Stage(Line.COMPLETED, grown.completed),
+            Stage(Line.TX_DROPPED, grown.tx_dropped),
+        ]
+        gaps = [
+            grown.handed + self._start.tx_waiting - now.tx_waiting - grown.taken,
+        ]
+        if self._stations.veth:
+            missing = grown.completed - grown.tx_dropped - grown.far_end
+            stages += [
+                Stage(Line.TX_OTHERS, max(-missing, 0)),
+                Stage(Line.FAR_END, grown.far_end),
+            ]
+            gaps.append(max(missing, 0))
+        return gaps
+
+    def _sends(self, grown: Counts) -> bool:
+        return bool(grown.handed or grown.taken) or self._engine.action != "drop"
+
+    def _situation(self, grown: Counts, strays: list[int], flowing: bool) -> Situation:
+        engine, traffic = self._engine, self._traffic
+        fault = engine.error
+        return Situation(
+            interface=" and ".join(interface.name for interface in engine.interfaces),
+            queues=engine.queues,
+            stray_queues=tuple(strays),
+            running=engine.running,
+            fault=str(fault) if fault else "",
+            sends=self._sends(grown),
+            wait=engine.wait,
+            ring_size=engine.ring_size,
+            cpus=engine.cpus,
+            overflow=self._stations.overflow() if grown.ring_full else None,
+            generator_cpu=traffic.cpu if traffic else None,
+            frame_size=traffic.size if traffic else 0,
+            mtu=traffic.sender.interface.mtu if traffic else 0,
+            began_quiet=self._quiet,
+            flowing=flowing,
+        )

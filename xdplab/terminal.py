@@ -75,6 +75,7 @@ def run_live(engine: Engine, traffic: Traffic | None, seconds: float) -> None:
 
         measurement, account = measure(engine, traffic, seconds, watch)
     console.print(_ledger_table(account))
+    console.print(account.explain(), markup=False, highlight=False)
     console.print(_summary(measurement), markup=False, highlight=False)
 
 

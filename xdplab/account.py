@@ -1,0 +1,112 @@
+"""What a ledger says at one moment: a line for each station, and the words for what was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from xdplab.explain import Situation, explain
+
+
+class Line(StrEnum):
+    """The stations' names, in the order in which a packet meets them."""
+
+    SENT = "sent by the generator"
+    TOO_LONG = "longer than the wire's MTU"
+    WIRE_FULL = "wire full"
+    OTHERS = "sent by others"
+    ON_WIRE = "on the wire when it began"
+    DEVICE = "seen by the device"
+    STACK = "left to the stack"
+    NO_SOCKET = "no socket on the queue"
+    REDIRECTED = "redirected to the socket"
+    BEGUN = "on the way when it began"
+    RING_FULL = "RX ring full"
+    NO_FILL = "no fill descriptor"
+    TOO_LARGE = "larger than a UMEM frame"
+    WAITING = "waiting in the RX ring"
+    RECEIVED = "received by the worker"
+    HANDED = "handed to the TX ring"
+    TX_BEGUN = "being sent when it began"
+    TX_WAITING = "waiting in the TX ring"
+    TX_INVALID = "invalid TX descriptor"
+    TAKEN = "taken by the kernel"
+    PENDING = "awaiting completion"
+    COMPLETED = "completed"
+    TX_DROPPED = "dropped by the device"
+    TX_OTHERS = "sent by its own host"
+    FAR_END = "received at the far end"
+
+
+_LOSSES = frozenset(
+    {
+        *(Line.TOO_LONG, Line.WIRE_FULL, Line.NO_SOCKET, Line.RING_FULL, Line.NO_FILL),
+        *(Line.TOO_LARGE, Line.TX_INVALID, Line.TX_DROPPED),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One line of a ledger."""
+
+    stage: str
+    packets: int
+
+    @property
+    def lost(self) -> bool:
+        """Whether its packets ended there."""
+        return self.stage in _LOSSES
+
+
+@dataclass(frozen=True, repr=False)
+class Account:
+    """A ledger read at one moment. It prints as a table.
+
+    Parameters
+    ----------
+    stages
+        In the order in which a packet meets them.
+    unaccounted
+        Packets that one station counted and the next did not: in flight while packets flow, and 0
+        once they have drained. Never left out.
+    situation
+        How things were set when it was read, for `explain`.
+    """
+
+    stages: tuple[Stage, ...]
+    unaccounted: int
+    situation: Situation = field(default_factory=Situation, compare=False)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the ledger adds up."""
+        return self.unaccounted == 0
+
+    @property
+    def remainder(self) -> str:
+        """What to call the packets that are `unaccounted`: ``"in flight"`` while packets flow."""
+        return "in flight" if self.unaccounted and self.situation.flowing else "unaccounted"
+
+    def packets(self, stage: str) -> int:
+        """Packets of one stage; KeyError where the ledger has none of that name."""
+        return {line.stage: line.packets for line in self.stages}[stage]
+
+    def explain(self) -> str:
+        """Say in words what was lost or left, why, and which knob would help; a line for each."""
+        counts = {line.stage: line.packets for line in self.stages}
+        return "\n".join(explain(counts, self.unaccounted, self.situation))
+
+    def as_list(self) -> list[dict[str, str | int]]:
+        """Return the lines for JSON; what is unaccounted for is the last."""
+        lines: list[dict[str, str | int]] = [
+            {"stage": line.stage, "packets": line.packets} for line in self.stages
+        ]
+        return [*lines, {"stage": "unaccounted", "packets": self.unaccounted}]
+
+    def __str__(self) -> str:
+        lines = [(f"- {s.stage}" if s.lost else s.stage, s.packets) for s in self.stages]
+        lines.append((self.remainder, self.unaccounted))
+        return "\n".join(f"{name:<32}{packets:>16,}" for name, packets in lines)
+
+    __repr__ = __str__

@@ -1,0 +1,289 @@
+"""The words of a ledger: for each loss what happened, why, and the knob that helps.
+
+Nothing here looks at the kernel: counts and settings go in, sentences come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+_SPINNING = ("spin", "busy-poll", "adaptive")
+_SATURATED = 0.75  # of the time on its core: from here on a worker is called busy
+_LARGEST_RING = 65_536
+
+
+@dataclass(frozen=True)
+class Overflow:
+    """What the workers did in the time in which their RX rings overflowed."""
+
+    stopped: bool = False
+    """Whether most of it was lost while they were stopped."""
+    busy: float = 0.0
+    """The share of the time that they had their cores."""
+    contended: bool = False
+    """Whether they lost their cores to others more often than they slept."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """How things were set when a ledger was read."""
+
+    interface: str = "the interface"
+    queues: tuple[int, ...] = (0,)
+    stray_queues: tuple[int, ...] = ()
+    """Queues without an engine on which packets came, where the driver counts by queue."""
+    running: bool = True
+    fault: str = ""
+    """Why a worker ended by itself."""
+    sends: bool = False
+    wait: str = "poll"
+    ring_size: int = 2048
+    cpus: tuple[int, ...] = ()
+    overflow: Overflow | None = None
+    generator_cpu: int | None = None
+    """None without a generator."""
+    frame_size: int = 0
+    """Bytes of a frame of the generator."""
+    mtu: int = 1500
+    began_quiet: bool = True
+    flowing: bool = False
+    """Whether counts were still growing."""
+
+
+def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list[str]:
+    """Say what each loss means.
+
+    Parameters
+    ----------
+    counts
+        Packets by the name of the stage; those of 0 may be left out.
+    unaccounted
+        Packets that the stages don't account for.
+    now
+        The settings.
+
+    Returns
+    -------
+    list of str
+        A sentence or more each: what was lost first, then what else is worth knowing. One line
+        that says so where every packet arrived.
+    """
+    losses = [
+        f"{_share(counts, stage)}{words}"
+        for stage, words in (
+            ("longer than the wire's MTU", _too_long(now)),
+            ("wire full", _wire_full(now)),
+            ("no socket on the queue", _no_socket(now)),
+            ("RX ring full", _ring_full(now)),
+            ("no fill descriptor", _no_fill(now)),
+            ("larger than a UMEM frame", _too_large()),
+            (
+                "invalid TX descriptor",
+                " could not be sent: their descriptors were invalid, which "
+                "is a fault of the engine. Please report it.",
+            ),
+            ("dropped by the device", _device_dropped()),
+        )
+        if counts.get(stage)
+    ]
+    rest = [*_left_over(counts, now), *_remainder(unaccounted, now)]
+    if now.fault:
+        rest.insert(0, f"A worker ended: {now.fault}")
+    if not losses and not unaccounted and not _pending(counts):
+        rest.insert(0, _all_well(counts, now))
+    return losses + rest
+
+
+def _share(counts: Mapping[str, int], stage: str) -> str:
+    lost = counts[stage]
+    sent = stage in ("invalid TX descriptor", "dropped by the device")
+    whole = ("handed to the TX ring",) if sent else ("sent by the generator", "seen by the device")
+    of = next((counts[name] for name in whole if counts.get(name, 0) >= lost), 0)
+    if not of:
+        return _packets(lost)
+    percent = 100 * lost / of
+    share = f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
+    return f"{_packets(lost)} of {of:,} ({share})"
+
+
+def _packets(count: int) -> str:
+    return f"{count:,} packet{'' if count == 1 else 's'}"
+
+
+def _too_long(now: Situation) -> str:
+    return (
+        f" never left: frames of {now.frame_size:,} bytes don't pass an MTU of {now.mtu:,}, and "
+        f"the kernel refuses them silently. Traffic(size={now.mtu + 14}) is the largest here, "
+        f"or Lab(mtu={now.frame_size - 14})."
+    )
+
+
+def _wire_full(now: Situation) -> str:
+    shares = (
+        f" The generator runs on core {now.generator_cpu} like a worker: give them different ones."
+        if now.generator_cpu in now.cpus
+        else ""
+    )
+    return (
+        f" found the wire full: a veth holds 256 frames for each queue until the receiver's NAPI "
+        f"takes them, and it did not get to run in time.{shares} Lower the generator's rate, leave "
+        "NAPI a core of its own, or switch threaded NAPI off where it is on."
+    )
+
+
+def _no_socket(now: Situation) -> str:
+    if now.stray_queues:
+        queues = sorted({*now.queues, *now.stray_queues})
+        named = ", ".join(str(queue) for queue in now.stray_queues)
+        came = (
+            f" came on queue {named}, where no engine is"
+            if len(now.stray_queues) == 1
+            else (f" came on the queues {named}, where no engine is")
+        )
+        remedy = f"Engine(queue={queues}) captures on all of them, a worker each"
+    else:
+        came, remedy = (
+            " came on a queue without an engine",
+            "Name more queues: Engine(queue=[0, 1])",
+        )
+    steer = (
+        "; or steer the generator: on veth its frames arrive on queue (its core modulo queues), "
+        f"and it runs on core {now.generator_cpu}: Traffic(cpu=...)."
+        if now.generator_cpu is not None
+        else "; or let the device steer them (ethtool -X, ethtool -N)."
+    )
+    return f"{came}, and went to the stack. {remedy}{steer}"
+
+
+def _ring_full(now: Situation) -> str:
+    what = (
+        f" came while the RX ring was full: all of its {now.ring_size:,} entries held packets that "
+        "the worker had not taken yet. "
+    )
+    larger = min(4 * now.ring_size, _LARGEST_RING)
+    spins, did = now.wait in _SPINNING, now.overflow or Overflow()
+    if now.fault:
+        why = "The worker has ended."
+    elif not now.running:
+        why = "The worker is stopped: engine.start() lets it take them."
+    elif did.stopped:
+        why = (
+            "The worker was stopped then: leave it running, or let more packets wait "
+            f"(ring_size={larger})."
+        )
+    elif now.generator_cpu in now.cpus:
+        why = (
+            f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
+            f"runs: give them different cores (cpu=), or a larger ring (ring_size={larger})."
+        )
+    elif did.busy >= _SATURATED:
+        limit = "most of it in the kernel, which sends" if now.sends else "as fast as it gets"
+        why = (
+            f"It was busy all the time, {limit}: more queues with a worker each (queue=[0, 1]), or "
+            "a lower rate. A larger ring_size only puts the loss off."
+        )
+    elif now.overflow and (spins or did.contended):
+        why = (
+            f"Something else had its core for {1 - did.busy:.0%} of the time: give it another "
+            f"(cpu=), or bridge the gaps with a larger ring (ring_size={larger})."
+        )
+    elif spins:
+        why = f"A larger ring bridges a burst (ring_size={larger}); a lower rate avoids it."
+    else:
+        why = (
+            f"It sleeps when there is nothing to do (wait={now.wait!r}), and the ring filled "
+            f"before it was awake: a larger ring bridges that (ring_size={larger}), and a strategy "
+            "that does not sleep avoids it (wait='spin', or 'adaptive' where there is one)."
+        )
+    return what + why
+
+
+def _no_fill(now: Situation) -> str:
+    return (
+        " came while the fill ring was empty: every frame of the UMEM was taken, by packets that "
+        + (
+            "wait in the RX ring or are being sent. Sending is the limit then: a lower rate, more "
+            "queues with a worker each (queue=[0, 1]), or more frames "
+            if now.sends
+            else "the worker has not given back. More frames help "
+        )
+        + f"(ring_size={min(4 * now.ring_size, _LARGEST_RING)}; the UMEM has twice as many)."
+    )
+
+
+def _too_large() -> str:
+    return (
+        " did not fit a UMEM frame, which has room for its frame_size less 256 bytes and "
+        "the headroom. Engine(frame_size=4096) has more; or lower the MTU. (With attach='skb', GRO "
+        "may have merged several packets of a stream into one.)"
+    )
+
+
+def _device_dropped() -> str:
+    return (
+        " got completed, but the device dropped them: the far end's ring was full, or the link "
+        "down. Completed is not sent. Send at a lower rate, give the far end's NAPI a core of its "
+        "own, or put a queueing discipline on the interface (tc qdisc add dev ... root pfifo): "
+        "then the kernel lets frames wait in the TX ring instead."
+    )
+
+
+def _pending(counts: Mapping[str, int]) -> int:
+    stages = ("waiting in the RX ring", "waiting in the TX ring", "awaiting completion")
+    return sum(counts.get(stage, 0) for stage in stages)
+
+
+def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
+    """Explain what is no loss, but may surprise."""
+    if passed := counts.get("left to the stack"):
+        yield (
+            f"{_packets(passed)} went to the stack: ARP and IPv6 neighbour discovery, which the "
+            f"program leaves to it so that {now.interface} can be reached. That is no loss."
+        )
+    stages = ("waiting in the RX ring", "waiting in the TX ring", "awaiting completion")
+    for stage in stages:
+        if waiting := counts.get(stage):
+            until = (
+                "in flight; read the ledger again, or settle() it"
+                if now.running
+                else "the worker is stopped, and goes on with engine.start()"
+            )
+            yield f"{_packets(waiting)} {stage}: {until}."
+    if begun := sum(count for stage, count in counts.items() if stage.endswith("when it began")):
+        yield f"{_packets(begun)} on the way when the ledger began: counted in."
+    if not now.began_quiet:
+        yield (
+            "Packets flowed already when the ledger began: of those on the way then, some may "
+            "count as sent by others, or by its own host."
+        )
+
+
+def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
+    if not unaccounted:
+        return
+    if now.flowing:
+        yield (
+            f"{_packets(unaccounted)} in flight: counted by one station and not yet by the "
+            "next. Once the traffic has ended, settle() waits for them."
+        )
+    else:
+        yield (
+            f"{_packets(unaccounted)} unaccounted for: one station counted them, the next did "
+            "not. Two cases are known: a link that is down refuses the generator's frames without "
+            "counting them, and with attach='skb' GRO merges packets of a stream before the XDP "
+            "program counts them."
+        )
+
+
+def _all_well(counts: Mapping[str, int], now: Situation) -> str:
+    if counts.get("received by the worker") or counts.get("handed to the TX ring"):
+        return "Every packet arrived."
+    if now.generator_cpu is not None and not counts.get("sent by the generator"):
+        return "No packet: the generator has sent none since the ledger began. traffic.start()."
+    if counts.get("left to the stack"):
+        return "No packet for the engine."
+    return (
+        f"No packet came to {now.interface}. Is anything sending to it, and is its link up? "
+        "On a real device, check that traffic is steered to the engine's queue."
+    )

@@ -1,0 +1,183 @@
+"""What every station on a packet's way has counted, read for the ledger.
+
+The generator's program, the sender's and the receiver's driver, the capture program, the socket
+(XDP_STATISTICS), the worker and the link each count for themselves.
+
+- On veth the driver counts each frame that it saw, and its link's ``tx_packets`` are what the far
+  end took in. Other drivers count frames that XDP took in ways of their own, so there the ledger
+  begins at the XDP program and ends at the completions.
+- A refused redirect is told by its reason: ``rx_ring_full`` is the kernel's ENOBUFS; ``rx_dropped``
+  holds both ENOMEM, which alone is in ``rx_fill_ring_empty_descs`` too, and ENOSPC for a frame
+  larger than a UMEM frame. No other can befall a socket in our map (xsk_rcv, Linux 6.18), so the
+  ``xdp_redirect_err`` tracepoint, which has these errnos, would add nothing but a program run for
+  each lost packet, and the need for CAP_PERFMON. With zero-copy, the driver looks for fill
+  descriptors ahead, and counts itself what it dropped without one.
+- ``rx_invalid_descs`` counts descriptors that the kernel skipped, no packets, and is left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xdplab._engine import lib
+from xdplab.explain import Overflow
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+    from xdplab.interface import Interface
+    from xdplab.traffic import Traffic
+
+_FRESH_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.005
+_OF_OVERFLOW = (
+    *("rx_ring_full", "cpu_ns", "time_ns"),
+    *("involuntary_switches", "voluntary_switches"),
+)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What every station has counted, since whenever it counts."""
+
+    sent: int = 0
+    wire: int = 0
+    wire_full: int = 0
+    device: int = 0
+    passed: int = 0
+    no_socket: int = 0
+    redirected: int = 0
+    ring_full: int = 0
+    no_fill: int = 0
+    too_large: int = 0
+    waiting: int = 0
+    received: int = 0
+    handed: int = 0
+    tx_waiting: int = 0
+    tx_invalid: int = 0
+    taken: int = 0
+    completed: int = 0
+    tx_dropped: int = 0
+    far_end: int = 0
+
+    def __sub__(self, earlier: Counts) -> Counts:
+        names = (field.name for field in fields(self))
+        return Counts(**{name: getattr(self, name) - getattr(earlier, name) for name in names})
+
+    @property
+    def pending(self) -> int:
+        """Frames that the kernel took from the TX ring and has not completed."""
+        return self.taken - self.tx_invalid - self.completed
+
+    @property
+    def missing(self) -> int:
+        """Frames between the XDP program and the RX ring; what it lost itself is told."""
+        lost = self.ring_full + self.no_fill + self.too_large
+        return self.redirected - lost - self.waiting - self.received
+
+
+class Stations:
+    """The stations of an engine, and of the generator where there is one."""
+
+    def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
+        self._engine, self._traffic = engine, traffic
+        self.veth = all(interface.driver == "veth" for interface in engine.interfaces)
+        self._history = [
+            engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
+        ]
+
+    def look(self) -> tuple[Counts, Counter[int]]:
+        """Read every station, the last ones first, and the device's packets by queue.
+
+        What is on the way makes the earlier station's count the larger one then, never the smaller.
+        """
+        counts: dict[str, int] = dict.fromkeys(("tx_dropped", "far_end", "device"), 0)
+        by_queue: Counter[int] = Counter()
+        for interface in self._engine.interfaces:
+            link = interface.link_statistics()
+            counts["tx_dropped"] += link["tx_dropped"]
+            counts["far_end"] += link["tx_packets"]
+        counters = self._fresh_counters()
+        verdicts = self._engine.verdicts()
+        for interface in self._engine.interfaces if self.veth else ():
+            driver = interface.driver_statistics()
+            # The link counts frames that were redirected out of it, by a generator, as well.
+            counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
+            counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
+            by_queue += _packets_by_queue(interface, driver)
+        counts["device"] = by_queue.total()
+        if self._traffic is not None:
+            driver = self._traffic.sender.interface.driver_statistics()
+            counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
+            counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
+            counts["sent"] = self._traffic.sent
+        return Counts(**counts, **verdicts._asdict(), **_of_workers(counters)), by_queue
+
+    def _fresh_counters(self) -> Any:  # noqa: ANN401 - a structured scalar
+        """Wait for records that were written from now on: a worker's last may be 10 ms old."""
+        telemetry = self._engine.telemetry
+        now, deadline = time.monotonic_ns(), time.monotonic() + _FRESH_SECONDS
+        self._engine.refresh()
+        while time.monotonic() < deadline:
+            each = [telemetry.counters(worker) for worker in range(telemetry.workers)]
+            if all(
+                worker["time_ns"] >= now or worker["state"] == lib.XDPLAB_STATE_FAILED
+                for worker in each
+            ):
+                break
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        return telemetry.total()
+
+    def overflow(self) -> Overflow | None:
+        """Tell what the workers did while their RX rings overflowed; None where it is not known."""
+        stopped = lost = ran = wall = forced = willing = 0
+        for worker, since in enumerate(self._history):
+            records, _ = self._engine.telemetry.history(max(since - 1, 0), worker)
+            grown = {name: np.diff(records[name].astype(np.int64)) for name in _OF_OVERFLOW}
+            idle = records["state"] != lib.XDPLAB_STATE_RUNNING
+            overflowed = grown["rx_ring_full"] > 0
+            lost += int(grown["rx_ring_full"].sum())
+            stopped += int(grown["rx_ring_full"][idle[:-1] | idle[1:]].sum())
+            ran += int(grown["cpu_ns"][overflowed].sum())
+            wall += int(grown["time_ns"][overflowed].sum())
+            forced += int(grown["involuntary_switches"][overflowed].sum())
+            willing += int(grown["voluntary_switches"][overflowed].sum())
+        if not wall:
+            return None
+        return Overflow(stopped=2 * stopped > lost, busy=ran / wall, contended=forced > willing)
+
+
+def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured scalar
+    number = {
+        name: int(counters[name]) for name in counters.dtype.names if counters[name].ndim == 0
+    }
+    no_fill = min(number["rx_dropped"], number["rx_fill_ring_empty_descs"])
+    return {
+        "ring_full": number["rx_ring_full"],
+        "no_fill": no_fill,
+        "too_large": number["rx_dropped"] - no_fill,
+        "waiting": number["rx_producer"] - number["rx_consumer"],
+        "received": number["rx_packets"],
+        "handed": number["tx_packets"],
+        "tx_waiting": number["tx_producer"] - number["tx_consumer"],
+        "tx_invalid": number["tx_invalid_descs"],
+        "taken": number["tx_consumer"],
+        "completed": number["completion_producer"],
+    }
+
+
+def _total(statistics: Mapping[str, int], start: str, end: str) -> int:
+    return sum(
+        count for name, count in statistics.items() if name.startswith(start) and name.endswith(end)
+    )
+
+
+def _packets_by_queue(interface: Interface, driver: Mapping[str, int]) -> Counter[int]:
+    return Counter(
+        {queue: driver.get(f"rx_queue_{queue}_xdp_packets", 0) for queue in range(interface.queues)}
+    )
