@@ -85,6 +85,28 @@ def test_an_interpreter_that_ends_with_an_engine_running_ends_cleanly(then: str)
     assert are_gone(programs)
 
 
+@pytest.mark.parametrize("end", ["", "engine.telemetry.close()", "engine.close()"])
+def test_threads_that_read_on_to_the_very_end_do_no_harm(end: str) -> None:
+    # Readers of all that the native side would give back under them.
+    then = f"""
+from contextlib import suppress
+from threading import Thread
+from xdplab import XdplabError
+def read():
+    while True:
+        with suppress(XdplabError):
+            engine.telemetry.history(), engine.telemetry.samples(), engine.verdicts(), traffic.sent
+for _ in range(3):
+    Thread(target=read, daemon=True).start()
+time.sleep(0.3)
+{end}
+"""
+    for _ in range(3):
+        with program(CAPTURING.format(wait="poll", rate=50_000, then=then)) as process:
+            assert line(process) == "capturing"
+            assert process.wait(timeout=20) == 0
+
+
 def test_a_forked_child_that_ends_leaves_the_engine_alone() -> None:
     then = """
 import os

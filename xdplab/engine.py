@@ -173,7 +173,7 @@ class Engine:
         if not self._engine:
             raise_error(error)
         # On exit too, so that the worker has ended when the interpreter takes itself apart.
-        self._closer = weakref.finalize(self, _close_native, self._engine, os.getpid())
+        self._closer = weakref.finalize(self, _close_native, self._engine, os.getpid(), self._lock)
         self._control = lib.xdplab_engine_control(self._engine, 0)
         self._region = lib.xdplab_engine_descriptor(self._engine)
         self.telemetry = Telemetry(self._region)
@@ -351,7 +351,8 @@ def _resolve(interface: Host | Interface | str, allow_default_route: bool) -> In
     return found
 
 
-def _close_native(engine: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped
+def _close_native(engine: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - cffi is untyped
     # A forked child has a copy of the engine, but neither its thread nor a claim to it.
     if os.getpid() == owner:
-        lib.xdplab_engine_close(engine)
+        with lock:  # on exit, a daemon thread may still be in a call
+            lib.xdplab_engine_close(engine)

@@ -104,7 +104,9 @@ class Traffic:
         self._generator = sender.run(lib.xdplab_generator_open, native, error)
         if not self._generator:
             raise_error(error)
-        self._closer = weakref.finalize(self, _close_native, self._generator, os.getpid())
+        self._closer = weakref.finalize(
+            self, _close_native, self._generator, os.getpid(), self._lock
+        )
 
     def start(self) -> Self:
         """Start sending, on a thread of its own.
@@ -249,7 +251,8 @@ def _checksum(header: bytes) -> int:
     return ~(total + (total >> 16)) & 0xFFFF
 
 
-def _close_native(generator: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped
+def _close_native(generator: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - cffi is untyped
     # A forked child has a copy of the generator, but neither its thread nor a claim to it.
     if os.getpid() == owner:
-        lib.xdplab_generator_close(generator)
+        with lock:  # on exit, a daemon thread may still be in a call
+            lib.xdplab_generator_close(generator)
