@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from xdplab import WAIT_STRATEGIES, Engine, Lab, Ledger, Traffic
+from xdplab import WAIT_STRATEGIES, Engine, Interface, Lab, Ledger, Traffic
 
 # Large enough that a worker which loses its core for 100 ms loses no packet.
 DEEP_RING = 1 << 15
@@ -70,6 +70,35 @@ def test_at_full_speed_what_was_not_delivered_is_in_the_ledger(lab: Lab, attach:
     assert account.packets("sent by the generator") + account.packets("sent by others") == (
         account.packets("received by the worker") + lost + left
     )
+
+
+def test_a_packet_too_long_for_a_frame_is_not_taken_for_a_missing_descriptor(
+    privileged: None,
+) -> None:
+    with Lab(mtu=3400) as lab, Engine(lab.port) as engine, lab.peer.socket() as udp:
+        ledger = Ledger(engine)
+        for _ in range(10):
+            udp.sendto(bytes(2500), (lab.port.ipv4, 4000))
+        assert eventually(lambda: ledger.read().packets("longer than a UMEM frame") == 10)
+        account = ledger.settle()
+    assert account.balanced
+    assert account.packets("no fill descriptor") == 0
+
+
+def test_the_ledger_of_a_veth_without_napi_begins_at_the_program(lab: Lab) -> None:
+    for command in ("add plain0 type veth peer plain1", "set plain0 up", "set plain1 up"):
+        lab.port.command(["ip", "link", *command.split()]).check_returncode()
+    plain = Interface.find("plain0", lab.port.interface.namespace)
+    with (
+        Engine(plain, attach="skb") as engine,
+        lab.port.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire,
+    ):
+        ledger = Ledger(engine)
+        wire.bind(("plain1", 0))
+        for _ in range(10):
+            wire.send(bytes(60))
+        assert eventually(lambda: ledger.read().packets("received by the worker") >= 10)
+        assert ledger.settle().balanced
 
 
 def test_knobs_turn_while_packets_flow_and_none_is_lost(lab: Lab) -> None:

@@ -141,10 +141,11 @@ class Engine:
         self.queue = whole("queue", queue, 0, max(self.interface.queues - 1, 0))
         self.ring_size = power_of_two("ring_size", ring_size, _LARGEST_RING)
         self.cpu = worker_core() if cpu is None else core(cpu)
+        self.attach = choice("attach", attach, _ATTACH_MODES)
         config = {
             "interface_index": self.interface.index,
             "queue": self.queue,
-            "attach_mode": _ATTACH_MODES[choice("attach", attach, _ATTACH_MODES)],
+            "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": _BIND_MODES[choice("bind", bind, _BIND_MODES)],
             "ring_size": self.ring_size,
             "frame_size": whole("frame_size", frame_size, 1, 1 << 20),
