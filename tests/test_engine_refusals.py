@@ -74,6 +74,11 @@ def test_a_second_engine_on_the_queue_is_refused_and_the_first_goes_on(lab: Lab)
         assert eventually(lambda: first.telemetry.counters()["rx_packets"] == 100)
 
 
+def test_a_lab_in_place_of_its_port_is_told_so(lab: Lab) -> None:
+    with pytest.raises(ConfigurationError, match=r"lab\.port"):
+        Engine(lab)  # type: ignore[arg-type]
+
+
 def test_an_interface_that_does_not_exist_is_named_with_those_that_do(privileged: None) -> None:
     with pytest.raises(InterfaceGoneError, match=r"'nowhere0'.*ENODEV.*\blo\b"):
         Engine("nowhere0")

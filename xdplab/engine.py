@@ -343,6 +343,11 @@ class Engine:
 def _resolve(interface: Host | Interface | str, allow_default_route: bool) -> Interface:
     if isinstance(interface, Host):
         return interface.interface
+    if not isinstance(interface, Interface | str):
+        raise ConfigurationError(
+            f"interface={interface!r} can't be captured on. Give a side of a lab (lab.port), an "
+            "Interface, or the name of one."
+        )
     found = Interface.find(interface) if isinstance(interface, str) else interface
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(

@@ -8,11 +8,12 @@ import struct
 import threading
 import time
 import weakref
+from numbers import Real
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from xdplab._engine import ffi, lib
-from xdplab.checks import core, whole
+from xdplab.checks import core, nanoseconds, whole
 from xdplab.cores import generator_core
 from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.host import Host
@@ -23,11 +24,11 @@ from xdplab.programs import c_path
 Rate = int | float | Literal["max"]
 
 _SMALLEST, _LARGEST = 60, 1514  # bytes of an Ethernet frame without its checksum
-_FASTEST = 1_000_000_000
+_SLOWEST, _FASTEST = 0.001, 1_000_000_000
 _PICOSECONDS = 10**12
 _DISCARD_PORT = 9  # RFC 863; native/traffic.h knows our frames by it
 _MOST_FLOWS = 60_000
-_LONGEST_SECONDS = 24 * 3600
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 24 * 3600
 
 
 class Traffic:
@@ -45,14 +46,15 @@ class Traffic:
     sender, receiver
         The sides of a lab: ``lab.peer`` and ``lab.port``.
     rate
-        Frames a second, or ``"max"``. Where its core was taken away, the generator makes up for
-        up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed while it runs.
+        Frames a second, from 0.001, or ``"max"``. Where its core was taken away, the generator
+        makes up for up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed
+        while it runs.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
     count
         Stop after so many frames.
     seconds
-        Stop after this time.
+        Stop after this time, 0.001 to 86,400.
     flows
         How many source ports take turns, from 1024 up.
     cpu
@@ -87,8 +89,10 @@ class Traffic:
         self.size = whole("size", size, _SMALLEST, _LARGEST)
         self.cpu = generator_core() if cpu is None else core(cpu)
         self._rate = rate
-        if seconds is not None and not 0 < seconds <= _LONGEST_SECONDS:
-            raise ConfigurationError(f"seconds={seconds!r} must be above 0, and a day at most.")
+        if seconds is None:
+            limit_ns = 0
+        else:
+            limit_ns = nanoseconds("seconds", seconds, _SHORTEST_SECONDS, _LONGEST_SECONDS)
         config = {
             "interface_index": sender.interface.index,
             "cpu": self.cpu,
@@ -96,7 +100,7 @@ class Traffic:
             "flows": whole("flows", flows, 1, _MOST_FLOWS),
             "interval_ps": _interval(rate),
             "limit_frames": 0 if count is None else whole("count", count, 1, 1 << 62),
-            "limit_ns": 0 if seconds is None else round(seconds * 1e9),
+            "limit_ns": limit_ns,
             "headers": _headers(sender.interface, receiver.interface, self.size),
         }
         program, error = c_path("generate"), new_error()
@@ -220,9 +224,10 @@ def _interval(rate: Rate) -> int:
     """Turn a rate into picoseconds between two frames; 0 stands for no pause at all."""
     if rate == "max":
         return 0
-    if isinstance(rate, bool | str) or not 0 < rate <= _FASTEST:
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool)
+    if not is_number or not _SLOWEST <= rate <= _FASTEST:
         raise ConfigurationError(
-            f"rate={rate!r} must be 'max', or frames a second above 0 up to {_FASTEST:,}."
+            f"rate={rate!r} must be 'max', or {_SLOWEST} to {_FASTEST:,} frames a second."
         )
     return round(_PICOSECONDS / rate)
 
