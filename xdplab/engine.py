@@ -15,7 +15,7 @@ from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.host import Host
 from xdplab.interface import Interface
 from xdplab.native_errors import error_at, new_error, raise_error
-from xdplab.notebook_cell import replace_engine_of_this_cell
+from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.programs import c_path
 from xdplab.telemetry import Telemetry
 
@@ -161,7 +161,7 @@ class Engine:
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
             "inspect": int(inspect),
         }
-        replace_engine_of_this_cell(self)
+        replace_what_this_cell_made(self, self.interface, self.queue)
         self._open(config)
         for name, value in knobs.items():
             self._store(name, value)

@@ -19,6 +19,7 @@ from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.host import Host
 from xdplab.interface import Interface
 from xdplab.native_errors import error_at, new_error, raise_error
+from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.programs import c_path
 
 Rate = int | float | Literal["max"]
@@ -37,6 +38,9 @@ class Traffic:
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
     start of its UDP payload. The program itself keeps to the clock: it lets a frame go when it is
     due. On veth the frames reach queue (core modulo queues) of the receiver, whatever their flow.
+
+    A sender has one generator at a time. In a notebook, re-running the cell that made one replaces
+    it.
 
     Below 5,000 frames a second the generator's thread sleeps between frames; from there on it takes
     the whole of its core.
@@ -103,6 +107,7 @@ class Traffic:
             "limit_ns": limit_ns,
             "headers": _headers(sender.interface, receiver.interface, self.size),
         }
+        replace_what_this_cell_made(self, sender.interface)
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **config})
         self._generator = sender.run(lib.xdplab_generator_open, native, error)
