@@ -7,12 +7,17 @@ import os
 import re
 import signal
 import struct
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from test_capture import eventually
 from test_lab_leaves_nothing import line, program
 from witness import Witness
+
+from xdplab import Engine, Lab, QueueBusyError
 
 pytestmark = pytest.mark.usefixtures("privileged")
 BPF_SYSCALL, BPF_PROG_GET_NEXT_ID = 321, 11
@@ -105,6 +110,28 @@ time.sleep(0.3)
         with program(CAPTURING.format(wait="poll", rate=50_000, then=then)) as process:
             assert line(process) == "capturing"
             assert process.wait(timeout=20) == 0
+
+
+def test_an_interrupt_while_an_engine_is_made_leaves_the_queue_free(lab: Lab) -> None:
+    Engine(lab.port).close()  # loads what is loaded at first use
+    main = threading.main_thread().ident
+    assert main is not None
+    for milliseconds in range(1, 20, 3):
+        timer = threading.Timer(milliseconds / 1000, signal.pthread_kill, (main, signal.SIGINT))
+        with suppress(KeyboardInterrupt):
+            timer.start()
+            Engine(lab.port).close()
+            while True:  # it was made before the interrupt came
+                time.sleep(1)
+        assert eventually(lambda: can_be_made(lab))
+
+
+def can_be_made(lab: Lab) -> bool:
+    try:
+        Engine(lab.port).close()
+    except QueueBusyError:
+        return False
+    return True
 
 
 def test_a_forked_child_that_ends_leaves_the_engine_alone() -> None:

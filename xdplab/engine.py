@@ -170,7 +170,9 @@ class Engine:
         program, error = c_path("capture"), new_error()
         native = ffi.new("struct xdplab_config *", {"program": program, **config})
         # An AF_XDP socket and an interface's index belong to the namespace of the calling thread.
-        self._engine = self.interface.namespace.run(lib.xdplab_engine_open, native, error)
+        self._engine = self.interface.namespace.open_native(
+            lib.xdplab_engine_open, lib.xdplab_engine_close, native, error
+        )
         if not self._engine:
             raise_error(error)
         # On exit too, so that the worker has ended when the interpreter takes itself apart.

@@ -110,7 +110,9 @@ class Traffic:
         replace_what_this_cell_made(self, sender.interface)
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **config})
-        self._generator = sender.run(lib.xdplab_generator_open, native, error)
+        self._generator = sender.interface.namespace.open_native(
+            lib.xdplab_generator_open, lib.xdplab_generator_close, native, error
+        )
         if not self._generator:
             raise_error(error)
         self._closer = weakref.finalize(
