@@ -102,8 +102,8 @@ static const struct path_operations operations = {
 
 int path_xsk_open(struct path_xsk *self, const struct xdplab_config *config, struct xdplab_error *error)
 {
-	/* Twice the RX ring: where frames are lost, it is then the RX ring that was full, and never both
-	 * reasons at once. */
+	/* Twice the RX ring: with it full, half of the frames are still in the fill ring, so a lost frame is
+	 * told as what it is, an RX ring that was full. */
 	const uint32_t frames = 2 * config->ring_size;
 	const struct xsk_options options = {
 		.interface_index = config->interface_index,

@@ -149,3 +149,14 @@ def test_every_error_of_ours_is_an_xdplab_error() -> None:
     ours = [kind for kind in classes if kind.__module__ == "xdplab.errors"]
     assert len(ours) > 5
     assert all(issubclass(kind, XdplabError) for kind in ours)
+
+
+def test_an_interface_that_is_down_is_refused_with_the_command_that_helps(lab: Lab) -> None:
+    assert lab.port.command(["ip", "link", "set", "port0", "down"]).returncode == 0
+    with pytest.raises(ConfigurationError, match="ip link set port0 up"):
+        Engine(lab.port.interface)
+
+
+def test_zero_copy_in_skb_mode_is_a_contradiction(lab: Lab) -> None:
+    with pytest.raises(ConfigurationError, match="goes around it"):
+        Engine(lab.port, attach="skb", bind="zero-copy")

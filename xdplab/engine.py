@@ -48,7 +48,7 @@ class Verdicts(NamedTuple):
     redirected: int
     """To the engine's socket."""
     passed: int
-    """ARP and IPv6 neighbour discovery, left to the stack."""
+    """ARP, IPv6 neighbour and router discovery, multicast listener reports: left to the stack."""
     no_socket: int
     """On a queue without an engine, left to the stack."""
 
@@ -59,6 +59,8 @@ class Engine:
     The constructor attaches and binds; `start` lets the worker run, as does entering the engine as
     a context manager. Its knobs (`batch`, `wait`, `burst`, `sample_every`, `inspect`) are plain
     attributes and take effect on the worker's next turn.
+
+    An interface carries one XDP program, so one engine at a time.
 
     An engine lives until `close`, the end of its ``with``, or the end of the process, however many
     widgets look at it. In a notebook, re-running the cell that made an engine replaces it.
@@ -82,6 +84,7 @@ class Engine:
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
     bind
         ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
+        In SKB mode frames are always copied.
     cpu
         Core of the worker; the last one that this process may run on unless told otherwise.
     sample_every
@@ -146,7 +149,7 @@ class Engine:
             "interface_index": self.interface.index,
             "queue": self.queue,
             "attach_mode": _ATTACH_MODES[self.attach],
-            "bind_mode": _BIND_MODES[choice("bind", bind, _BIND_MODES)],
+            "bind_mode": _bind_mode(bind, attach),
             "ring_size": self.ring_size,
             "frame_size": whole("frame_size", frame_size, 1, 1 << 20),
             "cpu": self.cpu,
@@ -356,7 +359,22 @@ def _resolve(interface: Host | Interface | str, allow_default_route: bool) -> In
             f"{found.name} carries the default route: capturing on it can cut this machine off "
             "from its network. Capture in a lab, or insist with allow_default_route=True."
         )
+    if not found.is_up():
+        raise ConfigurationError(
+            f"{found.name} is down, so nothing arrives there: `ip link set {found.name} up`."
+        )
     return found
+
+
+def _bind_mode(bind: str, attach: str) -> int:
+    wanted = choice("bind", bind, _BIND_MODES)
+    if attach == "skb" and wanted == "zero-copy":
+        raise ConfigurationError(
+            "bind='zero-copy' is the driver's, and attach='skb' goes around it. Ask for "
+            "attach='native', or leave out bind."
+        )
+    # A driver with zero-copy would fill frames that the stack fills, too.
+    return int(_BIND_MODES["copy" if attach == "skb" else wanted])
 
 
 def _close_native(engine: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - cffi is untyped

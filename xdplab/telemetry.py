@@ -77,7 +77,7 @@ class Latency:
         return int(self.counts.sum())
 
     def percentile(self, percent: float) -> float:
-        """Nanoseconds that `percent` of the frames stayed below, or nan if none was measured."""
+        """Nanoseconds that `percent` of the frames took at most, to within 0.8 % below; or nan."""
         if not self.total:
             return float("nan")
         rank = max(1, int(np.ceil(self.total * percent / 100)))

@@ -89,6 +89,11 @@ class Traffic:
         self._lock = threading.RLock()
         self._owner = os.getpid()
         self._closer: weakref.finalize[Any, Any] | None = None
+        if sender.interface.carries_default_route():
+            raise ConfigurationError(
+                f"{sender.interface.name} carries the default route, and generated frames are for "
+                "labs: Traffic(lab.peer, lab.port)."
+            )
         self.sender, self.receiver = sender, receiver
         self.size = whole("size", size, _SMALLEST, _LARGEST)
         self.cpu = generator_core() if cpu is None else core(cpu)
