@@ -91,7 +91,7 @@ struct xdplab_config {
 /* What became of frames in the XDP program, summed over the cores. */
 struct xdplab_verdicts {
 	uint64_t redirected; /* to the engine's socket */
-	uint64_t passed;     /* ARP and neighbour discovery, left to the stack */
+	uint64_t passed;     /* ARP, neighbour discovery and the like, left to the stack */
 	uint64_t no_socket;  /* arrived on a queue without an engine, left to the stack */
 };
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from xdplab import WAIT_STRATEGIES, Engine, Lab, Ledger, Traffic
+from xdplab import WAIT_STRATEGIES, Engine, Interface, Lab, Ledger, Traffic
 
-# Large enough that a worker which loses its core for 100 ms loses no packet.
+# Large enough that a worker which loses its core for 300 ms loses no packet.
 DEEP_RING = 1 << 15
-HOLDABLE_RATE = 200_000
+HOLDABLE_RATE = 100_000
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10) -> bool:
@@ -47,12 +47,12 @@ def test_a_million_numbered_frames_arrive_each_exactly_once(lab: Lab) -> None:
 @pytest.mark.parametrize("batch", [1, 16, 256])
 def test_each_strategy_and_batch_size_delivers_everything(lab: Lab, wait: str, batch: int) -> None:
     with Engine(lab.port, wait=wait, batch=batch, ring_size=DEEP_RING, inspect=True) as engine:
-        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=50_000)
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=25_000)
         ledger = Ledger(engine, traffic)
         assert traffic.start().wait(30)
         assert ledger.settle().balanced
         counters = engine.telemetry.counters()
-    assert counters["stream_frames"] == 50_000
+    assert counters["stream_frames"] == 25_000
     assert counters["stream_missing"] == counters["stream_late"] == 0
     assert counters["batches"][batch.bit_length() :].sum() == 0
 
@@ -74,10 +74,39 @@ def test_at_full_speed_what_was_not_delivered_is_in_the_ledger(lab: Lab, attach:
     )
 
 
+def test_a_packet_too_long_for_a_frame_is_not_taken_for_a_missing_descriptor(
+    privileged: None,
+) -> None:
+    with Lab(mtu=3400) as lab, Engine(lab.port) as engine, lab.peer.socket() as udp:
+        ledger = Ledger(engine)
+        for _ in range(10):
+            udp.sendto(bytes(2500), (lab.port.ipv4, 4000))
+        assert eventually(lambda: ledger.read().packets("longer than a UMEM frame") == 10)
+        account = ledger.settle()
+    assert account.balanced
+    assert account.packets("no fill descriptor") == 0
+
+
+def test_the_ledger_of_a_veth_without_napi_begins_at_the_program(lab: Lab) -> None:
+    for command in ("add plain0 type veth peer plain1", "set plain0 up", "set plain1 up"):
+        lab.port.command(["ip", "link", *command.split()]).check_returncode()
+    plain = Interface.find("plain0", lab.port.interface.namespace)
+    with (
+        Engine(plain, attach="skb") as engine,
+        lab.port.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire,
+    ):
+        ledger = Ledger(engine)
+        wire.bind(("plain1", 0))
+        for _ in range(10):
+            wire.send(bytes(60))
+        assert eventually(lambda: ledger.read().packets("received by the worker") >= 10)
+        assert ledger.settle().balanced
+
+
 def test_knobs_turn_while_packets_flow_and_none_is_lost(lab: Lab) -> None:
     dice = random.Random(1)
     with Engine(lab.port, ring_size=DEEP_RING, inspect=True) as engine:
-        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=400_000)
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=200_000)
         ledger = Ledger(engine, traffic)
         traffic.start()
         turns = 0
@@ -91,7 +120,7 @@ def test_knobs_turn_while_packets_flow_and_none_is_lost(lab: Lab) -> None:
         assert ledger.settle().balanced
         counters = engine.telemetry.counters()
     assert turns > 100
-    assert counters["stream_frames"] == 400_000
+    assert counters["stream_frames"] == 200_000
     assert counters["stream_missing"] == counters["stream_late"] == 0
 
 

@@ -73,6 +73,7 @@ def test_run_shows_the_ledger_in_a_terminal() -> None:
         (["--size", "20"], "size=20 must be"),
         (["--traffic", "fast"], "max, none, a number"),
         (["--traffic", "-5"], "rate=-5.0 must be"),
+        (["--traffic", "1e-9"], "rate=1e-09 must be"),
         (["--ring-size", "1000"], "power of two"),
         (["--bind", "zero-copy"], "EOPNOTSUPP"),
         (["--queue", "900"], "can't reach queue 900"),
@@ -85,6 +86,14 @@ def test_what_can_not_work_is_one_line_that_helps(arguments: list[str], words: s
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("seconds", ["0", "nan", "soon"])
+def test_a_wrong_call_is_told_so_without_our_own_names(seconds: str) -> None:
+    done = xdplab("run", "--seconds", seconds)
+    assert done.returncode == 2
+    assert "argument --seconds: " in done.stderr
+    assert "_seconds" not in done.stderr
 
 
 def test_a_second_queue_is_reached_from_the_core_that_leads_to_it() -> None:

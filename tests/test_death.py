@@ -7,12 +7,17 @@ import os
 import re
 import signal
 import struct
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from test_capture import eventually
 from test_lab_leaves_nothing import line, program
 from witness import Witness
+
+from xdplab import Engine, Lab, QueueBusyError
 
 pytestmark = pytest.mark.usefixtures("privileged")
 BPF_SYSCALL, BPF_PROG_GET_NEXT_ID = 321, 11
@@ -83,6 +88,50 @@ def test_an_interpreter_that_ends_with_an_engine_running_ends_cleanly(then: str)
         process.stdin.flush()
         assert process.wait(timeout=20) == {"1 / 0": 1, "raise SystemExit(3)": 3}.get(then, 0)
     assert are_gone(programs)
+
+
+@pytest.mark.parametrize("end", ["", "engine.telemetry.close()", "engine.close()"])
+def test_threads_that_read_on_to_the_very_end_do_no_harm(end: str) -> None:
+    # Readers of all that the native side would give back under them.
+    then = f"""
+from contextlib import suppress
+from threading import Thread
+from xdplab import XdplabError
+def read():
+    while True:
+        with suppress(XdplabError):
+            engine.telemetry.history(), engine.telemetry.samples(), engine.verdicts(), traffic.sent
+for _ in range(3):
+    Thread(target=read, daemon=True).start()
+time.sleep(0.3)
+{end}
+"""
+    for _ in range(3):
+        with program(CAPTURING.format(wait="poll", rate=50_000, then=then)) as process:
+            assert line(process) == "capturing"
+            assert process.wait(timeout=20) == 0
+
+
+def test_an_interrupt_while_an_engine_is_made_leaves_the_queue_free(lab: Lab) -> None:
+    Engine(lab.port).close()  # loads what is loaded at first use
+    main = threading.main_thread().ident
+    assert main is not None
+    for milliseconds in range(1, 20, 3):
+        timer = threading.Timer(milliseconds / 1000, signal.pthread_kill, (main, signal.SIGINT))
+        with suppress(KeyboardInterrupt):
+            timer.start()
+            Engine(lab.port).close()
+            while True:  # it was made before the interrupt came
+                time.sleep(1)
+        assert eventually(lambda: can_be_made(lab))
+
+
+def can_be_made(lab: Lab) -> bool:
+    try:
+        Engine(lab.port).close()
+    except QueueBusyError:
+        return False
+    return True
 
 
 def test_a_forked_child_that_ends_leaves_the_engine_alone() -> None:

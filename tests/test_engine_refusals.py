@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from capabilities import without
 from test_capture import eventually
 
 from xdplab import (
@@ -74,6 +75,11 @@ def test_a_second_engine_on_the_queue_is_refused_and_the_first_goes_on(lab: Lab)
         assert eventually(lambda: first.telemetry.counters()["rx_packets"] == 100)
 
 
+def test_a_lab_in_place_of_its_port_is_told_so(lab: Lab) -> None:
+    with pytest.raises(ConfigurationError, match=r"lab\.port"):
+        Engine(lab)  # type: ignore[arg-type]
+
+
 def test_an_interface_that_does_not_exist_is_named_with_those_that_do(privileged: None) -> None:
     with pytest.raises(InterfaceGoneError, match=r"'nowhere0'.*ENODEV.*\blo\b"):
         Engine("nowhere0")
@@ -103,9 +109,8 @@ def test_an_interface_that_disappears_ends_its_worker_with_an_error(lab: Lab, wa
 
 def test_a_missing_capability_is_named(lab: Lab) -> None:
     text = "from xdplab import Engine; Engine('lo', allow_default_route=True)"
-    unprivileged = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--"]
     done = subprocess.run(
-        [*unprivileged, sys.executable, "-c", text], capture_output=True, text=True, check=False
+        [*without("all"), sys.executable, "-c", text], capture_output=True, text=True, check=False
     )
     assert re.search(r"PermissionRefusedError.*EPERM.*CAP_NET_ADMIN", done.stderr)
 
@@ -144,3 +149,14 @@ def test_every_error_of_ours_is_an_xdplab_error() -> None:
     ours = [kind for kind in classes if kind.__module__ == "xdplab.errors"]
     assert len(ours) > 5
     assert all(issubclass(kind, XdplabError) for kind in ours)
+
+
+def test_an_interface_that_is_down_is_refused_with_the_command_that_helps(lab: Lab) -> None:
+    assert lab.port.command(["ip", "link", "set", "port0", "down"]).returncode == 0
+    with pytest.raises(ConfigurationError, match="ip link set port0 up"):
+        Engine(lab.port.interface)
+
+
+def test_zero_copy_in_skb_mode_is_a_contradiction(lab: Lab) -> None:
+    with pytest.raises(ConfigurationError, match="goes around it"):
+        Engine(lab.port, attach="skb", bind="zero-copy")

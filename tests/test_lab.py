@@ -32,7 +32,7 @@ def sniffer(host: Host) -> socket.socket:
 def send_udp(sender: Host, receiver: Host, count: int = 1) -> None:
     with sender.socket() as out:
         for _ in range(count):
-            out.sendto(b"x" * 100, (receiver.ipv4, 9))
+            out.sendto(b"x" * 100, (receiver.ipv4, 4009))
 
 
 def test_hosts_reach_each_other_over_ipv4_and_ipv6(lab: Lab) -> None:
@@ -61,10 +61,10 @@ def test_a_quiet_link_stays_quiet(lab: Lab) -> None:
 
 def test_frames_leave_with_their_checksum_and_no_larger_than_the_wire_takes(lab: Lab) -> None:
     with sniffer(lab.peer) as raw, lab.port.socket(type=socket.SOCK_STREAM) as listener:
-        listener.bind((lab.port.ipv4, 7))
+        listener.bind((lab.port.ipv4, 4007))
         listener.listen()
         with lab.peer.socket(type=socket.SOCK_STREAM) as client:
-            client.connect((lab.port.ipv4, 7))
+            client.connect((lab.port.ipv4, 4007))
             server, _ = listener.accept()
             client.send(b"x" * 60_000)
             with server:
@@ -90,7 +90,7 @@ def test_a_lab_has_the_queues_and_the_mtu_it_was_asked_for(privileged: None) -> 
 def test_labs_at_the_same_addresses_do_not_meet(lab: Lab) -> None:
     with Lab() as other, lab.port.socket() as here, other.port.socket() as there:
         for receiver in (here, there):
-            receiver.bind((lab.port.ipv4, 9))
+            receiver.bind((lab.port.ipv4, 4009))
             receiver.settimeout(2)
         send_udp(other.peer, other.port)
         assert there.recv(200) == b"x" * 100
@@ -122,7 +122,7 @@ def test_labs_with_numbers_of_their_own_can_be_joined(lab: Lab) -> None:
 
 def test_a_socket_of_a_host_works_on_any_thread(lab: Lab) -> None:
     with lab.port.socket() as receiver:
-        receiver.bind((lab.port.ipv4, 9))
+        receiver.bind((lab.port.ipv4, 4009))
         receiver.settimeout(2)
         sender = threading.Thread(target=send_udp, args=(lab.peer, lab.port))
         sender.start()

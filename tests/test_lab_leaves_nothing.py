@@ -14,6 +14,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
+from capabilities import without
 from witness import Witness
 
 from xdplab.lab import Lab
@@ -136,7 +137,7 @@ except PermissionRefusedError as error:
     print(error, flush=True)
 input()
 """
-    with program(text, "setpriv", f"--bounding-set=-{capability}") as process:
+    with program(text, *without(capability)) as process:
         message = line(process)
         assert f"could not {tried}: the kernel said EPERM" in message
         assert f"CAP_{capability.upper()}" in message

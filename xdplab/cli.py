@@ -83,7 +83,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
     if not 0 < seconds <= 86_400:
         raise argparse.ArgumentTypeError("must be above 0, and a day at most")
     return seconds

@@ -17,7 +17,7 @@ from xdplab.host import Host
 from xdplab.interface import Interface
 from xdplab.ledger import Ledger
 from xdplab.native_errors import error_at, new_error, raise_error
-from xdplab.notebook_cell import replace_engine_of_this_cell
+from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.programs import c_path
 from xdplab.stream import Rate, Stream, interval_ps, rate_of
 from xdplab.telemetry import Telemetry
@@ -62,7 +62,7 @@ class Verdicts(NamedTuple):
     redirected: int
     """To the engine's socket."""
     passed: int
-    """ARP and IPv6 neighbour discovery, left to the stack."""
+    """ARP, IPv6 neighbour and router discovery, multicast listener reports: left to the stack."""
     no_socket: int
     """On a queue without an engine, left to the stack."""
 
@@ -73,6 +73,8 @@ class Engine:
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
     a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`) are
     plain attributes and take effect on the worker's next turn.
+
+    An interface carries one XDP program, so one engine at a time.
 
     An engine lives until `close`, the end of its ``with``, or the end of the process, however many
     widgets look at it. In a notebook, re-running the cell that made an engine replaces it.
@@ -112,6 +114,7 @@ class Engine:
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
     bind
         ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
+        In SKB mode frames are always copied.
     cpu
         Core of the worker, or one for each; from the last that this process may run on downwards
         unless told otherwise.
@@ -184,6 +187,7 @@ class Engine:
         self.ring_size = power_of_two("ring_size", ring_size, _LARGEST_RING)
         self.cpus = _cores(cpu, len(self.interfaces) * len(self.queues))
         self.realtime = whole("realtime", realtime, 0, _HIGHEST_PRIORITY)
+        self.attach = choice("attach", attach, _ATTACH_MODES)
         usual = "generate" if stream else "drop" if forward_to is None else "forward"
         first = choice("action", action or usual, ACTIONS)
         if first == "generate" and stream is None:
@@ -192,8 +196,8 @@ class Engine:
         config = {
             "takes_all": int(forward_to is not None),
             "action": ACTIONS.index(first),
-            "attach_mode": _ATTACH_MODES[choice("attach", attach, _ATTACH_MODES)],
-            "bind_mode": _BIND_MODES[choice("bind", bind, _BIND_MODES)],
+            "attach_mode": _ATTACH_MODES[self.attach],
+            "bind_mode": _bind_mode(bind, attach),
             "ring_size": self.ring_size,
             **_frames(frame_size, headroom, unaligned, huge_pages),
             "sample_bytes": whole("sample_bytes", sample_bytes, 64, _LARGEST_SAMPLE),
@@ -207,7 +211,7 @@ class Engine:
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
             "inspect": int(inspect),
         }
-        replace_engine_of_this_cell(self)
+        replace_what_this_cell_made(self, self.interface, self.queue)
         self._open(config)
         for name, value in knobs.items():
             self._store(name, value)
@@ -222,11 +226,13 @@ class Engine:
         if self.stream:
             stream = ffi.new("struct xdplab_stream_config *", self.stream.config(self.interface))
             native.stream = stream
-        self._engine = lib.xdplab_engine_open(native, error)
+        self._engine = self.interface.namespace.open_native(
+            lib.xdplab_engine_open, lib.xdplab_engine_close, native, error
+        )
         if not self._engine:
             raise_error(error)
         # On exit too, so that the workers have ended when the interpreter takes itself apart.
-        self._closer = weakref.finalize(self, _close_native, self._engine, os.getpid())
+        self._closer = weakref.finalize(self, _close_native, self._engine, os.getpid(), self._lock)
         for port, interface in enumerate(self.interfaces):
             # An AF_XDP socket and an interface's index belong to the calling thread's namespace.
             if interface.namespace.run(
@@ -492,11 +498,20 @@ class Engine:
 def _resolve(interface: Host | Interface | str, allow_default_route: bool) -> Interface:
     if isinstance(interface, Host):
         return interface.interface
+    if not isinstance(interface, Interface | str):
+        raise ConfigurationError(
+            f"interface={interface!r} can't be captured on. Give a side of a lab (lab.port), an "
+            "Interface, or the name of one."
+        )
     found = Interface.find(interface) if isinstance(interface, str) else interface
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(
             f"{found.name} carries the default route: capturing on it can cut this machine off "
             "from its network. Capture in a lab, or insist with allow_default_route=True."
+        )
+    if not found.is_up():
+        raise ConfigurationError(
+            f"{found.name} is down, so nothing arrives there: `ip link set {found.name} up`."
         )
     return found
 
@@ -532,7 +547,19 @@ def _frames(
     }
 
 
-def _close_native(engine: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped
+def _bind_mode(bind: str, attach: str) -> int:
+    wanted = choice("bind", bind, _BIND_MODES)
+    if attach == "skb" and wanted == "zero-copy":
+        raise ConfigurationError(
+            "bind='zero-copy' is the driver's, and attach='skb' goes around it. Ask for "
+            "attach='native', or leave out bind."
+        )
+    # A driver with zero-copy would fill frames that the stack fills, too.
+    return int(_BIND_MODES["copy" if attach == "skb" else wanted])
+
+
+def _close_native(engine: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - cffi is untyped
     # A forked child has a copy of the engine, but neither its thread nor a claim to it.
     if os.getpid() == owner:
-        lib.xdplab_engine_close(engine)
+        with lock:  # on exit, a daemon thread may still be in a call
+            lib.xdplab_engine_close(engine)

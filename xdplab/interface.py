@@ -12,6 +12,7 @@ from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.namespace import Namespace
 from xdplab.netlink import addresses, driver_name, ethtool, netlink
 
+_SWITCHED_ON = 1  # IFF_UP
 _UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" and the like
 
 
@@ -150,6 +151,15 @@ class Interface:
             if error.errno == errno.EOPNOTSUPP:
                 return {}
             raise
+
+    def is_up(self) -> bool:
+        """Tell whether the interface is switched on."""
+        return self.namespace.run(self._is_up)
+
+    def _is_up(self) -> bool:
+        with netlink(f"read the state of {self.name}") as route:
+            (link,) = route.get_links(self.index)
+            return bool(link["flags"] & _SWITCHED_ON)
 
     def carries_default_route(self) -> bool:
         """Tell whether a default route, of IPv4 or IPv6, leads through this interface.

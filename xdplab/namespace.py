@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from xdplab._engine import lib
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
@@ -129,6 +129,22 @@ class Namespace:
             return function(*args, **kwargs)
 
         return _on_a_thread(enter)
+
+    def open_native(
+        self, opener: Callable[..., Any], close: Callable[[Any], object], *arguments: object
+    ) -> Any:  # noqa: ANN401 - cffi is untyped
+        """Call a native function that opens something, as `run` does; NULL where it was refused.
+
+        An interrupt (Ctrl-C) ends only the caller's wait. What the thread opens nevertheless is
+        closed, or its queue would be taken for as long as the process lives.
+        """
+        opened: Future[Any] = Future()
+        try:
+            self.run(lambda: opened.set_result(opener(*arguments)))
+        except BaseException:
+            opened.add_done_callback(lambda made: made.result() and close(made.result()))
+            raise
+        return opened.result()
 
     def close(self) -> None:
         """Let go of the namespace. The kernel ends it once no socket or process is in it."""

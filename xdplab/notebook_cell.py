@@ -1,34 +1,44 @@
-"""Re-running the cell that made an engine replaces the engine.
+"""Re-running the cell that made an engine or a generator replaces it.
 
-Two engines on one queue are a mistake, which the kernel refuses. In a notebook there is one
-exception: when a cell runs again, its name still holds the old engine while the new one is made.
+Two engines on one queue, or two generators on one interface, are a mistake, which the kernel
+refuses. In a notebook there is one exception: when a cell runs again, its name still holds the old
+one while the new one is made.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-if TYPE_CHECKING:
-    from xdplab.engine import Engine
-
-_makers: WeakKeyDictionary[Engine, tuple[object, ...]] = WeakKeyDictionary()
+from xdplab.interface import Interface
 
 
-def replace_engine_of_this_cell(engine: Engine) -> None:
-    """Close an open engine on the same queue that the same notebook cell made before.
+class Closable(Protocol):
+    """What can be replaced."""
+
+    def close(self) -> None:
+        """Give back what the kernel has only one of."""
+
+
+_makers: WeakKeyDictionary[Closable, tuple[object, ...]] = WeakKeyDictionary()
+
+
+def replace_what_this_cell_made(made: Closable, interface: Interface, queue: int = 0) -> None:
+    """Close what the same notebook cell made before: of the same class, in the same place.
 
     Does nothing outside a notebook, and nothing to what another cell made.
     """
     cell = _current_cell()
     if cell is None:
         return
-    interface = engine.interface
-    maker = (cell, interface.namespace, interface.index, engine.queues)
-    for other in [other for other, made in _makers.items() if made == maker]:
+    # An interface that is looked up again comes with another descriptor of the same namespace.
+    namespace = os.fstat(interface.namespace.fd).st_ino
+    maker = (type(made), cell, namespace, interface.index, queue)
+    for other in [other for other, made_by in _makers.items() if made_by == maker]:
         other.close()
-    _makers[engine] = maker
+    _makers[made] = maker
 
 
 def _current_cell() -> str | None:

@@ -86,7 +86,10 @@ class Stations:
 
     def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
         self._engine, self._traffic = engine, traffic
-        self.veth = all(interface.driver == "veth" for interface in engine.interfaces)
+        # In SKB mode a veth counts only where it has NAPI, as in a lab.
+        self.veth = all(interface.driver == "veth" for interface in engine.interfaces) and (
+            engine.attach == "native" or traffic is not None
+        )
         self._history = [
             engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
         ]

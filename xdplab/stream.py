@@ -6,9 +6,10 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
-from xdplab.checks import whole
+from xdplab.checks import nanoseconds, whole
 from xdplab.errors import ConfigurationError
 from xdplab.host import Host
 from xdplab.interface import Interface
@@ -16,11 +17,11 @@ from xdplab.interface import Interface
 Rate = int | float | Literal["max"]
 
 _SMALLEST, _LARGEST = 60, 1514  # bytes of an Ethernet frame without its checksum
-_FASTEST = 1_000_000_000
+_SLOWEST, _FASTEST = 0.001, 1_000_000_000
 _PICOSECONDS = 10**12
 _DISCARD_PORT = 9  # RFC 863; native/traffic.h knows our frames by it
 _MOST_FLOWS = 60_000
-_LONGEST_SECONDS = 24 * 3600
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class Stream:
     receiver
         The side of a lab that they are for.
     rate
-        Frames a second, or ``"max"``. Where its core was taken away, a generator makes up for up to
-        1,024 frames of the last 100 ms, and gives up the rest.
+        Frames a second, from 0.001, or ``"max"``. Where its core was taken away, a generator makes
+        up for up to 1,024 frames of the last 100 ms, and gives up the rest.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
     count
         Stop after so many frames.
     seconds
-        Stop after this time.
+        Stop after this time, 0.001 to 86,400.
     flows
         How many source ports take turns, from 1024 up.
 
@@ -62,10 +63,8 @@ class Stream:
         whole("flows", self.flows, 1, _MOST_FLOWS)
         if self.count is not None:
             whole("count", self.count, 1, 1 << 62)
-        if self.seconds is not None and not 0 < self.seconds <= _LONGEST_SECONDS:
-            raise ConfigurationError(
-                f"seconds={self.seconds!r} must be above 0, and a day at most."
-            )
+        if self.seconds is not None:
+            nanoseconds("seconds", self.seconds, _SHORTEST_SECONDS, _LONGEST_SECONDS)
 
     def config(self, sender: Interface) -> dict[str, object]:
         """Return the stream as the native engine takes it, from one interface."""
@@ -83,9 +82,10 @@ def interval_ps(rate: Rate) -> int:
     """Turn a rate into picoseconds between two frames; 0 stands for no pause at all."""
     if rate == "max":
         return 0
-    if isinstance(rate, bool | str) or not 0 < rate <= _FASTEST:
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool)
+    if not is_number or not _SLOWEST <= rate <= _FASTEST:
         raise ConfigurationError(
-            f"rate={rate!r} must be 'max', or frames a second above 0 up to {_FASTEST:,}."
+            f"rate={rate!r} must be 'max', or {_SLOWEST} to {_FASTEST:,} frames a second."
         )
     return round(_PICOSECONDS / rate)
 

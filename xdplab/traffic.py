@@ -12,9 +12,10 @@ from typing import Any, Self
 from xdplab._engine import ffi, lib
 from xdplab.checks import core
 from xdplab.cores import generator_core
-from xdplab.errors import ClosedError
+from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.host import Host
 from xdplab.native_errors import error_at, new_error, raise_error
+from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.programs import c_path
 from xdplab.stream import Rate, Stream, interval_ps
 
@@ -26,6 +27,9 @@ class Traffic:
     start of its UDP payload. The program itself keeps to the clock: it lets a frame go when it is
     due. On veth the frames reach queue (core modulo queues) of the receiver, whatever their flow.
 
+    A sender has one generator at a time. In a notebook, re-running the cell that made one replaces
+    it.
+
     Below 5,000 frames a second the generator's thread sleeps between frames; from there on it takes
     the whole of its core.
 
@@ -34,14 +38,15 @@ class Traffic:
     sender, receiver
         The sides of a lab: ``lab.peer`` and ``lab.port``.
     rate
-        Frames a second, or ``"max"``. Where its core was taken away, the generator makes up for
-        up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed while it runs.
+        Frames a second, from 0.001, or ``"max"``. Where its core was taken away, the generator
+        makes up for up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed
+        while it runs.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
     count
         Stop after so many frames.
     seconds
-        Stop after this time.
+        Stop after this time, 0.001 to 86,400.
     flows
         How many source ports take turns, from 1024 up.
     cpu
@@ -72,6 +77,11 @@ class Traffic:
         self._lock = threading.RLock()
         self._owner = os.getpid()
         self._closer: weakref.finalize[Any, Any] | None = None
+        if sender.interface.carries_default_route():
+            raise ConfigurationError(
+                f"{sender.interface.name} carries the default route, and generated frames are for "
+                "labs: Traffic(lab.peer, lab.port)."
+            )
         self.sender, self.receiver = sender, receiver
         self.size, self._rate = size, rate
         stream = Stream(receiver, rate, size, count, seconds, flows)
@@ -81,12 +91,17 @@ class Traffic:
             "cpu": self.cpu,
             "stream": stream.config(sender.interface),
         }
+        replace_what_this_cell_made(self, sender.interface)
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **config})
-        self._generator = sender.run(lib.xdplab_generator_open, native, error)
+        self._generator = sender.interface.namespace.open_native(
+            lib.xdplab_generator_open, lib.xdplab_generator_close, native, error
+        )
         if not self._generator:
             raise_error(error)
-        self._closer = weakref.finalize(self, _close_native, self._generator, os.getpid())
+        self._closer = weakref.finalize(
+            self, _close_native, self._generator, os.getpid(), self._lock
+        )
 
     def start(self) -> Self:
         """Start sending, on a thread of its own.
@@ -196,7 +211,8 @@ class Traffic:
         return f"<Traffic of {self.size}-byte frames, {rate}, {state}: {self.sent:,} sent>"
 
 
-def _close_native(generator: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped
+def _close_native(generator: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - cffi is untyped
     # A forked child has a copy of the generator, but neither its thread nor a claim to it.
     if os.getpid() == owner:
-        lib.xdplab_generator_close(generator)
+        with lock:  # on exit, a daemon thread may still be in a call
+            lib.xdplab_generator_close(generator)
