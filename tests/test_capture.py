@@ -81,7 +81,7 @@ def test_a_packet_too_long_for_a_frame_is_not_taken_for_a_missing_descriptor(
         ledger = Ledger(engine)
         for _ in range(10):
             udp.sendto(bytes(2500), (lab.port.ipv4, 4000))
-        assert eventually(lambda: ledger.read().packets("longer than a UMEM frame") == 10)
+        assert eventually(lambda: ledger.read().packets("larger than a UMEM frame") == 10)
         account = ledger.settle()
     assert account.balanced
     assert account.packets("no fill descriptor") == 0
