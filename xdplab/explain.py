@@ -111,6 +111,10 @@ def _packets(count: int) -> str:
     return f"{count:,} packet{'' if count == 1 else 's'}"
 
 
+def _larger(now: Situation) -> int:
+    return min(4 * now.ring_size, _LARGEST_RING)
+
+
 def _too_long(now: Situation) -> str:
     return (
         f" never left: frames of {now.frame_size:,} bytes don't pass an MTU of {now.mtu:,}, and "
@@ -161,7 +165,7 @@ def _ring_full(now: Situation) -> str:
         f" came while the RX ring was full: all of its {now.ring_size:,} entries held packets that "
         "the worker had not taken yet. "
     )
-    larger = min(4 * now.ring_size, _LARGEST_RING)
+    larger = _larger(now)
     spins, did = now.wait in _SPINNING, now.overflow or Overflow()
     if now.fault:
         why = "The worker has ended."
@@ -200,15 +204,13 @@ def _ring_full(now: Situation) -> str:
 
 
 def _no_fill(now: Situation) -> str:
+    batch = max(now.ring_size // 4, 1)
+    sending = " or is being sent" if now.sends else ""
     return (
-        " came while the fill ring was empty: every frame of the UMEM was taken, by packets that "
-        + (
-            "wait in the RX ring or are being sent. Sending is the limit then: a lower rate, more "
-            "queues with a worker each (queue=[0, 1]), or more frames "
-            if now.sends
-            else "the worker has not given back. More frames help "
-        )
-        + f"(ring_size={min(4 * now.ring_size, _LARGEST_RING)}; the UMEM has twice as many)."
+        " came while the fill ring was empty: every frame of the UMEM waited in the RX ring, or "
+        f"was in the worker's hands{sending}. A worker that loses its core amid a batch holds "
+        f"all of it: take smaller ones (engine.batch = {batch}), or have more frames "
+        f"(ring_size={_larger(now)}; the UMEM has twice as many)."
     )
 
 
