@@ -6,6 +6,7 @@
 #define XDPLAB_COMPAT_H
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <linux/if_xdp.h>
 #include <sys/mman.h>
 
@@ -28,5 +29,20 @@
 #ifndef XDP_MAX_TX_SKB_BUDGET
 #define XDP_MAX_TX_SKB_BUDGET 9 /* Linux 6.17 */
 #endif
+
+/* io_uring's NAPI busy polling: Linux 6.9, and static tracking 6.13. Under names of our own, since headers that
+ * know it have it as an enum, which can't be asked for. */
+#define XDPLAB_IORING_REGISTER_NAPI 27
+#define XDPLAB_IO_URING_NAPI_REGISTER_OP 0
+#define XDPLAB_IO_URING_NAPI_STATIC_ADD_ID 1
+#define XDPLAB_IO_URING_NAPI_TRACKING_STATIC 1
+struct xdplab_uring_napi { /* struct io_uring_napi */
+	uint32_t busy_poll_to; /* microseconds */
+	uint8_t prefer_busy_poll;
+	uint8_t opcode;
+	uint8_t pad[2];
+	uint32_t op_param; /* of REGISTER_OP the way of tracking, of STATIC_ADD_ID the NAPI's id */
+	uint32_t resv;
+};
 
 #endif

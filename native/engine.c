@@ -16,6 +16,7 @@
 
 /* What a worker does until told otherwise: it sleeps, since a spinning one would take a whole core. */
 enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
+enum { DEFAULT_SPIN_NS = 50000, DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
 
 /* A worker with the socket that it receives from, and sends through unless told otherwise. */
 struct station {
@@ -60,6 +61,9 @@ static void set_defaults(struct xdplab_control *control, uint32_t action)
 	atomic_init(&control->burst, DEFAULT_BURST);
 	atomic_init(&control->sample_every, DEFAULT_SAMPLE_EVERY);
 	atomic_init(&control->wait, DEFAULT_WAIT);
+	atomic_init(&control->spin_ns, DEFAULT_SPIN_NS);
+	atomic_init(&control->busy_poll_microseconds, DEFAULT_BUSY_POLL_MICROSECONDS);
+	atomic_init(&control->busy_poll_budget, DEFAULT_BUSY_POLL_BUDGET);
 	atomic_init(&control->action, action);
 }
 
@@ -375,4 +379,16 @@ int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, st
 int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index)
 {
 	return index < WAIT_COUNT ? engine->stations[worker].worker.refusals[index] : EINVAL;
+}
+
+const char *xdplab_engine_wait_ineffective(const struct xdplab_engine *engine, uint32_t worker, uint32_t index)
+{
+	if (index >= WAIT_COUNT || !wait_strategies[index]->ineffective)
+		return NULL;
+	return wait_strategies[index]->ineffective(&engine->stations[worker].worker);
+}
+
+void xdplab_engine_set_napi(struct xdplab_engine *engine, uint32_t worker, uint32_t napi)
+{
+	engine->stations[worker].worker.napi = napi;
 }

@@ -122,6 +122,10 @@ int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, st
 const char *xdplab_wait_strategy(uint32_t index);
 /* 0, or the errno for which the strategy can't be used by a running worker. */
 int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index);
+/* NULL, or why the strategy can do nothing on the worker's device, and what to use instead. */
+const char *xdplab_engine_wait_ineffective(const struct xdplab_engine *engine, uint32_t worker, uint32_t index);
+/* The id of the NAPI that serves the worker's queue, which exists once its port is open. Before start. */
+void xdplab_engine_set_napi(struct xdplab_engine *engine, uint32_t worker, uint32_t napi);
 /* Likewise the actions. */
 const char *xdplab_action(uint32_t index);
 

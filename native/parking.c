@@ -6,14 +6,14 @@
 
 #include "worker.h"
 
-int parking_prepare(void **state, size_t size)
+int parking_prepare(void **state, size_t size, int (*open)(struct uring *uring))
 {
 	struct parking *parking = calloc(1, size);
 	int result;
 
 	if (!parking)
 		return -ENOMEM;
-	result = uring_open(&parking->uring);
+	result = open(&parking->uring);
 	if (result) {
 		free(parking);
 		return result;
@@ -70,7 +70,7 @@ void parking_submit(struct worker *worker, void *state)
 	struct parking *parking = state;
 
 	worker->counters.syscalls[XDPLAB_SYSCALL_IO_URING_ENTER] += uring_submit(&parking->uring);
-	uring_reap(&parking->uring);
+	worker->counters.wakeups += uring_reap(&parking->uring);
 	if (parking->uring.failure)
 		worker->counters.fault = (uint64_t)-parking->uring.failure;
 }

@@ -19,8 +19,8 @@ struct parking {
 	bool was_armed; /* since the strategy was last taken up */
 };
 
-/* Makes a state of `size` bytes, zeroed, with its ring. 0 or a negative errno. */
-int parking_prepare(void **state, size_t size);
+/* Makes a state of `size` bytes, zeroed, with the ring that `open` makes. 0 or a negative errno. */
+int parking_prepare(void **state, size_t size, int (*open)(struct uring *uring));
 /* Arms the poll where it is not, counting what comes after the first time. */
 void parking_arm(struct worker *worker, struct parking *parking, bool multishot);
 /* Sleeps on a poll that is armed once, or anew after each report. */

@@ -14,6 +14,7 @@ enum { POLL_REPORT = 1, CANCEL_REPORT = 2, KICK_REPORT = 4 };
 static int open_ring(struct uring *uring, struct io_uring_params *parameters)
 {
 	uring->armed = false;
+	uring->queued = false;
 	uring->kicking = false;
 	uring->failure = 0;
 	return io_uring_queue_init_params(ENTRIES, &uring->ring, parameters);
@@ -37,7 +38,20 @@ int uring_open_sqpoll(struct uring *uring, uint32_t idle_ms)
 		.sq_thread_idle = idle_ms,
 	};
 
-	return open_ring(uring, &parameters);
+	struct io_uring_cqe *report;
+	int result = open_ring(uring, &parameters);
+
+	if (result)
+		return result;
+	/* Until the thread has run, fdinfo names the one that made it. */
+	io_uring_prep_nop(io_uring_get_sqe(&uring->ring));
+	io_uring_submit(&uring->ring);
+	result = io_uring_wait_cqe(&uring->ring, &report);
+	if (result)
+		uring_close(uring);
+	else
+		io_uring_cqe_seen(&uring->ring, report);
+	return result;
 }
 
 void uring_close(struct uring *uring)
@@ -56,6 +70,7 @@ void uring_arm(struct uring *uring, int descriptor, bool multishot)
 		io_uring_prep_poll_add(entry, descriptor, POLLIN);
 	io_uring_sqe_set_data64(entry, POLL_REPORT);
 	uring->armed = true;
+	uring->queued = true;
 }
 
 static bool submits_itself(const struct uring *uring)
@@ -74,6 +89,7 @@ bool uring_kick(struct uring *uring, int descriptor)
 	/* A kick that did its work has nothing to say (Linux 5.17). */
 	entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data64(entry, KICK_REPORT);
+	uring->queued = true;
 	uring->kicking = true;
 	return true;
 }
@@ -106,15 +122,15 @@ bool uring_reap(struct uring *uring)
 
 uint32_t uring_submit(struct uring *uring)
 {
-	uint32_t calls = 0;
+	uint32_t calls;
 
-	if (io_uring_sq_ready(&uring->ring)) {
-		/* liburing enters the kernel for a submission thread only where it sleeps. */
-		calls = !submits_itself(uring) ||
-			IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_NEED_WAKEUP;
-		io_uring_submit(&uring->ring);
-		uring->kicking = false;
-	}
+	/* Not while a submission thread has yet to come to what it was woken for. */
+	if (!uring->queued)
+		return 0;
+	/* liburing enters the kernel for a submission thread only where it sleeps. */
+	calls = !submits_itself(uring) || IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_NEED_WAKEUP;
+	io_uring_submit(&uring->ring);
+	uring->queued = uring->kicking = false;
 	return calls;
 }
 
@@ -129,7 +145,7 @@ int uring_wait(struct uring *uring, uint64_t timeout_ns)
 	int result = io_uring_submit_and_wait_timeout(&uring->ring, &report, 1, &timeout, NULL);
 	unsigned int kinds = take_reports(uring);
 
-	uring->kicking = false;
+	uring->queued = uring->kicking = false;
 	if (result < 0 && result != -ETIME && result != -EINTR)
 		return result;
 	if (uring->failure)
@@ -156,6 +172,6 @@ uint32_t uring_disarm(struct uring *uring)
 			break;
 		kinds |= take_reports(uring);
 	}
-	uring->kicking = false;
+	uring->queued = uring->kicking = false;
 	return calls;
 }

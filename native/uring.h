@@ -13,13 +13,15 @@
 struct uring {
 	struct io_uring ring;
 	bool armed;   /* a poll is in the kernel's hands */
-	bool kicking; /* a kick was queued since the last submission */
+	bool queued;  /* something was, since the last submission */
+	bool kicking; /* a kick among it */
 	int failure;  /* 0, or the negative errno with which the kernel ended the poll or refused a kick */
 };
 
 /* On the thread that will use it. 0 or a negative errno. */
 int uring_open(struct uring *uring);
-/* Likewise, with a thread of the kernel's that submits, and falls asleep after `idle_ms` with nothing to do. */
+/* Likewise, with a thread of the kernel's that submits, and falls asleep after `idle_ms` with nothing to do.
+ * The thread has begun when this returns. */
 int uring_open_sqpoll(struct uring *uring, uint32_t idle_ms);
 void uring_close(struct uring *uring);
 /* Queues a poll for readability: one that ends with its first report, or one that goes on. */

@@ -73,6 +73,11 @@ void wait_kick(struct worker *worker)
 		worker->counters.fault = (uint64_t)errno;
 }
 
+bool wait_kicks_elsewhere(const struct worker *worker)
+{
+	return current(worker)->kicks_elsewhere;
+}
+
 bool wait_for_packets(struct worker *worker, uint64_t timeout_ns)
 {
 	return current(worker)->wait(worker, current_state(worker), timeout_ns);

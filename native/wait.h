@@ -28,7 +28,8 @@ struct wait_strategy {
 	void (*release)(void *state); /* undoes prepare */
 	/* Without these two, a kick is a sendto. */
 	void (*kick)(struct worker *worker, void *state);   /* may leave it for submit or wait to hand over */
-	void (*submit)(struct worker *worker, void *state); /* ends a turn that does not wait */
+	void (*submit)(struct worker *worker, void *state); /* once a turn, after its kicks */
+	bool kicks_elsewhere; /* a kick is another thread's work, for which the worker spins */
 	/* Brings the counters up to date that need a system call; at each publish, used or not. */
 	void (*publish)(struct worker *worker, void *state);
 	/* NULL, or why the strategy can do nothing on this device, and what to use instead. */
@@ -38,10 +39,14 @@ struct wait_strategy {
 /* The table, in the order of the indices that the control block carries. */
 #define WAIT_STRATEGIES(entry) \
 	entry(spin) \
+	entry(busy_poll) \
 	entry(poll) \
 	entry(epoll) \
 	entry(uring_oneshot) \
-	entry(uring_multishot)
+	entry(uring_multishot) \
+	entry(uring_sqpoll) \
+	entry(uring_napi) \
+	entry(adaptive)
 
 #define WAIT_INDEX(name) WAIT_##name,
 enum { WAIT_STRATEGIES(WAIT_INDEX) WAIT_COUNT };
@@ -61,9 +66,12 @@ void wait_switch(struct worker *worker, uint32_t index);
 /* Asks the kernel to send what is in worker->tx, and counts what that took. To be repeated as long as frames
  * wait there: the kernel sends a limited number a kick. */
 void wait_kick(struct worker *worker);
-/* A turn ends with one of these two; whatever was kicked is in the kernel's hands then. */
-bool wait_for_packets(struct worker *worker, uint64_t timeout_ns);
+/* Whether the worker spins while what it kicked is being sent; else it did it itself. */
+bool wait_kicks_elsewhere(const struct worker *worker);
+/* Once a turn: what was kicked is in the kernel's hands then, and what a submission thread reported is taken
+ * in, however long packets keep coming. */
 void wait_submit(struct worker *worker);
+bool wait_for_packets(struct worker *worker, uint64_t timeout_ns);
 void wait_publish(struct worker *worker);
 
 #endif

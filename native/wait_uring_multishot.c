@@ -8,7 +8,7 @@
 static int prepare(struct worker *worker, void **state)
 {
 	(void)worker;
-	return parking_prepare(state, sizeof(struct parking));
+	return parking_prepare(state, sizeof(struct parking), uring_open);
 }
 
 const struct wait_strategy wait_uring_multishot = {

@@ -247,8 +247,13 @@ static void run_turns(struct worker *worker)
 		sending = worker->tx->operations->wants_kick(worker->tx);
 		if (sending)
 			before += kick_transmit(worker);
+		else
+			wait_submit(worker);
 		/* While frames wait to be sent there is something to do. */
-		spun = !handled && !sending && (!leisure || wait_for_packets(worker, leisure));
+		if (sending)
+			spun = !handled && wait_kicks_elsewhere(worker);
+		else
+			spun = !handled && (!leisure || wait_for_packets(worker, leisure));
 	}
 }
 

@@ -32,6 +32,7 @@ struct worker {
 	const struct xdplab_region *region;
 	uint32_t index; /* of its block in the region */
 	uint32_t queue;
+	uint32_t napi; /* id of the queue's NAPI; 0: unknown */
 	int32_t cpu;
 	uint32_t realtime;
 	uint32_t frames_limit;

@@ -11,11 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from xdplab import WAIT_STRATEGIES, Engine, Interface, Lab, Ledger, Traffic
+from xdplab import WAIT_STRATEGIES, Account, Engine, Interface, Lab, Ledger, Traffic
 
 # Large enough that a worker which loses its core for 300 ms loses no packet.
 DEEP_RING = 1 << 15
 HOLDABLE_RATE = 100_000
+
+
+def lost_on_the_wire(account: Account, *waits: str) -> int:
+    """Count what a worker may lose by waiting so.
+
+    With `uring-napi` it is the worker that empties the wire, which holds 256 frames on veth: what
+    comes while it has lost its core is dropped before the RX ring.
+    """
+    return account.packets("wire full") if "uring-napi" in waits else 0
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10) -> bool:
@@ -50,10 +59,13 @@ def test_each_strategy_and_batch_size_delivers_everything(lab: Lab, wait: str, b
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=25_000)
         ledger = Ledger(engine, traffic)
         assert traffic.start().wait(30)
-        assert ledger.settle().balanced
+        account = ledger.settle()
         counters = engine.telemetry.counters()
-    assert counters["stream_frames"] == 25_000
-    assert counters["stream_missing"] == counters["stream_late"] == 0
+    lost = lost_on_the_wire(account, wait)
+    assert account.balanced
+    assert counters["stream_frames"] == 25_000 - lost
+    assert counters["stream_missing"] <= lost
+    assert counters["stream_late"] == 0
     assert counters["batches"][batch.bit_length() :].sum() == 0
 
 
@@ -117,11 +129,14 @@ def test_knobs_turn_while_packets_flow_and_none_is_lost(lab: Lab) -> None:
             engine.sample_every = dice.choice([0, 1, 1000])
             turns += 1
             time.sleep(0.002)
-        assert ledger.settle().balanced
+        account = ledger.settle()
         counters = engine.telemetry.counters()
+    lost = lost_on_the_wire(account, *WAIT_STRATEGIES)
+    assert account.balanced
     assert turns > 100
-    assert counters["stream_frames"] == 200_000
-    assert counters["stream_missing"] == counters["stream_late"] == 0
+    assert counters["stream_frames"] == 200_000 - lost
+    assert counters["stream_missing"] <= lost
+    assert counters["stream_late"] == 0
 
 
 @pytest.mark.parametrize("wait", WAIT_STRATEGIES)

@@ -68,7 +68,7 @@ def test_run_shows_the_ledger_in_a_terminal() -> None:
     ("arguments", "words"),
     [
         (["--interface", "nowhere0"], "ENODEV"),
-        (["--wait", "sleep"], "none of: spin, poll"),
+        (["--wait", "sleep"], "none of: spin, busy-poll, poll"),
         (["--batch", "0"], "batch=0 must be"),
         (["--size", "20"], "size=20 must be"),
         (["--traffic", "fast"], "max, none, a number"),

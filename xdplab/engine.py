@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -215,6 +216,7 @@ class Engine:
         self._open(config)
         for name, value in knobs.items():
             self._store(name, value)
+        self._warn_if_ineffective(wait)
 
     def _open(self, config: dict[str, int]) -> None:
         program, error = c_path("capture"), new_error()
@@ -240,10 +242,20 @@ class Engine:
             ):
                 self._closer()
                 raise_error(error)
+            self._name_napi(port, interface)
         self._region = lib.xdplab_engine_descriptor(self._engine)
         self.telemetry = Telemetry(self._region)
         self.zero_copy = bool(lib.xdplab_engine_zero_copy(self._engine))
         self.huge_pages = bool(lib.xdplab_engine_huge_pages(self._engine))
+
+    def _name_napi(self, port: int, interface: Interface) -> None:
+        """Tell the port's workers their NAPI, which some drivers have only now."""
+        from xdplab.napi import napi_ids  # noqa: PLC0415 - pyroute2 is slow to import
+
+        ids = interface.namespace.run(napi_ids, interface.index, interface.queues)
+        for place, queue in enumerate(self.queues):
+            worker = port * len(self.queues) + place
+            lib.xdplab_engine_set_napi(self._engine, worker, ids.get(queue, 0))
 
     def _worker_configs(self) -> list[dict[str, int]]:
         """Lay out one worker a queue of each interface; those of two send through each other's."""
@@ -367,6 +379,60 @@ class Engine:
                 tried = f"prepare the wait strategy {value}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
             self._store("wait", index)
+        self._warn_if_ineffective(value)
+
+    @property
+    def wait_ineffective(self) -> dict[str, str]:
+        """The wait strategies that can do nothing on this device: why, and what to use instead.
+
+        They can be chosen all the same, with a warning, and what they measure is labelled.
+        """
+        reasons = {}
+        with self._lock:
+            self._check_open()
+            for worker in range(self.telemetry.workers):
+                for index, name in enumerate(WAIT_STRATEGIES):
+                    reason = lib.xdplab_engine_wait_ineffective(self._engine, worker, index)
+                    if reason:
+                        reasons[name] = ffi.string(reason).decode()
+        return reasons
+
+    @property
+    def wait_note(self) -> str:
+        """Why the chosen wait strategy is ineffective on this device; empty where it is not."""
+        return self.wait_ineffective.get(self.wait, "")
+
+    def _warn_if_ineffective(self, wait: str) -> None:
+        if reason := self.wait_ineffective.get(wait):
+            warnings.warn(f"wait={wait!r} is ineffective here: {reason}", stacklevel=3)
+
+    @property
+    def spin_microseconds(self) -> int:
+        """How long `adaptive` spins after the last packet before it parks, 0 to 1,000,000."""
+        return self._load("spin_ns") // 1000
+
+    @spin_microseconds.setter
+    def spin_microseconds(self, value: int) -> None:
+        self._store("spin_ns", 1000 * whole("spin_microseconds", value, 0, 1_000_000))
+
+    @property
+    def busy_poll_microseconds(self) -> int:
+        """How long `busy-poll` and `uring-napi` drive NAPI at a time, 1 to 10,000."""
+        return self._load("busy_poll_microseconds")
+
+    @busy_poll_microseconds.setter
+    def busy_poll_microseconds(self, value: int) -> None:
+        microseconds = whole("busy_poll_microseconds", value, 1, 10_000)
+        self._store("busy_poll_microseconds", microseconds)
+
+    @property
+    def busy_poll_budget(self) -> int:
+        """Most packets that `busy-poll` lets NAPI take at a time, 1 to 65,535."""
+        return self._load("busy_poll_budget")
+
+    @busy_poll_budget.setter
+    def busy_poll_budget(self, value: int) -> None:
+        self._store("busy_poll_budget", whole("busy_poll_budget", value, 1, 65_535))
 
     @property
     def action(self) -> str:

@@ -22,8 +22,10 @@ SYSCALLS = {
     "epoll_wait": lib.XDPLAB_SYSCALL_EPOLL_WAIT,
     "io_uring_enter": lib.XDPLAB_SYSCALL_IO_URING_ENTER,
     "publish": lib.XDPLAB_SYSCALL_PUBLISH,
+    "settings": lib.XDPLAB_SYSCALL_SETTINGS,
 }
-"""Kinds of system call by name. `publish` is what telemetry itself costs."""
+"""Kinds of system call by name. `publish` is what telemetry itself costs, and
+`settings` what a wait strategy asks of the socket when it is taken up or left."""
 
 KERNEL_STATISTICS = (
     "rx_dropped",
@@ -45,9 +47,15 @@ class Measurement:
     Times a packet are nanoseconds. ``user`` is the worker at its packets, ``idle`` a spinning
     worker's empty polls, ``sys`` the rest of the worker's own CPU time, and ``softirq`` the
     network softirqs on the worker's and the generator's core; None where it could not be measured.
+    ``sqpoll`` is io_uring's submission thread, which a worker has for `uring-sqpoll`.
+
+    ``wait_effective`` is False where the strategy can do nothing on this device, and ``wait_note``
+    says why and what to use instead.
     """
 
     wait: str
+    wait_effective: bool
+    wait_note: str
     batch: int
     seconds: float
     sent: int | None
@@ -55,12 +63,16 @@ class Measurement:
     rx_bytes: int
     rx_pps: float
     wakeups: int
+    timeouts: int
+    empty_polls: int
     rearms: int
+    kicks: int
     syscalls: dict[str, int]
     user_ns_per_packet: float | None
     idle_ns_per_packet: float | None
     sys_ns_per_packet: float | None
     softirq_ns_per_packet: float | None
+    sqpoll_ns_per_packet: float | None
     kernel: dict[str, int]
     ledger: list[dict[str, str | int]]
     balanced: bool
@@ -120,6 +132,8 @@ def measure(
 
     return Measurement(
         wait=engine.wait,
+        wait_effective=not engine.wait_note,
+        wait_note=engine.wait_note,
         batch=engine.batch,
         seconds=round(elapsed, 6),
         sent=traffic.sent - sent if traffic else None,
@@ -127,7 +141,10 @@ def measure(
         rx_bytes=grown("rx_bytes"),
         rx_pps=round(packets / elapsed, 1),
         wakeups=grown("wakeups"),
+        timeouts=grown("timeouts"),
+        empty_polls=grown("empty_polls"),
         rearms=grown("rearms"),
+        kicks=grown("kicks"),
         syscalls={
             name: int(after["syscalls"][kind] - before["syscalls"][kind])
             for name, kind in SYSCALLS.items()
@@ -140,6 +157,7 @@ def measure(
             if softirq_before is not None and softirq_after is not None
             else None
         ),
+        sqpoll_ns_per_packet=each(grown("sqpoll_ns")),
         kernel={name: grown(name) for name in KERNEL_STATISTICS},
         ledger=account.as_list(),
         balanced=account.balanced,

@@ -100,11 +100,20 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
     (lib.XDPLAB_STEP_PREPARE_WAIT, errno.EPERM): (
         PermissionRefusedError,
         "io_uring is forbidden here (sysctl kernel.io_uring_disabled, or a container's seccomp "
-        "filter): choose wait='poll'.",
+        "filter), or for busy-poll CAP_NET_ADMIN is missing: choose wait='poll'.",
     ),
     (lib.XDPLAB_STEP_PREPARE_WAIT, errno.EINVAL): (
         KernelError,
         "The strategy needs Linux 6.1 or newer: choose wait='poll'.",
+    ),
+    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.EOPNOTSUPP): (
+        KernelError,
+        "It needs Linux 6.13 or newer, built with CONFIG_NET_RX_BUSY_POLL: choose "
+        "wait='uring-multishot'.",
+    ),
+    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.ENOPROTOOPT): (
+        KernelError,
+        "It needs Linux 5.11 or newer, built with CONFIG_NET_RX_BUSY_POLL: choose wait='spin'.",
     ),
     (lib.XDPLAB_STEP_PREPARE_WAIT, errno.ENOSYS): (
         KernelError,

@@ -47,7 +47,8 @@ class _LiveTable:
             f"{packets / batches:,.1f}" if batches else "-",
             f"of {self._engine.batch} at most",
         )
-        table.add_row("wakeups / s", f"{rate('wakeups'):,.0f}", f"wait: {self._engine.wait}")
+        label = " (ineffective here)" if self._engine.wait_note else ""
+        table.add_row("wakeups / s", f"{rate('wakeups'):,.0f}", f"wait: {self._engine.wait}{label}")
         table.add_row("system calls / s", f"{rate('syscalls'):,.0f}", "")
         table.add_row("worker's core", f"{rate('cpu_ns') / 1e7:,.0f} %", f"core {self._engine.cpu}")
         occupancy = int(now["rx_peak"])
@@ -100,11 +101,14 @@ def _summary(measurement: Measurement) -> str:
         "empty polls": measurement.idle_ns_per_packet,
         "system": measurement.sys_ns_per_packet,
         "softirq": measurement.softirq_ns_per_packet,
+        "submission thread": measurement.sqpoll_ns_per_packet or None,
     }
     told = ", ".join(f"{name} {ns:,.1f}" for name, ns in costs.items() if ns is not None)
     simulated = " [simulated]" if measurement.simulated else ""
+    note = f"\nwait={measurement.wait} is ineffective here: {measurement.wait_note}"
     return (
         f"{measurement.rx_packets:,} packets in {measurement.seconds:.2f} s, "
         f"{measurement.rx_pps:,.0f} a second, wait={measurement.wait}, batch={measurement.batch}"
         f"{simulated}\nnanoseconds a packet: {told or 'no packets came'}"
+        f"{'' if measurement.wait_effective else note}"
     )

@@ -1,0 +1,279 @@
+"""Each wait strategy delivers everything, and its counters show what it promises to cost."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_capture import DEEP_RING, HOLDABLE_RATE, eventually, lost_on_the_wire
+
+from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Traffic
+from xdplab.measure import SYSCALLS, measure
+from xdplab.terminal import _summary
+
+# On veth, which does not tell an AF_XDP socket its NAPI.
+INEFFECTIVE_ON_VETH = {"busy-poll"}
+SLEEPERS = ("poll", "epoll", "uring-oneshot", "uring-multishot", "uring-napi", "adaptive")
+OF_STRATEGY = {
+    "spin": set(),
+    "busy-poll": {"recvfrom", "settings"},
+    "poll": {"poll"},
+    "epoll": {"epoll_wait", "settings"},
+    "uring-oneshot": {"io_uring_enter"},
+    "uring-multishot": {"io_uring_enter"},
+    "uring-sqpoll": {"io_uring_enter"},
+    "uring-napi": {"io_uring_enter", "settings"},
+    "adaptive": {"io_uring_enter"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "wait=.* is ineffective here")
+        yield
+
+
+def settled(engine: Engine) -> Any:  # noqa: ANN401 - a structured scalar
+    """Counters that were published from now on."""
+    now = time.monotonic_ns()
+    assert eventually(lambda: engine.telemetry.counters()["time_ns"] > now)
+    return engine.telemetry.counters()
+
+
+def calls(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured scalar
+    made = {name: int(counters["syscalls"][kind]) for name, kind in SYSCALLS.items()}
+    return {name: count for name, count in made.items() if count and name != "publish"}
+
+
+def capture(engine: Engine, lab: Lab, count: int, rate: float = 20_000) -> Any:  # noqa: ANN401
+    """Let numbered frames come one by one, and return the counters once all have arrived."""
+    before = engine.telemetry.counters()["rx_packets"]
+    with Traffic(lab.peer, lab.port, rate=rate, count=count) as traffic:
+        assert traffic.wait(30)
+    assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == before + count)
+    return settled(engine)
+
+
+def test_the_table_is_in_the_designs_order() -> None:
+    assert tuple(OF_STRATEGY) == WAIT_STRATEGIES
+
+
+@pytest.mark.parametrize("wait", WAIT_STRATEGIES)
+def test_a_strategy_makes_its_own_system_calls_and_no_others(lab: Lab, wait: str) -> None:
+    with Engine(lab.port, wait=wait, ring_size=DEEP_RING, inspect=True) as engine:
+        counters = capture(engine, lab, 1_000, rate=2_000)
+    assert counters["stream_frames"] == 1_000
+    assert counters["stream_missing"] == counters["stream_late"] == 0
+    made = set(calls(counters))
+    # A submission thread that is awake need not be woken to arm the poll.
+    assert made == OF_STRATEGY[wait] or (wait == "uring-sqpoll" and not made)
+    assert counters["kicks"] == 0
+
+
+@pytest.mark.parametrize("wait", SLEEPERS)
+def test_a_strategy_that_sleeps_is_woken_by_packets_and_by_nothing_else(
+    lab: Lab, wait: str
+) -> None:
+    with Engine(lab.port, wait=wait) as engine:
+        engine.spin_microseconds = 0
+        counters = capture(engine, lab, 2_000, rate=2_000)
+        assert 100 < counters["wakeups"] <= 2_000 + 10
+        # Nothing comes: it sleeps from record to record.
+        before = settled(engine)
+        time.sleep(0.2)
+        after = settled(engine)
+    assert after["wakeups"] == before["wakeups"]
+    assert after["timeouts"] > before["timeouts"]
+    assert after["idle_ns"] == before["idle_ns"]
+
+
+@pytest.mark.parametrize("wait", ["uring-multishot", "uring-sqpoll", "uring-napi", "adaptive"])
+def test_a_multishot_poll_is_armed_once_by_whoever_uses_it(lab: Lab, wait: str) -> None:
+    with Engine(lab.port, wait=wait) as engine:
+        engine.spin_microseconds = 0
+        counters = capture(engine, lab, 2_000, rate=4_000)
+    # With two cores the submission thread shares one with the generator, and comes late to most.
+    assert counters["wakeups"] > (0 if wait == "uring-sqpoll" else 10)
+    assert counters["rearms"] == 0
+
+
+def test_a_oneshot_poll_is_armed_again_after_each_report(lab: Lab) -> None:
+    with Engine(lab.port, wait="uring-oneshot") as engine:
+        counters = capture(engine, lab, 10_000)
+    assert counters["wakeups"] > 10
+    assert counters["wakeups"] - 1 <= counters["rearms"] <= counters["wakeups"]
+
+
+def test_a_worker_with_a_submission_thread_makes_no_system_call(lab: Lab) -> None:
+    with Engine(lab.port, wait="uring-sqpoll") as engine:
+        armed = capture(engine, lab, 100)
+        counters = capture(engine, lab, 10_000)
+    assert calls(counters) == calls(armed)
+    # Somebody else was at work, and that is told.
+    assert counters["sqpoll_ns"] > armed["sqpoll_ns"]
+    assert counters["idle_ns"] > armed["idle_ns"]
+
+
+def test_adaptive_spins_before_it_parks_and_parks_at_once_if_told(lab: Lab) -> None:
+    engine = Engine(lab.port, wait="adaptive")
+    engine.spin_microseconds = 1_000_000
+    with engine:
+        spinning = capture(engine, lab, 2_000)
+        assert calls(spinning) == {}
+        assert spinning["idle_ns"] > 0
+        engine.spin_microseconds = 0
+        parking = capture(engine, lab, 2_000)
+    assert calls(parking)["io_uring_enter"] > 10
+
+
+def test_busy_poll_says_on_veth_that_it_can_do_nothing_and_what_would_help(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        assert set(engine.wait_ineffective) == INEFFECTIVE_ON_VETH
+        assert engine.wait_note == ""
+        with pytest.warns(UserWarning, match=r"wait='busy-poll' is ineffective here.*Use spin"):
+            engine.wait = "busy-poll"
+        assert engine.wait == "busy-poll"
+        assert "NAPI" in engine.wait_note
+        measurement, _ = measure(engine, Traffic(lab.peer, lab.port, rate=1000, count=10), 0.1)
+        engine.wait = "spin"
+        assert engine.wait_note == ""
+    assert not measurement.as_dict()["wait_effective"]
+    assert measurement.as_dict()["wait_note"] == _reason(_summary(measurement))
+
+
+def _reason(summary: str) -> str:
+    return summary.rpartition("wait=busy-poll is ineffective here: ")[2]
+
+
+def test_what_busy_poll_asks_of_the_socket_follows_its_knobs_and_is_taken_back(lab: Lab) -> None:
+    with Engine(lab.port, wait="busy-poll") as engine:
+        before = calls(settled(engine))["settings"]
+        engine.busy_poll_budget = 8
+        assert eventually(lambda: calls(engine.telemetry.counters())["settings"] > before)
+        again = calls(settled(engine))["settings"]
+        assert again == 2 * before
+        engine.wait = "poll"
+        assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 3 * before)
+
+
+def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=1, wait="uring-napi") as engine:
+        assert "uring-napi" not in engine.wait_ineffective
+        before = calls(settled(engine))["settings"]
+        engine.busy_poll_microseconds = 200
+        assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 2 * before)
+
+
+@pytest.mark.parametrize(
+    ("knob", "least", "most"),
+    [
+        ("spin_microseconds", 0, 1_000_000),
+        ("busy_poll_microseconds", 1, 10_000),
+        ("busy_poll_budget", 1, 65_535),
+    ],
+)
+def test_a_strategys_knob_keeps_to_its_bounds(lab: Lab, knob: str, least: int, most: int) -> None:
+    with Engine(lab.port) as engine:
+        for value in (least, most):
+            setattr(engine, knob, value)
+            assert getattr(engine, knob) == value
+        for value in (least - 1, most + 1, 1.5):
+            with pytest.raises(ConfigurationError, match=f"{knob}={re.escape(str(value))} must be"):
+                setattr(engine, knob, value)
+        assert getattr(engine, knob) == most
+
+
+ALL_BUT_NAPI = tuple(wait for wait in WAIT_STRATEGIES if wait != "uring-napi")
+
+
+@pytest.mark.parametrize("waits", [ALL_BUT_NAPI, WAIT_STRATEGIES], ids=["eight", "nine"])
+def test_a_thousand_switches_at_random_lose_repeat_and_reorder_nothing(
+    lab: Lab, waits: tuple[str, ...]
+) -> None:
+    dice = random.Random(2)
+    with Engine(lab.port, ring_size=DEEP_RING, inspect=True) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE)
+        ledger = Ledger(engine, traffic)
+        with traffic:
+            for _ in range(1_000):
+                engine.wait = dice.choice(waits)
+                time.sleep(dice.choice([0, 0.001, 0.003]))
+        account = ledger.settle()
+        counters = engine.telemetry.counters()
+        assert engine.error is None
+    lost = lost_on_the_wire(account, *waits)
+    assert account.balanced
+    assert counters["stream_frames"] == counters["rx_packets"] == traffic.sent - lost > 0
+    assert counters["stream_missing"] <= lost
+    assert counters["stream_late"] == 0
+
+
+_WITHOUT_IO_URING = """
+import ctypes, struct, sys
+# Classic BPF: load the number of the system call; io_uring_setup gets EPERM, all else passes.
+SETUP, LOAD, EQUAL, RETURN = 425, 0x20, 0x15, 0x06
+rules = [(LOAD, 0, 0, 0), (EQUAL, 0, 1, SETUP), (RETURN, 0, 0, 0x50001), (RETURN, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(rules), ctypes.addressof(code)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+
+from xdplab import WAIT_STRATEGIES, Engine, Lab, PermissionRefusedError, Traffic
+import time
+with Lab() as lab, Engine(lab.port) as engine:
+    for wait in WAIT_STRATEGIES:
+        try:
+            engine.wait = wait
+        except PermissionRefusedError as error:
+            print(f"{wait}: {error}")
+            continue
+        before = engine.telemetry.counters()["rx_packets"]
+        Traffic(lab.peer, lab.port, rate=10_000, count=100).start().wait(5)
+        deadline = time.monotonic() + 10
+        while engine.telemetry.counters()["rx_packets"] < before + 100:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        print(f"{wait}: captured")
+"""
+
+
+def test_where_io_uring_is_refused_the_other_strategies_work(privileged: None) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _WITHOUT_IO_URING],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert tuple(lines) == WAIT_STRATEGIES, done.stderr
+    for wait, said in lines.items():
+        if "uring" in wait or wait == "adaptive":
+            assert re.search(r"EPERM.*io_uring is forbidden.*wait='poll'", said)
+        else:
+            assert said == "captured"
+
+
+def test_an_engine_leaves_no_descriptor_and_no_thread_of_the_kernels(lab: Lab) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    def kernel_threads() -> list[str]:
+        names = [task.read_text() for task in Path("/proc/self/task").glob("*/comm")]
+        return [name for name in names if name.startswith("iou-")]
+
+    before = descriptors()
+    for wait in WAIT_STRATEGIES:
+        with Engine(lab.port, wait=wait):
+            assert len(kernel_threads()) >= 1
+    assert descriptors() == before
+    # The kernel ends a submission thread in its own time.
+    assert eventually(lambda: not kernel_threads())
