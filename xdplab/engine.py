@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -40,6 +40,7 @@ _LARGEST_RING = 1 << 16
 _NOTHING_TO_GENERATE = "there is nothing to generate: make the engine with stream=Stream(receiver)."
 _LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
+_JOINED_ACTIONS = ("drop", "forward")
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
 
 
@@ -184,19 +185,22 @@ class Engine:
         self._closer: weakref.finalize[Any, Any] | None = None
         ends = [interface] if forward_to is None else [interface, forward_to]
         self.interfaces = tuple(_resolve(end, allow_default_route) for end in ends)
+        if len(self.interfaces) > 1 and _is_same(*self.interfaces):
+            raise ConfigurationError(
+                f"forward_to={self.interface.name} is the interface that it captures on. Name "
+                "another one; action='reflect' sends back to where a packet came from."
+            )
         self.queues = self._check_queues(queue)
         self.ring_size = power_of_two("ring_size", ring_size, _LARGEST_RING)
         self.cpus = _cores(cpu, len(self.interfaces) * len(self.queues))
         self.realtime = whole("realtime", realtime, 0, _HIGHEST_PRIORITY)
         self.attach = choice("attach", attach, _ATTACH_MODES)
         usual = "generate" if stream else "drop" if forward_to is None else "forward"
-        first = choice("action", action or usual, ACTIONS)
-        if first == "generate" and stream is None:
-            raise ConfigurationError(_NOTHING_TO_GENERATE)
         self.stream = stream
+        first = self._check_action(action or usual)
         config = {
             "takes_all": int(forward_to is not None),
-            "action": ACTIONS.index(first),
+            "action": first,
             "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": _bind_mode(bind, attach),
             "ring_size": self.ring_size,
@@ -337,15 +341,25 @@ class Engine:
 
     @property
     def error(self) -> KernelError | None:
-        """Why a worker ended by itself, or None. Others go on."""
-        for worker in range(self.telemetry.workers):
-            counters = self.telemetry.counters(worker)
-            if counters["state"] == lib.XDPLAB_STATE_FAILED:
-                port, place = divmod(worker, len(self.queues))
-                where = f"{self.interfaces[port].name} queue {self.queues[place]}"
-                tried = f"go on capturing on {where}"
-                return error_at(lib.XDPLAB_STEP_NONE, int(counters["fault"]), tried)
-        return None
+        """Why a worker ended by itself, or None: the first that did. Others go on."""
+        records = [self.telemetry.counters(worker) for worker in range(self.telemetry.workers)]
+        failed = [n for n, last in enumerate(records) if last["state"] == lib.XDPLAB_STATE_FAILED]
+        if not failed:
+            return None
+        worker = min(failed, key=lambda number: records[number]["time_ns"])
+        port, place = divmod(worker, len(self.queues))
+        where = f"{self._end(port)} queue {self.queues[place]}"
+        tried = f"go on capturing on {where}"
+        if len(self.interfaces) > 1:
+            tried = f"go on forwarding from {where} to {self._end(1 - port)}"
+        return error_at(lib.XDPLAB_STEP_NONE, int(records[worker]["fault"]), tried)
+
+    def _end(self, port: int) -> str:
+        """Name an interface; with its address where there are two, as those of labs are alike."""
+        interface = self.interfaces[port]
+        if len(self.interfaces) == 1 or not interface.ipv4:
+            return interface.name
+        return f"{interface.name} ({interface.ipv4})"
 
     @property
     def batch(self) -> int:
@@ -441,10 +455,7 @@ class Engine:
 
     @action.setter
     def action(self, value: str) -> None:
-        index = ACTIONS.index(choice("action", value, ACTIONS))
-        if value == "generate" and self.stream is None:
-            raise ConfigurationError(_NOTHING_TO_GENERATE)
-        self._store("action", index)
+        self._store("action", self._check_action(value))
 
     @property
     def rate(self) -> Rate:
@@ -529,11 +540,22 @@ class Engine:
 
     def _check_queues(self, queue: int | Sequence[int]) -> tuple[int, ...]:
         most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
-        wanted = [queue] if isinstance(queue, int) else list(queue)
+        wanted = list(queue) if isinstance(queue, Iterable) else [queue]
         queues = tuple(whole("queue", number, 0, most) for number in wanted)
         if not queues or len(set(queues)) < len(queues):
             raise ConfigurationError(f"queue={queue!r} must name at least one queue, each once.")
         return queues
+
+    def _check_action(self, value: str) -> int:
+        index = ACTIONS.index(choice("action", value, ACTIONS))
+        if len(self.interfaces) > 1 and value not in _JOINED_ACTIONS:
+            raise ConfigurationError(
+                f"action={value!r} takes an engine of one interface: what one that joins two sends "
+                f"leaves by the other. Choose one of: {', '.join(_JOINED_ACTIONS)}."
+            )
+        if value == "generate" and self.stream is None:
+            raise ConfigurationError(_NOTHING_TO_GENERATE)
+        return index
 
     def _check_batch(self, value: int) -> int:
         return whole("batch", value, 1, self.ring_size)
@@ -582,11 +604,17 @@ def _resolve(interface: Host | Interface | str, allow_default_route: bool) -> In
     return found
 
 
+def _is_same(one: Interface, other: Interface) -> bool:
+    """Tell whether two looked-up interfaces are one, however often each was looked up."""
+    places = [os.fstat(interface.namespace.fd) for interface in (one, other)]
+    return one.index == other.index and os.path.samestat(*places)
+
+
 def _cores(cpu: int | Sequence[int] | None, workers: int) -> tuple[int, ...]:
     """Choose a core for each worker."""
     if cpu is None:
         return worker_cores(workers)
-    wanted = [cpu] * workers if isinstance(cpu, int) else list(cpu)
+    wanted = list(cpu) if isinstance(cpu, Iterable) else [cpu] * workers
     if len(wanted) != workers:
         raise ConfigurationError(
             f"cpu={cpu!r} must be one core, or one for each of {workers} workers."
