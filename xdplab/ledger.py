@@ -56,7 +56,8 @@ class Ledger:
         while not self._quiet and time.monotonic() < deadline:
             before = self._start
             self._start, self._start_by_queue = self._stations.look()
-            self._quiet = self._start == before
+            # A generator that has lost its core for a moment is not quiet.
+            self._quiet = self._start == before and not self._generates()
         self._last = self._start
 
     def read(self) -> Account:
@@ -70,7 +71,7 @@ class Ledger:
             When an interface is gone.
         """
         now, by_queue = self._stations.look()
-        flowing = now != self._last or (self._traffic is not None and self._traffic.running)
+        flowing = now != self._last or self._generates()
         self._last = now
         grown = now - self._start
         stages: list[Stage] = []
@@ -175,6 +176,9 @@ class Ledger:
             ]
             gaps.append(max(missing, 0))
         return gaps
+
+    def _generates(self) -> bool:
+        return self._traffic is not None and self._traffic.running
 
     def _sends(self, grown: Counts) -> bool:
         return bool(grown.handed or grown.taken) or self._engine.action != "drop"
