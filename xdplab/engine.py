@@ -16,11 +16,12 @@ from xdplab.cores import worker_cores
 from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.host import Host
 from xdplab.interface import Interface
+from xdplab.knobs import Knobs
 from xdplab.ledger import Ledger
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.programs import c_path
-from xdplab.stream import Rate, Stream, interval_ps, rate_of
+from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
 
@@ -69,7 +70,7 @@ class Verdicts(NamedTuple):
     """On a queue without an engine, left to the stack."""
 
 
-class Engine:
+class Engine(Knobs):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -362,24 +363,6 @@ class Engine:
         return f"{interface.name} ({interface.ipv4})"
 
     @property
-    def batch(self) -> int:
-        """Most frames taken from the RX ring at once, 1 to `ring_size`."""
-        return self._load("batch")
-
-    @batch.setter
-    def batch(self, value: int) -> None:
-        self._store("batch", self._check_batch(value))
-
-    @property
-    def burst(self) -> int:
-        """Most packets received before the worker looks at its knobs and the clock again."""
-        return self._load("burst")
-
-    @burst.setter
-    def burst(self, value: int) -> None:
-        self._store("burst", whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST))
-
-    @property
     def wait(self) -> str:
         """The wait strategy, one of `WAIT_STRATEGIES`."""
         return WAIT_STRATEGIES[self._load("wait")]
@@ -421,34 +404,6 @@ class Engine:
             warnings.warn(f"wait={wait!r} is ineffective here: {reason}", stacklevel=3)
 
     @property
-    def spin_microseconds(self) -> int:
-        """How long `adaptive` spins after the last packet before it parks, 0 to 1,000,000."""
-        return self._load("spin_ns") // 1000
-
-    @spin_microseconds.setter
-    def spin_microseconds(self, value: int) -> None:
-        self._store("spin_ns", 1000 * whole("spin_microseconds", value, 0, 1_000_000))
-
-    @property
-    def busy_poll_microseconds(self) -> int:
-        """How long `busy-poll` and `uring-napi` drive NAPI at a time, 1 to 10,000."""
-        return self._load("busy_poll_microseconds")
-
-    @busy_poll_microseconds.setter
-    def busy_poll_microseconds(self, value: int) -> None:
-        microseconds = whole("busy_poll_microseconds", value, 1, 10_000)
-        self._store("busy_poll_microseconds", microseconds)
-
-    @property
-    def busy_poll_budget(self) -> int:
-        """Most packets that `busy-poll` lets NAPI take at a time, 1 to 65,535."""
-        return self._load("busy_poll_budget")
-
-    @busy_poll_budget.setter
-    def busy_poll_budget(self, value: int) -> None:
-        self._store("busy_poll_budget", whole("busy_poll_budget", value, 1, 65_535))
-
-    @property
     def action(self) -> str:
         """What becomes of a packet, one of `ACTIONS`."""
         return ACTIONS[self._load("action")]
@@ -458,43 +413,11 @@ class Engine:
         self._store("action", self._check_action(value))
 
     @property
-    def rate(self) -> Rate:
-        """Frames a second of its own stream and of each worker, or ``"max"``."""
-        return rate_of(self._load("interval_ps"))
-
-    @rate.setter
-    def rate(self, value: Rate) -> None:
-        self._store("interval_ps", interval_ps(value))
-
-    @property
-    def sample_every(self) -> int:
-        """1 frame in this many is kept as a sample; 0 keeps none."""
-        return self._load("sample_every")
-
-    @sample_every.setter
-    def sample_every(self, value: int) -> None:
-        self._store("sample_every", whole("sample_every", value, 0, 1 << 62))
-
-    @property
-    def inspect(self) -> bool:
-        """Whether every frame's latency and sequence number are looked at, or samples' only."""
-        return bool(self._load("inspect"))
-
-    @inspect.setter
-    def inspect(self, value: bool) -> None:
-        self._store("inspect", int(value))
-
-    @property
     def telemetry_path(self) -> str:
         """Where another process finds the telemetry region: `Telemetry.open` maps it."""
         with self._lock:
             self._check_open()
             return f"/proc/{os.getpid()}/fd/{self._region}"
-
-    def reset_latency(self) -> None:
-        """Empty the latency histograms, on the workers' next turn."""
-        with self._lock:
-            self._store("latency_resets", self._load("latency_resets") + 1)
 
     def verdicts(self) -> Verdicts:
         """Count what the XDP program did with the frames that it saw, on all interfaces."""
@@ -556,9 +479,6 @@ class Engine:
         if value == "generate" and self.stream is None:
             raise ConfigurationError(_NOTHING_TO_GENERATE)
         return index
-
-    def _check_batch(self, value: int) -> int:
-        return whole("batch", value, 1, self.ring_size)
 
     def _check_open(self) -> None:
         if self.closed:
