@@ -15,7 +15,7 @@ struct action {
 	const char *name;
 	uint32_t verdict; /* enum xdplab_verdict, for the samples */
 	bool transmits;   /* no more is received than the TX ring has room for */
-	/* Disposes of every frame that it is given. */
+	/* Disposes of every frame that it is given: whole packets. */
 	void (*run)(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 	/* Sends up to `limit` frames of its own that are due; returns how many. May be left out. */
 	uint32_t (*produce)(struct worker *worker, uint32_t limit, uint64_t now_ns);

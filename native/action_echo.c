@@ -69,14 +69,25 @@ static bool turn_round(uint8_t *frame, uint32_t length)
 	return true;
 }
 
+static void answer_packet(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
+{
+	/* All headers are in the first frame. */
+	if (turn_round(worker->rx->area + frames->addr, frames->len))
+		worker_transmit(worker, frames, count);
+	else
+		worker->rx->operations->recycle(worker->rx, frames, count);
+}
+
 static void run(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		if (turn_round(worker->rx->area + frames[i].addr, frames[i].len))
-			worker_transmit(worker, frames + i, 1);
-		else
-			worker->rx->operations->recycle(worker->rx, frames + i, 1);
-	}
+	uint32_t each;
+
+	if (path_has_long_packets(worker->rx))
+		for (uint32_t i = 0; i < count; i += each)
+			answer_packet(worker, frames + i, each = packet_frames(frames + i));
+	else
+		for (uint32_t i = 0; i < count; i++)
+			answer_packet(worker, frames + i, 1);
 }
 
 const struct action action_echo = {

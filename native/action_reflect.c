@@ -8,8 +8,12 @@
 
 static void run(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		swap_ethernet(worker->rx->area + frames[i].addr, frames[i].len);
+	if (path_has_long_packets(worker->rx))
+		for (uint32_t i = 0; i < count; i += packet_frames(frames + i))
+			swap_ethernet(worker->rx->area + frames[i].addr, frames[i].len);
+	else
+		for (uint32_t i = 0; i < count; i++)
+			swap_ethernet(worker->rx->area + frames[i].addr, frames[i].len);
 	worker_transmit(worker, frames, count);
 }
 

@@ -45,4 +45,9 @@ struct xdplab_uring_napi { /* struct io_uring_napi */
 	uint32_t resv;
 };
 
+#ifndef XDP_USE_SG
+#define XDP_USE_SG (1 << 4)    /* Linux 6.6 */
+#define XDP_PKT_CONTD (1 << 0) /* Linux 6.6 */
+#endif
+
 #endif

@@ -204,6 +204,7 @@ static int open_socket(struct xdplab_engine *engine, uint32_t index, uint32_t in
 		.bind_mode = engine->config.bind_mode,
 		.first_frame = index * frames_of_worker(engine),
 		.fill_frames = frames,
+		.multi_buffer = engine->config.multi_buffer,
 		.umem_owner = umem_owner(engine),
 	};
 
@@ -248,6 +249,7 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 		.program = engine->program,
 		.interface_index = interface_index,
 		.attach_mode = engine->config.attach_mode,
+		.multi_buffer = engine->config.multi_buffer,
 		.takes_all = engine->config.takes_all,
 	};
 

@@ -3,7 +3,8 @@
  * A receive path: where a worker's frames come from. A new path is one file path_*.c that fills in this
  * table; wait strategies, actions and telemetry work on it unchanged.
  *
- * A frame is a struct xdp_desc: where it begins in the path's area, and its length.
+ * A frame is a struct xdp_desc: where it begins in the path's area, its length, and whether its packet goes on
+ * in the next (packet.h).
  */
 #ifndef XDPLAB_PATH_H
 #define XDPLAB_PATH_H
@@ -12,12 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "packet.h"
 #include "telemetry.h"
 
 struct path;
 
 struct path_operations {
-	/* Takes up to `limit` frames that have arrived, oldest first; never waits. */
+	/* Takes up to `limit` frames that have arrived, oldest first, in whole packets; never waits. */
 	uint32_t (*receive)(struct path *path, struct xdp_desc *frames, uint32_t limit);
 	/* Gives frames back to be filled again, in any order. */
 	void (*recycle)(struct path *path, const struct xdp_desc *frames, uint32_t count);
@@ -48,6 +50,19 @@ struct path {
 	int descriptor; /* readable when a frame waits */
 	uint32_t peak;  /* most frames seen waiting since the last record */
 	uint32_t queue;
+	uint32_t packet_frames; /* most frames of a packet: 1, or with multi-buffer PACKET_FRAMES */
+	uint64_t too_long;      /* packets of more than that, dropped */
 };
+
+static inline bool path_has_long_packets(const struct path *path)
+{
+	return path->packet_frames > 1;
+}
+
+/* Packets in a batch. */
+static inline uint32_t path_packets(const struct path *path, const struct xdp_desc *frames, uint32_t count)
+{
+	return path_has_long_packets(path) ? packet_count(frames, count) : count;
+}
 
 #endif

@@ -34,6 +34,40 @@ static uint32_t receive(struct path *path, struct xdp_desc *frames, uint32_t lim
 	return count;
 }
 
+static void drop_packet(struct path *path, uint64_t begin, uint64_t end)
+{
+	path->too_long++;
+	while (begin < end)
+		path->operations->recycle(path, ring_descriptor(&socket_of(path)->rx, begin++), 1);
+}
+
+/* Whole packets only. In copy mode the kernel hands over no others (xsk_flush, Linux 6.18); a driver with zero
+ * copy may be in the midst of one, which then waits for the rest of it. */
+static uint32_t receive_packets(struct path *path, struct xdp_desc *frames, uint32_t limit)
+{
+	struct ring *rx = &socket_of(path)->rx;
+	const uint32_t waiting = ring_waiting_now(rx);
+	uint32_t count = 0, taken = 0, end = 0;
+
+	if (waiting > path->peak)
+		path->peak = waiting;
+	while (end < waiting) {
+		if (ring_descriptor(rx, rx->own + end++)->options & XDP_PKT_CONTD)
+			continue;
+		if (end - taken > path->packet_frames) {
+			drop_packet(path, rx->own + taken, rx->own + end);
+			taken = end;
+		}
+		if (count + (end - taken) > limit)
+			break;
+		while (taken < end)
+			frames[count++] = *ring_descriptor(rx, rx->own + taken++);
+	}
+	if (taken)
+		ring_release(rx, taken);
+	return count;
+}
+
 /* The fill ring is as large as the UMEM, so there is always room. The kernel takes any address within a
  * frame for the frame (xp_aligned_extract_addr, Linux 6.18), so the headroom need not be taken off. */
 static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t count)
@@ -47,14 +81,22 @@ static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t c
 
 /* Everyone but the kernel wants to know where the packet begins, so that is what an unaligned descriptor is
  * made to say at once. It may be sent like that too: an offset of 0 is as good. */
-static uint32_t receive_unaligned(struct path *path, struct xdp_desc *frames, uint32_t limit)
+static uint32_t add_offsets(struct xdp_desc *frames, uint32_t count)
 {
-	const uint32_t count = receive(path, frames, limit);
-
 	for (uint32_t i = 0; i < count; i++)
 		frames[i].addr = (frames[i].addr & XSK_UNALIGNED_BUF_ADDR_MASK) +
 				 (frames[i].addr >> XSK_UNALIGNED_BUF_OFFSET_SHIFT);
 	return count;
+}
+
+static uint32_t receive_unaligned(struct path *path, struct xdp_desc *frames, uint32_t limit)
+{
+	return add_offsets(frames, receive(path, frames, limit));
+}
+
+static uint32_t receive_unaligned_packets(struct path *path, struct xdp_desc *frames, uint32_t limit)
+{
+	return add_offsets(frames, receive_packets(path, frames, limit));
 }
 
 /* Here the kernel fills from the address on that it is given, so it must be the frame's base. Our frames lie
@@ -64,8 +106,11 @@ static void recycle_unaligned(struct path *path, const struct xdp_desc *frames, 
 	const uint32_t frame_size = self_of(path)->frame_size;
 	struct ring *fill = &socket_of(path)->fill;
 
-	for (uint32_t i = 0; i < count; i++)
-		*ring_address(fill, fill->own + i) = frames[i].addr - frames[i].addr % frame_size;
+	for (uint32_t i = 0; i < count; i++) {
+		const uint64_t address = frames[i].addr & XSK_UNALIGNED_BUF_ADDR_MASK;
+
+		*ring_address(fill, fill->own + i) = address - address % frame_size;
+	}
 	ring_submit(fill, count);
 }
 
@@ -140,6 +185,7 @@ static void publish_receive(struct path *path, const struct xdplab_counters *bas
 	counters->fill_consumer = base->fill_consumer + ring_consumer_position(&xsk->fill);
 	counters->rx_producer = base->rx_producer + ring_producer_position(&xsk->rx);
 	counters->rx_consumer = base->rx_consumer + xsk->rx.own;
+	counters->rx_too_long = base->rx_too_long + path->too_long;
 	counters->rx_peak = path->peak;
 	path->peak = 0;
 	counters->rx_dropped = base->rx_dropped + statistics.rx_dropped;
@@ -172,7 +218,7 @@ static void close_path(struct path *path)
 	xsk_close(socket_of(path));
 }
 
-static const struct path_operations operations = { /* of an aligned UMEM */
+static const struct path_operations plain_operations = {
 	.receive = receive,
 	.recycle = recycle,
 	.kick = kick,
@@ -186,22 +232,30 @@ static const struct path_operations operations = { /* of an aligned UMEM */
 	.close = close_path,
 };
 
+void path_xsk_begin(struct path_xsk *self, const struct umem *umem, bool multi_buffer)
+{
+	self->frame_size = umem->frame_size;
+	self->operations = plain_operations;
+	if (umem->unaligned)
+		self->operations.recycle = recycle_unaligned;
+	if (umem->unaligned)
+		self->operations.receive = multi_buffer ? receive_unaligned_packets : receive_unaligned;
+	else if (multi_buffer)
+		self->operations.receive = receive_packets;
+	self->path = (struct path){
+		.operations = &self->operations,
+		.area = umem->area,
+		.descriptor = self->xsk.descriptor,
+		.packet_frames = multi_buffer ? PACKET_FRAMES : 1,
+	};
+}
+
 int path_xsk_open(struct path_xsk *self, const struct umem *umem, const struct xsk_options *options,
 		  struct xdplab_error *error)
 {
 	if (xsk_open(&self->xsk, umem, options, error))
 		return -error->code;
-	self->frame_size = umem->frame_size;
-	self->operations = operations;
-	if (umem->unaligned) {
-		self->operations.receive = receive_unaligned;
-		self->operations.recycle = recycle_unaligned;
-	}
-	self->path = (struct path){
-		.operations = &self->operations,
-		.area = umem->area,
-		.descriptor = self->xsk.descriptor,
-		.queue = options->queue,
-	};
+	path_xsk_begin(self, umem, options->multi_buffer);
+	self->path.queue = options->queue;
 	return 0;
 }

@@ -12,6 +12,8 @@ struct path_xsk {
 	uint32_t frame_size;
 };
 
+/* The path over a socket that is open already. */
+void path_xsk_begin(struct path_xsk *path, const struct umem *umem, bool multi_buffer);
 int path_xsk_open(struct path_xsk *path, const struct umem *umem, const struct xsk_options *options,
 		  struct xdplab_error *error);
 

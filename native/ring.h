@@ -47,14 +47,19 @@ static inline struct xdp_desc *ring_descriptor(const struct ring *ring, uint64_t
 	return (struct xdp_desc *)ring->entries + (position & ring->mask);
 }
 
-/* As consumer: how many entries wait. Pairs with the producer's release store. */
+/* As consumer: how many entries wait, looked up anew. Pairs with the producer's release store. */
+static inline uint32_t ring_waiting_now(struct ring *ring)
+{
+	uint32_t producer = atomic_load_explicit(ring->producer, memory_order_acquire);
+
+	ring->other = ring->own + (uint32_t)(producer - (uint32_t)ring->own);
+	return (uint32_t)(ring->other - ring->own);
+}
+
+/* As consumer: how many entries are known to wait; 0 only where there are none. */
 static inline uint32_t ring_waiting(struct ring *ring)
 {
-	if (ring->other == ring->own) {
-		uint32_t producer = atomic_load_explicit(ring->producer, memory_order_acquire);
-		ring->other = ring->own + (uint32_t)(producer - (uint32_t)ring->own);
-	}
-	return (uint32_t)(ring->other - ring->own);
+	return ring->other == ring->own ? ring_waiting_now(ring) : (uint32_t)(ring->other - ring->own);
 }
 
 /* As consumer: gives `count` entries back. Release: our reads of them are done before. */

@@ -54,8 +54,9 @@ static void follow_stream(struct worker *worker, const uint8_t *frame, uint64_t 
 	worker->followed_next = sequence + 1;
 }
 
-static void write_sample(struct worker *worker, const struct sampling *sampling, const uint8_t *bytes,
-			 uint32_t length, uint64_t frame, uint64_t sent_ns, uint64_t now_ns)
+/* A packet's first frame holds whatever one wants to see of it. */
+static void write_sample(struct worker *worker, const struct sampling *sampling, const struct xdp_desc *frames,
+			 uint32_t count, uint64_t packet, uint64_t sent_ns, uint64_t now_ns)
 {
 	struct xdplab_ring_head *head = region_sample_head(worker->region, worker->index);
 	/* Relaxed: nobody else writes it. */
@@ -64,10 +65,10 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 	const uint32_t limit = worker->region->header.sample_bytes;
 	const struct xdplab_sample content = {
 		.time_ns = now_ns,
-		.frame = frame,
+		.frame = packet,
 		.sent_ns = sent_ns,
-		.length = length,
-		.captured = length < limit ? length : limit,
+		.length = packet_length(frames, count),
+		.captured = frames->len < limit ? frames->len : limit,
 		.queue = worker->queue,
 		.verdict = sampling->verdict,
 	};
@@ -76,39 +77,53 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 	seqlock_begin(&sample->sequence, number);
 	seqlock_write(&sample->time_ns, &content.time_ns, sizeof(content) - sequence_bytes);
 	/* By whole words, up to 7 bytes past the frame: it begins at a multiple of 8, and so does what is next. */
-	seqlock_write(sample + 1, bytes, (content.captured + 7u) & ~7u);
+	seqlock_write(sample + 1, worker->rx->area + frames->addr, (content.captured + 7u) & ~7u);
 	seqlock_end(&sample->sequence, number);
 	/* Release: who sees the new number finds the sample whole. */
 	atomic_store_explicit(&head->written, number + 1, memory_order_release);
 	worker->counters.samples++;
 }
 
-void sample_batch(struct worker *worker, const struct sampling *sampling, const struct xdp_desc *frames,
-		  uint32_t count)
+/* Where no packet is long, the compiler leaves the loop over frames without a look at their options. */
+static inline __attribute__((always_inline)) void look_into(struct worker *worker, const struct sampling *sampling,
+							    const struct xdp_desc *frames, uint32_t count,
+							    const bool long_packets)
 {
-	uint64_t now_ns;
+	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t packet = worker->counters.rx_packets;
 
-	worker->follows &= sampling->inspect;
-	/* The common case costs one comparison a batch. */
-	if (!sampling->inspect && (!sampling->every || worker->sample_countdown >= count)) {
-		worker->sample_countdown -= sampling->every ? count : 0;
-		return;
-	}
-	now_ns = clock_ns(CLOCK_MONOTONIC);
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0, each; i < count; i += each, packet++) {
 		const uint8_t *bytes = worker->rx->area + frames[i].addr;
 		const bool chosen = sampling->every && worker->sample_countdown-- == 0;
 		const struct traffic_payload *payload =
 			chosen || sampling->inspect ? payload_of(bytes, frames[i].len) : NULL;
 
+		each = long_packets ? packet_frames(frames + i) : 1;
 		if (payload)
 			measure_latency(worker, payload->time_ns, now_ns);
 		if (payload && sampling->inspect)
 			follow_stream(worker, bytes, payload->sequence);
 		if (chosen) {
-			write_sample(worker, sampling, bytes, frames[i].len, worker->counters.rx_packets + i,
-				     payload ? payload->time_ns : 0, now_ns);
+			write_sample(worker, sampling, frames + i, each, packet, payload ? payload->time_ns : 0,
+				     now_ns);
 			worker->sample_countdown = sampling->every - 1;
 		}
 	}
+}
+
+void sample_batch(struct worker *worker, const struct sampling *sampling, const struct xdp_desc *frames,
+		  uint32_t count)
+{
+	const uint32_t packets = path_packets(worker->rx, frames, count);
+
+	worker->follows &= sampling->inspect;
+	/* The common case costs one comparison a batch. */
+	if (!sampling->inspect && (!sampling->every || worker->sample_countdown >= packets)) {
+		worker->sample_countdown -= sampling->every ? packets : 0;
+		return;
+	}
+	if (path_has_long_packets(worker->rx))
+		look_into(worker, sampling, frames, count, true);
+	else
+		look_into(worker, sampling, frames, count, false);
 }

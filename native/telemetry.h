@@ -156,6 +156,7 @@ struct xdplab_counters {
 	uint64_t stream_missing; /* numbers that were skipped */
 	uint64_t stream_late;    /* frames whose number was below one already seen */
 	uint64_t samples;
+	uint64_t rx_too_long; /* packets of more frames than can be sent as one, dropped */
 };
 
 struct xdplab_record {

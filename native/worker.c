@@ -54,8 +54,8 @@ static struct settings read_control(struct worker *worker)
 	if (worker->sample_countdown >= every)
 		worker->sample_countdown = every ? every - 1 : 0;
 	return (struct settings){
-		.batch = clamp(knob(&control->batch), 1, worker->frames_limit),
-		.burst = clamp(knob(&control->burst), 1, XDPLAB_LARGEST_BURST),
+		.batch = clamp(knob(&control->batch), worker->rx->packet_frames, worker->frames_limit),
+		.burst = clamp(knob(&control->burst), worker->rx->packet_frames, XDPLAB_LARGEST_BURST),
 		.action_index = action_index,
 		.action = action,
 		.sampling = {
@@ -69,12 +69,13 @@ static struct settings read_control(struct worker *worker)
 static void count_batch(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
 {
 	struct xdplab_counters *counters = &worker->counters;
-	uint32_t bucket = 31 - (uint32_t)__builtin_clz(count);
+	const uint32_t packets = path_packets(worker->rx, frames, count);
+	uint32_t bucket = 31 - (uint32_t)__builtin_clz(packets);
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < count; i++)
 		bytes += frames[i].len;
-	counters->rx_packets += count;
+	counters->rx_packets += packets;
 	counters->rx_bytes += bytes;
 	counters->batches[bucket < XDPLAB_BATCH_BUCKETS ? bucket : XDPLAB_BATCH_BUCKETS - 1]++;
 }
@@ -83,7 +84,7 @@ void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint3
 {
 	for (uint32_t i = 0; i < count; i++)
 		worker->counters.tx_bytes += frames[i].len;
-	worker->counters.tx_packets += count;
+	worker->counters.tx_packets += path_packets(worker->rx, frames, count);
 	worker->tx->operations->transmit(worker->tx, frames, count);
 }
 
@@ -168,7 +169,9 @@ static uint32_t receive_burst(struct worker *worker, const struct settings *sett
 	const struct path_operations *path = worker->rx->operations;
 	uint32_t received = 0, limit;
 
-	while (received < settings->burst && (limit = batch_limit(worker, settings, received))) {
+	/* Room for less than the longest packet is no room. */
+	while (received < settings->burst &&
+	       (limit = batch_limit(worker, settings, received)) >= worker->rx->packet_frames) {
 		uint32_t count = path->receive(worker->rx, worker->frames, limit);
 
 		if (!count) {

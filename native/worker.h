@@ -66,7 +66,7 @@ struct worker {
 	int refusals[WAIT_COUNT]; /* errno for which a strategy can't be used; written before `prepared` */
 };
 
-/* For actions: hands frames to the TX ring, which has room for as many as were received. */
+/* For actions: hands the frames of whole packets to the TX ring, which has room for as many as were received. */
 void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 
 int worker_start(struct worker *worker, struct xdplab_error *error);

@@ -24,6 +24,15 @@ static int set_constants(struct bpf_object *object, const struct xdp_options_of_
 	return 0;
 }
 
+/* As in SEC("xdp.frags"), which would take a second copy of the program: drivers that have several buffers for
+ * a packet attach no program that does not say that it copes. */
+static void allow_fragments(struct bpf_object *object)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(object, "capture");
+
+	bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
+}
+
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,
@@ -35,6 +44,8 @@ int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct x
 		return -error->code;
 	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
 	bpf_map__set_max_entries(sockets, port->queues);
+	if (port->multi_buffer)
+		allow_fragments(xdp->object);
 	if (set_constants(xdp->object, port, error) || program_load(xdp->object, port->program, error))
 		goto refused;
 	xdp->sockets = bpf_map__fd(sockets);

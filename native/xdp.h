@@ -6,6 +6,8 @@
 #ifndef XDPLAB_XDP_H
 #define XDPLAB_XDP_H
 
+#include <stdbool.h>
+
 #include "engine.h"
 
 struct bpf_object;
@@ -22,6 +24,7 @@ struct xdp_options_of_port {
 	uint32_t interface_index;
 	uint32_t attach_mode; /* enum xdplab_attach_mode */
 	uint32_t queues;      /* one above the highest that has a socket */
+	bool multi_buffer;    /* packets may come in several buffers */
 	uint32_t takes_all;   /* ARP and neighbour discovery too */
 };
 

@@ -76,12 +76,13 @@ static int bind_queue(const struct xsk *xsk, const struct xsk_options *options, 
 		[XDPLAB_BIND_ZERO_COPY] = XDP_ZEROCOPY,
 	};
 	const bool shares = options->umem_owner >= 0;
+	const uint16_t several = options->multi_buffer ? XDP_USE_SG : 0;
 	/* A socket that shares a UMEM takes the rest from the first one's bind. */
 	const struct sockaddr_xdp address = {
 		.sxdp_family = AF_XDP,
 		.sxdp_ifindex = options->interface_index,
 		.sxdp_queue_id = options->queue,
-		.sxdp_flags = shares ? XDP_SHARED_UMEM : XDP_USE_NEED_WAKEUP | flags[options->bind_mode],
+		.sxdp_flags = shares ? XDP_SHARED_UMEM : XDP_USE_NEED_WAKEUP | several | flags[options->bind_mode],
 		.sxdp_shared_umem_fd = shares ? (uint32_t)options->umem_owner : 0,
 	};
 	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + BIND_RETRY_NS;

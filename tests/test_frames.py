@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,9 @@ import pytest
 from test_capture import DEEP_RING, HOLDABLE_RATE, eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Traffic
+from xdplab.host import Host
 
+_HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP
 _RESERVED = Path("/proc/sys/vm/nr_hugepages")
 
 LAYOUTS: list[dict[str, Any]] = [
@@ -67,10 +73,15 @@ def test_in_every_layout_packets_are_answered_and_joined(
     with Lab() as one, Lab(number=1) as other:
         with Engine(one.port, action="echo", ring_size=64, **layout) as engine:
             for size in (0, 1400):
-                assert one.peer.ping(one.port.ipv4, count=100, size=size).received == 100
+                assert (
+                    one.peer.ping(one.port.ipv4, count=100, interval=0.002, size=size).received
+                    == 100
+                )
             assert engine.telemetry.counters()["tx_invalid_descs"] == 0
         with Engine(one.port, forward_to=other.port, ring_size=64, **layout) as engine:
-            assert one.peer.ping(other.peer.ipv4, count=200, size=1400).received == 200
+            assert (
+                one.peer.ping(other.peer.ipv4, count=200, interval=0.002, size=1400).received == 200
+            )
             assert engine.telemetry.total()["tx_invalid_descs"] == 0
 
 
@@ -127,3 +138,168 @@ def test_layouts_that_can_not_work_are_refused(
 def test_unaligned_frames_have_bounds_too(lab: Lab, frame_size: int) -> None:
     with pytest.raises(KernelError, match=r"EINVAL.*unaligned=True"):
         Engine(lab.port, unaligned=True, frame_size=frame_size)
+
+
+@pytest.fixture
+def jumbo(privileged: None) -> Iterator[Lab]:
+    with Lab(mtu=9000) as made:
+        yield made
+
+
+def _messages(count: int) -> list[bytes]:
+    """Numbered datagrams of all lengths up to the MTU, each unlike every other."""
+    dice = random.Random(1)
+    return [dice.randbytes(dice.choice([1, 1700, 1792, 3600, 8900, 8972])) for _ in range(count)]
+
+
+LONG_LAYOUTS: list[dict[str, Any]] = [
+    {},
+    {"batch": 1, "ring_size": 32},
+    {"frame_size": 4096, "headroom": 512},
+    {"unaligned": True, "frame_size": 3000},
+    {"attach": "skb"},
+]
+
+
+def _has_received(engine: Engine, packets: int) -> bool:
+    return bool(engine.telemetry.counters()["rx_packets"] == packets)
+
+
+@pytest.mark.parametrize("layout", LONG_LAYOUTS, ids=_title)
+def test_a_long_packet_counts_as_one_with_all_its_bytes(jumbo: Lab, layout: dict[str, Any]) -> None:
+    messages = _messages(200)
+    with (
+        Engine(jumbo.port, multi_buffer=True, sample_every=1, **layout) as engine,
+        jumbo.peer.socket() as udp,
+    ):
+        # Never more at once than the smallest ring holds.
+        for number, message in enumerate(messages, 1):
+            udp.sendto(message, (jumbo.port.ipv4, 4000))
+            assert number % 5 or eventually(partial(_has_received, engine, number), seconds=5), (
+                f"after {number} packets"
+            )
+        counters = engine.telemetry.counters()
+        samples, _ = engine.telemetry.samples()
+    lengths = [_HEADERS + len(message) for message in messages]
+    assert samples["length"].tolist() == lengths
+    assert samples["frame"].tolist() == list(range(len(messages)))
+    assert counters["rx_bytes"] == sum(lengths)
+    assert counters["rx_consumer"] > counters["rx_packets"]
+    assert counters["rx_too_long"] == 0
+    for sample, message in zip(samples, messages, strict=True):
+        seen = bytes(sample["bytes"][_HEADERS : sample["captured"]])
+        assert message.startswith(seen)
+        assert len(seen) == min(len(message), 256 - _HEADERS)
+
+
+@pytest.mark.parametrize("layout", LONG_LAYOUTS, ids=_title)
+def test_long_packets_are_echoed_whole_and_in_order(jumbo: Lab, layout: dict[str, Any]) -> None:
+    messages = _messages(300)
+    with (
+        Engine(jumbo.port, multi_buffer=True, action="echo", **layout) as engine,
+        jumbo.peer.socket() as udp,
+    ):
+        assert jumbo.peer.ping(jumbo.port.ipv4, count=20, interval=0.002, size=8900).received == 20
+        udp.settimeout(5)
+        # In bursts of several packets a batch, fewer frames than the smallest ring holds.
+        for start in range(0, len(messages), 5):
+            for message in messages[start : start + 5]:
+                udp.sendto(message, (jumbo.port.ipv4, 4000))
+            for message in messages[start : start + 5]:
+                assert udp.recv(1 << 16) == message
+        assert eventually(lambda: engine.telemetry.counters()["tx_packets"] == 20 + 300)
+        assert engine.telemetry.counters()["tx_invalid_descs"] == 0
+
+
+def test_long_packets_are_reflected_whole(jumbo: Lab) -> None:
+    messages = _messages(50)
+    name = jumbo.peer.interface.name
+    with (
+        Engine(jumbo.port, multi_buffer=True, action="reflect"),
+        jumbo.peer.socket() as udp,
+        jumbo.peer.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as wire,
+    ):
+        wire.bind((name, 0x0800))
+        wire.settimeout(5)
+        for message in messages:
+            udp.sendto(message, (jumbo.port.ipv4, 4000))
+            frame = wire.recv(1 << 16)
+            assert frame[_HEADERS:] == message
+            assert frame[6:12].hex(":") == jumbo.port.interface.mac
+
+
+@pytest.mark.parametrize("layout", LONG_LAYOUTS, ids=_title)
+def test_two_labs_joined_carry_long_packets_both_ways(
+    privileged: None, layout: dict[str, Any]
+) -> None:
+    with (
+        Lab(mtu=9000) as one,
+        Lab(mtu=9000, number=1) as other,
+        Engine(one.port, forward_to=other.port, multi_buffer=True, **layout) as engine,
+    ):
+        for sender, receiver in ((one.peer, other.peer), (other.peer, one.peer)):
+            assert sender.ping(receiver.ipv4, count=20, interval=0.002, size=8900).received == 20
+            with receiver.socket() as inbox, sender.socket() as outbox:
+                inbox.bind((receiver.ipv4, 4000))
+                inbox.settimeout(5)
+                for message in _messages(100):
+                    outbox.sendto(message, (receiver.ipv4, 4000))
+                    assert inbox.recv(1 << 16) == message
+            _check_tcp(sender, receiver)
+        total = engine.telemetry.total()
+    assert total["tx_invalid_descs"] == total["rx_invalid_descs"] == total["rx_too_long"] == 0
+
+
+def _check_tcp(sender: Host, receiver: Host) -> None:
+    """Carry 4 MiB over a connection, in segments as long as the MTU allows."""
+    content = random.Random(2).randbytes(1 << 22)
+    with receiver.socket(type=socket.SOCK_STREAM) as listener:
+        listener.bind((receiver.ipv4, 0))
+        listener.listen()
+        listener.settimeout(10)
+        with sender.socket(type=socket.SOCK_STREAM) as outbound:
+            outbound.settimeout(10)
+            outbound.connect(listener.getsockname())
+            inbound, _ = listener.accept()
+            assert outbound.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) > 8900
+            with inbound, ThreadPoolExecutor(1) as threads:
+                inbound.settimeout(10)
+                sent = threads.submit(outbound.sendall, content)
+                received = b"".join(_pieces(inbound, len(content)))
+                sent.result()
+    assert received == content
+
+
+def _pieces(inbound: socket.socket, wanted: int) -> Iterator[bytes]:
+    while wanted:
+        piece = inbound.recv(min(wanted, 1 << 16))
+        assert piece, "the connection was closed early"
+        wanted -= len(piece)
+        yield piece
+
+
+def test_packets_longer_than_can_be_sent_are_counted_and_the_rest_goes_on(
+    privileged: None,
+) -> None:
+    with (
+        Lab(mtu=65535) as lab,
+        Engine(lab.port, multi_buffer=True, action="echo") as engine,
+        lab.peer.socket() as udp,
+    ):
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        udp.settimeout(5)
+        for size in (60_000, 30_000, 60_000, 100):
+            udp.sendto(bytes(size), (lab.port.ipv4, 4000))
+        assert [len(udp.recv(1 << 16)) for _ in range(2)] == [30_000, 100]
+        assert eventually(lambda: engine.telemetry.counters()["rx_too_long"] == 2)
+        assert engine.telemetry.counters()["rx_packets"] == 2
+
+
+def test_an_mtu_above_a_page_names_multi_buffer(jumbo: Lab) -> None:
+    with pytest.raises(KernelError, match=r"ERANGE.*multi_buffer=True"):
+        Engine(jumbo.port)
+
+
+def test_long_packets_need_a_ring_that_holds_one(jumbo: Lab) -> None:
+    with pytest.raises(ConfigurationError, match="takes 32 or more"):
+        Engine(jumbo.port, multi_buffer=True, ring_size=16)

@@ -14,6 +14,7 @@ from xdplab._engine import ffi, lib
 from xdplab.checks import choice, core, nanoseconds, power_of_two, whole
 from xdplab.cores import worker_cores
 from xdplab.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.frames import layout
 from xdplab.host import Host
 from xdplab.interface import Interface
 from xdplab.knobs import Knobs
@@ -31,12 +32,6 @@ _BIND_MODES = {
     "copy": lib.XDPLAB_BIND_COPY,
     "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
 }
-_HUGE_PAGES: dict[bool | str, int] = {
-    False: lib.XDPLAB_HUGE_PAGES_NEVER,
-    "auto": lib.XDPLAB_HUGE_PAGES_IF_ANY,
-    True: lib.XDPLAB_HUGE_PAGES_ALWAYS,
-}
-_XDP_HEADROOM = 256  # XDP_PACKET_HEADROOM, which the kernel keeps in every frame
 _LARGEST_RING = 1 << 16
 _NOTHING_TO_GENERATE = "there is nothing to generate: make the engine with stream=Stream(receiver)."
 _LARGEST_SAMPLE = 4096
@@ -113,6 +108,11 @@ class Engine(Knobs):
     huge_pages
         True puts the UMEM into pages of 2 MiB that were set aside for such use, ``"auto"`` does so
         where there are enough of them. Not the default, since another program may need them.
+    multi_buffer
+        Whether a packet may fill several frames, up to 18, as the MTU of 9000 bytes takes. Then
+        `batch` and `burst` count frames, at least 18, so that a packet is always handled whole. It
+        needs Linux 6.6, with ``attach="skb"`` 6.9, and a `ring_size` from 32. Longer packets are
+        dropped, and counted as ``rx_too_long``.
     attach
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
     bind
@@ -169,6 +169,7 @@ class Engine(Knobs):
         headroom: int = 0,
         unaligned: bool = False,
         huge_pages: bool | str = False,
+        multi_buffer: bool = False,
         attach: str = "native",
         bind: str = "auto",
         cpu: int | Sequence[int] | None = None,
@@ -205,7 +206,9 @@ class Engine(Knobs):
             "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": _bind_mode(bind, attach),
             "ring_size": self.ring_size,
-            **_frames(frame_size, headroom, unaligned, huge_pages),
+            **layout(
+                frame_size, headroom, unaligned, huge_pages, multi_buffer, ring_size=self.ring_size
+            ),
             "sample_bytes": whole("sample_bytes", sample_bytes, 64, _LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
@@ -540,25 +543,6 @@ def _cores(cpu: int | Sequence[int] | None, workers: int) -> tuple[int, ...]:
             f"cpu={cpu!r} must be one core, or one for each of {workers} workers."
         )
     return tuple(core(number) for number in wanted)
-
-
-def _frames(
-    frame_size: int, headroom: int, unaligned: bool, huge_pages: bool | str
-) -> dict[str, int]:
-    """Check how the UMEM is to be made. Which sizes it takes is left to the kernel to say."""
-    whole("frame_size", frame_size, 1, 1 << 20)
-    whole("headroom", headroom, 0, max(frame_size - _XDP_HEADROOM - 8, 0))
-    # Samples are read by whole words.
-    if frame_size % 8 or headroom % 8:
-        raise ConfigurationError(f"{frame_size=} and {headroom=} must be multiples of 8.")
-    if huge_pages not in _HUGE_PAGES:
-        raise ConfigurationError(f"{huge_pages=} must be True, False or 'auto'.")
-    return {
-        "frame_size": frame_size,
-        "headroom": headroom,
-        "unaligned": int(unaligned),
-        "huge_pages": _HUGE_PAGES[huge_pages],
-    }
 
 
 def _bind_mode(bind: str, attach: str) -> int:

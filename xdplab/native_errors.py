@@ -51,7 +51,8 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
     ),
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ERANGE): (
         KernelError,
-        "The frames of this MTU do not fit one buffer: lower the MTU to 3,400 bytes or less.",
+        "The packets of this MTU do not fit one buffer: ask for multi_buffer=True, or lower the "
+        "MTU to 3,400 bytes or less.",
     ),
     (lib.XDPLAB_STEP_OPEN_SOCKET, errno.EAFNOSUPPORT): (
         KernelError,
@@ -87,7 +88,8 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
     ),
     (lib.XDPLAB_STEP_BIND, errno.EINVAL): (
         KernelError,
-        "The interface has no such queue, or it can't hold frames of this size: see `ethtool -l`.",
+        "The interface has no such queue, or it can't hold frames of this size: see `ethtool -l`. "
+        "Or this kernel has no multi_buffer=True: it came with Linux 6.6.",
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
         PermissionRefusedError,

@@ -1,0 +1,58 @@
+"""How an engine lays frames out in memory."""
+
+from __future__ import annotations
+
+from xdplab._engine import lib
+from xdplab.checks import whole
+from xdplab.errors import ConfigurationError
+
+_HUGE_PAGES: dict[bool | str, int] = {
+    False: lib.XDPLAB_HUGE_PAGES_NEVER,
+    "auto": lib.XDPLAB_HUGE_PAGES_IF_ANY,
+    True: lib.XDPLAB_HUGE_PAGES_ALWAYS,
+}
+_XDP_HEADROOM = 256  # XDP_PACKET_HEADROOM, which the kernel keeps in every frame
+_WORD = 8  # samples are read by whole words
+_LARGEST_FRAME = 1 << 20
+_SMALLEST_LONG_RING = 32  # the first that holds the 18 frames of the longest packet
+
+
+def layout(
+    frame_size: int,
+    headroom: int,
+    unaligned: bool,
+    huge_pages: bool | str,
+    multi_buffer: bool,
+    *,
+    ring_size: int,
+) -> dict[str, int]:
+    """Check how the UMEM is to be made. Which sizes of a frame it takes is the kernel's to say.
+
+    Returns
+    -------
+    dict
+        Fields of ``struct xdplab_config``.
+
+    Raises
+    ------
+    ConfigurationError
+        For values that can't work.
+    """
+    whole("frame_size", frame_size, 1, _LARGEST_FRAME)
+    whole("headroom", headroom, 0, max(frame_size - _XDP_HEADROOM - _WORD, 0))
+    if frame_size % _WORD or headroom % _WORD:
+        raise ConfigurationError(f"{frame_size=} and {headroom=} must be multiples of {_WORD}.")
+    if huge_pages not in _HUGE_PAGES:
+        raise ConfigurationError(f"{huge_pages=} must be True, False or 'auto'.")
+    if multi_buffer and ring_size < _SMALLEST_LONG_RING:
+        raise ConfigurationError(
+            f"{ring_size=} is too small for a long packet: multi_buffer=True takes "
+            f"{_SMALLEST_LONG_RING} or more."
+        )
+    return {
+        "frame_size": frame_size,
+        "headroom": headroom,
+        "unaligned": int(unaligned),
+        "huge_pages": _HUGE_PAGES[huge_pages],
+        "multi_buffer": int(multi_buffer),
+    }
