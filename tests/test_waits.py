@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from test_capture import DEEP_RING, HOLDABLE_RATE, eventually, lost_on_the_wire
 
-from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Traffic
+from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
 from xdplab.measure import SYSCALLS, measure
 from xdplab.terminal import _summary
 
@@ -121,6 +121,44 @@ def test_a_worker_with_a_submission_thread_makes_no_system_call(lab: Lab) -> Non
     # Somebody else was at work, and that is told.
     assert counters["sqpoll_ns"] > armed["sqpoll_ns"]
     assert counters["idle_ns"] > armed["idle_ns"]
+
+
+@pytest.mark.parametrize("wait", WAIT_STRATEGIES)
+def test_a_kick_goes_the_way_of_the_strategy(lab: Lab, wait: str) -> None:
+    with Engine(lab.port, wait=wait, action="reflect", ring_size=DEEP_RING) as engine:
+        engine.spin_microseconds = 0
+        count = int(capture(engine, lab, 2_000, rate=4_000)["rx_packets"])
+        assert eventually(lambda: engine.telemetry.counters()["completion_consumer"] == count)
+        counters = settled(engine)
+    made = calls(counters)
+    assert counters["tx_consumer"] == counters["tx_packets"] == count
+    assert 0 < counters["kicks"] <= count
+    if wait in ("spin", "busy-poll", "poll", "epoll"):
+        assert made["sendto"] == counters["kicks"]
+        assert "io_uring_enter" not in made
+    elif wait == "uring-sqpoll":
+        # The worker makes a call only where it finds the submission thread asleep.
+        assert made.get("io_uring_enter", 0) <= counters["kicks"] + 1
+        assert "sendto" not in made
+    else:
+        # One for each kick, and one for each sleep.
+        slept = counters["wakeups"] + counters["timeouts"]
+        assert made["io_uring_enter"] == counters["kicks"] + slept
+        assert "sendto" not in made
+
+
+@pytest.mark.parametrize("wait", WAIT_STRATEGIES)
+def test_a_stream_of_ones_own_is_sent_the_same_way(lab: Lab, wait: str) -> None:
+    stream = Stream(lab.port, rate=10_000, count=2_000)
+    with (
+        Engine(lab.port, inspect=True, ring_size=DEEP_RING) as receiver,
+        Engine(lab.peer, stream=stream, wait=wait) as sender,
+    ):
+        assert eventually(lambda: receiver.telemetry.counters()["stream_frames"] == 2_000)
+        sent = settled(sender)
+        received = receiver.telemetry.counters()
+    assert sent["tx_packets"] == sent["completion_consumer"] == 2_000
+    assert received["stream_missing"] == received["stream_late"] == 0
 
 
 def test_adaptive_spins_before_it_parks_and_parks_at_once_if_told(lab: Lab) -> None:
