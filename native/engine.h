@@ -125,7 +125,8 @@ const char *xdplab_wait_strategy(uint32_t index);
 int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index);
 /* NULL, or why the strategy can do nothing on the worker's device, and what to use instead. */
 const char *xdplab_engine_wait_ineffective(const struct xdplab_engine *engine, uint32_t worker, uint32_t index);
-/* The id of the NAPI that serves the worker's queue, which exists once its port is open. Before start. */
+/* The id of the NAPI that serves the worker's queue, which some drivers have only once the port is open. Between
+ * open_port and start, each time. */
 void xdplab_engine_set_napi(struct xdplab_engine *engine, uint32_t worker, uint32_t napi);
 /* Likewise the actions. */
 const char *xdplab_action(uint32_t index);

@@ -130,7 +130,8 @@ struct xdplab_counters {
 
 	uint64_t batches[XDPLAB_BATCH_BUCKETS]; /* [i]: batches of 2^i to 2^(i+1) - 1 packets */
 	uint64_t empty_polls; /* looks at an empty RX ring */
-	uint64_t wakeups;     /* sleeps that the kernel ended, for packets that came, or came and were taken before */
+	uint64_t wakeups;     /* sleeps that the kernel ended, for packets that came, or came and were taken before;
+			       * of uring-sqpoll, which never sleeps, what the poll reported */
 	uint64_t timeouts;    /* sleeps that ended by themselves */
 	uint64_t rearms;      /* times an io_uring poll had to be armed again */
 	uint64_t kicks;       /* times the kernel was asked to send: by a system call, or by an io_uring entry */
@@ -146,8 +147,9 @@ struct xdplab_counters {
 
 	uint64_t cpu_ns;  /* CLOCK_THREAD_CPUTIME_ID */
 	uint64_t user_ns; /* of it: turns that had packets, up to 1 us each, without waits and empty polls */
-	uint64_t idle_ns; /* of it: empty polls of a strategy that spins */
-	uint64_t sqpoll_ns; /* not of it: the kernel's submission thread, where uring-sqpoll has one */
+	uint64_t idle_ns; /* of it: empty polls of a strategy that spins, and its wait for a submission thread */
+	uint64_t sqpoll_ns; /* not of it: the submission thread of uring-sqpoll; 0 inside of a PID namespace, where
+			     * its clock can't be found */
 	uint64_t voluntary_switches;
 	uint64_t involuntary_switches;
 

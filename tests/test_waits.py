@@ -211,6 +211,18 @@ def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
         assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 2 * before)
 
 
+@pytest.mark.parametrize("wait", ["uring-napi", "uring-multishot"])
+def test_uring_napi_waits_for_packets_without_leaving_its_core(lab: Lab, wait: str) -> None:
+    with Engine(lab.port, wait=wait) as engine:
+        engine.busy_poll_microseconds = 10_000
+        before = settled(engine)
+        after = capture(engine, lab, 1_000, rate=2_000)
+    woken = int(after["wakeups"] - before["wakeups"])
+    slept = int(after["voluntary_switches"] - before["voluntary_switches"])
+    assert woken > 100
+    assert slept < woken / 2 if wait == "uring-napi" else slept > woken / 2
+
+
 @pytest.mark.parametrize(
     ("knob", "least", "most"),
     [
