@@ -63,6 +63,13 @@ static int belongs_to_stack(const struct xdp_md *context)
 	return ipv6->nexthdr == IPPROTO_ICMPV6 && (const void *)(icmp6 + 1) <= end && is_housekeeping(*icmp6);
 }
 
+#ifndef CAPTURE_METADATA
+static void add_metadata(struct xdp_md *context)
+{
+	(void)context;
+}
+#endif
+
 SEC("xdp")
 int capture(struct xdp_md *context)
 {
@@ -76,6 +83,7 @@ int capture(struct xdp_md *context)
 		counts->passed++;
 		return XDP_PASS;
 	}
+	add_metadata(context);
 	verdict = bpf_redirect_map(&sockets, context->rx_queue_index, XDP_PASS);
 	if (verdict == XDP_REDIRECT)
 		counts->redirected++;

@@ -45,6 +45,10 @@ struct xdplab_uring_napi { /* struct io_uring_napi */
 	uint32_t resv;
 };
 
+#ifndef BPF_F_XDP_DEV_BOUND_ONLY
+#define BPF_F_XDP_DEV_BOUND_ONLY (1u << 6) /* Linux 6.3 */
+#endif
+
 #ifndef XDP_USE_SG
 #define XDP_USE_SG (1 << 4)    /* Linux 6.6 */
 #define XDP_PKT_CONTD (1 << 0) /* Linux 6.6 */

@@ -205,6 +205,7 @@ static int open_socket(struct xdplab_engine *engine, uint32_t index, uint32_t in
 		.first_frame = index * frames_of_worker(engine),
 		.fill_frames = frames,
 		.multi_buffer = engine->config.multi_buffer,
+		.metadata = engine->config.metadata,
 		.umem_owner = umem_owner(engine),
 	};
 
@@ -250,6 +251,7 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 		.interface_index = interface_index,
 		.attach_mode = engine->config.attach_mode,
 		.multi_buffer = engine->config.multi_buffer,
+		.metadata = engine->config.metadata,
 		.takes_all = engine->config.takes_all,
 	};
 

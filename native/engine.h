@@ -84,6 +84,7 @@ struct xdplab_config {
 	uint32_t headroom;   /* bytes left free before each packet */
 	uint32_t huge_pages; /* enum xdplab_huge_pages */
 	uint32_t multi_buffer; /* a packet may fill several frames */
+	uint32_t metadata;     /* the program puts some in front of each packet */
 	uint32_t unaligned;  /* frames need not be a power of two */
 	uint32_t sample_bytes;
 	uint64_t publish_interval_ns;

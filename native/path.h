@@ -51,6 +51,7 @@ struct path {
 	uint32_t peak;  /* most frames seen waiting since the last record */
 	uint32_t queue;
 	uint32_t packet_frames; /* most frames of a packet: 1, or with multi-buffer PACKET_FRAMES */
+	bool metadata;          /* a struct frame_metadata stands in front of each packet */
 	uint64_t too_long;      /* packets of more than that, dropped */
 };
 

@@ -257,5 +257,6 @@ int path_xsk_open(struct path_xsk *self, const struct umem *umem, const struct x
 		return -error->code;
 	path_xsk_begin(self, umem, options->multi_buffer);
 	self->path.queue = options->queue;
+	self->path.metadata = options->metadata;
 	return 0;
 }

@@ -12,6 +12,16 @@ struct capture_constants {
 	__u32 takes_all; /* ARP and neighbour discovery too */
 };
 
+/* bpf/capture_metadata.bpf.c: in front of each frame. */
+enum { METADATA_MAGIC = 0x6d657461, METADATA_HASH = 1, METADATA_DEVICE_TIME = 2, METADATA_PROGRAM_TIME = 4 };
+struct frame_metadata {
+	__u64 time_ns; /* by the device's clock, or CLOCK_MONOTONIC */
+	__u32 hash;
+	__u32 hash_type; /* enum xdp_rss_hash_type */
+	__u32 flags;
+	__u32 magic; /* a device may have had no room for it */
+};
+
 /* bpf/capture.bpf.c; engine.h has the sum of all cores under the same names. */
 struct verdicts {
 	__u64 redirected;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sample.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -8,6 +9,7 @@
 
 #include "clock.h"
 #include "histogram.h"
+#include "program_maps.h"
 #include "seqlock.h"
 #include "traffic.h"
 
@@ -54,6 +56,21 @@ static void follow_stream(struct worker *worker, const uint8_t *frame, uint64_t 
 	worker->followed_next = sequence + 1;
 }
 
+static_assert(METADATA_HASH == (int)XDPLAB_SAMPLE_HASH && METADATA_DEVICE_TIME == (int)XDPLAB_SAMPLE_DEVICE_TIME &&
+		      METADATA_PROGRAM_TIME == (int)XDPLAB_SAMPLE_PROGRAM_TIME,
+	      "copied as they are");
+
+/* What the XDP program put in front of the frame, which the kernel copies along (__xsk_rcv, Linux 6.18). */
+static struct frame_metadata metadata_of(const struct path *path, const struct xdp_desc *frame)
+{
+	struct frame_metadata metadata = { 0 };
+
+	if (!path->metadata)
+		return metadata;
+	memcpy(&metadata, path->area + frame->addr - sizeof(metadata), sizeof(metadata));
+	return metadata.magic == METADATA_MAGIC ? metadata : (struct frame_metadata){ 0 };
+}
+
 /* A packet's first frame holds whatever one wants to see of it. */
 static void write_sample(struct worker *worker, const struct sampling *sampling, const struct xdp_desc *frames,
 			 uint32_t count, uint64_t packet, uint64_t sent_ns, uint64_t now_ns)
@@ -63,6 +80,7 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 	uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
 	struct xdplab_sample *sample = region_sample(worker->region, worker->index, number);
 	const uint32_t limit = worker->region->header.sample_bytes;
+	const struct frame_metadata metadata = metadata_of(worker->rx, frames);
 	const struct xdplab_sample content = {
 		.time_ns = now_ns,
 		.frame = packet,
@@ -71,6 +89,10 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 		.captured = frames->len < limit ? frames->len : limit,
 		.queue = worker->queue,
 		.verdict = sampling->verdict,
+		.flags = (uint16_t)metadata.flags,
+		.device_time_ns = metadata.time_ns,
+		.hash = metadata.hash,
+		.hash_type = metadata.hash_type,
 	};
 	const size_t sequence_bytes = sizeof(sample->sequence);
 

@@ -11,7 +11,7 @@
 struct sampling {
 	uint64_t every; /* 0: no samples */
 	bool inspect;   /* each frame's latency and sequence number */
-	uint32_t verdict;
+	uint16_t verdict;
 };
 
 void sample_batch(struct worker *worker, const struct sampling *sampling, const struct xdp_desc *frames,

@@ -103,6 +103,13 @@ struct xdplab_control {
 	uint64_t padding[5];
 };
 
+/* Which fields of a sample are valid. */
+enum xdplab_sample_flag {
+	XDPLAB_SAMPLE_HASH = 1,
+	XDPLAB_SAMPLE_DEVICE_TIME = 2,  /* device_time_ns is by the device's clock */
+	XDPLAB_SAMPLE_PROGRAM_TIME = 4, /* it is CLOCK_MONOTONIC when the XDP program saw the frame */
+};
+
 /* Everything a worker counts, since it was opened. Ring positions never wrap: producer - consumer is
  * what the ring holds, and a position is how many descriptors went through that end. */
 struct xdplab_counters {
@@ -174,8 +181,11 @@ struct xdplab_sample {
 	uint32_t length;
 	uint32_t captured; /* bytes of it kept below */
 	uint32_t queue;
-	uint32_t verdict;
-	uint64_t padding[2];
+	uint16_t verdict;
+	uint16_t flags; /* enum xdplab_sample_flag */
+	uint64_t device_time_ns;
+	uint32_t hash;      /* of the flow, by the device */
+	uint32_t hash_type; /* enum xdp_rss_hash_type of the kernel: which headers it covers, or 0 */
 	/* sample_bytes of the frame follow */
 };
 

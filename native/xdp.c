@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "error.h"
 #include "program.h"
 #include "program_maps.h"
@@ -24,13 +25,21 @@ static int set_constants(struct bpf_object *object, const struct xdp_options_of_
 	return 0;
 }
 
-/* As in SEC("xdp.frags"), which would take a second copy of the program: drivers that have several buffers for
- * a packet attach no program that does not say that it copes. */
-static void allow_fragments(struct bpf_object *object)
+static void set_flags(struct bpf_object *object, const struct xdp_options_of_port *port)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, "capture");
+	uint32_t flags = bpf_program__flags(program);
 
-	bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
+	/* As in SEC("xdp.frags"), which would take a second copy of the program: drivers that have several buffers
+	 * for a packet attach no program that does not say that it copes. */
+	if (port->multi_buffer)
+		flags |= BPF_F_XDP_HAS_FRAGS;
+	/* Loaded for this device alone, whose driver answers its questions. */
+	if (port->metadata) {
+		flags |= BPF_F_XDP_DEV_BOUND_ONLY;
+		bpf_program__set_ifindex(program, port->interface_index);
+	}
+	bpf_program__set_flags(program, flags);
 }
 
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
@@ -44,8 +53,7 @@ int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct x
 		return -error->code;
 	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
 	bpf_map__set_max_entries(sockets, port->queues);
-	if (port->multi_buffer)
-		allow_fragments(xdp->object);
+	set_flags(xdp->object, port);
 	if (set_constants(xdp->object, port, error) || program_load(xdp->object, port->program, error))
 		goto refused;
 	xdp->sockets = bpf_map__fd(sockets);

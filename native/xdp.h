@@ -25,6 +25,7 @@ struct xdp_options_of_port {
 	uint32_t attach_mode; /* enum xdplab_attach_mode */
 	uint32_t queues;      /* one above the highest that has a socket */
 	bool multi_buffer;    /* packets may come in several buffers */
+	bool metadata;        /* the program asks the device for some */
 	uint32_t takes_all;   /* ARP and neighbour discovery too */
 };
 

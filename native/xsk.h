@@ -25,6 +25,7 @@ struct xsk_options {
 	uint32_t first_frame; /* the fill ring begins with this frame of the UMEM and those that follow */
 	uint32_t fill_frames;
 	bool multi_buffer; /* a packet may fill several frames */
+	bool metadata;     /* the XDP program puts some in front of each packet */
 	int umem_owner; /* the socket with which the UMEM was registered, or -1: this is the first */
 };
 

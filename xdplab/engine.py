@@ -113,6 +113,12 @@ class Engine(Knobs):
         `batch` and `burst` count frames, at least 18, so that a packet is always handled whole. It
         needs Linux 6.6, with ``attach="skb"`` 6.9, and a `ring_size` from 32. Longer packets are
         dropped, and counted as ``rx_too_long``.
+    metadata
+        Whether the XDP program asks the device for each packet's hash and receive time, and puts
+        them in front of it and into the samples (``hash``, ``hash_type``, ``device_time_ns``;
+        ``flags`` says which are valid). It needs Linux 6.3 and ``attach="native"``. Drivers have
+        what they have: veth a hash for what comes from the peer's stack, and no time, for which
+        the program's own stands in.
     attach
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
     bind
@@ -170,6 +176,7 @@ class Engine(Knobs):
         unaligned: bool = False,
         huge_pages: bool | str = False,
         multi_buffer: bool = False,
+        metadata: bool = False,
         attach: str = "native",
         bind: str = "auto",
         cpu: int | Sequence[int] | None = None,
@@ -209,6 +216,7 @@ class Engine(Knobs):
             **layout(
                 frame_size, headroom, unaligned, huge_pages, multi_buffer, ring_size=self.ring_size
             ),
+            "metadata": _metadata(metadata, attach),
             "sample_bytes": whole("sample_bytes", sample_bytes, 64, _LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
@@ -227,7 +235,10 @@ class Engine(Knobs):
         self._warn_if_ineffective(wait)
 
     def _open(self, config: dict[str, int]) -> None:
-        program, error = c_path("capture"), new_error()
+        program, error = (
+            c_path("capture_metadata" if config["metadata"] else "capture"),
+            new_error(),
+        )
         workers = ffi.new("struct xdplab_worker_config[]", self._worker_configs())
         native = ffi.new(
             "struct xdplab_config *",
@@ -543,6 +554,15 @@ def _cores(cpu: int | Sequence[int] | None, workers: int) -> tuple[int, ...]:
             f"cpu={cpu!r} must be one core, or one for each of {workers} workers."
         )
     return tuple(core(number) for number in wanted)
+
+
+def _metadata(wanted: bool, attach: str) -> int:
+    if wanted and attach == "skb":
+        raise ConfigurationError(
+            "metadata=True is the driver's, and attach='skb' goes around it. Ask for "
+            "attach='native', or leave out metadata."
+        )
+    return int(wanted)
 
 
 def _bind_mode(bind: str, attach: str) -> int:

@@ -31,6 +31,11 @@ _BY_ERRNO: dict[int, tuple[type[KernelError], str]] = {
 
 # What an errno means at one step, where that is more than what it means anywhere.
 _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
+    (lib.XDPLAB_STEP_LOAD_PROGRAM, errno.EINVAL): (
+        KernelError,
+        "This kernel lacks what the program asks for: metadata=True needs Linux 6.3 with its own "
+        "types (/sys/kernel/btf/vmlinux), multi_buffer=True needs 6.6.",
+    ),
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EBUSY): (
         QueueBusyError,
         "Another engine or XDP program holds the interface: close it, or remove the program with "

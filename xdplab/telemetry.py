@@ -28,6 +28,11 @@ _COMBINED: dict[str, Any] = {
     "rx_peak": np.max,
 }
 
+SAMPLE_HASH: int = lib.XDPLAB_SAMPLE_HASH
+SAMPLE_DEVICE_TIME: int = lib.XDPLAB_SAMPLE_DEVICE_TIME
+SAMPLE_PROGRAM_TIME: int = lib.XDPLAB_SAMPLE_PROGRAM_TIME
+"""Flags of a sample: which of its fields are valid."""
+
 Records = npt.NDArray[Any]
 
 
@@ -221,7 +226,10 @@ class Telemetry:
             A structured array, oldest first: ``time_ns`` (CLOCK_MONOTONIC), ``frame`` (its number
             in the worker's count), ``sent_ns`` (the generator's timestamp, or 0), ``length``,
             ``captured``, ``queue``, ``verdict`` and ``bytes``, of which the first ``captured`` are
-            the frame's.
+            the frame's. With ``Engine(metadata=True)`` ``hash`` and ``hash_type`` where ``flags``
+            has `SAMPLE_HASH`, and ``device_time_ns``: by the device's clock where it has
+            `SAMPLE_DEVICE_TIME`, by CLOCK_MONOTONIC in the XDP program where it has
+            `SAMPLE_PROGRAM_TIME`.
         next
             What to pass as `since` the next time.
         """

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The capture, with what the device knows of each frame put in front of it: its receive hash and timestamp,
+ * from the kernel functions behind which drivers keep them (Documentation/networking/xdp-rx-metadata.rst,
+ * Linux 6.18). A program that calls them is bound to one device when it is loaded, and runs in the driver only;
+ * so it is an object of its own, and the plain capture loads everywhere.
+ */
+#define CAPTURE_METADATA
+struct xdp_md;
+static void add_metadata(struct xdp_md *context);
+
+#include "capture.bpf.c"
+
+/* As the kernel has them; only the types' names must be the same. */
+enum xdp_rss_hash_type { XDP_RSS_TYPE_NONE };
+extern int bpf_xdp_metadata_rx_hash(const struct xdp_md *context, __u32 *hash,
+				    enum xdp_rss_hash_type *hash_type) __ksym;
+extern int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *context, __u64 *timestamp) __ksym;
+
+static void add_metadata(struct xdp_md *context)
+{
+	struct frame_metadata *metadata;
+	enum xdp_rss_hash_type hash_type = XDP_RSS_TYPE_NONE;
+	__u64 time_ns = 0;
+	__u32 hash = 0, flags = 0;
+
+	if (!bpf_xdp_metadata_rx_hash(context, &hash, &hash_type))
+		flags |= METADATA_HASH;
+	/* veth has a field for it that nobody fills in. */
+	if (!bpf_xdp_metadata_rx_timestamp(context, &time_ns) && time_ns) {
+		flags |= METADATA_DEVICE_TIME;
+	} else {
+		time_ns = bpf_ktime_get_ns();
+		flags |= METADATA_PROGRAM_TIME;
+	}
+	if (bpf_xdp_adjust_meta(context, -(int)sizeof(*metadata)))
+		return;
+	metadata = (void *)(long)context->data_meta;
+	if ((const void *)(metadata + 1) > (const void *)(long)context->data)
+		return;
+	*metadata = (struct frame_metadata){
+		.time_ns = time_ns,
+		.hash = hash,
+		.hash_type = hash_type,
+		.flags = flags,
+		.magic = METADATA_MAGIC,
+	};
+}
