@@ -107,8 +107,9 @@ static unsigned int take_reports(struct uring *uring)
 			uring->armed = false;
 		if (report->user_data == POLL_REPORT && report->res < 0 && report->res != -ECANCELED)
 			uring->failure = report->res;
-		/* Others mean that there was more to send than one kick does, or no room for it. */
-		if (report->user_data == KICK_REPORT && (report->res == -ENETDOWN || report->res == -ENXIO))
+		/* Others mean that there was more to send than one kick does, no room for it, or that the interface
+		 * is down for now. */
+		if (report->user_data == KICK_REPORT && report->res == -ENXIO)
 			uring->failure = report->res;
 	}
 	io_uring_cq_advance(&uring->ring, count);

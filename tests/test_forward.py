@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_actions import RING, SENDABLE_RATE, all_at_rest, frames_of, raw_socket
+from test_actions import RING, SENDABLE_RATE, all_at_rest, frames_of, fresh, raw_socket
 from test_capture import eventually
 
 from xdplab import (
@@ -213,6 +213,29 @@ def test_an_interface_that_disappears_ends_its_worker_and_the_other_when_it_send
         assert not engine.running
         with pytest.raises(InterfaceGoneError):
             engine.start()
+
+
+@pytest.mark.parametrize("wait", WAIT_STRATEGIES)
+def test_an_interface_that_is_down_for_a_while_is_waited_for(
+    labs: tuple[Lab, Lab], wait: str
+) -> None:
+    left, right = labs
+    link = ["ip", "link", "set", "port0"]
+    with (
+        Engine(left.port, forward_to=right.port, wait=wait) as engine,
+        raw_socket(left.peer) as raw,
+    ):
+        assert left.peer.ping(right.peer.ipv4).received == 1
+        assert right.port.command([*link, "down"]).returncode == 0
+        before = fresh(engine)["rx_packets"]
+        raw.send(b"\xff" * 12 + b"\x88\xb5" + bytes(46))
+        # It was taken, and can't be sent.
+        assert eventually(lambda: fresh(engine)["rx_packets"] > before)
+        assert not all_at_rest(engine)
+        assert right.port.command([*link, "up"]).returncode == 0
+        assert eventually(lambda: left.peer.ping(right.peer.ipv4, timeout=0.2).received == 1)
+        assert eventually(lambda: both_at_rest(engine))
+        assert engine.error is None
 
 
 def test_an_interface_can_not_be_joined_to_itself(lab: Lab) -> None:
