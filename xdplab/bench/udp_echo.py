@@ -17,7 +17,9 @@ from xdplab.native_errors import new_error, raise_error
 MODES = {"blocking": lib.XDPLAB_UDP_ECHO_BLOCKING, "epoll": lib.XDPLAB_UDP_ECHO_EPOLL}
 """Ways to wait: in ``recvfrom``, or in ``epoll_wait`` and then receiving until nothing is left."""
 
-_RECEIVE_BUFFER = 4 * 1024 * 1024  # holds what an engine's RX ring of 2,048 does, and more
+# The kernel doubles it, and counts 768 bytes for a small datagram: it holds 2,048 of them, as many
+# as an engine's RX ring.
+_RECEIVE_BUFFER = 2048 * 768 // 2
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python does not name it
 
 
@@ -104,7 +106,7 @@ def _bind(host: Host, port: int) -> socket.socket:
     opened = host.socket()
     try:
         opened.setblocking(True)  # whatever socket.setdefaulttimeout was told
-        # Beyond net.core.rmem_max, as an engine's ring is beyond any limit.
+        # Whatever net.core.rmem_max is.
         opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         opened.bind((host.ipv4, port))
     except OSError as error:
