@@ -1,7 +1,8 @@
-"""The benchmark rxdrop: fair to all, and unmoved by a peer that misbehaves."""
+"""The benchmarks: fair to all, honest about what was not measured, unmoved by what misbehaves."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,10 +18,16 @@ from typing import Any
 
 import pytest
 
-from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Traffic
-from xdplab.bench import rxdrop, table, testpmd
+from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Traffic, XdplabError
+from xdplab.bench import BENCHMARKS, table, testpmd
+from xdplab.bench.latency import latency
+from xdplab.bench.overhead import overhead
 from xdplab.bench.peer import PeerError
-from xdplab.bench.receiver import Wire
+from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
+from xdplab.bench.rxdrop import rxdrop
+from xdplab.bench.udp_echo import MODES
+from xdplab.bench.waits import waits
+from xdplab.bench.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("privileged")
 
@@ -192,7 +199,7 @@ def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake) -> None:
 
 def test_a_peer_dies_with_the_process_that_ran_it(fake: Fake, tmp_path: Path) -> None:
     pid = fake("time.sleep(100)")
-    text = "from xdplab.bench import rxdrop; rxdrop(rounds=1, seconds=0.05, quiet=True)"
+    text = "from xdplab.bench.rxdrop import rxdrop; rxdrop(rounds=1, seconds=0.05, quiet=True)"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", text], env=environment) as process:
         wait_until(lambda: pid.exists() and pid.read_text() != "")
@@ -207,9 +214,137 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def in_80_columns(result: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "80")
+    # A name that does not fit is broken up.
+    shown = table(result)
+    assert all(f"{entry['name']} " in shown for entry in result["entries"])
+    return shown
+
+
+def test_waits_measures_each_strategy_at_both_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = waits(rounds=1, seconds=0.2, rate=20_000, quiet=True)
+    places = [(entry["rate"], entry["name"]) for entry in result["entries"]]
+    assert places == [(load, wait) for load in (20_000, "max") for wait in WAIT_STRATEGIES]
+    for entry in result["entries"]:
+        (run,) = entry["runs"]
+        assert run["balanced"]
+        assert 0 < run["rx_packets"] <= run["sent"]
+        assert entry["user_ns_per_packet"]["median"] > 0
+        assert (entry["sqpoll_ns_per_packet"] is not None) == (entry["name"] == "uring-sqpoll")
+    by_name = {entry["name"]: entry for entry in result["entries"] if entry["rate"] == 20_000}
+    assert by_name["spin"]["syscalls_per_second"]["median"] == 0
+    assert by_name["poll"]["wakeups_per_second"]["median"] > 0
+    assert by_name["uring-oneshot"]["rearms_per_second"]["median"] > 0
+    assert by_name["busy-poll"]["ineffective"]
+    assert by_name["spin"]["ineffective"] is None
+    shown = in_80_columns(result, monkeypatch)
+    assert "waits: million packets a second, at 20,000 a second" in shown
+    assert "at saturation" in shown
+    assert f"busy-poll is ineffective here: {by_name['busy-poll']['ineffective']}" in shown
+    assert "[simulated]" not in shown
+    assert "waits [simulated]: " in table(result | {"simulated": True})
+
+
+def test_overhead_compares_telemetry_on_and_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = overhead(rounds=2, seconds=0.2, wait="poll", quiet=True)
+    on, off = result["entries"]
+    assert (on["name"], off["name"]) == ("on", "off")
+    assert (on["settings"]["sample_every"], off["settings"]["sample_every"]) == (1000, 0)
+    assert (on["settings"]["publish_interval"], off["settings"]["publish_interval"]) == (0.01, 0.5)
+    for entry in (on, off):
+        assert len(entry["runs"]) == 2
+        assert all(run["balanced"] and run["rx_packets"] > 0 for run in entry["runs"])
+    assert result["ratio"] > 0
+    assert result["paired_ratio"] > 0
+    assert f"{result['ratio']:.3f} of the rate without" in in_80_columns(result, monkeypatch)
+
+
+def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = latency(rounds=1, seconds=0.2, rates=[500, 5000], quiet=True)
+    servers = [*WAIT_STRATEGIES, *(f"udp-{mode}" for mode in MODES)]
+    places = [(entry["rate"], entry["name"]) for entry in result["entries"]]
+    assert places == [(rate, server) for rate in (500, 5000) for server in servers]
+    for entry in result["entries"]:
+        (run,) = entry["runs"]
+        assert entry["status"] == "measured", entry["reason"]
+        assert entry["path"] == ("socket" if entry["name"].startswith("udp-") else "AF_XDP")
+        assert 0 < run["returned"] <= run["sent"]
+        assert run["lost"] == run["sent"] - run["returned"]
+        assert 0 < run["p50_ns"] <= run["p99_ns"] <= run["p99_9_ns"]
+        assert bool(entry["ineffective"]) == (entry["name"] == "busy-poll")
+    shown = in_80_columns(result, monkeypatch)
+    assert "latency: round trip in microseconds, at 5,000 a second" in shown
+    assert "rests on few round trips" in shown
+
+
+def test_a_server_that_never_answers_has_no_percentiles(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xdplab.bench.latency._PORT", 10)
+    monkeypatch.setattr("xdplab.bench.latency.WAIT_STRATEGIES", ())
+    result = latency(rounds=1, seconds=0.1, rates=[500], quiet=True)
+    for entry in result["entries"]:
+        assert entry["p50_ns"] is None
+        assert entry["lost"]["median"] == entry["sent"] > entry["returned"] == 0
+    json.dumps(result, allow_nan=False)
+    assert "udp-epoll" in table(result)
+
+
+def test_all_take_turns_there_and_back_and_one_that_fails_stops_none_of_the_others() -> None:
+    turns: list[str] = []
+
+    def fail() -> dict[str, Any]:
+        turns.append("b")
+        raise XdplabError("not today")
+
+    def succeed(name: str) -> Callable[[], dict[str, Any]]:
+        return lambda: turns.append(name) or {"figure": len(turns)}  # type: ignore[func-returns-value]
+
+    entries = [Entry("a", succeed("a")), Entry("b", fail), Entry("c", succeed("c"))]
+    Rounds("any", 2, 1, True).take(entries)
+    assert turns == ["a", "b", "c", "c", "a"]
+    assert [entry.status for entry in entries] == ["measured", "failed", "measured"]
+    assert entries[0].as_dict(["figure"])["figure"] == {"median": 3, "least": 1, "most": 5}
+    assert entries[1].as_dict(["figure"])["figure"] is None
+    assert entries[1].as_dict([])["reason"] == "not today"
+    assert ratio(entries[0], entries[1], "figure") is None
+
+
+def test_a_ratio_is_of_medians_or_of_each_round() -> None:
+    one, other = Entry("one", dict), Entry("other", dict)
+    one.runs = [{"rate": 1}, {"rate": 20}, {"rate": 300}]
+    other.runs = [{"rate": 2}, {"rate": 10}, {"rate": 100}]
+    assert ratio(one, other, "rate") == 2
+    assert paired_ratio(one, other, "rate") == 2
+    other.runs = [{"rate": 0}, {"rate": 0}, {"rate": 100}]
+    assert ratio(one, other, "rate") is None
+    assert paired_ratio(one, other, "rate") == 3
+
+
+def test_the_command_prints_one_json_object() -> None:
+    command = [Path(sys.executable).with_name("xdplab"), "bench", "overhead", "--json"]
+    options = ["--rounds", "1", "--seconds", "0.1"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["benchmark"] == "overhead"
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"rounds": 0}, {"rounds": 1.5}, {"seconds": 0}, {"seconds": float("nan")}]
+    ("benchmark", "wrong"),
+    [
+        *((name, {"rounds": 0}) for name in BENCHMARKS),
+        *((name, {"seconds": float("nan")}) for name in BENCHMARKS),
+        ("rxdrop", {"rounds": 1.5}),
+        ("rxdrop", {"seconds": 0}),
+        ("waits", {"rate": 0}),
+        ("waits", {"rate": "max"}),
+        ("overhead", {"wait": "sleep"}),
+        ("latency", {"rates": []}),
+        ("latency", {"rates": [1000, -1]}),
+        ("latency", {"rates": ["max"]}),
+    ],
 )
-def test_rounds_and_seconds_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        rxdrop(**wrong)
+def test_what_can_not_be_measured_is_refused(benchmark: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(wrong)).removesuffix("s")):
+        BENCHMARKS[benchmark].run(**wrong)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from xdplab.bench import BENCHMARKS, table
 from xdplab.checks import whole
 from xdplab.cores import cores_for_queue
 from xdplab.engine import WAIT_STRATEGIES, Engine
@@ -76,13 +77,28 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(command=_doctor)
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
-    bench = commands.add_parser("bench", help="compare, alternating in one run")
-    bench.set_defaults(command=_bench)
-    bench.add_argument("benchmark", choices=["rxdrop"], help="rxdrop: beside dpdk-testpmd")
-    bench.add_argument("--rounds", type=int, default=5, help="runs of each (5)")
-    bench.add_argument("--seconds", type=_seconds, default=3.0, help="of each run (3)")
-    bench.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    _add_benchmarks(commands.add_parser("bench", help="compare, alternating in one run"))
     return parser
+
+
+def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    for name, benchmark in BENCHMARKS.items():
+        command = commands.add_parser(name, help=benchmark.help)
+        command.set_defaults(command=_bench, benchmark=name)
+        for option, (default, told) in benchmark.options.items():
+            several = default if isinstance(default, tuple) else (default,)
+            # A whole number without a point, also where others are taken.
+            shown = " ".join(str(value).removesuffix(".0") for value in several)
+            command.add_argument(
+                f"--{option}",
+                type=type(several[0]),
+                nargs="+" if isinstance(default, tuple) else None,
+                default=default,
+                metavar="N" if isinstance(several[0], int | float) else "NAME",
+                help=f"{told} ({shown})",
+            )
+        command.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
 def _seconds(text: str) -> float:
@@ -159,8 +175,8 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from xdplab import bench  # noqa: PLC0415 - not needed for a capture
-
-    result = bench.rxdrop(rounds=options.rounds, seconds=options.seconds, quiet=options.json)
-    print(json.dumps(result) if options.json else bench.table(result))
+    benchmark = BENCHMARKS[options.benchmark]
+    chosen = {name: getattr(options, name) for name in benchmark.options}
+    result = benchmark.run(**chosen, quiet=options.json)
+    print(json.dumps(result) if options.json else table(result))
     return 0

@@ -1,6 +1,34 @@
-"""Benchmarks: the same traffic in turn against our worker and against what others wrote."""
+"""Benchmarks: the same traffic in turn for all that is compared, in one run.
 
-from xdplab.bench.report import table
-from xdplab.bench.rxdrop import rxdrop
+A new one is one file, with its function and its `BENCHMARK`, and one line of the table below.
+"""
 
-__all__ = ["rxdrop", "table"]
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xdplab.bench import latency, overhead, rxdrop, waits
+from xdplab.bench.report import render
+
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        rxdrop.BENCHMARK,
+        waits.BENCHMARK,
+        overhead.BENCHMARK,
+        latency.BENCHMARK,
+    )
+}
+"""By name, in the order in which the command lists them."""
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Lay out the result of a benchmark for the terminal that standard output is, or for a file.
+
+    Parameters
+    ----------
+    result
+        What the benchmark returned.
+    """
+    return render(BENCHMARKS[result["benchmark"]], result)

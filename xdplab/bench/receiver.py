@@ -5,22 +5,36 @@ A new receiver is one class with these members in a file of its own, and one lin
 
 from __future__ import annotations
 
-import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
+from xdplab.bench.rounds import Entry
+from xdplab.bench.wire import Wire
 from xdplab.engine import Engine
-from xdplab.lab import Lab
-from xdplab.measure import measure
-from xdplab.traffic import Traffic
+from xdplab.measure import Measurement, measure
+from xdplab.stream import Rate
 
-_WARM_UP_SECONDS = 0.3
+COSTS = (
+    "user_ns_per_packet",
+    "idle_ns_per_packet",
+    "sys_ns_per_packet",
+    "softirq_ns_per_packet",
+    "sqpoll_ns_per_packet",
+)
+"""Times a packet of a run, as in `xdplab.measure.Measurement`; None where not measured."""
+
+RATES = ("rx_pps", "sent_pps", "lost_percent")
+CALLS = ("wakeups_per_second", "syscalls_per_second", "rearms_per_second")
+"""What only our worker counts; its system calls are without those that telemetry itself makes."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one receiver did in one run. Times a packet are those of `xdplab.measure.Measurement`.
+    """What one receiver did in one run.
 
     Parameters
     ----------
@@ -30,18 +44,14 @@ class Run:
         Frames, as the generator counted them.
     rx_packets
         As the receiver itself counted them.
-    balanced
-        Whether the ledger of the run added up; None for a receiver without one.
+    measured
+        All else that our worker told; None of another receiver.
     """
 
     seconds: float
     sent: int
     rx_packets: int
-    user_ns_per_packet: float | None = None
-    idle_ns_per_packet: float | None = None
-    sys_ns_per_packet: float | None = None
-    softirq_ns_per_packet: float | None = None
-    balanced: bool | None = None
+    measured: Measurement | None = None
 
     @property
     def rx_pps(self) -> float:
@@ -53,36 +63,37 @@ class Run:
         """Frames sent a second."""
         return round(self.sent / self.seconds, 1)
 
+    @property
+    def lost_percent(self) -> float | None:
+        """How much of what was sent did not arrive."""
+        lost = max(self.sent - self.rx_packets, 0)
+        return round(100 * lost / self.sent, 3) if self.sent else None
 
-@dataclass(frozen=True)
-class Wire:
-    """The lab, the generator at its one end, and the core for the receiver at its other end."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "seconds": self.seconds,
+            "sent": self.sent,
+            "rx_packets": self.rx_packets,
+            "rx_pps": self.rx_pps,
+            "sent_pps": self.sent_pps,
+            "lost_percent": self.lost_percent,
+            "balanced": self.measured and self.measured.balanced,
+            **dict.fromkeys([*COSTS, *CALLS, "ineffective"]),
+            **(_told(self.measured) if self.measured else {}),
+        }
 
-    lab: Lab
-    traffic: Traffic
-    worker: int
 
-    def warm_up(self) -> None:
-        """Send what is not counted: caches, page tables and the core's clock settle meanwhile."""
-        self.send(_WARM_UP_SECONDS)
-
-    def send(self, seconds: float) -> tuple[int, float]:
-        """Send for some time; return the frames sent and the seconds that it took.
-
-        Raises
-        ------
-        KernelError
-            When the kernel ended the generator.
-        """
-        before, started = self.traffic.sent, time.monotonic()
-        self.traffic.start()
-        try:
-            time.sleep(seconds)
-            if not self.traffic.running:
-                self.traffic.wait()
-        finally:
-            self.traffic.stop()
-        return self.traffic.sent - before, round(time.monotonic() - started, 6)
+def _told(measured: Measurement) -> dict[str, Any]:
+    calls = sum(number for kind, number in measured.syscalls.items() if kind != "publish")
+    counted = (measured.wakeups, calls, measured.rearms)
+    return {
+        **{name: getattr(measured, name) for name in COSTS},
+        # Zero where there is no submission thread.
+        "sqpoll_ns_per_packet": measured.sqpoll_ns_per_packet or None,
+        **{name: round(n / measured.seconds, 1) for name, n in zip(CALLS, counted, strict=True)},
+        "ineffective": measured.wait_note or None,
+    }
 
 
 class Receiver(Protocol):
@@ -90,7 +101,7 @@ class Receiver(Protocol):
 
     name: str
     program: str
-    settings: dict[str, str | int | None]
+    settings: dict[str, Any]
     version: str | None
     """None as long as it is not known: a peer's own is read when it runs."""
 
@@ -107,6 +118,22 @@ class Receiver(Protocol):
         """
 
 
+def entry(
+    receiver: Receiver,
+    wire: Wire,
+    seconds: float,
+    rate: Rate = "max",
+    labels: Mapping[str, Any] | None = None,
+) -> Entry:
+    """Let a receiver take its turns on a wire, at one rate."""
+
+    def turn() -> dict[str, Any]:
+        wire.traffic.rate = rate
+        return receiver.run(wire, seconds).as_dict()
+
+    return Entry(receiver.name, turn, labels or {}, receiver.missing())
+
+
 class OurWorker:
     """Receives a run's traffic with an engine of its own.
 
@@ -114,20 +141,32 @@ class OurWorker:
     ----------
     wait
         Its wait strategy.
+    name
+        What the result calls it; the strategy unless told otherwise.
+    sample_every, publish_interval
+        As for `Engine`.
     """
 
     program = "xdplab"
     _BATCH, _RING_SIZE = 64, 2048  # what `xdplab run` takes unless told otherwise
 
-    def __init__(self, wait: str) -> None:
-        self.name = wait
-        self.settings: dict[str, str | int | None] = {
+    def __init__(
+        self,
+        wait: str,
+        name: str | None = None,
+        *,
+        sample_every: int = 1000,
+        publish_interval: float = 0.01,
+    ) -> None:
+        self.name = name or wait
+        self.settings: dict[str, Any] = {
             "wait": wait,
             "batch": self._BATCH,
             "ring_size": self._RING_SIZE,
+            "sample_every": sample_every,
+            "publish_interval": publish_interval,
         }
         self.version: str | None = version("xdplab")
-        self._wait = wait
 
     def missing(self) -> str | None:
         """Ours is always there."""
@@ -141,24 +180,17 @@ class OurWorker:
         XdplabError
             When the engine can't be had, or it or the generator ended by itself.
         """
-        with Engine(
-            wire.lab.port,
-            wait=self._wait,
-            batch=self._BATCH,
-            ring_size=self._RING_SIZE,
-            cpu=wire.worker,
-        ) as engine:
+        with told_later(), Engine(wire.lab.port, cpu=wire.worker, **self.settings) as engine:
             wire.warm_up()
             measured, _ = measure(engine, wire.traffic, seconds)
         if measured.seconds < seconds:  # `measure` takes an interrupt as an early end
             raise KeyboardInterrupt
-        return Run(
-            seconds=measured.seconds,
-            sent=measured.sent or 0,
-            rx_packets=measured.rx_packets,
-            user_ns_per_packet=measured.user_ns_per_packet,
-            idle_ns_per_packet=measured.idle_ns_per_packet,
-            sys_ns_per_packet=measured.sys_ns_per_packet,
-            softirq_ns_per_packet=measured.softirq_ns_per_packet,
-            balanced=measured.balanced,
-        )
+        return Run(measured.seconds, measured.sent or 0, measured.rx_packets, measured)
+
+
+@contextmanager
+def told_later() -> Iterator[None]:
+    """Keep an engine from warning of an ineffective strategy: the result says so."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "wait=.* is ineffective here")
+        yield

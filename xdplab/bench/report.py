@@ -1,89 +1,123 @@
-"""The table that a terminal shows of a benchmark's result."""
+"""The tables that a terminal shows of a benchmark's result."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.table import Table
 
-_MILLION = 1e6
-_COSTS = {
-    "user": "user_ns_per_packet",
-    "idle": "idle_ns_per_packet",
-    "sys": "sys_ns_per_packet",
-    "softirq": "softirq_ns_per_packet",
-}
+    from xdplab.bench.benchmark import Benchmark
+
+Entry = Mapping[str, Any]
 
 
-def table(result: Mapping[str, Any]) -> str:
-    """Lay out the result of a benchmark for the terminal that standard output is, or for a file.
+@dataclass(frozen=True)
+class Column:
+    """A column, and what it shows of an entry.
 
     Parameters
     ----------
-    result
-        What `rxdrop` returned.
+    heading
+        With the unit in a second line.
+    show
+        Given the entry, returns the cell; the empty string where there is nothing to show.
     """
+
+    heading: str
+    show: Callable[[Entry], str]
+
+
+def median(heading: str, figure: str, scale: float = 1, digits: int | None = None) -> Column:
+    """Show the median of a figure, with digits to suit it unless told otherwise."""
+
+    def show(entry: Entry) -> str:
+        return number(entry[figure]["median"] / scale, digits) if entry[figure] else ""
+
+    return Column(heading, show)
+
+
+def least_to_most(figure: str, scale: float = 1, digits: int | None = None) -> Column:
+    """Show from where to where a figure went."""
+
+    def show(entry: Entry) -> str:
+        if not (spread := entry[figure]):
+            return ""
+        return "-".join(number(spread[end] / scale, digits) for end in ("least", "most"))
+
+    return Column("least-most", show)
+
+
+def number(value: float, digits: int | None = None) -> str:
+    """Write a number with so many digits behind the point; one below 100 unless told otherwise."""
+    return f"{value:.{(1 if value < 100 else 0) if digits is None else digits}f}"
+
+
+def costs() -> tuple[Column, ...]:
+    """Show nanoseconds a packet, by who spent them."""
+    names = ("user", "idle", "sys", "softirq")
+    return tuple(median(f"{name}\nns", f"{name}_ns_per_packet") for name in names)
+
+
+COSTS_NOTE = "ns are for a packet, idle is empty polls, softirq is on both cores"
+
+
+def render(benchmark: Benchmark, result: Mapping[str, Any]) -> str:
+    """Lay out a result for the terminal that standard output is, or for a file."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
     console = Console()
     with console.capture() as captured:
-        console.print(_entries(result))
-        for line in _notes(result):
+        for group, entries in groupby(result["entries"], benchmark.group):
+            console.print(_table(benchmark, result, group, list(entries)))
+        for line in [*_common_notes(result), *benchmark.notes(result), *_entry_notes(result)]:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     return captured.get().rstrip("\n")
 
 
-def _entries(result: Mapping[str, Any]) -> Table:
+def _table(
+    benchmark: Benchmark, result: Mapping[str, Any], group: str, entries: Sequence[Entry]
+) -> Table:
+    from rich import box  # noqa: PLC0415 - slow to import
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     simulated = " [simulated]" if result["simulated"] else ""
-    # Without frame or padding to spare: it fits a terminal of 80 columns.
-    drawn = Table(
-        title=f"{result['benchmark']}{simulated}: million packets a second, medians",
-        box=box.SIMPLE,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    drawn.add_column("receiver", overflow="fold")
-    for heading in ("received", "least-most", "sent", "ratio", *(f"{cost}\nns" for cost in _COSTS)):
-        drawn.add_column(heading, justify="right", no_wrap=True)
-    for entry in result["entries"]:
-        rate = entry["rx_pps"]
-        drawn.add_row(
-            entry["name"],
-            _millions(rate, "median") if entry["status"] == "measured" else entry["status"],
-            f"{_millions(rate, 'least')}-{_millions(rate, 'most')}" if rate else "",
-            _millions(entry["sent_pps"], "median"),
-            "" if entry["ratio"] is None else f"{entry['ratio']:.2f}",
-            *(_nanoseconds(entry[key]) for key in _COSTS.values()),
-            style="bold" if entry["name"] == result["best"] else "",
-        )
-    return drawn
+    title = f"{benchmark.name}{simulated}: {benchmark.title}{group and ', '}{group}"
+    # Without frame or padding: it fits a terminal of 80 columns.
+    table = Table(title=Text(title), box=box.SIMPLE, padding=0, pad_edge=False)
+    table.add_column("", overflow="fold")
+    for column in benchmark.columns:
+        table.add_column(column.heading, justify="right", no_wrap=True)
+    for entry in entries:
+        cells = [column.show(entry) for column in benchmark.columns]
+        if entry["status"] != "measured":
+            cells[0] = entry["status"]
+        label = "\n  ineffective here" if entry["ineffective"] else ""
+        style = "bold" if entry["name"] == result.get("best") else ""
+        table.add_row(Text(entry["name"] + label), *cells, style=style)
+    return table
 
 
-def _notes(result: Mapping[str, Any]) -> list[str]:
-    rounds, machine = result["rounds"], result["machine"]
-    notes = [
-        f"{rounds} round{'s' if rounds > 1 else ''} of {result['seconds']:g} s, "
-        f"{result['traffic']['size']}-byte frames over {machine['driver']}; ns are for a packet, "
-        "idle is empty polls",
+def _common_notes(result: Mapping[str, Any]) -> list[str]:
+    rounds, machine, traffic = result["rounds"], result["machine"], result["traffic"]
+    return [
+        f"medians of {rounds} round{'s' if rounds > 1 else ''} of {result['seconds']:g} s, "
+        f"{traffic['size']}-byte frames over {machine['driver']}",
         f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}",
     ]
-    versions = {entry["program"]: entry["version"] for entry in result["entries"]}
-    notes.append(", ".join(f"{program} {text}" for program, text in versions.items() if text))
-    if result["ratio"] is not None:
-        notes.append(f"{result['best']} is at {result['ratio']:.2f} of {result['reference']}")
+
+
+def _entry_notes(result: Mapping[str, Any]) -> list[str]:
+    """Say why an entry has no figures, or figures that mean little; the same thing once."""
+    notes: dict[str, None] = {}
     for entry in result["entries"]:
         if entry["reason"]:
             status = "" if entry["status"] == "missing" else f"{entry['status']}: "
-            notes.append(f"{entry['name']}: {status}{entry['reason']}")
-    return notes
-
-
-def _millions(spread: Mapping[str, float] | None, which: str) -> str:
-    return f"{spread[which] / _MILLION:.2f}" if spread else ""
-
-
-def _nanoseconds(spread: Mapping[str, float] | None) -> str:
-    if not spread:
-        return ""
-    return f"{spread['median']:.{1 if spread['median'] < 100 else 0}f}"
+            notes[f"{entry['name']}: {status}{entry['reason']}"] = None
+        if entry["ineffective"]:
+            notes[f"{entry['name']} is ineffective here: {entry['ineffective']}"] = None
+    return list(notes)

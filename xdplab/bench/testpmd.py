@@ -12,10 +12,11 @@ import time
 from contextlib import ExitStack, suppress
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from xdplab.bench.peer import Peer, PeerError
-from xdplab.bench.receiver import Run, Wire
+from xdplab.bench.receiver import Run
+from xdplab.bench.wire import Wire
 from xdplab.errors import XdplabError
 from xdplab.host import Host
 from xdplab.interface import Interface
@@ -169,7 +170,7 @@ class TestpmdReceiver:
 
     def __init__(self, busy_budget: int | None = None) -> None:
         self.name = PROGRAM if busy_budget is None else f"{PROGRAM} busy_budget={busy_budget}"
-        self.settings: dict[str, str | int | None] = {
+        self.settings: dict[str, Any] = {
             "driver": "net_af_xdp",
             "forward_mode": "rxonly",
             "busy_budget": busy_budget,

@@ -1,0 +1,73 @@
+"""The wire of a benchmark: a lab, the generator at its one end, and the core of its other end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from xdplab.cores import cores_for_queue
+from xdplab.lab import Lab
+from xdplab.traffic import Traffic
+
+_FRAME_BYTES = 64
+_WARM_UP_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Wire:
+    """The lab, the generator at its one end, and the core for the receiver at its other end."""
+
+    lab: Lab
+    traffic: Traffic
+    worker: int
+
+    def warm_up(self) -> None:
+        """Send what is not counted: caches, page tables and the core's clock settle meanwhile."""
+        self.send(_WARM_UP_SECONDS)
+
+    def send(self, seconds: float) -> tuple[int, float]:
+        """Send for some time; return the frames sent and the seconds that it took.
+
+        Raises
+        ------
+        KernelError
+            When the kernel ended the generator.
+        """
+        before, started = self.traffic.sent, time.monotonic()
+        self.traffic.start()
+        try:
+            time.sleep(seconds)
+            if not self.traffic.running:
+                self.traffic.wait()
+        finally:
+            self.traffic.stop()
+        return self.traffic.sent - before, round(time.monotonic() - started, 6)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Describe it for JSON."""
+        return {
+            "size": self.traffic.size,
+            "generator_core": self.traffic.cpu,
+            "worker_core": self.worker,
+        }
+
+
+@contextmanager
+def open_wire() -> Iterator[Wire]:
+    """Make a lab and a generator of the smallest frames, on cores of their own where there are.
+
+    Raises
+    ------
+    KernelError
+        When there can be no lab or no generator here.
+    """
+    generator, worker = cores_for_queue(0, 1)
+    with Lab() as lab:
+        traffic = Traffic(lab.peer, lab.port, size=_FRAME_BYTES, cpu=generator)
+        try:
+            yield Wire(lab, traffic, worker)
+        finally:
+            traffic.close()
