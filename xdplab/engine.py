@@ -4,54 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from xdplab._engine import ffi, lib
-from xdplab.checks import choice, core, nanoseconds, power_of_two, whole
-from xdplab.cores import worker_cores
+from xdplab.checks import choice, whole
+from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.errors import ClosedError, ConfigurationError, KernelError
-from xdplab.frames import layout
 from xdplab.host import Host
 from xdplab.interface import Interface
 from xdplab.knobs import Knobs
 from xdplab.ledger import Ledger
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.notebook_cell import replace_what_this_cell_made
-from xdplab.programs import c_path
 from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
 
-_ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
-_BIND_MODES = {
-    "auto": lib.XDPLAB_BIND_AUTO,
-    "copy": lib.XDPLAB_BIND_COPY,
-    "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
-}
-_LARGEST_RING = 1 << 16
-_NOTHING_TO_GENERATE = "there is nothing to generate: make the engine with stream=Stream(receiver)."
-_LARGEST_SAMPLE = 4096
-_HIGHEST_PRIORITY = 99  # sched(7)
-_JOINED_ACTIONS = ("drop", "forward")
-_SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
+_DRAIN_SECONDS = 1.0
 
-
-def _names(table: Callable[[int], Any]) -> tuple[str, ...]:
-    names: list[str] = []
-    while name := table(len(names)):
-        names.append(ffi.string(name).decode())
-    return tuple(names)
-
-
-WAIT_STRATEGIES: tuple[str, ...] = _names(lib.xdplab_wait_strategy)
-"""Names of the wait strategies, in the order of their indices in the control block."""
-
-ACTIONS: tuple[str, ...] = _names(lib.xdplab_action)
-"""Names of the actions, likewise."""
+__all__ = ["ACTIONS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
 class Verdicts(NamedTuple):
@@ -199,29 +175,24 @@ class Engine(Knobs):
                 f"forward_to={self.interface.name} is the interface that it captures on. Name "
                 "another one; action='reflect' sends back to where a packet came from."
             )
-        self.queues = self._check_queues(queue)
-        self.ring_size = power_of_two("ring_size", ring_size, _LARGEST_RING)
-        self.cpus = _cores(cpu, len(self.interfaces) * len(self.queues))
-        self.realtime = whole("realtime", realtime, 0, _HIGHEST_PRIORITY)
-        self.attach = choice("attach", attach, _ATTACH_MODES)
-        usual = "generate" if stream else "drop" if forward_to is None else "forward"
-        self.stream = stream
-        first = self._check_action(action or usual)
-        config = {
-            "takes_all": int(forward_to is not None),
-            "action": first,
-            "attach_mode": _ATTACH_MODES[self.attach],
-            "bind_mode": _bind_mode(bind, attach),
-            "ring_size": self.ring_size,
-            **layout(
-                frame_size, headroom, unaligned, huge_pages, multi_buffer, ring_size=self.ring_size
-            ),
-            "metadata": _metadata(metadata, attach),
-            "sample_bytes": whole("sample_bytes", sample_bytes, 64, _LARGEST_SAMPLE),
-            "publish_interval_ns": nanoseconds(
-                "publish_interval", publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
-            ),
-        }
+        self.configuration = Configuration(
+            interfaces=self.interfaces,
+            queue=queue,
+            action=action,
+            stream=stream,
+            ring_size=ring_size,
+            frame_size=frame_size,
+            headroom=headroom,
+            unaligned=unaligned,
+            huge_pages=huge_pages,
+            multi_buffer=multi_buffer,
+            attach=attach,
+            bind=bind,
+            cpu=cpu,
+            realtime=realtime,
+            sample_bytes=sample_bytes,
+            publish_interval=publish_interval,
+        )
         knobs = {
             "batch": self._check_batch(batch),
             "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
@@ -229,24 +200,14 @@ class Engine(Knobs):
             "inspect": int(inspect),
         }
         replace_what_this_cell_made(self, self.interface, self.queue)
-        self._open(config)
+        self._open()
         for name, value in knobs.items():
             self._store(name, value)
         self._warn_if_ineffective(wait)
 
-    def _open(self, config: dict[str, int]) -> None:
-        program, error = (
-            c_path("capture_metadata" if config["metadata"] else "capture"),
-            new_error(),
-        )
-        workers = ffi.new("struct xdplab_worker_config[]", self._worker_configs())
-        native = ffi.new(
-            "struct xdplab_config *",
-            {"program": program, "workers": workers, "worker_count": len(workers), **config},
-        )
-        if self.stream:
-            stream = ffi.new("struct xdplab_stream_config *", self.stream.config(self.interface))
-            native.stream = stream
+    def _open(self) -> None:
+        error = new_error()
+        native, _held = self.configuration.native()
         self._engine = self.interface.namespace.open_native(
             lib.xdplab_engine_open, lib.xdplab_engine_close, native, error
         )
@@ -254,18 +215,79 @@ class Engine(Knobs):
             raise_error(error)
         # On exit too, so that the workers have ended when the interpreter takes itself apart.
         self._closer = weakref.finalize(self, _close_native, self._engine, os.getpid(), self._lock)
+        self._region = lib.xdplab_engine_descriptor(self._engine)
+        self.telemetry = Telemetry(self._region)
+        try:
+            self._open_ports()
+        except KernelError:
+            self._closer()
+            raise
+
+    def _open_ports(self) -> None:
+        error = new_error()
         for port, interface in enumerate(self.interfaces):
             # An AF_XDP socket and an interface's index belong to the calling thread's namespace.
             if interface.namespace.run(
                 lib.xdplab_engine_open_port, self._engine, port, interface.index, error
             ):
-                self._closer()
                 raise_error(error)
             self._name_napi(port, interface)
-        self._region = lib.xdplab_engine_descriptor(self._engine)
-        self.telemetry = Telemetry(self._region)
-        self.zero_copy = bool(lib.xdplab_engine_zero_copy(self._engine))
-        self.huge_pages = bool(lib.xdplab_engine_huge_pages(self._engine))
+
+    def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
+        """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
+
+        What waits in the rings is received first. From then until the new sockets are bound, a few
+        hundredths of a second, packets go to the stack.
+
+        Parameters
+        ----------
+        changes
+            Any of the constructor's `queue` (as many as there were), `cpu`, `realtime`, `attach`,
+            `bind`, `ring_size`, `frame_size`, `headroom`, `unaligned`, `huge_pages`,
+            `multi_buffer`.
+
+        Raises
+        ------
+        ConfigurationError
+            For values that can't work; nothing was touched.
+        KernelError
+            When the kernel refuses: the engine goes on with the configuration that it had.
+        """
+        with self._lock:
+            self._check_open()
+            new, old = self.configuration.changed(**changes), self.configuration
+            runs = self._started
+            self._drain()
+            try:
+                self._set_up_anew(new)
+            except KernelError:
+                self._set_up_anew(old)
+                raise
+            finally:
+                if runs:
+                    self.start()
+
+    def _drain(self) -> None:
+        """Let the workers receive what waits, with nothing more to come, and stop them."""
+        lib.xdplab_engine_detach(self._engine)
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        self.start()
+        while self.running and time.monotonic() < deadline:
+            asked = time.monotonic_ns()
+            time.sleep(0.01)
+            total = self.telemetry.total()
+            if total["time_ns"] >= asked and total["rx_producer"] == total["rx_consumer"]:
+                break
+        self.stop()
+
+    def _set_up_anew(self, configuration: Configuration) -> None:
+        error = new_error()
+        native, _held = configuration.native()
+        self.configuration = configuration
+        if lib.xdplab_engine_reconfigure(self._engine, native, error):
+            raise_error(error)
+        self._open_ports()
+        self.batch = min(self.batch, self.ring_size)
 
     def _name_napi(self, port: int, interface: Interface) -> None:
         """Tell the port's workers their NAPI, which some drivers have only now."""
@@ -276,20 +298,44 @@ class Engine(Knobs):
             worker = port * len(self.queues) + place
             lib.xdplab_engine_set_napi(self._engine, worker, ids.get(queue, 0))
 
-    def _worker_configs(self) -> list[dict[str, int]]:
-        """Lay out one worker a queue of each interface; those of two send through each other's."""
-        each = len(self.queues)
-        places = [(port, queue) for port in range(len(self.interfaces)) for queue in self.queues]
-        return [
-            {
-                "port": port,
-                "queue": queue,
-                "transmit": (number + each) % len(places),
-                "cpu": self.cpus[number],
-                "realtime": self.realtime,
-            }
-            for number, (port, queue) in enumerate(places)
-        ]
+    @property
+    def queues(self) -> tuple[int, ...]:
+        """Its queues, each with a worker on each interface."""
+        return self.configuration.queues
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        """The workers' cores."""
+        return self.configuration.cpus
+
+    @property
+    def ring_size(self) -> int:
+        """Entries of the RX, TX and completion rings."""
+        return self.configuration.ring_size
+
+    @property
+    def attach(self) -> str:
+        """How the XDP program is attached: "native" or "skb"."""
+        return self.configuration.attach
+
+    @property
+    def stream(self) -> Stream | None:
+        """What the action "generate" sends."""
+        return self.configuration.stream
+
+    @property
+    def zero_copy(self) -> bool:
+        """Whether the driver fills and sends the UMEM's frames without copying them."""
+        with self._lock:
+            self._check_open()
+            return bool(lib.xdplab_engine_zero_copy(self._engine))
+
+    @property
+    def huge_pages(self) -> bool:
+        """Whether the UMEM is made of huge pages."""
+        with self._lock:
+            self._check_open()
+            return bool(lib.xdplab_engine_huge_pages(self._engine))
 
     @property
     def interface(self) -> Interface:
@@ -424,7 +470,7 @@ class Engine(Knobs):
 
     @action.setter
     def action(self, value: str) -> None:
-        self._store("action", self._check_action(value))
+        self._store("action", self.configuration.action_index(value))
 
     @property
     def telemetry_path(self) -> str:
@@ -475,25 +521,6 @@ class Engine(Knobs):
                 control = lib.xdplab_engine_control(self._engine, worker)
                 lib.xdplab_store(ffi.addressof(control, name), value)
 
-    def _check_queues(self, queue: int | Sequence[int]) -> tuple[int, ...]:
-        most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
-        wanted = list(queue) if isinstance(queue, Iterable) else [queue]
-        queues = tuple(whole("queue", number, 0, most) for number in wanted)
-        if not queues or len(set(queues)) < len(queues):
-            raise ConfigurationError(f"queue={queue!r} must name at least one queue, each once.")
-        return queues
-
-    def _check_action(self, value: str) -> int:
-        index = ACTIONS.index(choice("action", value, ACTIONS))
-        if len(self.interfaces) > 1 and value not in _JOINED_ACTIONS:
-            raise ConfigurationError(
-                f"action={value!r} takes an engine of one interface: what one that joins two sends "
-                f"leaves by the other. Choose one of: {', '.join(_JOINED_ACTIONS)}."
-            )
-        if value == "generate" and self.stream is None:
-            raise ConfigurationError(_NOTHING_TO_GENERATE)
-        return index
-
     def _check_open(self) -> None:
         if self.closed:
             raise ClosedError("this engine was closed. Make a new one: Engine(lab.port).")
@@ -542,38 +569,6 @@ def _is_same(one: Interface, other: Interface) -> bool:
     """Tell whether two looked-up interfaces are one, however often each was looked up."""
     places = [os.fstat(interface.namespace.fd) for interface in (one, other)]
     return one.index == other.index and os.path.samestat(*places)
-
-
-def _cores(cpu: int | Sequence[int] | None, workers: int) -> tuple[int, ...]:
-    """Choose a core for each worker."""
-    if cpu is None:
-        return worker_cores(workers)
-    wanted = list(cpu) if isinstance(cpu, Iterable) else [cpu] * workers
-    if len(wanted) != workers:
-        raise ConfigurationError(
-            f"cpu={cpu!r} must be one core, or one for each of {workers} workers."
-        )
-    return tuple(core(number) for number in wanted)
-
-
-def _metadata(wanted: bool, attach: str) -> int:
-    if wanted and attach == "skb":
-        raise ConfigurationError(
-            "metadata=True is the driver's, and attach='skb' goes around it. Ask for "
-            "attach='native', or leave out metadata."
-        )
-    return int(wanted)
-
-
-def _bind_mode(bind: str, attach: str) -> int:
-    wanted = choice("bind", bind, _BIND_MODES)
-    if attach == "skb" and wanted == "zero-copy":
-        raise ConfigurationError(
-            "bind='zero-copy' is the driver's, and attach='skb' goes around it. Ask for "
-            "attach='native', or leave out bind."
-        )
-    # A driver with zero-copy would fill frames that the stack fills, too.
-    return int(_BIND_MODES["copy" if attach == "skb" else wanted])
 
 
 def _close_native(engine: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - cffi is untyped

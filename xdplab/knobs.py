@@ -15,7 +15,10 @@ from xdplab.stream import Rate, interval_ps, rate_of
 class Knobs(ABC):
     """Knobs that need nothing but their own check. `Engine` has the rest."""
 
-    ring_size: int
+    @property
+    @abstractmethod
+    def ring_size(self) -> int:
+        """The largest batch."""
 
     @abstractmethod
     def _load(self, name: str) -> int:

@@ -48,12 +48,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         self._refused = ""
         self._beats = 0
 
-        self._powers = _powers_of_two(engine.ring_size)
         self._button = ipywidgets.Button(layout={"width": "100px"})
         self._batch = ipywidgets.SelectionSlider(
             description="Batch",
             tooltip="Most packets taken from the RX ring at once",
-            options=self._powers,
+            options=_powers_of_two(engine.ring_size),
             continuous_update=True,
             layout={"width": "310px"},
             style={"description_width": "60px"},
@@ -76,7 +75,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         )
         # The engine's knobs as last seen. Only what changed since is shown: what a control has just
         # told the engine must not fight with the control's next move.
-        self._seen: tuple[int, str] | None = None
+        self._seen: tuple[int, str, int] | None = None
         self._show_knobs(engine)
         self._show_status(engine)
 
@@ -152,12 +151,12 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         self._beats += 1
 
     def _show_knobs(self, engine: Engine) -> None:
-        knobs = (engine.batch, engine.wait)
+        knobs = (engine.batch, engine.wait, engine.ring_size)
         if knobs == self._seen:
             return
-        batch, wait = knobs
+        batch, wait, _ = knobs
         # A batch that is no power of two was set in Python: it gets a place on the slider.
-        options = sorted({*self._powers, batch})
+        options = sorted({*_powers_of_two(engine.ring_size), batch})
         if self._batch.options != tuple(options):
             with self._batch.hold_sync():
                 self._batch.options = options

@@ -49,7 +49,6 @@ class LastMinute:
             - int(header["monotonic_ns"])
             + time.localtime().tm_gmtoff * 10**9
         )
-        self._rx_size, self._fill_size = engine.ring_size, 2 * engine.ring_size
         self._gap_ns = 5 * interval * self._step
         self._rows: Columns = {name: np.empty(0) for name in COLUMNS}
         self._ends = np.empty(0, np.int64)  # the position after each row
@@ -81,12 +80,13 @@ class LastMinute:
         received = np.diff(marked["rx_packets"].astype(np.int64)) / passed * 1e9
         dropped = np.diff(drops(marked)) / passed * 1e9
         last = marked[1:]
+        percent = 100 / engine.ring_size  # the fill ring holds twice as many
         rows = {
             "time": (times[1:] + self._clock_ns) / 1e6,
             "received": received,
             "dropped": dropped,
-            "rx": between["rx_peak"].reshape(-1, step).max(axis=1) * (100 / self._rx_size),
-            "fill": (last["fill_producer"] - last["fill_consumer"]) * (100 / self._fill_size),
+            "rx": between["rx_peak"].reshape(-1, step).max(axis=1) * percent,
+            "fill": (last["fill_producer"] - last["fill_consumer"]) * percent / 2,
         }
         # While the engine stood still there is nothing to show: break the lines.
         still = passed > self._gap_ns

@@ -1,0 +1,98 @@
+"""What takes new sockets to change leaves the engine, its telemetry and its widgets alive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from test_capture import HOLDABLE_RATE, eventually
+
+from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
+
+COUNT = 1000
+
+
+def send(lab: Lab) -> None:
+    with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=COUNT) as traffic:
+        assert traffic.wait(10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ring_size": 8192},
+        {"ring_size": 64},
+        {"frame_size": 4096},
+        {"bind": "copy"},
+        {"attach": "skb"},
+        {"queue": 1},
+        {"cpu": 0},
+    ],
+)
+def test_the_same_engine_goes_on_counting(privileged: None, change: dict[str, Any]) -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=0, ring_size=1024) as engine:
+        telemetry, path = engine.telemetry, engine.telemetry_path
+        with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=COUNT, cpu=0) as traffic:
+            assert traffic.wait(10)
+        assert eventually(lambda: telemetry.counters()["rx_packets"] == COUNT)
+        engine.reconfigure(**change)
+        assert engine.running
+        assert (engine.telemetry, engine.telemetry_path) == (telemetry, path)
+        core = change.get("queue", 0)  # on veth a frame's queue is its sender's core
+        with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=COUNT, cpu=core) as traffic:
+            assert traffic.wait(10)
+        assert eventually(lambda: telemetry.counters()["rx_packets"] == 2 * COUNT)
+        counters, verdicts = telemetry.counters(), engine.verdicts()
+        assert verdicts.redirected == 2 * COUNT
+        # Positions go on from where they were, and the new rings begin empty.
+        assert counters["rx_producer"] == counters["rx_consumer"] == 2 * COUNT
+        assert counters["fill_producer"] - counters["fill_consumer"] == 2 * engine.ring_size
+
+
+def test_a_batch_above_the_new_ring_becomes_the_ring(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=1024, batch=512) as engine:
+        engine.reconfigure(ring_size=256)
+        assert (engine.ring_size, engine.batch) == (256, 256)
+
+
+def test_a_stopped_engine_stays_stopped(lab: Lab) -> None:
+    engine = Engine(lab.port)
+    engine.reconfigure(ring_size=512)
+    assert not engine.running
+    with engine:
+        send(lab)
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == COUNT)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"ring_size": 1000}, ConfigurationError),
+        ({"queue": 7}, ConfigurationError),
+        ({"queue": [0, 1]}, ConfigurationError),
+        ({"sample_bytes": 128}, ConfigurationError),
+        ({"frame_size": 3000}, KernelError),
+        ({"bind": "zero-copy"}, KernelError),
+    ],
+)
+def test_what_is_refused_leaves_the_engine_as_it_was(
+    lab: Lab, wrong: dict[str, Any], error: type[Exception]
+) -> None:
+    with Engine(lab.port, ring_size=1024) as engine:
+        with pytest.raises(error):
+            engine.reconfigure(**wrong)
+        assert engine.running
+        assert engine.ring_size == 1024
+        send(lab)
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == COUNT)
+
+
+def test_the_ledger_balances_across_a_change(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=1024) as engine:
+        ledger = engine.ledger()
+        send(lab)
+        engine.reconfigure(ring_size=2048)
+        send(lab)
+        account = ledger.settle()
+    assert account.balanced
+    assert account.packets("received by the worker") == 2 * COUNT

@@ -1,0 +1,199 @@
+"""How an engine is set up: what takes new sockets to change, checked and translated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xdplab._engine import ffi, lib
+from xdplab.checks import choice, core, nanoseconds, power_of_two, whole
+from xdplab.cores import worker_cores
+from xdplab.errors import ConfigurationError
+from xdplab.frames import layout
+from xdplab.interface import Interface
+from xdplab.programs import c_path
+from xdplab.stream import Stream
+
+_ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
+_BIND_MODES = {
+    "auto": lib.XDPLAB_BIND_AUTO,
+    "copy": lib.XDPLAB_BIND_COPY,
+    "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
+}
+_LARGEST_RING = 1 << 16
+_LARGEST_SAMPLE = 4096
+_HIGHEST_PRIORITY = 99  # sched(7)
+_JOINED_ACTIONS = ("drop", "forward")
+_SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
+# What may differ from one configuration of an engine to the next: the region's layout stays.
+_CHANGEABLE = (
+    *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
+    *("unaligned", "huge_pages", "multi_buffer"),
+)
+
+
+def _names(table: Callable[[int], Any]) -> tuple[str, ...]:
+    names: list[str] = []
+    while name := table(len(names)):
+        names.append(ffi.string(name).decode())
+    return tuple(names)
+
+
+ACTIONS: tuple[str, ...] = _names(lib.xdplab_action)
+"""Names of the actions, in the order of their indices in the control block."""
+
+WAIT_STRATEGIES: tuple[str, ...] = _names(lib.xdplab_wait_strategy)
+"""Names of the wait strategies, likewise."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What `Engine` was told, checked. Its parameters are documented there.
+
+    Raises
+    ------
+    ConfigurationError
+        For values that can't work.
+    """
+
+    interfaces: tuple[Interface, ...]
+    queue: int | Sequence[int]
+    action: str | None
+    stream: Stream | None
+    ring_size: int
+    frame_size: int
+    headroom: int
+    unaligned: bool
+    huge_pages: bool | str
+    multi_buffer: bool
+    attach: str
+    bind: str
+    cpu: int | Sequence[int] | None
+    realtime: int
+    sample_bytes: int
+    publish_interval: float
+
+    def __post_init__(self) -> None:
+        self._words()
+        self._workers()
+
+    @property
+    def queues(self) -> tuple[int, ...]:
+        """The queues of each interface that have a worker."""
+        most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
+        wanted = list(self.queue) if isinstance(self.queue, Iterable) else [self.queue]
+        queues = tuple(whole("queue", number, 0, most) for number in wanted)
+        if not queues or len(set(queues)) < len(queues):
+            raise ConfigurationError(
+                f"queue={self.queue!r} must name at least one queue, each once."
+            )
+        return queues
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        """The core of each worker."""
+        workers = len(self.interfaces) * len(self.queues)
+        if self.cpu is None:
+            return worker_cores(workers)
+        wanted = list(self.cpu) if isinstance(self.cpu, Iterable) else [self.cpu] * workers
+        if len(wanted) != workers:
+            raise ConfigurationError(
+                f"cpu={self.cpu!r} must be one core, or one for each of {workers} workers."
+            )
+        return tuple(core(number) for number in wanted)
+
+    def changed(self, **changes: Any) -> Configuration:  # noqa: ANN401 - the fields' own types
+        """Return this configuration with other values, for as many workers."""
+        for name in changes:
+            choice("reconfigure's argument", name, _CHANGEABLE)
+        new = replace(self, **changes)
+        if len(new.queues) != len(self.queues):
+            raise ConfigurationError(
+                f"queue={new.queue!r} would change how many workers there are, and their telemetry "
+                f"is laid out for {len(self.cpus)}. Make a new engine."
+            )
+        return new
+
+    def action_index(self, action: str) -> int:
+        """Return the index of an action that this engine can do."""
+        index = ACTIONS.index(choice("action", action, ACTIONS))
+        if len(self.interfaces) > 1 and action not in _JOINED_ACTIONS:
+            raise ConfigurationError(
+                f"action={action!r} takes an engine of one interface: what one that joins two "
+                f"sends leaves by the other. Choose one of: {', '.join(_JOINED_ACTIONS)}."
+            )
+        if action == "generate" and self.stream is None:
+            raise ConfigurationError(
+                "there is nothing to generate: make the engine with stream=Stream(receiver)."
+            )
+        return index
+
+    def native(self) -> tuple[Any, list[Any]]:
+        """Build the struct for the native engine, and what must be held as long as it is used."""
+        program = c_path("capture")
+        workers = ffi.new("struct xdplab_worker_config[]", self._workers())
+        native = ffi.new(
+            "struct xdplab_config *",
+            {
+                "program": program,
+                "workers": workers,
+                "worker_count": len(workers),
+                **self._words(),
+            },
+        )
+        held = [program, workers]
+        if self.stream:
+            stream = self.stream.config(self.interfaces[0])
+            held.append(ffi.new("struct xdplab_stream_config *", stream))
+            native.stream = held[-1]
+        return native, held
+
+    def _words(self) -> dict[str, int]:
+        joins = len(self.interfaces) > 1
+        usual = "generate" if self.stream else "forward" if joins else "drop"
+        return {
+            "takes_all": int(joins),
+            "action": self.action_index(self.action or usual),
+            "attach_mode": _ATTACH_MODES[choice("attach", self.attach, _ATTACH_MODES)],
+            "bind_mode": self._bind_mode(),
+            "ring_size": power_of_two("ring_size", self.ring_size, _LARGEST_RING),
+            **layout(
+                self.frame_size,
+                self.headroom,
+                self.unaligned,
+                self.huge_pages,
+                self.multi_buffer,
+                ring_size=self.ring_size,
+            ),
+            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, _LARGEST_SAMPLE),
+            "publish_interval_ns": nanoseconds(
+                "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
+            ),
+        }
+
+    def _bind_mode(self) -> int:
+        wanted = choice("bind", self.bind, _BIND_MODES)
+        if self.attach == "skb" and wanted == "zero-copy":
+            raise ConfigurationError(
+                "bind='zero-copy' is the driver's, and attach='skb' goes around it. Ask for "
+                "attach='native', or leave out bind."
+            )
+        # A driver with zero-copy would fill frames that the stack fills, too.
+        return int(_BIND_MODES["copy" if self.attach == "skb" else wanted])
+
+    def _workers(self) -> list[dict[str, int]]:
+        """Lay out one worker a queue of each interface; those of two send through each other's."""
+        queues, cpus = self.queues, self.cpus
+        realtime = whole("realtime", self.realtime, 0, _HIGHEST_PRIORITY)
+        places = [(port, queue) for port in range(len(self.interfaces)) for queue in queues]
+        return [
+            {
+                "port": port,
+                "queue": queue,
+                "transmit": (number + len(queues)) % len(places),
+                "cpu": cpus[number],
+                "realtime": realtime,
+            }
+            for number, (port, queue) in enumerate(places)
+        ]
