@@ -67,6 +67,7 @@ class Configuration:
     unaligned: bool
     huge_pages: bool | str
     multi_buffer: bool
+    metadata: bool
     attach: str
     bind: str
     cpu: int | Sequence[int] | None
@@ -131,7 +132,7 @@ class Configuration:
 
     def native(self) -> tuple[Any, list[Any]]:
         """Build the struct for the native engine, and what must be held as long as it is used."""
-        program = c_path("capture")
+        program = c_path("capture_metadata" if self.metadata else "capture")
         workers = ffi.new("struct xdplab_worker_config[]", self._workers())
         native = ffi.new(
             "struct xdplab_config *",
@@ -166,11 +167,20 @@ class Configuration:
                 self.multi_buffer,
                 ring_size=self.ring_size,
             ),
+            "metadata": self._metadata(),
             "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, _LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
             ),
         }
+
+    def _metadata(self) -> int:
+        if self.metadata and self.attach == "skb":
+            raise ConfigurationError(
+                "metadata=True is the driver's, and attach='skb' goes around it. Ask for "
+                "attach='native', or leave out metadata."
+            )
+        return int(self.metadata)
 
     def _bind_mode(self) -> int:
         wanted = choice("bind", self.bind, _BIND_MODES)

@@ -186,6 +186,7 @@ class Engine(Knobs):
             unaligned=unaligned,
             huge_pages=huge_pages,
             multi_buffer=multi_buffer,
+            metadata=metadata,
             attach=attach,
             bind=bind,
             cpu=cpu,
