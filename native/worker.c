@@ -246,6 +246,9 @@ static void run_turns(struct worker *worker)
 			next = generate(worker, &settings, now, &handled);
 			leisure = next < leisure ? next : leisure;
 		}
+		/* Frames wait that there is no room to send: what frees it wakes nobody. */
+		if (settings.action->transmits && !worker->tx->operations->room(worker->tx))
+			leisure = 0;
 		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->rx);
 		sending = worker->tx->operations->wants_kick(worker->tx);
 		if (sending)
