@@ -398,23 +398,28 @@ class Engine(Knobs):
 
     @property
     def running(self) -> bool:
-        """Whether the worker is running."""
-        return self._started and not self.closed and self.error is None
+        """Whether it was started and not every worker has ended by itself."""
+        return self._started and not self.closed and len(self._failed()) < self.telemetry.workers
 
     @property
     def error(self) -> KernelError | None:
         """Why a worker ended by itself, or None: the first that did. Others go on."""
-        records = [self.telemetry.counters(worker) for worker in range(self.telemetry.workers)]
-        failed = [n for n, last in enumerate(records) if last["state"] == lib.XDPLAB_STATE_FAILED]
+        failed = self._failed()
         if not failed:
             return None
-        worker = min(failed, key=lambda number: records[number]["time_ns"])
+        worker = min(failed, key=lambda number: failed[number]["time_ns"])
         port, place = divmod(worker, len(self.queues))
         where = f"{self._end(port)} queue {self.queues[place]}"
         tried = f"go on capturing on {where}"
         if len(self.interfaces) > 1:
             tried = f"go on forwarding from {where} to {self._end(1 - port)}"
-        return error_at(lib.XDPLAB_STEP_NONE, int(records[worker]["fault"]), tried)
+        return error_at(lib.XDPLAB_STEP_NONE, int(failed[worker]["fault"]), tried)
+
+    def _failed(self) -> dict[int, Any]:
+        """Collect the last records of the workers that ended by themselves."""
+        workers = range(self.telemetry.workers)
+        records = {worker: self.telemetry.counters(worker) for worker in workers}
+        return {n: last for n, last in records.items() if last["state"] == lib.XDPLAB_STATE_FAILED}
 
     def _end(self, port: int) -> str:
         """Name an interface; with its address where there are two, as those of labs are alike."""
