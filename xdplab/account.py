@@ -24,6 +24,7 @@ class Line(StrEnum):
     RING_FULL = "RX ring full"
     NO_FILL = "no fill descriptor"
     TOO_LARGE = "larger than a UMEM frame"
+    TOO_MANY = "of more frames than a packet may have"
     WAITING = "waiting in the RX ring"
     RECEIVED = "received by the worker"
     HANDED = "handed to the TX ring"
@@ -41,7 +42,7 @@ class Line(StrEnum):
 _LOSSES = frozenset(
     {
         *(Line.TOO_LONG, Line.WIRE_FULL, Line.NO_SOCKET, Line.RING_FULL, Line.NO_FILL),
-        *(Line.TOO_LARGE, Line.TX_INVALID, Line.TX_DROPPED),
+        *(Line.TOO_LARGE, Line.TOO_MANY, Line.TX_INVALID, Line.TX_DROPPED),
     }
 )
 

@@ -79,6 +79,11 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
             ("no fill descriptor", _no_fill(now)),
             ("larger than a UMEM frame", _too_large()),
             (
+                "of more frames than a packet may have",
+                " came in more UMEM frames than can be sent as one packet (18), and were dropped. "
+                "Make frame_size larger, or the sender's MTU smaller.",
+            ),
+            (
                 "invalid TX descriptor",
                 " could not be sent: their descriptors were invalid, which "
                 "is a fault of the engine. Please report it.",

@@ -146,6 +146,7 @@ class Ledger:
             Stage(Line.RING_FULL, grown.ring_full),
             Stage(Line.NO_FILL, grown.no_fill),
             Stage(Line.TOO_LARGE, grown.too_large),
+            *([Stage(Line.TOO_MANY, grown.too_many)] if grown.too_many else []),
             Stage(Line.WAITING, now.waiting),
             Stage(Line.RECEIVED, grown.received),
         ]

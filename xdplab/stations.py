@@ -55,6 +55,7 @@ class Counts:
     ring_full: int = 0
     no_fill: int = 0
     too_large: int = 0
+    too_many: int = 0
     waiting: int = 0
     received: int = 0
     handed: int = 0
@@ -77,7 +78,7 @@ class Counts:
     @property
     def missing(self) -> int:
         """Frames between the XDP program and the RX ring; what it lost itself is told."""
-        lost = self.ring_full + self.no_fill + self.too_large
+        lost = self.ring_full + self.no_fill + self.too_large + self.too_many
         return self.redirected - lost - self.waiting - self.received
 
 
@@ -164,6 +165,7 @@ def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured
         "ring_full": number["rx_ring_full"],
         "no_fill": no_fill,
         "too_large": number["rx_dropped"] - no_fill,
+        "too_many": number["rx_too_long"],
         "waiting": number["rx_producer"] - number["rx_consumer"],
         "received": number["rx_packets"],
         "handed": number[
