@@ -8,11 +8,11 @@ import time
 import warnings
 import weakref
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from xdplab._engine import ffi, lib
 from xdplab.checks import choice, whole
+from xdplab.closing import Closing
 from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.host import Host
@@ -41,7 +41,7 @@ class Verdicts(NamedTuple):
     """On a queue without an engine, left to the stack."""
 
 
-class Engine(Knobs):
+class Engine(Knobs, Closing):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -533,14 +533,6 @@ class Engine(Knobs):
 
     def __enter__(self) -> Self:
         return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         where = f"{self.interface.name} queue {self.queue}"

@@ -23,10 +23,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from xdplab.checks import whole
+from xdplab.closing import Closing
 from xdplab.errors import KernelError
 from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
@@ -61,7 +61,7 @@ _REMEDIES = {
 }
 
 
-class Lab:
+class Lab(Closing):
     """Two hosts joined by a veth pair, isolated from the host's network and from other labs.
 
     `port` is the side on which an engine captures, `peer` the other end of the wire, from which
@@ -180,17 +180,6 @@ class Lab:
             self.port.run(_remove_wire)
         for host in (self.port, self.peer):
             host.interface.namespace.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if self.closed:

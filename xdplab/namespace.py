@@ -14,10 +14,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
-from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from xdplab._engine import lib
+from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
 
 _OWN_NAMESPACE = Path("/proc/thread-self/ns/net")
@@ -32,7 +32,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-class Namespace:
+class Namespace(Closing):
     """A network namespace, held open by a close-on-exec descriptor.
 
     Made by `create` or `current`; a context manager that closes it. A child process does not
@@ -149,17 +149,6 @@ class Namespace:
     def close(self) -> None:
         """Let go of the namespace. The kernel ends it once no socket or process is in it."""
         self._finalizer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if self.closed:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from types import TracebackType
-from typing import Self
 
 from xdplab._engine import lib
+from xdplab.closing import Closing
 from xdplab.native_errors import new_error, raise_error
 from xdplab.programs import c_path
 
 
-class SoftirqClock:
+class SoftirqClock(Closing):
     """Adds up how long each core spends in NET_RX and NET_TX softirqs, while it is open.
 
     On veth this is where a packet is delivered, and on the sender's core: a receiver's own CPU time
@@ -37,14 +36,3 @@ class SoftirqClock:
     def close(self) -> None:
         """Stop measuring."""
         self._closer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from xdplab._engine import ffi, lib
+from xdplab.closing import Closing
 from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.native_errors import new_error, raise_error
 
@@ -104,7 +104,7 @@ class Latency:
         return f"<Latency of {self.total} frames: p50 {p50:.1f} us, p99 {p99:.1f} us>"
 
 
-class Telemetry:
+class Telemetry(Closing):
     """A telemetry region, mapped read-only.
 
     It stays readable after its engine was closed and after the engine's process ended.
@@ -257,17 +257,6 @@ class Telemetry:
     def close(self) -> None:
         """Let go of the region. Arrays that were read from it stay good."""
         self._region = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _mapped(self, worker: int) -> Any:  # noqa: ANN401 - cffi is untyped
         """Return the region, to be held for as long as it is read."""

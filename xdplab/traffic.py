@@ -6,11 +6,11 @@ import os
 import threading
 import time
 import weakref
-from types import TracebackType
 from typing import Any, Self
 
 from xdplab._engine import ffi, lib
 from xdplab.checks import core
+from xdplab.closing import Closing
 from xdplab.cores import generator_core
 from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.host import Host
@@ -20,7 +20,7 @@ from xdplab.programs import c_path
 from xdplab.stream import Rate, Stream, interval_ps
 
 
-class Traffic:
+class Traffic(Closing):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
@@ -196,14 +196,6 @@ class Traffic:
 
     def __enter__(self) -> Self:
         return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "running" if self.running else "stopped"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from xdplab.closing import Closing
 from xdplab.engine import ACTIONS, Engine
 from xdplab.errors import XdplabError
 from xdplab.host import Host
@@ -45,7 +45,7 @@ class Trips:
         return self.sent - self.times.total
 
 
-class Client:
+class Client(Closing):
     """An engine that sends numbered frames to a host and spins for the answers, on a core its own.
 
     Address resolution is left to the stack of its host, so a server may have a stack too.
@@ -127,14 +127,3 @@ class Client:
     def close(self) -> None:
         """End it."""
         self._engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Thread
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
+from xdplab.closing import Closing
 from xdplab.errors import XdplabError
 from xdplab.host import Host
 
@@ -27,7 +27,7 @@ class PeerError(XdplabError):
     """A peer did not do what the benchmark needs of it; the message quotes what it said."""
 
 
-class Peer:
+class Peer(Closing):
     """A running program, and a conversation with it.
 
     It is killed by `close`, by the end of the ``with``, and by the kernel when this process dies.
@@ -142,17 +142,6 @@ class Peer:
         if not lines:
             return "It said nothing."
         return "It said:\n" + "\n".join(f"  {line:.200}" for line in lines[-_LINES_QUOTED:])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _start(

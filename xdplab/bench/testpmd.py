@@ -11,12 +11,12 @@ import shutil
 import time
 from contextlib import ExitStack, suppress
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from xdplab.bench.peer import Peer, PeerError
 from xdplab.bench.receiver import Run
 from xdplab.bench.wire import Wire
+from xdplab.closing import Closing
 from xdplab.errors import XdplabError
 from xdplab.host import Host
 from xdplab.interface import Interface
@@ -33,7 +33,7 @@ _PROMISCUOUS = 0x100  # IFF_PROMISC
 _NO_PROGRAM = -1  # of IFLA_XDP_FD
 
 
-class Testpmd:
+class Testpmd(Closing):
     """A `dpdk-testpmd` that receives and drops what arrives on queue 0 of a host's interface.
 
     Parameters
@@ -122,17 +122,6 @@ class Testpmd:
         """Make the interface what it was, as far as that still exists."""
         with suppress(XdplabError):
             self._interface.namespace.run(_restore, self._interface.index)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _arguments(interface: Interface, worker: int, other: int, busy_budget: int | None) -> list[str]:

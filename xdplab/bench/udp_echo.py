@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import weakref
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from xdplab._engine import lib
 from xdplab.checks import choice, core, whole
+from xdplab.closing import Closing
 from xdplab.errors import KernelError
 from xdplab.host import Host
 from xdplab.native_errors import new_error, raise_error
@@ -23,7 +23,7 @@ _RECEIVE_BUFFER = 2048 * 768 // 2
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python does not name it
 
 
-class UdpEcho:
+class UdpEcho(Closing):
     """A native thread that sends each datagram back to its sender, byte for byte.
 
     It starts at once, and ends with `close`.
@@ -89,17 +89,6 @@ class UdpEcho:
     def close(self) -> None:
         """End the thread and close the socket; the counts stay as the last look found them."""
         self._closer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _bind(host: Host, port: int) -> socket.socket:
