@@ -20,8 +20,8 @@ def send(lab: Lab) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"ring_size": 8192},
-        {"ring_size": 64},
+        {"ring_size": 16384},
+        {"ring_size": 2048},
         {"frame_size": 4096},
         {"bind": "copy"},
         {"attach": "skb"},
@@ -30,7 +30,7 @@ def send(lab: Lab) -> None:
     ],
 )
 def test_the_same_engine_goes_on_counting(privileged: None, change: dict[str, Any]) -> None:
-    with Lab(queues=2) as lab, Engine(lab.port, queue=0, ring_size=1024) as engine:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=0, ring_size=4096) as engine:
         telemetry, path = engine.telemetry, engine.telemetry_path
         with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=COUNT, cpu=0) as traffic:
             assert traffic.wait(10)
