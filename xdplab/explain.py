@@ -203,7 +203,7 @@ def _ring_full(now: Situation) -> str:
         why = (
             f"It sleeps when there is nothing to do (wait={now.wait!r}), and the ring filled "
             f"before it was awake: a larger ring bridges that (ring_size={larger}), and a strategy "
-            "that does not sleep avoids it (wait='spin', or 'adaptive' where there is one)."
+            "that does not sleep avoids it (wait='spin' or 'adaptive')."
         )
     return what + why
 
