@@ -208,9 +208,9 @@ class Engine(Knobs, Closing):
 
     def _open(self) -> None:
         error = new_error()
-        native, _held = self.configuration.native()
+        native, held = self.configuration.native()
         self._engine = self.interface.namespace.open_native(
-            lib.xdplab_engine_open, lib.xdplab_engine_close, native, error
+            lib.xdplab_engine_open, lib.xdplab_engine_close, native, error, held=held
         )
         if not self._engine:
             raise_error(error)
@@ -228,11 +228,14 @@ class Engine(Knobs, Closing):
         error = new_error()
         for port, interface in enumerate(self.interfaces):
             # An AF_XDP socket and an interface's index belong to the calling thread's namespace.
-            if interface.namespace.run(
-                lib.xdplab_engine_open_port, self._engine, port, interface.index, error
-            ):
+            if interface.namespace.run(self._open_port, port, interface.index, error):
                 raise_error(error)
             self._name_napi(port, interface)
+
+    def _open_port(self, port: int, index: int, error: Any) -> int:  # noqa: ANN401 - cffi is untyped
+        # A method: its thread holds the engine, which an interrupt of the wait for it lets go of.
+        code: int = lib.xdplab_engine_open_port(self._engine, port, index, error)
+        return code
 
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.

@@ -131,16 +131,25 @@ class Namespace(Closing):
         return _on_a_thread(enter)
 
     def open_native(
-        self, opener: Callable[..., Any], close: Callable[[Any], object], *arguments: object
+        self,
+        opener: Callable[..., Any],
+        close: Callable[[Any], object],
+        *arguments: object,
+        held: object = None,
     ) -> Any:  # noqa: ANN401 - cffi is untyped
         """Call a native function that opens something, as `run` does; NULL where it was refused.
 
         An interrupt (Ctrl-C) ends only the caller's wait. What the thread opens nevertheless is
-        closed, or its queue would be taken for as long as the process lives.
+        closed, or its queue would be taken for as long as the process lives. `held` is what the
+        arguments point to: like them, it must live until the function has returned.
         """
         opened: Future[Any] = Future()
+
+        def call(_held: object) -> None:
+            opened.set_result(opener(*arguments))
+
         try:
-            self.run(lambda: opened.set_result(opener(*arguments)))
+            self.run(call, held)
         except BaseException:
             opened.add_done_callback(lambda made: made.result() and close(made.result()))
             raise

@@ -95,7 +95,7 @@ class Traffic(Closing):
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **config})
         self._generator = sender.interface.namespace.open_native(
-            lib.xdplab_generator_open, lib.xdplab_generator_close, native, error
+            lib.xdplab_generator_open, lib.xdplab_generator_close, native, error, held=program
         )
         if not self._generator:
             raise_error(error)
