@@ -143,13 +143,18 @@ uint64_t xdplab_load(const uint64_t *word);
 void xdplab_store(uint64_t *word, uint64_t value);
 /* How many were ever written. */
 uint64_t xdplab_history_written(const struct xdplab_region *region, uint32_t worker);
+uint64_t xdplab_long_history_written(const struct xdplab_region *region, uint32_t worker);
 uint64_t xdplab_samples_written(const struct xdplab_region *region, uint32_t worker);
 /* Copies whole records from number `from` on, oldest first, skipping those already overwritten or not yet
  * whole. Returns how many were copied; *next is the number to go on from. */
 uint32_t xdplab_read_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     struct xdplab_record *records, uint32_t limit, uint64_t *next);
+uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
+				  struct xdplab_record *records, uint32_t limit, uint64_t *next);
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     void *records, uint32_t limit, uint64_t *next);
+/* 1, or 0 where the worker was never paced. */
+int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings);
 void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets);
 /* The first nanosecond that belongs to a latency bucket. */
 uint64_t xdplab_latency_bucket_start(uint32_t bucket);

@@ -39,6 +39,9 @@ struct path_operations {
 				struct xdplab_counters *counters);
 	void (*publish_transmit)(struct path *path, const struct xdplab_counters *base,
 				 struct xdplab_counters *counters);
+	/* Where the rings' ends are, and what is in their entries. */
+	void (*show_receive)(struct path *path, struct xdplab_rings *rings);
+	void (*show_transmit)(struct path *path, struct xdplab_rings *rings);
 	/* 0, or the errno of what ended the path. */
 	int (*fault)(struct path *path);
 	void (*close)(struct path *path);

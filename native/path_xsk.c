@@ -186,6 +186,7 @@ static void publish_receive(struct path *path, const struct xdplab_counters *bas
 	counters->rx_producer = base->rx_producer + ring_producer_position(&xsk->rx);
 	counters->rx_consumer = base->rx_consumer + xsk->rx.own;
 	counters->rx_too_long = base->rx_too_long + path->too_long;
+	counters->needs_wakeup = ring_needs_wakeup(&xsk->fill) ? XDPLAB_FILL_NEEDS_WAKEUP : 0;
 	counters->rx_peak = path->peak;
 	path->peak = 0;
 	counters->rx_dropped = base->rx_dropped + statistics.rx_dropped;
@@ -204,8 +205,52 @@ static void publish_transmit(struct path *path, const struct xdplab_counters *ba
 	counters->tx_consumer = base->tx_consumer + ring_consumer_position(&xsk->tx);
 	counters->completion_producer = base->completion_producer + ring_producer_position(&xsk->completion);
 	counters->completion_consumer = base->completion_consumer + xsk->completion.own;
+	counters->needs_wakeup |= ring_needs_wakeup(&xsk->tx) ? XDPLAB_TX_NEEDS_WAKEUP : 0;
 	counters->tx_invalid_descs = base->tx_invalid_descs + statistics.tx_invalid_descs;
 	counters->tx_ring_empty_descs = base->tx_ring_empty_descs + statistics.tx_ring_empty_descs;
+}
+
+static void show_addresses(const struct ring *ring, uint64_t *addresses)
+{
+	for (uint32_t i = 0; i < ring->size; i++)
+		addresses[i] = *ring_address(ring, i);
+}
+
+static void show_descriptors(const struct ring *ring, uint64_t *addresses)
+{
+	for (uint32_t i = 0; i < ring->size; i++)
+		addresses[i] = ring_descriptor(ring, i)->addr;
+}
+
+static void show_receive(struct path *path, struct xdplab_rings *rings)
+{
+	const struct xsk *xsk = socket_of(path);
+
+	rings->fill_producer = xsk->fill.own;
+	rings->fill_consumer = ring_consumer_position(&xsk->fill);
+	rings->rx_producer = ring_producer_position(&xsk->rx);
+	rings->rx_consumer = xsk->rx.own;
+	rings->needs_wakeup = ring_needs_wakeup(&xsk->fill) ? XDPLAB_FILL_NEEDS_WAKEUP : 0;
+	rings->ring_size = xsk->rx.size;
+	if (xsk->fill.size > XDPLAB_RING_ENTRIES)
+		return;
+	show_addresses(&xsk->fill, rings->fill);
+	show_descriptors(&xsk->rx, rings->rx);
+}
+
+static void show_transmit(struct path *path, struct xdplab_rings *rings)
+{
+	const struct xsk *xsk = socket_of(path);
+
+	rings->tx_producer = xsk->tx.own;
+	rings->tx_consumer = ring_consumer_position(&xsk->tx);
+	rings->completion_producer = ring_producer_position(&xsk->completion);
+	rings->completion_consumer = xsk->completion.own;
+	rings->needs_wakeup |= ring_needs_wakeup(&xsk->tx) ? XDPLAB_TX_NEEDS_WAKEUP : 0;
+	if (xsk->fill.size > XDPLAB_RING_ENTRIES)
+		return;
+	show_descriptors(&xsk->tx, rings->tx);
+	show_addresses(&xsk->completion, rings->completion);
 }
 
 static int fault(struct path *path)
@@ -228,6 +273,8 @@ static const struct path_operations plain_operations = {
 	.wants_kick = wants_kick,
 	.publish_receive = publish_receive,
 	.publish_transmit = publish_transmit,
+	.show_receive = show_receive,
+	.show_transmit = show_transmit,
 	.fault = fault,
 	.close = close_path,
 };

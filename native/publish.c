@@ -8,6 +8,7 @@
 
 /* The two system calls below, which tell the worker about itself. */
 #define OWN_CALLS 2
+#define LONG_INTERVAL_NS (1000 * 1000 * 1000ull)
 
 static struct rusage thread_usage(void)
 {
@@ -64,19 +65,43 @@ void publish(struct worker *worker, uint64_t now_ns)
 	publish_record(worker, now_ns);
 }
 
-void publish_record(struct worker *worker, uint64_t now_ns)
+/* Returns how many records the ring was given before. */
+static uint64_t append(struct xdplab_ring_head *head, struct xdplab_record *records, uint64_t capacity,
+		       const struct xdplab_counters *counters)
 {
-	struct xdplab_ring_head *head = &worker->block->history_head;
 	/* Relaxed: nobody else writes it. */
-	uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
-	struct xdplab_record *record = worker->block->history + number % XDPLAB_HISTORY_RECORDS;
+	const uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
+	struct xdplab_record *record = records + number % capacity;
 
-	worker->rx->operations->publish_receive(worker->rx, &worker->base, &worker->counters);
-	worker->tx->operations->publish_transmit(worker->tx, &worker->base, &worker->counters);
-	worker->counters.time_ns = now_ns;
 	seqlock_begin(&record->sequence, number);
-	seqlock_write(&record->counters, &worker->counters, sizeof(worker->counters));
+	seqlock_write(&record->counters, counters, sizeof(*counters));
 	seqlock_end(&record->sequence, number);
 	/* Release: who sees the new number finds the record whole. */
 	atomic_store_explicit(&head->written, number + 1, memory_order_release);
+	return number;
+}
+
+/* The peak alone is of an interval, so a long record's is the highest of all in between. */
+static void append_long(struct worker *worker)
+{
+	struct xdplab_counters counters = worker->counters;
+
+	counters.rx_peak = worker->long_peak;
+	append(&worker->block->long_head, worker->block->long_history, XDPLAB_LONG_RECORDS, &counters);
+	worker->long_peak = 0;
+}
+
+void publish_record(struct worker *worker, uint64_t now_ns)
+{
+	const uint64_t interval = worker->region->header.publish_interval_ns;
+	const uint64_t step = interval < LONG_INTERVAL_NS ? LONG_INTERVAL_NS / interval : 1;
+	struct xdplab_counters *counters = &worker->counters;
+
+	worker->rx->operations->publish_receive(worker->rx, &worker->base, counters);
+	worker->tx->operations->publish_transmit(worker->tx, &worker->base, counters);
+	counters->time_ns = now_ns;
+	if (counters->rx_peak > worker->long_peak)
+		worker->long_peak = counters->rx_peak;
+	if (append(&worker->block->history_head, worker->block->history, XDPLAB_HISTORY_RECORDS, counters) % step == 0)
+		append_long(worker);
 }

@@ -21,8 +21,11 @@ ALIGNED(sizeof(struct xdplab_control));
 ALIGNED(sizeof(struct xdplab_ring_head));
 ALIGNED(sizeof(struct xdplab_sample));
 ALIGNED(offsetof(struct xdplab_worker_block, latency));
+ALIGNED(offsetof(struct xdplab_worker_block, rings));
 ALIGNED(offsetof(struct xdplab_worker_block, history_head));
 ALIGNED(offsetof(struct xdplab_worker_block, history));
+ALIGNED(offsetof(struct xdplab_worker_block, long_head));
+ALIGNED(offsetof(struct xdplab_worker_block, long_history));
 static_assert(sizeof(struct xdplab_counters) % sizeof(uint64_t) == 0, "copied by words");
 static_assert(sizeof(_Atomic uint64_t) == sizeof(uint64_t), "cffi sees plain words");
 

@@ -115,6 +115,11 @@ uint64_t xdplab_history_written(const struct xdplab_region *region, uint32_t wor
 	return written(&region_worker(region, worker)->history_head);
 }
 
+uint64_t xdplab_long_history_written(const struct xdplab_region *region, uint32_t worker)
+{
+	return written(&region_worker(region, worker)->long_head);
+}
+
 uint64_t xdplab_samples_written(const struct xdplab_region *region, uint32_t worker)
 {
 	return written(region_sample_head(region, worker));
@@ -128,19 +133,46 @@ static uint64_t oldest(uint64_t from, uint64_t end, uint64_t capacity)
 	return from > first ? from : first;
 }
 
+static uint32_t read_records(const struct xdplab_ring_head *head, const struct xdplab_record *ring, uint64_t capacity,
+			     uint64_t from, struct xdplab_record *records, uint32_t limit, uint64_t *next)
+{
+	uint64_t end = written(head);
+	uint64_t number = oldest(from, end, capacity);
+	uint32_t count = 0;
+
+	for (; number < end && count < limit; number++)
+		count += seqlock_read(records + count, ring + number % capacity, number, sizeof(*records));
+	*next = number;
+	return count;
+}
+
 uint32_t xdplab_read_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     struct xdplab_record *records, uint32_t limit, uint64_t *next)
 {
 	const struct xdplab_worker_block *block = region_worker(region, worker);
-	uint64_t end = written(&block->history_head);
-	uint64_t number = oldest(from, end, XDPLAB_HISTORY_RECORDS);
-	uint32_t count = 0;
 
-	for (; number < end && count < limit; number++)
-		count += seqlock_read(records + count, block->history + number % XDPLAB_HISTORY_RECORDS,
-				      number, sizeof(*records));
-	*next = number;
-	return count;
+	return read_records(&block->history_head, block->history, XDPLAB_HISTORY_RECORDS, from, records, limit, next);
+}
+
+uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
+				  struct xdplab_record *records, uint32_t limit, uint64_t *next)
+{
+	const struct xdplab_worker_block *block = region_worker(region, worker);
+
+	return read_records(&block->long_head, block->long_history, XDPLAB_LONG_RECORDS, from, records, limit, next);
+}
+
+int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings)
+{
+	const struct xdplab_rings *shared = &region_worker(region, worker)->rings;
+	uint64_t sequence;
+
+	do {
+		sequence = atomic_load_explicit(&shared->sequence, memory_order_acquire);
+		if (!sequence)
+			return 0;
+	} while (!seqlock_read(rings, shared, sequence / 2 - 1, sizeof(*rings)));
+	return 1;
 }
 
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,

@@ -2,15 +2,17 @@
  *
  * The telemetry region: one sealed memfd an engine, which any process may map read-only.
  *
- *     +--------+----------------------------------------------------------+- - -
- *     | header | worker 0: control | latency | history ring | sample ring | worker 1 ...
- *     +--------+----------------------------------------------------------+- - -
+ *     +--------+------------------------------------------------------------------------------+- - -
+ *     | header | worker 0: control | latency | rings | history ring | long ring | sample ring | worker 1 ...
+ *     +--------+------------------------------------------------------------------------------+- - -
  *
  *     block      written by      read by
  *     header     open            everyone
  *     control    Python          the worker, each turn
  *     latency    the worker      everyone
+ *     rings      the worker      everyone; kept up while the worker is paced
  *     history    the worker      everyone; the newest record is the worker's counter block
+ *     long       the worker      everyone; every so many a record of the history goes there too
  *     samples    the worker      everyone
  *
  * This header is the only definition of the layout. Python builds its dtypes from it, so it keeps to
@@ -31,13 +33,17 @@
 
 enum {
 	XDPLAB_MAGIC = 0x78647031, /* "xdp1" */
-	XDPLAB_ABI_VERSION = 1,
+	XDPLAB_ABI_VERSION = 2,
 	XDPLAB_CACHE_LINE = 64,
 	XDPLAB_BATCH_BUCKETS = 16,
 	XDPLAB_SYSCALL_KINDS = 8,
 	/* 82 s at the default interval of 10 ms. */
 	XDPLAB_HISTORY_RECORDS = 8192,
+	/* 17 min, at a record a second or one each publish interval, whichever is longer. */
+	XDPLAB_LONG_RECORDS = 1024,
 	XDPLAB_SAMPLE_RECORDS = 4096,
+	/* Rings of up to so many entries are shown entry by entry. */
+	XDPLAB_RING_ENTRIES = 256,
 	/* Packets, after which a worker looks at its control block in any case. */
 	XDPLAB_LARGEST_BURST = 1048576,
 	/* 128 buckets an octave (an error below 0.8 %), from 1 ns to 2^34 ns (17 s). */
@@ -54,6 +60,7 @@ enum xdplab_syscall {
 	XDPLAB_SYSCALL_IO_URING_ENTER,
 	XDPLAB_SYSCALL_PUBLISH,
 	XDPLAB_SYSCALL_SETTINGS, /* a wait strategy's taking up and leaving, and its knobs */
+	XDPLAB_SYSCALL_PACE,     /* a paced worker's naps */
 };
 
 enum xdplab_state {
@@ -68,6 +75,9 @@ enum xdplab_verdict {
 	XDPLAB_VERDICT_ECHO,
 	XDPLAB_VERDICT_FORWARD,
 };
+
+/* The kernel asks for a system call before it goes on with the ring. */
+enum xdplab_needs_wakeup { XDPLAB_FILL_NEEDS_WAKEUP = 1, XDPLAB_TX_NEEDS_WAKEUP = 2 };
 
 struct xdplab_header {
 	uint32_t magic;
@@ -100,7 +110,9 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) busy_poll_budget;
 	XDPLAB_SHARED(uint64_t) interval_ps; /* generate: between two frames; 0: as fast as it can */
 	XDPLAB_SHARED(uint64_t) latency_resets; /* a change empties the latency histogram */
-	uint64_t padding[5];
+	XDPLAB_SHARED(uint64_t) pace_ns; /* 0, or how far batches are apart, one a turn; UINT64_MAX: only by steps */
+	XDPLAB_SHARED(uint64_t) steps;   /* of a paced worker: each count up is a turn */
+	uint64_t padding[3];
 };
 
 /* Which fields of a sample are valid. */
@@ -134,6 +146,7 @@ struct xdplab_counters {
 	uint64_t completion_producer;
 	uint64_t completion_consumer;
 	uint64_t rx_peak; /* most that the RX ring was seen to hold in this interval */
+	uint64_t needs_wakeup; /* enum xdplab_needs_wakeup */
 
 	uint64_t batches[XDPLAB_BATCH_BUCKETS]; /* [i]: batches of 2^i to 2^(i+1) - 1 packets */
 	uint64_t empty_polls; /* looks at an empty RX ring */
@@ -166,6 +179,32 @@ struct xdplab_counters {
 	uint64_t stream_late;    /* frames whose number was below one already seen */
 	uint64_t samples;
 	uint64_t rx_too_long; /* packets of more frames than can be sent as one, dropped */
+	uint64_t steps; /* turns that a paced worker took */
+};
+
+/* What the four rings of a paced worker hold: of each entry the UMEM address in it, whoever's turn it is. An entry's
+ * place is its position modulo the ring's size; positions are those of the sockets, which a reconfiguration makes
+ * anew. */
+struct xdplab_rings {
+	XDPLAB_SHARED(uint64_t) sequence; /* as of a record: the number is 0, 1, 2 ... */
+	uint64_t time_ns;
+	uint64_t ring_size; /* of RX, TX and completion ring; the fill ring's is twice that, and if it is above
+			     * XDPLAB_RING_ENTRIES, no entries are shown */
+	uint64_t fill_producer;
+	uint64_t fill_consumer;
+	uint64_t rx_producer;
+	uint64_t rx_consumer;
+	uint64_t tx_producer;
+	uint64_t tx_consumer;
+	uint64_t completion_producer;
+	uint64_t completion_consumer;
+	uint64_t needs_wakeup; /* enum xdplab_needs_wakeup */
+	uint64_t turns;        /* that the worker took while it was paced */
+	uint64_t padding[3];
+	uint64_t fill[XDPLAB_RING_ENTRIES];
+	uint64_t rx[XDPLAB_RING_ENTRIES];
+	uint64_t tx[XDPLAB_RING_ENTRIES];
+	uint64_t completion[XDPLAB_RING_ENTRIES];
 };
 
 struct xdplab_record {
@@ -198,8 +237,11 @@ struct xdplab_ring_head {
 struct xdplab_worker_block {
 	struct xdplab_control control;
 	XDPLAB_SHARED(uint64_t) latency[XDPLAB_LATENCY_BUCKETS];
+	struct xdplab_rings rings;
 	struct xdplab_ring_head history_head;
 	struct xdplab_record history[XDPLAB_HISTORY_RECORDS];
+	struct xdplab_ring_head long_head;
+	struct xdplab_record long_history[XDPLAB_LONG_RECORDS];
 	/* the sample ring follows: its head, then its records */
 };
 

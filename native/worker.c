@@ -117,6 +117,11 @@ static void give_back(struct worker *worker, uint32_t count)
 	worker->rx->operations->recycle(worker->rx, worker->frames, received);
 }
 
+static bool produces(const struct worker *worker, const struct settings *settings, uint64_t now_ns)
+{
+	return settings->action->produce && worker->stream && !stream_is_finished(worker->stream, now_ns);
+}
+
 /* Sends what is due of the stream, and adds it to what was handled. Returns how long the worker may wait until
  * the next frame is due. */
 static uint64_t generate(struct worker *worker, const struct settings *settings, uint64_t now_ns,
@@ -163,26 +168,33 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 	return limit < room ? limit : room;
 }
 
+/* Receives one batch, of a burst that has `received` packets already, and acts on it. */
+static uint32_t receive_batch(struct worker *worker, const struct settings *settings, uint32_t received)
+{
+	const uint32_t limit = batch_limit(worker, settings, received);
+	uint32_t count;
+
+	/* Room for less than the longest packet is no room. */
+	if (limit < worker->rx->packet_frames)
+		return 0;
+	count = worker->rx->operations->receive(worker->rx, worker->frames, limit);
+	if (!count) {
+		worker->counters.empty_polls++;
+		return 0;
+	}
+	sample_batch(worker, &settings->sampling, worker->frames, count);
+	count_batch(worker, worker->frames, count);
+	settings->action->run(worker, worker->frames, count);
+	return count;
+}
+
 /* Receives batch after batch until nothing is left or the burst is used up. */
 static uint32_t receive_burst(struct worker *worker, const struct settings *settings)
 {
-	const struct path_operations *path = worker->rx->operations;
-	uint32_t received = 0, limit;
+	uint32_t received = 0, count;
 
-	/* Room for less than the longest packet is no room. */
-	while (received < settings->burst &&
-	       (limit = batch_limit(worker, settings, received)) >= worker->rx->packet_frames) {
-		uint32_t count = path->receive(worker->rx, worker->frames, limit);
-
-		if (!count) {
-			worker->counters.empty_polls++;
-			break;
-		}
-		sample_batch(worker, &settings->sampling, worker->frames, count);
-		count_batch(worker, worker->frames, count);
-		settings->action->run(worker, worker->frames, count);
+	while (received < settings->burst && (count = receive_batch(worker, settings, received)))
 		received += count;
-	}
 	return received;
 }
 
@@ -215,6 +227,31 @@ static uint64_t work_time(uint64_t elapsed_ns, uint32_t packets)
 	return elapsed_ns < most ? elapsed_ns : most;
 }
 
+/* A turn of a paced worker, in an order that shows each frame in each ring: what this turn puts into the TX ring,
+ * the next hands to the kernel, and the one after that takes back from the completion ring. */
+static void take_step(struct worker *worker, const struct settings *settings, uint64_t now_ns)
+{
+	uint32_t produced = 0;
+
+	take_back_sent(worker, settings->burst);
+	if (worker->tx->operations->wants_kick(worker->tx))
+		kick_transmit(worker);
+	receive_batch(worker, settings, 0);
+	if (produces(worker, settings, now_ns))
+		generate(worker, settings, now_ns, &produced);
+	worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += worker->rx->operations->kick(worker->rx);
+}
+
+/* Instead of a turn: what a paced worker does until it is told to run freely again. */
+static void go_at_pace(struct worker *worker, const struct settings *settings, uint64_t now_ns)
+{
+	if (pace_take_turn(worker, now_ns))
+		take_step(worker, settings, now_ns);
+	wait_submit(worker);
+	pace_show_rings(worker, now_ns);
+	pace_nap(worker, now_ns);
+}
+
 static void run_turns(struct worker *worker)
 {
 	const struct path_operations *path = worker->rx->operations;
@@ -239,10 +276,17 @@ static void run_turns(struct worker *worker)
 				return;
 			before = clock_ns(CLOCK_MONOTONIC);
 		}
+		if (pace_is_set(worker)) {
+			go_at_pace(worker, &settings, now);
+			before = clock_ns(CLOCK_MONOTONIC);
+			handled = 0;
+			spun = false;
+			continue;
+		}
 		take_back_sent(worker, settings.burst);
 		handled = receive_burst(worker, &settings);
 		leisure = worker->next_publish_ns > now ? worker->next_publish_ns - now : 0;
-		if (settings.action->produce && worker->stream && !stream_is_finished(worker->stream, now)) {
+		if (produces(worker, &settings, now)) {
 			next = generate(worker, &settings, now, &handled);
 			leisure = next < leisure ? next : leisure;
 		}
@@ -273,6 +317,7 @@ static void *worker_main(void *argument)
 	sem_post(&worker->prepared);
 	if (usable) {
 		publish_begin(worker);
+		pace_begin(worker);
 		worker->counters.state = XDPLAB_STATE_RUNNING;
 		if (worker->stream)
 			stream_begin(worker->stream, clock_ns(CLOCK_MONOTONIC));

@@ -19,6 +19,7 @@
 #include <semaphore.h>
 #include <stdbool.h>
 
+#include "pace.h"
 #include "path.h"
 #include "region.h"
 #include "stream.h"
@@ -45,12 +46,14 @@ struct worker {
 	void *wait_states[WAIT_COUNT];
 	uint32_t wait_index;
 	uint64_t next_publish_ns;
+	struct pace pace;
 	uint64_t sample_countdown;
 	uint64_t latency_resets; /* that were done */
 	/* The stream whose sequence numbers are followed. */
 	bool follows;
 	uint16_t followed_stream;
 	uint64_t followed_next; /* sequence number expected next */
+	uint64_t long_peak; /* highest rx_peak since the last long record */
 	/* Since the last record: wall time in turns that had packets, and in turns that spun for nothing. */
 	uint64_t work_ns;
 	uint64_t idle_ns;

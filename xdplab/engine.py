@@ -17,6 +17,7 @@ from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.host import Host
 from xdplab.interface import Interface
+from xdplab.journal import Journal
 from xdplab.knobs import Knobs
 from xdplab.ledger import Ledger
 from xdplab.native_errors import error_at, new_error, raise_error
@@ -166,6 +167,7 @@ class Engine(Knobs, Closing):
         # Set first, so that whatever fails below finds an engine that is closed.
         self._lock = threading.RLock()
         self._started = False
+        self.journal = Journal()
         self._owner = os.getpid()
         self._closer: weakref.finalize[Any, Any] | None = None
         ends = [interface] if forward_to is None else [interface, forward_to]
@@ -260,7 +262,8 @@ class Engine(Knobs, Closing):
         with self._lock:
             self._check_open()
             new, old = self.configuration.changed(**changes), self.configuration
-            runs = self._started
+            runs, pace = self._started, self._load("pace_ns")
+            self._store("pace_ns", 0)
             self._drain()
             try:
                 self._set_up_anew(new)
@@ -268,8 +271,11 @@ class Engine(Knobs, Closing):
                 self._set_up_anew(old)
                 raise
             finally:
+                self._store("pace_ns", pace)
                 if runs:
                     self.start()
+            for name in changes:
+                self.journal.note(name, getattr(old, name), getattr(new, name))
 
     def _drain(self) -> None:
         """Let the workers receive what waits, with nothing more to come, and stop them."""
@@ -444,7 +450,7 @@ class Engine(Knobs, Closing):
             if refusal := lib.xdplab_engine_wait_refusal(self._engine, 0, index):
                 tried = f"prepare the wait strategy {value}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
-            self._store("wait", index)
+            self._turn("wait", "wait", index)
         self._warn_if_ineffective(value)
 
     @property
@@ -479,7 +485,7 @@ class Engine(Knobs, Closing):
 
     @action.setter
     def action(self, value: str) -> None:
-        self._store("action", self.configuration.action_index(value))
+        self._turn("action", "action", self.configuration.action_index(value))
 
     @property
     def telemetry_path(self) -> str:

@@ -5,15 +5,22 @@ Setting one is a store that each worker sees on its next turn.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 from xdplab._engine import lib
-from xdplab.checks import whole
+from xdplab.checks import nanoseconds, whole
+from xdplab.journal import Journal
 from xdplab.stream import Rate, interval_ps, rate_of
+
+_ONLY_STEPS = (1 << 64) - 1
 
 
 class Knobs(ABC):
     """Knobs that need nothing but their own check. `Engine` has the rest."""
+
+    journal: Journal
+    """Every change of a knob, and when it was."""
 
     @property
     @abstractmethod
@@ -28,6 +35,12 @@ class Knobs(ABC):
     def _store(self, name: str, value: int) -> None:
         """Write a word of every worker's control block."""
 
+    def _turn(self, knob: str, word: str, value: int) -> None:
+        """Store one word, and note the change under the knob's name."""
+        before = getattr(self, knob)
+        self._store(word, value)
+        self.journal.note(knob, before, getattr(self, knob))
+
     @property
     def batch(self) -> int:
         """Most frames taken from the RX ring at once, 1 to `ring_size`."""
@@ -35,7 +48,7 @@ class Knobs(ABC):
 
     @batch.setter
     def batch(self, value: int) -> None:
-        self._store("batch", self._check_batch(value))
+        self._turn("batch", "batch", self._check_batch(value))
 
     @property
     def burst(self) -> int:
@@ -44,7 +57,7 @@ class Knobs(ABC):
 
     @burst.setter
     def burst(self, value: int) -> None:
-        self._store("burst", whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST))
+        self._turn("burst", "burst", whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST))
 
     @property
     def spin_microseconds(self) -> int:
@@ -53,7 +66,8 @@ class Knobs(ABC):
 
     @spin_microseconds.setter
     def spin_microseconds(self, value: int) -> None:
-        self._store("spin_ns", 1000 * whole("spin_microseconds", value, 0, 1_000_000))
+        microseconds = whole("spin_microseconds", value, 0, 1_000_000)
+        self._turn("spin_microseconds", "spin_ns", 1000 * microseconds)
 
     @property
     def busy_poll_microseconds(self) -> int:
@@ -63,7 +77,7 @@ class Knobs(ABC):
     @busy_poll_microseconds.setter
     def busy_poll_microseconds(self, value: int) -> None:
         microseconds = whole("busy_poll_microseconds", value, 1, 10_000)
-        self._store("busy_poll_microseconds", microseconds)
+        self._turn("busy_poll_microseconds", "busy_poll_microseconds", microseconds)
 
     @property
     def busy_poll_budget(self) -> int:
@@ -72,7 +86,8 @@ class Knobs(ABC):
 
     @busy_poll_budget.setter
     def busy_poll_budget(self, value: int) -> None:
-        self._store("busy_poll_budget", whole("busy_poll_budget", value, 1, 65_535))
+        budget = whole("busy_poll_budget", value, 1, 65_535)
+        self._turn("busy_poll_budget", "busy_poll_budget", budget)
 
     @property
     def rate(self) -> Rate:
@@ -81,7 +96,7 @@ class Knobs(ABC):
 
     @rate.setter
     def rate(self, value: Rate) -> None:
-        self._store("interval_ps", interval_ps(value))
+        self._turn("rate", "interval_ps", interval_ps(value))
 
     @property
     def sample_every(self) -> int:
@@ -90,7 +105,7 @@ class Knobs(ABC):
 
     @sample_every.setter
     def sample_every(self, value: int) -> None:
-        self._store("sample_every", whole("sample_every", value, 0, 1 << 62))
+        self._turn("sample_every", "sample_every", whole("sample_every", value, 0, 1 << 62))
 
     @property
     def inspect(self) -> bool:
@@ -99,7 +114,36 @@ class Knobs(ABC):
 
     @inspect.setter
     def inspect(self, value: bool) -> None:
-        self._store("inspect", int(value))
+        self._turn("inspect", "inspect", int(value))
+
+    @property
+    def pace(self) -> float:
+        """Seconds from one batch to the next at least; 0 for a worker that runs freely.
+
+        ``math.inf`` stops it but for single steps, see `step`. A paced worker takes one batch a
+        turn, in an order that shows each frame in each ring: what one turn puts into the TX ring,
+        the next hands to the kernel, and the one after takes back from the completion ring.
+        `Telemetry.rings` shows what the rings hold meanwhile. What finds the RX ring full is lost,
+        and counted by the kernel.
+        """
+        word = self._load("pace_ns")
+        return math.inf if word == _ONLY_STEPS else word / 1e9
+
+    @pace.setter
+    def pace(self, value: float) -> None:
+        only_steps = value == math.inf
+        word = _ONLY_STEPS if only_steps else nanoseconds("pace", value, 0, 3600)
+        self._turn("pace", "pace_ns", word)
+
+    def step(self, turns: int = 1) -> None:
+        """Have the paced workers take turns at once, a batch each.
+
+        Parameters
+        ----------
+        turns
+            How many, 1 to 1,000,000. A worker that is not running takes none of them later.
+        """
+        self._store("steps", self._load("steps") + whole("turns", turns, 1, 1_000_000))
 
     def reset_latency(self) -> None:
         """Empty the latency histograms, on the workers' next turn."""

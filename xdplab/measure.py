@@ -23,6 +23,7 @@ SYSCALLS = {
     "io_uring_enter": lib.XDPLAB_SYSCALL_IO_URING_ENTER,
     "publish": lib.XDPLAB_SYSCALL_PUBLISH,
     "settings": lib.XDPLAB_SYSCALL_SETTINGS,
+    "pace": lib.XDPLAB_SYSCALL_PACE,
 }
 """Kinds of system call by name. `publish` is what telemetry itself costs, and
 `settings` what a wait strategy asks of the socket when it is taken up or left."""

@@ -26,6 +26,7 @@ _COMBINED: dict[str, Any] = {
     "state": np.max,
     "fault": np.max,
     "rx_peak": np.max,
+    "needs_wakeup": np.bitwise_or.reduce,
 }
 
 SAMPLE_HASH: int = lib.XDPLAB_SAMPLE_HASH
@@ -62,6 +63,12 @@ CONTROL = dtype_of(ffi.typeof("struct xdplab_control"))
 
 COUNTERS = dtype_of(ffi.typeof("struct xdplab_counters"))
 """A record: all that a worker counted since its engine was opened, at one moment (``time_ns``)."""
+
+RINGS = dtype_of(ffi.typeof("struct xdplab_rings"))
+"""What the rings of a paced worker hold, entry by entry."""
+
+LONG_INTERVAL = 1.0
+"""Seconds between two records of the long history, or one publish interval where that is longer."""
 
 _RECORD = dtype_of(ffi.typeof("struct xdplab_record"))
 _SAMPLE = dtype_of(ffi.typeof("struct xdplab_sample"))
@@ -172,9 +179,9 @@ class Telemetry(Closing):
         """
         region = self._mapped(worker)
         while written := lib.xdplab_history_written(region, worker):
-            records, _ = _history(region, worker, written - 1, 1)
+            records, _ = _history(lib.xdplab_read_history, region, worker, written - 1, 1)
             if len(records):
-                return records["counters"][0]
+                return records[0]
         return np.zeros(1, COUNTERS)[0]
 
     def total(self) -> Any:  # noqa: ANN401 - a structured scalar
@@ -209,8 +216,31 @@ class Telemetry(Closing):
         region = self._mapped(worker)
         written = lib.xdplab_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_HISTORY_RECORDS)
-        records, following = _history(region, worker, since, room)
-        return records["counters"], following
+        return _history(lib.xdplab_read_history, region, worker, since, room)
+
+    def long_history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+        """Read a worker's records of the last 17 minutes: one in `LONG_INTERVAL`.
+
+        Parameters and what is returned are those of `history`; the ring holds 1024 records, and
+        ``rx_peak`` is the highest since the record before.
+        """
+        region = self._mapped(worker)
+        written = lib.xdplab_long_history_written(region, worker)
+        room = min(max(written - since, 0), lib.XDPLAB_LONG_RECORDS)
+        return _history(lib.xdplab_read_long_history, region, worker, since, room)
+
+    def rings(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+        """Read what the four rings of a paced worker hold: a structured scalar of dtype `RINGS`.
+
+        ``fill``, ``rx``, ``tx`` and ``completion`` have the UMEM address in each entry, whoever's
+        turn it is; the entry of position ``p`` is ``p`` modulo the ring's size, which is
+        ``ring_size``, and twice that for the fill ring. Where that is above 256 no entries are
+        shown. All zero for a worker that was never paced (`Engine.pace`).
+        """
+        rings = np.zeros(1, RINGS)
+        target = ffi.cast("struct xdplab_rings *", ffi.from_buffer(rings))
+        lib.xdplab_read_rings(self._mapped(worker), worker, target)
+        return rings[0]
 
     def samples(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
         """Read sampled frames.
@@ -270,8 +300,14 @@ class Telemetry(Closing):
         return region
 
 
-def _history(region: Any, worker: int, since: int, room: int) -> tuple[Records, int]:  # noqa: ANN401 - cffi is untyped
+def _history(
+    read: Any,  # noqa: ANN401 - cffi is untyped
+    region: Any,  # noqa: ANN401
+    worker: int,
+    since: int,
+    room: int,
+) -> tuple[Records, int]:
     records, following = np.zeros(room, _RECORD), ffi.new("uint64_t *")
     target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
-    count = lib.xdplab_read_history(region, worker, since, target, room, following)
-    return records[:count], int(following[0])
+    count = read(region, worker, since, target, room, following)
+    return records["counters"][:count], int(following[0])

@@ -14,6 +14,7 @@ from xdplab.closing import Closing
 from xdplab.cores import generator_core
 from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.host import Host
+from xdplab.journal import Journal
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.programs import c_path
@@ -83,6 +84,7 @@ class Traffic(Closing):
                 "labs: Traffic(lab.peer, lab.port)."
             )
         self.sender, self.receiver = sender, receiver
+        self.journal = Journal()
         self.size, self._rate = size, rate
         stream = Stream(receiver, rate, size, count, seconds, flows)
         self.cpu = generator_core() if cpu is None else core(cpu)
@@ -161,6 +163,7 @@ class Traffic(Closing):
         with self._lock:
             self._check_open()
             lib.xdplab_generator_set_interval(self._generator, interval)
+            self.journal.note("traffic", self._rate, value)
             self._rate = value
 
     @property
