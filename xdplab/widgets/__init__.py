@@ -6,12 +6,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from xdplab.widgets.controls import Controls
     from xdplab.widgets.dashboard import Dashboard
+    from xdplab.widgets.frames import Frames
+    from xdplab.widgets.latency import Latency
+    from xdplab.widgets.ledger import Ledger
     from xdplab.widgets.live_figure import LiveFigure
+    from xdplab.widgets.rings import Rings
+    from xdplab.widgets.timeline import Timeline
 
-__all__ = ["Dashboard", "LiveFigure"]
+__all__ = [
+    "Controls",
+    "Dashboard",
+    "Frames",
+    "Latency",
+    "Ledger",
+    "LiveFigure",
+    "Rings",
+    "Timeline",
+]
 
-_HOMES = {"Dashboard": "dashboard", "LiveFigure": "live_figure"}
+_HOMES = {
+    "Controls": "controls",
+    "Dashboard": "dashboard",
+    "Frames": "frames",
+    "Latency": "latency",
+    "Ledger": "ledger",
+    "LiveFigure": "live_figure",
+    "Rings": "rings",
+    "Timeline": "timeline",
+}
 
 
 def __getattr__(name: str) -> object:

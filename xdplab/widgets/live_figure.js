@@ -29,15 +29,16 @@ const INKED = [
   "axis_label_text", "axis_line", "grid_line", "label_text", "major_label_text", "major_tick_line",
   "minor_tick_line", "text",
 ];
+const KEEP_INK = "keep-ink"; // as in palette.py
 
 // Text and lines in the page's own ink and font, so that a figure suits light and dark themes. How
-// faint a line is, its alpha says.
+// faint a line is, its alpha says. A model may keep its own ink.
 function dress(bokeh, ink, font) {
   for (const root of bokeh.roots()) {
     for (const model of root.references()) {
       for (const name of INKED) {
         const color = model.properties?.[`${name}_color`];
-        if (color && model[`${name}_color`] !== null) {
+        if (color && model[`${name}_color`] !== null && !model.tags?.includes(KEEP_INK)) {
           model[`${name}_color`] = ink;
         }
         if (model.properties?.[`${name}_font`]) {
@@ -58,9 +59,9 @@ function render({ model, el }) {
   let wanted = "figure";
   let heard = 0;
   let patience = FIRST_PATIENCE;
-  let answered = 0;
+  let answered = -Infinity;
   let disposed = false;
-  let item, bokehJS, bokeh, views, source, ink;
+  let item, bokehJS, bokeh, views, ink;
 
   const say = (message) => {
     try {
@@ -71,6 +72,7 @@ function render({ model, el }) {
   };
   const ask = () => {
     heard = performance.now();
+    answered = -Infinity; // what is asked for is answered at once: nothing more comes until then
     say({ kind: wanted });
   };
   const complain = (reason) => {
@@ -87,9 +89,8 @@ function render({ model, el }) {
 
   const embed = async () => {
     wanted = "embedding";
-    views = await bokehJS.embed.embed_item(item.figure, figure);
+    views = await bokehJS.embed.embed_item(item, figure);
     bokeh = [...views][0].model.document;
-    source = bokeh.get_model_by_id(item.source);
     if (disposed) {
       remove();
       return;
@@ -109,9 +110,9 @@ function render({ model, el }) {
     async figure(message, buffers) {
       if (item) return;
       const text = new TextDecoder().decode(buffers[0]);
-      item = { figure: JSON.parse(text), source: message.source };
+      item = JSON.parse(text);
       // The page may have another version, of another notebook's kernel; they get along.
-      bokehJS = window.Bokeh?.[item.figure.doc.version];
+      bokehJS = window.Bokeh?.[item.doc.version];
       if (bokehJS) {
         await embed();
       } else {
@@ -120,7 +121,7 @@ function render({ model, el }) {
       }
     },
     async library(_message, buffers) {
-      const { version } = item.figure.doc;
+      const { version } = item.doc;
       // Once a page, however many figures ask (each has a copy of this module).
       await ((window.xdplabBokehJS ??= {})[version] ??= load(buffers[0]));
       if (wanted !== "library") return;
@@ -128,17 +129,23 @@ function render({ model, el }) {
       await embed();
     },
     rows(message, buffers) {
-      if (!source) return;
-      const columns = Object.fromEntries(
-        message.columns.map((name, index) => [name, floats(buffers[index])]),
-      );
-      if (message.replace) source.data = columns;
-      else if (buffers[0].byteLength > 0) source.stream(columns, message.rollover);
+      if (!bokeh) return;
+      for (const [id, properties] of Object.entries(message.properties)) {
+        bokeh.get_model_by_id(id).setv(properties);
+      }
+      const column = buffers.values(); // shared by all views of the page: not to be taken from
+      for (const { id, replace, numbers, texts } of message.sources) {
+        const columns = { ...texts };
+        for (const name of numbers) columns[name] = floats(column.next().value);
+        const source = bokeh.get_model_by_id(id);
+        if (replace) source.data = columns;
+        else source.stream(columns, message.rollover);
+      }
       dressAnew();
       // Answered when the browser has drawn: one that can't keep up or hides the page is left alone.
       requestAnimationFrame(() => {
         const now = performance.now();
-        if (disposed || (now - answered < ANSWER_INTERVAL && !message.replace)) return;
+        if (disposed || now - answered < ANSWER_INTERVAL) return;
         answered = now;
         say({ kind: "got", number: message.number });
       });

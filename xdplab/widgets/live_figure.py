@@ -8,10 +8,13 @@ Who sends what::
     library (BokehJS is missing)  ──▶
                                   ◀──    library: BokehJS of the installed bokeh, gzipped
     rows (the figure stands)      ──▶
-                                  ◀──    rows: the whole window, a float64 buffer a column
+                                  ◀──    rows: all that the sources hold, and what was `set`
                                   ◀──    rows: what came since, at most ten times a second
     got (drawn up to here)        ──▶    twice a second: for the kernel it is dearer than sending
     bye (the view was disposed)   ──▶
+
+However many sources a figure has, a tick is one message: a float64 buffer a column of numbers, and
+columns of text in the message itself.
 
 A view that is slow gets nothing until it has drawn what is under way, and then all it missed in one
 piece. Whatever gets lost, a view asks again for what it waits for after some seconds: to us a page
@@ -27,10 +30,10 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import anywidget
 import numpy as np
@@ -40,10 +43,11 @@ from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, LayoutDOM
 from bokeh.resources import Resources
 
+from xdplab.errors import ConfigurationError
 from xdplab.widgets import pump
 from xdplab.widgets.subshells import follow_subshells
 
-Columns = Mapping[str, npt.NDArray[np.float64]]
+Columns = Mapping[str, npt.NDArray[np.float64] | list[str]]
 
 FORGET_AFTER = 10.0
 """Seconds without a word after which a view counts as gone."""
@@ -55,13 +59,24 @@ HEARTBEAT = 1.0
 """Seconds after which a view is sent an empty message where there are no rows, to hear from it."""
 
 
+class Update(NamedTuple):
+    """News for one source of a figure."""
+
+    columns: Columns
+    """All columns of the source, of one length: numbers or text."""
+    position: int
+    """What the feed wants to be asked with the next time."""
+    replace: bool
+    """Whether these rows replace all that the source holds, or follow it."""
+
+
 class Feed(Protocol):
-    """Where a figure's rows come from."""
+    """Where the rows of one source come from."""
 
-    def __call__(self, position: int | None) -> tuple[Columns, int]:
-        """Return the rows from `position` on, by column, and the position to ask with next time.
+    def __call__(self, position: int | None) -> Update | None:
+        """Return what is new since `position`, or None.
 
-        `None` asks for all that the figure's window shows.
+        `None` asks for everything: a view knows nothing yet.
         """
 
 
@@ -69,12 +84,19 @@ class Feed(Protocol):
 class _View:
     """What is known of one view in some browser."""
 
+    name: str
     heard: float
     shows_rows: bool = False
-    position: int | None = None
+    positions: dict[str, int] = field(default_factory=dict)  # by source; none yet: wants everything
+    properties: int = 0  # the last of the figure's settings that it was sent
     sent: float = 0.0
     number: int = 0  # of the last message sent to it
     answered: int = 0  # the last number that it said it has drawn
+
+    @property
+    def has_seen(self) -> tuple[object, ...]:
+        """What is the same in two views that lack the same."""
+        return self.properties, *sorted(self.positions.items())
 
 
 @cache
@@ -90,16 +112,23 @@ class LiveFigure(anywidget.AnyWidget):
     Parameters
     ----------
     figure
-        A Bokeh figure or layout with one data source, whose columns `feed` fills. It is read once,
-        here: changing it later changes nothing.
-    feed
-        Gives the rows. It is called on the pump's thread, and only while somebody looks.
+        A Bokeh figure or layout. It is read once, here: from then on `feeds` and `set` change what
+        browsers show, and changing the object changes nothing. Text, axes and grids take the
+        page's ink, except those of models that have `palette.KEEP_INK` among their `tags`.
+    feeds
+        Where rows come from, by the `name` of each data source that is to live. They are called on
+        the pump's thread, and only while somebody looks.
     rollover
-        How many rows the browser keeps.
+        How many rows a source keeps in the browser.
     on_beat
-        Called at each beat of the pump while somebody looks, before `feed`.
+        Called at each beat of the pump while somebody looks, before the feeds.
     description
         What `repr` says, where there is no browser.
+
+    Raises
+    ------
+    ConfigurationError
+        When the figure has no data source of a feed's name.
     """
 
     _esm = Path(__file__).with_name("live_figure.js")
@@ -110,7 +139,7 @@ class LiveFigure(anywidget.AnyWidget):
     def __init__(
         self,
         figure: LayoutDOM,
-        feed: Feed,
+        feeds: Mapping[str, Feed],
         *,
         rollover: int,
         on_beat: Callable[[], None] | None = None,
@@ -118,14 +147,25 @@ class LiveFigure(anywidget.AnyWidget):
     ) -> None:
         self._description = description
         self._figure = json.dumps(json_item(figure)).encode()
-        (source,) = (model for model in figure.references() if isinstance(model, ColumnDataSource))
-        self._names = list(source.data)
-        self._source_id = source.id
-        self._feed = feed
+        self._models: dict[str, list[str]] = {}  # their ids by name
+        sources = {}
+        for model in figure.references():
+            if model.name:
+                self._models.setdefault(model.name, []).append(model.id)
+                if isinstance(model, ColumnDataSource):
+                    sources[model.name] = model.id
+        if missing := set(feeds) - set(sources):
+            raise ConfigurationError(f"the figure has no data source named {sorted(missing)}")
+        self._feeds = {name: (sources[name], feed) for name, feed in feeds.items()}
         self._rollover = rollover
         self._on_beat = on_beat
         self._views: dict[str, _View] = {}
         self._number = UNDER_WAY  # so that a view gets no more before it has drawn its first rows
+        # What `set` was told and, once the pump took it over, in which order, by id and property.
+        self._settings: dict[tuple[str, str], object] = {}
+        self._properties: dict[tuple[str, str], tuple[int, object]] = {}
+        self._properties_set = 0
+        self._stale = False
         # What browsers said. That arrives on any thread; all the rest happens on the pump's.
         self._inbox: deque[dict[str, Any]] = deque()
         super().__init__()
@@ -134,6 +174,35 @@ class LiveFigure(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._description}>"
+
+    def set(self, model_name: str, **properties: object) -> None:
+        """Set properties of the figure's models of a name, in every view, now and to come.
+
+        Any thread may call this; it takes effect with the next rows.
+
+        Parameters
+        ----------
+        model_name
+            The `name` that a Bokeh model was given in Python.
+        properties
+            What JSON can hold: numbers, text, booleans, lists of them.
+
+        Raises
+        ------
+        ConfigurationError
+            When the figure has no model of that name.
+        """
+        if model_name not in self._models:
+            raise ConfigurationError(
+                f"the figure has no model named {model_name!r}, but {sorted(self._models)}"
+            )
+        for model in self._models[model_name]:
+            for name, value in properties.items():
+                self._settings[model, name] = value
+
+    def refresh(self) -> None:
+        """Have every view ask the feeds for everything, as if it had just been rendered."""
+        self._stale = True
 
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         self._inbox.append(content)
@@ -156,6 +225,11 @@ class LiveFigure(anywidget.AnyWidget):
             return
         if self._on_beat is not None:
             self._on_beat()
+        self._take_settings()
+        if self._stale:
+            self._stale = False
+            for view in self._views.values():
+                view.positions.clear()
         self._send_rows(now)
 
     def failed(self, error: Exception) -> None:
@@ -173,37 +247,83 @@ class LiveFigure(anywidget.AnyWidget):
             if view is not None:
                 view.answered, view.heard = message["number"], now
             return
-        self._views[name] = _View(heard=now, shows_rows=kind == "rows")
+        self._views[name] = _View(name, heard=now, shows_rows=kind == "rows")
         if kind == "figure":
-            answer = {"kind": "figure", "views": [name], "source": self._source_id}
-            self.send(answer, [self._figure])
+            self.send({"kind": "figure", "views": [name]}, [self._figure])
         elif kind == "library":
             self.send({"kind": "library", "views": [name]}, [_library()])
 
+    def _take_settings(self) -> None:
+        while self._settings:
+            key, value = self._settings.popitem()
+            if key not in self._properties or self._properties[key][1] != value:
+                self._properties_set += 1
+                self._properties[key] = (self._properties_set, value)
+
     def _send_rows(self, now: float) -> None:
-        waiting: dict[int | None, list[str]] = {}
-        for name, view in self._views.items():
+        waiting: dict[tuple[object, ...], list[_View]] = {}
+        for view in self._views.values():
             if view.shows_rows and view.number - view.answered < UNDER_WAY:
-                waiting.setdefault(view.position, []).append(name)
+                waiting.setdefault(view.has_seen, []).append(view)
         # Views that have seen the same share one message: in the end that is all of them.
-        for position, alike in waiting.items():
-            columns, following = self._feed(position)
-            is_news = position is None or len(columns[self._names[0]]) > 0
-            names = [n for n in alike if is_news or now - self._views[n].sent >= HEARTBEAT]
-            if not names:
+        for alike in waiting.values():
+            updates = self._updates(alike[0].positions)
+            properties = self._news(alike[0].properties)
+            is_news = bool(updates or properties)
+            views = [view for view in alike if is_news or now - view.sent >= HEARTBEAT]
+            if not views:
                 continue
             self._number += 1
-            for name in names:
-                view = self._views[name]
-                view.position, view.number, view.sent = following, self._number, now
-            self.send(
+            for view in views:
+                view.positions |= {name: update.position for name, update in updates.items()}
+                view.properties = self._properties_set
+                view.number, view.sent = self._number, now
+            self._send(updates, properties, [view.name for view in views])
+
+    def _updates(self, positions: Mapping[str, int]) -> dict[str, Update]:
+        updates = {}
+        for name, (_, feed) in self._feeds.items():
+            update = feed(positions.get(name))
+            if update is not None:
+                updates[name] = update
+        return updates
+
+    def _news(self, since: int) -> dict[str, dict[str, object]]:
+        """Return the properties that were set since, by model."""
+        news: dict[str, dict[str, object]] = {}
+        if since < self._properties_set:
+            for (model, name), (number, value) in self._properties.items():
+                if number > since:
+                    news.setdefault(model, {})[name] = value
+        return news
+
+    def _send(
+        self,
+        updates: Mapping[str, Update],
+        properties: Mapping[str, Mapping[str, object]],
+        views: list[str],
+    ) -> None:
+        sources, buffers = [], []
+        for name, (columns, _, replace) in updates.items():
+            texts = {key: values for key, values in columns.items() if isinstance(values, list)}
+            numbers = {key: values for key, values in columns.items() if key not in texts}
+            sources.append(
                 {
-                    "kind": "rows",
-                    "views": names,
-                    "number": self._number,
-                    "replace": position is None,
-                    "columns": self._names,
-                    "rollover": self._rollover,
-                },
-                [np.ascontiguousarray(columns[name], dtype="<f8").data for name in self._names],
+                    "id": self._feeds[name][0],
+                    "replace": replace,
+                    "numbers": list(numbers),
+                    "texts": texts,
+                }
             )
+            buffers += [np.ascontiguousarray(v, dtype="<f8").data for v in numbers.values()]
+        self.send(
+            {
+                "kind": "rows",
+                "views": views,
+                "number": self._number,
+                "rollover": self._rollover,
+                "properties": properties,
+                "sources": sources,
+            },
+            buffers,
+        )

@@ -1,0 +1,90 @@
+"""What every widget on an engine shares: its name, its telemetry, and the state it is in."""
+
+from __future__ import annotations
+
+import html
+import weakref
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from xdplab.widgets.palette import GREEN, GREY, VERMILLION
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+
+CLOSED = "engine is closed"
+
+Severity = Literal["good", "idle", "bad"]
+
+_COLORS: dict[Severity, str] = {"good": GREEN, "idle": GREY, "bad": VERMILLION}
+
+
+class State(NamedTuple):
+    """What an engine is doing, for people."""
+
+    words: str
+    severity: Severity
+
+
+class EngineView:
+    """An engine as a widget holds it: weakly, while its telemetry stays readable.
+
+    Parameters
+    ----------
+    engine
+        Open; it need not run yet.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._reference = weakref.ref(engine)
+        self.telemetry = engine.telemetry
+        """Readable after the engine was closed, too."""
+        self.journal = engine.journal
+        """Its changes, likewise."""
+        self.simulated = engine.simulated
+        queues = ", ".join(map(str, engine.queues))
+        self.name = " and ".join(
+            f"{interface.name} queue{'s' * (len(engine.queues) > 1)} {queues}"
+            for interface in engine.interfaces
+        )
+        """The interfaces and queues that it captures on."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine while it can be used."""
+        engine = self._reference()
+        return None if engine is None or engine.closed else engine
+
+    def state(self) -> State:
+        """Say what the engine is doing, and if it ended by itself, why."""
+        engine = self._reference()
+        if engine is None:
+            return State(f"{CLOSED}: nothing held it any more", "idle")
+        if error := engine.error:
+            return State(f"{'a worker ' if engine.running else ''}ended: {error}", "bad")
+        if engine.closed:
+            return State(CLOSED, "idle")
+        return State("running", "good") if engine.running else State("stopped", "idle")
+
+
+def status_html(view: EngineView, state: State, prefix: str = "") -> str:
+    """Return a line that names the engine, marks it where simulated, and says its state.
+
+    Parameters
+    ----------
+    view, state
+        The engine, and its `EngineView.state` or what is to be said instead.
+    prefix
+        HTML in front, such as the dash of its lines.
+    """
+    badge = (
+        '<span style="border: 1px solid; border-radius: 8px; padding: 0 8px; margin-left: 12px;'
+        ' font-size: 11px; opacity: 0.8">simulated</span>'
+        if view.simulated
+        else ""
+    )
+    return (
+        '<div style="line-height: 1.6; padding: 2px 0 0 4px; font-variant-numeric: tabular-nums">'
+        f"{prefix}<b>{html.escape(view.name)}</b>{badge}"
+        f'<span style="color: {_COLORS[state.severity]}; margin: 0 6px 0 16px">&#9679;</span>'
+        f"{html.escape(state.words)}</div>"
+    )

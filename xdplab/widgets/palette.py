@@ -1,0 +1,115 @@
+"""How every figure looks: colours, plots, legends, and numbers that people read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import CustomJSTickFormatter, DatetimeTickFormatter
+from bokeh.plotting import figure
+
+# Okabe and Ito's colours, told apart by colour-blind people. The first five stand out on white and
+# on black alike; YELLOW is for areas, since as a line it is lost on white.
+BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+ORANGE, SKY, YELLOW = "#e69f00", "#56b4e9", "#f0e442"
+GREY = "#808080"
+
+DASHES = ("solid", "dashed", "dotted", "dotdash")
+"""What tells lines of one colour apart."""
+
+KEEP_INK = "keep-ink"
+"""Tag of a Bokeh model whose text and lines keep their colour, and don't take the page's."""
+
+_MEDIUM = "12px"
+
+# 1.5 M, 20 k, 300; of Bokeh's own formatters one writes "m" for a million, the others 1.5e+6.
+SI_JAVASCRIPT = """
+const prefixes = [[1e9, " G"], [1e6, " M"], [1e3, " k"], [0, ""]];
+const [size, letter] = prefixes.find(([size]) => Math.abs(number) >= size) ?? [0, ""];
+return `${+(number / (size || 1)).toPrecision(3)}${letter}`;
+"""
+"""Body of a function of `number`."""
+
+
+def si(value: float) -> str:
+    """Return `value` with three digits and the space and letter that a unit follows: "1.52 M"."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g} "
+
+
+def si_ticks() -> CustomJSTickFormatter:
+    """Return a formatter of axis ticks: 1.5 M, 20 k, 300."""
+    return CustomJSTickFormatter(code=f"const number = tick;{SI_JAVASCRIPT}")
+
+
+def clock_ticks() -> DatetimeTickFormatter:
+    """Return a formatter of axis ticks: local time, hours to seconds."""
+    clock = "%H:%M:%S"
+    return DatetimeTickFormatter(
+        milliseconds=clock, seconds=clock, minsec=clock, minutes=clock, hourmin=clock, hours=clock
+    )
+
+
+def styled_plot(y_label: str = "", *, x_axis_type: str = "datetime", **options: Any) -> figure:  # noqa: ANN401 - Bokeh's own
+    """Return an empty plot as all of ours look.
+
+    It is as wide as there is room and see-through; text, axes and grid get the page's ink and font
+    in live_figure.js, so that it suits light and dark themes.
+
+    Parameters
+    ----------
+    y_label
+        Along the y axis.
+    x_axis_type
+        Bokeh's; ``"datetime"`` shows local time, given in milliseconds.
+    options
+        More of `bokeh.plotting.figure`'s, such as `x_range`, `y_range` and `height`.
+    """
+    looks: dict[str, Any] = {
+        "sizing_mode": "stretch_width",
+        "tools": "",
+        "toolbar_location": None,
+        "background_fill_alpha": 0,
+        "border_fill_alpha": 0,
+        "outline_line_color": None,
+        "min_border_left": 72,  # the same for all, so that times stand above each other
+        "min_border_right": 20,
+    }
+    plot = figure(y_axis_label=y_label, x_axis_type=x_axis_type, **(looks | options))
+    plot.axis.axis_label_text_font_style = "normal"
+    plot.axis.axis_label_text_font_size = _MEDIUM
+    plot.axis.major_label_text_font_size = _MEDIUM
+    plot.axis.axis_line_alpha = 0.4
+    plot.axis.major_tick_line_alpha = 0.4
+    plot.axis.minor_tick_line_color = None
+    plot.grid.grid_line_alpha = 0.15
+    plot.title.text_font_size = _MEDIUM
+    plot.title.text_font_style = "normal"
+    if x_axis_type == "datetime":
+        plot.xaxis.formatter = clock_ticks()
+    return plot
+
+
+def legend_above(plot: figure, **options: Any) -> None:  # noqa: ANN401 - Bokeh's own
+    """Move the legend of a plot's labelled glyphs above it, in one row unless told otherwise.
+
+    Parameters
+    ----------
+    plot
+        With at least one glyph that has a `legend_label`.
+    options
+        More properties of `bokeh.models.Legend`, such as `ncols`.
+    """
+    legend = plot.legend[0]
+    legend.update(
+        orientation="horizontal",
+        location="top_left",
+        background_fill_alpha=0,
+        border_line_color=None,
+        label_text_font_size=_MEDIUM,
+        margin=4,
+        spacing=20,
+    )
+    legend.update(**options)
+    plot.add_layout(legend, "above")
