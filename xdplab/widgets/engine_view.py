@@ -41,6 +41,7 @@ class EngineView:
         self.journal = engine.journal
         """Its changes, likewise."""
         self.simulated = engine.simulated
+        self._ring_size = engine.ring_size
         queues = ", ".join(map(str, engine.queues))
         self.name = " and ".join(
             f"{interface.name} queue{'s' * (len(engine.queues) > 1)} {queues}"
@@ -53,6 +54,14 @@ class EngineView:
         """The engine while it can be used."""
         engine = self._reference()
         return None if engine is None or engine.closed else engine
+
+    @property
+    def ring_size(self) -> int:
+        """Entries of its RX ring, as long as there was one."""
+        engine = self._reference()
+        if engine is not None:
+            self._ring_size = engine.ring_size
+        return self._ring_size
 
     def state(self) -> State:
         """Say what the engine is doing, and if it ended by itself, why."""

@@ -157,7 +157,8 @@ class LiveFigure(anywidget.AnyWidget):
         if missing := set(feeds) - set(sources):
             raise ConfigurationError(f"the figure has no data source named {sorted(missing)}")
         self._feeds = {name: (sources[name], feed) for name, feed in feeds.items()}
-        self._rollover = rollover
+        self.rollover = rollover
+        """How many rows a source keeps in the browser; may be changed."""
         self._on_beat = on_beat
         self._views: dict[str, _View] = {}
         self._number = UNDER_WAY  # so that a view gets no more before it has drawn its first rows
@@ -178,7 +179,7 @@ class LiveFigure(anywidget.AnyWidget):
     def set(self, model_name: str, **properties: object) -> None:
         """Set properties of the figure's models of a name, in every view, now and to come.
 
-        Any thread may call this; it takes effect with the next rows.
+        Any thread may call this, feeds included; it takes effect with the next rows.
 
         Parameters
         ----------
@@ -225,7 +226,6 @@ class LiveFigure(anywidget.AnyWidget):
             return
         if self._on_beat is not None:
             self._on_beat()
-        self._take_settings()
         if self._stale:
             self._stale = False
             for view in self._views.values():
@@ -266,8 +266,9 @@ class LiveFigure(anywidget.AnyWidget):
             if view.shows_rows and view.number - view.answered < UNDER_WAY:
                 waiting.setdefault(view.has_seen, []).append(view)
         # Views that have seen the same share one message: in the end that is all of them.
-        for alike in waiting.values():
-            updates = self._updates(alike[0].positions)
+        groups = [(alike, self._updates(alike[0].positions)) for alike in waiting.values()]
+        self._take_settings()  # now, so that what feeds set goes with their rows
+        for alike, updates in groups:
             properties = self._news(alike[0].properties)
             is_news = bool(updates or properties)
             views = [view for view in alike if is_news or now - view.sent >= HEARTBEAT]
@@ -321,7 +322,7 @@ class LiveFigure(anywidget.AnyWidget):
                 "kind": "rows",
                 "views": views,
                 "number": self._number,
-                "rollover": self._rollover,
+                "rollover": self.rollover,
                 "properties": properties,
                 "sources": sources,
             },

@@ -1,0 +1,271 @@
+"""Rows for plots over time, made of an engine's history, for a range of 10 s to 10 min.
+
+Rows stand on a grid of CLOCK_MONOTONIC that is the same for all workers and engines, and the
+counters are interpolated between the records on either side of a grid line. So a sum over workers
+means what it says, the area under a rate is what was counted, and nothing depends on when or how
+often anybody looks. Nothing is kept here either: all comes from the telemetry region, which
+outlives the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab._engine import lib
+from xdplab.telemetry import LONG_INTERVAL
+from xdplab.widgets.clock import local_ms
+from xdplab.widgets.engine_view import EngineView
+from xdplab.widgets.live_figure import Update
+
+STEPS = {10: 0.02, 30: 0.05, 60: 0.1, 120: 1.0, 300: 1.0, 600: 1.0}
+"""Time ranges, and how far rows are apart, both in seconds: never more than 600 rows."""
+
+FINE_RANGE = 60
+"""Longest range that is made of the fine history; longer ones are made of the long one."""
+
+COLUMNS = (
+    "time",  # local, in milliseconds since 1970, as Bokeh shows it
+    *("received", "sent"),  # packets a second
+    *("gigabits_in", "gigabits_out"),  # a second
+    *("user", "system", "idle", "sqpoll"),  # CPU nanoseconds a packet
+    *("ring_full", "no_fill", "too_large", "too_many", "invalid"),  # a second
+    *("rx", "fill", "tx", "completion"),  # % of the ring
+    *("wakeups", "syscalls"),  # a second
+)
+
+_COUNTERS = (
+    *("rx_packets", "tx_packets", "rx_bytes", "tx_bytes"),
+    *("cpu_ns", "user_ns", "idle_ns", "sqpoll_ns"),
+    *("rx_ring_full", "rx_dropped", "rx_fill_ring_empty_descs", "rx_too_long"),
+    *("rx_invalid_descs", "tx_invalid_descs", "wakeups"),
+)
+# The worker's own, not those that telemetry takes.
+_SYSCALLS = [
+    kind for kind in range(lib.XDPLAB_SYSCALL_KINDS) if kind != lib.XDPLAB_SYSCALL_PUBLISH
+]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Records = npt.NDArray[Any]
+Histories = list[tuple[Integers, Records]]  # of each worker: the records' times, the records
+
+_SHORTEST_GAP_NS = 500_000_000
+_INTERVALS_IN_GAP = 3
+_BACK = 16
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """What one worker did in each row."""
+
+    counters: dict[str, Floats]
+    running: npt.NDArray[np.bool_]
+    rx_peak: Floats
+    """Descriptors at the fullest; the others' are at the row's end."""
+    fill: Floats
+    tx: Floats
+    completion: Floats
+
+
+class HistoryRows:
+    """Feed of a live figure: the last `seconds` of one engine, of one worker or of all.
+
+    With several workers, rates are the sum, ring occupancies the mean, and the peak of the RX ring
+    is that of the fullest. Where no worker ran there is nan, which breaks the lines.
+
+    Positions are the times of rows, in ns of CLOCK_MONOTONIC.
+
+    Parameters
+    ----------
+    view
+        The engine.
+    """
+
+    def __init__(self, view: EngineView) -> None:
+        self._view = view
+        self.seconds = 60
+        """The range, one of `STEPS`. Who changes it has the figure refreshed."""
+        self.worker: int | None = None
+        """Whose rows; None for all. Who changes it has the figure refreshed."""
+        self.until: int | None = None
+        """Where rows end, in ns of CLOCK_MONOTONIC; None for now."""
+        self._interval = int(view.telemetry.header["publish_interval_ns"])
+        # Of each history and worker: the number after the newest record seen, and its time.
+        self._seen: dict[tuple[bool, int], tuple[int, int]] = {}
+
+    @property
+    def step_ns(self) -> int:
+        """How far rows are apart: as the range wants it, or as records come if that is more."""
+        return max(round(STEPS[self.seconds] * 1e9), self._interval)
+
+    @property
+    def workers(self) -> list[int]:
+        """The workers that are shown; none where the engine doesn't have the one that is wanted."""
+        every = range(self._view.telemetry.workers)
+        return [worker for worker in every if self.worker in (None, worker)]
+
+    def __call__(self, position: int | None) -> Update | None:
+        """Return the rows after `position`, or all that the range shows."""
+        start = None if position is None else position - self.step_ns
+        histories = [self._read(worker, start) for worker in self.workers]
+        histories = [history for history in histories if len(history[0]) > 1]
+        if not histories:
+            return None
+        edges = self._edges(position, histories)
+        if len(edges) < 2:
+            return None
+        each = [self._grown(times, records, edges) for times, records in histories]
+        return Update(self._columns(edges, each), int(edges[-1]), position is None)
+
+    def _read(self, worker: int, start: int | None) -> tuple[Integers, Records]:
+        """Return a worker's records from the last one before `start` on, and their times."""
+        fine = self.seconds <= FINE_RANGE
+        if start is None:
+            records, _ = self._records(fine, worker, 0)
+            if fine and self.until is not None and len(records):
+                # Paused for so long that the fine history has forgotten the beginning.
+                older, _ = self._records(False, worker, 0)
+                records = np.concatenate((older[older["time_ns"] < records[0]["time_ns"]], records))
+        else:
+            records = self._records_since(fine, worker, start)
+        return records["time_ns"].astype(np.int64), records
+
+    def _records_since(self, fine: bool, worker: int, start: int) -> Records:
+        number, newest = self._seen.get((fine, worker), (0, 0))
+        interval = self._interval if fine else int(LONG_INTERVAL * 1e9)
+        back = _BACK
+        while True:
+            # Records come no closer than an interval, so this is never too late but for refreshes.
+            since = max(0, number - max(0, newest - start) // interval - back)
+            records, following = self._records(fine, worker, since)
+            complete = since == 0 or len(records) < following - since
+            if complete or (len(records) and records[0]["time_ns"] <= start):
+                return records
+            back *= 2
+
+    def _records(self, fine: bool, worker: int, since: int) -> tuple[Records, int]:
+        telemetry = self._view.telemetry
+        read = telemetry.history if fine else telemetry.long_history
+        records, following = read(since, worker)
+        if len(records):
+            self._seen[fine, worker] = following, int(records[-1]["time_ns"])
+        return records, following
+
+    def _edges(self, position: int | None, histories: Histories) -> Integers:
+        """Return the grid lines from the last one that was shown to the last that is certain."""
+        oldest = min(int(times[0]) for times, _ in histories)
+        newest = max(int(times[-1]) for times, _ in histories)
+        # A worker that doesn't run keeps nobody waiting.
+        running = lib.XDPLAB_STATE_RUNNING
+        awaited = [
+            int(times[-1]) for times, records in histories if records[-1]["state"] == running
+        ]
+        end = min(awaited, default=newest)
+        if self.until is not None:
+            end = min(end, self.until)
+        step = self.step_ns
+        last = end // step
+        first = max(-(-oldest // step), last - self.seconds * 10**9 // step)
+        if position is not None:
+            first = max(first, position // step)
+        return np.arange(first, last + 1) * step
+
+    def _grown(self, times: Integers, records: Records, edges: Integers) -> _Grown:
+        before = np.searchsorted(times, edges, side="right")  # records at or before each line
+        after = np.clip(before, 1, len(times) - 1)
+        passed = np.maximum(times[after] - times[after - 1], 1)
+        share = np.clip((edges - times[after - 1]) / passed, 0, 1)
+
+        def grown(values: npt.NDArray[Any]) -> Floats:
+            since_first = (values - values[0]).astype(np.float64)
+            start, end = since_first[after - 1], since_first[after]
+            return np.diff(start + share * (end - start))
+
+        counters = {name: grown(records[name]) for name in _COUNTERS}
+        counters["syscalls"] = grown(records["syscalls"][:, _SYSCALLS].sum(axis=1))
+        ends = records[np.maximum(before[1:] - 1, 0)]
+
+        def held(ring: str) -> Floats:
+            return (ends[f"{ring}_producer"] - ends[f"{ring}_consumer"]).astype(np.float64)
+
+        return _Grown(
+            counters,
+            self._running(times, records, edges),
+            _highest(records["rx_peak"], before),
+            *(held(ring) for ring in ("fill", "tx", "completion")),
+        )
+
+    def _running(self, times: Integers, records: Records, edges: Integers) -> npt.NDArray[np.bool_]:
+        """Say in the middle of which rows the worker ran: between records that are close enough."""
+        interval = self._interval if self.seconds <= FINE_RANGE else int(LONG_INTERVAL * 1e9)
+        longest = max(_SHORTEST_GAP_NS, _INTERVALS_IN_GAP * interval)
+        went_on = (np.diff(times) < longest) & (records["state"][:-1] == lib.XDPLAB_STATE_RUNNING)
+        following = np.searchsorted(times, (edges[:-1] + edges[1:]) // 2, side="right")
+        inside = (following > 0) & (following < len(times))
+        running: npt.NDArray[np.bool_] = inside & went_on[np.clip(following - 1, 0, len(times) - 2)]
+        return running
+
+    def _columns(self, edges: Integers, each: list[_Grown]) -> dict[str, Floats]:
+        running = np.array([worker.running for worker in each])
+
+        def sum_of(name: str) -> Floats:
+            total: Floats = np.sum([worker.counters[name] for worker in each], axis=0, where=running)
+            return total
+
+        step = self.step_ns
+        seconds = step / 1e9
+        received, sent = sum_of("rx_packets"), sum_of("tx_packets")
+        packets = np.maximum(received, sent)  # one that came in and went out is one
+        packets[packets < 0.5] = np.nan
+        user, idle = sum_of("user_ns"), sum_of("idle_ns")
+        dropped = sum_of("rx_dropped")
+        # Who met an empty fill ring is in `rx_dropped` too (stations.py says what each counts).
+        no_fill = np.minimum(dropped, sum_of("rx_fill_ring_empty_descs"))
+        ring = self._ring_sizes(edges[1:])
+        columns = {
+            "received": received / seconds,
+            "sent": sent / seconds,
+            "gigabits_in": sum_of("rx_bytes") * 8 / step,
+            "gigabits_out": sum_of("tx_bytes") * 8 / step,
+            "user": user / packets,
+            "system": np.maximum(sum_of("cpu_ns") - user - idle, 0) / packets,
+            "idle": idle / packets,
+            "sqpoll": sum_of("sqpoll_ns") / packets,
+            "ring_full": sum_of("rx_ring_full") / seconds,
+            "no_fill": no_fill / seconds,
+            "too_large": (dropped - no_fill) / seconds,
+            "too_many": sum_of("rx_too_long") / seconds,
+            "invalid": (sum_of("rx_invalid_descs") + sum_of("tx_invalid_descs")) / seconds,
+            "rx": 100 * np.max([worker.rx_peak * worker.running for worker in each], axis=0) / ring,
+            "wakeups": sum_of("wakeups") / seconds,
+            "syscalls": sum_of("syscalls") / seconds,
+        }
+        runners = np.maximum(running.sum(axis=0), 1)
+        for name, size in (("fill", 2 * ring), ("tx", ring), ("completion", ring)):
+            held = np.sum([getattr(worker, name) for worker in each], axis=0, where=running)
+            columns[name] = 100 * held / runners / size
+        stood_still = ~running.any(axis=0)
+        for values in columns.values():
+            values[stood_still] = np.nan
+        columns["time"] = local_ms(edges[1:])
+        return columns
+
+    def _ring_sizes(self, times: Integers) -> Floats:
+        """Return the ring size at each of these times: a reconfiguration may have changed it."""
+        sizes = np.full(len(times), float(self._view.ring_size))
+        for change in reversed(self._view.journal.changes):
+            if change.knob == "ring_size" and isinstance(change.before, int):
+                sizes[times <= change.time_ns] = change.before
+        return sizes
+
+
+def _highest(peaks: Records, before: Integers) -> Floats:
+    """Return the highest peak of each row, of the records whose interval is partly in it."""
+    padded = np.append(peaks, (0, 0)).astype(np.float64)
+    bounds = np.column_stack((before[:-1], before[1:] + 1)).ravel()
+    highest: Floats = np.maximum.reduceat(padded, bounds)[::2]
+    return highest

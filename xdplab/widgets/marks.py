@@ -1,0 +1,166 @@
+"""Marks on plots of time: each change of a knob, so that cause stands above effect.
+
+A figure that wants them gives `Marks` as the feed of a source, and calls `add_marks` for each plot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from bokeh.models import ColumnDataSource, HoverTool, LinearScale, Range1d
+from bokeh.plotting import figure
+
+from xdplab.journal import Change, Journal
+from xdplab.widgets.clock import clock_time, local_ms
+from xdplab.widgets.live_figure import Update
+from xdplab.widgets.palette import GREY
+
+COLUMNS = ("time", "height", "label", "detail", "clock")
+
+TOGETHER_NS = 500_000_000
+"""Changes of one knob that are no further apart are one mark: a slider that was dragged."""
+
+MOST_MARKS = 200
+
+_LEVELS = (0.98, 0.84, 0.70)
+"""How high labels stand, in turn, so that those of marks close by don't cover each other."""
+
+_RANGE = "marks"
+
+
+class Mark(NamedTuple):
+    """One or several changes of one knob."""
+
+    time_ns: int
+    """When it began, by CLOCK_MONOTONIC."""
+    label: str
+    """The knob and what it was turned to."""
+    detail: str
+    """The knob, what it was before and what it is now."""
+
+
+class Marks:
+    """Feed of a live figure: a mark for each change in the journals.
+
+    Parameters
+    ----------
+    journals
+        What stands in front of each journal's labels, and the journal.
+    """
+
+    def __init__(self, journals: Sequence[tuple[str, Journal]]) -> None:
+        self._journals = journals
+
+    def __call__(self, position: int | None) -> Update | None:
+        """Return all marks where there is a new one; positions are the newest changes' times."""
+        newest = sum(self.newest_of_each())
+        if newest == position:
+            return None
+        marks = self.recent()
+        return Update(
+            {
+                "time": np.array([local_ms(mark.time_ns) for mark in marks]),
+                "height": np.array([_LEVELS[i % len(_LEVELS)] for i in range(len(marks))]),
+                "label": [mark.label for mark in marks],
+                "detail": [mark.detail for mark in marks],
+                "clock": [clock_time(mark.time_ns) for mark in marks],
+            },
+            newest,
+            replace=True,
+        )
+
+    def newest_of_each(self) -> list[int]:
+        """Return when each journal's last change was, by CLOCK_MONOTONIC; 0 for never."""
+        return [
+            changes[-1].time_ns if (changes := journal.changes) else 0
+            for _, journal in self._journals
+        ]
+
+    def recent(self) -> list[Mark]:
+        """Return the last 200 marks, oldest first."""
+        marks = [
+            mark for prefix, journal in self._journals for mark in _marks(prefix, journal.changes)
+        ]
+        return sorted(marks)[-MOST_MARKS:]
+
+
+def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:
+    """Make one of changes that belong together."""
+    dragged: list[list[Change]] = []
+    last: dict[str, list[Change]] = {}
+    for change in changes:
+        together = last.get(change.knob)
+        if together and change.time_ns - together[-1].time_ns <= TOGETHER_NS:
+            together.append(change)
+        else:
+            last[change.knob] = [change]
+            dragged.append(last[change.knob])
+    return [
+        Mark(
+            together[0].time_ns,
+            f"{prefix}{_words(together[0].knob)} {_value(together[-1].after)}",
+            f"{prefix}{_words(together[0].knob)} "
+            f"{_value(together[0].before)} → {_value(together[-1].after)}",
+        )
+        for together in dragged
+    ]
+
+
+def _words(knob: str) -> str:
+    return knob.replace("_", " ")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return "∞" if math.isinf(value) else f"{value:,g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_value, value))
+    return str(value)
+
+
+def marks_source(name: str) -> ColumnDataSource:
+    """Return the source of a figure's marks, empty, under the name that its feed has."""
+    return ColumnDataSource({column: [] for column in COLUMNS}, name=name)
+
+
+def add_marks(plot: figure, source: ColumnDataSource, font_size: str = "10px") -> None:
+    """Put marks on a plot of time: a line with its label on top, and all about it on hover.
+
+    Parameters
+    ----------
+    plot
+        Of time, as `palette.styled_plot` makes it.
+    source
+        The one `marks_source` of its figure.
+    font_size
+        Of the labels.
+    """
+    plot.extra_y_ranges[_RANGE] = Range1d(start=0, end=1)
+    plot.extra_y_scales[_RANGE] = LinearScale()
+    line = {"x": "time", "source": source, "line_color": GREY}
+    plot.vspan(**line, line_width=1, line_dash="dashed", line_alpha=0.9)
+    # Wide enough to be met with a mouse.
+    target = plot.vspan(**line, line_width=9, line_alpha=0)
+    plot.text(
+        x="time",
+        y="height",
+        text="label",
+        source=source,
+        y_range_name=_RANGE,
+        # On the left of the line: so the newest, at the right edge, is read at once.
+        text_align="right",
+        text_baseline="top",
+        x_offset=-4,
+        text_font_size=font_size,
+        text_alpha=0.85,
+    )
+    plot.add_tools(
+        HoverTool(renderers=[target], mode="mouse", tooltips="<b>@detail</b><br>@clock")
+    )
