@@ -279,7 +279,7 @@ class LiveFigure(anywidget.AnyWidget):
                 view.positions |= {name: update.position for name, update in updates.items()}
                 view.properties = self._properties_set
                 view.number, view.sent = self._number, now
-            self._send(updates, properties, [view.name for view in views])
+            self._send_news(updates, properties, [view.name for view in views])
 
     def _updates(self, positions: Mapping[str, int]) -> dict[str, Update]:
         updates = {}
@@ -298,7 +298,7 @@ class LiveFigure(anywidget.AnyWidget):
                     news.setdefault(model, {})[name] = value
         return news
 
-    def _send(
+    def _send_news(
         self,
         updates: Mapping[str, Update],
         properties: Mapping[str, Mapping[str, object]],
