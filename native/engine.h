@@ -164,6 +164,7 @@ struct xdplab_traffic {
 	const char *program;
 	uint32_t interface_index; /* sends out of it; looked up in the caller's network namespace */
 	int32_t cpu;
+	uint32_t longest; /* bytes of a frame that it takes: the kernel drops longer ones without a word */
 	struct xdplab_stream_config stream;
 };
 struct xdplab_generator;
@@ -172,7 +173,9 @@ int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_err
 void xdplab_generator_stop(struct xdplab_generator *generator);
 void xdplab_generator_close(struct xdplab_generator *generator);
 void xdplab_generator_set_interval(struct xdplab_generator *generator, uint64_t interval_ps);
+void xdplab_generator_set_size(struct xdplab_generator *generator, uint32_t size);
 uint64_t xdplab_generator_sent(const struct xdplab_generator *generator);
+uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator); /* of those: longer than `longest` */
 int xdplab_generator_running(const struct xdplab_generator *generator);
 int xdplab_generator_fault(const struct xdplab_generator *generator); /* errno that ended it, or 0 */
 

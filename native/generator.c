@@ -10,9 +10,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,12 +45,15 @@ struct xdplab_generator {
 	struct traffic_state *state;
 	size_t state_size;
 	uint32_t size;
+	uint32_t longest;
 	uint64_t limit_frames;
 	uint64_t limit_ns;
 	int32_t cpu;
 
 	pthread_t thread;
 	bool joinable;
+	_Atomic uint32_t wanted_size;
+	_Atomic uint64_t too_long;
 	_Atomic bool stop;
 	_Atomic bool running;
 	_Atomic int fault;
@@ -61,6 +68,40 @@ static uint64_t state_load(const __u64 *word)
 static void state_store(__u64 *word, uint64_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static void store_big_endian(uint8_t *place, uint32_t value)
+{
+	place[0] = (uint8_t)(value >> 8);
+	place[1] = (uint8_t)value;
+}
+
+/* The lengths in the headers, and the IPv4 header's checksum (RFC 1071), which covers one of them. */
+static void write_lengths(uint8_t *headers, uint32_t size)
+{
+	uint8_t *ipv4 = headers + ETH_HLEN;
+	uint8_t *udp = ipv4 + sizeof(struct iphdr);
+	uint32_t sum = 0;
+
+	store_big_endian(udp + offsetof(struct udphdr, len), size - (uint32_t)(udp - headers));
+	store_big_endian(ipv4 + offsetof(struct iphdr, tot_len), size - ETH_HLEN);
+	store_big_endian(ipv4 + offsetof(struct iphdr, check), 0);
+	for (const uint8_t *word = ipv4; word < udp; word += 2)
+		sum += (uint32_t)word[0] << 8 | word[1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	store_big_endian(ipv4 + offsetof(struct iphdr, check), ~(sum + (sum >> 16)));
+}
+
+/* Between two runs, since a run's frames are all of the length that it began with. */
+static void adopt_size(struct xdplab_generator *generator)
+{
+	/* Relaxed: a knob orders nothing but itself. */
+	const uint32_t wanted = atomic_load_explicit(&generator->wanted_size, memory_order_relaxed);
+
+	if (wanted == generator->size)
+		return;
+	generator->size = wanted;
+	write_lengths(generator->state->headers, wanted);
 }
 
 static int run_program(const struct xdplab_generator *generator, uint32_t frames)
@@ -113,7 +154,15 @@ static void *generator_main(void *argument)
 	/* Acquire pairs with the release in xdplab_generator_stop. */
 	while (!fault && !is_finished(state) &&
 	       !atomic_load_explicit(&generator->stop, memory_order_acquire)) {
-		fault = run_program(generator, await_next(state));
+		const uint32_t frames = await_next(state);
+		const uint64_t sent = state->sent;
+
+		adopt_size(generator);
+		fault = run_program(generator, frames);
+		/* Relaxed: a count; nobody else writes it. */
+		if (generator->size > generator->longest)
+			atomic_fetch_add_explicit(&generator->too_long, state_load(&state->sent) - sent,
+						  memory_order_relaxed);
 		if (fault == EINTR || fault == EAGAIN)
 			fault = 0;
 		if (state_load(&state->unplugged))
@@ -162,6 +211,8 @@ struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traf
 		return NULL;
 	}
 	generator->size = traffic->stream.size;
+	generator->wanted_size = traffic->stream.size;
+	generator->longest = traffic->longest;
 	generator->limit_frames = traffic->stream.limit_frames;
 	generator->limit_ns = traffic->stream.limit_ns;
 	generator->cpu = traffic->cpu;
@@ -225,6 +276,16 @@ void xdplab_generator_close(struct xdplab_generator *generator)
 void xdplab_generator_set_interval(struct xdplab_generator *generator, uint64_t interval_ps)
 {
 	state_store(&generator->state->interval_ps, interval_ps);
+}
+
+void xdplab_generator_set_size(struct xdplab_generator *generator, uint32_t size)
+{
+	atomic_store_explicit(&generator->wanted_size, size, memory_order_relaxed);
+}
+
+uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator)
+{
+	return atomic_load_explicit(&generator->too_long, memory_order_relaxed);
 }
 
 uint64_t xdplab_generator_sent(const struct xdplab_generator *generator)

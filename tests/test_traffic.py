@@ -71,6 +71,71 @@ def test_the_rate_can_be_changed_while_it_runs(lab: Lab) -> None:
         assert eventually(lambda: traffic.sent > before)
 
 
+def test_the_size_can_be_changed_while_it_runs_and_the_numbers_go_on(lab: Lab) -> None:
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.l2 import Ether
+
+    sizes = (64, 1514, 60)
+    with Engine(
+        lab.port, sample_every=1, sample_bytes=2048, inspect=True, ring_size=DEEP_RING
+    ) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=2_000, size=sizes[0])
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        for size in sizes:
+            traffic.size = size
+            assert traffic.size == size
+            before = traffic.sent
+            assert eventually(lambda: traffic.sent > before + 200)  # noqa: B023 - called at once
+        traffic.stop()
+        account = ledger.settle()
+        assert eventually(lambda: engine.telemetry.counters()["samples"] == traffic.sent)
+        samples, _ = engine.telemetry.samples()
+        counters = engine.telemetry.counters()
+    assert account.balanced
+    assert counters["stream_missing"] == counters["stream_late"] == 0
+    assert tuple(dict.fromkeys(int(length) for length in samples["length"])) == sizes
+    for number, sample in enumerate(samples):
+        assert struct.unpack_from("=Q", bytes(sample["bytes"]), 44)[0] == number
+    for size in sizes:
+        (raw,) = (bytes(s["bytes"][:size]) for s in samples[samples["length"] == size][:1])
+        frame = Ether(raw)
+        checksum = frame[IP].chksum
+        del frame[IP].chksum
+        assert Ether(frame.build())[IP].chksum == checksum
+        assert (frame[IP].len, frame[UDP].len) == (size - 14, size - 34)
+    assert [(change.before, change.after) for change in traffic.journal.changes] == [
+        (64, 1514),
+        (1514, 60),
+    ]
+
+
+def test_frames_too_long_for_the_wire_are_counted_whatever_the_size_is_then(
+    privileged: None,
+) -> None:
+    with Lab(mtu=1280) as lab, Engine(lab.port) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=2_000, size=1514)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        assert eventually(lambda: traffic.too_long > 100)
+        traffic.size = 64
+        too_long = traffic.too_long
+        assert eventually(lambda: traffic.sent > too_long + 200)
+        traffic.close()
+        account = ledger.settle()
+    assert account.balanced
+    assert account.packets("longer than the wire's MTU") == traffic.too_long < traffic.sent
+    assert "Traffic(size=1294)" in account.explain()
+
+
+@pytest.mark.parametrize("size", [59, 1515, "64"])
+def test_a_size_that_can_not_work_is_refused_and_the_old_one_stays(lab: Lab, size: object) -> None:
+    traffic = Traffic(lab.peer, lab.port, size=128)
+    with pytest.raises(ConfigurationError, match="size"):
+        traffic.size = size  # type: ignore[assignment]
+    assert traffic.size == 128
+
+
 def test_a_generator_goes_on_with_the_next_number(lab: Lab) -> None:
     with Engine(lab.port, inspect=True, ring_size=DEEP_RING) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE)

@@ -121,10 +121,12 @@ def _larger(now: Situation) -> int:
 
 
 def _too_long(now: Situation) -> str:
+    largest = now.mtu + 14
+    # A generator may have gone on to shorter frames.
+    larger = f", or Lab(mtu={now.frame_size - 14})" if now.frame_size > largest else ""
     return (
-        f" never left: frames of {now.frame_size:,} bytes don't pass an MTU of {now.mtu:,}, and "
-        f"the kernel refuses them silently. Traffic(size={now.mtu + 14}) is the largest here, "
-        f"or Lab(mtu={now.frame_size - 14})."
+        f" never left: frames of more than {largest:,} bytes don't pass an MTU of {now.mtu:,}, and "
+        f"the kernel refuses them silently. Traffic(size={largest}) is the largest here{larger}."
     )
 
 

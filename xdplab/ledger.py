@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 _SETTLE_SECONDS = 1.0
 _QUIET_SECONDS = 0.2
-_TAG = 4  # bytes by which a frame may exceed the MTU's: a VLAN tag
-_ETHERNET = 14
 
 __all__ = ["Account", "Ledger", "Line", "Stage"]
 
@@ -108,14 +106,12 @@ class Ledger:
     def _account_for_wire(self, grown: Counts, stages: list[Stage]) -> list[int]:
         if self._traffic is None:
             return []
-        longest = self._traffic.sender.interface.mtu + _ETHERNET + _TAG
-        too_long = grown.sent if self._traffic.size > longest else 0
         stages += [
             Stage(Line.SENT, grown.sent),
-            Stage(Line.TOO_LONG, too_long),
+            Stage(Line.TOO_LONG, grown.too_long),
             Stage(Line.WIRE_FULL, grown.wire_full),
         ]
-        gaps = [grown.sent - too_long - grown.wire - grown.wire_full]
+        gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
         if self._stations.veth:
             # Whatever the device saw beyond the generator's frames came from the peer's stack.
             stages.append(Stage(Line.OTHERS, max(grown.device - grown.wire, 0)))

@@ -46,6 +46,7 @@ class Counts:
     """What every station has counted, since whenever it counts."""
 
     sent: int = 0
+    too_long: int = 0
     wire: int = 0
     wire_full: int = 0
     device: int = 0
@@ -119,6 +120,7 @@ class Stations:
             driver = self._traffic.sender.interface.driver_statistics()
             counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
+            counts["too_long"] = self._traffic.too_long
             counts["sent"] = self._traffic.sent
         return Counts(**counts, **verdicts._asdict(), **_of_workers(counters)), by_queue
 

@@ -59,7 +59,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         interval_ps(self.rate)
-        whole("size", self.size, _SMALLEST, _LARGEST)
+        frame_size(self.size)
         whole("flows", self.flows, 1, _MOST_FLOWS)
         if self.count is not None:
             whole("count", self.count, 1, 1 << 62)
@@ -76,6 +76,11 @@ class Stream:
             "limit_ns": 0 if self.seconds is None else round(self.seconds * 1e9),
             "headers": _headers(sender, self.receiver.interface, self.size),
         }
+
+
+def frame_size(size: int) -> int:
+    """Check the bytes of a frame."""
+    return whole("size", size, _SMALLEST, _LARGEST)
 
 
 def interval_ps(rate: Rate) -> int:

@@ -18,7 +18,10 @@ from xdplab.journal import Journal
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.programs import c_path
-from xdplab.stream import Rate, Stream, interval_ps
+from xdplab.stream import Rate, Stream, frame_size, interval_ps
+
+_ETHERNET = 14
+_TAG = 4  # bytes by which a frame may exceed the MTU's: a VLAN tag
 
 
 class Traffic(Closing):
@@ -43,7 +46,8 @@ class Traffic(Closing):
         makes up for up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed
         while it runs.
     size
-        Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
+        Bytes of a frame, 60 to 1514, without the checksum that a wire adds. Can be changed while it
+        runs.
     count
         Stop after so many frames.
     seconds
@@ -85,12 +89,13 @@ class Traffic(Closing):
             )
         self.sender, self.receiver = sender, receiver
         self.journal = Journal()
-        self.size, self._rate = size, rate
+        self._size, self._rate = size, rate
         stream = Stream(receiver, rate, size, count, seconds, flows)
         self.cpu = generator_core() if cpu is None else core(cpu)
         config = {
             "interface_index": sender.interface.index,
             "cpu": self.cpu,
+            "longest": sender.interface.mtu + _ETHERNET + _TAG,
             "stream": stream.config(sender.interface),
         }
         replace_what_this_cell_made(self, sender.interface)
@@ -167,10 +172,35 @@ class Traffic(Closing):
             self._rate = value
 
     @property
+    def size(self) -> int:
+        """Bytes of a frame, 60 to 1514; can be set while it runs, and the numbers go on.
+
+        A running generator takes it up within 20 ms or so, with its next run in the kernel.
+        """
+        return self._size
+
+    @size.setter
+    def size(self, value: int) -> None:
+        size = frame_size(value)
+        with self._lock:
+            self._check_open()
+            lib.xdplab_generator_set_size(self._generator, size)
+            self.journal.note("traffic size", self._size, size)
+            self._size = size
+
+    @property
     def sent(self) -> int:
         """Frames handed to the sender's interface so far."""
         with self._lock:
             return self._final if self.closed else int(lib.xdplab_generator_sent(self._generator))
+
+    @property
+    def too_long(self) -> int:
+        """Of those, frames longer than the sender's MTU allows: the kernel drops them silently."""
+        with self._lock:
+            if self.closed:
+                return self._final_too_long
+            return int(lib.xdplab_generator_too_long(self._generator))
 
     @property
     def running(self) -> bool:
@@ -188,10 +218,10 @@ class Traffic(Closing):
         with self._lock:
             if not self.closed and self._closer is not None:
                 self.stop()
-                self._final = self.sent
+                self._final, self._final_too_long = self.sent, self.too_long
                 self._closer()
 
-    _final = 0
+    _final = _final_too_long = 0
 
     def _check_open(self) -> None:
         if self.closed:
