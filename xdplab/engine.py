@@ -20,6 +20,7 @@ from xdplab.interface import Interface
 from xdplab.journal import Journal
 from xdplab.knobs import Knobs
 from xdplab.ledger import Ledger
+from xdplab.napi_settings import NapiSettings
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.stream import Stream
@@ -47,7 +48,8 @@ class Engine(Knobs, Closing):
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
     a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`) are
-    plain attributes and take effect on the worker's next turn.
+    plain attributes and take effect on the worker's next turn. `napi` has the settings of the
+    queues' NAPI instances, likewise (`NapiSettings`).
 
     An interface carries one XDP program, so one engine at a time.
 
@@ -196,6 +198,7 @@ class Engine(Knobs, Closing):
             sample_bytes=sample_bytes,
             publish_interval=publish_interval,
         )
+        self.napi = NapiSettings(self.interfaces, self.queues, self.journal)
         knobs = {
             "batch": self._check_batch(batch),
             "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
@@ -219,7 +222,8 @@ class Engine(Knobs, Closing):
         # On exit too, so that the workers have ended when the interpreter takes itself apart.
         self._closer = weakref.finalize(self, _close_native, self._engine, os.getpid(), self._lock)
         self._region = lib.xdplab_engine_descriptor(self._engine)
-        self.telemetry = Telemetry(self._region)
+        ends = [self._end(port) for port in range(len(self.interfaces)) for _ in self.queues]
+        self.telemetry = Telemetry(self._region, ends)
         try:
             self._open_ports()
         except KernelError:
@@ -294,6 +298,7 @@ class Engine(Knobs, Closing):
         error = new_error()
         native, _held = configuration.native()
         self.configuration = configuration
+        self.napi.queues = configuration.queues
         if lib.xdplab_engine_reconfigure(self._engine, native, error):
             raise_error(error)
         self._open_ports()
@@ -397,6 +402,8 @@ class Engine(Knobs, Closing):
     def close(self) -> None:
         """Stop the worker and give everything back. Telemetry read so far can still be read."""
         with self._lock:
+            if not self.closed and os.getpid() == self._owner:
+                self.napi.restore()
             if self._closer is not None:
                 self._closer()
 

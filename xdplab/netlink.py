@@ -62,9 +62,9 @@ def netlink(tried: str, remedies: dict[int, str] | None = None) -> Iterator[IPRo
     except KernelError:
         raise
     except NetlinkError as error:
-        raise _refusal(tried, error.code, remedies) from error
+        raise refusal(tried, error.code, remedies) from error
     except OSError as error:
-        raise _refusal(tried, error.errno or 0, remedies) from error
+        raise refusal(tried, error.errno or 0, remedies) from error
 
 
 @contextmanager
@@ -90,11 +90,11 @@ def ethtool(name: str, tried: str) -> Iterator[IoctlEthtool]:
     except KernelError:
         raise
     except NoSuchDevice as error:
-        raise _refusal(tried, errno.ENODEV) from error
+        raise refusal(tried, errno.ENODEV) from error
     except NotSupportedError as error:
-        raise _refusal(tried, errno.EOPNOTSUPP) from error
+        raise refusal(tried, errno.EOPNOTSUPP) from error
     except OSError as error:
-        raise _refusal(tried, error.errno or 0) from error
+        raise refusal(tried, error.errno or 0) from error
 
 
 def driver_name(device: IoctlEthtool) -> str:
@@ -116,6 +116,7 @@ def _scope(message: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
     return int(message["scope"])
 
 
-def _refusal(tried: str, code: int, remedies: dict[int, str] | None = None) -> KernelError:
+def refusal(tried: str, code: int, remedies: dict[int, str] | None = None) -> KernelError:
+    """Make a `KernelError` of what netlink answered, with what is always said of it, and more."""
     remedy = (remedies or {}).get(code) or _REMEDIES.get(code, "")
     return _KINDS.get(code, KernelError)(tried, code, remedy)
