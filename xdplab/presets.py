@@ -1,0 +1,93 @@
+"""Presets: knobs that belong together, for what one may want of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from xdplab.checks import choice
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A set of knobs, and why they are as they are."""
+
+    batch: int
+    """The batch size, or the ring's where that is smaller."""
+    knobs: Mapping[str, object]
+    """Values of the engine's other attributes."""
+    napi: Mapping[str, int | bool]
+    """Values of its `napi`'s attributes, for devices on which they can be set."""
+    why: str
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "throughput": Preset(
+            batch=256,
+            knobs={"wait": "adaptive", "spin_microseconds": 200, "burst": 4096},
+            napi={"threaded": False, "defer_hard_irqs": 0, "gro_flush_timeout": 0},
+            why=(
+                "Under load the worker never sleeps, so no ring overflows while it wakes up, and "
+                "large batches spread the cost of a turn over many packets. Without packets for "
+                "200 us, it leaves its core to others."
+            ),
+        ),
+        "latency": Preset(
+            batch=16,
+            knobs={"wait": "spin", "burst": 64},
+            napi={"threaded": False, "defer_hard_irqs": 0, "gro_flush_timeout": 0},
+            why=(
+                "To wake a sleeping thread takes longer than all else, so the worker spins, which "
+                "takes its whole core; and small batches are acted on at once."
+            ),
+        ),
+        "low CPU": Preset(
+            batch=64,
+            knobs={"wait": "uring-multishot", "burst": 1024},
+            napi={"threaded": False, "defer_hard_irqs": 100, "gro_flush_timeout": 50_000},
+            why=(
+                "The worker sleeps until packets come, and the driver hands them over in batches "
+                "50 us apart, so that one wake-up serves many. Each packet waits that long at most."
+            ),
+        ),
+    }
+)
+"""Presets by name."""
+
+
+def apply(engine: Engine, preset: str) -> None:
+    """Set the knobs of a preset: one step for `undo`.
+
+    Parameters
+    ----------
+    engine
+        Running or stopped.
+    preset
+        A name in `PRESETS`.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such preset.
+    XdplabError
+        When the engine refuses a knob: all are as they were.
+    """
+    chosen = PRESETS[choice("preset", preset, PRESETS)]
+    first = next(iter(engine.napi.read()), None)
+    known = {
+        name: value for name, value in chosen.napi.items() if getattr(first, name, None) is not None
+    }
+    knobs = {"batch": min(chosen.batch, engine.ring_size), **chosen.knobs}
+    with engine.journal.one_step(), ExitStack() as put_back:
+        for home, values in ((engine, knobs), (engine.napi, known)):
+            for name, value in values.items():
+                put_back.callback(setattr, home, name, getattr(home, name))
+                setattr(home, name, value)
+        put_back.pop_all()
