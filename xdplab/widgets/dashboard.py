@@ -1,219 +1,147 @@
-"""The dashboard of an engine: what comes in, what the rings hold, and the knobs to turn."""
+"""The dashboard: what engines do over time, at a glance, and the nearest knobs to turn."""
 
 from __future__ import annotations
 
-import html
-import weakref
-from contextlib import suppress
-from math import isnan
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+import traitlets
 
-from xdplab.errors import ClosedError, XdplabError
-from xdplab.widgets import pump
-from xdplab.widgets.dashboard_figure import GREEN, VERMILLION, dashboard_figure
-from xdplab.widgets.last_minute import ROWS, LastMinute
+from xdplab.widgets.dashboard_figure import MARKS, dashboard_figure, rows_name
+from xdplab.widgets.engine_head import EngineHead
+from xdplab.widgets.engine_view import EngineView
+from xdplab.widgets.history_rows import STEPS, HistoryRows
 from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.marks import Marks
+from xdplab.widgets.palette import DASHES
 from xdplab.widgets.subshells import follow_subshells
+from xdplab.widgets.time_window import RANGES, TimeWindow
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
+    from xdplab.traffic import Traffic
 
-BEATS_A_STATUS = 5
-"""The status line changes twice a second: figures that change faster can't be read."""
-
-CLOSED = "engine is closed"
-GREY = "#808080"
+_DASH_STYLES = {"solid": "", "dashed": "7 4", "dotted": "2 3", "dotdash": "2 3 7 3"}
 
 
 class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
-    """Packets a second, ring occupancy, start and stop, batch size and wait strategy of one engine.
+    """Packets, bits, CPU, drops, rings and wakeups of one engine or several, over time.
 
-    The plots show the last minute whenever one looks: they are drawn from the engine's own history.
-    The controls and the engine's attributes follow each other, whichever is changed. A dashboard
-    does not keep its engine alive, and says so when it is closed or gone.
+    The plots are drawn from the engines' own history, so they show the whole range whenever one
+    looks, and after an engine was closed its last. Each change of a knob is a mark on every plot.
+    The controls and the engine's attributes follow each other, whichever is changed.
+
+    A dashboard does not keep its engines alive, nor does closing it end them: an engine lives until
+    it is closed, and the dashboard says so when it is.
 
     Parameters
     ----------
-    engine
-        The engine to show; it need not run yet.
+    engines
+        The engine to show, or several; they need not run yet. Several differ in the dash of their
+        lines.
+    traffic
+        A generator, whose changes of rate are marks, too.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine_reference = weakref.ref(engine)
-        self._simulated = engine.simulated
-        self._name = f"{getattr(engine.interface, 'name', engine.interface)} queue {engine.queue}"
-        self._rows = LastMinute(engine)
-        self._refused = ""
-        self._beats = 0
+    seconds = traitlets.Enum(tuple(STEPS), default_value=60)
+    """How much time the plots show: 10, 30, 60, 120, 300 or 600 seconds."""
+    paused = traitlets.Bool(False)
+    """Whether the plots stand still. The engines go on."""
+    worker = traitlets.Int(None, allow_none=True)
+    """The worker that is shown, or None for all of an engine."""
 
-        self._button = ipywidgets.Button(layout={"width": "100px"})
-        self._batch = ipywidgets.SelectionSlider(
-            description="Batch",
-            tooltip="Most packets taken from the RX ring at once",
-            options=_powers_of_two(engine.ring_size),
-            continuous_update=True,
-            layout={"width": "310px"},
-            style={"description_width": "60px"},
-        )
-        self._wait = ipywidgets.Dropdown(
-            description="Wait",
-            tooltip="What the worker does when the RX ring is empty",
-            options=engine.wait_strategies,
-            layout={"width": "240px"},
-            style={"description_width": "60px"},
-        )
-        self._controls = (self._button, self._batch, self._wait)
-        self._status = ipywidgets.HTML()
-        self._figure = LiveFigure(
-            dashboard_figure(),
-            self._rows,
-            rollover=ROWS,
-            on_beat=self._beat,
-            description=f"the last minute of {self._name}",
-        )
-        # The engine's knobs as last seen. Only what changed since is shown: what a control has just
-        # told the engine must not fight with the control's next move.
-        self._seen: tuple[int, str, int] | None = None
-        self._show_knobs(engine)
-        self._show_status(engine)
-
-        self._button.on_click(self._start_or_stop)
-        self._batch.observe(self._turn_batch, "value")
-        self._wait.observe(self._turn_wait, "value")
-        for control in self._controls:
-            follow_subshells(control)
-        super().__init__(
+    def __init__(self, engines: Engine | Sequence[Engine], traffic: Traffic | None = None) -> None:
+        several = engines if isinstance(engines, Sequence) else [engines]
+        self._views = [EngineView(engine) for engine in several]
+        if len(self._views) > 1:  # those of labs are called alike
+            for number, view in enumerate(self._views, start=1):
+                view.name = f"{number}: {view.name}"
+        self._workers = max(view.telemetry.workers for view in self._views)
+        self._rows = [HistoryRows(view) for view in self._views]
+        self._heads = [
+            EngineHead(view, _dash_html(number) if len(self._views) > 1 else "")
+            for number, view in enumerate(self._views)
+        ]
+        marks = Marks(
             [
-                ipywidgets.HBox(
-                    self._controls, layout={"flex_flow": "row wrap", "align_items": "center"}
-                ),
-                self._status,
-                self._figure,
+                (f"{number}: " if len(self._views) > 1 else "", view.journal)
+                for number, view in enumerate(self._views, start=1)
             ]
+            + ([("", traffic.journal)] if traffic else [])
         )
+        self._window = TimeWindow(self._views, marks)
+        self._figure = LiveFigure(
+            dashboard_figure([view.name if len(self._views) > 1 else "" for view in self._views]),
+            {rows_name(number): rows for number, rows in enumerate(self._rows)} | {MARKS: marks},
+            rollover=1,
+            on_beat=self._beat,
+            description=f"the last minutes of {', '.join(view.name for view in self._views)}",
+        )
+        self._shown: tuple[object, ...] = ()
+        super().__init__([*self._heads, self._choices(), self._figure])
 
     def __repr__(self) -> str:
-        engine = self._engine
-        if engine is None:
-            return f"<Dashboard: {self._name}, {CLOSED}>"
-        state = "running" if engine.running else "stopped"
-        return f"<Dashboard: {self._name}, {state}, {engine.wait}, batch {engine.batch}>"
+        return f"<Dashboard: {'; '.join(map(repr, self._heads))}>"
 
-    @property
-    def _engine(self) -> Engine | None:
-        """The engine while it can be used."""
-        engine = self._engine_reference()
-        return None if engine is None or engine.closed else engine
+    def _choices(self) -> ipywidgets.HBox:
+        """Make the controls of what is shown, each of which is a trait of ours as well."""
+        style = {"description_width": "60px"}
+        seconds = ipywidgets.Dropdown(
+            description="Last", options=RANGES, layout={"width": "160px"}, style=style
+        )
+        paused = ipywidgets.ToggleButton(
+            description="Pause",
+            icon="pause",
+            tooltip="Let the plots stand still; the engine goes on",
+            layout={"width": "100px"},
+        )
+        worker = ipywidgets.Dropdown(
+            description="Worker",
+            options={"all, together": None} | {str(n): n for n in range(self._workers)},
+            layout={"width": "200px", "display": None if self._workers > 1 else "none"},
+            style=style,
+        )
+        for name, control in (("seconds", seconds), ("paused", paused), ("worker", worker)):
+            traitlets.link((self, name), (control, "value"))
+            follow_subshells(control)
+        return ipywidgets.HBox(
+            [paused, seconds, worker], layout={"flex_flow": "row wrap", "align_items": "center"}
+        )
 
-    # From the controls to the engine, on whatever thread handles the browser's message: one store.
+    @traitlets.validate("worker")
+    def _check_worker(self, proposal: dict[str, Any]) -> int | None:
+        worker: int | None = proposal["value"]
+        if worker is not None and not 0 <= worker < self._workers:
+            raise traitlets.TraitError(
+                f"there is no worker {worker}: choose 0 to {self._workers - 1}, or None for all"
+            )
+        return worker
 
-    def _turn_batch(self, change: dict[str, Any]) -> None:
-        self._turn("batch", change["new"])
-
-    def _turn_wait(self, change: dict[str, Any]) -> None:
-        self._turn("wait", change["new"])
-
-    def _turn(self, knob: str, value: int | str) -> None:
-        engine = self._engine
-        if engine is None or pump.on_pump_thread():
-            return
-        try:
-            setattr(engine, knob, value)
-            self._refused = ""
-        except XdplabError as error:
-            self._refused = str(error)
-            self._seen = None  # put the control back to what the engine goes on with
-
-    def _start_or_stop(self, _button: object) -> None:
-        engine = self._engine
-        if engine is None:
-            return
-        try:
-            if engine.running:
-                engine.stop()
-            else:
-                engine.start()
-            self._refused = ""
-        except XdplabError as error:
-            self._refused = str(error)
-
-    # From the engine to the controls, on the pump's thread.
+    @traitlets.observe("paused")
+    def _pause(self, change: dict[str, Any]) -> None:
+        self._window.pause(change["new"])
 
     def _beat(self) -> None:
-        engine = self._engine
-        if engine is not None:
-            with suppress(ClosedError):  # closed since, by another thread
-                self._show_knobs(engine)
-        if self._beats % BEATS_A_STATUS == 0:
-            self._show_status(engine)
-        self._beats += 1
-
-    def _show_knobs(self, engine: Engine) -> None:
-        knobs = (engine.batch, engine.wait, engine.ring_size)
-        if knobs == self._seen:
-            return
-        batch, wait, _ = knobs
-        # A batch that is no power of two was set in Python: it gets a place on the slider.
-        options = sorted({*_powers_of_two(engine.ring_size), batch})
-        if self._batch.options != tuple(options):
-            with self._batch.hold_sync():
-                self._batch.options = options
-                self._batch.value = batch
-        self._batch.value = batch
-        self._wait.value = wait
-        self._seen = knobs
-
-    def _show_status(self, engine: Engine | None) -> None:
-        for control in self._controls:
-            control.disabled = engine is None
-        running = engine is not None and engine.running
-        self._button.description = "Stop" if running else "Start"
-        self._button.icon = "stop" if running else "play"
-        color, words = self._state(engine)
-        self._status.value = _status_html(self._name, self._simulated, color, words)
-
-    def _state(self, engine: Engine | None) -> tuple[str, str]:
-        """Return the state's colour and what the status line says."""
-        whole = self._engine_reference()
-        if self._refused:
-            return VERMILLION, self._refused
-        if whole is not None and whole.error is not None:
-            return VERMILLION, f"ended: {whole.error}"
-        if engine is None:
-            return GREY, CLOSED
-        if not engine.running:
-            return GREY, "stopped"
-        row = self._rows.latest()
-        if not row or isnan(row["received"]):
-            return GREEN, "running"
-        received, dropped = _si(row["received"]), _si(row["dropped"])
-        return GREEN, f"running · {received}pps received · {dropped}pps dropped by the kernel"
+        """Show what is to be shown now; on the pump's thread, so that no row comes in between."""
+        wanted = (self.seconds, self.worker, self._window.paused_at)
+        if wanted != self._shown:
+            for rows in self._rows:
+                rows.seconds, rows.worker, rows.until = wanted
+            # No row that is out of sight shall have a say in how high the plots are.
+            self._figure.rollover = round(self.seconds / STEPS[self.seconds]) + 1
+            self._figure.refresh()
+            self._shown = wanted
+        self._window.move(self._figure, self.seconds)
+        for head in self._heads:
+            head.beat()
 
 
-def _powers_of_two(most: int) -> list[int]:
-    return [1 << exponent for exponent in range(most.bit_length())]
-
-
-def _si(value: float) -> str:
-    """Return `value` with three digits and the space and letter that a unit follows: "1.52 M"."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g} {letter}"
-    return f"{value:.3g} "
-
-
-def _status_html(name: str, simulated: bool, color: str, words: str) -> str:
-    badge = (
-        '<span style="border: 1px solid; border-radius: 8px; padding: 0 8px; margin-left: 12px;'
-        ' font-size: 11px; opacity: 0.8">simulated</span>'
-        if simulated
-        else ""
-    )
+def _dash_html(number: int) -> str:
+    """Return a short line with the dash of an engine's lines."""
+    dashes = _DASH_STYLES[DASHES[number % len(DASHES)]]
     return (
-        '<div style="line-height: 1.6; padding: 2px 0 0 4px; font-variant-numeric: tabular-nums">'
-        f"<b>{html.escape(name)}</b>{badge}"
-        f'<span style="color: {color}; margin: 0 6px 0 16px">&#9679;</span>'
-        f"{html.escape(words)}</div>"
+        '<svg width="34" height="8" style="margin-right: 8px; vertical-align: middle">'
+        '<line x1="0" y1="4" x2="34" y2="4" stroke="currentColor" stroke-width="2"'
+        f' stroke-dasharray="{dashes}"/></svg>'
     )

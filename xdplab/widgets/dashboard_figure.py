@@ -1,101 +1,218 @@
-"""What the dashboard draws: packets a second above what the rings hold, over one minute."""
+"""What the dashboard draws: six plots of time, side by side from the same rows."""
 
 from __future__ import annotations
 
-from bokeh.layouts import column
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
 from bokeh.models import (
+    BasicTicker,
     ColumnDataSource,
-    CustomJSTickFormatter,
+    CrosshairTool,
+    CustomJSHover,
     DataRange1d,
-    DatetimeTickFormatter,
     FixedTicker,
+    GridBox,
+    HoverTool,
     LayoutDOM,
-    Range,
     Range1d,
 )
+from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
-from xdplab.widgets.last_minute import COLUMNS, SECONDS
+from xdplab.widgets.history_rows import COLUMNS
+from xdplab.widgets.marks import add_marks, marks_source
+from xdplab.widgets.palette import (
+    BLUE,
+    DASHES,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SI_JAVASCRIPT,
+    SKY,
+    VERMILLION,
+    legend_above,
+    si_ticks,
+    styled_plot,
+)
+from xdplab.widgets.time_window import window_range
 
-# Okabe and Ito's colours, of which these stand out on white and on black alike.
-BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+MARKS = "marks"
+"""Name of the source of marks."""
 
-# 1.5 M, 20 k, 300; of Bokeh's own formatters one writes "m" for a million, the others 1.5e+6.
-SI = """
-const prefixes = [[1e9, " G"], [1e6, " M"], [1e3, " k"], [0, ""]];
-const [size, letter] = prefixes.find(([size]) => tick >= size);
-return `${+(tick / (size || 1)).toPrecision(3)}${letter}`;
-"""
+_HEIGHT = 186
+_EQUAL: Any = "minmax(0, 1fr)"
+_GAPS: Any = (6, 0)  # pixels between rows and columns
+_NUMBERS = CustomJSHover(
+    code=f"if (isNaN(value)) return 'none'; const number = value; {SI_JAVASCRIPT}"
+)
 
 
-def dashboard_figure() -> LayoutDOM:
-    """Return the dashboard's plots, with one source of the columns that `LastMinute` gives."""
-    source = ColumnDataSource({name: [] for name in COLUMNS})
-    minute = DataRange1d(
-        follow="end", follow_interval=SECONDS * 1000, range_padding=0, default_span=SECONDS * 1000
+class Line(NamedTuple):
+    """One column of the rows, as a line."""
+
+    label: str
+    color: str
+
+
+class Plot(NamedTuple):
+    """One plot: its lines by column, and how its y axis goes."""
+
+    title: str
+    lines: Mapping[str, Line]
+    unit: str
+    y_axis: Mapping[str, Any]
+
+
+def _from_zero(least: float) -> dict[str, Any]:
+    """Return what makes a y axis that begins at 0 and reaches `least` at least."""
+    return {"y_range": DataRange1d(start=0, min_interval=least)}
+
+
+def _plots() -> list[Plot]:
+    return [
+        Plot(
+            "packets a second",
+            {"received": Line("in", BLUE), "sent": Line("out", ORANGE)},
+            "pps",
+            _from_zero(10),
+        ),
+        Plot(
+            "bits a second",
+            {"bits_in": Line("in", BLUE), "bits_out": Line("out", ORANGE)},
+            "bit/s",
+            _from_zero(1000),
+        ),
+        Plot(
+            "CPU nanoseconds a packet",
+            {
+                "user": Line("user", GREEN),
+                "system": Line("system", VERMILLION),
+                "idle": Line("idle", SKY),
+                "sqpoll": Line("SQPOLL thread", PURPLE),
+            },
+            "ns",
+            # Empty polls are a thousand times dearer than packets where these are few.
+            {"y_axis_type": "log", "y_range": DataRange1d()},
+        ),
+        Plot(
+            "drops a second",
+            {
+                "ring_full": Line("RX ring full", VERMILLION),
+                "no_fill": Line("fill ring empty", PURPLE),
+                "too_large": Line("too large", ORANGE),
+                "too_many": Line("too many frames", SKY),
+                "invalid": Line("invalid", GREY),
+            },
+            "pps",
+            _from_zero(10),
+        ),
+        Plot(
+            "% of the ring",
+            {
+                "rx": Line("RX, peak", GREEN),
+                "fill": Line("fill", PURPLE),
+                "tx": Line("TX", ORANGE),
+                "completion": Line("completion", SKY),
+            },
+            "%",
+            {"y_range": Range1d(start=0, end=104)},
+        ),
+        Plot(
+            "a second",
+            {"wakeups": Line("wakeups", GREEN), "syscalls": Line("system calls", VERMILLION)},
+            "",
+            _from_zero(10),
+        ),
+    ]
+
+
+def rows_name(number: int) -> str:
+    """Return the name of the source of an engine's rows, counted from 0."""
+    return f"rows {number}"
+
+
+def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
+    """Return the dashboard's plots.
+
+    Parameters
+    ----------
+    engines
+        What each engine is called on hover. Their lines differ in dash, and each has a source of
+        rows (`rows_name`) with the columns of `history_rows.COLUMNS`.
+    """
+    sources = [
+        ColumnDataSource({column: [] for column in COLUMNS}, name=rows_name(number))
+        for number in range(len(engines))
+    ]
+    marks = marks_source(MARKS)
+    window = window_range()
+    # One line for all plots, so that it shows the same moment everywhere.
+    crosshair = Span(dimension="height", line_color=GREY, line_alpha=0.8, line_dash="dotted")
+    plots = []
+    for plot in _plots():
+        drawn = styled_plot(
+            title=plot.title,
+            x_range=window,
+            height=_HEIGHT,
+            min_border_left=58,
+            min_border_right=14,
+            **plot.y_axis,
+        )
+        _draw_lines(drawn, plot, sources, engines)
+        add_marks(drawn, marks)
+        drawn.add_tools(CrosshairTool(overlay=crosshair))
+        plots.append(drawn)
+    places: Any = [(plot, place // 2, place % 2) for place, plot in enumerate(plots)]
+    return GridBox(children=places, cols=_EQUAL, spacing=_GAPS, sizing_mode="stretch_width")
+
+
+def _draw_lines(
+    drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource], engines: Sequence[str]
+) -> None:
+    for number, (source, engine) in enumerate(zip(sources, engines, strict=True)):
+        dash = DASHES[number % len(DASHES)]
+        lines = []
+        for column, line in plot.lines.items():
+            # Colours mean the same for all engines: the legend tells them once.
+            options: dict[str, Any] = {"legend_label": line.label} if number == 0 else {}
+            options |= {"source": source, "color": line.color, "line_width": 2, "line_dash": dash}
+            lines.append(drawn.line("time", column, **options))
+        drawn.add_tools(_hover(plot, lines[0], engine))
+    if plot.unit == "%":
+        drawn.yaxis.ticker = FixedTicker(ticks=[0, 25, 50, 75, 100])
+    else:
+        drawn.yaxis.formatter = si_ticks()
+        if "y_axis_type" not in plot.y_axis:
+            drawn.yaxis.ticker = BasicTicker(desired_num_ticks=4)
+    legend_above(
+        drawn,
+        label_text_font_size="11px",
+        spacing=12,
+        padding=0,
+        margin=0,
+        glyph_width=14,
+        glyph_height=14,
+        label_height=14,
+        label_standoff=4,
     )
-    rates = _plot(
-        source,
-        "packets a second",
-        minute,
-        DataRange1d(start=0, min_interval=10),
-        {"received": ("received", BLUE), "dropped": ("dropped by the kernel", VERMILLION)},
-    )
-    rates.height = 230
-    rates.yaxis.formatter = CustomJSTickFormatter(code=SI)
-    rings = _plot(
-        source,
-        "% of the ring",
-        minute,
-        Range1d(start=0, end=104),
-        {"rx": ("RX ring, at its fullest", GREEN), "fill": ("fill ring", PURPLE)},
-    )
-    rings.height = 180
-    rings.yaxis.ticker = FixedTicker(ticks=[0, 25, 50, 75, 100])
-    return column(rates, rings, sizing_mode="stretch_width")
 
 
-def _plot(
-    source: ColumnDataSource,
-    label: str,
-    x_range: Range,
-    y_range: Range,
-    lines: dict[str, tuple[str, str]],
-) -> figure:
-    """Return a plot with a line a column; text and axes get the page's colour in live_figure.js."""
-    plot = figure(
-        sizing_mode="stretch_width",
-        x_range=x_range,
-        y_range=y_range,
-        y_axis_label=label,
-        x_axis_type="datetime",
-        tools="",
-        toolbar_location=None,
-        background_fill_alpha=0,
-        border_fill_alpha=0,
-        outline_line_color=None,
-        min_border_left=72,  # the same for both plots, so that their times stand above each other
-        min_border_right=20,
+def _hover(plot: Plot, first: Any, engine: str) -> HoverTool:  # noqa: ANN401 - a Bokeh renderer
+    """Show all series of a plot at the moment under the mouse; its first line finds the row."""
+    formatters: dict[str, Any] = {f"@{column}": _NUMBERS for column in plot.lines}
+    values = "".join(
+        f'<div><span style="color: {line.color}">&#9632;</span> {line.label}: '
+        f"<b>@{column}{{custom}}{plot.unit}</b></div>"
+        for column, line in plot.lines.items()
     )
-    plot.axis.axis_label_text_font_style = "normal"
-    plot.axis.axis_label_text_font_size = "12px"
-    plot.axis.major_label_text_font_size = "12px"
-    plot.axis.axis_line_alpha = 0.4
-    plot.axis.major_tick_line_alpha = 0.4
-    plot.axis.minor_tick_line_color = None
-    plot.grid.grid_line_alpha = 0.15
-    clock = "%H:%M:%S"
-    plot.xaxis.formatter = DatetimeTickFormatter(
-        milliseconds=clock, seconds=clock, minsec=clock, minutes=clock, hourmin=clock, hours=clock
+    return HoverTool(
+        renderers=[first],
+        mode="vline",
+        line_policy="nearest",
+        point_policy="snap_to_data",
+        attachment="horizontal",
+        tooltips=f"<div>{engine} @time{{%H:%M:%S.%3N}}</div>{values}",
+        formatters=formatters | {"@time": "datetime"},
     )
-    for key, (name, color) in lines.items():
-        plot.line("time", key, source=source, legend_label=name, color=color, line_width=2)
-    plot.legend.orientation = "horizontal"
-    plot.legend.location = "top_left"
-    plot.legend.background_fill_alpha = 0
-    plot.legend.border_line_color = None
-    plot.legend.label_text_font_size = "12px"
-    plot.legend.margin = 4
-    plot.legend.spacing = 20
-    plot.add_layout(plot.legend[0], "above")
-    return plot

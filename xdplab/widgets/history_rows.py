@@ -30,7 +30,7 @@ FINE_RANGE = 60
 COLUMNS = (
     "time",  # local, in milliseconds since 1970, as Bokeh shows it
     *("received", "sent"),  # packets a second
-    *("gigabits_in", "gigabits_out"),  # a second
+    *("bits_in", "bits_out"),  # a second
     *("user", "system", "idle", "sqpoll"),  # CPU nanoseconds a packet
     *("ring_full", "no_fill", "too_large", "too_many", "invalid"),  # a second
     *("rx", "fill", "tx", "completion"),  # % of the ring
@@ -43,10 +43,9 @@ _COUNTERS = (
     *("rx_ring_full", "rx_dropped", "rx_fill_ring_empty_descs", "rx_too_long"),
     *("rx_invalid_descs", "tx_invalid_descs", "wakeups"),
 )
+_RINGS = ("fill", "tx", "completion")
 # The worker's own, not those that telemetry takes.
-_SYSCALLS = [
-    kind for kind in range(lib.XDPLAB_SYSCALL_KINDS) if kind != lib.XDPLAB_SYSCALL_PUBLISH
-]
+_SYSCALLS = [kind for kind in range(lib.XDPLAB_SYSCALL_KINDS) if kind != lib.XDPLAB_SYSCALL_PUBLISH]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -62,13 +61,13 @@ _BACK = 16
 class _Grown:
     """What one worker did in each row."""
 
-    counters: dict[str, Floats]
     running: npt.NDArray[np.bool_]
+    counters: Floats
+    """How far each of `_COUNTERS` and the system calls grew."""
     rx_peak: Floats
-    """Descriptors at the fullest; the others' are at the row's end."""
-    fill: Floats
-    tx: Floats
-    completion: Floats
+    """Descriptors in the RX ring at its fullest."""
+    held: Floats
+    """Descriptors in each of `_RINGS` at the row's end."""
 
 
 class HistoryRows:
@@ -179,24 +178,20 @@ class HistoryRows:
         after = np.clip(before, 1, len(times) - 1)
         passed = np.maximum(times[after] - times[after - 1], 1)
         share = np.clip((edges - times[after - 1]) / passed, 0, 1)
-
-        def grown(values: npt.NDArray[Any]) -> Floats:
-            since_first = (values - values[0]).astype(np.float64)
-            start, end = since_first[after - 1], since_first[after]
-            return np.diff(start + share * (end - start))
-
-        counters = {name: grown(records[name]) for name in _COUNTERS}
-        counters["syscalls"] = grown(records["syscalls"][:, _SYSCALLS].sum(axis=1))
-        ends = records[np.maximum(before[1:] - 1, 0)]
-
-        def held(ring: str) -> Floats:
-            return (ends[f"{ring}_producer"] - ends[f"{ring}_consumer"]).astype(np.float64)
-
+        counters = np.array(
+            [
+                *(records[name] for name in _COUNTERS),
+                records["syscalls"][:, _SYSCALLS].sum(axis=1),
+            ]
+        )
+        since_first = (counters - counters[:, :1]).astype(np.float64)
+        start, end = since_first[:, after - 1], since_first[:, after]
+        held = np.array([records[f"{r}_producer"] - records[f"{r}_consumer"] for r in _RINGS])
         return _Grown(
-            counters,
             self._running(times, records, edges),
+            np.diff(start + share * (end - start)),
             _highest(records["rx_peak"], before),
-            *(held(ring) for ring in ("fill", "tx", "completion")),
+            held[:, np.maximum(before[1:] - 1, 0)].astype(np.float64),
         )
 
     def _running(self, times: Integers, records: Records, edges: Integers) -> npt.NDArray[np.bool_]:
@@ -211,48 +206,45 @@ class HistoryRows:
 
     def _columns(self, edges: Integers, each: list[_Grown]) -> dict[str, Floats]:
         running = np.array([worker.running for worker in each])
-
-        def sum_of(name: str) -> Floats:
-            total: Floats = np.sum([worker.counters[name] for worker in each], axis=0, where=running)
-            return total
-
-        step = self.step_ns
-        seconds = step / 1e9
-        received, sent = sum_of("rx_packets"), sum_of("tx_packets")
-        packets = np.maximum(received, sent)  # one that came in and went out is one
+        total = np.sum([worker.counters * worker.running for worker in each], axis=0)
+        counted = dict(zip((*_COUNTERS, "syscalls"), total, strict=True))
+        seconds = self.step_ns / 1e9
+        a_second = {name: grown / seconds for name, grown in counted.items()}
+        # A packet that came in and went out is one.
+        packets = np.maximum(counted["rx_packets"], counted["tx_packets"])
         packets[packets < 0.5] = np.nan
-        user, idle = sum_of("user_ns"), sum_of("idle_ns")
-        dropped = sum_of("rx_dropped")
+        system = counted["cpu_ns"] - counted["user_ns"] - counted["idle_ns"]
         # Who met an empty fill ring is in `rx_dropped` too (stations.py says what each counts).
-        no_fill = np.minimum(dropped, sum_of("rx_fill_ring_empty_descs"))
+        no_fill = np.minimum(a_second["rx_dropped"], a_second["rx_fill_ring_empty_descs"])
         ring = self._ring_sizes(edges[1:])
+        peak = np.max([worker.rx_peak * worker.running for worker in each], axis=0)
+        held = np.sum([worker.held * worker.running for worker in each], axis=0)
+        fill, tx, completion = held / np.maximum(running.sum(axis=0), 1) / ring * 100
         columns = {
-            "received": received / seconds,
-            "sent": sent / seconds,
-            "gigabits_in": sum_of("rx_bytes") * 8 / step,
-            "gigabits_out": sum_of("tx_bytes") * 8 / step,
-            "user": user / packets,
-            "system": np.maximum(sum_of("cpu_ns") - user - idle, 0) / packets,
-            "idle": idle / packets,
-            "sqpoll": sum_of("sqpoll_ns") / packets,
-            "ring_full": sum_of("rx_ring_full") / seconds,
-            "no_fill": no_fill / seconds,
-            "too_large": (dropped - no_fill) / seconds,
-            "too_many": sum_of("rx_too_long") / seconds,
-            "invalid": (sum_of("rx_invalid_descs") + sum_of("tx_invalid_descs")) / seconds,
-            "rx": 100 * np.max([worker.rx_peak * worker.running for worker in each], axis=0) / ring,
-            "wakeups": sum_of("wakeups") / seconds,
-            "syscalls": sum_of("syscalls") / seconds,
+            "received": a_second["rx_packets"],
+            "sent": a_second["tx_packets"],
+            "bits_in": a_second["rx_bytes"] * 8,
+            "bits_out": a_second["tx_bytes"] * 8,
+            "user": counted["user_ns"] / packets,
+            "system": np.maximum(system, 0) / packets,
+            "idle": counted["idle_ns"] / packets,
+            "sqpoll": counted["sqpoll_ns"] / packets,
+            "ring_full": a_second["rx_ring_full"],
+            "no_fill": no_fill,
+            "too_large": a_second["rx_dropped"] - no_fill,
+            "too_many": a_second["rx_too_long"],
+            "invalid": a_second["rx_invalid_descs"] + a_second["tx_invalid_descs"],
+            "rx": peak / ring * 100,
+            "fill": fill / 2,  # that ring is twice as large
+            "tx": tx,
+            "completion": completion,
+            "wakeups": a_second["wakeups"],
+            "syscalls": a_second["syscalls"],
         }
-        runners = np.maximum(running.sum(axis=0), 1)
-        for name, size in (("fill", 2 * ring), ("tx", ring), ("completion", ring)):
-            held = np.sum([getattr(worker, name) for worker in each], axis=0, where=running)
-            columns[name] = 100 * held / runners / size
         stood_still = ~running.any(axis=0)
         for values in columns.values():
             values[stood_still] = np.nan
-        columns["time"] = local_ms(edges[1:])
-        return columns
+        return {"time": local_ms(edges[1:]), **columns}
 
     def _ring_sizes(self, times: Integers) -> Floats:
         """Return the ring size at each of these times: a reconfiguration may have changed it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, LinearScale, Range1d
@@ -144,7 +144,7 @@ def add_marks(plot: figure, source: ColumnDataSource, font_size: str = "10px") -
     """
     plot.extra_y_ranges[_RANGE] = Range1d(start=0, end=1)
     plot.extra_y_scales[_RANGE] = LinearScale()
-    line = {"x": "time", "source": source, "line_color": GREY}
+    line: dict[str, Any] = {"x": "time", "source": source, "line_color": GREY}
     plot.vspan(**line, line_width=1, line_dash="dashed", line_alpha=0.9)
     # Wide enough to be met with a mouse.
     target = plot.vspan(**line, line_width=9, line_alpha=0)
@@ -161,6 +161,4 @@ def add_marks(plot: figure, source: ColumnDataSource, font_size: str = "10px") -
         text_font_size=font_size,
         text_alpha=0.85,
     )
-    plot.add_tools(
-        HoverTool(renderers=[target], mode="mouse", tooltips="<b>@detail</b><br>@clock")
-    )
+    plot.add_tools(HoverTool(renderers=[target], mode="mouse", tooltips="<b>@detail</b><br>@clock"))

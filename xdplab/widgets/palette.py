@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from bokeh.models import CustomJSTickFormatter, DatetimeTickFormatter
+from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
 # Okabe and Ito's colours, told apart by colour-blind people. The first five stand out on white and
@@ -51,7 +52,12 @@ def clock_ticks() -> DatetimeTickFormatter:
     )
 
 
-def styled_plot(y_label: str = "", *, x_axis_type: str = "datetime", **options: Any) -> figure:  # noqa: ANN401 - Bokeh's own
+def styled_plot(
+    y_label: str = "",
+    *,
+    x_axis_type: Literal["datetime", "linear", "log"] = "datetime",
+    **options: Any,  # noqa: ANN401 - Bokeh's own
+) -> figure:
     """Return an empty plot as all of ours look.
 
     It is as wide as there is room and see-through; text, axes and grid get the page's ink and font
@@ -84,8 +90,9 @@ def styled_plot(y_label: str = "", *, x_axis_type: str = "datetime", **options: 
     plot.axis.major_tick_line_alpha = 0.4
     plot.axis.minor_tick_line_color = None
     plot.grid.grid_line_alpha = 0.15
-    plot.title.text_font_size = _MEDIUM
-    plot.title.text_font_style = "normal"
+    if isinstance(plot.title, Title):
+        plot.title.text_font_size = _MEDIUM
+        plot.title.text_font_style = "normal"
     if x_axis_type == "datetime":
         plot.xaxis.formatter = clock_ticks()
     return plot
