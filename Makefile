@@ -1,7 +1,7 @@
 # The commands of the README. Each installs what is missing first (packages.txt, pyproject.toml), into the
 # system and into .venv, and builds. To begin anew: rm -rf .venv build
 
-.PHONY: lab demo test
+.PHONY: lab demo test sanitize
 
 # meson and ninja, which an import calls where a source has changed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -20,3 +20,8 @@ demo:
 test:
 	@scripts/setup tests
 	@scripts/test
+
+# The tests of the engine once more, under AddressSanitizer and others.
+sanitize:
+	@scripts/setup tests
+	@scripts/sanitize

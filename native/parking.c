@@ -22,7 +22,8 @@ int parking_prepare(void **state, size_t size, int (*open)(struct uring *uring))
 	return 0;
 }
 
-void parking_arm(struct worker *worker, struct parking *parking, bool multishot)
+/* Arms the poll where it is not, counting what comes after the first time. */
+static void arm(struct worker *worker, struct parking *parking, bool multishot)
 {
 	if (parking->uring.armed)
 		return;
@@ -48,13 +49,13 @@ static bool park(struct worker *worker, struct parking *parking, uint64_t timeou
 
 bool parking_multishot(struct worker *worker, void *state, uint64_t timeout_ns)
 {
-	parking_arm(worker, state, true);
+	arm(worker, state, true);
 	return park(worker, state, timeout_ns);
 }
 
 bool parking_oneshot(struct worker *worker, void *state, uint64_t timeout_ns)
 {
-	parking_arm(worker, state, false);
+	arm(worker, state, false);
 	return park(worker, state, timeout_ns);
 }
 

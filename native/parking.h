@@ -21,8 +21,6 @@ struct parking {
 
 /* Makes a state of `size` bytes, zeroed, with the ring that `open` makes. 0 or a negative errno. */
 int parking_prepare(void **state, size_t size, int (*open)(struct uring *uring));
-/* Arms the poll where it is not, counting what comes after the first time. */
-void parking_arm(struct worker *worker, struct parking *parking, bool multishot);
 /* Sleeps on a poll that is armed once, or anew after each report. */
 bool parking_multishot(struct worker *worker, void *state, uint64_t timeout_ns);
 bool parking_oneshot(struct worker *worker, void *state, uint64_t timeout_ns);

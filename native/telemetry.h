@@ -150,8 +150,7 @@ struct xdplab_counters {
 
 	uint64_t batches[XDPLAB_BATCH_BUCKETS]; /* [i]: batches of 2^i to 2^(i+1) - 1 packets */
 	uint64_t empty_polls; /* looks at an empty RX ring */
-	uint64_t wakeups;     /* sleeps that the kernel ended, for packets that came, or came and were taken before;
-			       * of uring-sqpoll, which never sleeps, what the poll reported */
+	uint64_t wakeups;     /* sleeps that the kernel ended, for packets that came, or came and were taken before */
 	uint64_t timeouts;    /* sleeps that ended by themselves */
 	uint64_t rearms;      /* times an io_uring poll had to be armed again */
 	uint64_t kicks;       /* times the kernel was asked to send: by a system call, or by an io_uring entry */

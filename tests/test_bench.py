@@ -20,9 +20,11 @@ import pytest
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Traffic, XdplabError
 from xdplab.bench import BENCHMARKS, table, testpmd
+from xdplab.bench.burst import burst
 from xdplab.bench.latency import latency
 from xdplab.bench.overhead import overhead
 from xdplab.bench.peer import PeerError
+from xdplab.bench.reflect import reflect
 from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
 from xdplab.bench.rxdrop import rxdrop
 from xdplab.bench.udp_echo import MODES
@@ -231,7 +233,7 @@ def test_waits_measures_each_strategy_at_both_loads(monkeypatch: pytest.MonkeyPa
         assert run["balanced"]
         assert 0 < run["rx_packets"] <= run["sent"]
         assert entry["user_ns_per_packet"]["median"] > 0
-        assert (entry["sqpoll_ns_per_packet"] is not None) == (entry["name"] == "uring-sqpoll")
+        assert entry["sqpoll_ns_per_packet"] is None or entry["name"] == "uring-sqpoll"
     by_name = {entry["name"]: entry for entry in result["entries"] if entry["rate"] == 20_000}
     assert by_name["spin"]["syscalls_per_second"]["median"] == 0
     assert by_name["poll"]["wakeups_per_second"]["median"] > 0
@@ -258,6 +260,32 @@ def test_overhead_compares_telemetry_on_and_off(monkeypatch: pytest.MonkeyPatch)
     assert result["ratio"] > 0
     assert result["paired_ratio"] > 0
     assert f"{result['ratio']:.3f} of the rate without" in in_80_columns(result, monkeypatch)
+
+
+def test_reflect_counts_what_came_back_and_who_sent_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = reflect(rounds=1, seconds=0.3, quiet=True)
+    assert [entry["name"] for entry in result["entries"]] == list(WAIT_STRATEGIES)
+    for entry in result["entries"]:
+        (run,) = entry["runs"]
+        assert run["balanced"]
+        assert 0 < run["returned"] <= run["sent"]
+        assert entry["frames_per_kick"]["median"] > 1
+        # With sqpoll a thread of the kernel's does the sending.
+        assert (run["sqpoll_ns_per_packet"] > 0) == (entry["name"] == "uring-sqpoll")
+    assert "packets a second that came back" in in_80_columns(result, monkeypatch)
+
+
+def test_burst_has_an_entry_for_each_budget_and_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = burst(rounds=1, seconds=0.2, bursts=[1, 256], quiet=True)
+    places = [(e["settings"]["action"], e["settings"]["burst"]) for e in result["entries"]]
+    assert places == [("drop", 1), ("drop", 256), ("reflect", 1), ("reflect", 256)]
+    for entry in result["entries"]:
+        (run,) = entry["runs"]
+        assert run["balanced"]
+        assert 0 < run["rx_packets"] <= run["sent"]
+    shown = in_80_columns(result, monkeypatch)
+    assert "burst: million packets a second, drop" in shown
+    assert "burst: million packets a second, reflect" in shown
 
 
 def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatch) -> None:

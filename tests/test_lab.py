@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -12,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
+from test_capture import eventually
 
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.host import Host
 from xdplab.interface import Interface
 from xdplab.lab import Lab
+from xdplab.traffic import Traffic
 
 ALL_FRAMES = 0x0003  # ETH_P_ALL
 
@@ -255,3 +258,29 @@ def test_a_lab_refuses_what_cannot_work_before_it_touches_anything(value: object
         Lab(mtu=value)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="number="):
         Lab(number=value or -1)  # type: ignore[arg-type]
+
+
+def steered(cpu: int) -> int:
+    """Frames that a core was given by another to process."""
+    rows = Path("/proc/net/softnet_stat").read_text().splitlines()
+    return sum(int(row.split()[9], 16) for row in rows if int(row.split()[12], 16) == cpu)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="takes two cores")
+def test_what_a_host_receives_can_be_steered_to_another_core(lab: Lab) -> None:
+    sending, other = sorted(os.sched_getaffinity(0))[:2]
+    lab.port.steer_receiving([other])
+    before = steered(other)
+    with Traffic(lab.peer, lab.port, rate=5_000, count=500, cpu=sending) as traffic:
+        assert traffic.wait(30)
+    assert eventually(lambda: steered(other) >= before + 500)
+    lab.port.steer_receiving([])
+    before = steered(other)
+    with Traffic(lab.peer, lab.port, rate=5_000, count=500, cpu=sending) as traffic:
+        assert traffic.wait(30)
+    assert steered(other) < before + 500
+
+
+def test_steering_to_a_core_that_is_not_there_is_refused(lab: Lab) -> None:
+    with pytest.raises(ConfigurationError, match="cpu=4096"):
+        lab.port.steer_receiving([4096])

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 import warnings
-import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
-from xdplab._engine import ffi, lib
+from xdplab._engine import lib
 from xdplab.checks import choice, whole
 from xdplab.closing import Closing
 from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
-from xdplab.errors import ClosedError, ConfigurationError, KernelError
-from xdplab.host import Host
+from xdplab.ends import End, is_same, resolve
+from xdplab.errors import ConfigurationError, KernelError
 from xdplab.interface import Interface
 from xdplab.journal import Journal
 from xdplab.knobs import Knobs
 from xdplab.ledger import Ledger
 from xdplab.napi_settings import NapiSettings
-from xdplab.native_errors import error_at, new_error, raise_error
+from xdplab.native_engine import NativeEngine
+from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
@@ -73,6 +72,8 @@ class Engine(Knobs, Closing):
         measures the round trip of those that come back.
     batch
         Most frames taken from the RX ring at once, 1 to `ring_size`.
+    burst
+        Most packets received before the worker looks at its knobs, the clock and what was sent.
     wait
         What the worker does when the RX ring is empty: one of `WAIT_STRATEGIES`.
     ring_size
@@ -141,13 +142,14 @@ class Engine(Knobs, Closing):
 
     def __init__(
         self,
-        interface: Host | Interface | str,
+        interface: End,
         *,
-        forward_to: Host | Interface | str | None = None,
+        forward_to: End | None = None,
         queue: int | Sequence[int] = 0,
         action: str | None = None,
         stream: Stream | None = None,
         batch: int = 64,
+        burst: int = 256,
         wait: str = "poll",
         ring_size: int = 2048,
         frame_size: int = 2048,
@@ -166,20 +168,15 @@ class Engine(Knobs, Closing):
         publish_interval: float = 0.01,
         allow_default_route: bool = False,
     ) -> None:
-        # Set first, so that whatever fails below finds an engine that is closed.
-        self._lock = threading.RLock()
-        self._started = False
         self.journal = Journal()
-        self._owner = os.getpid()
-        self._closer: weakref.finalize[Any, Any] | None = None
         ends = [interface] if forward_to is None else [interface, forward_to]
-        self.interfaces = tuple(_resolve(end, allow_default_route) for end in ends)
-        if len(self.interfaces) > 1 and _is_same(*self.interfaces):
+        self.interfaces = tuple(resolve(end, allow_default_route) for end in ends)
+        if len(self.interfaces) > 1 and is_same(*self.interfaces):
             raise ConfigurationError(
                 f"forward_to={self.interface.name} is the interface that it captures on. Name "
                 "another one; action='reflect' sends back to where a packet came from."
             )
-        self.configuration = Configuration(
+        configuration = Configuration(
             interfaces=self.interfaces,
             queue=queue,
             action=action,
@@ -198,50 +195,21 @@ class Engine(Knobs, Closing):
             sample_bytes=sample_bytes,
             publish_interval=publish_interval,
         )
-        self.napi = NapiSettings(self.interfaces, self.queues, self.journal)
+        self.napi = NapiSettings(self.interfaces, configuration.queues, self.journal)
         knobs = {
-            "batch": self._check_batch(batch),
+            "batch": whole("batch", batch, 1, configuration.ring_size),
+            "burst": self._check_burst(burst),
             "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
             "inspect": int(inspect),
         }
-        replace_what_this_cell_made(self, self.interface, self.queue)
-        self._open()
+        replace_what_this_cell_made(self, self.interface, configuration.queues[0])
+        self._native = NativeEngine(configuration)
+        names = [self._end(port) for port in range(len(self.interfaces)) for _ in self.queues]
+        self.telemetry = Telemetry(self._native.descriptor, names)
         for name, value in knobs.items():
             self._store(name, value)
         self._warn_if_ineffective(wait)
-
-    def _open(self) -> None:
-        error = new_error()
-        native, held = self.configuration.native()
-        self._engine = self.interface.namespace.open_native(
-            lib.xdplab_engine_open, lib.xdplab_engine_close, native, error, held=held
-        )
-        if not self._engine:
-            raise_error(error)
-        # On exit too, so that the workers have ended when the interpreter takes itself apart.
-        self._closer = weakref.finalize(self, _close_native, self._engine, os.getpid(), self._lock)
-        self._region = lib.xdplab_engine_descriptor(self._engine)
-        ends = [self._end(port) for port in range(len(self.interfaces)) for _ in self.queues]
-        self.telemetry = Telemetry(self._region, ends)
-        try:
-            self._open_ports()
-        except KernelError:
-            self._closer()
-            raise
-
-    def _open_ports(self) -> None:
-        error = new_error()
-        for port, interface in enumerate(self.interfaces):
-            # An AF_XDP socket and an interface's index belong to the calling thread's namespace.
-            if interface.namespace.run(self._open_port, port, interface.index, error):
-                raise_error(error)
-            self._name_napi(port, interface)
-
-    def _open_port(self, port: int, index: int, error: Any) -> int:  # noqa: ANN401 - cffi is untyped
-        # A method: its thread holds the engine, which an interrupt of the wait for it lets go of.
-        code: int = lib.xdplab_engine_open_port(self._engine, port, index, error)
-        return code
 
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
@@ -263,18 +231,20 @@ class Engine(Knobs, Closing):
         KernelError
             When the kernel refuses: the engine goes on with the configuration that it had.
         """
-        with self._lock:
-            self._check_open()
-            new, old = self.configuration.changed(**changes), self.configuration
-            runs, pace = self._started, self._load("pace_ns")
+        with self._native.held():
+            old = self.configuration
+            new = old.changed(**changes)
+            runs, pace = self._native.started, self._load("pace_ns")
             self._store("pace_ns", 0)
             self._drain()
             try:
-                self._set_up_anew(new)
+                self._native.reconfigure(new)
             except KernelError:
-                self._set_up_anew(old)
+                self._native.reconfigure(old)
                 raise
             finally:
+                self.napi.queues = self.queues
+                self.batch = min(self.batch, self.ring_size)
                 self._store("pace_ns", pace)
                 if runs:
                     self.start()
@@ -283,7 +253,7 @@ class Engine(Knobs, Closing):
 
     def _drain(self) -> None:
         """Let the workers receive what waits, with nothing more to come, and stop them."""
-        lib.xdplab_engine_detach(self._engine)
+        self._native.detach()
         deadline = time.monotonic() + _DRAIN_SECONDS
         self.start()
         while self.running and time.monotonic() < deadline:
@@ -294,24 +264,10 @@ class Engine(Knobs, Closing):
                 break
         self.stop()
 
-    def _set_up_anew(self, configuration: Configuration) -> None:
-        error = new_error()
-        native, _held = configuration.native()
-        self.configuration = configuration
-        self.napi.queues = configuration.queues
-        if lib.xdplab_engine_reconfigure(self._engine, native, error):
-            raise_error(error)
-        self._open_ports()
-        self.batch = min(self.batch, self.ring_size)
-
-    def _name_napi(self, port: int, interface: Interface) -> None:
-        """Tell the port's workers their NAPI, which some drivers have only now."""
-        from xdplab.napi import napi_ids  # noqa: PLC0415 - pyroute2 is slow to import
-
-        ids = interface.namespace.run(napi_ids, interface.index, interface.queues)
-        for place, queue in enumerate(self.queues):
-            worker = port * len(self.queues) + place
-            lib.xdplab_engine_set_napi(self._engine, worker, ids.get(queue, 0))
+    @property
+    def configuration(self) -> Configuration:
+        """What takes new sockets to change."""
+        return self._native.configuration
 
     @property
     def queues(self) -> tuple[int, ...]:
@@ -341,16 +297,12 @@ class Engine(Knobs, Closing):
     @property
     def zero_copy(self) -> bool:
         """Whether the driver fills and sends the UMEM's frames without copying them."""
-        with self._lock:
-            self._check_open()
-            return bool(lib.xdplab_engine_zero_copy(self._engine))
+        return self._native.zero_copy
 
     @property
     def huge_pages(self) -> bool:
         """Whether the UMEM is made of huge pages."""
-        with self._lock:
-            self._check_open()
-            return bool(lib.xdplab_engine_huge_pages(self._engine))
+        return self._native.huge_pages
 
     @property
     def interface(self) -> Interface:
@@ -378,15 +330,10 @@ class Engine(Knobs, Closing):
         ClosedError
             After `close`.
         """
-        with self._lock:
-            self._check_open()
+        with self._native.held():
             if fault := self.error:
                 raise fault
-            if not self._started:
-                error = new_error()
-                if lib.xdplab_engine_start(self._engine, error):
-                    raise_error(error)
-                self._started = True
+            self._native.start()
         return self
 
     def stop(self) -> None:
@@ -394,28 +341,25 @@ class Engine(Knobs, Closing):
 
         What arrives meanwhile fills the RX ring; the kernel drops the rest, and counts it.
         """
-        with self._lock:
-            if not self.closed and self._started and os.getpid() == self._owner:
-                lib.xdplab_engine_stop(self._engine)
-                self._started = False
+        self._native.stop()
 
     def close(self) -> None:
         """Stop the worker and give everything back. Telemetry read so far can still be read."""
-        with self._lock:
-            if not self.closed and os.getpid() == self._owner:
+        if not self.closed:
+            if self._native.is_ours:
                 self.napi.restore()
-            if self._closer is not None:
-                self._closer()
+            self._native.close()
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called, or the constructor did not succeed."""
-        return self._closer is None or not self._closer.alive
+        return "_native" not in vars(self) or self._native.closed
 
     @property
     def running(self) -> bool:
         """Whether it was started and not every worker has ended by itself."""
-        return self._started and not self.closed and len(self._failed()) < self.telemetry.workers
+        started = self._native.started and not self.closed
+        return started and len(self._failed()) < self.telemetry.workers
 
     @property
     def error(self) -> KernelError | None:
@@ -452,9 +396,8 @@ class Engine(Knobs, Closing):
     @wait.setter
     def wait(self, value: str) -> None:
         index = WAIT_STRATEGIES.index(choice("wait", value, WAIT_STRATEGIES))
-        with self._lock:
-            self._check_open()
-            if refusal := lib.xdplab_engine_wait_refusal(self._engine, 0, index):
+        with self._native.held():
+            if refusal := self._native.wait_refusal(index):
                 tried = f"prepare the wait strategy {value}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
             self._turn("wait", "wait", index)
@@ -466,15 +409,10 @@ class Engine(Knobs, Closing):
 
         They can be chosen all the same, with a warning, and what they measure is labelled.
         """
-        reasons = {}
-        with self._lock:
-            self._check_open()
-            for worker in range(self.telemetry.workers):
-                for index, name in enumerate(WAIT_STRATEGIES):
-                    reason = lib.xdplab_engine_wait_ineffective(self._engine, worker, index)
-                    if reason:
-                        reasons[name] = ffi.string(reason).decode()
-        return reasons
+        reasons = {
+            name: self._native.wait_ineffective(index) for index, name in enumerate(WAIT_STRATEGIES)
+        }
+        return {name: reason for name, reason in reasons.items() if reason}
 
     @property
     def wait_note(self) -> str:
@@ -497,28 +435,18 @@ class Engine(Knobs, Closing):
     @property
     def telemetry_path(self) -> str:
         """Where another process finds the telemetry region: `Telemetry.open` maps it."""
-        with self._lock:
-            self._check_open()
-            return f"/proc/{os.getpid()}/fd/{self._region}"
+        with self._native.held():
+            return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
 
     def verdicts(self) -> Verdicts:
         """Count what the XDP program did with the frames that it saw, on all interfaces."""
-        counts = ffi.new("struct xdplab_verdicts *")
-        total = Verdicts(0, 0, 0)
-        with self._lock:
-            self._check_open()
-            for port in range(len(self.interfaces)):
-                if code := lib.xdplab_engine_verdicts(self._engine, port, counts):
-                    raise KernelError("read the XDP program's counters", -code)
-                seen = (counts.redirected, counts.passed, counts.no_socket)
-                total = Verdicts(*map(sum, zip(total, seen, strict=True)))
-        return total
+        with self._native.held():
+            each = [self._native.verdicts(port) for port in range(len(self.interfaces))]
+        return Verdicts(*map(sum, zip(*each, strict=True)))
 
     def refresh(self) -> None:
         """Bring a stopped engine's telemetry up to date: its rings fill without the worker."""
-        with self._lock:
-            self._check_open()
-            lib.xdplab_engine_refresh(self._engine)
+        self._native.refresh()
 
     def ledger(self, traffic: Traffic | None = None) -> Ledger:
         """Begin a ledger: where every packet goes from now on.
@@ -531,21 +459,10 @@ class Engine(Knobs, Closing):
         return Ledger(self, traffic)
 
     def _load(self, name: str) -> int:
-        with self._lock:
-            self._check_open()
-            control = lib.xdplab_engine_control(self._engine, 0)
-            return int(lib.xdplab_load(ffi.addressof(control, name)))
+        return self._native.load(name)
 
     def _store(self, name: str, value: int) -> None:
-        with self._lock:
-            self._check_open()
-            for worker in range(self.telemetry.workers):
-                control = lib.xdplab_engine_control(self._engine, worker)
-                lib.xdplab_store(ffi.addressof(control, name), value)
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ClosedError("this engine was closed. Make a new one: Engine(lab.port).")
+        self._native.store(name, value)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -556,37 +473,3 @@ class Engine(Knobs, Closing):
             return f"<Engine on {where}, closed>"
         state = "running" if self.running else "stopped" if self.error is None else "failed"
         return f"<Engine on {where}, {state}: wait={self.wait!r}, batch={self.batch}>"
-
-
-def _resolve(interface: Host | Interface | str, allow_default_route: bool) -> Interface:
-    if isinstance(interface, Host):
-        return interface.interface
-    if not isinstance(interface, Interface | str):
-        raise ConfigurationError(
-            f"interface={interface!r} can't be captured on. Give a side of a lab (lab.port), an "
-            "Interface, or the name of one."
-        )
-    found = Interface.find(interface) if isinstance(interface, str) else interface
-    if not allow_default_route and found.carries_default_route():
-        raise ConfigurationError(
-            f"{found.name} carries the default route: capturing on it can cut this machine off "
-            "from its network. Capture in a lab, or insist with allow_default_route=True."
-        )
-    if not found.is_up():
-        raise ConfigurationError(
-            f"{found.name} is down, so nothing arrives there: `ip link set {found.name} up`."
-        )
-    return found
-
-
-def _is_same(one: Interface, other: Interface) -> bool:
-    """Tell whether two looked-up interfaces are one, however often each was looked up."""
-    places = [os.fstat(interface.namespace.fd) for interface in (one, other)]
-    return one.index == other.index and os.path.samestat(*places)
-
-
-def _close_native(engine: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - cffi is untyped
-    # A forked child has a copy of the engine, but neither its thread nor a claim to it.
-    if os.getpid() == owner:
-        with lock:  # on exit, a daemon thread may still be in a call
-            lib.xdplab_engine_close(engine)

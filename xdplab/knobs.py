@@ -57,7 +57,7 @@ class Knobs(ABC):
 
     @burst.setter
     def burst(self, value: int) -> None:
-        self._turn("burst", "burst", whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST))
+        self._turn("burst", "burst", self._check_burst(value))
 
     @property
     def spin_microseconds(self) -> int:
@@ -151,3 +151,7 @@ class Knobs(ABC):
 
     def _check_batch(self, value: int) -> int:
         return whole("batch", value, 1, self.ring_size)
+
+    @staticmethod
+    def _check_burst(value: int) -> int:
+        return whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST)

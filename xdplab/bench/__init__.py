@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xdplab.bench import latency, overhead, rxdrop, waits
+from xdplab.bench import burst, latency, overhead, reflect, rxdrop, waits
 from xdplab.bench.report import render
 
 BENCHMARKS = {
@@ -16,6 +16,8 @@ BENCHMARKS = {
     for benchmark in (
         rxdrop.BENCHMARK,
         waits.BENCHMARK,
+        reflect.BENCHMARK,
+        burst.BENCHMARK,
         overhead.BENCHMARK,
         latency.BENCHMARK,
     )

@@ -143,7 +143,7 @@ class OurWorker:
         Its wait strategy.
     name
         What the result calls it; the strategy unless told otherwise.
-    sample_every, publish_interval
+    action, burst, sample_every, publish_interval
         As for `Engine`.
     """
 
@@ -155,13 +155,17 @@ class OurWorker:
         wait: str,
         name: str | None = None,
         *,
+        action: str = "drop",
+        burst: int = 256,
         sample_every: int = 1000,
         publish_interval: float = 0.01,
     ) -> None:
         self.name = name or wait
         self.settings: dict[str, Any] = {
             "wait": wait,
+            "action": action,
             "batch": self._BATCH,
+            "burst": burst,
             "ring_size": self._RING_SIZE,
             "sample_every": sample_every,
             "publish_interval": publish_interval,

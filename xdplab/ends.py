@@ -1,0 +1,47 @@
+"""Which interface an engine is to capture on, by whatever name the user has for it."""
+
+from __future__ import annotations
+
+import os
+
+from xdplab.errors import ConfigurationError
+from xdplab.host import Host
+from xdplab.interface import Interface
+
+End = Host | Interface | str
+
+
+def resolve(interface: End, allow_default_route: bool) -> Interface:
+    """Return the interface that is meant, if it may and can be captured on.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no interface, is down, or carries the default route and may not be used.
+    InterfaceGoneError
+        When there is none of that name.
+    """
+    if isinstance(interface, Host):
+        return interface.interface
+    if not isinstance(interface, Interface | str):
+        raise ConfigurationError(
+            f"interface={interface!r} can't be captured on. Give a side of a lab (lab.port), an "
+            "Interface, or the name of one."
+        )
+    found = Interface.find(interface) if isinstance(interface, str) else interface
+    if not allow_default_route and found.carries_default_route():
+        raise ConfigurationError(
+            f"{found.name} carries the default route: capturing on it can cut this machine off "
+            "from its network. Capture in a lab, or insist with allow_default_route=True."
+        )
+    if not found.is_up():
+        raise ConfigurationError(
+            f"{found.name} is down, so nothing arrives there: `ip link set {found.name} up`."
+        )
+    return found
+
+
+def is_same(one: Interface, other: Interface) -> bool:
+    """Tell whether two looked-up interfaces are one, however often each was looked up."""
+    places = [os.fstat(interface.namespace.fd) for interface in (one, other)]
+    return one.index == other.index and os.path.samestat(*places)
