@@ -7,8 +7,9 @@ layout stands in ``native/telemetry.h`` alone; the dtypes below are built from i
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from xdplab._engine import ffi, lib
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.native_errors import new_error, raise_error
+
+if TYPE_CHECKING:
+    from xdplab.whole_file import Saved
 
 _PADDING = "padding"
 
@@ -35,6 +39,16 @@ SAMPLE_PROGRAM_TIME: int = lib.XDPLAB_SAMPLE_PROGRAM_TIME
 """Flags of a sample: which of its fields are valid."""
 
 Records = npt.NDArray[Any]
+
+
+def names_of(enum: str, prefix: str) -> tuple[str, ...]:
+    """Return the names of a C enum that counts from 0, without their prefix, in small letters."""
+    elements = ffi.typeof(f"enum {enum}").elements
+    return tuple(elements[number].removeprefix(prefix).lower() for number in range(len(elements)))
+
+
+VERDICTS = names_of("xdplab_verdict", "XDPLAB_VERDICT_")
+"""What became of a sampled frame, by the number in its ``verdict``."""
 
 
 def dtype_of(ctype: Any) -> np.dtype[Any]:  # noqa: ANN401 - cffi is untyped
@@ -65,7 +79,7 @@ COUNTERS = dtype_of(ffi.typeof("struct xdplab_counters"))
 """A record: all that a worker counted since its engine was opened, at one moment (``time_ns``)."""
 
 RINGS = dtype_of(ffi.typeof("struct xdplab_rings"))
-"""What the rings of a paced worker hold, entry by entry."""
+"""What the rings of a worker hold, entry by entry."""
 
 LONG_INTERVAL = 1.0
 """Seconds between two records of the long history, or one publish interval where that is longer."""
@@ -120,6 +134,8 @@ class Telemetry(Closing):
     ----------
     descriptor
         Of the region's memfd. It is not kept: the mapping outlives it.
+    interfaces
+        The name of each worker's interface, which the region itself does not know.
 
     Raises
     ------
@@ -127,7 +143,7 @@ class Telemetry(Closing):
         When it can't be mapped, or is no telemetry region of this version.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, interfaces: Sequence[str] = ()) -> None:
         error = new_error()
         region = lib.xdplab_region_map(descriptor, error)
         if not region:
@@ -137,6 +153,8 @@ class Telemetry(Closing):
         self._region: Any = ffi.gc(region, lib.xdplab_region_unmap)
         header = ffi.buffer(lib.xdplab_region_header(region), HEADER.itemsize)
         self.header = np.frombuffer(bytes(header), HEADER)[0]
+        self.interfaces = tuple(interfaces) or ("",) * self.workers
+        """The name of each worker's interface, empty where nobody told."""
         self._sample = np.dtype(
             {
                 "names": [*(_SAMPLE.names or ()), "bytes"],
@@ -171,6 +189,11 @@ class Telemetry(Closing):
     def workers(self) -> int:
         """How many workers the region has."""
         return int(self.header["worker_count"])
+
+    @property
+    def realtime_offset_ns(self) -> int:
+        """What to add to CLOCK_MONOTONIC for CLOCK_REALTIME, as it was when the engine opened."""
+        return int(self.header["realtime_ns"]) - int(self.header["monotonic_ns"])
 
     def counters(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
         """Read the newest record of a worker: a structured scalar of dtype `COUNTERS`.
@@ -230,12 +253,14 @@ class Telemetry(Closing):
         return _history(lib.xdplab_read_long_history, region, worker, since, room)
 
     def rings(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
-        """Read what the four rings of a paced worker hold: a structured scalar of dtype `RINGS`.
+        """Read what a worker's four rings hold: a structured scalar of dtype `RINGS`.
 
+        It is as of the newest record; of a paced worker (`Engine.pace`), 5 ms old at most.
         ``fill``, ``rx``, ``tx`` and ``completion`` have the UMEM address in each entry, whoever's
         turn it is; the entry of position ``p`` is ``p`` modulo the ring's size, which is
         ``ring_size``, and twice that for the fill ring. Where that is above 256 no entries are
-        shown. All zero for a worker that was never paced (`Engine.pace`).
+        shown. Positions are those of the sockets, which a reconfiguration makes anew. All zero for
+        a worker that never ran.
         """
         rings = np.zeros(1, RINGS)
         target = ffi.cast("struct xdplab_rings *", ffi.from_buffer(rings))
@@ -284,9 +309,81 @@ class Telemetry(Closing):
         block = lib.xdplab_region_control(region, worker)
         return np.frombuffer(bytes(ffi.buffer(block, CONTROL.itemsize)), CONTROL)[0]
 
+    def save_history(
+        self, path: str | os.PathLike[str], *, worker: int | None = None, long: bool = False
+    ) -> Saved:
+        """Save the records of the last 82 seconds, or of the last 17 minutes, as a table.
+
+        A row a record: ``worker``, ``realtime_ns`` (CLOCK_REALTIME, since 1970), then the fields of
+        `COUNTERS` under their own names. Times are nanoseconds, all else counts packets, bytes,
+        descriptors or events since the engine was opened. An array has a column an element:
+        ``batches_3`` counts batches of 2^3 to 2^4 - 1 packets, ``syscalls_sendto`` calls of a kind.
+
+        Parameters
+        ----------
+        path
+            Ending in ``.csv``, or where pyarrow is installed in ``.parquet``. An older file of that
+            name is replaced.
+        worker
+            The one whose records are wanted; all, one after the other, unless told otherwise.
+        long
+            Whether `long_history` is saved, instead of `history`.
+
+        Returns
+        -------
+        Saved
+            Where, and how many records.
+
+        Raises
+        ------
+        ConfigurationError
+            For another ending, for no plain file, or where pyarrow is missing.
+        KernelError
+            When the file can't be written; nothing half-written is left.
+        """
+        from xdplab.export import save_history  # noqa: PLC0415 - which needs what stands here
+
+        read = self.long_history if long else self.history
+        records = {each: read(worker=each)[0] for each in self._each(worker)}
+        return save_history(path, self, records)
+
+    def save_samples(self, path: str | os.PathLike[str], *, worker: int | None = None) -> Saved:
+        """Save the sampled frames that the ring holds: for Wireshark, or as a table.
+
+        A table has a row a frame: ``worker``, ``realtime_ns`` and the fields of `samples`, with
+        ``verdict`` in words and ``bytes`` in hexadecimal (CSV) or binary (Parquet). Empty are
+        ``sent_ns``, ``hash`` and ``hash_type``, ``device_time_ns`` (the device's own clock) and
+        ``program_time_ns`` (CLOCK_MONOTONIC in the XDP program) where they are not known.
+
+        Parameters
+        ----------
+        path
+            Ending in ``.pcapng``, ``.csv``, or where pyarrow is installed in ``.parquet``. An older
+            file of that name is replaced.
+        worker
+            The one whose samples are wanted; all unless told otherwise.
+
+        Returns
+        -------
+        Saved
+            Where, and how many frames.
+
+        Raises
+        ------
+        ConfigurationError, KernelError
+            As `save_history` does.
+        """
+        from xdplab.export import save_samples  # noqa: PLC0415 - which needs what stands here
+
+        samples = {each: self.samples(worker=each)[0] for each in self._each(worker)}
+        return save_samples(path, self, samples)
+
     def close(self) -> None:
         """Let go of the region. Arrays that were read from it stay good."""
         self._region = None
+
+    def _each(self, worker: int | None) -> Sequence[int]:
+        return range(self.workers) if worker is None else (worker,)
 
     def _mapped(self, worker: int) -> Any:  # noqa: ANN401 - cffi is untyped
         """Return the region, to be held for as long as it is read."""
