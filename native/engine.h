@@ -153,7 +153,7 @@ uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t w
 				  struct xdplab_record *records, uint32_t limit, uint64_t *next);
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     void *records, uint32_t limit, uint64_t *next);
-/* 1, or 0 where the worker was never paced. */
+/* 1, or 0 where the worker never ran. */
 int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings);
 void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets);
 /* The first nanosecond that belongs to a latency bucket. */

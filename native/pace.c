@@ -4,12 +4,14 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "clock.h"
 #include "seqlock.h"
 #include "worker.h"
 
 /* How soon a step is taken that was asked for: a person sees no difference. */
 #define LONGEST_NAP_NS (5 * 1000 * 1000ull)
-#define ONLY_STEPS UINT64_MAX
+/* From one step to the next, where several were asked for: the kernel does its part in between. */
+#define STEP_NAP_NS (1000 * 1000ull)
 
 /* Relaxed: a knob orders nothing but itself. */
 static uint64_t knob(const _Atomic uint64_t *word)
@@ -17,28 +19,38 @@ static uint64_t knob(const _Atomic uint64_t *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-void pace_begin(struct worker *worker)
+/* Acquire: whoever asks for a step has set the pace before. */
+static uint64_t steps_asked(const struct worker *worker)
 {
-	worker->pace.next_ns = 0;
-	worker->pace.steps = knob(&worker->block->control.steps);
+	return atomic_load_explicit(&worker->block->control.steps, memory_order_acquire);
 }
 
-bool pace_is_set(const struct worker *worker)
+void pace_begin(struct worker *worker)
 {
-	return knob(&worker->block->control.pace_ns);
+	worker->pace.last_ns = 0;
+	worker->pace.steps = steps_asked(worker);
+}
+
+bool pace_is_set(struct worker *worker)
+{
+	const uint64_t steps = steps_asked(worker);
+
+	if (knob(&worker->block->control.pace_ns))
+		return true;
+	worker->pace.steps = steps;
+	return false;
 }
 
 bool pace_take_turn(struct worker *worker, uint64_t now_ns)
 {
-	const struct xdplab_control *control = &worker->block->control;
-	const uint64_t pace_ns = knob(&control->pace_ns);
 	struct pace *pace = &worker->pace;
 
-	if (pace->steps != knob(&control->steps))
+	if (pace->steps != steps_asked(worker))
 		pace->steps++;
-	else if (pace_ns == ONLY_STEPS || now_ns < pace->next_ns)
+	/* A pace of UINT64_MAX is never over. */
+	else if (now_ns - pace->last_ns < knob(&worker->block->control.pace_ns))
 		return false;
-	pace->next_ns = pace_ns < ONLY_STEPS - now_ns ? now_ns + pace_ns : ONLY_STEPS;
+	pace->last_ns = now_ns;
 	worker->counters.steps++;
 	return true;
 }
@@ -59,16 +71,30 @@ void pace_show_rings(struct worker *worker, uint64_t now_ns)
 	seqlock_end(&shared->sequence, number);
 }
 
+static uint64_t until_turn(const struct worker *worker, uint64_t now_ns)
+{
+	const uint64_t pace_ns = knob(&worker->block->control.pace_ns);
+	const uint64_t since_ns = now_ns - worker->pace.last_ns;
+
+	if (worker->pace.steps != steps_asked(worker))
+		return STEP_NAP_NS;
+	return since_ns < pace_ns ? pace_ns - since_ns : 0;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 void pace_nap(struct worker *worker, uint64_t now_ns)
 {
-	uint64_t until_ns = now_ns + LONGEST_NAP_NS;
-	struct timespec until;
+	const uint64_t nap_ns = least(until_turn(worker, now_ns), LONGEST_NAP_NS);
+	const uint64_t until_ns = least(now_ns + nap_ns, worker->next_publish_ns);
+	const struct timespec until = {
+		.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
+		.tv_nsec = (long)(until_ns % NS_PER_SECOND),
+	};
 
-	if (worker->pace.next_ns < until_ns)
-		until_ns = worker->pace.next_ns;
-	if (worker->next_publish_ns < until_ns)
-		until_ns = worker->next_publish_ns;
-	until = (struct timespec){ .tv_sec = (time_t)(until_ns / 1000000000), .tv_nsec = (long)(until_ns % 1000000000) };
 	worker->counters.syscalls[XDPLAB_SYSCALL_PACE]++;
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }

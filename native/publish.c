@@ -100,6 +100,7 @@ void publish_record(struct worker *worker, uint64_t now_ns)
 	worker->rx->operations->publish_receive(worker->rx, &worker->base, counters);
 	worker->tx->operations->publish_transmit(worker->tx, &worker->base, counters);
 	counters->time_ns = now_ns;
+	pace_show_rings(worker, now_ns);
 	if (counters->rx_peak > worker->long_peak)
 		worker->long_peak = counters->rx_peak;
 	if (append(&worker->block->history_head, worker->block->history, XDPLAB_HISTORY_RECORDS, counters) % step == 0)

@@ -93,15 +93,16 @@ const struct xdplab_control *xdplab_region_control(const struct xdplab_region *r
 	return &region_worker(region, worker)->control;
 }
 
-/* Relaxed, as a knob orders nothing but itself. */
+/* Relaxed: only the worker goes by the order in which knobs were turned. */
 uint64_t xdplab_load(const uint64_t *word)
 {
 	return atomic_load_explicit((const _Atomic uint64_t *)word, memory_order_relaxed);
 }
 
+/* Release: a worker that sees a step asked for sees the pace that was set before. */
 void xdplab_store(uint64_t *word, uint64_t value)
 {
-	atomic_store_explicit((_Atomic uint64_t *)word, value, memory_order_relaxed);
+	atomic_store_explicit((_Atomic uint64_t *)word, value, memory_order_release);
 }
 
 /* Acquire: the records below this number were written before. */

@@ -96,17 +96,18 @@ static inline bool ring_needs_wakeup(const struct ring *ring)
 	return atomic_load_explicit(ring->flags, memory_order_relaxed) & XDP_RING_NEED_WAKEUP;
 }
 
-/* Both ends for telemetry, without touching the cached copy. Relaxed: nothing is read behind them. */
+/* Both ends for telemetry, without touching the cached copy. Acquire: what the other side did to the entries is
+ * seen with them. */
 static inline uint64_t ring_consumer_position(const struct ring *ring)
 {
-	uint32_t consumer = atomic_load_explicit(ring->consumer, memory_order_relaxed);
+	uint32_t consumer = atomic_load_explicit(ring->consumer, memory_order_acquire);
 
 	return ring->own - (uint32_t)((uint32_t)ring->own - consumer);
 }
 
 static inline uint64_t ring_producer_position(const struct ring *ring)
 {
-	uint32_t producer = atomic_load_explicit(ring->producer, memory_order_relaxed);
+	uint32_t producer = atomic_load_explicit(ring->producer, memory_order_acquire);
 
 	return ring->own + (uint32_t)(producer - (uint32_t)ring->own);
 }

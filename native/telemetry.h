@@ -10,7 +10,7 @@
  *     header     open            everyone
  *     control    Python          the worker, each turn
  *     latency    the worker      everyone
- *     rings      the worker      everyone; kept up while the worker is paced
+ *     rings      the worker      everyone; with each record, and while the worker is paced more often
  *     history    the worker      everyone; the newest record is the worker's counter block
  *     long       the worker      everyone; every so many a record of the history goes there too
  *     samples    the worker      everyone
@@ -181,7 +181,7 @@ struct xdplab_counters {
 	uint64_t steps; /* turns that a paced worker took */
 };
 
-/* What the four rings of a paced worker hold: of each entry the UMEM address in it, whoever's turn it is. An entry's
+/* What a worker's four rings hold: of each entry the UMEM address in it, whoever's turn it is. An entry's
  * place is its position modulo the ring's size; positions are those of the sockets, which a reconfiguration makes
  * anew. */
 struct xdplab_rings {

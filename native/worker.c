@@ -317,7 +317,6 @@ static void *worker_main(void *argument)
 	sem_post(&worker->prepared);
 	if (usable) {
 		publish_begin(worker);
-		pace_begin(worker);
 		worker->counters.state = XDPLAB_STATE_RUNNING;
 		if (worker->stream)
 			stream_begin(worker->stream, clock_ns(CLOCK_MONOTONIC));
@@ -338,6 +337,7 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 	if (worker->counters.fault)
 		return fail(error, XDPLAB_STEP_NONE, (int)worker->counters.fault, "start a worker whose path has ended");
 	worker->wait_index = wait;
+	pace_begin(worker); /* here, so that a step asked for from now on is taken */
 	atomic_store_explicit(&worker->stop, false, memory_order_relaxed); /* the thread begins after this */
 	sem_init(&worker->prepared, 0, 0);
 	if (thread_start(&worker->thread, worker->cpu, worker->realtime, "xdplab-worker", worker_main, worker, error)) {

@@ -118,7 +118,7 @@ class Knobs(ABC):
 
     @property
     def pace(self) -> float:
-        """Seconds from one batch to the next at least; 0 for a worker that runs freely.
+        """Seconds between batches at least, from 0.0001; 0 for a worker that runs freely.
 
         ``math.inf`` stops it but for single steps, see `step`. A paced worker takes one batch a
         turn, in an order that shows each frame in each ring: what one turn puts into the TX ring,
@@ -131,9 +131,7 @@ class Knobs(ABC):
 
     @pace.setter
     def pace(self, value: float) -> None:
-        only_steps = value == math.inf
-        word = _ONLY_STEPS if only_steps else nanoseconds("pace", value, 0, 3600)
-        self._turn("pace", "pace_ns", word)
+        self._turn("pace", "pace_ns", _pace_ns(value))
 
     def step(self, turns: int = 1) -> None:
         """Have the paced workers take turns at once, a batch each.
@@ -141,7 +139,8 @@ class Knobs(ABC):
         Parameters
         ----------
         turns
-            How many, 1 to 1,000,000. A worker that is not running takes none of them later.
+            How many, 1 to 1,000,000. A worker that is stopped, or runs freely, takes none of them
+            later.
         """
         self._store("steps", self._load("steps") + whole("turns", turns, 1, 1_000_000))
 
@@ -152,6 +151,15 @@ class Knobs(ABC):
     def _check_batch(self, value: int) -> int:
         return whole("batch", value, 1, self.ring_size)
 
+<<<<<<< ours
     @staticmethod
     def _check_burst(value: int) -> int:
         return whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST)
+=======
+
+def _pace_ns(seconds: float) -> int:
+    if seconds == math.inf:
+        return _ONLY_STEPS
+    # Faster than that, a worker would do little else than show its rings.
+    return 0 if seconds == 0 else nanoseconds("pace", seconds, 1e-4, 3600)
+>>>>>>> theirs
