@@ -151,15 +151,13 @@ class Knobs(ABC):
     def _check_batch(self, value: int) -> int:
         return whole("batch", value, 1, self.ring_size)
 
-<<<<<<< ours
     @staticmethod
     def _check_burst(value: int) -> int:
         return whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST)
-=======
+
 
 def _pace_ns(seconds: float) -> int:
     if seconds == math.inf:
         return _ONLY_STEPS
     # Faster than that, a worker would do little else than show its rings.
     return 0 if seconds == 0 else nanoseconds("pace", seconds, 1e-4, 3600)
->>>>>>> theirs
