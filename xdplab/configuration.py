@@ -96,7 +96,8 @@ class Configuration:
         """The core of each worker."""
         workers = len(self.interfaces) * len(self.queues)
         if self.cpu is None:
-            return worker_cores(workers)
+            interrupted = set().union(*(interface.interrupt_cores for interface in self.interfaces))
+            return worker_cores(workers, interrupted)
         wanted = list(self.cpu) if isinstance(self.cpu, Iterable) else [self.cpu] * workers
         if len(wanted) != workers:
             raise ConfigurationError(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
 
 from xdplab.errors import ConfigurationError
 
@@ -12,10 +15,37 @@ def worker_core() -> int:
     return max(os.sched_getaffinity(0))
 
 
-def worker_cores(workers: int) -> tuple[int, ...]:
-    """Choose a core for each worker: from the last on downwards, and then from the last again."""
-    cores = sorted(os.sched_getaffinity(0), reverse=True)
+def worker_cores(workers: int, interrupted: Collection[int] = ()) -> tuple[int, ...]:
+    """Choose a core for each worker: from the last on downwards, and then from the last again.
+
+    Parameters
+    ----------
+    workers
+        How many.
+    interrupted
+        Cores that serve the device's interrupts: they come last.
+    """
+    allowed = sorted(os.sched_getaffinity(0), reverse=True)
+    cores = sorted(allowed, key=lambda core: core in interrupted)
     return tuple(cores[number % len(cores)] for number in range(workers))
+
+
+def interrupt_cores(interrupt: int) -> frozenset[int]:
+    """Read which cores serve an interrupt; none where that can't be known."""
+    folder = Path("/proc/irq") / str(interrupt)
+    for name in ("effective_affinity_list", "smp_affinity_list"):
+        with suppress(OSError, ValueError):
+            if cores := _listed((folder / name).read_text()):
+                return cores
+    return frozenset()
+
+
+def _listed(text: str) -> frozenset[int]:
+    """Read a list of cores as the kernel writes it: ``0-3,8``."""
+    ranges = [part.partition("-") for part in text.split(",") if part.strip()]
+    return frozenset(
+        core for first, _, last in ranges for core in range(int(first), int(last or first) + 1)
+    )
 
 
 def generator_core() -> int:

@@ -105,8 +105,8 @@ class Engine(Knobs, Closing):
         ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
         In SKB mode frames are always copied.
     cpu
-        Core of the worker, or one for each; from the last that this process may run on downwards
-        unless told otherwise.
+        Core of the worker, or one for each; unless told otherwise from the last that this process
+        may run on downwards, those that serve the interface's interrupts last.
     realtime
         Priority, 1 to 99, at which the workers run as SCHED_FIFO threads, which needs CAP_SYS_NICE;
         0 leaves them like any other. A spinning worker then leaves its core to nobody else.

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from xdplab.cores import interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.namespace import Namespace
 from xdplab.netlink import addresses, driver_name, ethtool, netlink
@@ -38,6 +39,8 @@ class Interface:
         The largest packet that it carries, in bytes, without the Ethernet header.
     driver
         The name of its driver, such as ``veth``.
+    interrupt_cores
+        Cores that serve its interrupts, as far as its driver tells; a veth has none.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Interface:
     queues: int
     mtu: int
     driver: str
+    interrupt_cores: frozenset[int] = frozenset()
     # A veth dies with its peer's namespace, so an interface of a lab keeps that one too.
     _peer_namespace: Namespace | None = field(default=None, repr=False, compare=False)
 
@@ -100,6 +104,7 @@ class Interface:
             queues=queues,
             mtu=link.get("mtu"),
             driver=driver,
+            interrupt_cores=_interrupt_cores(link["index"]),
         )
 
     def link_statistics(self) -> dict[str, int]:
@@ -196,6 +201,13 @@ def _stack_above(index: int, links: list[Any]) -> set[int]:
         grown = not above <= stack
         stack |= above
     return stack
+
+
+def _interrupt_cores(index: int) -> frozenset[int]:
+    """Collect the cores that serve an interface's interrupts, in the calling thread's namespace."""
+    from xdplab.napi import interrupts  # noqa: PLC0415 - pyroute2 is slow to import
+
+    return frozenset().union(*map(interrupt_cores, interrupts(index)))
 
 
 def _outgoing(route: Any) -> set[int]:  # noqa: ANN401 - pyroute2 is untyped

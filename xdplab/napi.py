@@ -117,6 +117,19 @@ def read_napi(interface_index: int, ids: Sequence[int]) -> list[Napi]:
     return [found[number] for number in ids if number in found]
 
 
+def interrupts(interface_index: int) -> frozenset[int]:
+    """Find the interrupts of an interface's NAPI instances; none where the driver tells of none."""
+    try:
+        with GenericNetlinkSocket() as socket:
+            socket.bind(_FAMILY, _Napi)
+            found = [
+                napi.get_attr("NETDEV_A_NAPI_IRQ") for napi in _instances(socket, interface_index)
+            ]
+    except (NetlinkError, OSError):
+        return frozenset()
+    return frozenset(number for number in found if number)
+
+
 def set_napi(number: int, settings: Mapping[str, int | bool]) -> None:
     """Change settings of one NAPI instance, all or none of them.
 
