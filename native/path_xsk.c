@@ -222,14 +222,21 @@ static void show_descriptors(const struct ring *ring, uint64_t *addresses)
 		addresses[i] = ring_descriptor(ring, i)->addr;
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The kernel says what it took from the fill ring after what it put into the RX ring (xsk_flush, Linux 6.18). No
+ * frame is in both, so it took at least as many; and likewise of the rings below. */
 static void show_receive(struct path *path, struct xdplab_rings *rings)
 {
 	const struct xsk *xsk = socket_of(path);
 
-	rings->fill_producer = xsk->fill.own;
-	rings->fill_consumer = ring_consumer_position(&xsk->fill);
 	rings->rx_producer = ring_producer_position(&xsk->rx);
 	rings->rx_consumer = xsk->rx.own;
+	rings->fill_producer = xsk->fill.own;
+	rings->fill_consumer = later(ring_consumer_position(&xsk->fill), rings->rx_producer);
 	rings->needs_wakeup = ring_needs_wakeup(&xsk->fill) ? XDPLAB_FILL_NEEDS_WAKEUP : 0;
 	rings->ring_size = xsk->rx.size;
 	if (xsk->fill.size > XDPLAB_RING_ENTRIES)
@@ -242,10 +249,10 @@ static void show_transmit(struct path *path, struct xdplab_rings *rings)
 {
 	const struct xsk *xsk = socket_of(path);
 
-	rings->tx_producer = xsk->tx.own;
-	rings->tx_consumer = ring_consumer_position(&xsk->tx);
 	rings->completion_producer = ring_producer_position(&xsk->completion);
 	rings->completion_consumer = xsk->completion.own;
+	rings->tx_producer = xsk->tx.own;
+	rings->tx_consumer = later(ring_consumer_position(&xsk->tx), rings->completion_producer);
 	rings->needs_wakeup |= ring_needs_wakeup(&xsk->tx) ? XDPLAB_TX_NEEDS_WAKEUP : 0;
 	if (xsk->fill.size > XDPLAB_RING_ENTRIES)
 		return;
