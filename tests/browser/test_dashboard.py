@@ -5,24 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from live_rows import CAPTURE, ROWS, rows, wait_for_rows
 from notebook_page import NotebookPage
 from playwright.sync_api import Locator
 
 OpenNotebook = Callable[..., NotebookPage]
-
-# 20,000 packets a second: more than enough to see, little enough for the machine that tests.
-CAPTURE = """
-import json, threading, time
-from xdplab import Engine, Lab, Traffic
-from xdplab.widgets import Dashboard
-lab = Lab()
-engine = Engine(lab.port).start()
-traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
-Dashboard(engine)
-"""
 
 BUSY = """
 time.sleep(10)
@@ -52,36 +41,10 @@ from xdplab.widgets import LiveFigure
 from xdplab.widgets.dashboard_figure import dashboard_figure
 def feed(position):
     raise RuntimeError("the feed ran dry")
-LiveFigure(dashboard_figure(), feed, rollover=10)
+LiveFigure(dashboard_figure([""]), {"rows 0": feed}, rollover=10)
 """
 
-COLUMNS = """() => {
-    const sources = (window.Bokeh?.documents ?? []).flatMap((document) =>
-        [...document.roots()[0].references()].filter((model) => model.type === 'ColumnDataSource'));
-    return sources.map(({data}) => Object.fromEntries(
-        Object.entries(data).map(([name, column]) => [name, Array.from(column)])));
-}"""
-
 WAIT = ".widget-dropdown select"
-
-Rows = dict[str, list[float]]
-
-
-def rows(page: NotebookPage) -> Rows:
-    """Return the columns of the one live figure in the page."""
-    (columns,) = page.page.evaluate(COLUMNS)
-    return columns
-
-
-def wait_for_rows(page: NotebookPage, count: int) -> Rows:
-    """Wait until the figure has `count` rows with packets in them."""
-    page.page.wait_for_function(
-        f"(count) => ({COLUMNS})()[0]?.received.filter((rate) => rate > 0).length >= count",
-        arg=count,
-        timeout=30_000,
-    )
-    return rows(page)
-
 
 def is_running(page: NotebookPage, index: int) -> bool:
     return not page.page.evaluate("index => window.cellsRun[index].done", index)
@@ -105,12 +68,10 @@ def test_area_under_the_curve_is_what_the_engine_counted(open_notebook: OpenNote
     assert later["time"][-1] > first["time"][-1]
 
     counted = int(page.run(1))
-    page.page.wait_for_function(f"() => ({COLUMNS})()[0].received.at(-1) === 0")
+    page.page.wait_for_function(f"() => {ROWS}()[0].received.at(-1) === 0")
     shown = rows(page)
-    passed = [end - start for start, end in zip(shown["time"], shown["time"][1:], strict=False)]
-    area = sum(
-        rate * seconds / 1000 for rate, seconds in zip(shown["received"][1:], passed, strict=True)
-    )
+    seconds = (shown["time"][1] - shown["time"][0]) / 1000
+    area = sum(rate * seconds for rate in shown["received"])
     assert area == pytest.approx(counted, rel=1e-3)
 
 
@@ -216,7 +177,7 @@ def test_two_dashboards_share_a_page(open_notebook: OpenNotebook) -> None:
     page = open_notebook(one + CAPTURE + "display(first[-1], Dashboard(engine))")
     page.run(0)
     page.page.wait_for_function(
-        f"() => ({COLUMNS})().filter(({{received}}) => received.at(-1) > 0).length === 2"
+        f"() => {ROWS}().filter(({{received}}) => received.at(-1) > 0).length === 2"
     )
 
 
@@ -258,7 +219,7 @@ def test_figure_whose_feed_fails_says_so_and_the_others_go_on(open_notebook: Ope
     page.run(1)
     page.page.get_by_text("This figure stands still: RuntimeError: the feed ran dry").wait_for()
     page.page.wait_for_function(
-        f"(end) => ({COLUMNS})().some(({{time}}) => time.at(-1) > end + 5000)",
+        f"(end) => {ROWS}().some(({{time}}) => time.at(-1) > end + 5000)",
         arg=before["time"][-1],
     )
 
@@ -293,24 +254,3 @@ def test_status_says_why_the_engine_ended(open_notebook: OpenNotebook) -> None:
     wait_for_rows(page, 1)
     page.run(1)
     page.page.get_by_text("ended:").wait_for()
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [900, 1280])
-def test_looks(
-    open_notebook: OpenNotebook,
-    picture: Callable[[NotebookPage], Path],
-    theme: str,
-    width: int,
-) -> None:
-    page = open_notebook(CAPTURE, theme=theme, width=width)
-    page.run(0)
-    wait_for_rows(page, 50)
-    page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
-    time.sleep(1)
-    assert picture(page).stat().st_size > 0
-    # Nothing sticks out at the right.
-    assert page.page.evaluate(
-        "document.querySelector('.jp-OutputArea-output').scrollWidth"
-        " <= document.querySelector('.jp-OutputArea-output').clientWidth"
-    )

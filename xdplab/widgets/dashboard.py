@@ -79,7 +79,12 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
             description=f"the last minutes of {', '.join(view.name for view in self._views)}",
         )
         self._shown: tuple[object, ...] = ()
-        super().__init__([*self._heads, self._choices(), self._figure])
+        choices = self._choices()
+        if len(self._heads) == 1:
+            self._heads[0].controls.children += choices.children
+            super().__init__([*self._heads, self._figure])
+        else:
+            super().__init__([*self._heads, choices, self._figure])
 
     def __repr__(self) -> str:
         return f"<Dashboard: {'; '.join(map(repr, self._heads))}>"

@@ -41,7 +41,10 @@ from xdplab.widgets.time_window import window_range
 MARKS = "marks"
 """Name of the source of marks."""
 
-_HEIGHT = 186
+_HEIGHT = 156
+_TIMES_HEIGHT = 24  # more, of those at the bottom, which say the time
+_COLUMNS = 2
+_LAST_ROW = 4  # the plot that it begins with
 _EQUAL: Any = "minmax(0, 1fr)"
 _GAPS: Any = (6, 0)  # pixels between rows and columns
 _NUMBERS = CustomJSHover(
@@ -151,20 +154,23 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
     # One line for all plots, so that it shows the same moment everywhere.
     crosshair = Span(dimension="height", line_color=GREY, line_alpha=0.8, line_dash="dotted")
     plots = []
-    for plot in _plots():
+    for place, plot in enumerate(_plots()):
+        at_bottom = place >= _LAST_ROW
         drawn = styled_plot(
             title=plot.title,
             x_range=window,
-            height=_HEIGHT,
+            height=_HEIGHT + at_bottom * _TIMES_HEIGHT,
             min_border_left=58,
             min_border_right=14,
+            min_border_bottom=8,
             **plot.y_axis,
         )
+        drawn.xaxis.visible = at_bottom
         _draw_lines(drawn, plot, sources, engines)
         add_marks(drawn, marks)
         drawn.add_tools(CrosshairTool(overlay=crosshair))
         plots.append(drawn)
-    places: Any = [(plot, place // 2, place % 2) for place, plot in enumerate(plots)]
+    places: Any = [(plot, *divmod(place, _COLUMNS)) for place, plot in enumerate(plots)]
     return GridBox(children=places, cols=_EQUAL, spacing=_GAPS, sizing_mode="stretch_width")
 
 

@@ -70,8 +70,10 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._wait.observe(self._turn_wait, "value")
         for control in controls:
             follow_subshells(control)
-        row = ipywidgets.HBox(controls, layout={"flex_flow": "row wrap", "align_items": "center"})
-        super().__init__([row, self._status])
+        self.controls = ipywidgets.HBox(
+            controls, layout={"flex_flow": "row wrap", "align_items": "center"}
+        )
+        super().__init__([self.controls, self._status])
 
     def __repr__(self) -> str:
         engine = self._view.engine

@@ -163,12 +163,13 @@ class HistoryRows:
         awaited = [
             int(times[-1]) for times, records in histories if records[-1]["state"] == running
         ]
-        end = min(awaited, default=newest)
+        step = self.step_ns
+        # When all have stopped, nothing more will come that the last row would have to wait for.
+        end = min(awaited, default=newest + step - 1)
         if self.until is not None:
             end = min(end, self.until)
-        step = self.step_ns
         last = end // step
-        first = max(-(-oldest // step), last - self.seconds * 10**9 // step)
+        first = max(oldest // step, last - self.seconds * 10**9 // step)
         if position is not None:
             first = max(first, position // step)
         return np.arange(first, last + 1) * step
@@ -188,20 +189,22 @@ class HistoryRows:
         start, end = since_first[:, after - 1], since_first[:, after]
         held = np.array([records[f"{r}_producer"] - records[f"{r}_consumer"] for r in _RINGS])
         return _Grown(
-            self._running(times, records, edges),
+            self._running(times, records, before),
             np.diff(start + share * (end - start)),
             _highest(records["rx_peak"], before),
             held[:, np.maximum(before[1:] - 1, 0)].astype(np.float64),
         )
 
-    def _running(self, times: Integers, records: Records, edges: Integers) -> npt.NDArray[np.bool_]:
-        """Say in the middle of which rows the worker ran: between records that are close enough."""
+    def _running(
+        self, times: Integers, records: Records, before: Integers
+    ) -> npt.NDArray[np.bool_]:
+        """Say in which rows the worker ran, at their beginning or their end."""
         interval = self._interval if self.seconds <= FINE_RANGE else int(LONG_INTERVAL * 1e9)
         longest = max(_SHORTEST_GAP_NS, _INTERVALS_IN_GAP * interval)
         went_on = (np.diff(times) < longest) & (records["state"][:-1] == lib.XDPLAB_STATE_RUNNING)
-        following = np.searchsorted(times, (edges[:-1] + edges[1:]) // 2, side="right")
-        inside = (following > 0) & (following < len(times))
-        running: npt.NDArray[np.bool_] = inside & went_on[np.clip(following - 1, 0, len(times) - 2)]
+        inside = (before > 0) & (before < len(times))
+        ran = inside & went_on[np.clip(before - 1, 0, len(times) - 2)]
+        running: npt.NDArray[np.bool_] = ran[:-1] | ran[1:]
         return running
 
     def _columns(self, edges: Integers, each: list[_Grown]) -> dict[str, Floats]:

@@ -1,0 +1,55 @@
+"""What the browser tests of live figures share: a capture, and the rows that a page shows."""
+
+from __future__ import annotations
+
+from notebook_page import NotebookPage
+
+# 20,000 packets a second: more than enough to see, little enough for the machine that tests.
+CAPTURE = """
+import json, threading, time
+from xdplab import Engine, Lab, Traffic
+from xdplab.widgets import Dashboard
+lab = Lab()
+engine = Engine(lab.port).start()
+traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
+Dashboard(engine)
+"""
+
+# Of each figure in the page: the columns of its sources by their names.
+SOURCES = """() => (window.Bokeh?.documents ?? []).map((document) => Object.fromEntries(
+    [...document.roots()[0].references()]
+        .filter((model) => model.type === 'ColumnDataSource' && model.name)
+        .map(({name, data}) => [name, Object.fromEntries(
+            Object.entries(data).map(([name, column]) => [name, Array.from(column)]))])))"""
+
+# A function, of the dashboards in the page: the rows of their first engine.
+ROWS = f"(() => ({SOURCES})().map((sources) => sources['rows 0']).filter(Boolean))"
+
+Rows = dict[str, list[float]]
+
+
+def rows(page: NotebookPage, name: str = "rows 0") -> Rows:
+    """Return the columns of a source of the one live figure in the page."""
+    (sources,) = page.page.evaluate(SOURCES)
+    return sources[name]
+
+
+def wait_for_rows(page: NotebookPage, count: int) -> Rows:
+    """Wait until the figure has `count` rows with packets in them."""
+    page.page.wait_for_function(
+        f"(count) => {ROWS}()[0]?.received.filter((rate) => rate > 0).length >= count",
+        arg=count,
+        timeout=30_000,
+    )
+    return rows(page)
+
+
+def window(page: NotebookPage) -> tuple[float, float]:
+    """Return what stretch of time the one live figure shows, in milliseconds."""
+    start, end = page.page.evaluate(
+        """() => {
+            const {start, end} = window.Bokeh.documents[0].get_model_by_name('window');
+            return [start, end];
+        }"""
+    )
+    return start, end

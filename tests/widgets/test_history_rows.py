@@ -1,0 +1,205 @@
+"""Rows over time, against the engine's own counters."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from xdplab import Engine, Lab, Traffic
+from xdplab.widgets.engine_view import EngineView
+from xdplab.widgets.history_rows import COLUMNS, STEPS, HistoryRows
+from xdplab.widgets.live_figure import Columns, Update
+
+
+def rows_of(engine: Engine, seconds: int = 10, worker: int | None = None) -> HistoryRows:
+    rows = HistoryRows(EngineView(engine))
+    rows.seconds, rows.worker = seconds, worker
+    return rows
+
+
+def whole(rows: HistoryRows) -> Columns:
+    update = rows(None)
+    assert update is not None
+    assert update.replace
+    return update.columns
+
+
+def area(columns: Columns, name: str, seconds: int = 10) -> float:
+    """Add up what a rate means."""
+    return float(np.nansum(columns[name])) * STEPS[seconds]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def settle(engine: Engine, traffic: Traffic) -> None:
+    """Wait until the workers have published that they received all that was sent."""
+    wait_until(lambda: int(engine.telemetry.total()["rx_packets"]) == traffic.sent)
+
+
+@pytest.mark.parametrize("seconds", [10, 30, 60])
+def test_areas_are_what_the_engine_counted(lab: Lab, seconds: int) -> None:
+    with Engine(lab.port, action="reflect") as engine:
+        with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
+            traffic.wait()
+            settle(engine, traffic)
+            wait_until(lambda: int(engine.telemetry.total()["tx_packets"]) == traffic.sent)
+        engine.stop()
+        columns = whole(rows_of(engine, seconds))
+        counted = engine.telemetry.total()
+    assert set(columns) == set(COLUMNS)
+    for name, counter in (("received", "rx_packets"), ("sent", "tx_packets")):
+        assert area(columns, name, seconds) == pytest.approx(int(counted[counter]))
+    assert area(columns, "bits_in", seconds) == pytest.approx(8 * int(counted["rx_bytes"]))
+    packets = np.array(columns["received"]) * STEPS[seconds]
+    spent = sum(np.nansum(packets * columns[part]) for part in ("user", "system", "idle"))
+    assert 0 < spent <= int(counted["cpu_ns"]) * 1.001
+
+
+def test_drops_are_told_by_their_reason_and_not_twice(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=64, batch=1) as engine:
+        engine.pace = 0.05  # so that the RX ring overflows
+        with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
+            traffic.wait()
+            wait_until(lambda: int(engine.telemetry.total()["rx_ring_full"]) > 1_000)
+        time.sleep(0.1)
+        engine.stop()
+        columns = whole(rows_of(engine))
+        counted = engine.telemetry.total()
+    reasons = ("ring_full", "no_fill", "too_large")
+    lost = int(counted["rx_ring_full"]) + int(counted["rx_dropped"])
+    assert sum(area(columns, reason) for reason in reasons) == pytest.approx(lost, rel=0.02)
+    assert np.nanmax(columns["rx"]) == pytest.approx(100)
+
+
+def test_rows_do_not_depend_on_how_often_anybody_looks(lab: Lab) -> None:
+    with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=2_000) as traffic:
+        traffic.start()
+        rows, position, pieces = rows_of(engine), None, []
+        for _ in range(20):
+            time.sleep(0.06)
+            update = rows(position)
+            if update is not None:
+                pieces.append(update.columns)
+                position = update.position
+        at_once = whole(rows_of(engine))
+    seen = np.concatenate([piece["time"] for piece in pieces])
+    assert list(seen) == list(at_once["time"][: len(seen)])
+    for name in COLUMNS[1:]:
+        column = np.concatenate([piece[name] for piece in pieces])
+        np.testing.assert_allclose(column, at_once[name][: len(seen)], rtol=1e-6, atol=1e-6)
+
+
+def test_several_workers_add_up(privileged: None) -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1]) as engine:
+        for _ in range(64):  # the sender's kernel chooses a queue for each socket
+            with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                for _ in range(10):
+                    udp.sendto(b"one of many", (lab.port.ipv4, 9))
+        wait_until(lambda: int(engine.telemetry.total()["rx_packets"]) == 640)
+        engine.stop()
+        each = [whole(rows_of(engine, worker=worker)) for worker in (0, 1)]
+        both = whole(rows_of(engine))
+        counted = [int(engine.telemetry.counters(worker)["rx_packets"]) for worker in (0, 1)]
+    assert all(packets > 0 for packets in counted)
+    for columns, packets in zip(each, counted, strict=True):
+        assert area(columns, "received") == pytest.approx(packets)
+    assert area(both, "received") == pytest.approx(sum(counted))
+
+
+def test_worker_that_an_engine_does_not_have_has_no_rows(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        wait_until(lambda: rows_of(engine)(None) is not None)
+        assert rows_of(engine, worker=1)(None) is None
+
+
+def test_standing_still_breaks_the_lines(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        time.sleep(0.3)
+        engine.stop()
+        time.sleep(1)
+        engine.start()
+        wait_until(lambda: _broken(rows_of(engine)(None)) is not None)
+        columns = whole(rows_of(engine))
+    broken = np.isnan(columns["received"])
+    assert not broken[0]
+    assert not broken[-1]
+    assert broken.sum() * STEPS[10] == pytest.approx(1, abs=0.2)
+    assert np.array_equal(broken, np.isnan(columns["fill"]))
+
+
+def _broken(update: Update | None) -> bool | None:
+    """Say whether there are rows after a break; None where there is no break yet."""
+    if update is None:
+        return None
+    broken = np.isnan(update.columns["received"])
+    return True if broken.any() and not broken[-1] else None
+
+
+@pytest.mark.parametrize("seconds", list(STEPS))
+def test_no_range_has_more_than_600_rows(lab: Lab, seconds: int) -> None:
+    assert seconds / STEPS[seconds] <= 600
+    with Engine(lab.port, publish_interval=0.001) as engine:
+        wait_until(lambda: len(engine.telemetry.long_history()[0]) >= 2)
+        time.sleep(0.5)
+        columns = whole(rows_of(engine, seconds))
+    assert 0 < len(columns["time"]) <= 600
+
+
+def test_long_range_is_made_of_the_long_history(lab: Lab) -> None:
+    with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=2_000) as traffic:
+        traffic.start()
+        wait_until(lambda: len(engine.telemetry.long_history()[0]) >= 4)
+        records, _ = engine.telemetry.long_history()
+        columns = whole(rows_of(engine, seconds=600))
+    # Interpolated, the rows hold no more than the last record counted.
+    assert area(columns, "received", 600) <= int(records[-1]["rx_packets"]) * 1.5
+    assert len(columns["time"]) == pytest.approx(len(records), abs=1)
+    assert np.nanmax(columns["received"]) == pytest.approx(2_000, rel=0.3)
+
+
+def test_rows_outlive_their_engine(lab: Lab) -> None:
+    engine = Engine(lab.port).start()
+    rows = rows_of(engine)
+    with Traffic(lab.peer, lab.port, rate=5_000, count=1_000) as traffic:
+        traffic.start().wait()
+        settle(engine, traffic)
+    engine.close()
+    before = whole(rows)
+    del engine
+    assert area(before, "received") == pytest.approx(1_000)
+    np.testing.assert_array_equal(whole(rows)["received"], before["received"])
+
+
+def test_rows_end_where_they_are_told_to(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        rows = rows_of(engine)
+        wait_until(lambda: rows(None) is not None)
+        time.sleep(0.5)
+        rows.until = time.monotonic_ns() - 300_000_000
+        update = rows(None)
+        assert update is not None
+        assert rows.until - rows.step_ns < update.position <= rows.until
+        time.sleep(0.2)
+        assert rows(update.position) is None
+        np.testing.assert_array_equal(whole(rows)["received"], update.columns["received"])
+
+
+def test_ring_occupancy_is_that_of_the_ring_as_it_was(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=256) as engine:
+        time.sleep(0.3)
+        engine.reconfigure(ring_size=1024)
+        time.sleep(0.3)
+        engine.stop()
+        columns = whole(rows_of(engine))
+    fill = columns["fill"][np.isfinite(columns["fill"])]
+    # Nothing was received: the fill ring holds all frames, before as after.
+    assert fill[0] == pytest.approx(fill[-1])

@@ -1,0 +1,97 @@
+"""Marks on plots of time: each change of a knob is one."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from xdplab import Engine, Lab, Traffic
+from xdplab.journal import Change, Journal
+from xdplab.widgets import Timeline
+from xdplab.widgets.marks import Mark, Marks
+
+
+class WrittenJournal(Journal):
+    """One with times of our choice, in seconds."""
+
+    def __init__(self, *changes: tuple[float, str, Any, Any]) -> None:
+        super().__init__()
+        for seconds, *change in changes:
+            self._changes.append(Change(round(seconds * 1e9), *change))
+
+
+def marks_of(*changes: tuple[float, str, Any, Any]) -> list[Mark]:
+    return Marks([("", WrittenJournal(*changes))]).recent()
+
+
+def test_slider_that_was_dragged_is_one_mark() -> None:
+    (mark,) = marks_of((1.0, "batch", 1, 2), (1.4, "batch", 2, 4), (1.8, "batch", 4, 1024))
+    assert mark == (1_000_000_000, "batch 1,024", "batch 1 → 1,024")
+
+
+def test_changes_that_are_further_apart_are_marks_of_their_own() -> None:
+    assert [mark.detail for mark in marks_of((1, "batch", 1, 2), (1.6, "batch", 2, 4))] == [
+        "batch 1 → 2",
+        "batch 2 → 4",
+    ]
+
+
+def test_knobs_that_are_turned_at_once_are_marks_of_their_own() -> None:
+    marks = marks_of((1.0, "batch", 1, 2), (1.1, "wait", "poll", "spin"), (1.2, "batch", 2, 4))
+    assert [mark.label for mark in marks] == ["batch 4", "wait spin"]
+
+
+def test_values_are_told_in_the_words_of_people() -> None:
+    marks = marks_of(
+        (1, "inspect", False, True),
+        (2, "pace", 0.0, float("inf")),
+        (3, "busy_poll_budget", 64, 20_000),
+        (4, "queue", (0,), (1, 2)),
+    )
+    assert [mark.detail for mark in marks] == [
+        "inspect off → on",
+        "pace 0 → ∞",
+        "busy poll budget 64 → 20,000",
+        "queue 0 → 1, 2",
+    ]
+
+
+def test_marks_of_engine_and_traffic_come_in_the_order_of_time(lab: Lab) -> None:
+    with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=100) as traffic:
+        engine.batch = 32
+        traffic.rate = 200
+        engine.wait = "spin"
+        marks = Marks([("", engine.journal), ("", traffic.journal)])
+        update = marks(None)
+        assert update is not None
+        assert update.columns["detail"] == [
+            "batch 64 → 32",
+            "traffic 100 → 200",
+            "wait poll → spin",
+        ]
+        assert list(update.columns["time"]) == sorted(update.columns["time"])
+        assert marks(update.position) is None
+        before = time.time() + time.localtime().tm_gmtoff
+        engine.burst = 128
+        news = marks(update.position)
+        assert news is not None
+        assert news.replace
+        assert news.columns["label"][-1] == "burst 128"
+        assert np.abs(news.columns["time"][-1] / 1000 - before) < 5
+
+
+def test_marks_of_several_engines_say_whose_they_are(privileged: None) -> None:
+    with Lab() as one, Lab() as other, Engine(one.port) as first, Engine(other.port) as second:
+        second.batch = 1
+        marks = Marks([("1: ", first.journal), ("2: ", second.journal)])
+        assert [mark.label for mark in marks.recent()] == ["2: batch 1"]
+
+
+def test_timeline_says_what_was_changed_in_plain_text(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        timeline = Timeline(engine)
+        assert repr(timeline) == "<Timeline: port0 queue 0, 0 changes>"
+        engine.batch = 8
+        assert repr(timeline) == "<Timeline: port0 queue 0, 1 change, the last batch 64 → 8>"
