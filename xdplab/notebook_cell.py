@@ -30,7 +30,7 @@ def replace_what_this_cell_made(made: Closable, interface: Interface, queue: int
 
     Does nothing outside a notebook, and nothing to what another cell made.
     """
-    cell = _current_cell()
+    cell = current_cell()
     if cell is None:
         return
     # An interface that is looked up again comes with another descriptor of the same namespace.
@@ -41,7 +41,8 @@ def replace_what_this_cell_made(made: Closable, interface: Interface, queue: int
     _makers[made] = maker
 
 
-def _current_cell() -> str | None:
+def current_cell() -> str | None:
+    """Return the id of the notebook cell that runs; None where nothing names it."""
     ipython: Any = sys.modules.get("IPython")
     shell: Any = ipython.get_ipython() if ipython else None
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}

@@ -142,6 +142,7 @@ function render({ model, el }) {
         else source.stream(columns, message.rollover);
       }
       dressAnew();
+      el.classList.add("xdplab-live"); // for picture.css
       // Answered when the browser has drawn: one that can't keep up or hides the page is left alone.
       requestAnimationFrame(() => {
         const now = performance.now();

@@ -45,6 +45,8 @@ from bokeh.resources import Resources
 
 from xdplab.errors import ConfigurationError
 from xdplab.widgets import pump
+from xdplab.widgets.figure_picture import FigurePicture
+from xdplab.widgets.picture import Draw, follow_cells
 from xdplab.widgets.subshells import follow_subshells
 
 Columns = Mapping[str, npt.NDArray[np.float64] | list[str]]
@@ -132,6 +134,7 @@ class LiveFigure(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_name("live_figure.js")
+    _css = Path(__file__).with_name("picture.css")
 
     error = traitlets.Unicode("").tag(sync=True)
     """Why the figure stands still, or empty."""
@@ -147,6 +150,7 @@ class LiveFigure(anywidget.AnyWidget):
     ) -> None:
         self._description = description
         self._figure = json.dumps(json_item(figure)).encode()
+        self._picture = FigurePicture(figure, feeds)
         self._models: dict[str, list[str]] = {}  # their ids by name
         sources = {}
         for model in figure.references():
@@ -171,6 +175,7 @@ class LiveFigure(anywidget.AnyWidget):
         self._inbox: deque[dict[str, Any]] = deque()
         super().__init__()
         follow_subshells(self)
+        follow_cells()
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:
@@ -204,6 +209,14 @@ class LiveFigure(anywidget.AnyWidget):
     def refresh(self) -> None:
         """Have every view ask the feeds for everything, as if it had just been rendered."""
         self._stale = True
+
+    def static_picture(self) -> Draw | None:
+        """Take what is to be seen now, also where no browser looks, see `picture.Pictured`."""
+        if self._on_beat is not None:
+            self._on_beat()
+        self._take_settings()
+        properties = {key: value for key, (_, value) in self._properties.items()}
+        return self._picture.take(properties, watched=bool(self._views))
 
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         self._inbox.append(content)
