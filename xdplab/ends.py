@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from xdplab.errors import ConfigurationError
 from xdplab.host import Host
@@ -45,3 +46,11 @@ def is_same(one: Interface, other: Interface) -> bool:
     """Tell whether two looked-up interfaces are one, however often each was looked up."""
     places = [os.fstat(interface.namespace.fd) for interface in (one, other)]
     return one.index == other.index and os.path.samestat(*places)
+
+
+def names_of(interfaces: Sequence[Interface]) -> list[str]:
+    """Return their names; two of one name, as those of labs are, with their order too."""
+    names = [interface.name for interface in interfaces]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name} #{number}" for number, name in enumerate(names, 1)]

@@ -12,7 +12,7 @@ from xdplab._engine import lib
 from xdplab.checks import choice, whole
 from xdplab.closing import Closing
 from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
-from xdplab.ends import End, is_same, resolve
+from xdplab.ends import End, is_same, names_of, resolve
 from xdplab.errors import ConfigurationError, KernelError
 from xdplab.interface import Interface
 from xdplab.journal import Journal
@@ -205,7 +205,7 @@ class Engine(Knobs, Closing):
         }
         replace_what_this_cell_made(self, self.interface, configuration.queues[0])
         self._native = NativeEngine(configuration)
-        names = [self._end(port) for port in range(len(self.interfaces)) for _ in self.queues]
+        names = [name for name in names_of(self.interfaces) for _ in self.queues]
         self.telemetry = Telemetry(self._native.descriptor, names)
         for name, value in knobs.items():
             self._store(name, value)
