@@ -216,7 +216,7 @@ def test_each_strategy_can_be_left_and_taken_up_around_a_pause(
     assert counters["stream_late"] == 0
 
 
-@pytest.mark.parametrize("wait", [*SLEEPERS, "uring-sqpoll"])
+@pytest.mark.parametrize("wait", SLEEPERS)
 def test_what_wakes_a_worker_still_does_after_a_pause_under_traffic(lab: Lab, wait: str) -> None:
     with paused(lab, wait=wait, ring_size=DEEP_RING, action="drop") as engine:
         engine.spin_microseconds = 0
