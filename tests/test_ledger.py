@@ -358,6 +358,7 @@ def test_a_ledger_can_be_read_while_packets_flow(lab: Lab) -> None:
         (Situation(overflow=Overflow(busy=0.9), sends=True), "the kernel, which sends"),
         (Situation(wait="spin", overflow=Overflow(busy=0.4)), "its core for 60% of the time"),
         (Situation(overflow=Overflow(busy=0.4, contended=True)), "its core for 60% of the time"),
+        (Situation(paced=True), "engine.pace = 0"),
         (Situation(running=False, fault="port0 is gone"), "The worker has ended"),
     ],
 )

@@ -38,6 +38,8 @@ class Situation:
     """Why a worker ended by itself."""
     sends: bool = False
     wait: str = "poll"
+    paced: bool = False
+    """Whether `Engine.pace` held the workers back at some time since the ledger began."""
     ring_size: int = 2048
     cpus: tuple[int, ...] = ()
     overflow: Overflow | None = None
@@ -182,6 +184,11 @@ def _ring_full(now: Situation) -> str:
         why = (
             "The worker was stopped then: leave it running, or let more packets wait "
             f"(ring_size={larger})."
+        )
+    elif now.paced:
+        why = (
+            "The worker was paced, a batch at a time (engine.pace), so that one can watch it: "
+            "engine.pace = 0 lets it run as fast as packets come."
         )
     elif now.generator_cpu in now.cpus:
         why = (

@@ -14,8 +14,10 @@ summed over the engine's interfaces and workers, and explain.py has the words.
 
 from __future__ import annotations
 
+import copy
 import time
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Line, Stage
 from xdplab.explain import Situation
@@ -35,7 +37,7 @@ class Ledger:
     """Holds the stations' counts against each other, from now on.
 
     Best made before the traffic starts; `Engine.ledger` makes one too. What is on the way already
-    is told apart where it can be: from the XDP program on.
+    is told apart where it can be: from the XDP program on. `xdplab.widgets.Ledger` shows one live.
 
     Parameters
     ----------
@@ -57,6 +59,29 @@ class Ledger:
             # A generator that has lost its core for a moment is not quiet.
             self._quiet = self._start == before and not self._generates()
         self._last = self._start
+        self._begun_ns, self.begun = time.monotonic_ns(), time.time()
+        """When, in seconds since 1970."""
+
+    @property
+    def engine(self) -> Engine:
+        """Whose ledger it is."""
+        return self._engine
+
+    @property
+    def traffic(self) -> Traffic | None:
+        """The generator that it begins with, if any."""
+        return self._traffic
+
+    def weakly(self) -> Self:
+        """Return a copy that keeps neither engine nor generator alive, for those who only look.
+
+        Once one of them is gone, reading the copy raises ReferenceError.
+        """
+        book = copy.copy(self)
+        book._engine = weakref.proxy(self._engine)
+        book._traffic = None if self._traffic is None else weakref.proxy(self._traffic)
+        book._stations = self._stations.of(book._engine, book._traffic)
+        return book
 
     def read(self) -> Account:
         """Read all stations now. They are read one after the other, so packets may be in flight.
@@ -181,6 +206,11 @@ class Ledger:
     def _sends(self, grown: Counts) -> bool:
         return bool(grown.handed or grown.taken) or self._engine.action != "drop"
 
+    def _was_paced(self) -> bool:
+        changes = self._engine.journal.changes
+        paced_since = any(c.knob == "pace" and c.time_ns > self._begun_ns for c in changes)
+        return bool(self._engine.pace) or paced_since
+
     def _situation(self, grown: Counts, strays: list[int], flowing: bool) -> Situation:
         engine, traffic = self._engine, self._traffic
         fault = engine.error
@@ -192,6 +222,7 @@ class Ledger:
             fault=str(fault) if fault else "",
             sends=self._sends(grown),
             wait=engine.wait,
+            paced=self._was_paced(),
             ring_size=engine.ring_size,
             cpus=engine.cpus,
             overflow=self._stations.overflow() if grown.ring_full else None,

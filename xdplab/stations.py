@@ -17,11 +17,12 @@ The generator's program, the sender's and the receiver's driver, the capture pro
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -95,6 +96,12 @@ class Stations:
         self._history = [
             engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
         ]
+
+    def of(self, engine: Engine, traffic: Traffic | None) -> Self:
+        """Return the same stations, held by way of others that stand for engine and generator."""
+        stations = copy.copy(self)
+        stations._engine, stations._traffic = engine, traffic
+        return stations
 
     def look(self) -> tuple[Counts, Counter[int]]:
         """Read every station, the last ones first, and the device's packets by queue.
