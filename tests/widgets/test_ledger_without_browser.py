@@ -1,0 +1,156 @@
+"""What of the ledger widget needs no browser: what it shows is what the book says."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
+from xdplab import Ledger as Book
+from xdplab.account import Account
+from xdplab.widgets import Ledger
+from xdplab.widgets.ledger_flow import MADE, Kind, flow_of
+from xdplab.widgets.ledger_layout import lay_out
+from xdplab.widgets.ledger_picture import LedgerPicture
+from xdplab.widgets.ledger_reader import LedgerReader
+
+DEEP_RING = 1 << 15
+
+
+def send(lab: Lab, count: int, rate: int = 20_000) -> Traffic:
+    traffic = Traffic(lab.peer, lab.port, rate=rate, count=count)
+    assert traffic.start().wait(30)
+    return traffic
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def readers() -> int:
+    return sum(thread.name == "xdplab-ledger" for thread in threading.enumerate())
+
+
+def test_a_loss_is_drawn_with_the_packets_that_the_book_has(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=64) as engine:
+        engine.pace = 0.02
+        traffic = Traffic(lab.peer, lab.port, rate=20_000, count=10_000)
+        book = engine.ledger(traffic)
+        assert traffic.start().wait(30)
+        engine.pace = 0
+        account = book.settle(10)
+        widget = Ledger(book)
+        assert widget.account.stages == account.stages
+        assert account.packets("RX ring full") > 0
+        flow = flow_of(account)
+        (way,) = (way for way in flow.ways_out if way.kind == Kind.LOST)
+        assert way.packets == account.packets("RX ring full")
+        picture = LedgerPicture()
+        picture.draw(lay_out(flow))
+        (text,) = picture.feeds["out words"].columns["text"]
+        assert text.startswith(f"lost: RX ring full\n{way.packets:,} (")
+        said = repr(widget)
+    assert "settled: every packet accounted for" in said
+    assert str(account) in said
+    assert "engine.pace = 0 lets it run" in said
+
+
+def test_a_generating_worker_makes_what_it_sends(lab: Lab) -> None:
+    stream = Stream(lab.peer, rate=10_000, count=1000)
+    engine = Engine(lab.port, stream=stream, ring_size=DEEP_RING)
+    reader = LedgerReader(engine.ledger())
+    engine.start()
+
+    def completed() -> bool:
+        return reader.read().account.packets("completed") == 1000
+
+    assert eventually(completed)
+    reading = reader.read()
+    flow = flow_of(reading.account, generates=reading.generates)
+    assert {way.name: way.packets for way in flow.ways_in}[MADE] == 1000
+    engine.close()
+
+
+def test_begin_anew_counts_from_then_on_and_takes_another_generator(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        first = send(lab, 100)
+        widget = Ledger(engine, first)
+        first.start().wait(30)
+        assert eventually(lambda: widget.account.packets("received by the worker") == 100)
+        widget.begin_anew()
+        assert widget.account.packets("received by the worker") == 0
+        first.close()
+        second = Traffic(lab.peer, lab.port, rate=20_000, count=50)
+        widget.begin_anew(second)
+        assert widget.account.packets("sent by the generator") == 0
+        second.start().wait(30)
+        assert eventually(lambda: widget.account.packets("received by the worker") == 50)
+        assert widget.account.packets("sent by the generator") == 50
+
+
+def test_readings_leave_no_thread_and_end_while_nothing_moves(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        reader = LedgerReader(engine.ledger())
+
+        def seen() -> Account:
+            reader.look()
+            return reader.reading.account
+
+        send(lab, 500)
+        assert eventually(lambda: seen().packets("received by the worker") == 500)
+        assert eventually(lambda: seen().balanced and not seen().situation.flowing)
+        assert eventually(lambda: not readers())
+        last = reader.reading
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            seen()
+            time.sleep(0.02)
+        assert reader.reading is last
+        send(lab, 1)
+        assert eventually(lambda: seen().packets("received by the worker") == 501)
+    assert eventually(lambda: not readers())
+
+
+def test_of_a_closed_engine_it_shows_the_last_that_was_read(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=DEEP_RING).start()
+    widget = Ledger(engine)
+    send(lab, 100)
+    assert eventually(lambda: widget.account.packets("received by the worker") == 100)
+    engine.close()
+    assert widget.account.packets("received by the worker") == 100
+    assert "engine is closed" in repr(widget)
+    with pytest.raises(ClosedError):
+        Ledger(engine)
+
+
+def test_it_keeps_neither_engine_nor_generator_alive(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=DEEP_RING).start()
+    traffic = send(lab, 100)
+    widget = Ledger(engine, traffic)
+    del traffic
+    gc.collect()
+    assert "nothing holds the generator any more" in repr(widget)
+    widget.begin_anew()
+    assert "nothing holds" not in repr(widget)
+    assert "sent by the generator" not in repr(widget)
+    del engine
+    gc.collect()
+    assert "nothing held it any more" in repr(widget)
+
+
+def test_a_book_that_is_read_weakly_begins_where_its_original_did(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        book = Book(engine)
+        send(lab, 100)
+        assert book.weakly().settle().stages == book.settle().stages
+        assert book.engine is engine
+        assert book.traffic is None
+        with pytest.raises(ConfigurationError, match="generator already"):
+            Ledger(book, send(lab, 1))

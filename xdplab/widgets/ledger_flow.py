@@ -1,0 +1,213 @@
+"""A ledger's lines as a flow: what joins the stream where, and what leaves it where and why.
+
+Packets are alike, so which of those on the way are lost nobody can say; they are taken to leave in
+the order in which they came. Then the stream is a queue, and each stretch of it has one way in and
+one way out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from xdplab.account import Account, Line, Stage
+
+
+class Kind(StrEnum):
+    """What a way in or out of the stream means."""
+
+    STREAM = "stream"
+    JOINED = "joined"
+    LOST = "lost"
+    WAITING = "waiting"
+    ASIDE = "aside"
+    REMAINDER = "remainder"
+
+
+_JOINED = frozenset({Line.OTHERS, Line.TX_OTHERS})
+_WAITING = frozenset({Line.WAITING, Line.TX_WAITING, Line.PENDING})
+
+# Packets that were on the way when the ledger began, and the stations that they may have had still
+# before them: they go where a station counted more than the one before it.
+_BEGUN = {
+    Line.ON_WIRE: (Line.DEVICE, Line.REDIRECTED),
+    Line.BEGUN: (Line.RECEIVED,),
+    Line.TX_BEGUN: (Line.TAKEN, Line.COMPLETED),
+}
+
+MADE = "made by the worker"
+MORE_FRAMES = "frames beyond a packet's first"
+DROPPED = "dropped by its action"
+PROGRAM = "seen by the XDP program"
+ELSEWHERE = "counted differently there"
+
+
+@dataclass(frozen=True)
+class Station:
+    """A place that counts packets; its number is its place in `Flow.stations`."""
+
+    name: str
+    packets: int
+
+
+@dataclass(frozen=True)
+class Way:
+    """Into the stream, or out of it, after a station and before the next."""
+
+    name: str
+    kind: Kind
+    after: int
+    """Number of the station; -1 for what the first one counted."""
+    packets: int
+    whole: int = 0
+    """Of a way out: the packets of which these are a part."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Packets that came in and went out together."""
+
+    way_in: int
+    """Number of the way."""
+    way_out: int
+    packets: int
+
+
+@dataclass
+class Flow:
+    """A stream of packets through stations.
+
+    All is in order: of the stretches, what came in first goes out first.
+    """
+
+    stations: list[Station] = field(default_factory=list)
+    ways_in: list[Way] = field(default_factory=list)
+    ways_out: list[Way] = field(default_factory=list)
+    stretches: list[Stretch] = field(default_factory=list)
+
+
+def flow_of(account: Account, *, generates: bool = False, multi_buffer: bool = False) -> Flow:
+    """Turn a ledger's lines into a flow.
+
+    Parameters
+    ----------
+    account
+        The ledger's.
+    generates
+        Whether the workers send frames of their own, and none of those that they receive.
+    multi_buffer
+        Whether a packet may have several frames, of which each is counted where it is sent.
+    """
+    return _Builder(account, generates, multi_buffer).build()
+
+
+class _Builder:
+    """Follows the stream from one station to the next."""
+
+    def __init__(self, account: Account, generates: bool, multi_buffer: bool) -> None:
+        self._account = account
+        self._generates, self._multi_buffer = generates, multi_buffer
+        self._flow = Flow()
+        self._queue: deque[tuple[int, int]] = deque()  # way in, packets
+        self._whole = 0
+        lines = {stage.stage: stage.packets for stage in account.stages}
+        self._pools = {line: lines.get(line, 0) for line in _BEGUN}
+
+    def build(self) -> Flow:
+        between: list[Stage] = []
+        for stage in self._account.stages:
+            if stage.lost or stage.stage in _JOINED | _WAITING | {Line.STACK}:
+                between.append(stage)
+            elif stage.stage not in _BEGUN:
+                self._pass(between, stage)
+                between = []
+        self._make_up_for(sum(stage.packets for stage in between))
+        self._leave(between)
+        self._out(self._flow.stations[-1].name, Kind.STREAM, self._length)
+        return self._flow
+
+    @property
+    def _length(self) -> int:
+        return sum(packets for _, packets in self._queue)
+
+    def _pass(self, between: list[Stage], station: Stage) -> None:
+        """Take the stream through what lies between the last station and this one."""
+        flow = self._flow
+        needed = station.packets + sum(stage.packets for stage in between if _leaves(stage))
+        if not flow.stations:
+            if between:  # where the driver does not count, the first station is the program
+                flow.stations.append(Station(PROGRAM, needed))
+            self._in(PROGRAM if between else station.stage, Kind.STREAM, needed, after=-1)
+            self._whole = needed
+        if station.stage == Line.HANDED:
+            self._act(station.packets)
+        for stage in between:
+            if stage.stage in _JOINED:
+                self._in(stage.stage, Kind.JOINED, stage.packets)
+        for line, packets in self._begun(station.stage, needed):
+            self._in(line, Kind.JOINED, packets)
+        self._make_up_for(needed)
+        self._leave(between)
+        self._out(self._remainder, Kind.REMAINDER, self._length - station.packets)
+        flow.stations.append(Station(station.stage, station.packets))
+
+    def _act(self, handed: int) -> None:
+        """Let the worker keep what it does not send, and add what it makes."""
+        kept = self._length if self._generates else max(self._length - handed, 0)
+        self._out(DROPPED, Kind.ASIDE, kept)
+        more = MORE_FRAMES if self._multi_buffer and not self._generates else MADE
+        self._in(more, Kind.JOINED, handed - self._length)
+        self._whole = handed
+
+    def _begun(self, station: str, needed: int) -> Iterator[tuple[str, int]]:
+        for line, reach in _BEGUN.items():
+            if station in reach:
+                lacking = max(needed - self._length, 0)
+                taken = self._pools[line]
+                if station != reach[-1]:
+                    taken = min(taken, lacking)
+                self._pools[line] -= taken
+                yield line, taken
+
+    def _make_up_for(self, needed: int) -> None:
+        """Let packets in that are counted from here on, and were not before."""
+        self._in(self._remainder, Kind.REMAINDER, needed - self._length)
+
+    def _leave(self, between: list[Stage]) -> None:
+        for stage in between:
+            if _leaves(stage):
+                kind = Kind.LOST if stage.lost else Kind.WAITING
+                kind = Kind.ASIDE if stage.stage == Line.STACK else kind
+                self._out(stage.stage, kind, stage.packets)
+
+    @property
+    def _remainder(self) -> str:
+        return self._account.remainder if self._account.unaccounted else ELSEWHERE
+
+    def _in(self, name: str, kind: Kind, packets: int, after: int | None = None) -> None:
+        if packets <= 0:
+            return
+        place = len(self._flow.stations) - 1 if after is None else after
+        self._queue.append((len(self._flow.ways_in), packets))
+        self._flow.ways_in.append(Way(name, kind, place, packets))
+
+    def _out(self, name: str, kind: Kind, packets: int) -> None:
+        """Take packets from the head of the queue; no more than there are."""
+        wanted = min(packets, self._length)
+        if wanted <= 0:
+            return
+        number, place = len(self._flow.ways_out), len(self._flow.stations) - 1
+        self._flow.ways_out.append(Way(name, kind, place, wanted, self._whole))
+        while wanted:
+            way_in, there = self._queue.popleft()
+            taken = min(there, wanted)
+            if there > taken:
+                self._queue.appendleft((way_in, there - taken))
+            self._flow.stretches.append(Stretch(way_in, number, taken))
+            wanted -= taken
+
+
+def _leaves(stage: Stage) -> bool:
+    return stage.stage not in _JOINED
