@@ -187,8 +187,10 @@ class NapiSettings:
 def _read(interface: Interface, queues: Sequence[int]) -> list[Napi]:
     from xdplab.napi import napi_ids, read_napi  # noqa: PLC0415 - pyroute2 is slow to import
 
-    ids = napi_ids(interface.index, interface.queues)
-    return read_napi(interface.index, [ids[queue] for queue in queues if queue in ids])
+    found = napi_ids(interface.index, interface.queues)
+    ids = [found[queue] for queue in queues if queue in found]
+    # An older kernel can't be asked at all.
+    return read_napi(interface.index, ids) if ids else []
 
 
 def _set(interface: Interface, number: int, settings: Mapping[str, int]) -> None:

@@ -13,7 +13,12 @@ from xdplab.widgets.knob_table import NAPI, STREAM, TRAFFIC, WORKER, Knob
 from xdplab.widgets.subshells import follow_subshells
 
 _BORDER = "1px solid var(--jp-border-color2, #9e9e9e)"
-_GROUP = {"border": _BORDER, "padding": "2px 10px 8px 10px", "margin": "0 8px 8px 0"}
+_GROUP = {
+    "border": _BORDER,
+    "padding": "2px 10px 8px 10px",
+    "margin": "0 8px 8px 0",
+    "flex": "1 1 auto",  # the last of a column ends where the other column does
+}
 # Beside each other where there is room for both, else below.
 _COLUMN = {"flex": "1 1 330px", "min_width": "300px"}
 _NO_NAPI = (

@@ -14,7 +14,7 @@ from xdplab.widgets.subshells import follow_subshells
 if TYPE_CHECKING:
     from xdplab.engine import Engine
 
-_STYLE = {"description_width": "112px"}
+_STYLE = {"description_width": "108px"}
 _LAYOUT = {"width": "auto", "margin": "1px 0"}
 
 

@@ -163,7 +163,7 @@ WORKER = (
     ),
     Knob(
         "busy_poll_budget",
-        "Busy-poll budget",
+        "Budget",
         "Most packets that it lets NAPI take at a time",
         _number,
         lambda _engine: _powers_of_two(1024),
@@ -253,7 +253,7 @@ NAPI = (
     ),
     Knob(
         "irq_suspend_timeout",
-        "Suspend timeout",
+        "Suspend IRQs",
         "How long interrupts stay off for a program that busy-polls with epoll; none of the wait "
         "strategies does",
         _nanoseconds,

@@ -1,0 +1,417 @@
+"""Each control used with mouse and keyboard in JupyterLab, and its effect read from the worker."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from notebook_page import NotebookPage
+from playwright.sync_api import Locator, expect
+
+OpenNotebook = Callable[..., NotebookPage]
+
+PATIENCE = 30_000  # ms: the machine may be busy with other tests
+
+CAPTURE = """
+import json, threading, time, warnings
+from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Lab, Stream, Traffic
+from xdplab._engine import lib
+from xdplab.widgets import Controls
+warnings.simplefilter("ignore")
+lab = Lab()
+engine = Engine(lab.port).start()
+traffic = Traffic(lab.peer, lab.port, rate=5_000).start()
+
+def eventually(condition):
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+def counted(*names):
+    now = time.monotonic_ns()
+    eventually(lambda: engine.telemetry.counters()["time_ns"] > now)
+    counters = engine.telemetry.counters()
+    return [int(counters[name]) for name in names]
+
+def grown(*names, packets=500):
+    "How much counters grow while so many packets arrive."
+    before = counted("rx_packets", *names)
+    eventually(lambda: counted("rx_packets")[0] >= before[0] + packets)
+    return [now - then for now, then in zip(counted("rx_packets", *names), before)]
+
+def settings_made():
+    return int(engine.telemetry.counters()["syscalls"][lib.XDPLAB_SYSCALL_SETTINGS])
+
+controls = Controls(engine, traffic)
+controls
+"""
+
+
+def group(page: NotebookPage, kind: str, label: str, nth: int = 0) -> Locator:
+    """Find a control by the words beside it."""
+    words = page.page.get_by_text(re.compile(f"^{label}$"))
+    return page.page.locator(f".widget-{kind}", has=words).nth(nth)
+
+
+def press(label: str, key: str, times: int = 1) -> Callable[[NotebookPage], None]:
+    def on(page: NotebookPage) -> None:
+        slider = group(page, "hslider", label)
+        slider.wait_for()  # a strategy's own appear with it
+        slider.locator(".noUi-handle").focus()
+        for _ in range(times):
+            page.page.keyboard.press(key)
+
+    return on
+
+
+def choose(label: str, text: str) -> Callable[[NotebookPage], None]:
+    return lambda page: (
+        group(page, "dropdown", label).locator("select").select_option(text) and None
+    )
+
+
+def tick(label: str) -> Callable[[NotebookPage], None]:
+    return lambda page: group(page, "checkbox", label).locator("input").check()
+
+
+def button(page: NotebookPage, text: str) -> Locator:
+    return page.page.locator(".widget-button", has_text=text)
+
+
+def click(text: str) -> Callable[[NotebookPage], None]:
+    return lambda page: button(page, text).click()
+
+
+def drag(page: NotebookPage, label: str, to: float) -> None:
+    """Drag a slider's handle to a part of its length, 0 to 1, slowly enough for each stop."""
+    slider = group(page, "hslider", label)
+    handle, line = slider.locator(".noUi-handle"), slider.locator(".noUi-target")
+    start, length = handle.bounding_box(), line.bounding_box()
+    assert start is not None
+    assert length is not None
+    y = start["y"] + start["height"] / 2
+    page.page.mouse.move(start["x"] + start["width"] / 2, y)
+    page.page.mouse.down()
+    page.page.mouse.move(length["x"] + to * length["width"], y, steps=20)
+    page.page.mouse.up()
+
+
+class Use(NamedTuple):
+    """A control, used once."""
+
+    before: str
+    """What is run in the kernel first."""
+    use: Callable[[NotebookPage], None]
+    effect: str
+    """What then is true of the worker."""
+
+
+USES = {
+    "batch": Use("", press("Batch size", "End"), "counted('control_batch') == [2048]"),
+    "wait": Use(
+        "",
+        choose("Wait", "epoll"),
+        "WAIT_STRATEGIES[counted('control_wait')[0]] == 'epoll'"
+        " and engine.telemetry.counters()['syscalls'][lib.XDPLAB_SYSCALL_EPOLL_WAIT] > 0",
+    ),
+    "spin_microseconds": Use(
+        "engine.wait = 'adaptive'",
+        press("Spin time", "Home"),
+        "grown('idle_ns')[1] == 0",
+    ),
+    "busy_poll_microseconds": Use(
+        "engine.wait = 'uring-napi'; before = settings_made()",
+        press("Busy-poll time", "ArrowRight"),
+        "settings_made() > before and engine.busy_poll_microseconds == controls.busy_poll_"
+        "microseconds",
+    ),
+    "busy_poll_budget": Use(
+        "engine.wait = 'busy-poll'; eventually(lambda: grown()); before = settings_made()",
+        press("Budget", "End"),
+        "settings_made() == before + 3 and engine.busy_poll_budget == 1024",
+    ),
+    "action": Use(
+        "engine.wait = 'poll'",
+        choose("Action", "reflect"),
+        "ACTIONS[counted('control_action')[0]] == 'reflect' and grown('tx_packets')[1] > 0",
+    ),
+    "burst": Use(
+        # Packets come by the hundred, so that there is a burst to be cut.
+        "engine.action = 'drop'; engine.napi.defer_hard_irqs = 100;"
+        " engine.napi.gro_flush_timeout = 20_000_000",
+        press("Burst budget", "Home"),
+        "(lambda then: grown() and (engine.telemetry.counters()['batches'] - then)[1:].sum() == 0)"
+        "(engine.telemetry.counters()['batches'])",
+    ),
+    "sample_every": Use(
+        "engine.burst = 256; engine.napi.restore()",
+        press("Samples", "ArrowLeft", 3),  # from 1 in 1,000 to 1 in 1
+        "len(set(grown('samples'))) == 1",
+    ),
+    "inspect": Use("", tick("Inspect every frame"), "grown('stream_frames')[1] > 0"),
+    "pace": Use(
+        "",
+        press("Pace", "End"),
+        "(lambda then: time.sleep(0.3) or counted('rx_packets') == then)(counted('rx_packets'))"
+        " and (engine.step(3) or eventually(lambda: counted('steps')[0] >= 3))",
+    ),
+    "traffic_rate": Use(
+        "engine.pace = 0; engine.inspect = True",
+        press("Rate", "End"),
+        "grown(packets=20_000) and time.sleep(0.3) is None and counted('rx_packets')[0] > 20_000",
+    ),
+    "traffic_size": Use(
+        "traffic.rate = 5_000",
+        press("Size", "End"),
+        "(lambda packets, size: size == 1514 * packets)(*grown('rx_bytes'))",
+    ),
+    "threaded": Use(
+        "",
+        tick("Threaded"),
+        "engine.napi.read()[0].threaded"
+        " and open(f'/proc/{engine.napi.latest.thread}/comm').read().startswith('napi/port0')",
+    ),
+    "defer_hard_irqs": Use("", press("Defer IRQs", "End"), "engine.napi.defer_hard_irqs == 100"),
+    "gro_flush_timeout": Use(
+        "engine.wait = 'poll'",
+        press("Flush timeout", "End"),
+        # A millisecond apart at least, and five packets came in each one before.
+        "engine.napi.gro_flush_timeout == 1_000_000 and grown('wakeups')[1] < 250",
+    ),
+    "irq_suspend_timeout": Use(
+        "", press("Suspend IRQs", "End"), "engine.napi.irq_suspend_timeout == 1_000_000_000"
+    ),
+}
+
+
+def cells_of(use: Use) -> tuple[str, str]:
+    return use.before, f"print(eventually(lambda: {use.effect}))"
+
+
+def test_each_control_turns_what_it_is_for(open_notebook: OpenNotebook) -> None:
+    cells = [cell for use in USES.values() for cell in cells_of(use)]
+    page = open_notebook(CAPTURE, *cells)
+    page.run(0)
+    group(page, "hslider", "Batch size").wait_for()
+    for number, (name, use) in enumerate(USES.items()):
+        page.run(1 + 2 * number)
+        use.use(page)
+        assert page.run(2 + 2 * number).strip() == "True", name
+
+
+GENERATES = """
+traffic.close()
+engine.close()
+engine = Engine(lab.peer, stream=Stream(lab.port, rate=1)).start()
+Controls(engine)
+"""
+
+
+def test_the_rate_of_an_engine_that_generates_is_turned(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE.replace("\ncontrols\n", GENERATES), "print(engine.rate)")
+    page.run(0)
+    page.page.get_by_text("1 pps").wait_for()
+    press("Rate", "ArrowRight", 12)(page)
+    page.page.get_by_text("10 kpps").wait_for()
+    assert float(page.run(1)) == 10_000
+
+
+# The cell itself prints, at its end, what the worker used and what came of it.
+BUSY = """
+time.sleep(10)
+print(json.dumps([controls.batch, engine.batch, *counted("control_batch")]))
+"""
+
+
+def test_a_slider_that_is_dragged_reaches_the_worker_while_a_cell_runs(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, BUSY, BUSY)
+    page.run(0)
+    group(page, "hslider", "Batch size").wait_for()
+    for cell, to, batch in ((1, 1.0, 2048), (2, 0.0, 1)):
+        page.start(cell)
+        drag(page, "Batch size", to)
+        page.wait_for(cell)
+        assert json.loads(page.printed(cell)) == [batch, batch, batch]
+
+
+def readout(page: NotebookPage, label: str, nth: int = 0) -> Locator:
+    return group(page, "hslider", label, nth).locator(".widget-readout")
+
+
+def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cell(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(
+        CAPTURE,
+        "engine.batch = 100",
+        "controls.batch = 512; controls.wait = 'uring-napi'",
+        BUSY,
+    )
+    page.run(0)
+    page.run(1)
+    expect(readout(page, "Batch size")).to_have_text("100", timeout=PATIENCE)
+    page.run(2)
+    expect(readout(page, "Batch size")).to_have_text("512", timeout=PATIENCE)
+    menu = group(page, "dropdown", "Wait").locator("select")
+    expect(menu).to_have_value("uring-napi", timeout=PATIENCE)
+    expect(group(page, "hslider", "Busy-poll time")).to_be_visible(timeout=PATIENCE)
+    page.start(3)
+    press("Batch size", "ArrowLeft")(page)
+    page.wait_for(3)
+    assert json.loads(page.printed(3)) == [256, 256, 256]
+
+
+def test_two_controls_and_two_browsers_agree(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, "Controls(engine, traffic)", "print(engine.batch)")
+    page.run(0)
+    page.run(1)
+    group(page, "hslider", "Batch size", 1).wait_for()
+    page.save()
+    other = open_notebook()
+    group(other, "hslider", "Batch size", 1).wait_for()
+    press("Batch size", "End")(page)
+    for view in (page, other):
+        for nth in (0, 1):
+            expect(readout(view, "Batch size", nth)).to_have_text("2,048", timeout=PATIENCE)
+    press("Batch size", "Home")(other)
+    for nth in (0, 1):
+        expect(readout(page, "Batch size", nth)).to_have_text("1", timeout=PATIENCE)
+    assert int(page.run(2)) == 1
+
+
+USED = """
+used = counted("control_batch", "control_wait")
+print(json.dumps([used[0], WAIT_STRATEGIES[used[1]], engine.napi.gro_flush_timeout]))
+"""
+
+
+def test_presets_set_the_worker_and_undo_takes_them_back_one_by_one(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, *[USED] * 6)
+    page.run(0)
+    click("Throughput")(page)
+    page.page.get_by_text("the worker never sleeps").wait_for()
+    assert json.loads(page.run(1)) == [256, "adaptive", 0]
+    click("Latency")(page)
+    page.page.get_by_text("so the worker spins").wait_for()
+    assert json.loads(page.run(2)) == [16, "spin", 0]
+    click("Low CPU")(page)
+    page.page.get_by_text("one wake-up serves many").wait_for()
+    assert json.loads(page.run(3)) == [64, "uring-multishot", 50_000]
+    menu = group(page, "dropdown", "Wait").locator("select")
+    for cell, (batch, wait) in ((4, (16, "spin")), (5, (256, "adaptive")), (6, (64, "poll"))):
+        click("Undo")(page)
+        expect(menu).to_have_value(wait, timeout=PATIENCE)
+        assert json.loads(page.run(cell)) == [batch, wait, 0]
+    expect(button(page, "Undo")).to_be_disabled()
+
+
+# With no descriptor left, the kernel refuses what the strategies of io_uring and epoll need.
+WITHOUT_DESCRIPTORS = """
+import os, resource
+engine.stop()
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+engine.start()
+eventually(lambda: engine.telemetry.counters()["rx_packets"] > 0)
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+"""
+
+
+def test_what_the_kernel_refuses_is_said_and_the_menu_goes_back(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, WITHOUT_DESCRIPTORS, "print(engine.wait)")
+    page.run(0)
+    page.run(1)
+    menu = group(page, "dropdown", "Wait").locator("select")
+    menu.select_option("epoll")
+    page.page.get_by_text("could not prepare the wait strategy epoll").wait_for()
+    expect(menu).to_have_value("poll", timeout=PATIENCE)
+    menu.select_option("spin")
+    expect(page.page.get_by_text("could not prepare")).to_have_count(0, timeout=PATIENCE)
+    assert page.run(2).strip() == "spin"
+
+
+def test_an_ineffective_strategy_is_marked_and_explained(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE)
+    page.run(0)
+    choose("Wait", "busy-poll (no effect here)")(page)
+    page.page.get_by_text("the driver does not tell an AF_XDP socket its NAPI").wait_for()
+
+
+def test_reload_shows_the_knobs_as_they_are_and_they_still_turn(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, "engine.batch = 4", USED)
+    page.run(0)
+    group(page, "hslider", "Batch size").wait_for()
+    page.save()
+    page.run(1)
+    page.reload()
+    expect(readout(page, "Batch size")).to_have_text("4", timeout=PATIENCE)
+    press("Batch size", "ArrowRight")(page)
+    expect(readout(page, "Batch size")).to_have_text("8", timeout=PATIENCE)
+    assert json.loads(page.run(2))[0] == 8
+
+
+PUMPS_LEFT = """
+eventually(lambda: "xdplab-pump" not in {thread.name for thread in threading.enumerate()})
+print(sum(thread.name == "xdplab-pump" for thread in threading.enumerate()))
+"""
+
+
+def test_no_pump_is_left_when_the_output_is_closed(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(
+        CAPTURE,
+        'print(eventually(lambda: "xdplab-pump" in {t.name for t in threading.enumerate()}))',
+        PUMPS_LEFT,
+    )
+    page.run(0)
+    assert page.run(1).strip() == "True"
+    page.clear_output(0)
+    assert int(page.run(2)) == 0
+
+
+def test_a_closed_engine_is_said_and_its_controls_greyed_out(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, "traffic.close(); engine.close()")
+    page.run(0)
+    group(page, "hslider", "Batch size").wait_for()
+    page.run(1)
+    page.page.get_by_text("engine is closed").wait_for()
+    expect(group(page, "dropdown", "Wait").locator("select")).to_be_disabled()
+    for name in ("Latency", "Undo", "Start"):
+        expect(button(page, name)).to_be_disabled()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [900, 1280])
+def test_looks_of_controls(
+    open_notebook: OpenNotebook,
+    picture: Callable[[NotebookPage], Path],
+    theme: str,
+    width: int,
+) -> None:
+    page = open_notebook(CAPTURE, theme=theme, width=width)
+    page.run(0)
+    group(page, "hslider", "Batch size").wait_for()
+    page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    click("Throughput")(page)
+    page.page.get_by_text("the worker never sleeps").wait_for()
+    page.page.locator(".jp-OutputArea-output").scroll_into_view_if_needed()
+    time.sleep(1)
+    assert picture(page).stat().st_size > 0
+    # Nothing sticks out at the right.
+    assert page.page.evaluate(
+        "document.querySelector('.jp-OutputArea-output').scrollWidth"
+        " <= document.querySelector('.jp-OutputArea-output').clientWidth"
+    )
