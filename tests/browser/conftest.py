@@ -1,28 +1,18 @@
-"""JupyterLab and Chromium for the tests: one of each a run, a kernel a test."""
+"""Jupyter and Chromium for the tests: one of each a run, a kernel a test."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from jupyter_server import JupyterServer
-from notebook_page import NotebookPage, write_notebook
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
+
+from xdplab.bench.browser.chromium import open_chromium
+from xdplab.bench.browser.jupyter_server import JupyterServer
+from xdplab.bench.browser.notebook_page import NotebookPage, write_notebook
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
-
-# All that Chromium would do on its own account beyond the machine is switched off.
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 OpenNotebook = Callable[..., NotebookPage]
 
@@ -35,15 +25,16 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]
 
 
 @pytest.fixture(scope="session")
+def notebook_7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    server = JupyterServer(tmp_path_factory.mktemp("notebook"), "notebook")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            # The distribution's where there is one, else the one that Playwright brought.
-            executable_path=shutil.which("chromium"),
-            args=CHROMIUM_OPTIONS,
-        )
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -55,19 +46,23 @@ def open_notebook(
     At the end of the test no page may have logged an error or asked for anything that is not local.
     """
     pages: list[NotebookPage] = []
-    path = jupyter.root / f"{request.node.name}.ipynb"
 
-    def open_(*cells: str, theme: str = "light", width: int = 1280) -> NotebookPage:
+    def open_(
+        *cells: str, theme: str = "light", width: int = 1280, application: str = "lab"
+    ) -> NotebookPage:
+        server = jupyter if application == "lab" else request.getfixturevalue("notebook_7")
+        path = server.root / f"{request.node.name}.ipynb"
         if cells:
-            write_notebook(path, list(cells))
-        pages.append(NotebookPage(chromium, jupyter, path, theme, width))
+            write_notebook(path, cells)
+        pages.append(NotebookPage(chromium, server, path, theme=theme, width=width))
         return pages[-1]
 
     yield open_
     complaints = [complaint for page in pages for complaint in page.complaints]
     for page in pages:
         page.close()
-    jupyter.shut_kernels_down()
+    for server in {page.server for page in pages}:
+        server.shut_kernels_down()
     assert complaints == []
 
 

@@ -14,7 +14,7 @@ from xdplab.widgets.picture import Bundle, Draw
 if TYPE_CHECKING:
     from xdplab.widgets.live_figure import Feed
 
-TIME_SHARE = 0.05
+TIME_SHARE = 0.1
 """Of the time, that a figure's pictures may take while somebody looks at the figure itself."""
 
 Properties = Mapping[tuple[str, str], object]

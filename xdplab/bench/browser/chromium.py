@@ -1,0 +1,62 @@
+"""Chromium without a window, steered by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xdplab.bench.browser.errors import BrowserError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# All that Chromium would do on its own account beyond the machine is switched off.
+_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def missing() -> str | None:
+    """Say what to install before there is a browser here; None where it is there."""
+    if find_spec("playwright") is None or find_spec("jupyterlab") is None:
+        return "pip install 'xdplab[notebook]' playwright"
+    if shutil.which("chromium"):
+        return None
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - slow to import
+
+    with sync_playwright() as playwright:
+        if Path(playwright.chromium.executable_path).exists():
+            return None
+    return "apt-get install chromium, or: playwright install --with-deps chromium"
+
+
+@contextmanager
+def open_chromium() -> Iterator[Browser]:
+    """Open the distribution's Chromium where there is one, else the one that Playwright brought.
+
+    Raises
+    ------
+    BrowserError
+        When it does not start.
+    """
+    from playwright.sync_api import Error, sync_playwright  # noqa: PLC0415 - slow to import
+
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=_OPTIONS
+            )
+        except Error as error:
+            raise BrowserError(f"Chromium did not start: {error}") from error
+        yield browser
+        browser.close()

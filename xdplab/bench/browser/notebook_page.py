@@ -1,0 +1,189 @@
+"""A notebook open in a browser, driven as a person would and read from the inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from xdplab.bench.browser.jupyter_server import JupyterServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request
+
+FAULTS_OF_ITS_OWN = {
+    # Notebook 7.6: its shortcuts look for a plugin's settings before these are there, on any page.
+    "notebook": ("Cannot read properties of undefined (reading 'schema')",)
+}
+"""Errors that an application raises on a page without a widget, too."""
+
+READY = """() => {
+    const panel = window.jupyterapp?.shell?.currentWidget;
+    return panel?.context?.isReady && panel.content.widgets !== undefined
+        && panel.sessionContext.session?.kernel?.connectionStatus === 'connected'
+        && ['idle', 'busy'].includes(panel.sessionContext.session.kernel.status);
+}"""
+
+# Returns once the execution has begun, the cell being busy; `done` is kept for `wait_for`.
+RUN = """async (index) => {
+    const app = window.jupyterapp;
+    const notebook = app.shell.currentWidget.content;
+    notebook.deselectAll();
+    notebook.activeCellIndex = index;
+    const state = {done: false};
+    (window.cellsRun ??= {})[index] = state;
+    app.commands.execute('notebook:run-cell').finally(() => { state.done = true; });
+}"""
+
+OUTPUTS = """(index) => {
+    const model = window.jupyterapp.shell.currentWidget.content.model;
+    return model.cells.get(index).outputs.toJSON();
+}"""
+
+
+class NotebookPage:
+    """One browser page with one notebook.
+
+    Parameters
+    ----------
+    browser
+        Chromium.
+    server
+        Has the notebook.
+    path
+        Of the notebook, below the server's root.
+    theme
+        "light" or "dark".
+    width
+        Of the page, in pixels.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        server: JupyterServer,
+        path: Path,
+        *,
+        theme: str = "light",
+        width: int = 1280,
+    ) -> None:
+        self.server = server
+        self.path = path
+        self.complaints: list[str] = []
+        """Errors that the page logged, and requests that left the machine."""
+        self.context = browser.new_context(viewport={"width": width, "height": 900})
+        self.page: Page = self.context.new_page()
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", self._on_error)
+        self.page.on("request", self._on_request)
+        self.theme = theme
+        self.open()
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"console: {message.text} ({message.location['url']})")
+
+    def _on_error(self, error: Error) -> None:
+        if error.message not in FAULTS_OF_ITS_OWN.get(self.server.application, ()):
+            self.complaints.append(f"uncaught: {error}")
+
+    def _on_request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("blob", "data") and address.hostname != "127.0.0.1":
+            self.complaints.append(f"request: {request.url}")
+
+    def open(self) -> None:
+        """Open the notebook in a fresh workspace and wait for its kernel."""
+        self.page.goto(self.server.page_url(self.path))
+        self.page.wait_for_function(READY, timeout=60_000)
+        theme = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[self.theme]
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+        )
+
+    def reload(self) -> None:
+        """Reload the page, as with F5; the kernel lives on."""
+        self.open()
+
+    def start(self, index: int) -> None:
+        """Start the cell at `index` and return while it runs."""
+        self.page.evaluate(RUN, index)
+
+    def wait_for(self, index: int, timeout: float = 60) -> None:
+        """Wait until the cell that `start` started has ended."""
+        self.page.wait_for_function(
+            "index => window.cellsRun[index].done", arg=index, timeout=timeout * 1000
+        )
+
+    def run(self, index: int) -> str:
+        """Run the cell at `index` and return what it printed; an error in it fails the test."""
+        self.start(index)
+        self.wait_for(index)
+        return self.printed(index)
+
+    def printed(self, index: int) -> str:
+        """Return the text of the cell's outputs so far."""
+        outputs = self.page.evaluate(OUTPUTS, index)
+        for output in outputs:
+            if output["output_type"] == "error":
+                raise AssertionError("\n".join(output["traceback"]))
+        return "".join(
+            text if isinstance(text := output["text"], str) else "".join(text)
+            for output in outputs
+            if output["output_type"] == "stream"
+        )
+
+    def save(self) -> None:
+        """Save the notebook, widget state included."""
+        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+
+    def clear_output(self, index: int) -> None:
+        """Clear the output of the cell at `index`, as a person would from the menu."""
+        self.page.evaluate(
+            """index => {
+                const app = window.jupyterapp;
+                app.shell.currentWidget.content.activeCellIndex = index;
+                return app.commands.execute('notebook:clear-cell-output');
+            }""",
+            index,
+        )
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel without asking."""
+        self.page.evaluate(
+            "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+
+    def hide_side_bar(self) -> None:
+        """Leave the whole width to the notebook, which in Notebook 7 has it anyway."""
+        if self.server.application == "lab":
+            self.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+
+    def close(self) -> None:
+        """Close the page; the kernel lives on."""
+        self.context.close()
+
+
+def write_notebook(path: Path, cells: Sequence[str]) -> Path:
+    """Write a notebook with these code cells and return its path."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": kernel},
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": f"cell-{number}",
+                "source": cell,
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+            }
+            for number, cell in enumerate(cells)
+        ],
+    }
+    path.write_text(json.dumps(notebook))
+    return path
