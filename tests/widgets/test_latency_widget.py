@@ -20,6 +20,7 @@ from xdplab.widgets.latency_picture import LatencyPicture
 from xdplab.widgets.latency_reading import LatencyReader
 from xdplab.widgets.latency_shape import (
     PERCENTILES,
+    Shape,
     Steady,
     curve,
     outline,
@@ -76,7 +77,7 @@ def test_the_curve_meets_the_percentiles(nanoseconds: list[int]) -> None:
 
 @given(st.lists(NANOSECONDS, min_size=1, max_size=2))
 def test_the_axis_holds_all_that_is_occupied_and_is_marked(several: list[list[int]]) -> None:
-    span = wanted_span([histogram_of(nanoseconds) for nanoseconds in several])
+    span = wanted_span(Shape.of(histogram_of(nanoseconds)) for nanoseconds in several)
     slowest = min(max(map(max, several)), 1e10)
     assert span.start <= max(min(map(min, several)), 100) * 1.000001
     assert span.end >= slowest
@@ -138,7 +139,7 @@ def test_the_figure_shows_what_the_telemetry_has(lab: Lab) -> None:
         assert widget.histogram.total == 2000
         assert list(percentiles(widget.histogram).values()) == exact
         picture = LatencyPicture()
-        picture.draw(telemetry.latency(), None, now=0)
+        picture.draw(Shape.of(telemetry.latency()), None, now=0)
         update = picture.feeds["flags"](None)
         assert update is not None
         assert list(update.columns["x"]) == exact

@@ -16,6 +16,7 @@ from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.latency_figure import latency_figure
 from xdplab.widgets.latency_picture import LatencyPicture
 from xdplab.widgets.latency_reading import LatencyReader, Reading
+from xdplab.widgets.latency_shape import Shape, percentiles
 from xdplab.widgets.latency_words import (
     figures,
     looked_at,
@@ -43,6 +44,8 @@ class Frozen(NamedTuple):
 
     label: str
     histogram: Histogram
+    shape: Shape
+    """What is shown of it."""
 
 
 class Latency(ipywidgets.VBox):  # type: ignore[misc]
@@ -156,9 +159,9 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         reading = self._reader.read(self.worker, self.seconds)
         state = self._state(reading)
-        shown = f": {figures(reading.histogram)}" if reading.histogram.total else ""
-        frozen = self._frozen
-        kept = "" if frozen is None else f"; frozen {frozen.label}: {figures(frozen.histogram)}"
+        live, frozen = reading.histogram, self._frozen
+        shown = f": {figures(percentiles(live))}" if live.total else ""
+        kept = f"; frozen {frozen.label}: {figures(frozen.shape.percentiles)}" if frozen else ""
         return f"<Latency: {self._view.name}, {state.words}{shown}{kept}>"
 
     @property
@@ -188,10 +191,12 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
             When nothing was measured.
         """
         reading = self._reader.read(self.worker, self.seconds)
-        if not reading.histogram.total:
+        histogram = reading.histogram
+        if not histogram.total:
             raise ConfigurationError(f"there is nothing to freeze. {self._state(reading).words}")
         self._note_settings()
-        self._frozen = Frozen(self._settings if label is None else label, reading.histogram)
+        label = self._settings if label is None else label
+        self._frozen = Frozen(label, histogram, Shape.of(histogram))
 
     def clear_frozen(self) -> None:
         """Forget what was frozen."""
@@ -226,10 +231,10 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
     def _show(self) -> None:
         self._note_settings()
         before, self._reading = self._reading, self._reader.read(self.worker, self.seconds)
-        live, frozen = self._reading.histogram, self._frozen
+        live, frozen = Shape.of(self._reading.histogram), self._frozen
         if self._reading.seconds is None and live.total < before.histogram.total:
             self._picture.forget()  # it was reset
-        kept = None if frozen is None else frozen.histogram
+        kept = None if frozen is None else frozen.shape
         for model, properties in self._picture.draw(live, kept, time.monotonic()).items():
             self._figure.set(model, **properties)
         self._figure.set("histogram", visible=not self.tail)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from math import ceil, isnan, log10
+from math import ceil, log10
 
 import numpy as np
 
-from xdplab.telemetry import Latency as Histogram
 from xdplab.widgets.latency_figure import BAR_SPACE, FLAG_TOPS
 from xdplab.widgets.latency_shape import (
     FASTEST_NS,
-    Outline,
+    Shape,
     Span,
     Steady,
-    curve,
-    outline,
-    percentiles,
     round_up,
     ticks,
     wanted_span,
@@ -43,7 +39,7 @@ class LatencyPicture:
         """Fit the axes anew to what is drawn next."""
         self._earliest, self._latest, self._highest = Steady(), Steady(), Steady()
 
-    def draw(self, live: Histogram, frozen: Histogram | None, now: float) -> Properties:
+    def draw(self, live: Shape, frozen: Shape | None, now: float) -> Properties:
         """Fill the sources.
 
         Parameters
@@ -58,24 +54,22 @@ class LatencyPicture:
         dict
             What to set in the figure.
         """
-        histograms = [live] if frozen is None else [live, frozen]
-        for name, histogram in zip(("live", "frozen"), (live, frozen), strict=True):
-            shown = Outline(np.empty(0), np.empty(0)) if histogram is None else outline(histogram)
-            tail = Outline(np.empty(0), np.empty(0)) if histogram is None else curve(histogram)
-            self.feeds[name].show(shown._asdict())
-            self.feeds[f"{name} curve"].show(tail._asdict())
+        for name, shape in (("live", live), ("frozen", frozen)):
+            self.feeds[name].show(_NOWHERE if shape is None else shape.bars._asdict())
+            self.feeds[f"{name} curve"].show(_NOWHERE if shape is None else shape.curve._asdict())
         self.feeds["flags"].show(_flags(live, FLAG_TOPS, labelled=True))
         low_flags = (BAR_SPACE,) * len(FLAG_TOPS)
         self.feeds["frozen flags"].show(_flags(frozen, low_flags, labelled=False))
 
-        wanted = wanted_span(histograms)
+        shapes = [live] if frozen is None else [live, frozen]
+        wanted = wanted_span(shapes)
         span = Span(
             10 ** -self._earliest(-log10(wanted.start), now),
             10 ** self._latest(log10(wanted.end), now),
         )
-        highest = max([max(outline(each).y, default=0.0) for each in histograms])
+        highest = max(max(shape.bars.y, default=0.0) for shape in shapes)
         top = self._highest(round_up(highest), now)
-        nines = ceil(log10(max(100, *(each.total for each in histograms))))
+        nines = ceil(log10(max(100, *(shape.total for shape in shapes))))
         return {
             "time": span._asdict(),
             "time ticks": {"ticks": ticks(span)},
@@ -84,12 +78,13 @@ class LatencyPicture:
         }
 
 
-def _flags(histogram: Histogram | None, tops: tuple[float, ...], *, labelled: bool) -> Columns:
-    at = {} if histogram is None else percentiles(histogram)
-    flags = [(name, ns, top) for (name, ns), top in zip(at.items(), tops, strict=False)]
-    flags = [flag for flag in flags if not isnan(flag[1])]
+def _flags(shape: Shape | None, tops: tuple[float, ...], *, labelled: bool) -> Columns:
+    at = shape.percentiles if shape is not None and shape.total else {}
     return {
-        "x": np.array([max(ns, FASTEST_NS) for _, ns, _ in flags]),
-        "top": np.array([top for _, _, top in flags]),
-        "text": [f"{name} {duration(ns)}" if labelled else "" for name, ns, _ in flags],
+        "x": np.array([max(ns, FASTEST_NS) for ns in at.values()]),
+        "top": np.array(tops[: len(at)]),
+        "text": [f"{name} {duration(ns)}" if labelled else "" for name, ns in at.items()],
     }
+
+
+_NOWHERE: Columns = {"x": np.empty(0), "y": np.empty(0)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +44,23 @@ class Span(NamedTuple):
 
     start: float
     end: float
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All that is shown of a histogram, worked out once."""
+
+    total: int
+    """Frames."""
+    percentiles: dict[str, float]
+    """ns"""
+    bars: Outline
+    curve: Outline
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Self:
+        """Work it out."""
+        return cls(histogram.total, percentiles(histogram), outline(histogram), curve(histogram))
 
 
 def percentiles(histogram: Histogram) -> dict[str, float]:
@@ -108,12 +127,9 @@ class Steady:
         return max(seen for _, seen in self._seen)
 
 
-def wanted_span(histograms: list[Histogram]) -> Span:
+def wanted_span(shapes: Iterable[Shape]) -> Span:
     """Return the part of the axis that holds all frames, in half decades, with room for a label."""
-    edges = []
-    for histogram in histograms:
-        x, _ = outline(histogram)
-        edges += [x[0], x[-1]] if len(x) else []
+    edges = [shape.bars.x[end] for shape in shapes if shape.total for end in (0, -1)]
     low, high = (np.log10(min(edges)), np.log10(max(edges))) if edges else (3.0, 5.0)
     start = np.floor(2 * low) / 2
     end = np.ceil(2 * (start + (high - start) / (1 - _LABEL_ROOM))) / 2

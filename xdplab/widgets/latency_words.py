@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import isnan
 from typing import TYPE_CHECKING
 
 from xdplab.journal import Change
-from xdplab.telemetry import Latency as Histogram
-from xdplab.widgets.latency_shape import percentiles
+from xdplab.widgets.latency_shape import Shape
 from xdplab.widgets.palette import BLUE, ORANGE
 
 if TYPE_CHECKING:
@@ -111,12 +110,12 @@ def mixed(changes: Iterable[Change], since_ns: int) -> str:
     return f"mixed, since knobs were turned ({', '.join(moves)}): Reset begins anew" * bool(moves)
 
 
-def figures(histogram: Histogram) -> str:
+def figures(percentiles: Mapping[str, float]) -> str:
     """Return the percentiles in one line."""
-    return ", ".join(f"{name} {duration(ns)}" for name, ns in percentiles(histogram).items())
+    return ", ".join(f"{name} {duration(ns)}" for name, ns in percentiles.items())
 
 
-def table_html(live: Histogram, frozen: Histogram | None, label: str) -> str:
+def table_html(live: Shape, frozen: Shape | None, label: str) -> str:
     """Return the percentiles as a table, with the frozen ones beside them and how they compare.
 
     Parameters
@@ -126,15 +125,13 @@ def table_html(live: Histogram, frozen: Histogram | None, label: str) -> str:
     label
         The frozen one's.
     """
-    now = percentiles(live)
-    rows = [[name, duration(ns)] for name, ns in now.items()]
+    rows = [[name, duration(ns)] for name, ns in live.percentiles.items()]
     rows.append(["frames", f"{live.total:,}"])
     heads = ["", f"{_dash(BLUE, 'solid')} now"]
     if frozen is not None:
-        before = percentiles(frozen)
         heads += [f"{_dash(ORANGE, 'dashed')} {html.escape(label)}", "now / frozen"]
-        for row, (name, ns) in zip(rows, before.items(), strict=False):
-            row += [duration(ns), ratio(now[name], ns)]
+        for row, (name, ns) in zip(rows, frozen.percentiles.items(), strict=False):
+            row += [duration(ns), ratio(live.percentiles[name], ns)]
         rows[-1] += [f"{frozen.total:,}", ""]
     head = "".join(f'<th style="{_CELL}; font-weight: normal">{text}</th>' for text in heads)
     body = "".join(
