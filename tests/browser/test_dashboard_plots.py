@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from live_rows import CAPTURE, rows, wait_for_rows, window
+from live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows, window
 from notebook_page import NotebookPage
 
 OpenNotebook = Callable[..., NotebookPage]
@@ -35,7 +37,33 @@ traffic.rate = 30_000
 time.sleep(2)
 """
 
-PLOT = "() => window.Bokeh.documents[0].roots()[0].children[%d][0]"
+TWO_WORKERS = """
+import socket, time
+from xdplab import Engine, Lab
+from xdplab.widgets import Dashboard
+lab = Lab(queues=2)
+engine = Engine(lab.port, queue=[0, 1]).start()
+for _ in range(64):  # the sender's kernel chooses a queue for each socket
+    with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        for _ in range(10):
+            udp.sendto(b"one of many", (lab.port.ipv4, 9))
+time.sleep(0.5)
+engine.stop()
+print(*(int(engine.telemetry.counters(worker)["rx_packets"]) for worker in (0, 1)))
+Dashboard(engine)
+"""
+
+# Prints what was received in the last 10, 30 and 60 seconds.
+STOP = """
+import numpy as np
+traffic.stop()
+time.sleep(0.5)
+engine.stop()
+records, _ = engine.telemetry.history()
+times, packets = (records[name].astype(float) for name in ("time_ns", "rx_packets"))
+spans = [10, 30, 60]
+print(*(packets[-1] - np.interp(times[-1] - span * 1e9, times, packets) for span in spans))
+"""
 
 
 def hover(page: NotebookPage, plot: int, share: float) -> None:
@@ -43,6 +71,182 @@ def hover(page: NotebookPage, plot: int, share: float) -> None:
     box = page.page.locator(".bk-Canvas").nth(plot).bounding_box()
     assert box is not None
     page.page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.7 * box["height"])
+
+
+def choose(page: NotebookPage, description: str, value: str) -> None:
+    menu = page.page.locator(".widget-dropdown", has_text=description).locator("select")
+    menu.select_option(value)
+
+
+def wait_for_span(page: NotebookPage, seconds: float) -> None:
+    page.page.wait_for_function(
+        """milliseconds => {
+            const {start, end} = window.Bokeh.documents[0].get_model_by_name('window');
+            return Math.abs(end - start - milliseconds) < 1;
+        }""",
+        arg=1000 * seconds,
+        timeout=30_000,
+    )
+
+
+def area(shown: Rows, name: str = "received") -> float:
+    step = (shown["time"][1] - shown["time"][0]) / 1000
+    return float(np.nansum(shown[name])) * step
+
+
+def test_ranges_show_what_the_engine_counted(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, STOP)
+    page.run(0)
+    wait_for_rows(page, 20)
+    counted = [float(packets) for packets in page.run(1).split()]
+    for choice, seconds, step, packets in (
+        ("10 s", 10, 20, counted[0]),
+        ("2 min", 120, 1000, None),
+        ("30 s", 30, 50, counted[1]),
+        ("1 min", 60, 100, counted[2]),
+    ):
+        choose(page, "Last", choice)
+        wait_for_span(page, seconds)
+        page.page.wait_for_function(
+            f"step => {{ const {{time}} = {ROWS}()[0];"
+            " return Math.round(time[1] - time[0]) === step; }",
+            arg=step,
+        )
+        shown = rows(page)
+        start, end = window(page)
+        assert start <= shown["time"][0]
+        assert shown["time"][-1] <= end
+        assert len(shown["time"]) <= 600
+        if packets is not None:  # a row's worth may be cut off at the beginning
+            assert area(shown) == pytest.approx(packets, rel=0.01)
+
+
+def test_range_pause_and_worker_are_traits(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(
+        CAPTURE,
+        "dashboard = _; dashboard.seconds = 10",
+        "dashboard.paused = True",
+        "dashboard.paused = False",
+        "print(dashboard.seconds, dashboard.paused, dashboard.worker)",
+    )
+    page.run(0)
+    wait_for_rows(page, 1)
+    page.run(1)
+    wait_for_span(page, 10)
+    page.page.wait_for_function(
+        "[...document.querySelectorAll('select')].some((menu) => menu.value === '10 s')"
+    )
+    page.run(2)
+    page.page.locator(".widget-toggle-button.mod-active").wait_for()
+    page.run(3)
+    page.page.locator(".widget-toggle-button:not(.mod-active)").wait_for()
+    choose(page, "Last", "5 min")
+    page.page.locator(".widget-toggle-button").click()
+    wait_for_span(page, 300)
+    assert page.run(4).split() == ["300", "True", "None"]
+
+
+def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, "print(int(engine.telemetry.counters()['rx_packets']))")
+    page.run(0)
+    wait_for_rows(page, 10)
+    page.page.locator(".widget-toggle-button", has_text="Pause").click()
+    time.sleep(1)
+    still, seen, counted = window(page), rows(page), int(page.run(1))
+    assert seen["time"][-1] <= still[1]
+    time.sleep(1)
+    assert int(page.run(1)) > counted
+    assert (window(page), rows(page)) == (still, seen)
+    page.save()
+    page.reload()
+    assert wait_for_rows(page, 10) == seen
+    assert window(page) == still
+    page.page.locator(".widget-toggle-button", has_text="Pause").click()
+    page.page.wait_for_function(f"end => {ROWS}()[0].time.at(-1) > end", arg=seen["time"][-1])
+    assert window(page)[1] > still[1]
+
+
+def test_hover_tells_all_series_of_the_row_under_the_mouse(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE, "traffic.stop(); engine.stop()")
+    page.run(0)
+    wait_for_rows(page, 50)
+    page.run(1)
+    page.page.get_by_text("stopped").wait_for()
+    page.page.evaluate("document.querySelector('.jp-OutputArea-output').scrollIntoView()")
+    shown = rows(page)
+    hover(page, 2, 0.95)
+    tooltip = page.page.locator("table", has_text="SQPOLL thread")
+    tooltip.wait_for()
+    told = {
+        label: number_of(value)
+        for label, value in re.findall(
+            r"(user|system|idle|SQPOLL thread)\s+([\d.]+ k?)ns", tooltip.inner_text()
+        )
+    }
+    assert set(told) == {"user", "system", "idle", "SQPOLL thread"}
+    # Three digits are told.
+    assert any(
+        told["user"] == pytest.approx(user, rel=0.01)
+        and told["system"] == pytest.approx(system, rel=0.01)
+        for user, system in zip(shown["user"], shown["system"], strict=True)
+    )
+
+
+def number_of(text: str) -> float:
+    number, _, letter = text.partition(" ")
+    return float(number) * (1000 if letter == "k" else 1)
+
+
+def test_several_engines_are_shown_with_their_own_rows(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(
+        TWO_ENGINES,
+        "[t.stop() for t in traffic]; time.sleep(0.5); [engine.stop() for engine in engines]\n"
+        "print(*(int(engine.telemetry.counters()['rx_packets']) for engine in engines))",
+    )
+    page.run(0)
+    wait_for_rows(page, 20)
+    counted = [int(packets) for packets in page.run(1).split()]
+    page.page.wait_for_function(f"() => {ROWS}()[0].received.at(-1) === 0")
+    page.page.get_by_text("stopped").nth(1).wait_for()
+    for place, packets in enumerate(counted):
+        assert area(rows(page, f"rows {place}")) == pytest.approx(packets, rel=1e-3)
+    for name in ("1: port0 queue 0", "2: port0 queue 0"):
+        page.page.get_by_text(name).first.wait_for()
+
+
+def test_worker_can_be_chosen(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(TWO_WORKERS)
+    counted = [int(packets) for packets in page.run(0).split()]
+    wait_for_rows(page, 1)
+    assert area(rows(page)) == pytest.approx(sum(counted), rel=1e-3)
+    for worker, packets in enumerate(counted):
+        choose(page, "Worker", str(worker))
+        page.page.wait_for_function(
+            f"""packets => {{
+                const {{time, received}} = {ROWS}()[0];
+                const area = received.reduce((sum, rate) => sum + (rate || 0), 0);
+                return Math.abs(area * (time[1] - time[0]) / 1000 - packets) < 1;
+            }}""",
+            arg=packets,
+        )
+
+
+def test_wait_strategy_that_is_ineffective_is_marked_and_says_why(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(CAPTURE, "print(engine.wait, engine.wait_note)")
+    page.run(0)
+    wait_for_rows(page, 1)
+    choose(page, "Wait", "busy-poll (ineffective here)")
+    page.page.get_by_text("busy-poll is ineffective here:").wait_for()
+    printed = page.run(1)
+    assert printed.startswith("busy-poll ")
+    note = page.page.locator(".widget-html", has_text=printed.removeprefix("busy-poll ").strip())
+    note.wait_for()
+    choose(page, "Wait", "poll")
+    page.page.get_by_text("busy-poll is ineffective here:").wait_for(state="detached")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -74,7 +74,7 @@ def test_drops_are_told_by_their_reason_and_not_twice(lab: Lab) -> None:
         engine.stop()
         columns = whole(rows_of(engine))
         counted = engine.telemetry.total()
-    reasons = ("ring_full", "no_fill", "too_large")
+    reasons = ("ring_full", "no_fill", "too_long")
     lost = int(counted["rx_ring_full"]) + int(counted["rx_dropped"])
     assert sum(area(columns, reason) for reason in reasons) == pytest.approx(lost, rel=0.02)
     assert np.nanmax(columns["rx"]) == pytest.approx(100)

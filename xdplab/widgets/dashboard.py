@@ -52,39 +52,40 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
     """The worker that is shown, or None for all of an engine."""
 
     def __init__(self, engines: Engine | Sequence[Engine], traffic: Traffic | None = None) -> None:
-        several = engines if isinstance(engines, Sequence) else [engines]
-        self._views = [EngineView(engine) for engine in several]
-        if len(self._views) > 1:  # those of labs are called alike
-            for number, view in enumerate(self._views, start=1):
-                view.name = f"{number}: {view.name}"
+        several = isinstance(engines, Sequence) and len(engines) > 1
+        self._views = [
+            EngineView(engine)
+            for engine in (engines if isinstance(engines, Sequence) else [engines])
+        ]
+        # Those of labs are called alike, so several are numbered.
+        numbers = [f"{place}: " if several else "" for place in range(1, len(self._views) + 1)]
+        for number, view in zip(numbers, self._views, strict=True):
+            view.name = f"{number}{view.name}"
         self._workers = max(view.telemetry.workers for view in self._views)
         self._rows = [HistoryRows(view) for view in self._views]
         self._heads = [
-            EngineHead(view, _dash_html(number) if len(self._views) > 1 else "")
-            for number, view in enumerate(self._views)
+            EngineHead(view, _dash_html(place) if several else "")
+            for place, view in enumerate(self._views)
         ]
-        marks = Marks(
-            [
-                (f"{number}: " if len(self._views) > 1 else "", view.journal)
-                for number, view in enumerate(self._views, start=1)
-            ]
-            + ([("", traffic.journal)] if traffic else [])
-        )
+        journals = [
+            (number, view.journal) for number, view in zip(numbers, self._views, strict=True)
+        ]
+        marks = Marks(journals + ([("", traffic.journal)] if traffic else []))
         self._window = TimeWindow(self._views, marks)
         self._figure = LiveFigure(
-            dashboard_figure([view.name if len(self._views) > 1 else "" for view in self._views]),
-            {rows_name(number): rows for number, rows in enumerate(self._rows)} | {MARKS: marks},
+            dashboard_figure([view.name if several else "" for view in self._views]),
+            {rows_name(place): rows for place, rows in enumerate(self._rows)} | {MARKS: marks},
             rollover=1,
             on_beat=self._beat,
             description=f"the last minutes of {', '.join(view.name for view in self._views)}",
         )
         self._shown: tuple[object, ...] = ()
         choices = self._choices()
-        if len(self._heads) == 1:
+        if several:
+            super().__init__([*self._heads, choices, self._figure])
+        else:
             self._heads[0].controls.children += choices.children
             super().__init__([*self._heads, self._figure])
-        else:
-            super().__init__([*self._heads, choices, self._figure])
 
     def __repr__(self) -> str:
         return f"<Dashboard: {'; '.join(map(repr, self._heads))}>"

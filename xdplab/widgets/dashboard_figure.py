@@ -9,11 +9,10 @@ from bokeh.models import (
     BasicTicker,
     ColumnDataSource,
     CrosshairTool,
-    CustomJSHover,
     DataRange1d,
+    DatetimeTicker,
     FixedTicker,
     GridBox,
-    HoverTool,
     LayoutDOM,
     Range1d,
 )
@@ -29,13 +28,13 @@ from xdplab.widgets.palette import (
     GREY,
     ORANGE,
     PURPLE,
-    SI_JAVASCRIPT,
     SKY,
     VERMILLION,
     legend_above,
     si_ticks,
     styled_plot,
 )
+from xdplab.widgets.time_hover import TimeHover
 from xdplab.widgets.time_window import window_range
 
 MARKS = "marks"
@@ -47,9 +46,6 @@ _COLUMNS = 2
 _LAST_ROW = 4  # the plot that it begins with
 _EQUAL: Any = "minmax(0, 1fr)"
 _GAPS: Any = (6, 0)  # pixels between rows and columns
-_NUMBERS = CustomJSHover(
-    code=f"if (isNaN(value)) return 'none'; const number = value; {SI_JAVASCRIPT}"
-)
 
 
 class Line(NamedTuple):
@@ -103,16 +99,15 @@ def _plots() -> list[Plot]:
             "drops a second",
             {
                 "ring_full": Line("RX ring full", VERMILLION),
-                "no_fill": Line("fill ring empty", PURPLE),
-                "too_large": Line("too large", ORANGE),
-                "too_many": Line("too many frames", SKY),
+                "no_fill": Line("no fill", PURPLE),
+                "too_long": Line("too long", ORANGE),
                 "invalid": Line("invalid", GREY),
             },
             "pps",
             _from_zero(10),
         ),
         Plot(
-            "% of the ring",
+            "% of each ring",
             {
                 "rx": Line("RX, peak", GREEN),
                 "fill": Line("fill", PURPLE),
@@ -123,7 +118,7 @@ def _plots() -> list[Plot]:
             {"y_range": Range1d(start=0, end=104)},
         ),
         Plot(
-            "a second",
+            "wakeups and system calls a second",
             {"wakeups": Line("wakeups", GREEN), "syscalls": Line("system calls", VERMILLION)},
             "",
             _from_zero(10),
@@ -152,6 +147,7 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
     marks = marks_source(MARKS)
     window = window_range()
     # One line for all plots, so that it shows the same moment everywhere.
+    hover = TimeHover(sources, engines)
     crosshair = Span(dimension="height", line_color=GREY, line_alpha=0.8, line_dash="dotted")
     plots = []
     for place, plot in enumerate(_plots()):
@@ -166,26 +162,24 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
             **plot.y_axis,
         )
         drawn.xaxis.visible = at_bottom
-        _draw_lines(drawn, plot, sources, engines)
-        add_marks(drawn, marks)
+        drawn.xaxis.ticker = DatetimeTicker(desired_num_ticks=4)
+        _draw_lines(drawn, plot, sources)
+        hover.add(drawn, plot.lines, plot.unit)
+        add_marks(drawn, marks, "10px" if place < _COLUMNS else None)
         drawn.add_tools(CrosshairTool(overlay=crosshair))
         plots.append(drawn)
     places: Any = [(plot, *divmod(place, _COLUMNS)) for place, plot in enumerate(plots)]
     return GridBox(children=places, cols=_EQUAL, spacing=_GAPS, sizing_mode="stretch_width")
 
 
-def _draw_lines(
-    drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource], engines: Sequence[str]
-) -> None:
-    for number, (source, engine) in enumerate(zip(sources, engines, strict=True)):
+def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) -> None:
+    for number, source in enumerate(sources):
         dash = DASHES[number % len(DASHES)]
-        lines = []
         for column, line in plot.lines.items():
             # Colours mean the same for all engines: the legend tells them once.
             options: dict[str, Any] = {"legend_label": line.label} if number == 0 else {}
             options |= {"source": source, "color": line.color, "line_width": 2, "line_dash": dash}
-            lines.append(drawn.line("time", column, **options))
-        drawn.add_tools(_hover(plot, lines[0], engine))
+            drawn.line("time", column, **options)
     if plot.unit == "%":
         drawn.yaxis.ticker = FixedTicker(ticks=[0, 25, 50, 75, 100])
     else:
@@ -202,23 +196,4 @@ def _draw_lines(
         glyph_height=14,
         label_height=14,
         label_standoff=4,
-    )
-
-
-def _hover(plot: Plot, first: Any, engine: str) -> HoverTool:  # noqa: ANN401 - a Bokeh renderer
-    """Show all series of a plot at the moment under the mouse; its first line finds the row."""
-    formatters: dict[str, Any] = {f"@{column}": _NUMBERS for column in plot.lines}
-    values = "".join(
-        f'<div><span style="color: {line.color}">&#9632;</span> {line.label}: '
-        f"<b>@{column}{{custom}}{plot.unit}</b></div>"
-        for column, line in plot.lines.items()
-    )
-    return HoverTool(
-        renderers=[first],
-        mode="vline",
-        line_policy="nearest",
-        point_policy="snap_to_data",
-        attachment="horizontal",
-        tooltips=f"<div>{engine} @time{{%H:%M:%S.%3N}}</div>{values}",
-        formatters=formatters | {"@time": "datetime"},
     )

@@ -32,7 +32,7 @@ COLUMNS = (
     *("received", "sent"),  # packets a second
     *("bits_in", "bits_out"),  # a second
     *("user", "system", "idle", "sqpoll"),  # CPU nanoseconds a packet
-    *("ring_full", "no_fill", "too_large", "too_many", "invalid"),  # a second
+    *("ring_full", "no_fill", "too_long", "invalid"),  # a second
     *("rx", "fill", "tx", "completion"),  # % of the ring
     *("wakeups", "syscalls"),  # a second
 )
@@ -234,8 +234,7 @@ class HistoryRows:
             "sqpoll": counted["sqpoll_ns"] / packets,
             "ring_full": a_second["rx_ring_full"],
             "no_fill": no_fill,
-            "too_large": a_second["rx_dropped"] - no_fill,
-            "too_many": a_second["rx_too_long"],
+            "too_long": a_second["rx_dropped"] - no_fill + a_second["rx_too_long"],
             "invalid": a_second["rx_invalid_descs"] + a_second["tx_invalid_descs"],
             "rx": peak / ring * 100,
             "fill": fill / 2,  # that ring is twice as large

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, LinearScale, Range1d
+from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
 from xdplab.journal import Change, Journal
 from xdplab.widgets.clock import clock_time, local_ms
 from xdplab.widgets.live_figure import Update
-from xdplab.widgets.palette import GREY
+from xdplab.widgets.palette import FRAME_RANGE, GREY
 
 COLUMNS = ("time", "height", "label", "detail", "clock")
 
@@ -27,8 +27,6 @@ MOST_MARKS = 200
 
 _LEVELS = (0.98, 0.84, 0.70)
 """How high labels stand, in turn, so that those of marks close by don't cover each other."""
-
-_RANGE = "marks"
 
 
 class Mark(NamedTuple):
@@ -130,7 +128,7 @@ def marks_source(name: str) -> ColumnDataSource:
     return ColumnDataSource({column: [] for column in COLUMNS}, name=name)
 
 
-def add_marks(plot: figure, source: ColumnDataSource, font_size: str = "10px") -> None:
+def add_marks(plot: figure, source: ColumnDataSource, font_size: str | None = "10px") -> None:
     """Put marks on a plot of time: a line with its label on top, and all about it on hover.
 
     Parameters
@@ -140,25 +138,31 @@ def add_marks(plot: figure, source: ColumnDataSource, font_size: str = "10px") -
     source
         The one `marks_source` of its figure.
     font_size
-        Of the labels.
+        Of the labels; None for none, as below another plot of the same times.
     """
-    plot.extra_y_ranges[_RANGE] = Range1d(start=0, end=1)
-    plot.extra_y_scales[_RANGE] = LinearScale()
     line: dict[str, Any] = {"x": "time", "source": source, "line_color": GREY}
     plot.vspan(**line, line_width=1, line_dash="dashed", line_alpha=0.9)
     # Wide enough to be met with a mouse.
     target = plot.vspan(**line, line_width=9, line_alpha=0)
-    plot.text(
-        x="time",
-        y="height",
-        text="label",
-        source=source,
-        y_range_name=_RANGE,
-        # On the left of the line: so the newest, at the right edge, is read at once.
-        text_align="right",
-        text_baseline="top",
-        x_offset=-4,
-        text_font_size=font_size,
-        text_alpha=0.85,
+    if font_size is not None:
+        plot.text(
+            x="time",
+            y="height",
+            text="label",
+            source=source,
+            y_range_name=FRAME_RANGE,
+            # On the left of the line: so the newest, at the right edge, is read at once.
+            text_align="right",
+            text_baseline="top",
+            x_offset=-4,
+            text_font_size=font_size,
+            text_alpha=0.85,
+        )
+    plot.add_tools(
+        HoverTool(
+            renderers=[target],
+            mode="mouse",
+            attachment="vertical",  # beside is where values are shown
+            tooltips="<b>@detail</b><br>@clock",
+        )
     )
-    plot.add_tools(HoverTool(renderers=[target], mode="mouse", tooltips="<b>@detail</b><br>@clock"))

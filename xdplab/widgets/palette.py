@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from bokeh.models import CustomJSTickFormatter, DatetimeTickFormatter
+from bokeh.models import CustomJSTickFormatter, DatetimeTickFormatter, LinearScale, Range1d
 from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
@@ -19,6 +19,9 @@ DASHES = ("solid", "dashed", "dotted", "dotdash")
 
 KEEP_INK = "keep-ink"
 """Tag of a Bokeh model whose text and lines keep their colour, and don't take the page's."""
+
+FRAME_RANGE = "frame"
+"""Name of a y range that every plot has: 0 is its bottom and 1 its top, whatever the y axis."""
 
 _MEDIUM = "12px"
 
@@ -83,6 +86,8 @@ def styled_plot(
         "min_border_right": 20,
     }
     plot = figure(y_axis_label=y_label, x_axis_type=x_axis_type, **(looks | options))
+    plot.extra_y_ranges[FRAME_RANGE] = Range1d(start=0, end=1)
+    plot.extra_y_scales[FRAME_RANGE] = LinearScale()
     plot.axis.axis_label_text_font_style = "normal"
     plot.axis.axis_label_text_font_size = _MEDIUM
     plot.axis.major_label_text_font_size = _MEDIUM

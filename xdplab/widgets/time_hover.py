@@ -1,0 +1,84 @@
+"""Hover on plots of time: all that a plot shows at the moment under the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from bokeh.models import ColumnDataSource, CustomJSHover, HoverTool
+from bokeh.plotting import figure
+
+from xdplab.widgets.palette import FRAME_RANGE, SI_JAVASCRIPT
+
+# `value` is the time under the mouse, `format` which source, which column and in which unit.
+_LOOK_UP = f"""
+if (format === "time") return new Date(value).toISOString().slice(11, 21);
+const [place, column, unit] = format.split("|");
+const {{data}} = sources[place];
+let row = 0;
+for (let end = data.time.length - 1; row < end; ) {{
+  const middle = (row + end) >> 1;
+  if (data.time[middle] < value) row = middle + 1;
+  else end = middle;
+}}
+if (row > 0 && value - data.time[row - 1] < data.time[row] - value) row--;
+const number = data[column][row];
+const apart = data.time[1] - data.time[0];
+if (!Number.isFinite(number) || Math.abs(data.time[row] - value) > 2 * apart) return "none";
+const text = (() => {{ {SI_JAVASCRIPT} }})();
+return text.includes(" ") ? text + unit : text + " " + unit;
+"""
+
+
+class TimeHover:
+    """The hover of all plots of a figure that show the same sources.
+
+    Parameters
+    ----------
+    sources
+        With a column ``time``, one for each engine.
+    names
+        What the columns of values are headed with where there are several.
+    """
+
+    def __init__(self, sources: Sequence[ColumnDataSource], names: Sequence[str]) -> None:
+        self._names = names
+        self._value = CustomJSHover(code=_LOOK_UP, args={"sources": list(sources)})
+        # What is shown is found by its time, so there must be something to meet everywhere.
+        self._everywhere = ColumnDataSource({"x": [0, 1e14], "y": [0, 0]})
+
+    def add(self, plot: figure, lines: Mapping[str, tuple[str, str]], unit: str) -> None:
+        """Give a plot its hover.
+
+        Parameters
+        ----------
+        plot
+            As `palette.styled_plot` makes it, with an x range of its own choice.
+        lines
+            By column: label and colour.
+        unit
+            Of the values.
+        """
+        target = plot.line(
+            "x", "y", source=self._everywhere, line_alpha=0, y_range_name=FRAME_RANGE
+        )
+        heads = "".join(f"<td><b>{escape(name)}</b></td>" for name in self._names)
+        rows = "".join(
+            f'<tr><td><span style="color: {color}">&#9632;</span> {escape(label)}</td>'
+            + "".join(
+                f'<td style="text-align: right; padding-left: 10px">'
+                f"<b>$x{{{place}|{column}|{unit}}}</b></td>"
+                for place in range(len(self._names))
+            )
+            + "</tr>"
+            for column, (label, color) in lines.items()
+        )
+        plot.add_tools(
+            HoverTool(
+                renderers=[target],
+                mode="vline",
+                line_policy="interp",
+                tooltips=f"<table><tr><td>$x{{time}}</td>{heads}</tr>{rows}</table>",
+                formatters={"$x": self._value},
+            )
+        )
