@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter, MarkdownExporter
 from PIL import Image
 
+from xdplab.widgets import palette
 from xdplab.widgets.picture import WIDTH
 from xdplab.widgets.picture_drawing import MARK, draw
 from xdplab.widgets.picture_glyphs import CannotDrawError
@@ -138,6 +139,18 @@ def test_rows_and_columns_of_plots_stand_where_they_do_in_the_browser() -> None:
     rows, columns = np.nonzero(is_red)
     assert columns.min() > width / 2
     assert rows.max() < height / 2
+
+
+def test_colours_stay_what_they_are_however_few_points_have_them() -> None:
+    colors = (palette.BLUE, palette.VERMILLION, palette.GREEN, palette.PURPLE, palette.ORANGE)
+    plot = empty_plot()
+    for place, color in enumerate(colors):
+        plot.line([place, place + 0.1], [2, 2], color=color, line_width=3)
+    plot.quad(left=[0], right=[10], bottom=[3], top=[10], color=palette.SKY)
+    seen = pixels(draw(plot, {})).reshape(-1, 3)
+    for color in colors:
+        wanted = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
+        assert np.abs(seen - wanted).max(axis=1).min() <= 2
 
 
 def test_the_style_sheet_knows_our_images_by_their_mark() -> None:

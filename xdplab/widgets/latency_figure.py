@@ -5,7 +5,6 @@ from __future__ import annotations
 from bokeh.layouts import column
 from bokeh.models import (
     ColumnDataSource,
-    CustomJSTickFormatter,
     FixedTicker,
     LayoutDOM,
     NumeralTickFormatter,
@@ -14,7 +13,8 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from xdplab.widgets.latency_shape import BINS_A_DECADE
-from xdplab.widgets.palette import BLUE, ORANGE, styled_plot
+from xdplab.widgets.latency_words import duration
+from xdplab.widgets.palette import BLUE, ORANGE, coded_ticks, styled_plot
 
 BAR_SPACE = 0.66
 """The share of the height that bars have; above it stand the percentiles' flags."""
@@ -49,7 +49,9 @@ def latency_figure() -> LayoutDOM:
     for plot in plots:
         plot.xaxis.ticker = ticks
         plot.xgrid.ticker = ticks
-        plot.xaxis.formatter = CustomJSTickFormatter(code=_DURATION)
+        plot.xaxis.formatter = coded_ticks(
+            _DURATION, lambda tick: duration(tick).replace(".00", "").replace(".0", "")
+        )
     return column(*plots, sizing_mode="stretch_width")
 
 
@@ -93,7 +95,7 @@ def _curve(time: Range1d) -> figure:
     marks = FixedTicker(ticks=[0.5, *(10.0**-power for power in range(1, 10))])
     plot.yaxis.ticker = marks
     plot.ygrid.ticker = marks
-    plot.yaxis.formatter = CustomJSTickFormatter(code=_PERCENTILE)
+    plot.yaxis.formatter = coded_ticks(_PERCENTILE, lambda share: f"{100 * (1 - share):.12g} %")
     for name, color, dash in (("frozen curve", ORANGE, _FROZEN), ("live curve", BLUE, _LIVE)):
         source = ColumnDataSource({"x": [], "y": []}, name=name)
         plot.line("x", "y", source=source, color=color, line_width=2, line_dash=dash)

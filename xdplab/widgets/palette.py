@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from bokeh.models import CustomJSTickFormatter, DatetimeTickFormatter, LinearScale, Range1d
@@ -33,6 +34,8 @@ return `${+(number / (size || 1)).toPrecision(3)}${letter}`;
 """
 """Body of a function of `number`."""
 
+_PYTHON: dict[str, Callable[[float], str]] = {}
+
 
 def si(value: float) -> str:
     """Return `value` with three digits and the space and letter that a unit follows: "1.52 M"."""
@@ -44,7 +47,26 @@ def si(value: float) -> str:
 
 def si_ticks() -> CustomJSTickFormatter:
     """Return a formatter of axis ticks: 1.5 M, 20 k, 300."""
-    return CustomJSTickFormatter(code=f"const number = tick;{SI_JAVASCRIPT}")
+    return coded_ticks(f"const number = tick;{SI_JAVASCRIPT}", lambda tick: si(tick).rstrip())
+
+
+def coded_ticks(javascript: str, python: Callable[[float], str]) -> CustomJSTickFormatter:
+    """Return a formatter of axis ticks.
+
+    Parameters
+    ----------
+    javascript
+        Body of a function of `tick`, for browsers.
+    python
+        The same for static pictures.
+    """
+    _PYTHON[javascript] = python
+    return CustomJSTickFormatter(code=javascript)
+
+
+def python_of(formatter: CustomJSTickFormatter) -> Callable[[float], str]:
+    """Return the function that `coded_ticks` was given for static pictures."""
+    return _PYTHON[str(formatter.code)]
 
 
 def clock_ticks() -> DatetimeTickFormatter:

@@ -20,7 +20,7 @@ from bokeh.models import (
     Grid,
     LogScale,
     LogTickFormatter,
-    PrintfTickFormatter,
+    NumeralTickFormatter,
     Range1d,
     glyphs,
 )
@@ -255,13 +255,11 @@ def _formatter(axis: BokehModel) -> Formatter | None:
 
 def _writer(formatter: BokehModel) -> Callable[[float], str] | None:
     if isinstance(formatter, CustomJSTickFormatter):
-        return lambda value: palette.si(value).rstrip()
+        return palette.python_of(formatter)
     if isinstance(formatter, DatetimeTickFormatter):
         # Bokeh shows a time as if it were UTC: whoever gave it has made it local.
         return lambda value: time.strftime("%H:%M:%S", time.gmtime(value / 1000))
-    if isinstance(formatter, PrintfTickFormatter):
-        return lambda value: str(formatter.format % value)
-    if isinstance(formatter, BasicTickFormatter | LogTickFormatter):
+    if isinstance(formatter, BasicTickFormatter | LogTickFormatter | NumeralTickFormatter):
         return None
     raise CannotDrawError(f"no static picture of Bokeh's {type(formatter).__name__}")
 

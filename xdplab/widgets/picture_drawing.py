@@ -18,7 +18,7 @@ from xdplab.widgets.picture_axes import LINE, Sources, draw_plot
 from xdplab.widgets.picture_glyphs import BokehModel, CannotDrawError
 
 _SHARPNESS = 1.25  # pixels of the picture for one of the page
-_COLORS = 48  # enough for our plots, and a third of the bytes
+_COLORS = 64  # enough for our plots, and a third of the bytes
 _PIXELS_AN_INCH = 96  # a page's
 
 # What a plot's frame leaves free on its four sides, for axes, labels and legend.
@@ -72,7 +72,7 @@ def draw(figure: LayoutDOM, sources: Sources) -> bytes:
     inches = (WIDTH / _PIXELS_AN_INCH, height / _PIXELS_AN_INCH)
     canvas = Figure(figsize=inches, dpi=_PIXELS_AN_INCH * _SHARPNESS)
     agg: Any = FigureCanvasAgg(canvas)  # half typed
-    for place in _places(figure, 0, 0, WIDTH):
+    for place in _places(figure, 0, 0, _own_width(figure) or WIDTH):
         left, top, right, bottom = _margins(place.plot)
         axes = canvas.add_axes(
             (
@@ -90,7 +90,9 @@ def draw(figure: LayoutDOM, sources: Sources) -> bytes:
 def _pack(image: Image.Image) -> bytes:
     """Return a small PNG with our mark."""
     packed = io.BytesIO()
-    image.convert("RGB").quantize(_COLORS).save(packed, format="png")
+    # An octree keeps colours that few pixels have, too.
+    few = image.convert("RGB").quantize(_COLORS, Image.Quantize.FASTOCTREE)
+    few.save(packed, format="png")
     png = packed.getvalue()
     return png[:_HEADER_BYTES] + MARK + png[_HEADER_BYTES:]
 
@@ -99,6 +101,10 @@ def _height(model: LayoutDOM) -> float:
     if isinstance(model, Plot):
         return float(model.height or 0)
     return sum(max(map(_height, row)) for row in _rows(model))
+
+
+def _own_width(model: LayoutDOM) -> float:
+    return 0 if "stretch" in (model.sizing_mode or "") else model.width or 0
 
 
 def _rows(model: BokehModel) -> list[list[LayoutDOM]]:
@@ -127,7 +133,7 @@ def _places(model: LayoutDOM, left: float, top: float, width: float) -> Iterator
         return
     for row in _rows(model):
         # Those that have a width of their own keep it, and the others share the rest.
-        own = [0 if "stretch" in (child.sizing_mode or "") else child.width or 0 for child in row]
+        own = [_own_width(child) for child in row]
         rest = (width - sum(own)) / max(1, own.count(0))
         across = left
         for child, its_own in zip(row, own, strict=True):

@@ -41,11 +41,6 @@ _MARKERS = {
     "square": "s",
     "diamond": "D",
     "triangle": "^",
-    "inverted_triangle": "v",
-    "cross": "+",
-    "x": "x",
-    "star": "*",
-    "dash": "_",
 }
 _STEPS = {"before": "steps-pre", "after": "steps-post", "center": "steps-mid"}
 _ALIGNMENTS = {"left": "left", "center": "center", "right": "right"}
@@ -111,7 +106,7 @@ class Drawing:
             return np.array([of.factors.index(factor) + 0.5 for factor in column], dtype=float)
         return np.asarray(column, dtype=float)
 
-    def colors(self, kind: str) -> list[tuple[float, ...]]:
+    def colors(self, kind: str) -> list[tuple[float, float, float, float]]:
         """Return red, green, blue and alpha of "line", "fill" or "text", one or one a row."""
         colors, alphas = np.broadcast_arrays(
             np.atleast_1d(np.asarray(self.get(f"{kind}_color"), dtype=object)),
@@ -134,9 +129,8 @@ class Drawing:
         }
 
     def font(self) -> dict[str, Any]:
-        """Return matplotlib's words for how text looks, but for its colour."""
+        """Return matplotlib's words for how text looks, but for its colour and size."""
         return {
-            "fontsize": float(_one(self.get("text_font_size")).removesuffix("px")) * PIXEL,
             "fontweight": "bold" if "bold" in _one(self.get("text_font_style")) else "normal",
             "fontstyle": "italic" if "italic" in _one(self.get("text_font_style")) else "normal",
             "ha": _ALIGNMENTS[_one(self.get("text_align"))],
@@ -215,9 +209,9 @@ def _draw_markers(drawing: Drawing) -> Artist:
         x,
         y,
         (size * PIXEL) ** 2,
-        # Of these three the line is all there is.
-        drawing.colors("line" if marker in ("cross", "x", "dash") else "fill"),
+        drawing.colors("fill"),
         marker=_MARKERS[marker],
+        edgecolors=drawing.colors("line"),
         linewidths=drawing.line()["linewidths"],
         zorder=drawing.level,
     )
@@ -227,7 +221,7 @@ def draw_text(drawing: Drawing) -> None:
     """Write the text of a glyph or of a label."""
     x, y, angle, right, up = drawing.numbers("x", "y", "angle", "x_offset", "y_offset")
     texts = np.broadcast_to(np.atleast_1d(drawing.get("text")), x.shape)
-    colors = drawing.colors("text")
+    colors, sizes = drawing.colors("text"), np.atleast_1d(drawing.get("text_font_size"))
     # Bokeh counts the offsets of glyphs downwards, those of labels upwards.
     is_glyph = isinstance(drawing.glyph, Glyph)
     downwards = -1 if is_glyph else 1
@@ -240,6 +234,7 @@ def draw_text(drawing: Drawing) -> None:
             textcoords="offset points",
             rotation=np.degrees(angle[row]),
             color=colors[row % len(colors)],
+            fontsize=float(sizes[row % len(sizes)].removesuffix("px")) * PIXEL,
             # What is beyond the frame is cut off, but labels.
             annotation_clip=is_glyph,
             clip_on=is_glyph,
