@@ -96,6 +96,8 @@ LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
 class Latency:
     """A histogram of nanoseconds, log-linear: exact below 128 ns, then within 0.8 %.
 
+    `xdplab.widgets.Latency` shows an engine's live.
+
     Parameters
     ----------
     counts
