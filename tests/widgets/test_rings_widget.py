@@ -1,0 +1,416 @@
+"""What the rings widget draws and says, held against what the worker's rings hold."""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
+from xdplab.stream import Rate
+from xdplab.telemetry import RINGS
+from xdplab.widgets import Rings
+from xdplab.widgets.palette import BLUE, ORANGE
+from xdplab.widgets.ring_state import HOMES, RingState
+from xdplab.widgets.rings_figure import CENTRES, NUMBERS
+from xdplab.widgets.rings_rows import rows
+from xdplab.widgets.rings_words import INKS
+
+FRAME = 2048
+SIZES = {"fill": 2, "rx": 1, "tx": 1, "completion": 1}
+KERNELS, WORKERS = ORANGE, BLUE
+
+
+def eventually(condition: Callable[[], object], seconds: float = 30) -> bool:
+    """Wait for what the worker, the kernel or the pump is about to do."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def send(lab: Lab, count: int, rate: Rate = 5_000) -> None:
+    with Traffic(lab.peer, lab.port, rate=rate, count=count) as traffic:
+        assert traffic.wait(30)
+
+
+def step(engine: Engine, turns: int = 1) -> None:
+    before = int(engine.telemetry.rings()["turns"])
+    engine.step(turns)
+    assert eventually(lambda: engine.telemetry.rings()["turns"] == before + turns)
+
+
+def state_of(engine: Engine, worker: int = 0) -> RingState:
+    return RingState(
+        engine.telemetry.rings(worker),
+        worker=worker,
+        frame_size=FRAME,
+        has_stream=engine.stream is not None,
+        with_entries=engine.pace > 0,
+    )
+
+
+def drawn(columns: Any, ring: str) -> dict[str, list[Any]]:  # noqa: ANN401 - numbers or text
+    """Return what was drawn for one ring."""
+    at = [
+        row
+        for row, place in enumerate(zip(columns["x"], columns["y"], strict=True))
+        if place == CENTRES[ring]  # type: ignore[index]
+    ]
+    return {name: [column[row] for row in at] for name, column in columns.items()}
+
+
+def test_each_entry_is_drawn_at_its_place_with_its_frame_and_its_owner(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=16, batch=1, action="reflect")
+    engine.pace = math.inf
+    with engine:
+        send(lab, 15)
+        step(engine, 5)
+        assert eventually(lambda: engine.telemetry.rings()["completion_producer"] == 4)
+        record, state = engine.telemetry.rings(), state_of(engine)
+        entries = rows(state, None)["entries"]
+    readers = {"fill": KERNELS, "rx": WORKERS, "tx": KERNELS, "completion": WORKERS}
+    writers = {"fill": WORKERS, "rx": KERNELS, "tx": WORKERS, "completion": KERNELS}
+    for ring, times in SIZES.items():
+        size = 16 * times
+        seen = drawn(entries, ring)
+        waiting = {
+            position % size: int(record[ring][position % size]) // FRAME
+            for position in range(int(record[f"{ring}_consumer"]), int(record[f"{ring}_producer"]))
+        }
+        assert len(seen["number"]) == size
+        for place in range(size):
+            waits = place in waiting
+            assert seen["number"][place] == (str(waiting[place]) if waits else "")
+            assert seen["color"][place] == (readers if waits else writers)[ring]
+            assert (seen["alpha"][place] == 1) == waits
+            # Clockwise from the top, and within its share of the ring.
+            begin, end = (math.pi / 2 - seen[edge][place] for edge in ("start", "end"))
+            assert place <= begin / (2 * math.pi) * size < end / (2 * math.pi) * size <= place + 1
+
+
+def test_pins_point_to_where_an_end_is_the_producers_from_outside(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=16, batch=1)
+    engine.pace = math.inf
+    with engine:
+        send(lab, 6)
+        step(engine, 2)
+        state = state_of(engine)
+        pins = rows(state, None)["pins"]
+    rx, centre = state.rings["rx"], CENTRES["rx"]
+    assert (rx.producer, rx.consumer) == (6, 2)
+    producer, consumer = 2, 3  # rows of the pins of the second ring
+    places = []
+    for row in (producer, consumer):
+        right, up = float(pins["x"][row]) - centre.x, float(pins["y"][row]) - centre.y
+        turns = (0.25 - math.atan2(up, right) / (2 * math.pi)) % 1
+        places.append((math.hypot(right, up), math.floor(turns * 16)))
+    (outside, written), (inside, read) = places
+    assert (written, read) == (6, 2)
+    assert outside > inside
+    assert (pins["letter"][producer], pins["letter"][consumer]) == ("P", "C")
+    assert (pins["color"][producer], pins["color"][consumer]) == (KERNELS, WORKERS)
+    assert pins["ink"][producer] == INKS["kernel"]
+
+
+def test_a_frame_is_found_wherever_it_goes(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=16, batch=1, action="reflect")
+    engine.pace = math.inf
+    with engine:
+        rings = Rings(engine)
+        rings.frame = 1
+
+        def comes_to(home: str, words: str) -> bool:
+            rings.refresh()
+            at = state_of(engine).home_of(1)
+            return at == home and words in rings._panel._found.value
+
+        assert eventually(lambda: comes_to("fill", "waiting for the kernel to fill it, 1 before"))
+        send(lab, 2)
+        assert eventually(lambda: comes_to("rx", "frame 1: in the RX ring, waiting for the worker"))
+        assert comes_to("rx", "1 before it")
+        step(engine)
+        assert comes_to("rx", "the next in line")
+        step(engine)
+        assert comes_to("tx", "in the TX ring, waiting for the kernel to send it")
+        marked = rings._feeds["followed_entry"].columns
+        assert (marked["x"][0], marked["y"][0]) == CENTRES["tx"]
+        assert math.pi / 2 - float(marked["start"][0]) == pytest.approx(2 * math.pi / 16)
+        step(engine)
+        assert eventually(lambda: comes_to("completion", "in the completion ring: sent"))
+        step(engine)
+        assert comes_to("fill", "31 before it")
+
+
+def test_the_homes_add_up_to_the_umem_at_any_time(lab: Lab) -> None:
+    looks = 0
+    with Engine(lab.port, ring_size=16, batch=1, action="reflect") as engine:
+        for pace in (0, 0.0002, 0.002, 0):
+            engine.pace = pace
+            with Traffic(lab.peer, lab.port, rate=3_000, seconds=0.5) as traffic:
+                while traffic.running:
+                    state = state_of(engine)
+                    counts = state.counts()
+                    assert tuple(counts) == HOMES
+                    assert sum(counts.values()) == len(state.frames) == 32
+                    assert min(counts.values()) >= 0
+                    homes = [state.home_of(frame) for frame in state.frames]
+                    if state.shows_entries:
+                        assert {home: homes.count(home) for home in HOMES} == counts
+                        looks += 1
+    assert looks > 10
+
+
+def test_a_frame_that_the_kernel_kept_is_in_its_hands(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=16, batch=1)
+    engine.pace = math.inf
+    with engine:
+        # Four more than the RX ring holds, at once: one frame is kept for what could not come in.
+        send(lab, 20, "max")
+        assert eventually(lambda: engine.telemetry.counters()["rx_ring_full"] == 4)
+        assert eventually(lambda: state_of(engine).counts()["filling"] == 1)
+        state, rings = state_of(engine), Rings(engine)
+        (kept,) = (frame for frame in state.frames if state.home_of(frame) == "filling")
+        rings.frame = kept
+        rings.refresh()
+        assert "in the kernel&#x27;s hands, to be filled" in rings._panel._found.value
+        assert len(rings._feeds["followed_hand"].columns["x"]) == 1
+        assert "the RX ring is full: what comes now is lost, 4 frames by now" in repr(rings)
+
+
+def test_frames_of_a_stream_are_with_the_worker_until_they_are_sent(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=16, batch=1, stream=Stream(lab.peer)) as engine:
+        engine.pace = math.inf
+        assert eventually(lambda: state_of(engine).counts()["fill"] == 32)
+        engine.step(3)
+        assert eventually(lambda: engine.telemetry.rings()["turns"] >= 3)
+        state = state_of(engine)
+        counts = state.counts()
+    assert len(state.frames) == sum(counts.values()) == 48
+    assert counts["worker"] == 48 - 32 - counts["tx"] - counts["sending"] - counts["completion"] > 0
+    assert state.home_of(state.frames[-1]) in ("worker", "tx", "sending", "completion")
+
+
+def test_each_worker_has_its_own_rings_and_frames(privileged: None) -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1], ring_size=16, batch=1) as engine:
+        engine.pace = math.inf
+        assert eventually(lambda: engine.telemetry.rings(1)["ring_size"])
+        assert state_of(engine, 1).frames == range(32, 64)
+        assert state_of(engine, 1).rings["fill"].line() == list(range(32, 64))
+        rings = Rings(engine, worker=1)
+        rings.frame = 3
+        rings.refresh()
+        assert "not this worker&#x27;s, whose are 32 to 63" in rings._panel._found.value
+        with pytest.raises(ConfigurationError, match="worker=2 must be one of 0 to 1"):
+            rings.worker = 2
+        with pytest.raises(ConfigurationError, match="worker=-1"):
+            Rings(engine, worker=-1)
+
+
+def test_large_rings_are_arcs_as_long_as_what_they_hold(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=1024) as engine:
+        engine.pace = math.inf
+        send(lab, 256)
+        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 256)
+        state = state_of(engine)
+        entries = rows(state, 7)["entries"]
+    assert not any(entries["number"])
+    for ring, share in (("fill", 1 - 256 / 2048), ("rx", 0.25), ("tx", 0), ("completion", 0)):
+        seen = drawn(entries, ring)
+        lengths = {
+            alpha == 1: (start - end) / (2 * math.pi)
+            for alpha, start, end in zip(seen["alpha"], seen["start"], seen["end"], strict=True)
+        }
+        assert lengths.get(True, 0) == pytest.approx(share)
+        assert lengths.get(False, 0) == pytest.approx(1 - share)
+
+
+def test_at_full_speed_no_frame_is_named_and_small_rings_stay_rings_of_places(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=16, batch=1) as engine:
+        assert eventually(lambda: engine.telemetry.rings()["ring_size"])
+        rings = Rings(engine)
+        rings.frame = 0
+        rings.refresh()
+        entries = rings._feeds["entries"].columns
+        assert len(entries["x"]) == 32 + 3 * 16
+        assert not any(entries["number"])
+        assert "too quick to be followed; slow the worker down" in rings._panel._found.value
+
+
+def test_nothing_is_sent_while_nothing_moves(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=16, batch=1)
+    engine.pace = math.inf
+    with engine:
+        send(lab, 3)
+        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 3)
+        rings = Rings(engine)
+        positions = {}
+        for name, feed in rings._feeds.items():
+            update = feed(None)
+            assert update is not None
+            assert update.replace
+            positions[name] = update.position
+        rings.refresh()
+        assert all(feed(positions[name]) is None for name, feed in rings._feeds.items())
+        step(engine)
+        rings.refresh()
+        changed = {name for name, feed in rings._feeds.items() if feed(positions[name])}
+    assert changed == {"entries", "pins", "words"}
+
+
+def test_a_reconfigured_engines_rings_begin_anew(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=16, batch=1, action="reflect") as engine:
+        rings = Rings(engine)
+        send(lab, 100)
+        engine.reconfigure(ring_size=32, frame_size=4096)
+        engine.pace = math.inf
+        assert eventually(lambda: engine.telemetry.rings()["ring_size"] == 32)
+        rings.refresh()
+        entries = drawn(rings._feeds["entries"].columns, "fill")
+        assert entries["number"] == [str(frame) for frame in range(64)]
+        assert "64 frames = 64 in fill + 0 being filled + 0 in RX" in rings._panel._counts.value
+
+
+def test_pace_and_controls_agree_whoever_sets_it(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=16, batch=1) as engine:
+        rings, others = Rings(engine), Rings(engine)
+        panel = rings._panel
+        panel._pause.click()
+        assert engine.pace == math.inf
+        others.refresh()
+        assert others._panel._pause.button_style == "primary"
+        panel._slow.value = 0.5
+        assert engine.pace == 0.5
+        engine.pace = 0.3  # a place of its own on the slider
+        rings.refresh()
+        assert panel._slow.value == 0.3
+        assert panel._slow_down.button_style == "primary"
+        assert ("300 ms", 0.3) in panel._slow.options
+        panel._run.click()
+        assert engine.pace == 0
+        panel._slow_down.click()
+        assert engine.pace == 0.3
+
+
+def test_step_pauses_and_takes_one_batch_or_ten(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=16, batch=1) as engine:
+        panel = Rings(engine)._panel
+        panel._step.click()
+        assert engine.pace == math.inf
+        assert eventually(lambda: engine.telemetry.rings()["turns"] == 1)
+        send(lab, 12)
+        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 12)
+        panel._step.click()
+        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 11)
+        panel._steps.click()
+        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 1)
+        assert engine.telemetry.rings()["turns"] == 12
+
+
+@pytest.mark.parametrize(
+    ("written", "followed"), [("7", 7), (" 12 ", 12), ("", None), ("x", 3), ("-1", 3), ("1.5", 3)]
+)
+def test_what_is_no_number_of_a_frame_changes_nothing(
+    lab: Lab, written: str, followed: int | None
+) -> None:
+    with Engine(lab.port, ring_size=16, batch=1) as engine:
+        rings = Rings(engine)
+        rings.frame = 3
+        rings.refresh()
+        rings._panel._frame.value = written
+        assert rings.frame == followed
+        rings.refresh()
+        assert rings._panel._frame.value == ("" if followed is None else str(followed))
+
+
+def test_next_is_what_the_worker_receives_next_or_the_kernel_fills_next(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=16, batch=1)
+    engine.pace = math.inf
+    with engine:
+        rings = Rings(engine)
+        rings._panel._next.click()
+        assert rings.frame is None or rings.frame == 0  # nothing was to be seen yet, or the first
+        send(lab, 5)
+        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 5)
+        step(engine, 2)
+        rings.refresh()
+        rings._panel._next.click()
+        assert rings.frame == 2
+        step(engine, 3)
+        rings.refresh()
+        rings._panel._next.click()
+        assert rings.frame == 5
+        rings._panel._nobody.click()
+        assert rings.frame is None
+
+
+def test_it_says_what_it_shows_and_keeps_no_engine_alive(lab: Lab) -> None:
+    engine = Engine(lab.port, ring_size=16, batch=1)
+    rings = Rings(engine)
+    assert repr(rings) == "<Rings: port0 queue 0, stopped>"
+    engine.pace = 0.02
+    engine.start()
+    assert eventually(lambda: engine.telemetry.rings()["ring_size"])
+    assert "slow motion: a batch every 20 ms" in repr(rings)
+    assert "fill 32/32, rx 0/16, tx 0/16, completion 0/16" in repr(rings)
+    assert not rings._panel._step.disabled
+    engine.close()
+    assert "engine is closed" in repr(rings)
+    assert rings._panel._step.disabled
+    # What its rings held when it was closed is still there to be seen.
+    assert any(rings._feeds["entries"].columns["number"])
+    rings._panel._step.click()
+    reference = weakref.ref(engine)
+    engine = Engine(lab.port)  # in its place
+    gc.collect()
+    assert reference() is None
+    assert "nothing held it any more" in repr(rings)
+
+
+def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=16, batch=1) as engine:
+        assert len(json.dumps(Rings(engine)._figure.get_state())) < 10_000
+
+
+def record_of(size: int, ends: dict[str, tuple[int, int]]) -> Any:  # noqa: ANN401
+    record = np.zeros(1, RINGS)[0]
+    record["ring_size"] = size
+    for ring, (consumer, waiting) in ends.items():
+        record[f"{ring}_consumer"], record[f"{ring}_producer"] = consumer, consumer + waiting
+        capacity = size * SIZES[ring]
+        for position in range(consumer, consumer + waiting):
+            record[ring][position % capacity] = (position % 2**20) * FRAME
+    return record
+
+
+@given(exponent=st.integers(1, 7), data=st.data())
+def test_entries_are_read_right_wherever_a_ring_has_turned_to(
+    exponent: int, data: st.DataObject
+) -> None:
+    size = 1 << exponent
+    ends = {
+        ring: (data.draw(st.integers(0, 2**40)), data.draw(st.integers(0, size * times)))
+        for ring, times in SIZES.items()
+    }
+    state = RingState(
+        record_of(size, ends), worker=0, frame_size=FRAME, has_stream=False, with_entries=True
+    )
+    for name, (consumer, waiting) in ends.items():
+        ring = state.rings[name]  # type: ignore[index]
+        assert ring.waits().sum() == ring.waiting == waiting
+        assert ring.line() == [position % 2**20 for position in range(consumer, consumer + waiting)]
+    columns = rows(state, None)
+    assert set(columns) == set(NUMBERS)
+    for source in columns.values():
+        assert len({len(column) for column in source.values()}) == 1
