@@ -32,8 +32,8 @@ from xdplab.widgets.subshells import follow_subshells
 if TYPE_CHECKING:
     from xdplab.engine import Engine
 
-_BEATS_A_DRAWING = 2
-"""Five drawings a second: figures that change faster can't be read."""
+_DRAWING_INTERVAL = 0.15
+"""Seconds, so that each second beat of the pump draws: faster figures can't be read."""
 
 _SPANS = {"since reset": None, "last second": 1, "last 10 s": 10}
 _ROLLOVER = 4000  # rows of a source; they are replaced as a whole, so it never matters
@@ -94,7 +94,7 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
         self._frozen: Frozen | None = None
         self._settings, self._measures = settings(engine), measures(engine)
         self._inspects = engine.inspect
-        self._beats = 0
+        self._drawn = 0.0
         if worker is not None and not 0 <= worker < engine.telemetry.workers:
             raise ConfigurationError(
                 f"there is no worker {worker}: the engine has {engine.telemetry.workers}, from 0 on"
@@ -224,9 +224,10 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
     # To the browser, on the pump's thread.
 
     def _beat(self) -> None:
-        if self._beats % _BEATS_A_DRAWING == 0:
+        now = time.monotonic()
+        if now - self._drawn >= _DRAWING_INTERVAL:
+            self._drawn = now
             self._show()
-        self._beats += 1
 
     def _show(self) -> None:
         self._note_settings()
@@ -237,6 +238,7 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
         kept = None if frozen is None else frozen.shape
         for model, properties in self._picture.draw(live, kept, time.monotonic()).items():
             self._figure.set(model, **properties)
+        self._figure.set("title", text=f"dashed: {frozen.label}" if frozen else "")
         self._figure.set("histogram", visible=not self.tail)
         self._figure.set("curve", visible=self.tail)
         self._status.value = status_html(self._view, self._state(self._reading))

@@ -9,6 +9,7 @@ from bokeh.models import (
     LayoutDOM,
     NumeralTickFormatter,
     Range1d,
+    Title,
 )
 from bokeh.plotting import figure
 
@@ -41,12 +42,14 @@ def latency_figure() -> LayoutDOM:
     """Return both plots, of which the widget shows one.
 
     Their sources are those of `LatencyPicture.feeds`; it sets the ranges ``time``, ``share`` and
-    ``tail`` and the ``time ticks``, and the plots ``histogram`` and ``curve`` can be made visible.
+    ``tail`` and the ``time ticks``; the plots ``histogram`` and ``curve`` can be made visible, and
+    their ``title`` can say what is frozen.
     """
     time = Range1d(start=1e3, end=1e5, name="time")
     ticks = FixedTicker(ticks=[], name="time ticks")
     plots = [_histogram(time), _curve(time)]
     for plot in plots:
+        plot.title = Title(text="", name="title", text_font_size="12px", text_font_style="normal")
         plot.xaxis.ticker = ticks
         plot.xgrid.ticker = ticks
         plot.xaxis.formatter = coded_ticks(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xdplab.engine import Engine
     from xdplab.traffic import Traffic
 
-_BEATS_A_LOOK = 2
+_DRAWING_INTERVAL = 0.15  # seconds, so that each second beat of the pump draws
 _ROLLOVER = 4000  # rows of a source; they are replaced as a whole, so it never matters
 
 _SCALE = (
@@ -69,7 +69,7 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
         self._view = EngineView(book.engine)
         self._reader = LedgerReader(book)
         self._picture = LedgerPicture()
-        self._beats = 0
+        self._drawn = 0.0
         self._shown: tuple[object, ...] = ()
         self._status, self._words = ipywidgets.HTML(), ipywidgets.HTML()
         button = ipywidgets.Button(
@@ -119,10 +119,11 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
     # On the pump's thread.
 
     def _beat(self) -> None:
-        if self._beats % _BEATS_A_LOOK == 0:
+        now = time.monotonic()
+        if now - self._drawn >= _DRAWING_INTERVAL:
+            self._drawn = now
             self._reader.look()
             self._show()
-        self._beats += 1
 
     def _show(self) -> None:
         reading = self._reader.reading
@@ -147,7 +148,7 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
             parts += [self._reader.problem]
         if account.unaccounted:
             parts += [f"{account.unaccounted:,} {account.remainder}"]
-        elif not account.situation.flowing:
+        elif not account.situation.flowing and any(line.packets for line in account.stages):
             parts += ["settled: every packet accounted for"]
         return State(" · ".join(parts), state.severity)
 

@@ -26,8 +26,11 @@ class Kind(StrEnum):
     REMAINDER = "remainder"
 
 
-_JOINED = frozenset({Line.OTHERS, Line.TX_OTHERS})
-_WAITING = frozenset({Line.WAITING, Line.TX_WAITING, Line.PENDING})
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys((Line.OTHERS, Line.TX_OTHERS), Kind.JOINED),
+    **dict.fromkeys((Line.WAITING, Line.TX_WAITING, Line.PENDING), Kind.WAITING),
+    Line.STACK: Kind.ASIDE,
+}
 
 # Packets that were on the way when the ledger began, and the stations that they may have had still
 # before them: they go where a station counted more than the one before it.
@@ -116,15 +119,18 @@ class _Builder:
         self._pools = {line: lines.get(line, 0) for line in _BEGUN}
 
     def build(self) -> Flow:
-        between: list[Stage] = []
+        joining: list[Stage] = []
+        leaving: list[Stage] = []
         for stage in self._account.stages:
-            if stage.lost or stage.stage in _JOINED | _WAITING | {Line.STACK}:
-                between.append(stage)
+            kind = _kind(stage)
+            if kind == Kind.JOINED:
+                joining.append(stage)
+            elif kind != Kind.STREAM:
+                leaving.append(stage)
             elif stage.stage not in _BEGUN:
-                self._pass(between, stage)
-                between = []
-        self._make_up_for(sum(stage.packets for stage in between))
-        self._leave(between)
+                self._pass(joining, leaving, stage)
+                joining, leaving = [], []
+        self._leave(leaving, goes_on=max(0, self._length - sum(stage.packets for stage in leaving)))
         self._out(self._flow.stations[-1].name, Kind.STREAM, self._length)
         return self._flow
 
@@ -132,25 +138,22 @@ class _Builder:
     def _length(self) -> int:
         return sum(packets for _, packets in self._queue)
 
-    def _pass(self, between: list[Stage], station: Stage) -> None:
+    def _pass(self, joining: list[Stage], leaving: list[Stage], station: Stage) -> None:
         """Take the stream through what lies between the last station and this one."""
         flow = self._flow
-        needed = station.packets + sum(stage.packets for stage in between if _leaves(stage))
+        needed = station.packets + sum(stage.packets for stage in leaving)
         if not flow.stations:
-            if between:  # where the driver does not count, the first station is the program
+            if leaving:  # where the driver does not count, the first station is the program
                 flow.stations.append(Station(PROGRAM, needed))
-            self._in(PROGRAM if between else station.stage, Kind.STREAM, needed, after=-1)
+            self._in(PROGRAM if leaving else station.stage, Kind.STREAM, needed, after=-1)
             self._whole = needed
         if station.stage == Line.HANDED:
             self._act(station.packets)
-        for stage in between:
-            if stage.stage in _JOINED:
-                self._in(stage.stage, Kind.JOINED, stage.packets)
+        for stage in joining:
+            self._in(stage.stage, Kind.JOINED, stage.packets)
         for line, packets in self._begun(station.stage, needed):
             self._in(line, Kind.JOINED, packets)
-        self._make_up_for(needed)
-        self._leave(between)
-        self._out(self._remainder, Kind.REMAINDER, self._length - station.packets)
+        self._leave(leaving, goes_on=station.packets)
         flow.stations.append(Station(station.stage, station.packets))
 
     def _act(self, handed: int) -> None:
@@ -171,16 +174,16 @@ class _Builder:
                 self._pools[line] -= taken
                 yield line, taken
 
-    def _make_up_for(self, needed: int) -> None:
-        """Let packets in that are counted from here on, and were not before."""
-        self._in(self._remainder, Kind.REMAINDER, needed - self._length)
+    def _leave(self, leaving: list[Stage], goes_on: int) -> None:
+        """Let out what leaves between two stations, and what is missing from what goes on.
 
-    def _leave(self, between: list[Stage]) -> None:
-        for stage in between:
-            if _leaves(stage):
-                kind = Kind.LOST if stage.lost else Kind.WAITING
-                kind = Kind.ASIDE if stage.stage == Line.STACK else kind
-                self._out(stage.stage, kind, stage.packets)
+        The most leaves last: that has the shortest way down.
+        """
+        missing = self._length - goes_on - sum(stage.packets for stage in leaving)
+        self._in(self._remainder, Kind.REMAINDER, -missing)
+        ways = [(stage.packets, stage.stage, _kind(stage)) for stage in leaving]
+        for packets, name, kind in sorted([*ways, (missing, self._remainder, Kind.REMAINDER)]):
+            self._out(name, kind, packets)
 
     @property
     def _remainder(self) -> str:
@@ -209,5 +212,7 @@ class _Builder:
             wanted -= taken
 
 
-def _leaves(stage: Stage) -> bool:
-    return stage.stage not in _JOINED
+def _kind(stage: Stage) -> Kind:
+    if stage.lost:
+        return Kind.LOST
+    return _KINDS.get(stage.stage, Kind.STREAM)

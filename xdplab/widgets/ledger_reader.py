@@ -23,6 +23,7 @@ INTERVAL = 0.5
 """Seconds between two readings."""
 
 _IDLE_INTERVAL = 5.0  # while no count moves that can be looked at without a system call
+_LONG_AGO, _PATIENCE = 2.0, 0.1
 
 _MOVING = (
     *("rx_producer", "rx_consumer", "tx_producer", "tx_consumer", "completion_producer"),
@@ -64,7 +65,7 @@ class LedgerReader:
         self._lock = threading.Lock()  # held while the book is read or replaced
         self._wants_anew = False
         self._busy = False
-        self._due = self._overdue = 0.0
+        self._due = self._overdue = self._looked = 0.0
         self._seen: tuple[object, ...] = ()
         self.problem = ""
         """Why the last reading did not come about, or empty."""
@@ -73,10 +74,15 @@ class LedgerReader:
 
     def look(self) -> None:
         """Have the ledger read, unless that is under way, not yet due, or nothing moved."""
-        if self._busy or time.monotonic() < self._due:
+        now, before = time.monotonic(), self._looked
+        self._looked = now
+        if self._busy or now < self._due:
             return
         self._busy = True
-        threading.Thread(target=self._work, name="xdplab-ledger", daemon=True).start()
+        worker = threading.Thread(target=self._work, name="xdplab-ledger", daemon=True)
+        worker.start()
+        if now - before > _LONG_AGO:  # nobody looked meanwhile, so what is shown is old
+            worker.join(_PATIENCE)
 
     def read(self) -> Reading:
         """Read the ledger now; where that is impossible, return the last reading."""
@@ -102,11 +108,12 @@ class LedgerReader:
         if traffic is not None:
             self._traffic = weakref.ref(traffic)
         self._wants_anew = True
-        self._due = self._overdue = 0.0
+        self._due = 0.0
 
     def _work(self) -> None:
         try:
-            if time.monotonic() >= self._overdue or not self._stands_still():
+            overdue = self._wants_anew or time.monotonic() >= self._overdue
+            if overdue or not self._stands_still():
                 self.read()
                 self._overdue = time.monotonic() + _IDLE_INTERVAL
         finally:
