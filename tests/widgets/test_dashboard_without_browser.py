@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import time
+import weakref
 
-import numpy as np
+import pytest
+from traitlets import TraitError
 
-from xdplab import Engine, Lab, Traffic
+from xdplab import Engine, Lab
 from xdplab.widgets import Dashboard
-from xdplab.widgets.last_minute import LastMinute
-
-
-def test_rows_do_not_depend_on_how_often_anybody_looks(lab: Lab) -> None:
-    with Engine(lab.port) as engine:
-        often, once = LastMinute(engine), LastMinute(engine)
-        with Traffic(lab.peer, lab.port, rate=5_000):
-            for _ in range(30):
-                often(None)
-                time.sleep(0.05)
-        engine.stop()
-        seen, position = often(None)
-        looked, same_position = once(None)
-    assert position == same_position
-    for name, column in seen.items():
-        np.testing.assert_array_equal(column, looked[name])
-
-
-def test_rows_come_in_pieces_without_gap_or_overlap(lab: Lab) -> None:
-    with Engine(lab.port) as engine:
-        rows = LastMinute(engine)
-        columns, position = rows(None)
-        times = [columns["time"]]
-        for _ in range(10):
-            time.sleep(0.15)
-            columns, position = rows(position)
-            times.append(columns["time"])
-        whole, _ = rows(None)
-    pieces = np.concatenate(times)
-    np.testing.assert_array_equal(pieces, whole["time"][: len(pieces)])
-
-
-def test_standing_still_breaks_the_lines(lab: Lab) -> None:
-    with Engine(lab.port) as engine:
-        rows = LastMinute(engine)
-        time.sleep(0.5)
-        engine.stop()
-        time.sleep(1)
-        engine.start()
-        time.sleep(0.5)
-        columns, _ = rows(None)
-    assert np.isnan(columns["received"]).sum() == 1
 
 
 def test_widget_says_what_it_is_in_plain_text_and_keeps_no_engine_alive(lab: Lab) -> None:
@@ -62,9 +23,42 @@ def test_widget_says_what_it_is_in_plain_text_and_keeps_no_engine_alive(lab: Lab
     assert data["text/plain"] == "<Dashboard: port0 queue 0, stopped, poll, batch 32>"
     engine.close()
     assert "engine is closed" in repr(dashboard)
+    seen = weakref.ref(engine)
     del engine
-    assert dashboard._engine_reference() is None
-    assert "engine is closed" in repr(dashboard)
+    gc.collect()
+    assert seen() is None
+    assert "nothing held it any more" in repr(dashboard)
+
+
+def test_dashboard_of_several_engines_says_which_is_which(privileged: None) -> None:
+    with Lab() as one, Lab() as other, Engine(one.port) as first:
+        second = Engine(other.port, wait="spin")
+        dashboard = Dashboard([first, second])
+        assert repr(dashboard) == (
+            "<Dashboard: 1: port0 queue 0, running, poll, batch 64;"
+            " 2: port0 queue 0, stopped, spin, batch 64>"
+        )
+        second.close()
+
+
+def test_dashboard_says_why_an_engine_ended(privileged: None) -> None:
+    with Lab() as lab, Engine(lab.port) as engine:
+        lab.close()
+        deadline = time.monotonic() + 30
+        while engine.error is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert "ended: " in repr(Dashboard(engine))
+
+
+def test_what_is_shown_is_chosen_among_what_there_is(privileged: None) -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1]) as engine:
+        dashboard = Dashboard(engine)
+        dashboard.worker, dashboard.seconds = 1, 600
+        with pytest.raises(TraitError, match="no worker 2: choose 0 to 1"):
+            dashboard.worker = 2
+        with pytest.raises(TraitError):
+            dashboard.seconds = 42
+        assert (dashboard.worker, dashboard.seconds) == (1, 600)
 
 
 def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab._engine import lib
-from xdplab.telemetry import LONG_INTERVAL
+from xdplab.telemetry import COUNTERS, LONG_INTERVAL
 from xdplab.widgets.clock import local_ms
 from xdplab.widgets.engine_view import EngineView
 from xdplab.widgets.live_figure import Update
@@ -44,8 +44,25 @@ _COUNTERS = (
     *("rx_invalid_descs", "tx_invalid_descs", "wakeups"),
 )
 _RINGS = ("fill", "tx", "completion")
+# A record as words: all of a field's rows at once are cheaper than field by field.
+_WORDS = np.dtype((np.int64, (COUNTERS.itemsize // 8,)))
+
+
+def _word(field: str) -> int:
+    """Return which word of a record a field is, or begins with."""
+    fields: Any = COUNTERS.fields
+    return int(fields[field][1]) // 8
+
+
+_COUNTED = [_word(name) for name in _COUNTERS]
+_PRODUCERS = [_word(f"{ring}_producer") for ring in _RINGS]
+_CONSUMERS = [_word(f"{ring}_consumer") for ring in _RINGS]
 # The worker's own, not those that telemetry takes.
-_SYSCALLS = [kind for kind in range(lib.XDPLAB_SYSCALL_KINDS) if kind != lib.XDPLAB_SYSCALL_PUBLISH]
+_SYSCALLS = [
+    _word("syscalls") + kind
+    for kind in range(lib.XDPLAB_SYSCALL_KINDS)
+    if kind != lib.XDPLAB_SYSCALL_PUBLISH
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -63,11 +80,11 @@ class _Grown:
 
     running: npt.NDArray[np.bool_]
     counters: Floats
-    """How far each of `_COUNTERS` and the system calls grew."""
+    """How far the system calls and each of `_COUNTERS` grew: a row each."""
     rx_peak: Floats
     """Descriptors in the RX ring at its fullest."""
     held: Floats
-    """Descriptors in each of `_RINGS` at the row's end."""
+    """Descriptors in each of `_RINGS` at the end: a row each."""
 
 
 class HistoryRows:
@@ -109,6 +126,8 @@ class HistoryRows:
 
     def __call__(self, position: int | None) -> Update | None:
         """Return the rows after `position`, or all that the range shows."""
+        if position is not None and self.until is not None and position > self.until - self.step_ns:
+            return None
         start = None if position is None else position - self.step_ns
         histories = [self._read(worker, start) for worker in self.workers]
         histories = [history for history in histories if len(history[0]) > 1]
@@ -176,23 +195,19 @@ class HistoryRows:
 
     def _grown(self, times: Integers, records: Records, edges: Integers) -> _Grown:
         before = np.searchsorted(times, edges, side="right")  # records at or before each line
-        after = np.clip(before, 1, len(times) - 1)
-        passed = np.maximum(times[after] - times[after - 1], 1)
-        share = np.clip((edges - times[after - 1]) / passed, 0, 1)
-        counters = np.array(
-            [
-                *(records[name] for name in _COUNTERS),
-                records["syscalls"][:, _SYSCALLS].sum(axis=1),
-            ]
-        )
-        since_first = (counters - counters[:, :1]).astype(np.float64)
-        start, end = since_first[:, after - 1], since_first[:, after]
-        held = np.array([records[f"{r}_producer"] - records[f"{r}_consumer"] for r in _RINGS])
+        after = np.minimum(np.maximum(before, 1), len(times) - 1)
+        since = times[after - 1]
+        share = (edges - since) / np.maximum(times[after] - since, 1)
+        share = np.minimum(np.maximum(share, 0), 1)
+        words: Integers = records.view(_WORDS)
+        counters = np.column_stack((words[:, _SYSCALLS].sum(axis=1), words[:, _COUNTED]))
+        start, end = counters[after - 1] - counters[0], counters[after] - counters[0]
+        held = words[:, _PRODUCERS] - words[:, _CONSUMERS]
         return _Grown(
             self._running(times, records, before),
-            np.diff(start + share * (end - start)),
+            np.diff((start + share[:, None] * (end - start)).T),
             _highest(records["rx_peak"], before),
-            held[:, np.maximum(before[1:] - 1, 0)].astype(np.float64),
+            held[np.maximum(before[1:] - 1, 0)].T.astype(np.float64),
         )
 
     def _running(
@@ -203,14 +218,18 @@ class HistoryRows:
         longest = max(_SHORTEST_GAP_NS, _INTERVALS_IN_GAP * interval)
         went_on = (np.diff(times) < longest) & (records["state"][:-1] == lib.XDPLAB_STATE_RUNNING)
         inside = (before > 0) & (before < len(times))
-        ran = inside & went_on[np.clip(before - 1, 0, len(times) - 2)]
+        ran = inside & went_on[np.minimum(np.maximum(before - 1, 0), len(times) - 2)]
         running: npt.NDArray[np.bool_] = ran[:-1] | ran[1:]
         return running
 
     def _columns(self, edges: Integers, each: list[_Grown]) -> dict[str, Floats]:
         running = np.array([worker.running for worker in each])
         total = np.sum([worker.counters * worker.running for worker in each], axis=0)
-        counted = dict(zip((*_COUNTERS, "syscalls"), total, strict=True))
+        held = np.sum([worker.held * worker.running for worker in each], axis=0)
+        peak = np.max([worker.rx_peak * worker.running for worker in each], axis=0)
+        runners = running.sum(axis=0)
+        total[:, runners == 0] = peak[runners == 0] = np.nan
+        counted = dict(zip(("syscalls", *_COUNTERS), total, strict=True))
         seconds = self.step_ns / 1e9
         a_second = {name: grown / seconds for name, grown in counted.items()}
         # A packet that came in and went out is one.
@@ -220,10 +239,10 @@ class HistoryRows:
         # Who met an empty fill ring is in `rx_dropped` too (stations.py says what each counts).
         no_fill = np.minimum(a_second["rx_dropped"], a_second["rx_fill_ring_empty_descs"])
         ring = self._ring_sizes(edges[1:])
-        peak = np.max([worker.rx_peak * worker.running for worker in each], axis=0)
-        held = np.sum([worker.held * worker.running for worker in each], axis=0)
-        fill, tx, completion = held / np.maximum(running.sum(axis=0), 1) / ring * 100
-        columns = {
+        with np.errstate(invalid="ignore"):  # none held by none is nan, too
+            fill, tx, completion = held / runners / ring * 100
+        return {
+            "time": local_ms(edges[1:]),
             "received": a_second["rx_packets"],
             "sent": a_second["tx_packets"],
             "bits_in": a_second["rx_bytes"] * 8,
@@ -243,10 +262,6 @@ class HistoryRows:
             "wakeups": a_second["wakeups"],
             "syscalls": a_second["syscalls"],
         }
-        stood_still = ~running.any(axis=0)
-        for values in columns.values():
-            values[stood_still] = np.nan
-        return {"time": local_ms(edges[1:]), **columns}
 
     def _ring_sizes(self, times: Integers) -> Floats:
         """Return the ring size at each of these times: a reconfiguration may have changed it."""
