@@ -12,8 +12,9 @@
 #include "compat.h"
 #include "error.h"
 
-/* The kernel frees a queue late: a bind right after another socket's close sees EBUSY for some 30 ms. */
-#define BIND_RETRY_NS (200 * 1000 * 1000ull)
+/* The kernel frees a queue late: a bind right after another socket's close sees EBUSY for some 30 ms,
+ * and where its core is busy up to several hundred. */
+#define BIND_RETRY_NS (1000 * 1000 * 1000ull)
 #define BIND_PAUSE_NS (5 * 1000 * 1000)
 
 static int size_ring(int socket, int option, uint32_t size, const char *name, struct xdplab_error *error)
