@@ -105,12 +105,13 @@ def _packet(interface: int, worker: int, sample: Any, offset_ns: int) -> bytes: 
     options: dict[int, str | bytes] = {
         _PACKET_FLAGS: struct.pack("<I", _INBOUND),
         _PACKET_QUEUE: struct.pack("<I", int(sample["queue"])),
-        _COMMENT: _comment(worker, sample),
+        _COMMENT: what_is_known_of(worker, sample),
     }
     return _block(_ENHANCED_PACKET, fixed + sample["bytes"][:captured].tobytes(), options)
 
 
-def _comment(worker: int, sample: Any) -> str:  # noqa: ANN401 - a structured scalar
+def what_is_known_of(worker: int, sample: Any) -> str:  # noqa: ANN401 - a structured scalar
+    """Say what became of a sampled frame, its number, and its times and hash where it has them."""
     flags, device_ns = int(sample["flags"]), int(sample["device_time_ns"])
     known = [f"{VERDICTS[sample['verdict']]}: frame {sample['frame']} of worker {worker}"]
     if sample["sent_ns"]:

@@ -1,0 +1,275 @@
+"""The frame table in a real JupyterLab: rows, a click, the filter, and files that open."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from notebook_page import NotebookPage
+from playwright.sync_api import Locator
+
+OpenNotebook = Callable[..., NotebookPage]
+
+# Pings of both versions, UDP of three sizes and what the stacks say to that.
+MADE = """
+import json, threading, time
+from xdplab import Engine, Lab, Traffic
+from xdplab.widgets import Frames
+lab = Lab()
+engine = Engine(lab.port, sample_every=1, action="echo").start()
+def some_of_each():
+    lab.peer.ping(lab.port.ipv4, count=3)
+    with lab.peer.socket() as udp:
+        for size in (10, 100, 1000):
+            udp.sendto(b"hello, " * (size // 7), (lab.port.ipv4, 4000))
+some_of_each()
+frames = Frames(engine)
+"""
+SHOW = "frames\n"
+FRAMES = MADE + SHOW
+
+STREAM = """
+traffic = Traffic(lab.peer, lab.port, rate=5_000).start()
+"""
+
+MORE = """
+lab.peer.ping(lab.port.ipv6, count=2)
+Traffic(lab.peer, lab.port, rate=1000, count=10).start().wait(10)
+"""
+
+# What the table should show, from the engine's own samples.
+SAMPLES = """
+samples, _ = engine.telemetry.samples()
+print(json.dumps([[int(s["length"]), int(s["queue"]), bytes(s["bytes"][:s["captured"]]).hex()]
+                  for s in samples]))
+"""
+
+ROWS = """() => [...document.querySelectorAll('.xdplab-frames-table tbody tr')].map(
+    (row) => [...row.cells].map((cell) => cell.textContent))"""
+
+PUMPS_LEFT = """
+import threading, time
+deadline = time.monotonic() + 30
+while time.monotonic() < deadline and "xdplab-pump" in {t.name for t in threading.enumerate()}:
+    time.sleep(0.1)
+print(sum(thread.name.startswith("xdplab-") for thread in threading.enumerate()))
+"""
+
+TIME, QUEUE, VERDICT, SOURCE, DESTINATION, PROTOCOL, LENGTH, SUMMARY = range(8)
+
+Rows = list[list[str]]
+
+
+def wait_for_rows(page: NotebookPage, condition: str, arg: Any = None) -> Rows:  # noqa: ANN401
+    """Wait until a JavaScript expression of `rows` and `arg` holds, and return the rows."""
+    page.page.wait_for_function(
+        f"(arg) => ((rows) => {condition})(({ROWS})())", arg=arg, timeout=30_000
+    )
+    rows: Rows = page.page.evaluate(ROWS)
+    return rows
+
+
+def table_row(page: NotebookPage, text: str) -> Locator:
+    return page.page.locator(".xdplab-frames-table tbody tr", has_text=text).first
+
+
+def layer(page: NotebookPage, name: str) -> Locator:
+    title = re.compile(f"^{name} [0-9,]+ byte")
+    return page.page.locator(".xdplab-frames-layer", has_text=title)
+
+
+def filter_box(page: NotebookPage) -> Locator:
+    return page.page.locator(".xdplab-frames-filter")
+
+
+def dumped(page: NotebookPage) -> str:
+    """Return the bytes that the hex dump shows, as hexadecimal digits."""
+    text = page.page.locator(".xdplab-frames-bytes").inner_text()
+    lines = [line for line in text.split("\n") if line.strip()]
+    return "".join(line[6:54].replace(" ", "") for line in lines)
+
+
+def test_rows_are_what_the_engine_sampled(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(FRAMES, SAMPLES)
+    page.run(0)
+    wait_for_rows(page, "rows.length >= 6")
+    samples = json.loads(page.run(1))
+    rows = wait_for_rows(page, "rows.length >= arg", len(samples))[: len(samples)]
+    assert [row[LENGTH] for row in rows] == [str(length) for length, *_ in samples]
+    assert [row[QUEUE] for row in rows] == [str(queue) for _, queue, _ in samples]
+    assert {"ICMP", "UDP"} <= {row[PROTOCOL] for row in rows}
+    udp = [row for row in rows if row[PROTOCOL] == "UDP"]
+    assert all(row[DESTINATION] == "198.18.0.1:4000" for row in udp)
+    assert all(row[VERDICT] == "echo" for row in rows)
+    assert [row[TIME] for row in rows] == sorted(row[TIME] for row in rows)
+
+
+def test_a_click_shows_the_layers_and_the_bytes(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(FRAMES, SAMPLES)
+    page.run(0)
+    wait_for_rows(page, "rows.length >= 6")
+    (long,) = [data for length, _, data in json.loads(page.run(1)) if length > 1000]
+    table_row(page, "1036").click()
+    layers = page.page.locator(".xdplab-frames-layers")
+    layer(page, "Ethernet").wait_for()
+    assert dumped(page) == long
+    page.page.get_by_text("the first 256 of 1,036 bytes").wait_for()
+    assert "dport4000" in layers.inner_text().replace("\t", "").replace(" ", "")
+    # The bytes of the layer that is clicked light up: an IPv4 header has 20.
+    layer(page, "IP").click()
+    lit = page.page.locator(".xdplab-frames-bytes .xdplab-frames-lit").all_inner_texts()
+    assert "".join(text for text in lit if len(text) == 2) == long[28:68]
+    assert sum(len(text) == 1 for text in lit) == 20
+    # Other frames take its place, by the arrow keys too.
+    page.page.locator(".xdplab-frames-scroller").press("ArrowUp")
+    page.page.get_by_text("the first 256 of").wait_for(state="detached")
+    assert dumped(page) != long
+    page.page.get_by_role("button", name="✕").click()
+    page.page.locator(".xdplab-frames-details").wait_for(state="hidden")
+
+
+def test_filter_and_pause_hold_in_every_view(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(FRAMES, "display(frames)", "frames.filter = ''; some_of_each()")
+    page.run(0)
+    before = wait_for_rows(page, "rows.length >= 6")
+    page.save()
+    second = open_notebook()
+    wait_for_rows(second, "rows.length >= 6")
+
+    filter_box(page).fill("proto:icmp echo-request")
+    for each in (page, second):
+        rows = wait_for_rows(each, "rows.length === 3")
+        assert {row[PROTOCOL] for row in rows} == {"ICMP"}
+    assert filter_box(second).input_value() == "proto:icmp echo-request"
+    filter_box(second).fill("nothing has this")
+    second.page.get_by_text("No frame passes the filter.").wait_for()
+    page.page.get_by_text("No frame passes the filter.").wait_for()
+
+    second.page.get_by_role("button", name="Pause").click()
+    page.page.get_by_role("button", name="Resume").wait_for()
+    page.run(2)  # takes the filter away, and makes new frames
+    held = wait_for_rows(second, "rows.length > 0")
+    assert len(held) >= len(before)
+    page.page.get_by_role("button", name="Resume").click()
+    for each in (page, second):
+        wait_for_rows(each, "rows.length >= arg", len(held) + 6)
+
+
+def test_what_is_saved_opens_in_tshark(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(FRAMES, SAMPLES)
+    page.run(0)
+    wait_for_rows(page, "rows.length >= 6")
+    filter_box(page).fill("proto:icmp echo-request")
+    wait_for_rows(page, "rows.length === 3")
+    page.page.locator(".widget-text input").fill("pings.pcapng")
+    page.page.locator(".widget-text input").press("Enter")
+    page.page.locator(".widget-button", has_text="Save").click()
+    place = page.path.parent / "pings.pcapng"
+    page.page.get_by_text(f"3 frames in {place}").wait_for(timeout=30_000)
+    samples = [data for _, _, data in json.loads(page.run(1)) if data[46:48] == "01"]
+    printed = subprocess.check_output(("tshark", "-r", place, "-n", "-T", "json", "-x"), text=True)
+    read = [each["_source"]["layers"]["frame_raw"][0] for each in json.loads(printed)]
+    assert len(read) == 3
+    assert set(read) <= set(samples)
+
+    page.page.locator(".widget-dropdown select").select_option("history, 82 s")
+    page.page.locator(".widget-text input").fill("history.csv")
+    page.page.locator(".widget-text input").press("Enter")
+    page.page.locator(".widget-button", has_text="Save").click()
+    page.page.get_by_text("records in").wait_for(timeout=30_000)
+    assert (page.path.parent / "history.csv").read_text().startswith("worker,realtime_ns,")
+    page.page.locator(".widget-text input").fill("no/folder.csv")
+    page.page.locator(".widget-text input").press("Enter")
+    page.page.locator(".widget-button", has_text="Save").click()
+    page.page.get_by_text("ENOENT").wait_for(timeout=30_000)
+
+
+def test_reload_brings_the_rows_back_and_nothing_is_saved(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(FRAMES)
+    page.run(0)
+    before = wait_for_rows(page, "rows.length >= 6")
+    page.save()
+    saved = page.path.read_text()
+    assert len(saved) < 5_000
+    assert "198.18.0" not in saved.replace("port0 198.18.0.1", "")
+    page.reload()
+    after = wait_for_rows(page, "rows.length >= arg", len(before))
+    assert after[: len(before)] == before
+
+
+def test_rows_stream_while_a_cell_is_busy_and_older_ones_stay_in_sight(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(MADE + STREAM + SHOW, "time.sleep(12)", "traffic.stop()")
+    page.run(0)
+    wait_for_rows(page, "rows.length >= 6")
+    page.start(1)
+    first = wait_for_rows(page, "rows.length > 100")
+    later = wait_for_rows(page, "rows.at(-1)[0] !== arg", first[-1][TIME])
+    assert later[-1][TIME] > first[-1][TIME]
+    page.page.get_by_text("more came than are shown").wait_for()
+    # At the end it follows, elsewhere it stays.
+    scroller = page.page.locator(".xdplab-frames-scroller")
+    at_the_end = "(e) => e.scrollHeight - e.scrollTop - e.clientHeight < 8"
+    assert scroller.evaluate(at_the_end)
+    scroller.evaluate("(e) => { e.scrollTop = 0; }")
+    page.page.get_by_text("↓ newest").wait_for()
+    wait_for_rows(page, "rows.at(-1)[0] !== arg", later[-1][TIME])
+    assert not scroller.evaluate(at_the_end)
+    page.page.get_by_text("↓ newest").click()
+    page.page.get_by_text("↓ newest").wait_for(state="hidden")
+    assert scroller.evaluate(at_the_end)
+    page.wait_for(1)
+    page.run(2)
+
+
+def test_no_thread_is_left_when_the_output_is_closed(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(FRAMES, PUMPS_LEFT)
+    page.run(0)
+    wait_for_rows(page, "rows.length >= 6")
+    page.clear_output(0)
+    assert int(page.run(1)) == 0
+
+
+def test_closed_engine_is_told_and_its_frames_can_still_be_taken_apart(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(FRAMES, "engine.close()")
+    page.run(0)
+    wait_for_rows(page, "rows.length >= 6")
+    page.run(1)
+    page.page.get_by_text("engine is closed").wait_for()
+    table_row(page, "ICMP").click()
+    layer(page, "Ethernet").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [900, 1280])
+def test_frames_look(
+    open_notebook: OpenNotebook,
+    picture: Callable[[NotebookPage], Path],
+    theme: str,
+    width: int,
+) -> None:
+    page = open_notebook(MADE + MORE, SHOW, theme=theme, width=width)
+    page.run(0)
+    page.run(1)
+    wait_for_rows(page, "rows.length >= 12")
+    page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    table_row(page, "1036").click()
+    layer(page, "IP").click()
+    layer(page, "IP").click()  # folds and unfolds it
+    filter_box(page).scroll_into_view_if_needed()
+    time.sleep(1)
+    assert picture(page).stat().st_size > 0
+    # Nothing sticks out at the right.
+    assert page.page.evaluate(
+        "[...document.querySelectorAll('.jp-OutputArea-output')].every("
+        "    (output) => output.scrollWidth <= output.clientWidth)"
+    )

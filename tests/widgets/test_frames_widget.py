@@ -1,0 +1,164 @@
+"""What of the frame table needs no browser: which frames it keeps, and what it saves."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from test_capture import eventually
+
+from xdplab import Engine, Lab, Traffic, XdplabError
+from xdplab.widgets import Frames, frame_rows
+from xdplab.widgets.frame_rows import KEPT, ROWS_AT_ONCE
+
+
+def wait_for_rows(frames: Frames, count: int) -> None:
+    assert eventually(lambda: len(frames.rows) >= count)
+
+
+def test_rows_are_what_was_sampled(lab: Lab) -> None:
+    with Engine(lab.port, sample_every=1, action="echo") as engine:
+        frames = Frames(engine)
+        assert lab.peer.ping(lab.port.ipv4, count=5).received == 5
+        wait_for_rows(frames, 5)
+        samples, _ = engine.telemetry.samples()
+        rows = frames.rows
+    assert [row.frame for row in rows] == [bytes(s["bytes"][: s["captured"]]) for s in samples]
+    pings = [row for row in rows if row.protocol == "ICMP"]
+    assert len(pings) == 5
+    assert {row.source for row in pings} == {lab.peer.ipv4}
+    assert {row.destination for row in pings} == {lab.port.ipv4}
+    assert {(row.verdict, row.queue, row.length) for row in pings} == {("echo", 0, 98)}
+    assert [row.time for row in rows] == sorted(row.time for row in rows)
+
+
+def test_both_versions_of_ip_and_a_truncated_frame_are_told(lab: Lab) -> None:
+    with Engine(lab.port, sample_every=1, sample_bytes=128) as engine:
+        frames = Frames(engine)
+        with lab.peer.socket() as udp:
+            udp.sendto(bytes(600), (lab.port.ipv4, 4000))
+        lab.peer.ping(lab.port.ipv6, count=1, timeout=1)
+        assert eventually(lambda: {"UDP", "ICMPv6"} <= {row.protocol for row in frames.rows})
+        (long,) = (row for row in frames.rows if row.protocol == "UDP")
+    assert long.truncated
+    assert (long.length, long.captured, len(long.frame)) == (642, 128, 128)
+    assert [layer.name for layer in long.layers()] == ["Ethernet", "IP", "UDP", "Raw"]
+    assert long.destination == f"{lab.port.ipv4}:4000"
+
+
+def test_filter_and_pause_hold_for_rows_and_for_what_is_saved(lab: Lab, tmp_path: Path) -> None:
+    with Engine(lab.port, sample_every=1, action="echo") as engine:
+        frames = Frames(engine)
+        assert lab.peer.ping(lab.port.ipv4, count=3).received == 3
+        with lab.peer.socket() as udp:
+            udp.sendto(b"hello", (lab.port.ipv4, 4000))
+        wait_for_rows(frames, 4)
+        frames.filter = "proto:icmp echo-request"
+        assert [row.protocol for row in frames.rows] == ["ICMP"] * 3
+        assert frames.save(tmp_path / "pings.pcapng").rows == 3
+        frames.filter = "!proto:icmp dst:4000"
+        assert frames.save(tmp_path / "others.csv").rows == 1
+        frames.paused, frames.filter = True, ""
+        held = frames.rows
+        assert lab.peer.ping(lab.port.ipv4, count=1).received == 1
+        assert frames.rows == held
+        frames.paused = False
+        assert eventually(lambda: len(frames.rows) > len(held))
+
+
+def test_saved_rows_are_the_samples_to_the_bit(lab: Lab, tmp_path: Path) -> None:
+    with Engine(lab.port, sample_every=1, action="echo") as engine:
+        assert lab.peer.ping(lab.port.ipv4, count=3).received == 3
+        frames = Frames(engine)
+        wait_for_rows(frames, 3)
+        engine.stop()
+        saved = frames.save(tmp_path / "shown.pcapng")
+        whole = engine.telemetry.save_samples(tmp_path / "all.pcapng")
+    assert saved.rows == whole.rows
+    assert saved.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_flood_is_sampled_thinly_and_the_rest_is_counted(lab: Lab) -> None:
+    with Engine(lab.port, sample_every=1, ring_size=1 << 14) as engine:
+        rows = frame_rows.FrameRows(engine.telemetry)
+        with Traffic(lab.peer, lab.port, rate=50_000, count=10_000) as traffic:
+            while not traffic.wait(0.05):
+                rows.take()
+        assert eventually(lambda: engine.telemetry.counters()["samples"] >= 10_000)
+        engine.stop()
+        written = int(engine.telemetry.counters()["samples"])
+        while len(rows.kept) + rows.passed_over < written:
+            time.sleep(0.05)
+            rows.take()
+        samples, _ = engine.telemetry.samples()
+    assert ROWS_AT_ONCE <= len(rows.kept) < written
+    newest = rows.kept[-1]
+    assert newest.frame == bytes(samples[-1]["bytes"][: samples[-1]["captured"]])
+    numbers = [row.number for row in rows.kept]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_only_the_newest_are_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame_rows, "ROWS_AT_ONCE", KEPT + 200)  # as if it took no time
+    with Engine(lab.port, sample_every=1) as engine:
+        rows = frame_rows.FrameRows(engine.telemetry)
+        with Traffic(lab.peer, lab.port, rate=2000, count=KEPT + 200) as traffic:
+            assert traffic.wait(10)
+        assert eventually(lambda: engine.telemetry.counters()["samples"] >= KEPT + 200)
+        rows.take()
+    assert len(rows.kept) == KEPT
+    assert rows.kept[-1].number - rows.kept[0].number == KEPT - 1
+    assert rows.kept[0].number > 1
+
+
+def test_frames_of_joined_interfaces_say_where_they_came_in(privileged: None) -> None:
+    with (
+        Lab() as first,
+        Lab() as second,
+        Engine(first.port, forward_to=second.port, sample_every=1) as engine,
+        Traffic(first.peer, first.port, rate=500, count=10) as one,
+        Traffic(second.peer, second.port, rate=500, count=10) as other,
+    ):
+        assert one.wait(10)
+        assert other.wait(10)
+        frames = Frames(engine)
+        wait_for_rows(frames, 20)
+        assert {row.interface for row in frames.rows} == {"port0 #1", "port0 #2"}
+
+
+def test_widget_says_what_it_shows_in_plain_text_and_keeps_no_engine_alive(
+    lab: Lab, tmp_path: Path
+) -> None:
+    engine = Engine(lab.port, sample_every=1, action="echo").start()
+    frames = Frames(engine)
+    assert lab.peer.ping(lab.port.ipv4, count=1).received == 1
+    wait_for_rows(frames, 1)
+    said = frames._repr_mimebundle_()["text/plain"]
+    assert said.startswith("<Frames: port0 queue 0, running, ")
+    engine.close()
+    assert "engine is closed" in repr(frames)
+    del engine
+    assert "engine is closed" in repr(frames)
+    # What was sampled is still there.
+    assert frames.save(tmp_path / "frames.pcapng").rows >= 1
+
+
+def test_state_that_a_notebook_saves_holds_no_frame(lab: Lab) -> None:
+    with Engine(lab.port, sample_every=1, action="echo") as engine:
+        frames = Frames(engine)
+        assert lab.peer.ping(lab.port.ipv4, count=3).received == 3
+        wait_for_rows(frames, 3)
+        for widget in (frames, *frames.children):
+            state = {name: value for name, value in widget.get_state().items() if name not in CODE}
+            assert lab.peer.ipv4 not in json.dumps(state, default=str)
+            assert len(json.dumps(state, default=str)) < 2_000
+
+
+CODE = ("_esm", "_css")
+
+
+def test_refusals_are_errors_of_ours(lab: Lab, tmp_path: Path) -> None:
+    with Engine(lab.port) as engine, pytest.raises(XdplabError, match="must end in"):
+        Frames(engine).save(tmp_path / "frames.txt")
