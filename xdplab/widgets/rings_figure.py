@@ -184,7 +184,7 @@ def _draw_centres(plot: figure, lamps: ColumnDataSource) -> None:
     """Draw what stands in a ring's middle, but for its figures."""
     x, y = zip(*CENTRES.values(), strict=True)
     names = list(NAMES.values())
-    _write(plot, x, [up + 25 for up in y], names, size="14px", text_font_style="bold")
+    _write(plot, x, [up + 25 for up in y], names, size="13px", text_font_style="bold")
     sweep: dict[str, Any] = {
         "radius": _TURN,
         "start_angle": math.radians(128),
