@@ -42,6 +42,8 @@ MARKS = "marks"
 
 _HEIGHT = 156
 _TIMES_HEIGHT = 24  # more, of those at the bottom, which say the time
+# Widths of two lines that are often the same, so that both are seen.
+_UNDER, _OVER = 3.5, 1.5
 _COLUMNS = 2
 _LAST_ROW = 4  # the plot that it begins with
 _EQUAL: Any = "minmax(0, 1fr)"
@@ -53,6 +55,7 @@ class Line(NamedTuple):
 
     label: str
     color: str
+    width: float = 2
 
 
 class Plot(NamedTuple):
@@ -73,13 +76,13 @@ def _plots() -> list[Plot]:
     return [
         Plot(
             "packets a second",
-            {"received": Line("in", BLUE), "sent": Line("out", ORANGE)},
+            {"received": Line("in", BLUE, _UNDER), "sent": Line("out", ORANGE, _OVER)},
             "pps",
             _from_zero(10),
         ),
         Plot(
             "bits a second",
-            {"bits_in": Line("in", BLUE), "bits_out": Line("out", ORANGE)},
+            {"bits_in": Line("in", BLUE, _UNDER), "bits_out": Line("out", ORANGE, _OVER)},
             "bit/s",
             _from_zero(1000),
         ),
@@ -119,7 +122,10 @@ def _plots() -> list[Plot]:
         ),
         Plot(
             "wakeups and system calls a second",
-            {"wakeups": Line("wakeups", GREEN), "syscalls": Line("system calls", VERMILLION)},
+            {
+                "syscalls": Line("system calls", VERMILLION, _UNDER),
+                "wakeups": Line("wakeups", GREEN, _OVER),
+            },
             "",
             _from_zero(10),
         ),
@@ -164,7 +170,9 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
         drawn.xaxis.visible = at_bottom
         drawn.xaxis.ticker = DatetimeTicker(desired_num_ticks=4)
         _draw_lines(drawn, plot, sources)
-        hover.add(drawn, plot.lines, plot.unit)
+        hover.add(
+            drawn, {key: (line.label, line.color) for key, line in plot.lines.items()}, plot.unit
+        )
         add_marks(drawn, marks, "10px" if place < _COLUMNS else None)
         drawn.add_tools(CrosshairTool(overlay=crosshair))
         plots.append(drawn)
@@ -178,8 +186,15 @@ def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) 
         for column, line in plot.lines.items():
             # Colours mean the same for all engines: the legend tells them once.
             options: dict[str, Any] = {"legend_label": line.label} if number == 0 else {}
-            options |= {"source": source, "color": line.color, "line_width": 2, "line_dash": dash}
-            drawn.line("time", column, **options)
+            drawn.line(
+                "time",
+                column,
+                source=source,
+                color=line.color,
+                line_width=line.width,
+                line_dash=dash,
+                **options,
+            )
     if plot.unit == "%":
         drawn.yaxis.ticker = FixedTicker(ticks=[0, 25, 50, 75, 100])
     else:

@@ -18,15 +18,15 @@ from xdplab.widgets.clock import clock_time, local_ms
 from xdplab.widgets.live_figure import Update
 from xdplab.widgets.palette import FRAME_RANGE, GREY
 
-COLUMNS = ("time", "height", "label", "detail", "clock")
+COLUMNS = ("time", "drop", "label", "detail", "clock")
 
 TOGETHER_NS = 500_000_000
 """Changes of one knob that are no further apart are one mark: a slider that was dragged."""
 
 MOST_MARKS = 200
 
-_LEVELS = (0.98, 0.84, 0.70)
-"""How high labels stand, in turn, so that those of marks close by don't cover each other."""
+_DROPS = (2.0, 17.0, 32.0)
+"""Pixels from the top to the labels, in turn, so that marks close by don't cover each other's."""
 
 
 class Mark(NamedTuple):
@@ -61,7 +61,7 @@ class Marks:
         return Update(
             {
                 "time": np.array([local_ms(mark.time_ns) for mark in marks]),
-                "height": np.array([_LEVELS[i % len(_LEVELS)] for i in range(len(marks))]),
+                "drop": np.resize(_DROPS, len(marks)),
                 "label": [mark.label for mark in marks],
                 "detail": [mark.detail for mark in marks],
                 "clock": [clock_time(mark.time_ns) for mark in marks],
@@ -147,7 +147,8 @@ def add_marks(plot: figure, source: ColumnDataSource, font_size: str | None = "1
     if font_size is not None:
         plot.text(
             x="time",
-            y="height",
+            y=1,
+            y_offset="drop",
             text="label",
             source=source,
             y_range_name=FRAME_RANGE,
