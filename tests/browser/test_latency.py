@@ -131,6 +131,18 @@ def test_says_why_nothing_is_measured_and_the_button_mends_it(open_notebook: Ope
     assert page.run(1).strip() == "True"
 
 
+def test_buttons_act_while_the_first_cell_after_it_is_busy(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(MEASURE, "time.sleep(15)\nprint(shown.frozen.label)")
+    page.run(0)
+    wait_for_flags(page)
+    page.start(1)
+    press(page, "Freeze")
+    page.page.wait_for_function(f"() => ({SOURCES})().frozen.x.length > 0", timeout=30_000)
+    assert not page.page.evaluate("window.cellsRun[1].done")
+    page.wait_for(1)
+    assert page.printed(1).strip() == "poll, batch 64"
+
+
 def test_a_generating_engine_shows_the_round_trip(open_notebook: OpenNotebook) -> None:
     page = open_notebook(
         "from xdplab import Engine, Lab, Stream\n"

@@ -177,6 +177,23 @@ def test_a_reset_begins_both_anew_whoever_asks_for_it(lab: Lab) -> None:
         assert reader.read(seconds=10).histogram.total == 100
 
 
+def test_a_reset_of_a_stopped_worker_counts_from_when_it_starts(lab: Lab) -> None:
+    with Engine(lab.port, inspect=True) as engine:
+        reader = LatencyReader(engine.telemetry)
+        send(lab, 500)
+        assert eventually(lambda: reader.read().histogram.total == 500)
+        engine.stop()
+        engine.reset_latency()
+        until = time.monotonic() + 0.6
+        while time.monotonic() < until:
+            reader.read()
+        engine.start()
+        assert eventually(lambda: reader.read().histogram.total == 0)
+        send(lab, 100)
+        assert eventually(lambda: reader.read().histogram.total == 100)
+        assert reader.read(seconds=10).histogram.total == 100
+
+
 def test_workers_add_up_and_can_be_shown_one_by_one(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1], inspect=True) as engine:
         widget = Latency(engine)

@@ -9,8 +9,8 @@ from bokeh.models import (
     LayoutDOM,
     NumeralTickFormatter,
     Range1d,
-    Title,
 )
+from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
 from xdplab.widgets.latency_shape import BINS_A_DECADE
