@@ -66,6 +66,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
         # As the engine last said it: what a closed one's rings held is still shown.
         self._pace = 0.0
         self._frame_size, self._has_stream = 0, False
+        self._seen: tuple[object, ...] = ()  # what was drawn last
         self._beats = 0
         self._feeds = {name: Whole(NUMBERS[name], TEXTS.get(name, ())) for name in NUMBERS}
         follow_box = f"xdplab-follow-{uuid.uuid4().hex}"
@@ -162,17 +163,25 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
                 self._pace = engine.pace
                 self._frame_size = engine.configuration.frame_size
                 self._has_stream = engine.stream is not None
+
+    def _draw(self) -> None:
+        """Draw the rings anew, if anything about them has changed."""
         record = self._view.telemetry.rings(self.worker)
+        record["sequence"] = record["time_ns"] = 0  # which say when somebody looked, and no more
+        paced = self._pace > 0
+        seen = (record.tobytes(), self.worker, self.frame, self._frame_size, paced)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._state = None
         if record["ring_size"]:
             self._state = RingState(
                 record,
                 worker=self.worker,
                 frame_size=self._frame_size,
                 has_stream=self._has_stream,
-                with_entries=self._pace > 0,
+                with_entries=paced,
             )
-
-    def _draw(self) -> None:
         drawn = nothing() if self._state is None else rows(self._state, self.frame)
         for name, columns in drawn.items():
             self._feeds[name].show(columns)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from xdplab.widgets.live_figure import Columns
-from xdplab.widgets.ring_state import Ring, RingState, Side
+from xdplab.widgets.ring_state import CONSUMERS, PRODUCERS, Ring, RingName, RingState, Side
 from xdplab.widgets.rings_figure import CENTRES, HANDS, INNER, LAMPS, NUMBERS, OUTER, PIN, TEXTS
 from xdplab.widgets.rings_words import COLORS, INKS, NAMES
 
@@ -88,16 +89,17 @@ def _places(ring: Ring) -> Columns:
         "size": [f"{size or 1}px"] * ring.size,
         "frame": numbers,
         "said": [
-            _place_words(ring, place, number, owner)
-            for place, (number, owner) in enumerate(zip(numbers, owners, strict=True))
+            _place_words(ring.name, place, number, bool(wait))
+            for place, (number, wait) in enumerate(zip(numbers, waits, strict=True))
         ],
     }
 
 
-def _place_words(ring: Ring, place: int, number: str, owner: Side) -> str:
-    what = f"frame {number}" if number else "an entry" if owner == ring.reader else "free"
-    verb = "read" if owner == ring.reader else "write"
-    return f"{NAMES[ring.name]}, place {place}: {what}, the {owner}'s to {verb}"
+@lru_cache(maxsize=4096)
+def _place_words(name: RingName, place: int, number: str, waits: bool) -> str:
+    what = f"frame {number}" if number else "an entry" if waits else "free"
+    turn = f"the {CONSUMERS[name]}'s to read" if waits else f"the {PRODUCERS[name]}'s to write"
+    return f"{NAMES[name]}, place {place}: {what}, {turn}"
 
 
 def _lettering(size: int, middle: Values) -> tuple[int, Values, Values]:
@@ -204,7 +206,7 @@ def _lamps(state: RingState) -> Columns:
 
 def _followed(state: RingState, frame: int | None) -> dict[str, Columns]:
     """Mark the frame's entry, or who has it in hand."""
-    marks = {name: nothing()[name] for name in ("followed_entry", "followed_hand")}
+    marks = {name: _joined(name, []) for name in ("followed_entry", "followed_hand")}
     home = None if frame is None else state.home_of(frame)
     if frame is None or home is None:
         return marks
