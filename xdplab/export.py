@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from xdplab.errors import ConfigurationError
 from xdplab.pcapng import write_pcapng
-from xdplab.telemetry import (
+from xdplab.records import (
     COUNTERS,
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
     SAMPLE_PROGRAM_TIME,
     VERDICTS,
     Records,
-    Telemetry,
     names_of,
 )
+from xdplab.telemetry import Telemetry
 from xdplab.whole_file import Saved, place_of, whole_file
 
 Column = npt.NDArray[Any] | list[str] | list[bytes]

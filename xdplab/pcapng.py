@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any, BinaryIO
 
-from xdplab.telemetry import (
+from xdplab.records import (
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
     SAMPLE_PROGRAM_TIME,
     VERDICTS,
     Records,
-    Telemetry,
 )
+from xdplab.telemetry import Telemetry
 from xdplab.whole_file import Saved, place_of, whole_file
 
 _SECTION_HEADER, _INTERFACE_DESCRIPTION, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 6

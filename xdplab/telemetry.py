@@ -18,11 +18,40 @@ from xdplab._engine import ffi, lib
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.native_errors import new_error, raise_error
+from xdplab.records import (
+    CONTROL,
+    COUNTERS,
+    HEADER,
+    RECORD,
+    RINGS,
+    SAMPLE,
+    SAMPLE_DEVICE_TIME,
+    SAMPLE_HASH,
+    SAMPLE_PROGRAM_TIME,
+    VERDICTS,
+    Records,
+    dtype_of,
+)
 
 if TYPE_CHECKING:
     from xdplab.whole_file import Saved
 
-_PADDING = "padding"
+__all__ = [
+    "CONTROL",
+    "COUNTERS",
+    "HEADER",
+    "LATENCY_STARTS",
+    "LONG_INTERVAL",
+    "RINGS",
+    "SAMPLE_DEVICE_TIME",
+    "SAMPLE_HASH",
+    "SAMPLE_PROGRAM_TIME",
+    "VERDICTS",
+    "Latency",
+    "Records",
+    "Telemetry",
+    "dtype_of",
+]
 
 # Fields of which workers have no sum.
 _COMBINED: dict[str, Any] = {
@@ -33,59 +62,8 @@ _COMBINED: dict[str, Any] = {
     "needs_wakeup": np.bitwise_or.reduce,
 }
 
-SAMPLE_HASH: int = lib.XDPLAB_SAMPLE_HASH
-SAMPLE_DEVICE_TIME: int = lib.XDPLAB_SAMPLE_DEVICE_TIME
-SAMPLE_PROGRAM_TIME: int = lib.XDPLAB_SAMPLE_PROGRAM_TIME
-"""Flags of a sample: which of its fields are valid."""
-
-Records = npt.NDArray[Any]
-
-
-def names_of(enum: str, prefix: str) -> tuple[str, ...]:
-    """Return the names of a C enum that counts from 0, without their prefix, in small letters."""
-    elements = ffi.typeof(f"enum {enum}").elements
-    return tuple(elements[number].removeprefix(prefix).lower() for number in range(len(elements)))
-
-
-VERDICTS = names_of("xdplab_verdict", "XDPLAB_VERDICT_")
-"""What became of a sampled frame, by the number in its ``verdict``."""
-
-
-def dtype_of(ctype: Any) -> np.dtype[Any]:  # noqa: ANN401 - cffi is untyped
-    """Build the numpy dtype of a C type, field by field, at the offsets that the compiler chose."""
-    if ctype.kind == "array":
-        return np.dtype((dtype_of(ctype.item), (ctype.length,)))
-    if ctype.kind == "struct":
-        fields = [(name, field) for name, field in ctype.fields if name != _PADDING]
-        return np.dtype(
-            {
-                "names": [name for name, _ in fields],
-                "formats": [dtype_of(field.type) for _, field in fields],
-                "offsets": [field.offset for _, field in fields],
-                "itemsize": ffi.sizeof(ctype),
-            }
-        )
-    sign = "i" if int(ffi.cast(ctype, -1)) < 0 else "u"
-    return np.dtype(f"{sign}{ffi.sizeof(ctype)}")
-
-
-HEADER = dtype_of(ffi.typeof("struct xdplab_header"))
-"""The region's header: sizes, clock base (both clocks in ns), publish interval (ns)."""
-
-CONTROL = dtype_of(ffi.typeof("struct xdplab_control"))
-"""A worker's knobs, as they are set."""
-
-COUNTERS = dtype_of(ffi.typeof("struct xdplab_counters"))
-"""A record: all that a worker counted since its engine was opened, at one moment (``time_ns``)."""
-
-RINGS = dtype_of(ffi.typeof("struct xdplab_rings"))
-"""What the rings of a worker hold, entry by entry."""
-
 LONG_INTERVAL = 1.0
 """Seconds between two records of the long history, or one publish interval where that is longer."""
-
-_RECORD = dtype_of(ffi.typeof("struct xdplab_record"))
-_SAMPLE = dtype_of(ffi.typeof("struct xdplab_sample"))
 
 LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
     [lib.xdplab_latency_bucket_start(i) for i in range(lib.XDPLAB_LATENCY_BUCKETS)], dtype=np.uint64
@@ -159,14 +137,14 @@ class Telemetry(Closing):
         """The name of each worker's interface, empty where nobody told."""
         self._sample = np.dtype(
             {
-                "names": [*(_SAMPLE.names or ()), "bytes"],
+                "names": [*(SAMPLE.names or ()), "bytes"],
                 "formats": [
-                    *(_SAMPLE[name] for name in _SAMPLE.names or ()),
+                    *(SAMPLE[name] for name in SAMPLE.names or ()),
                     (np.uint8, (int(self.header["sample_bytes"]),)),
                 ],
                 "offsets": [
-                    *(offset for _, offset, *_ in (_SAMPLE.fields or {}).values()),
-                    _SAMPLE.itemsize,
+                    *(offset for _, offset, *_ in (SAMPLE.fields or {}).values()),
+                    SAMPLE.itemsize,
                 ],
                 "itemsize": int(self.header["sample_stride"]),
             }
@@ -406,7 +384,7 @@ def _history(
     since: int,
     room: int,
 ) -> tuple[Records, int]:
-    records, following = np.zeros(room, _RECORD), ffi.new("uint64_t *")
+    records, following = np.zeros(room, RECORD), ffi.new("uint64_t *")
     target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
     count = read(region, worker, since, target, room, following)
     return records["counters"][:count], int(following[0])

@@ -16,7 +16,8 @@ import numpy as np
 from xdplab.dissect import Layer, layers, summarize
 from xdplab.export import save_samples
 from xdplab.pcapng import what_is_known_of
-from xdplab.telemetry import VERDICTS, Records, Telemetry
+from xdplab.records import VERDICTS, Records
+from xdplab.telemetry import Telemetry
 from xdplab.whole_file import Saved
 
 KEPT = 500
