@@ -60,8 +60,8 @@ def telemetry(lab: Lab) -> Telemetry:
         Engine(lab.port, sample_every=5, metadata=True) as engine,
         Traffic(lab.peer, lab.port, rate=5000, count=500) as traffic,
     ):
-        assert traffic.wait(10)
-        assert eventually(lambda: engine.telemetry.counters()["samples"] == 100)
+        assert traffic.wait(30)
+        assert eventually(lambda: engine.telemetry.counters()["samples"] == 100, 30)
     return engine.telemetry
 
 
@@ -167,8 +167,8 @@ def test_workers_come_one_after_the_other(privileged: None, tmp_path: Path, endi
         Engine(lab.port, queue=[0, 1], sample_every=1) as engine,
         Traffic(lab.peer, lab.port, rate=2000, count=50) as traffic,
     ):
-        assert traffic.wait(10)
-        assert eventually(lambda: engine.telemetry.total()["samples"] >= 50)
+        assert traffic.wait(30)
+        assert eventually(lambda: engine.telemetry.total()["samples"] >= 50, 30)
     history = read(engine.telemetry.save_history(tmp_path / f"all{ending}").path)
     second = read(engine.telemetry.save_history(tmp_path / f"second{ending}", worker=1).path)
     samples = read(engine.telemetry.save_samples(tmp_path / f"samples{ending}").path)

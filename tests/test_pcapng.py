@@ -47,11 +47,11 @@ def kept(sample: Any) -> bytes:  # noqa: ANN401 - a structured scalar
 def samples_of_pings(lab: Lab) -> tuple[Telemetry, Records]:
     """Frames of several sizes, of which the last is longer than what is kept."""
     with Engine(lab.port, sample_every=1, action="echo", sample_bytes=256) as engine:
-        assert lab.peer.ping(lab.port.ipv4, count=3).received == 3
+        assert lab.peer.ping(lab.port.ipv4, count=3, timeout=30).received == 3
         with lab.peer.socket() as udp:
             for size in (0, 1, 18, 100, 1000):
                 udp.sendto(bytes(number % 256 for number in range(size)), (lab.port.ipv4, 7))
-        assert eventually(lambda: len(engine.telemetry.samples()[0]) >= 8)
+        assert eventually(lambda: len(engine.telemetry.samples()[0]) >= 8, 30)
         return engine.telemetry, engine.telemetry.samples()[0]
 
 
@@ -117,9 +117,9 @@ def test_frames_of_two_interfaces_are_told_apart_and_in_the_order_of_time(
         Traffic(first.peer, first.port, rate=1000, count=20) as one,
         Traffic(second.peer, second.port, rate=1000, count=20) as other,
     ):
-        assert one.wait(10)
-        assert other.wait(10)
-        assert eventually(lambda: engine.telemetry.total()["samples"] >= 40)
+        assert one.wait(30)
+        assert other.wait(30)
+        assert eventually(lambda: engine.telemetry.total()["samples"] >= 40, 30)
         saved = engine.telemetry.save_samples(tmp_path / "frames.pcapng")
     read = [packet["frame"] for packet in tshark(saved.path)]
     seen = {frame["frame.interface_id_tree"]["frame.interface_name"] for frame in read}
@@ -134,8 +134,8 @@ def test_each_queue_has_its_frames(privileged: None, tmp_path: Path) -> None:
         Engine(lab.port, queue=[0, 1], sample_every=1) as engine,
         Traffic(lab.peer, lab.port, rate=1000, count=10) as traffic,
     ):
-        assert traffic.wait(10)
-        assert eventually(lambda: engine.telemetry.total()["samples"] >= 10)
+        assert traffic.wait(30)
+        assert eventually(lambda: engine.telemetry.total()["samples"] >= 10, 30)
         both = engine.telemetry.save_samples(tmp_path / "both.pcapng")
         each = [
             engine.telemetry.save_samples(tmp_path / f"{n}.pcapng", worker=n).rows for n in (0, 1)

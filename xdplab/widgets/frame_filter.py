@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from xdplab.widgets.frame_rows import FrameRow
 
-SYNTAX = 'text  proto:udp  src:198.18.0.1  !arp  "two words" (all must hold)'
+SYNTAX = 'text  proto:udp  src:198.18.0.1  !arp  "two words"'
 """For whoever is about to type one."""
 
 # What a field is compared with: the whole of it, or any part.

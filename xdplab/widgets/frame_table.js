@@ -235,7 +235,7 @@ function render({ model, el }) {
     state = message.state;
     const { kept, passing, passed_over: over, sample_every: every } = state;
     filter.placeholder = `Filter: ${message.syntax}`;
-    filter.title = filter.placeholder;
+    filter.title = `${message.syntax} (all must hold)`;
     showFilter();
     pause.textContent = state.paused ? "Resume" : "Pause";
     pause.classList.toggle("xdplab-frames-on", state.paused);

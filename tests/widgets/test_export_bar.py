@@ -1,0 +1,75 @@
+"""The row to save things with: what it saves, what it suggests, what it says."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from test_capture import eventually
+
+from xdplab import Engine, Lab
+from xdplab.widgets.export_bar import Export, ExportBar, telemetry_exports
+
+
+@pytest.fixture
+def bar(lab: Lab) -> ExportBar:
+    with Engine(lab.port) as engine:
+        return ExportBar(telemetry_exports(engine.telemetry))
+
+
+def save(bar: ExportBar, path: str) -> str:
+    """Press the button as a browser would, and return what the bar says in the end."""
+    bar._said.value = ""
+    bar._path.value = path
+    bar._button.click()
+    assert eventually(lambda: "&#9679;" in bar._said.value, 30)
+    said: str = bar._said.value
+    return said
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("all samples", "frames.pcapng"),
+        ("all samples", "frames.csv"),
+        ("history, 82 s", "history.parquet"),
+        ("history, 17 min", "long.csv"),
+    ],
+)
+def test_it_saves_and_says_where_and_how_many(
+    bar: ExportBar, tmp_path: Path, what: str, name: str
+) -> None:
+    bar._menu.value = what
+    said = save(bar, str(tmp_path / name))
+    assert f"in {tmp_path / name}" in said
+    assert (tmp_path / name).stat().st_size > 0
+
+
+def test_what_can_not_be_saved_is_told_and_the_next_can(bar: ExportBar, tmp_path: Path) -> None:
+    assert "ENOENT" in save(bar, str(tmp_path / "no" / "folder.csv"))
+    assert "must end in" in save(bar, str(tmp_path / "frames.txt"))
+    assert "frames in" in save(bar, str(tmp_path / "frames.csv"))
+
+
+def test_the_name_follows_what_is_chosen_until_somebody_writes_one(bar: ExportBar) -> None:
+    assert bar._path.value == "samples.pcapng"
+    bar._menu.value = "history, 82 s"
+    assert bar._path.value == "history.csv"
+    bar._path.value = "mine.csv"
+    bar._menu.value = "history, 17 min"
+    assert bar._path.value == "mine.csv"
+
+
+def test_whatever_goes_wrong_is_told_as_text_and_leaves_no_thread() -> None:
+    def fail(path: str) -> None:
+        raise ValueError(f"<b>{path}</b>")
+
+    bar = ExportBar({"it": Export(fail, "it.csv")})  # type: ignore[arg-type]
+    assert "ValueError: &lt;b&gt;x&lt;/b&gt;" in save(bar, "x")
+    left = {"xdplab-save", "xdplab-pump"}
+    assert eventually(lambda: not left & {thread.name for thread in threading.enumerate()}, 30)
+
+
+def test_it_says_what_it_has_in_plain_text(bar: ExportBar) -> None:
+    assert repr(bar) == "<ExportBar: all samples, history, 82 s, history, 17 min>"
