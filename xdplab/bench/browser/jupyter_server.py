@@ -99,6 +99,8 @@ class JupyterServer:
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [
+                    # It ends when we do, however that may be, and takes its kernels with it.
+                    *("setpriv", "--pdeathsig", "TERM", "--"),
                     sys.executable,
                     *("-m", module, "--no-browser", "--allow-root"),
                     *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self.port}"),
