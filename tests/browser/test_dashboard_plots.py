@@ -153,7 +153,13 @@ def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
     page.run(0)
     wait_for_rows(page, 10)
     page.page.locator(".widget-toggle-button", has_text="Pause").click()
-    time.sleep(1)
+    page.page.wait_for_function(
+        """() => {
+            const {end} = window.Bokeh.documents[0].get_model_by_name('window');
+            if (window.endBefore !== end) [window.endBefore, window.endSince] = [end, Date.now()];
+            return Date.now() - window.endSince > 3000;
+        }"""
+    )
     still, seen, counted = window(page), rows(page), int(page.run(1))
     assert seen["time"][-1] <= still[1]
     time.sleep(1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
+from xdplab.errors import ConfigurationError
 from xdplab.widgets.dashboard_figure import MARKS, dashboard_figure, rows_name
 from xdplab.widgets.engine_head import EngineHead
 from xdplab.widgets.engine_view import EngineView
@@ -42,6 +43,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         lines.
     traffic
         A generator, whose changes of rate are marks, too.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no engine to show.
     """
 
     seconds = traitlets.Enum(tuple(STEPS), default_value=60)
@@ -52,11 +58,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
     """The worker that is shown, or None for all of an engine."""
 
     def __init__(self, engines: Engine | Sequence[Engine], traffic: Traffic | None = None) -> None:
-        several = isinstance(engines, Sequence) and len(engines) > 1
-        self._views = [
-            EngineView(engine)
-            for engine in (engines if isinstance(engines, Sequence) else [engines])
-        ]
+        shown = engines if isinstance(engines, Sequence) else [engines]
+        if not shown:
+            raise ConfigurationError("a dashboard of no engine: give it one, or several in a list")
+        several = len(shown) > 1
+        self._views = [EngineView(engine) for engine in shown]
         # Those of labs are called alike, so several are numbered.
         numbers = [f"{place}: " if several else "" for place in range(1, len(self._views) + 1)]
         for number, view in zip(numbers, self._views, strict=True):
@@ -105,14 +111,15 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         worker = ipywidgets.Dropdown(
             description="Worker",
             options={"all, together": None} | {str(n): n for n in range(self._workers)},
-            layout={"width": "200px", "display": None if self._workers > 1 else "none"},
+            layout={"width": "200px"},
             style=style,
         )
         for name, control in (("seconds", seconds), ("paused", paused), ("worker", worker)):
             traitlets.link((self, name), (control, "value"))
             follow_subshells(control)
         return ipywidgets.HBox(
-            [paused, seconds, worker], layout={"flex_flow": "row wrap", "align_items": "center"}
+            [paused, seconds] + ([worker] if self._workers > 1 else []),
+            layout={"flex_flow": "row wrap", "align_items": "center"},
         )
 
     @traitlets.validate("worker")

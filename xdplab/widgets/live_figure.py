@@ -214,9 +214,8 @@ class LiveFigure(anywidget.AnyWidget):
         """Take what is to be seen now, also where no browser looks, see `picture.Pictured`."""
         if self._on_beat is not None:
             self._on_beat()
-        # Copies, as this is not the pump's thread, which alone takes settings over.
-        taken = {key: value for key, (_, value) in self._properties.copy().items()}
-        properties = taken | self._settings.copy()
+        self._take_settings()
+        properties = {key: value for key, (_, value) in self._properties.items()}
         return self._picture.take(properties, watched=bool(self._views))
 
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
