@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from test_actions import all_at_rest, other  # noqa: F401 - a fixture
-from test_capture import DEEP_RING, HOLDABLE_RATE, eventually, lost_on_the_wire
+from test_capture import DEEP_RING, HOLDABLE_RATE
+from test_capture import eventually as soon
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
 
@@ -20,6 +22,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* is ineffective here")
 RINGS = ("fill", "rx", "tx", "completion")
 SLEEPERS = ("poll", "epoll", "uring-oneshot", "uring-multishot", "uring-napi", "adaptive")
 FRAME = 2048  # bytes, unless told otherwise
+PATIENCE = 30.0  # seconds: the machine may be busy
+
+
+def eventually(condition: Callable[[], object]) -> bool:
+    return soon(condition, PATIENCE)
 
 
 def send(lab: Lab, count: int) -> None:
@@ -198,19 +205,18 @@ def test_each_strategy_can_be_left_and_taken_up_around_a_pause(
         traffic = Traffic(lab.peer, lab.port, rate=4_000, count=4_000)
         ledger = Ledger(engine, traffic)
         with traffic:
-            while traffic.running:
+            while traffic.running or not engine.telemetry.counters()["steps"]:
                 for pace in (math.inf, 0.002, 0):
                     engine.pace = pace
                     engine.step(2)
                     time.sleep(0.05)
         engine.pace = 0
-        account = ledger.settle()
+        account = ledger.settle(PATIENCE)
         assert eventually(lambda: all_at_rest(engine))
         counters = engine.telemetry.counters()
         assert engine.error is None
-    lost = lost_on_the_wire(account, wait)
+    lost = account.packets("wire full")  # before the worker's rings, by a machine that is busy
     assert account.balanced
-    assert counters["steps"] > 0
     assert counters["stream_frames"] == 4_000 - lost
     assert counters["stream_missing"] <= lost
     assert counters["stream_late"] == 0
@@ -247,10 +253,10 @@ def test_strategies_and_actions_switched_while_paced_lose_nothing(lab: Lab) -> N
                 engine.action = dice.choice(("drop", "reflect", "echo"))
                 time.sleep(0.005)
         engine.pace = 0
-        account = ledger.settle()
+        account = ledger.settle(PATIENCE)
         assert eventually(lambda: all_at_rest(engine))
         counters = engine.telemetry.counters()
-    lost = lost_on_the_wire(account, "uring-napi")
+    lost = account.packets("wire full")
     assert account.balanced
     assert counters["stream_frames"] == 10_000 - lost
     assert counters["stream_missing"] <= lost
@@ -272,7 +278,7 @@ def test_a_pause_survives_a_change_that_takes_new_sockets(lab: Lab) -> None:
         assert hold(engine, "rx", 1)
         step(engine, 3)
         assert eventually(lambda: waiting(engine.telemetry.rings(), "fill") == [*range(1, 64), 0])
-        account = ledger.settle()
+        account = ledger.settle(PATIENCE)
     assert account.balanced
     assert account.packets("received by the worker") == 11
 
@@ -284,20 +290,20 @@ def test_the_ledger_counts_what_waits_for_a_paused_worker(lab: Lab) -> None:
         assert traffic.start().wait(30)
         assert hold(engine, "rx", 20)
         step(engine, 5)
-        account = ledger.settle()
+        account = ledger.settle(PATIENCE)
         assert account.balanced
         assert account.packets("received by the worker") == 5
         assert account.packets("waiting in the RX ring") == 15
         engine.pace = 0
-        account = ledger.settle()
+        account = ledger.settle(PATIENCE)
     assert account.balanced
     assert account.packets("received by the worker") == 20
 
 
 def test_rings_of_a_worker_that_runs_freely_or_is_stopped_are_shown_too(lab: Lab) -> None:
     with Engine(lab.port, ring_size=64) as engine:
-        send(lab, 100)
-        assert eventually(lambda: engine.telemetry.rings()["rx_consumer"] == 100)
+        send(lab, 50)
+        assert eventually(lambda: engine.telemetry.rings()["rx_consumer"] == 50)
         assert hold(engine, "fill", 128)
         engine.stop()
         send(lab, 7)
