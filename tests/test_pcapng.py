@@ -233,3 +233,18 @@ def test_a_file_is_as_readable_for_others_as_any_that_is_made(
     (tmp_path / "plain").touch()
     saved = closed_telemetry.save_samples(tmp_path / "frames.pcapng")
     assert saved.path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_without_python_pcapng_it_says_what_to_install(
+    closed_telemetry: Telemetry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pcapng", None)  # as if it were not installed
+    with pytest.raises(ConfigurationError, match=r"`pip install python-pcapng`, or save as \.csv"):
+        closed_telemetry.save_samples(tmp_path / "frames.pcapng")
+    assert closed_telemetry.save_samples(tmp_path / "frames.csv").rows == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["frames.csv"]
+
+
+def test_python_pcapng_is_not_imported_until_it_is_asked_for() -> None:
+    text = "import sys, xdplab.pcapng; print('pcapng' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", text], text=True).strip() == "False"

@@ -1,18 +1,17 @@
 """Sampled frames as a pcapng file, for Wireshark, tshark, tcpdump and scapy.
 
-The format is blocks of 32-bit words with options at the end of each (draft-ietf-opsawg-pcapng);
-three kinds of block are all that is needed. Written here since scapy's writer, the one that is kept
-up, knows microseconds only, and neither snapshot lengths nor queues.
+Written by python-pcapng, since scapy's writer knows microseconds only, and neither snapshot lengths
+nor queues.
 """
 
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
+from xdplab.errors import ConfigurationError
 from xdplab.records import (
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
@@ -23,15 +22,9 @@ from xdplab.records import (
 from xdplab.telemetry import Telemetry
 from xdplab.whole_file import Saved, place_of, whole_file
 
-_SECTION_HEADER, _INTERFACE_DESCRIPTION, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
-_BYTE_ORDER_MAGIC = 0x1A2B3C4D
-_UNKNOWN_LENGTH = -1
 _LINKTYPE_ETHERNET = 1
-_END_OF_OPTIONS, _COMMENT = 0, 1
-_USER_APPLICATION = 4
-_INTERFACE_NAME, _INTERFACE_COMMENT, _TIME_RESOLUTION = 2, 3, 9
+_TIME_RESOLUTION = 9  # the number of the option if_tsresol
 _NANOSECONDS = 9  # 10^-9 s
-_PACKET_FLAGS, _PACKET_QUEUE = 2, 6
 _INBOUND = 1
 
 
@@ -60,9 +53,12 @@ def write_pcapng(
 
     Raises
     ------
-    ConfigurationError, KernelError
+    ConfigurationError
+        Where python-pcapng is not installed, and as `whole_file` does.
+    KernelError
         As `whole_file` does.
     """
+    _require_pcapng(path)
     place = place_of(path)
     frames = sorted(
         ((worker, sample) for worker, some in samples.items() for sample in some),
@@ -73,41 +69,75 @@ def write_pcapng(
     return Saved(place, len(frames), "frames")
 
 
+def _require_pcapng(path: str | os.PathLike[str]) -> None:
+    try:
+        import pcapng  # noqa: F401, PLC0415 - not everyone's
+    except ImportError as error:
+        raise ConfigurationError(
+            f"can't save as {os.fspath(path)!r}: pcapng needs python-pcapng, which can't be "
+            f"imported ({error}). `pip install python-pcapng`, or save as .csv."
+        ) from error
+
+
 def _write(file: BinaryIO, telemetry: Telemetry, frames: Iterable[tuple[int, Any]]) -> None:
+    from pcapng import FileWriter  # noqa: PLC0415 - not everyone's
+    from pcapng.blocks import SectionHeader  # noqa: PLC0415
+
+    section = SectionHeader(options={"shb_userappl": f"xdplab {version('xdplab')}"})
     names = list(dict.fromkeys(telemetry.interfaces))
-    file.write(_section_header())
     for name in names:
-        file.write(_interface(name, telemetry))
+        _add_interface(section, name, telemetry)
+    writer = FileWriter(file, section)
+    frame_block = _frame_block()
     for worker, sample in frames:
-        interface = names.index(telemetry.interfaces[worker])
-        file.write(_packet(interface, worker, sample, telemetry.realtime_offset_ns))
+        high, low = divmod(int(sample["time_ns"]) + telemetry.realtime_offset_ns, 1 << 32)
+        block = section.new_member(
+            frame_block,
+            interface_id=names.index(telemetry.interfaces[worker]),
+            timestamp_high=high,
+            timestamp_low=low,
+            packet_len=int(sample["length"]),
+            packet_data=sample["bytes"][: sample["captured"]].tobytes(),
+            options={
+                "epb_flags": _INBOUND,
+                "epb_queue": int(sample["queue"]),
+                "opt_comment": what_is_known_of(worker, sample),
+            },
+        )
+        writer.write_block(block)
 
 
-def _section_header() -> bytes:
-    fixed = struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, _UNKNOWN_LENGTH)
-    return _block(_SECTION_HEADER, fixed, {_USER_APPLICATION: f"xdplab {version('xdplab')}"})
+def _add_interface(section: Any, name: str, telemetry: Telemetry) -> None:  # noqa: ANN401 - python-pcapng's own
+    from pcapng.blocks import InterfaceDescription  # noqa: PLC0415
+    from pcapng.structs import TYPE_BYTES  # noqa: PLC0415
 
-
-def _interface(name: str, telemetry: Telemetry) -> bytes:
-    fixed = struct.pack("<HHI", _LINKTYPE_ETHERNET, 0, int(telemetry.header["sample_bytes"]))
-    options: dict[int, str | bytes] = {_TIME_RESOLUTION: bytes([_NANOSECONDS])}
+    block = section.new_member(
+        InterfaceDescription,
+        link_type=_LINKTYPE_ETHERNET,
+        snaplen=int(telemetry.header["sample_bytes"]),
+        options={"if_tsresol": bytes([_NANOSECONDS])},
+    )
+    # python-pcapng gives this option no type, and warns of its own doing so.
+    known = block.options.schema
+    known[_TIME_RESOLUTION] = known[_TIME_RESOLUTION]._replace(ftype=TYPE_BYTES)
     if name:
-        options[_INTERFACE_NAME] = name
+        block.options["if_name"] = name
     if telemetry.header["simulated"]:
-        options[_INTERFACE_COMMENT] = "simulated"
-    return _block(_INTERFACE_DESCRIPTION, fixed, options)
+        block.options["if_description"] = "simulated"
 
 
-def _packet(interface: int, worker: int, sample: Any, offset_ns: int) -> bytes:  # noqa: ANN401 - a structured scalar
-    captured = int(sample["captured"])
-    high, low = divmod(int(sample["time_ns"]) + offset_ns, 1 << 32)
-    fixed = struct.pack("<IIIII", interface, high, low, captured, int(sample["length"]))
-    options: dict[int, str | bytes] = {
-        _PACKET_FLAGS: struct.pack("<I", _INBOUND),
-        _PACKET_QUEUE: struct.pack("<I", int(sample["queue"])),
-        _COMMENT: what_is_known_of(worker, sample),
-    }
-    return _block(_ENHANCED_PACKET, fixed + sample["bytes"][:captured].tobytes(), options)
+def _frame_block() -> type:
+    """Return python-pcapng's block of a frame, which by itself refuses to write an empty one."""
+    from pcapng.blocks import EnhancedPacket  # noqa: PLC0415
+    from pcapng.structs import RawBytes  # noqa: PLC0415
+
+    class Frame(EnhancedPacket):  # type: ignore[misc]
+        schema: ClassVar = [
+            (name, RawBytes(0) if name == "packet_data" else field, default)
+            for name, field, default in EnhancedPacket.schema
+        ]
+
+    return Frame
 
 
 def what_is_known_of(worker: int, sample: Any) -> str:  # noqa: ANN401 - a structured scalar
@@ -123,19 +153,3 @@ def what_is_known_of(worker: int, sample: Any) -> str:  # noqa: ANN401 - a struc
     if flags & SAMPLE_PROGRAM_TIME:
         known.append(f"{int(sample['time_ns']) - device_ns} ns after the XDP program")
     return "; ".join(known)
-
-
-def _block(kind: int, body: bytes, options: Mapping[int, str | bytes]) -> bytes:
-    content = _padded(body) + b"".join(_option(*option) for option in options.items())
-    content += struct.pack("<HH", _END_OF_OPTIONS, 0)
-    length = struct.pack("<I", len(content) + 12)  # with type and both lengths
-    return struct.pack("<I", kind) + length + content + length
-
-
-def _option(code: int, value: str | bytes) -> bytes:
-    raw = value.encode() if isinstance(value, str) else value
-    return struct.pack("<HH", code, len(raw)) + _padded(raw)
-
-
-def _padded(raw: bytes) -> bytes:
-    return raw + bytes(-len(raw) % 4)

@@ -338,8 +338,8 @@ class Telemetry(Closing):
         Parameters
         ----------
         path
-            Ending in ``.pcapng``, ``.csv``, or where pyarrow is installed in ``.parquet``. An older
-            file of that name is replaced.
+            Ending in ``.csv``, or where python-pcapng is installed in ``.pcapng``, or where pyarrow
+            is in ``.parquet``. An older file of that name is replaced.
         worker
             The one whose samples are wanted; all unless told otherwise.
 

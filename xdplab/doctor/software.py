@@ -16,7 +16,12 @@ XDP_OBJECTS = ("capture", "capture_metadata", "generate", "softirq")
 _ELF_FOR_BPF = 247  # EM_BPF of linux/elf-em.h
 
 _SUBSHELLS = "controls answer while a cell runs (subshells)"
-_PURPOSES = {"jupyterlab": _SUBSHELLS, "ipykernel": _SUBSHELLS, "scapy": "dissects sampled frames"}
+_PURPOSES = {
+    "jupyterlab": _SUBSHELLS,
+    "ipykernel": _SUBSHELLS,
+    "python-pcapng": "saves sampled frames for Wireshark",
+    "scapy": "dissects sampled frames",
+}
 _PING = ("ping", "-n", "-q", "-c", "1", "-W", "1", "127.0.0.1")
 
 
