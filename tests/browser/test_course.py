@@ -10,8 +10,21 @@ import nbformat
 import pytest
 from jupyter_server import JupyterServer
 from notebook_page import NotebookPage
+from playwright.sync_api import expect
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+
+PATIENCE = 30_000  # ms: the machine may be busy with other tests
+
+WIDGETS = ".jp-Notebook .jp-OutputArea-output > .jupyter-widgets"
+
+# How many of these cells end in a widget.
+SHOWN = """cells => {
+    const model = window.jupyterapp.shell.currentWidget.content.model;
+    const views = index => model.cells.get(index).outputs.toJSON().filter(
+        output => 'application/vnd.jupyter.widget-view+json' in (output.data ?? {}));
+    return cells.flatMap(views).length;
+}"""
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -25,8 +38,12 @@ def test_a_notebook_runs_in_the_browser_without_a_complaint(
     shutil.copy(path, jupyter.root / f"{request.node.name}.ipynb")
     page = open_notebook()
     cells = nbformat.read(path, as_version=4).cells
-    for index, cell in enumerate(cells):
-        if cell.cell_type == "code":
-            page.run(index)  # fails the test where the cell fails
+    *lesson, closing = (index for index, cell in enumerate(cells) if cell.cell_type == "code")
+    for index in lesson:
+        page.run(index)  # fails the test where the cell fails
+    shown = page.page.locator(WIDGETS)
+    expect(shown).to_have_count(page.page.evaluate(SHOWN, lesson), timeout=PATIENCE)
     assert page.page.evaluate("window.Bokeh.documents.length") > 0
+    shown.last.evaluate("widget => widget.scrollIntoView()")
     picture(page)
+    page.run(closing)
