@@ -166,6 +166,21 @@ def test_long_range_is_made_of_the_long_history(lab: Lab) -> None:
     assert np.nanmax(columns["received"]) == pytest.approx(2_000, rel=0.3)
 
 
+def test_what_the_fine_history_has_forgotten_is_made_of_the_long_one(lab: Lab) -> None:
+    with Engine(lab.port, publish_interval=0.001) as engine:
+        opened = time.monotonic()
+        with Traffic(lab.peer, lab.port, rate=5_000, count=1_000) as traffic:
+            traffic.wait()
+            settle(engine, traffic)
+        wait_until(lambda: len(engine.telemetry.history()[0]) < engine.telemetry.history()[1])
+        time.sleep(2)
+        columns = whole(rows_of(engine, seconds=60))
+        passed = time.monotonic() - opened
+    assert len(columns["time"]) * STEPS[60] == pytest.approx(passed, abs=1)
+    assert np.isfinite(columns["received"]).all()
+    assert area(columns, "received", 60) == pytest.approx(1_000, rel=0.01)
+
+
 def test_rows_outlive_their_engine(lab: Lab) -> None:
     engine = Engine(lab.port).start()
     rows = rows_of(engine)

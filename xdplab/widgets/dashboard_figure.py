@@ -43,7 +43,7 @@ MARKS = "marks"
 _HEIGHT = 156
 _TIMES_HEIGHT = 24  # more, of those at the bottom, which say the time
 # Widths of two lines that are often the same, so that both are seen.
-_UNDER, _OVER = 3.5, 1.5
+_UNDER, _OVER = 2.6, 1.2
 _COLUMNS = 2
 _LAST_ROW = 4  # the plot that it begins with
 _EQUAL: Any = "minmax(0, 1fr)"

@@ -69,8 +69,8 @@ Integers = npt.NDArray[np.int64]
 Records = npt.NDArray[Any]
 Histories = list[tuple[Integers, Records]]  # of each worker: the records' times, the records
 
-_SHORTEST_GAP_NS = 500_000_000
-_INTERVALS_IN_GAP = 3
+# A worker that stops says so in its last record, which the long history need not have.
+_STOOD_STILL_NS = round(3 * LONG_INTERVAL * 1e9)
 _BACK = 16
 
 
@@ -143,9 +143,10 @@ class HistoryRows:
         """Return a worker's records from the last one before `start` on, and their times."""
         fine = self.seconds <= FINE_RANGE
         if start is None:
-            records, _ = self._records(fine, worker, 0)
-            if fine and self.until is not None and len(records):
-                # Paused for so long that the fine history has forgotten the beginning.
+            records, written = self._records(fine, worker, 0)
+            if fine and 0 < len(records) < written:
+                # After a long pause, or with a short publish interval, the fine history may have
+                # forgotten the beginning.
                 older, _ = self._records(False, worker, 0)
                 records = np.concatenate((older[older["time_ns"] < records[0]["time_ns"]], records))
         else:
@@ -214,9 +215,8 @@ class HistoryRows:
         self, times: Integers, records: Records, before: Integers
     ) -> npt.NDArray[np.bool_]:
         """Say in which rows the worker ran, at their beginning or their end."""
-        interval = self._interval if self.seconds <= FINE_RANGE else int(LONG_INTERVAL * 1e9)
-        longest = max(_SHORTEST_GAP_NS, _INTERVALS_IN_GAP * interval)
-        went_on = (np.diff(times) < longest) & (records["state"][:-1] == lib.XDPLAB_STATE_RUNNING)
+        runs = records["state"][:-1] == lib.XDPLAB_STATE_RUNNING
+        went_on = runs & (np.diff(times) < _STOOD_STILL_NS)
         inside = (before > 0) & (before < len(times))
         ran = inside & went_on[np.minimum(np.maximum(before - 1, 0), len(times) - 2)]
         running: npt.NDArray[np.bool_] = ran[:-1] | ran[1:]
@@ -236,6 +236,7 @@ class HistoryRows:
         packets = np.maximum(counted["rx_packets"], counted["tx_packets"])
         packets[packets < 0.5] = np.nan
         system = counted["cpu_ns"] - counted["user_ns"] - counted["idle_ns"]
+        system[system < 1] = 0  # ns, from interpolation: on a log axis it would stand far below
         # Who met an empty fill ring is in `rx_dropped` too (stations.py says what each counts).
         no_fill = np.minimum(a_second["rx_dropped"], a_second["rx_fill_ring_empty_descs"])
         ring = self._ring_sizes(edges[1:])
@@ -248,7 +249,7 @@ class HistoryRows:
             "bits_in": a_second["rx_bytes"] * 8,
             "bits_out": a_second["tx_bytes"] * 8,
             "user": counted["user_ns"] / packets,
-            "system": np.maximum(system, 0) / packets,
+            "system": system / packets,
             "idle": counted["idle_ns"] / packets,
             "sqpoll": counted["sqpoll_ns"] / packets,
             "ring_full": a_second["rx_ring_full"],
