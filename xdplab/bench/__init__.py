@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xdplab.bench import burst, latency, overhead, reflect, rxdrop, waits
+from xdplab.bench import burst, latency, overhead, reflect, rxdrop, waits, widgets
 from xdplab.bench.report import render
 
 BENCHMARKS = {
@@ -20,6 +20,7 @@ BENCHMARKS = {
         burst.BENCHMARK,
         overhead.BENCHMARK,
         latency.BENCHMARK,
+        widgets.BENCHMARK,
     )
 }
 """By name, in the order in which the command lists them."""

@@ -1,0 +1,38 @@
+"""The benchmark of the widgets, in a real JupyterLab and a real browser."""
+
+from __future__ import annotations
+
+import pytest
+
+from xdplab.bench import table
+from xdplab.bench.browser import chromium
+from xdplab.bench.widgets import GOALS, widgets
+
+pytestmark = pytest.mark.usefixtures("privileged")
+
+
+@pytest.mark.timeout(900)
+def test_every_figure_is_measured_and_held_against_its_goal() -> None:
+    result = widgets(rounds=1, seconds=1.0, moves=3, quiet=True)
+    entries = {entry["name"]: entry for entry in result["entries"]}
+    assert {entry["status"] for entry in entries.values()} == {"measured"}, entries
+    shown, hidden = entries["dashboard"], entries["no dashboard"]
+    assert shown["kernel_cpu_percent"]["median"] > hidden["kernel_cpu_percent"]["median"] >= 0
+    assert shown["messages_per_second"]["median"] > 5
+    assert hidden["messages_per_second"]["median"] < 5
+    for entry in (entries["slider"], entries["slider, computing"]):
+        assert 0 < entry["slider_ms"]["median"] <= entry["slider_p90_ms"]["median"]
+    assert entries["hour"]["page_growth_bytes_per_update"] is not None
+    assert result["rate_ratio"] > 0
+    assert {goal["name"] for goal in result["goals"]} == set(GOALS)
+    shown_text = table(result)
+    assert "of the engine's rate kept" in shown_text
+    assert "slider, computing" in shown_text
+
+
+def test_without_a_browser_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chromium, "missing", lambda: "apt-get install chromium")
+    result = widgets(rounds=1, seconds=1.0, quiet=True)
+    assert {entry["status"] for entry in result["entries"]} == {"missing"}
+    assert not any(goal["met"] for goal in result["goals"])
+    assert "apt-get install chromium" in table(result)

@@ -1,0 +1,42 @@
+"""A Jupyter kernel, measured from outside."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+_NATIVE_THREADS = ("xdplab-worker", "xdplab-traffic")
+
+
+class KernelProcess:
+    """CPU time and memory of a running kernel.
+
+    Parameters
+    ----------
+    process_id
+        Its own.
+    """
+
+    def __init__(self, process_id: int) -> None:
+        self._folder = Path("/proc") / str(process_id)
+
+    def cpu_by_thread(self) -> dict[str, int]:
+        """Read nanoseconds on a core by thread, without the engine's worker and the generator."""
+        times = {}
+        for task in self._folder.glob("task/*"):
+            with suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
+                if (task / "comm").read_text().strip() not in _NATIVE_THREADS:
+                    times[task.name] = int((task / "schedstat").read_text().split()[0])
+        return times
+
+    def cpu_since(self, before: dict[str, int]) -> int:
+        """Return the nanoseconds that its threads took since `cpu_by_thread` was asked."""
+        now = self.cpu_by_thread()
+        return sum(time - before.get(thread, 0) for thread, time in now.items())
+
+    def resident_bytes(self) -> int:
+        """Read how much memory it has in use."""
+        for line in (self._folder / "status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return 1024 * int(line.split()[1])
+        return 0

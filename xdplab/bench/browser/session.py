@@ -1,0 +1,171 @@
+"""A notebook with a lab, an engine and a dashboard, to be measured."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xdplab.bench.browser.chromium import open_chromium
+from xdplab.bench.browser.errors import BrowserError
+from xdplab.bench.browser.jupyter_server import JupyterServer
+from xdplab.bench.browser.kernel_process import KernelProcess
+from xdplab.bench.browser.notebook_page import NotebookPage, write_notebook
+from xdplab.telemetry import Telemetry
+
+_SET_UP = """
+import json, os, threading, time
+from pathlib import Path
+from xdplab import Engine, Lab, Traffic
+from xdplab.widgets import Dashboard
+from xdplab.widgets import live_figure, pump
+lab = Lab()
+traffic = Traffic(lab.peer, lab.port, rate={rate})
+engine = None
+print(os.getpid())
+"""
+
+_OPEN = """
+if engine:
+    engine.close()
+engine = Engine(lab.port, publish_interval={interval}).start()
+print(engine.telemetry_path)
+"""
+
+_COMPUTE = """
+Path("computing").touch()
+while Path("computing").exists():
+    sum(range(100_000))
+"""
+
+_QUICKEN = """
+ordinary = pump.INTERVAL, live_figure.UNDER_WAY
+pump.INTERVAL, live_figure.UNDER_WAY = {interval}, 1000
+dashboard.seconds = 10  # the range whose rows are closest
+"""
+
+CELLS = {
+    "set up": _SET_UP,
+    "open": _OPEN.format(interval=0.01),
+    "open, publishing each millisecond": _OPEN.format(interval=0.001),
+    "show": "dashboard = Dashboard(engine)\ndashboard",
+    "steady traffic": "traffic.rate = {rate}\ntraffic.start()",
+    "all traffic": 'traffic.rate = "max"\ntraffic.start()',
+    "no traffic": "traffic.stop()",
+    "compute": _COMPUTE,
+    "quicken": _QUICKEN.format(interval=0.02),
+    "slow down": "pump.INTERVAL, live_figure.UNDER_WAY = ordinary\ndashboard.seconds = 60",
+    "count": "print(sum(thread.name == 'xdplab-pump' for thread in threading.enumerate()))",
+}
+"""The notebook's cells, by what they are for."""
+
+_PLACES = {name: place for place, name in enumerate(CELLS)}
+
+# Of all that comes through the page's websockets.
+_COUNT_MESSAGES = """
+window.xdplabMessages = 0;
+const Native = window.WebSocket;
+window.WebSocket = class extends Native {
+    constructor(...given) {
+        super(...given);
+        this.addEventListener("message", () => { window.xdplabMessages += 1; });
+    }
+};
+"""
+
+_DEADLINE = 60.0
+
+
+class Session:
+    """The notebook, open in JupyterLab.
+
+    Parameters
+    ----------
+    page
+        Open on a notebook of `CELLS`.
+    """
+
+    def __init__(self, page: NotebookPage) -> None:
+        self._notebook = page
+        self.page = page.page
+        self.kernel = KernelProcess(int(self.run("set up")))
+
+    def run(self, cell: str) -> str:
+        """Run a cell to its end; return what it printed."""
+        return self._notebook.run(_PLACES[cell]).strip()
+
+    def open_engine(self, finely: bool = False) -> Telemetry:
+        """Make the engine anew; return its telemetry, mapped here."""
+        path = self.run("open, publishing each millisecond" if finely else "open")
+        return Telemetry.open(path)
+
+    def show(self) -> None:
+        """Show the dashboard, and return once it lives."""
+        self.run("show")
+        self.page.locator(".xdplab-live").first.wait_for(timeout=1000 * _DEADLINE)
+
+    def hide(self) -> None:
+        """Clear the dashboard's output, and return once nothing is sent any more."""
+        self._notebook.clear_output(_PLACES["show"])
+        deadline = time.monotonic() + _DEADLINE
+        while int(self.run("count")):
+            if time.monotonic() > deadline:
+                raise BrowserError("the pump went on though the dashboard's output was cleared")
+            time.sleep(0.2)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Keep the kernel busy with a cell that computes."""
+        flag = self._notebook.server.root / "computing"
+        self._notebook.start(_PLACES["compute"])
+        try:
+            while not flag.exists():
+                time.sleep(0.05)
+            yield
+        finally:
+            flag.unlink(missing_ok=True)
+        self._notebook.wait_for(_PLACES["compute"])
+
+    def messages(self) -> int:
+        """Return how many messages the page has got."""
+        return int(self.page.evaluate("window.xdplabMessages"))
+
+    def page_bytes(self) -> int:
+        """Return how much memory the page's scripts hold, after what they let go was collected."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("HeapProfiler.collectGarbage")
+        used = int(session.send("Runtime.getHeapUsage")["usedSize"])
+        session.detach()
+        return used
+
+
+@contextmanager
+def open_session(rate: float) -> Iterator[Session]:
+    """Open the notebook in a JupyterLab and a Chromium of its own.
+
+    Parameters
+    ----------
+    rate
+        Of the steady traffic, frames a second.
+
+    Raises
+    ------
+    BrowserError
+        When one of them does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="xdplab-") as folder:
+        server = JupyterServer(Path(folder))
+        try:
+            with open_chromium() as browser:
+                cells = [cell.replace("{rate}", str(rate)) for cell in CELLS.values()]
+                path = write_notebook(server.root / "dashboard.ipynb", cells)
+                page = NotebookPage(browser, server, path)
+                page.page.add_init_script(_COUNT_MESSAGES)
+                page.reload()
+                yield Session(page)
+                page.close()
+        finally:
+            server.shut_kernels_down()
+            server.stop()

@@ -1,0 +1,278 @@
+"""The benchmark `widgets`: what a dashboard costs, and how soon a slider reaches the worker."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from xdplab.bench.benchmark import Benchmark, Option
+from xdplab.bench.browser import chromium
+from xdplab.bench.browser.errors import BrowserError
+from xdplab.bench.browser.session import Session, open_session
+from xdplab.bench.browser.slider import Slider
+from xdplab.bench.report import median
+from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
+from xdplab.checks import whole
+from xdplab.lab import Lab
+from xdplab.telemetry import Telemetry
+
+_STEADY_RATE = 20_000.0
+_SETTLING_SECONDS = 2.0
+_LONG = 4  # times as long as other measurements, the hour takes
+
+_FIGURES = (
+    "kernel_cpu_percent",
+    "messages_per_second",
+    "rx_pps",
+    "slider_ms",
+    "slider_p90_ms",
+    "kernel_growth_bytes_per_update",
+    "page_growth_bytes_per_update",
+)
+
+GOALS = {
+    "kernel_cpu_percent": ("of a core in the kernel, in percent", 2.0),
+    "slider_idle_ms": ("ms from the slider to the worker", 50.0),
+    "slider_computing_ms": ("ms from the slider to the worker, while a cell computes", 50.0),
+    "rate_ratio": ("of the engine's rate kept", 0.97),
+}
+"""What a dashboard at ten updates a second may take, at most, and of the rate keeps, at least."""
+
+
+def widgets(
+    rounds: int = 5, seconds: float = 5.0, moves: int = 20, quiet: bool = False
+) -> dict[str, Any]:
+    """Measure a dashboard in a real JupyterLab and a real browser, on this machine.
+
+    Lab, engine and generator of 64-byte frames live in the notebook's kernel. What is compared
+    takes turns, there and back:
+
+    - "dashboard": with the dashboard on the page, at 20,000 packets a second the kernel's CPU time
+      and the messages that come to the page, and then the rate of packets received at full speed;
+    - "no dashboard": the same, its output cleared;
+    - "slider": moves of the batch slider with the keyboard, from the browser's own time of the
+      key's event to the record, one a millisecond, in which the worker has used the new batch size;
+    - "slider, computing": the same while a cell computes;
+    - "hour": five times as many updates a second as otherwise, and how much kernel and page grew
+      with each.
+
+    Parameters
+    ----------
+    rounds
+        Runs of each, 1 to 1000.
+    seconds
+        Length of each measurement in a run, without what settles before.
+    moves
+        Of the slider in a run, 1 to 1000.
+    quiet
+        Whether to do without the progress bar, which is drawn on a terminal only.
+
+    Returns
+    -------
+    dict
+        For JSON:
+
+        - ``benchmark`` ("widgets"), ``simulated`` (False), ``rounds``, ``seconds``, ``traffic`` and
+          ``machine`` as those of `rxdrop`;
+        - ``entries``: ``name``, ``status`` ("measured", "failed" or "missing") with the ``reason``,
+          ``runs``, and over the runs ``{"median", "least", "most"}`` of: ``kernel_cpu_percent``
+          (of a core, all threads of the kernel but the engine's worker and the generator),
+          ``messages_per_second``, ``rx_pps``, ``slider_ms`` and ``slider_p90_ms`` (median and 90th
+          percentile of a run's moves), ``kernel_growth_bytes_per_update`` (resident memory) and
+          ``page_growth_bytes_per_update`` (of scripts, after garbage collection). None where it is
+          not measured;
+        - ``kernel_cpu_percent``: with the dashboard less without; ``rate_ratio``: the median rate
+          with it by the one without, ``paired_ratio``: the median of the rounds' own ratios;
+          ``slider_idle_ms`` and ``slider_computing_ms``: medians of the runs' medians;
+        - ``goals``: for each of `GOALS` the ``figure``, ``goal`` and whether it is ``met``.
+
+    Raises
+    ------
+    ConfigurationError
+        For values out of range.
+    KernelError
+        When there can be no lab here.
+    BrowserError
+        When Jupyter or the browser does not start.
+    """
+    turns = Rounds("widgets", rounds, seconds, quiet)
+    whole("moves", moves, 1, 1000)
+    traffic = {"rate": _STEADY_RATE, "size": 64}
+    if missing := chromium.missing():
+        entries = _entries(None, seconds, moves, missing)
+    else:
+        with open_session(_STEADY_RATE) as session:
+            entries = _entries(session, seconds, moves, None)
+            turns.take(entries)
+    with Lab() as lab:
+        return turns.result(lab, entries, _FIGURES, traffic) | _summary(*entries)
+
+
+Turn = Callable[[Session], dict[str, Any]]
+
+
+def _entries(
+    session: Session | None, seconds: float, moves: int, missing: str | None
+) -> list[Entry]:
+    def measure(turn: Turn) -> dict[str, Any]:
+        if session is None:
+            raise BrowserError("there is no browser here")
+        return dict.fromkeys(_FIGURES) | turn(session)
+
+    turns: dict[str, Turn] = {
+        "dashboard": partial(_with_dashboard, seconds=seconds),
+        "no dashboard": partial(_without_dashboard, seconds=seconds),
+        "slider": partial(_slider, moves=moves),
+        "slider, computing": partial(_slider_while_computing, moves=moves),
+        "hour": partial(_hour, seconds=seconds),
+    }
+    return [Entry(name, partial(measure, turn), missing=missing) for name, turn in turns.items()]
+
+
+def _with_dashboard(session: Session, seconds: float) -> dict[str, Any]:
+    telemetry = session.open_engine()
+    session.run("steady traffic")
+    session.show()
+    return _costs(session, telemetry, seconds)
+
+
+def _without_dashboard(session: Session, seconds: float) -> dict[str, Any]:
+    telemetry = session.open_engine()
+    session.run("steady traffic")
+    session.show()
+    session.hide()
+    return _costs(session, telemetry, seconds)
+
+
+def _costs(session: Session, telemetry: Telemetry, seconds: float) -> dict[str, Any]:
+    time.sleep(_SETTLING_SECONDS)
+    began, cpu, messages = time.monotonic(), session.kernel.cpu_by_thread(), session.messages()
+    time.sleep(seconds)
+    took = time.monotonic() - began
+    costs = {
+        "kernel_cpu_percent": round(session.kernel.cpu_since(cpu) / took / 1e7, 3),
+        "messages_per_second": round((session.messages() - messages) / took, 2),
+    }
+    session.run("all traffic")
+    time.sleep(_SETTLING_SECONDS)
+    before = telemetry.total()
+    time.sleep(seconds)
+    after = telemetry.total()
+    session.run("no traffic")
+    passed = float(after["time_ns"] - before["time_ns"]) / 1e9
+    received = float(after["rx_packets"] - before["rx_packets"])
+    return costs | {"rx_pps": round(received / passed, 1)}
+
+
+def _slider(session: Session, moves: int) -> dict[str, Any]:
+    return _moved(_shown_slider(session), moves)
+
+
+def _slider_while_computing(session: Session, moves: int) -> dict[str, Any]:
+    slider = _shown_slider(session)
+    with session.computing():
+        return _moved(slider, moves)
+
+
+def _shown_slider(session: Session) -> Slider:
+    telemetry = session.open_engine(finely=True)
+    session.run("steady traffic")
+    session.show()
+    time.sleep(_SETTLING_SECONDS)
+    return Slider(session.page, telemetry)
+
+
+def _moved(slider: Slider, moves: int) -> dict[str, Any]:
+    seconds = sorted(slider.move(right=number % 2 == 0) for number in range(moves))
+    return {
+        "slider_ms": round(1000 * statistics.median(seconds), 3),
+        "slider_p90_ms": round(1000 * seconds[int(0.9 * moves)], 3),
+    }
+
+
+def _hour(session: Session, seconds: float) -> dict[str, Any]:
+    session.open_engine()
+    session.run("steady traffic")
+    session.show()
+    session.run("quicken")
+    try:
+        time.sleep(_SETTLING_SECONDS + seconds)  # until the longest history is there
+        page, kernel, messages = _held(session)
+        time.sleep(_LONG * seconds)
+        page_later, kernel_later, messages_later = _held(session)
+    finally:
+        session.run("slow down")
+    updates = max(1, messages_later - messages)
+    return {
+        "kernel_growth_bytes_per_update": round((kernel_later - kernel) / updates, 2),
+        "page_growth_bytes_per_update": round((page_later - page) / updates, 2),
+    }
+
+
+def _held(session: Session) -> tuple[int, int, int]:
+    return session.page_bytes(), session.kernel.resident_bytes(), session.messages()
+
+
+def _summary(
+    shown: Entry, hidden: Entry, idle: Entry, computing: Entry, _hour: Entry
+) -> dict[str, Any]:
+    with_it, without = (entry.median("kernel_cpu_percent") for entry in (shown, hidden))
+    added = None if with_it is None or without is None else round(with_it - without, 3)
+    figures = {
+        "kernel_cpu_percent": added,
+        "slider_idle_ms": idle.median("slider_ms"),
+        "slider_computing_ms": computing.median("slider_ms"),
+        "rate_ratio": ratio(shown, hidden, "rx_pps"),
+    }
+    goals = [
+        {
+            "name": name,
+            "figure": figures[name],
+            "goal": goal,
+            "met": _is_met(figures[name], goal, name),
+        }
+        for name, (_, goal) in GOALS.items()
+    ]
+    return figures | {"paired_ratio": paired_ratio(shown, hidden, "rx_pps"), "goals": goals}
+
+
+def _is_met(figure: float | None, goal: float, name: str) -> bool:
+    if figure is None:
+        return False
+    return figure >= goal if name == "rate_ratio" else figure <= goal
+
+
+def _notes(result: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for goal in result["goals"]:
+        words, _ = GOALS[goal["name"]]
+        figure = "not measured" if goal["figure"] is None else f"{goal['figure']:g}"
+        bound = "at least" if goal["name"] == "rate_ratio" else "at most"
+        met = "" if goal["met"] else ", NOT met"
+        lines.append(f"{figure} {words}: the goal is {bound} {goal['goal']:g}{met}")
+    return [*lines, "growth is in bytes an update, at five times as many updates as otherwise"]
+
+
+BENCHMARK = Benchmark(
+    run=widgets,
+    help="what a dashboard costs in a real browser, and how soon a slider reaches the worker",
+    options={
+        "rounds": Option(5, "runs of each"),
+        "seconds": Option(5.0, "of each measurement"),
+        "moves": Option(20, "of the slider in a run"),
+    },
+    title="a dashboard in JupyterLab",
+    columns=(
+        median("kernel CPU\n% of a core", "kernel_cpu_percent", digits=2),
+        median("messages\na second", "messages_per_second"),
+        median("received\nMpps", "rx_pps", 1e6, 3),
+        median("slider\nms", "slider_ms"),
+        median("p90\nms", "slider_p90_ms"),
+        median("growth of\nthe kernel", "kernel_growth_bytes_per_update"),
+        median("and of\nthe page", "page_growth_bytes_per_update"),
+    ),
+    notes=_notes,
+)
