@@ -18,23 +18,15 @@ is in the widget's state: a saved notebook holds no frame.
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import anywidget
-import traitlets
-
-from xdplab.widgets import palette, pump
+from xdplab.widgets import palette
 from xdplab.widgets.frame_filter import SYNTAX, FrameFilter
 from xdplab.widgets.frame_rows import FrameRow, FrameRows
-from xdplab.widgets.subshells import follow_subshells
-
-FORGET_AFTER = 10.0
-"""Seconds without a word after which a view counts as gone."""
+from xdplab.widgets.viewed import View, Viewed
 
 HEARTBEAT = 3.0
 """Seconds after which a view is sent an empty message where there is no news, to hear from it."""
@@ -73,18 +65,11 @@ class _Seen(NamedTuple):
 
 
 @dataclass
-class _View:
-    """What is known of one view in some browser."""
-
-    name: str
-    heard: float
+class _View(View):
     seen: _Seen | None = None
-    sent: float = 0.0
-    number: int = 0  # of the last message sent to it
-    answered: int = 0  # the last number that it said it has drawn
 
 
-class FrameTable(anywidget.AnyWidget):
+class FrameTable(Viewed[_View]):
     """The newest rows that pass the filter, in every browser that shows them.
 
     Parameters
@@ -98,9 +83,6 @@ class FrameTable(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("frame_table.js")
     _css = Path(__file__).with_name("frame_table.css")
 
-    error = traitlets.Unicode("").tag(sync=True)
-    """Why the table stands still, or empty."""
-
     def __init__(self, rows: FrameRows, on_take: Callable[[], None]) -> None:
         self._rows = rows
         self._on_take = on_take
@@ -108,17 +90,12 @@ class FrameTable(anywidget.AnyWidget):
         """Which rows are shown. Any thread may set it, and `paused`."""
         self.paused = False
         """Whether new frames are left out."""
-        self._views: dict[str, _View] = {}
         self._number = 0
         self._beats = 0
         # What passed the filter the last time, of which rows.
         self._passed: tuple[FrameFilter, tuple[FrameRow, ...], tuple[FrameRow, ...]]
         self._passed = (self.filter, (), ())
-        # What browsers said. That arrives on any thread; all the rest happens on the pump's.
-        self._inbox: deque[dict[str, Any]] = deque()
         super().__init__()
-        follow_subshells(self)
-        self.on_msg(self._receive)
 
     def __repr__(self) -> str:
         return f"<FrameTable: {len(self._rows.kept)} frames>"
@@ -127,25 +104,7 @@ class FrameTable(anywidget.AnyWidget):
         """Return the kept rows that pass the filter, oldest first."""
         return tuple(filter(self.filter, self._rows.kept))
 
-    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        self._inbox.append(content)
-        if not self.error:
-            pump.subscribe(self)
-
-    def beat(self) -> None:
-        """Answer what browsers asked, take new frames, and send each view what it lacks."""
-        now = time.monotonic()
-        while self._inbox:
-            self._answer(self._inbox.popleft(), now)
-        self._views = {
-            name: view for name, view in self._views.items() if now - view.heard < FORGET_AFTER
-        }
-        if self.comm is None or not self._views:
-            pump.unsubscribe(self)
-            # A message may have come just before that.
-            if self.comm is not None and self._inbox:
-                pump.subscribe(self)
-            return
+    def _tick(self, now: float) -> None:
         if self._beats % BEATS_A_TAKE == 0:
             if not self.paused:
                 self._rows.take()
@@ -153,15 +112,9 @@ class FrameTable(anywidget.AnyWidget):
         self._beats += 1
         self._send_news(now)
 
-    def failed(self, error: Exception) -> None:
-        """Show why no more rows come."""
-        self.error = f"{type(error).__name__}: {error}"
-
-    def _answer(self, message: dict[str, Any], now: float) -> None:
+    def _asked(self, message: dict[str, Any], now: float) -> None:
         name, kind = message["view"], message["kind"]
-        if kind == "bye":
-            self._views.pop(name, None)
-        elif kind == "rows":
+        if kind == "rows":
             self._views[name] = _View(name, heard=now)
         elif kind == "filter":
             self.filter = FrameFilter(message["text"])
@@ -169,10 +122,6 @@ class FrameTable(anywidget.AnyWidget):
             self.paused = bool(message["paused"])
         elif kind == "frame":
             self._take_apart(name, message["number"])
-        elif kind == "got" and name in self._views:
-            # Not from a view that was forgotten: it will ask for rows before long.
-            view = self._views[name]
-            view.answered, view.heard = message["number"], now
 
     def _take_apart(self, name: str, number: int) -> None:
         row = next((row for row in self._rows.kept if row.number == number), None)

@@ -27,32 +27,24 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import anywidget
 import numpy as np
 import numpy.typing as npt
-import traitlets
 from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, LayoutDOM
 from bokeh.resources import Resources
 
 from xdplab.errors import ConfigurationError
-from xdplab.widgets import pump
 from xdplab.widgets.figure_picture import FigurePicture
 from xdplab.widgets.picture import Draw, follow_cells
-from xdplab.widgets.subshells import follow_subshells
+from xdplab.widgets.viewed import View, Viewed
 
 Columns = Mapping[str, npt.NDArray[np.float64] | list[str]]
-
-FORGET_AFTER = 10.0
-"""Seconds without a word after which a view counts as gone."""
 
 UNDER_WAY = 10
 """Messages that may be under way to a view, a second's worth."""
@@ -83,17 +75,10 @@ class Feed(Protocol):
 
 
 @dataclass
-class _View:
-    """What is known of one view in some browser."""
-
-    name: str
-    heard: float
+class _View(View):
     shows_rows: bool = False
     positions: dict[str, int] = field(default_factory=dict)  # by source; none yet: wants everything
     properties: int = 0  # the last of the figure's settings that it was sent
-    sent: float = 0.0
-    number: int = 0  # of the last message sent to it
-    answered: int = 0  # the last number that it said it has drawn
 
     @property
     def has_seen(self) -> tuple[object, ...]:
@@ -108,7 +93,7 @@ def _library() -> bytes:
     return gzip.compress("\n".join(parts).encode(), compresslevel=6)
 
 
-class LiveFigure(anywidget.AnyWidget):
+class LiveFigure(Viewed[_View]):
     """A Bokeh figure whose rows stream into every browser that shows it.
 
     Parameters
@@ -136,9 +121,6 @@ class LiveFigure(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("live_figure.js")
     _css = Path(__file__).with_name("picture.css")
 
-    error = traitlets.Unicode("").tag(sync=True)
-    """Why the figure stands still, or empty."""
-
     def __init__(
         self,
         figure: LayoutDOM,
@@ -164,19 +146,14 @@ class LiveFigure(anywidget.AnyWidget):
         self.rollover = rollover
         """How many rows a source keeps in the browser; may be changed."""
         self._on_beat = on_beat
-        self._views: dict[str, _View] = {}
         self._number = UNDER_WAY  # so that a view gets no more before it has drawn its first rows
         # What `set` was told and, once the pump took it over, in which order, by id and property.
         self._settings: dict[tuple[str, str], object] = {}
         self._properties: dict[tuple[str, str], tuple[int, object]] = {}
         self._properties_set = 0
         self._stale = False
-        # What browsers said. That arrives on any thread; all the rest happens on the pump's.
-        self._inbox: deque[dict[str, Any]] = deque()
         super().__init__()
-        follow_subshells(self)
         follow_cells()
-        self.on_msg(self._receive)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._description}>"
@@ -218,25 +195,7 @@ class LiveFigure(anywidget.AnyWidget):
         properties = {key: value for key, (_, value) in self._properties.items()}
         return self._picture.take(properties, watched=bool(self._views))
 
-    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        self._inbox.append(content)
-        if not self.error:
-            pump.subscribe(self)
-
-    def beat(self) -> None:
-        """Answer what browsers asked, then send each view the rows that it lacks."""
-        now = time.monotonic()
-        while self._inbox:
-            self._answer(self._inbox.popleft(), now)
-        self._views = {
-            name: view for name, view in self._views.items() if now - view.heard < FORGET_AFTER
-        }
-        if self.comm is None or not self._views:
-            pump.unsubscribe(self)
-            # A message may have come just before that.
-            if self.comm is not None and self._inbox:
-                pump.subscribe(self)
-            return
+    def _tick(self, now: float) -> None:
         if self._on_beat is not None:
             self._on_beat()
         if self._stale:
@@ -245,21 +204,8 @@ class LiveFigure(anywidget.AnyWidget):
                 view.positions.clear()
         self._send_rows(now)
 
-    def failed(self, error: Exception) -> None:
-        """Show why no more rows come."""
-        self.error = f"{type(error).__name__}: {error}"
-
-    def _answer(self, message: dict[str, Any], now: float) -> None:
+    def _asked(self, message: dict[str, Any], now: float) -> None:
         name, kind = message["view"], message["kind"]
-        if kind == "bye":
-            self._views.pop(name, None)
-            return
-        if kind == "got":
-            # Not from a view that was forgotten: it will ask for rows before long.
-            view = self._views.get(name)
-            if view is not None:
-                view.answered, view.heard = message["number"], now
-            return
         self._views[name] = _View(name, heard=now, shows_rows=kind == "rows")
         if kind == "figure":
             self.send({"kind": "figure", "views": [name]}, [self._figure])
