@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.journal import Change, Journal
@@ -95,3 +97,22 @@ def test_timeline_says_what_was_changed_in_plain_text(lab: Lab) -> None:
         assert repr(timeline) == "<Timeline: port0 queue 0, 0 changes>"
         engine.batch = 8
         assert repr(timeline) == "<Timeline: port0 queue 0, 1 change, the last batch 64 → 8>"
+
+
+@given(st.lists(st.integers(0, 60_000), unique=True, min_size=1), st.sampled_from([10, 60, 600]))
+def test_labels_never_cover_each_other_and_the_newest_is_always_told(
+    milliseconds: list[int], seconds: int
+) -> None:
+    changes = [(at / 1000, f"knob_{n}", 0, n) for n, at in enumerate(sorted(milliseconds))]
+    marks = Marks([("", WrittenJournal(*changes))], pixels=300)
+    marks.seconds = seconds
+    update = marks(None)
+    assert update is not None
+    columns = update.columns
+    pixel_ms = seconds * 1000 / 300
+    taken: dict[float, float] = {}  # where the label that is furthest on the right on a line ends
+    for at, line, label in zip(columns["time"], columns["drop"], columns["label"], strict=True):
+        if label:
+            assert float(at) - 6 * len(str(label)) * pixel_ms >= taken.get(float(line), -np.inf)
+            taken[float(line)] = float(at)
+    assert columns["label"][-1]

@@ -26,7 +26,10 @@ TOGETHER_NS = 500_000_000
 MOST_MARKS = 200
 
 _DROPS = (2.0, 17.0, 32.0)
-"""Pixels from the top to the labels, in turn, so that marks close by don't cover each other's."""
+"""Pixels from the top to the labels' lines."""
+
+_LETTER = 6.0
+"""Pixels that a letter of a label takes, or less."""
 
 
 class Mark(NamedTuple):
@@ -47,26 +50,36 @@ class Marks:
     ----------
     journals
         What stands in front of each journal's labels, and the journal.
+    pixels
+        How wide the plots are at least. Labels that have no room are left out; the line is there,
+        and tells what it is on hover.
     """
 
-    def __init__(self, journals: Sequence[tuple[str, Journal]]) -> None:
+    def __init__(self, journals: Sequence[tuple[str, Journal]], pixels: int = 350) -> None:
         self._journals = journals
+        self._pixels = pixels
+        self.seconds = 60
+        """The time range of the plots."""
 
     def __call__(self, position: int | None) -> Update | None:
-        """Return all marks where there is a new one; positions are the newest changes' times."""
-        newest = sum(self.newest_of_each())
-        if newest == position:
+        """Return all marks where there is a new one, or another time range."""
+        now = sum(self.newest_of_each()) + self.seconds
+        if now == position:
             return None
         marks = self.recent()
+        lines = _lines(marks, self.seconds * 10**9 * _LETTER / self._pixels)
         return Update(
             {
                 "time": np.array([local_ms(mark.time_ns) for mark in marks]),
-                "drop": np.resize(_DROPS, len(marks)),
-                "label": [mark.label for mark in marks],
+                "drop": np.array([_DROPS[line or 0] for line in lines]),
+                "label": [
+                    "" if line is None else mark.label
+                    for mark, line in zip(marks, lines, strict=True)
+                ],
                 "detail": [mark.detail for mark in marks],
                 "clock": [clock_time(mark.time_ns) for mark in marks],
             },
-            newest,
+            now,
             replace=True,
         )
 
@@ -83,6 +96,21 @@ class Marks:
             mark for prefix, journal in self._journals for mark in _marks(prefix, journal.changes)
         ]
         return sorted(marks)[-MOST_MARKS:]
+
+
+def _lines(marks: Sequence[Mark], letter_ns: float) -> list[int | None]:
+    """Choose each label's line, the newest's first, so that none covers another; None for none.
+
+    A label ends at its mark, and begins so many letters before it.
+    """
+    free_until = [math.inf] * len(_DROPS)
+    lines: list[int | None] = []
+    for mark in reversed(marks):
+        line = next((n for n, end in enumerate(free_until) if mark.time_ns <= end), None)
+        if line is not None:
+            free_until[line] = mark.time_ns - (len(mark.label) + 1) * letter_ns
+        lines.append(line)
+    return lines[::-1]
 
 
 def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:

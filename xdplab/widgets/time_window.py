@@ -49,6 +49,7 @@ class TimeWindow:
 
     def move(self, figure: LiveFigure, seconds: int) -> None:
         """Have the figure show the last so many seconds."""
+        self._marks.seconds = seconds
         end = self._newest() if self.paused_at is None else self.paused_at
         # By whole steps: more often there is nothing new to see, and drawing is the browser's work.
         step = round(STEPS[seconds] * 1e9)

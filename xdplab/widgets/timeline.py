@@ -45,7 +45,7 @@ class Timeline(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
         self._view = EngineView(engine)
         journals = [engine.journal] + ([traffic.journal] if traffic else [])
-        self._marks = Marks([("", journal) for journal in journals])
+        self._marks = Marks([("", journal) for journal in journals], pixels=700)
         self._window = TimeWindow([self._view], self._marks)
         self._status = ipywidgets.HTML()
         self._list = ipywidgets.HTML()
