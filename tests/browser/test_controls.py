@@ -393,8 +393,7 @@ def test_a_closed_engine_is_said_and_its_controls_greyed_out(open_notebook: Open
         expect(button(page, name)).to_be_disabled()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [900, 1280])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 def test_looks_of_controls(
     open_notebook: OpenNotebook,
     picture: Callable[[NotebookPage], Path],

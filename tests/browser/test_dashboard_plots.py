@@ -255,8 +255,7 @@ def test_wait_strategy_that_is_ineffective_is_marked_and_says_why(
     page.page.get_by_text("busy-poll is ineffective here:").wait_for(state="detached")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [900, 1280])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 @pytest.mark.parametrize("engines", ["one", "two"])
 def test_dashboard_looks(
     open_notebook: OpenNotebook,

@@ -249,8 +249,7 @@ def test_closed_engine_is_told_and_its_frames_can_still_be_taken_apart(
     layer(page, "Ethernet").wait_for()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [900, 1280])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 def test_frames_look(
     open_notebook: OpenNotebook,
     picture: Callable[[NotebookPage], Path],

@@ -198,8 +198,7 @@ def test_of_a_closed_engine_the_figures_stay(open_notebook: OpenNotebook) -> Non
     assert page.page.locator(".jupyter-button", has_text="Reset").is_disabled()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [900, 1280])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 @pytest.mark.parametrize("tail", [False, True], ids=["histogram", "curve"])
 def test_latency_looks(
     open_notebook: OpenNotebook,

@@ -127,8 +127,7 @@ def test_what_is_sent_back_is_followed_to_the_far_end(open_notebook: OpenNoteboo
     wait_for_text(page, "station words", "received at the far end 5,000")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [900, 1280])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 @pytest.mark.parametrize("action", ["drop", "reflect"])
 def test_ledger_looks(
     open_notebook: OpenNotebook,

@@ -230,8 +230,7 @@ def test_two_views_of_one_engine_agree_and_a_closed_engine_still_shows_its_rings
     assert first["entries"]["number"].count("0") == 1
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [900, 1280])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 def test_rings_look(open_notebook: OpenNotebook, picture: Picture, theme: str, width: int) -> None:
     page = open_rings(
         open_notebook, PAUSED + "; engine.step(5); rings.frame = 6", theme=theme, width=width

@@ -98,8 +98,7 @@ def test_timeline_lists_changes_and_says_when_the_engine_is_closed(
     assert wait_for_marks(page, 3) == LABELS
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [900, 1280])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 def test_timeline_looks(
     open_notebook: OpenNotebook,
     picture: Callable[[NotebookPage], Path],
