@@ -1,0 +1,273 @@
+"""All widgets on one page, and what people do to notebooks: again, away, reload, restart, twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from live_rows import ROWS
+from playwright.sync_api import expect
+
+from xdplab.bench.browser.notebook_page import NotebookPage
+
+OpenNotebook = Callable[..., NotebookPage]
+
+PATIENCE = 30_000  # ms: the machine may be busy with other tests
+
+IMPORTS = """
+import gc, json, threading, time
+import ipywidgets
+from xdplab import Engine, Lab, Traffic
+from xdplab.widgets import Controls, Dashboard, Frames, Latency, Ledger, Rings, Timeline
+from xdplab.widgets import live_figure, pump
+lab = Lab()
+"""
+
+# Rings of 64 entries are drawn; 2,000 packets a second are enough for every widget.
+ENGINE = """
+engine = Engine(lab.port, ring_size=64, batch=16, inspect=True, sample_every=100).start()
+traffic = Traffic(lab.peer, lab.port, rate=2_000).start()
+"""
+
+ALL = """
+dashboard = Dashboard(engine, traffic)
+ipywidgets.VBox([
+    dashboard,
+    Timeline(engine, traffic),
+    ipywidgets.HBox([Controls(engine, traffic), Latency(engine)],
+                    layout={"flex_flow": "row wrap"}),
+    Rings(engine),
+    Ledger(engine, traffic),
+    Frames(engine),
+])
+"""
+FIGURES = 5
+"""Live figures among these: those of dashboard, timeline, latency, rings and ledger."""
+
+DASHBOARD = "dashboard = Dashboard(engine, traffic)\ndashboard"
+
+# Prints in the end, whatever comes of it: how long it takes is not what is tested.
+OURS = """
+deadline = time.monotonic() + 30
+def ours():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("xdplab-")]
+while ours() and time.monotonic() < deadline:
+    time.sleep(0.1)
+print(json.dumps(ours()))
+"""
+
+ROWS_OF_FRAMES = ".xdplab-frames-table tbody tr"
+
+
+def wait_until_all_live(page: NotebookPage) -> None:
+    """Wait until each figure has got its first rows, and the table of frames its own."""
+    expect(page.page.locator(".xdplab-live")).to_have_count(FIGURES, timeout=PATIENCE)
+    page.page.locator(ROWS_OF_FRAMES).first.wait_for(timeout=PATIENCE)
+    page.page.wait_for_function(
+        f"() => {ROWS}()[0].received.filter((rate) => rate > 0).length > 3", timeout=PATIENCE
+    )
+
+
+def wait_for_rows(page: NotebookPage, count: int, figures: int = 1) -> dict[str, list[float]]:
+    """Wait until the dashboards of the page have `count` rows with packets in them."""
+    page.page.wait_for_function(
+        f"""([count, figures]) => {{
+            const all = {ROWS}();
+            return all.length === figures && all.every(
+                ({{received}}) => received.filter((rate) => rate > 0).length >= count);
+        }}""",
+        arg=[count, figures],
+        timeout=PATIENCE,
+    )
+    rows: dict[str, list[float]] = page.page.evaluate(f"{ROWS}()[0]")
+    return rows
+
+
+def leaves_nothing_running(page: NotebookPage, index: int) -> bool:
+    return json.loads(page.run(index)) == []
+
+
+@pytest.mark.parametrize(
+    ("application", "theme", "width"),
+    [
+        ("lab", "light", 1280),
+        ("lab", "dark", 900),
+        ("notebook", "light", 900),
+        ("notebook", "dark", 1280),
+    ],
+)
+def test_all_widgets_live_together_on_one_page(
+    open_notebook: OpenNotebook,
+    picture: Callable[[NotebookPage], Path],
+    application: str,
+    theme: str,
+    width: int,
+) -> None:
+    page = open_notebook(IMPORTS, ENGINE, ALL, application=application, theme=theme, width=width)
+    page.page.set_viewport_size({"width": width, "height": 3000})
+    page.hide_side_bar()
+    for index in range(3):
+        page.run(index)
+    wait_until_all_live(page)
+    # Notebook 7 puts outputs that are taller than the window into a box that scrolls.
+    page.page.evaluate(
+        """document.querySelectorAll(".jp-mod-outputsScrolled").forEach(
+            (cell) => cell.classList.remove("jp-mod-outputsScrolled"))"""
+    )
+    picture(page)
+    # Nothing sticks out at the right.
+    wide = page.page.locator(".jp-OutputArea-output", has=page.page.locator(".xdplab-live")).first
+    assert wide.evaluate("output => output.scrollWidth <= output.clientWidth")
+
+
+@pytest.mark.parametrize("application", ["lab", "notebook"])
+def test_controls_and_dashboard_live_in_both_applications(
+    open_notebook: OpenNotebook, picture: Callable[[NotebookPage], Path], application: str
+) -> None:
+    both = "dashboard = Dashboard(engine, traffic)\ndisplay(dashboard, Controls(engine, traffic))"
+    page = open_notebook(IMPORTS, ENGINE, both, "print(engine.batch)", application=application)
+    for index in range(3):
+        page.run(index)
+    wait_for_rows(page, 20)
+    page.hide_side_bar()
+    label = page.page.get_by_text(re.compile("^Batch( size)?$"))
+    sliders = page.page.locator(".widget-hslider", has=label)
+    expect(sliders).to_have_count(2, timeout=PATIENCE)
+    for slider in sliders.all():
+        expect(slider.locator(".widget-readout")).to_have_text("16", timeout=PATIENCE)
+    # With the mouse: in Notebook 7 the arrow keys are the notebook's own.
+    track = sliders.last.locator(".noUi-base")
+    width = track.evaluate("track => track.clientWidth")
+    track.click(position={"x": width - 1, "y": 2})
+    # What one of them was moved to, all show.
+    for slider in sliders.all():
+        expect(slider.locator(".widget-readout")).to_have_text("64", timeout=PATIENCE)
+    assert page.run(3).strip() == "64"
+    picture(page)
+
+
+def test_running_the_cells_again_replaces_engine_and_widgets(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(IMPORTS, ENGINE, ALL, OURS)
+    page.run(0)
+    for _ in range(2):
+        page.run(1)
+        page.run(2)
+        wait_until_all_live(page)
+    page.clear_output(2)
+    assert leaves_nothing_running(page, 3)
+
+
+def test_an_engine_that_was_replaced_is_told_by_the_widgets_that_showed_it(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(IMPORTS, ENGINE, DASHBOARD)
+    for index in range(3):
+        page.run(index)
+    before = wait_for_rows(page, 5)
+    page.run(1)
+    page.page.get_by_text("engine is closed").first.wait_for(timeout=PATIENCE)
+    assert set(before["time"]) <= set(wait_for_rows(page, 5)["time"])
+
+
+def test_a_reload_brings_every_widget_back_with_its_history(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(IMPORTS, ENGINE, ALL)
+    for index in range(3):
+        page.run(index)
+    wait_until_all_live(page)
+    before = wait_for_rows(page, 20)
+    frames = page.page.locator(ROWS_OF_FRAMES).count()
+    page.save()
+    page.reload()
+    wait_until_all_live(page)
+    after = wait_for_rows(page, len(before["time"]))
+    assert set(before["time"][-20:-1]) <= set(after["time"])
+    assert page.page.locator(ROWS_OF_FRAMES).count() >= frames
+
+
+def test_nothing_of_ours_runs_once_the_page_is_gone(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(IMPORTS, ENGINE, ALL, OURS)
+    for index in range(3):
+        page.run(index)
+    wait_until_all_live(page)
+    page.close()
+    page = open_notebook()  # of which nothing was saved
+    assert leaves_nothing_running(page, 3)
+
+
+def test_a_restarted_kernel_leaves_a_page_on_which_all_can_begin_anew(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(IMPORTS, ENGINE, ALL)
+    for index in range(3):
+        page.run(index)
+    wait_until_all_live(page)
+    page.restart_kernel()
+    for index in range(3):
+        page.run(index)
+    wait_until_all_live(page)
+
+
+def test_two_browsers_see_the_same_and_either_can_leave(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(IMPORTS, ENGINE, ALL, OURS)
+    for index in range(3):
+        page.run(index)
+    wait_until_all_live(page)
+    page.save()
+    second = open_notebook()
+    wait_until_all_live(second)
+    both = wait_for_rows(page, 10), wait_for_rows(second, 10)
+    assert set(both[0]["time"]) & set(both[1]["time"])
+    page.close()
+    end = wait_for_rows(second, 10)["time"][-1]
+    second.page.wait_for_function(
+        f"(end) => {ROWS}()[0].time.at(-1) > end + 1000", arg=end, timeout=PATIENCE
+    )
+    second.clear_output(2)
+    assert leaves_nothing_running(second, 3)
+
+
+# An hour has 36,000 beats. The dashboard's shortest range has the most rows: 50 a second.
+QUICKEN = """
+import tracemalloc
+from collections import deque
+pump.INTERVAL, live_figure.UNDER_WAY = 0.005, 100_000
+dashboard.seconds = 10
+took, beats, beat = deque(maxlen=500), 0, pump._beat
+def timed(subscriber):
+    global beats
+    began = time.thread_time()
+    beat(subscriber)
+    took.append(time.thread_time() - began)
+    beats += 1
+pump._beat = timed
+"""
+
+PASS = """
+tracemalloc.start()
+def wait_for(more):
+    until = beats + more
+    while beats < until:
+        time.sleep(0.05)
+    gc.collect()
+wait_for(1000)
+held, first = tracemalloc.get_traced_memory()[0], sorted(took)
+wait_for(5000)
+grown, last = tracemalloc.get_traced_memory()[0] - held, sorted(took)
+tracemalloc.stop()
+print(json.dumps({"grown": grown, "first": first[250], "last": last[250]}))
+"""
+
+
+def test_after_thousands_of_beats_a_beat_takes_and_the_kernel_holds_what_they_did_at_first(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(IMPORTS, ENGINE, DASHBOARD, QUICKEN, PASS)
+    for index in range(4):
+        page.run(index)
+    wait_for_rows(page, 400)  # the range is full
+    seen = json.loads(page.run(4))
+    assert seen["grown"] < 5000 * 20  # bytes a beat
+    assert seen["last"] < 2 * seen["first"]
