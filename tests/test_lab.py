@@ -261,7 +261,7 @@ def test_a_lab_refuses_what_cannot_work_before_it_touches_anything(value: object
 
 
 def steered(cpu: int) -> int:
-    """Frames that a core was given by another to process."""
+    """Count how often a core was given frames by another to process."""
     rows = Path("/proc/net/softnet_stat").read_text().splitlines()
     return sum(int(row.split()[9], 16) for row in rows if int(row.split()[12], 16) == cpu)
 
@@ -273,12 +273,12 @@ def test_what_a_host_receives_can_be_steered_to_another_core(lab: Lab) -> None:
     before = steered(other)
     with Traffic(lab.peer, lab.port, rate=5_000, count=500, cpu=sending) as traffic:
         assert traffic.wait(30)
-    assert eventually(lambda: steered(other) >= before + 500)
+    assert eventually(lambda: steered(other) > before + 10)
     lab.port.steer_receiving([])
     before = steered(other)
     with Traffic(lab.peer, lab.port, rate=5_000, count=500, cpu=sending) as traffic:
         assert traffic.wait(30)
-    assert steered(other) < before + 500
+    assert steered(other) <= before + 10
 
 
 def test_steering_to_a_core_that_is_not_there_is_refused(lab: Lab) -> None:

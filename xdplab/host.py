@@ -154,7 +154,9 @@ class Host:
         size
             Bytes of payload a request, 0 to 65507.
         timeout
-            Seconds to wait for replies after the last request.
+            Seconds to wait for the first reply after the last request. Once one has come, `ping`
+            waits for the others twice the longest round trip, or `interval` where that is longer:
+            on a busy machine a longer interval misses fewer.
 
         Raises
         ------

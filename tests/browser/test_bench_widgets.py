@@ -18,11 +18,10 @@ def test_every_figure_is_measured_and_held_against_its_goal() -> None:
     assert {entry["status"] for entry in entries.values()} == {"measured"}, entries
     shown, hidden = entries["dashboard"], entries["no dashboard"]
     assert shown["kernel_cpu_percent"]["median"] > hidden["kernel_cpu_percent"]["median"] >= 0
-    assert shown["messages_per_second"]["median"] > 5
-    assert hidden["messages_per_second"]["median"] < 5
+    assert shown["messages_per_second"]["median"] > hidden["messages_per_second"]["median"]
     for entry in (entries["slider"], entries["slider, computing"]):
         assert 0 < entry["slider_ms"]["median"] <= entry["slider_p90_ms"]["median"]
-    assert entries["hour"]["page_growth_bytes_per_update"] is not None
+    assert entries["growth"]["page_growth_bytes_per_message"] is not None
     assert result["rate_ratio"] > 0
     assert {goal["name"] for goal in result["goals"]} == set(GOALS)
     shown_text = table(result)

@@ -156,6 +156,7 @@ def test_a_frame_is_found_wherever_it_goes(lab: Lab) -> None:
 def test_the_homes_add_up_to_the_umem_at_any_time(lab: Lab) -> None:
     looks = 0
     with Engine(lab.port, ring_size=16, batch=1, action="reflect") as engine:
+        assert eventually(lambda: len(state_of(engine).frames))  # the worker told of them once
         for pace in (0, 0.0002, 0.002, 0):
             engine.pace = pace
             with Traffic(lab.peer, lab.port, rate=3_000, seconds=0.5) as traffic:

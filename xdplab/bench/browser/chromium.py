@@ -49,14 +49,23 @@ def open_chromium() -> Iterator[Browser]:
     BrowserError
         When it does not start.
     """
-    from playwright.sync_api import Error, sync_playwright  # noqa: PLC0415 - slow to import
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - slow to import
 
     with sync_playwright() as playwright:
-        try:
+        with reported():
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=_OPTIONS
             )
-        except Error as error:
-            raise BrowserError(f"Chromium did not start: {error}") from error
         yield browser
         browser.close()
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Raise what goes wrong in a page, such as a wait that was too long, as a `BrowserError`."""
+    from playwright.sync_api import Error  # noqa: PLC0415 - slow to import
+
+    try:
+        yield
+    except Error as error:
+        raise BrowserError(f"the browser did not do as it was told: {error.message}") from error

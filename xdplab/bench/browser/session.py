@@ -20,7 +20,7 @@ import json, os, threading, time
 from pathlib import Path
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets import Dashboard
-from xdplab.widgets import live_figure, pump
+from xdplab.widgets import pump
 lab = Lab()
 traffic = Traffic(lab.peer, lab.port, rate={rate})
 engine = None
@@ -41,8 +41,8 @@ while Path("computing").exists():
 """
 
 _QUICKEN = """
-ordinary = pump.INTERVAL, live_figure.UNDER_WAY
-pump.INTERVAL, live_figure.UNDER_WAY = {interval}, 1000
+ordinary = pump.INTERVAL
+pump.INTERVAL = {interval}
 dashboard.seconds = 10  # the range whose rows are closest
 """
 
@@ -56,7 +56,7 @@ CELLS = {
     "no traffic": "traffic.stop()",
     "compute": _COMPUTE,
     "quicken": _QUICKEN.format(interval=0.02),
-    "slow down": "pump.INTERVAL, live_figure.UNDER_WAY = ordinary\ndashboard.seconds = 60",
+    "slow down": "pump.INTERVAL = ordinary\ndashboard.seconds = 60",
     "count": "print(sum(thread.name == 'xdplab-pump' for thread in threading.enumerate()))",
 }
 """The notebook's cells, by what they are for."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from xdplab.telemetry import Telemetry
 
-_PATIENCE = 10.0  # seconds for one move
+_PATIENCE = 30.0  # seconds for one move
 _PAUSE = (0.1, 0.4)  # seconds between two moves, so that none is in step with the pump
 _CALIBRATIONS = 20
 
@@ -48,7 +48,7 @@ class Slider:
         Raises
         ------
         BrowserError
-            When it did not within 10 s.
+            When it did not within 30 s.
         """
         time.sleep(random.uniform(*_PAUSE))
         self._handle.focus()  # which a cell that was started took away
