@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xdplab.bench.browser.chromium import open_chromium
 from xdplab.bench.browser.errors import BrowserError
@@ -15,11 +16,14 @@ from xdplab.bench.browser.kernel_process import KernelProcess
 from xdplab.bench.browser.notebook_page import NotebookPage, write_notebook
 from xdplab.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 _SET_UP = """
 import json, os, threading, time
 from pathlib import Path
 from xdplab import Engine, Lab, Traffic
-from xdplab.widgets import Dashboard
+from xdplab.widgets import Dashboard, LiveFigure
 from xdplab.widgets import pump
 lab = Lab()
 traffic = Traffic(lab.peer, lab.port, rate={rate})
@@ -46,11 +50,18 @@ pump.INTERVAL = {interval}
 dashboard.seconds = 10  # the range whose rows are closest
 """
 
+_ELSEWHERE = """
+dashboard = Dashboard(engine)
+(figure,) = [child for child in dashboard.children if isinstance(child, LiveFigure)]
+print(figure.model_id)
+"""
+
 CELLS = {
     "set up": _SET_UP,
     "open": _OPEN.format(interval=0.01),
     "open, publishing each millisecond": _OPEN.format(interval=0.001),
     "show": "dashboard = Dashboard(engine)\ndashboard",
+    "show elsewhere": _ELSEWHERE,
     "steady traffic": "traffic.rate = {rate}\ntraffic.start()",
     "all traffic": 'traffic.rate = "max"\ntraffic.start()',
     "no traffic": "traffic.stop()",
@@ -75,6 +86,34 @@ window.WebSocket = class extends Native {
 };
 """
 
+# Speaks for a view (live_figure.js) that draws nothing, to a figure that the page does not show.
+_STAND_IN = """
+figure => {
+    const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+    let answered = 0;
+    const say = (content) => kernel.sendShellMessage({
+        header: {
+            msg_id: crypto.randomUUID(), msg_type: "comm_msg", session: kernel.clientId,
+            username: "", date: new Date().toISOString(), version: "5.3",
+        },
+        parent_header: {}, metadata: {}, buffers: [], channel: "shell",
+        content: { comm_id: figure, data: { method: "custom", content } },
+    }, false);
+    const hear = (_, { content }) => {
+        const said = content.comm_id === figure ? content.data.content : undefined;
+        if (said?.kind !== "rows" || performance.now() - answered < 450) return;
+        answered = performance.now();
+        say({ view: "elsewhere", kind: "got", number: said.number });
+    };
+    kernel.iopubMessage.connect(hear);
+    window.xdplabLeave = () => {
+        kernel.iopubMessage.disconnect(hear);
+        say({ view: "elsewhere", kind: "bye" });
+    };
+    say({ view: "elsewhere", kind: "rows" });
+}
+"""
+
 _DEADLINE = 60.0
 
 
@@ -85,10 +124,12 @@ class Session:
     ----------
     page
         Open on a notebook of `CELLS`.
+    browser
+        In which it is.
     """
 
-    def __init__(self, page: NotebookPage) -> None:
-        self._notebook = page
+    def __init__(self, page: NotebookPage, browser: Browser) -> None:
+        self._notebook, self._browser = page, browser
         self.page = page.page
         self.kernel = KernelProcess(int(self.run("set up")))
 
@@ -106,8 +147,16 @@ class Session:
         self.run("show")
         self.page.locator(".xdplab-live").first.wait_for(timeout=1000 * _DEADLINE)
 
+    def show_elsewhere(self) -> None:
+        """Have the kernel send what it sends to a browser on another machine.
+
+        It goes to this page, which answers as a view does, and draws nothing.
+        """
+        self.page.evaluate(_STAND_IN, self.run("show elsewhere"))
+
     def hide(self) -> None:
         """Clear the dashboard's output, and return once nothing is sent any more."""
+        self.page.evaluate("window.xdplabLeave?.()")
         self._notebook.clear_output(_PLACES["show"])
         deadline = time.monotonic() + _DEADLINE
         while int(self.run("count")):
@@ -131,6 +180,13 @@ class Session:
     def messages(self) -> int:
         """Return how many messages the page has got."""
         return int(self.page.evaluate("window.xdplabMessages"))
+
+    def browser_cpu_seconds(self) -> float:
+        """Return the CPU time of all processes of the browser."""
+        session = self._browser.new_browser_cdp_session()
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        session.detach()
+        return float(sum(process["cpuTime"] for process in processes))
 
     def page_bytes(self) -> int:
         """Return how much memory the page's scripts hold, after what they let go was collected."""
@@ -164,7 +220,7 @@ def open_session(rate: float) -> Iterator[Session]:
                 page = NotebookPage(browser, server, path)
                 page.page.add_init_script(_COUNT_MESSAGES)
                 page.reload()
-                yield Session(page)
+                yield Session(page, browser)
                 page.close()
         finally:
             server.shut_kernels_down()
