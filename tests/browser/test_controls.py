@@ -214,12 +214,13 @@ Controls(engine)
 
 
 def test_the_rate_of_an_engine_that_generates_is_turned(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE.replace("\ncontrols\n", GENERATES), "print(engine.rate)")
+    turned = "print(eventually(lambda: engine.rate == 10_000))"
+    page = open_notebook(CAPTURE.replace("\ncontrols\n", GENERATES), turned)
     page.run(0)
     page.page.get_by_text("1 pps").wait_for()
     press("Rate", "ArrowRight", 12)(page)
-    page.page.get_by_text("10 kpps").wait_for()
-    assert float(page.run(1)) == 10_000
+    page.page.get_by_text("10 kpps").wait_for()  # the page's word; the kernel's may come after
+    assert page.run(1).strip() == "True"
 
 
 # The cell itself prints, at its end, what the worker used and what came of it.
@@ -352,7 +353,8 @@ def test_an_ineffective_strategy_is_marked_and_explained(open_notebook: OpenNote
 def test_reload_shows_the_knobs_as_they_are_and_they_still_turn(
     open_notebook: OpenNotebook,
 ) -> None:
-    page = open_notebook(CAPTURE, "engine.batch = 4", USED)
+    turned = "print(eventually(lambda: counted('control_batch') == [8]))"
+    page = open_notebook(CAPTURE, "engine.batch = 4", turned)
     page.run(0)
     group(page, "hslider", "Batch size").wait_for()
     page.save()
@@ -361,7 +363,7 @@ def test_reload_shows_the_knobs_as_they_are_and_they_still_turn(
     expect(readout(page, "Batch size")).to_have_text("4", timeout=PATIENCE)
     press("Batch size", "ArrowRight")(page)
     expect(readout(page, "Batch size")).to_have_text("8", timeout=PATIENCE)
-    assert json.loads(page.run(2))[0] == 8
+    assert page.run(2).strip() == "True"
 
 
 PUMPS_LEFT = """
