@@ -44,8 +44,8 @@ ipywidgets.VBox([
     Frames(engine),
 ])
 """
-FIGURES = 5
-"""Live figures among these: those of dashboard, timeline, latency, rings and ledger."""
+LIVE = 6
+"""What of these moves: the figures of dashboard, timeline, latency, rings and ledger; frames."""
 
 DASHBOARD = "dashboard = Dashboard(engine, traffic)\ndashboard"
 
@@ -64,7 +64,7 @@ ROWS_OF_FRAMES = ".xdplab-frames-table tbody tr"
 
 def wait_until_all_live(page: NotebookPage) -> None:
     """Wait until each figure has got its first rows, and the table of frames its own."""
-    expect(page.page.locator(".xdplab-live")).to_have_count(FIGURES, timeout=PATIENCE)
+    expect(page.page.locator(".xdplab-live")).to_have_count(LIVE, timeout=PATIENCE)
     page.page.locator(ROWS_OF_FRAMES).first.wait_for(timeout=PATIENCE)
     page.page.wait_for_function(
         f"() => {ROWS}()[0].received.filter((rate) => rate > 0).length > 3", timeout=PATIENCE

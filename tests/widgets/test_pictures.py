@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,10 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter, MarkdownExporter
 from PIL import Image
 
+from xdplab import Engine, Lab, Traffic, widgets
 from xdplab.widgets import palette
-from xdplab.widgets.picture import WIDTH
+from xdplab.widgets.frame_picture import picture_of
+from xdplab.widgets.picture import WIDTH, pictured
 from xdplab.widgets.picture_drawing import MARK, draw
 from xdplab.widgets.picture_glyphs import CannotDrawError
 
@@ -159,6 +163,49 @@ def test_the_style_sheet_knows_our_images_by_their_mark() -> None:
     assert mark in base64.b64encode(png).decode()
     css = Path(__file__).resolve().parents[2] / "xdplab" / "widgets" / "picture.css"
     assert f'img[src*="{mark}"]' in css.read_text()
+
+
+@pytest.fixture
+def capture(lab: Lab) -> Iterator[tuple[Engine, Traffic]]:
+    with (
+        Engine(
+            lab.port, ring_size=32, batch=16, inspect=True, sample_every=100, action="reflect"
+        ) as engine,
+        Traffic(lab.peer, lab.port, rate=5_000) as traffic,
+    ):
+        while engine.telemetry.total()["rx_packets"] < 500:
+            time.sleep(0.05)
+        engine.batch = 8
+        yield engine, traffic
+
+
+@pytest.mark.parametrize("name", ["Dashboard", "Timeline", "Latency", "Ledger", "Rings"])
+def test_the_figure_of_every_widget_is_drawn_small(
+    capture: tuple[Engine, Traffic], name: str
+) -> None:
+    engine, traffic = capture
+    widget = getattr(widgets, name)(*((engine, traffic) if name == "Ledger" else (engine,)))
+    (figure,) = pictured(widget)
+    take = figure.static_picture()
+    assert take is not None
+    image = take()["image/png"]
+    assert len(image) < 64_000
+    seen = pixels(base64.b64decode(image))
+    assert (seen.min(axis=2) < 200).mean() > 0.005  # not a blank sheet
+
+
+def test_the_table_of_frames_has_the_newest_and_none_of_its_text_is_markup(
+    capture: tuple[Engine, Traffic],
+) -> None:
+    engine, _ = capture
+    (table,) = pictured(widgets.Frames(engine))
+    take = table.static_picture()
+    assert take is not None
+    bundle = take()
+    assert 1 <= bundle["text/html"].count("<tr>") - 1 <= 20
+    assert "UDP" in bundle["text/plain"]
+    (row,) = (dataclasses.replace(table.passing()[0], summary="<script>alert(1)</script>"),)
+    assert "<script>" not in picture_of([row])["text/html"]
 
 
 FIGURE = """

@@ -89,7 +89,7 @@ def widgets(
           (of a core, all threads of the kernel but the engine's worker and the generator),
           ``browser_cpu_percent`` (of a core, all of its processes), ``messages_per_second``,
           ``rx_pps``, ``slider_ms`` and ``slider_p90_ms`` (median and 90th percentile of a run's
-          moves), ``kernel_growth_bytes_per_message`` (resident memory) and
+          moves), ``kernel_growth_bytes_per_message`` (resident memory of its own) and
           ``page_growth_bytes_per_message`` (of scripts, after garbage collection). None where it is
           not measured;
         - ``kernel_cpu_percent``: with the dashboard less without; ``rate_ratio`` and

@@ -254,6 +254,7 @@ function render({ model, el }) {
       complain(model.get("error"));
       drawState(message);
       drawRows(message);
+      el.classList.add("xdplab-live"); // for picture.css
       // Answered when the browser has drawn: one that can't keep up or hides the page is left alone.
       requestAnimationFrame(() => {
         if (!disposed) say({ kind: "got", number: message.number });

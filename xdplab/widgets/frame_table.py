@@ -25,7 +25,9 @@ from typing import Any, NamedTuple
 
 from xdplab.widgets import palette
 from xdplab.widgets.frame_filter import SYNTAX, FrameFilter
+from xdplab.widgets.frame_picture import picture_of
 from xdplab.widgets.frame_rows import FrameRow, FrameRows
+from xdplab.widgets.picture import Draw, follow_cells
 from xdplab.widgets.viewed import View, Viewed
 
 HEARTBEAT = 3.0
@@ -81,7 +83,9 @@ class FrameTable(Viewed[_View]):
     """
 
     _esm = Path(__file__).with_name("frame_table.js")
-    _css = Path(__file__).with_name("frame_table.css")
+    _css = "".join(
+        Path(__file__).with_name(name).read_text() for name in ("picture.css", "frame_table.css")
+    )
 
     def __init__(self, rows: FrameRows, on_take: Callable[[], None]) -> None:
         self._rows = rows
@@ -95,7 +99,9 @@ class FrameTable(Viewed[_View]):
         # What passed the filter the last time, of which rows.
         self._passed: tuple[FrameFilter, tuple[FrameRow, ...], tuple[FrameRow, ...]]
         self._passed = (self.filter, (), ())
+        self._pictured: tuple[FrameRow, ...] | None = None
         super().__init__()
+        follow_cells()
 
     def __repr__(self) -> str:
         return f"<FrameTable: {len(self._rows.kept)} frames>"
@@ -103,6 +109,16 @@ class FrameTable(Viewed[_View]):
     def passing(self) -> tuple[FrameRow, ...]:
         """Return the kept rows that pass the filter, oldest first."""
         return tuple(filter(self.filter, self._rows.kept))
+
+    def static_picture(self) -> Draw | None:
+        """Take the rows that are to be seen now, see `picture.Pictured`."""
+        if not self.paused:
+            self._rows.take()
+        _, passing = self._present()
+        if passing is self._pictured:
+            return None
+        self._pictured = passing
+        return lambda: picture_of(passing)
 
     def _tick(self, now: float) -> None:
         if self._beats % BEATS_A_TAKE == 0:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from bokeh.models import CustomJSTickFormatter, DatetimeTickFormatter, LinearScale, Range1d
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSTickFormatter,
+    DatetimeTickFormatter,
+    GlyphRenderer,
+    LinearScale,
+    Range1d,
+)
 from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
@@ -146,4 +153,13 @@ def legend_above(plot: figure, **options: Any) -> None:  # noqa: ANN401 - Bokeh'
         spacing=20,
     )
     legend.update(**options)
+    # Bokeh (3.9) makes all of a legend anew whenever the rows of one of its glyphs change, which
+    # took the browser more time than the plot itself. So it is given glyphs that have no rows.
+    for item in legend.items:
+        item.renderers = [_without_rows(plot, renderer) for renderer in item.renderers]
     plot.add_layout(legend, "above")
+
+
+def _without_rows(plot: figure, renderer: GlyphRenderer[Any]) -> GlyphRenderer[Any]:
+    columns = {column: [] for column in renderer.data_source.column_names}
+    return plot.add_glyph(ColumnDataSource(columns), renderer.glyph.clone())

@@ -84,7 +84,7 @@ class _Pictures:
 
     def _after_cell(self, _result: object) -> None:
         cell = current_cell() or uuid.uuid4().hex
-        widgets = dict.fromkeys(one for top in self._displayed for one in _pictured(top))
+        widgets = dict.fromkeys(one for top in self._displayed for one in pictured(top))
         self._displayed.clear()
         # What the cell showed when it last ran is gone from the page.
         self._by_cell[cell] = [_Picture(weakref.ref(one), uuid.uuid4().hex) for one in widgets]
@@ -108,13 +108,13 @@ class _Pictures:
 _followed: weakref.WeakKeyDictionary[Any, _Pictures] = weakref.WeakKeyDictionary()
 
 
-def _pictured(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+def pictured(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
     """Find the widgets with pictures, also in boxes of boxes."""
     if isinstance(widget, Pictured):
         yield widget
         return
     for child in getattr(widget, "children", ()):
-        yield from _pictured(child)
+        yield from pictured(child)
 
 
 @dataclass(eq=False)

@@ -35,8 +35,8 @@ class KernelProcess:
         return sum(time - before.get(thread, 0) for thread, time in now.items())
 
     def resident_bytes(self) -> int:
-        """Read how much memory it has in use."""
+        """Read how much memory it has of its own; the telemetry region, which fills up, is shared."""
         for line in (self._folder / "status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith("RssAnon:"):
                 return 1024 * int(line.split()[1])
         return 0
