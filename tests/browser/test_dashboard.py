@@ -43,7 +43,7 @@ print(sum(thread.name == "xdplab-pump" for thread in threading.enumerate()))
 
 BROKEN = """
 from xdplab.widgets import LiveFigure
-from xdplab.widgets.dashboard_figure import dashboard_figure
+from xdplab.widgets.dashboard.figure import dashboard_figure
 def feed(position):
     raise RuntimeError("the feed ran dry")
 LiveFigure(dashboard_figure([""]), {"rows 0": feed}, rollover=10)

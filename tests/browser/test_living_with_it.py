@@ -22,7 +22,7 @@ import gc, json, threading, time
 import ipywidgets
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, Latency, Ledger, Rings, Timeline
-from xdplab.widgets import live_figure, pump
+from xdplab.widgets.live import figure as live_figure, pump
 lab = Lab()
 """
 

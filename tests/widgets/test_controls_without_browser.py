@@ -16,7 +16,7 @@ import traitlets
 from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.presets import PRESETS
 from xdplab.widgets import Controls
-from xdplab.widgets.knob_table import KNOBS, NAPI, TRAFFIC, WORKER
+from xdplab.widgets.controls.table import KNOBS, NAPI, TRAFFIC, WORKER
 
 
 @pytest.fixture(autouse=True)

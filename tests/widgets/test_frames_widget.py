@@ -10,8 +10,9 @@ import pytest
 from test_capture import eventually
 
 from xdplab import Engine, Lab, Traffic, XdplabError
-from xdplab.widgets import Frames, frame_rows
-from xdplab.widgets.frame_rows import KEPT, ROWS_AT_ONCE
+from xdplab.widgets import Frames
+from xdplab.widgets.frames import rows as frame_rows
+from xdplab.widgets.frames.rows import KEPT, ROWS_AT_ONCE
 
 
 def wait_for_rows(frames: Frames, count: int) -> None:

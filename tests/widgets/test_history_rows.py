@@ -11,8 +11,8 @@ import pytest
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets.engine_view import EngineView
-from xdplab.widgets.history_rows import COLUMNS, STEPS, HistoryRows
-from xdplab.widgets.live_figure import Columns, Update
+from xdplab.widgets.history.rows import COLUMNS, STEPS, HistoryRows
+from xdplab.widgets.live.figure import Columns, Update
 
 
 def rows_of(engine: Engine, seconds: int = 10, worker: int | None = None) -> HistoryRows:

@@ -16,9 +16,9 @@ from xdplab.journal import Change
 from xdplab.telemetry import LATENCY_STARTS
 from xdplab.telemetry import Latency as Histogram
 from xdplab.widgets import Latency
-from xdplab.widgets.latency_picture import LatencyPicture
-from xdplab.widgets.latency_reading import LatencyReader
-from xdplab.widgets.latency_shape import (
+from xdplab.widgets.latency.picture import LatencyPicture
+from xdplab.widgets.latency.reading import LatencyReader
+from xdplab.widgets.latency.shape import (
     PERCENTILES,
     Shape,
     Steady,
@@ -30,7 +30,7 @@ from xdplab.widgets.latency_shape import (
     ticks,
     wanted_span,
 )
-from xdplab.widgets.latency_words import duration, mixed, ratio
+from xdplab.widgets.latency.words import duration, mixed, ratio
 
 NANOSECONDS = st.lists(st.integers(0, 2**34 - 1), min_size=1, max_size=200)
 

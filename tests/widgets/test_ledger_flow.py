@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from xdplab.account import Account, Line, Stage
 from xdplab.explain import Situation
-from xdplab.widgets.ledger_flow import DROPPED, MADE, MORE_FRAMES, PROGRAM, Flow, Kind, flow_of
-from xdplab.widgets.ledger_layout import THINNEST, Interval, lay_out
+from xdplab.widgets.ledger.flow import DROPPED, MADE, MORE_FRAMES, PROGRAM, Flow, Kind, flow_of
+from xdplab.widgets.ledger.layout import THINNEST, Interval, lay_out
 
 PACKETS = st.one_of(st.just(0), st.integers(0, 20), st.integers(0, 10**9))
 AFTERTHOUGHTS = {Line.BEGUN, Line.TOO_MANY, Line.TX_BEGUN, Line.ON_WIRE}  # only where there is any

@@ -13,10 +13,10 @@ from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab import Ledger as Book
 from xdplab.account import Account
 from xdplab.widgets import Ledger
-from xdplab.widgets.ledger_flow import MADE, Kind, flow_of
-from xdplab.widgets.ledger_layout import lay_out
-from xdplab.widgets.ledger_picture import LedgerPicture
-from xdplab.widgets.ledger_reader import LedgerReader
+from xdplab.widgets.ledger.flow import MADE, Kind, flow_of
+from xdplab.widgets.ledger.layout import lay_out
+from xdplab.widgets.ledger.picture import LedgerPicture
+from xdplab.widgets.ledger.reader import LedgerReader
 
 DEEP_RING = 1 << 15
 

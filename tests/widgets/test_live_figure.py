@@ -11,7 +11,7 @@ from bokeh.plotting import figure
 
 from xdplab import ConfigurationError
 from xdplab.widgets import LiveFigure
-from xdplab.widgets.live_figure import UNDER_WAY, Update
+from xdplab.widgets.live.figure import UNDER_WAY, Update
 
 
 class Numbers:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from xdplab import Engine, Lab, Traffic
 from xdplab.journal import Change, Journal
 from xdplab.widgets import Timeline
-from xdplab.widgets.marks import Mark, Marks
+from xdplab.widgets.history.marks import Mark, Marks
 
 
 class WrittenJournal(Journal):

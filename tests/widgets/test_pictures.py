@@ -7,7 +7,6 @@ import dataclasses
 import io
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -24,10 +23,10 @@ from PIL import Image
 
 from xdplab import Engine, Lab, Traffic, widgets
 from xdplab.widgets import palette
-from xdplab.widgets.frame_picture import picture_of
-from xdplab.widgets.picture import WIDTH, pictured
-from xdplab.widgets.picture_drawing import MARK, draw
-from xdplab.widgets.picture_glyphs import CannotDrawError
+from xdplab.widgets.frames.picture import picture_of
+from xdplab.widgets.pictures.drawing import MARK, draw
+from xdplab.widgets.pictures.glyphs import CannotDrawError
+from xdplab.widgets.pictures.picture import STYLE, WIDTH, pictured
 
 RED = "#ff0000"
 
@@ -161,8 +160,7 @@ def test_the_style_sheet_knows_our_images_by_their_mark() -> None:
     png = draw(empty_plot(), {})
     mark = base64.b64encode(MARK).decode()
     assert mark in base64.b64encode(png).decode()
-    css = Path(__file__).resolve().parents[2] / "xdplab" / "widgets" / "picture.css"
-    assert f'img[src*="{mark}"]' in css.read_text()
+    assert f'img[src*="{mark}"]' in STYLE.read_text()
 
 
 @pytest.fixture
@@ -212,7 +210,7 @@ FIGURE = """
 import ipywidgets, numpy
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
-from xdplab.widgets.live_figure import LiveFigure, Update
+from xdplab.widgets.live.figure import LiveFigure, Update
 
 values = numpy.array([1.0, 2.0])
 
@@ -269,7 +267,7 @@ def test_a_picture_follows_the_rows_until_the_last_cell_and_is_drawn_only_where_
 ) -> None:
     shown = FIGURE + "live"
     count = """
-import xdplab.widgets.picture_drawing as drawing
+import xdplab.widgets.pictures.drawing as drawing
 drawn, draw = [], drawing.draw
 drawing.draw = lambda *given: (drawn.append(1), draw(*given))[1]
 """

@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 
-from xdplab.widgets import pump
+from xdplab.widgets.live import pump
 
 
 class Subscriber:

@@ -20,10 +20,10 @@ from xdplab.stream import Rate
 from xdplab.telemetry import RINGS
 from xdplab.widgets import Rings
 from xdplab.widgets.palette import BLUE, ORANGE
-from xdplab.widgets.ring_state import HOMES, RingState
-from xdplab.widgets.rings_figure import CENTRES, NUMBERS
-from xdplab.widgets.rings_rows import rows
-from xdplab.widgets.rings_words import INKS
+from xdplab.widgets.rings.figure import CENTRES, NUMBERS
+from xdplab.widgets.rings.rows import rows
+from xdplab.widgets.rings.state import HOMES, RingState
+from xdplab.widgets.rings.words import INKS
 
 FRAME = 2048
 SIZES = {"fill": 2, "rx": 1, "tx": 1, "completion": 1}

@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xdplab.widgets.controls import Controls
-    from xdplab.widgets.dashboard import Dashboard
-    from xdplab.widgets.frames import Frames
-    from xdplab.widgets.latency import Latency
-    from xdplab.widgets.ledger import Ledger
-    from xdplab.widgets.live_figure import LiveFigure
-    from xdplab.widgets.rings import Rings
-    from xdplab.widgets.timeline import Timeline
+    from xdplab.widgets.controls.widget import Controls
+    from xdplab.widgets.dashboard.widget import Dashboard
+    from xdplab.widgets.frames.widget import Frames
+    from xdplab.widgets.latency.widget import Latency
+    from xdplab.widgets.ledger.widget import Ledger
+    from xdplab.widgets.live.figure import LiveFigure
+    from xdplab.widgets.rings.widget import Rings
+    from xdplab.widgets.timeline.widget import Timeline
 
 __all__ = [
     "Controls",
@@ -27,14 +27,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Controls": "controls",
-    "Dashboard": "dashboard",
-    "Frames": "frames",
-    "Latency": "latency",
-    "Ledger": "ledger",
-    "LiveFigure": "live_figure",
-    "Rings": "rings",
-    "Timeline": "timeline",
+    "Controls": "controls.widget",
+    "Dashboard": "dashboard.widget",
+    "Frames": "frames.widget",
+    "Latency": "latency.widget",
+    "Ledger": "ledger.widget",
+    "LiveFigure": "live.figure",
+    "Rings": "rings.widget",
+    "Timeline": "timeline.widget",
 }
 
 

@@ -13,9 +13,9 @@ import ipywidgets
 from xdplab.errors import XdplabError
 from xdplab.telemetry import Telemetry
 from xdplab.whole_file import Saved
-from xdplab.widgets import pump
+from xdplab.widgets.live import pump
+from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.palette import GREEN, VERMILLION
-from xdplab.widgets.subshells import follow_subshells
 
 
 class Export(NamedTuple):

@@ -9,11 +9,11 @@ from bokeh.models import (
     ColumnDataSource,
     CustomJSTickFormatter,
     DatetimeTickFormatter,
-    GlyphRenderer,
     LinearScale,
     Range1d,
 )
-from bokeh.models.annotations import Title
+from bokeh.models.annotations import LegendItem, Title
+from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
 # Okabe and Ito's colours, told apart by colour-blind people. The first five stand out on white and
@@ -93,7 +93,7 @@ def styled_plot(
     """Return an empty plot as all of ours look.
 
     It is as wide as there is room and see-through; text, axes and grid get the page's ink and font
-    in live_figure.js, so that it suits light and dark themes.
+    in live/figure.js, so that it suits light and dark themes.
 
     Parameters
     ----------
@@ -156,10 +156,13 @@ def legend_above(plot: figure, **options: Any) -> None:  # noqa: ANN401 - Bokeh'
     # Bokeh (3.9) makes all of a legend anew whenever the rows of one of its glyphs change, which
     # took the browser more time than the plot itself. So it is given glyphs that have no rows.
     for item in legend.items:
-        item.renderers = [_without_rows(plot, renderer) for renderer in item.renderers]
+        if isinstance(item, LegendItem):
+            item.renderers = [_without_rows(plot, renderer) for renderer in item.renderers]
     plot.add_layout(legend, "above")
 
 
 def _without_rows(plot: figure, renderer: GlyphRenderer[Any]) -> GlyphRenderer[Any]:
-    columns = {column: [] for column in renderer.data_source.column_names}
+    source = renderer.data_source
+    names = source.column_names if isinstance(source, ColumnDataSource) else []
+    columns: dict[str, list[float]] = {name: [] for name in names}
     return plot.add_glyph(ColumnDataSource(columns), renderer.glyph.clone())

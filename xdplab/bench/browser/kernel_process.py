@@ -35,7 +35,7 @@ class KernelProcess:
         return sum(time - before.get(thread, 0) for thread, time in now.items())
 
     def resident_bytes(self) -> int:
-        """Read how much memory it has of its own; the telemetry region, which fills up, is shared."""
+        """Read how much memory it has of its own, so without the telemetry region, which fills."""
         for line in (self._folder / "status").read_text().splitlines():
             if line.startswith("RssAnon:"):
                 return 1024 * int(line.split()[1])

@@ -24,7 +24,7 @@ import json, os, threading, time
 from pathlib import Path
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets import Dashboard, LiveFigure
-from xdplab.widgets import pump
+from xdplab.widgets.live import pump
 lab = Lab()
 traffic = Traffic(lab.peer, lab.port, rate={rate})
 engine = None
@@ -86,7 +86,7 @@ window.WebSocket = class extends Native {
 };
 """
 
-# Speaks for a view (live_figure.js) that draws nothing, to a figure that the page does not show.
+# Speaks for a view (live/figure.js) that draws nothing, to a figure that the page does not show.
 _STAND_IN = """
 figure => {
     const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;

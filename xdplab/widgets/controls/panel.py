@@ -1,0 +1,149 @@
+"""How the controls of an engine are laid out: in groups, beside or below each other."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+
+import ipywidgets
+
+from xdplab.presets import PRESETS
+from xdplab.widgets.controls.table import NAPI, STREAM, TRAFFIC, WORKER, Knob
+from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.live.subshells import follow_subshells
+
+_BORDER = "1px solid var(--jp-border-color2, #9e9e9e)"
+_GROUP = {
+    "border": _BORDER,
+    "padding": "2px 10px 8px 10px",
+    "margin": "0 8px 8px 0",
+    "flex": "1 1 auto",  # the last of a column ends where the other column does
+}
+# Beside each other where there is room for both, else below.
+_COLUMN = {"flex": "1 1 330px", "min_width": "300px"}
+_NO_NAPI = (
+    "The kernel names no NAPI instance here. It takes Linux 6.13, and on veth an XDP program that "
+    "is attached natively, or GRO."
+)
+
+Pressed = Callable[[object], None]
+
+
+class Panel:
+    """The groups, the buttons, and the lines below them that say what became of it.
+
+    Parameters
+    ----------
+    controls
+        The controls by knob.
+    on_traffic
+        Called when the button that starts and stops the generator was pressed; None without one.
+    on_preset
+        Likewise, by preset.
+    on_undo
+        Likewise.
+    """
+
+    def __init__(
+        self,
+        controls: Mapping[str, ipywidgets.DOMWidget],
+        *,
+        on_traffic: Pressed | None,
+        on_preset: Mapping[str, Pressed],
+        on_undo: Pressed,
+    ) -> None:
+        def chosen(knobs: Sequence[Knob]) -> list[ipywidgets.DOMWidget]:
+            return [controls[knob.name] for knob in knobs if knob.name in controls]
+
+        self._controls = list(controls.values())
+        self._traffic = _button("Start", on_traffic) if on_traffic else None
+        self._presets = [
+            _button(name[0].upper() + name[1:], pressed) for name, pressed in on_preset.items()
+        ]
+        self._undo = _button("Undo", on_undo, "undo")
+        self._no_napi = ipywidgets.HTML(_small(_NO_NAPI))
+        self._status = ipywidgets.HTML()
+        for button, name in zip(self._presets, on_preset, strict=True):
+            button.tooltip = PRESETS[name].why
+
+        of_traffic = [*chosen(TRAFFIC), *chosen(STREAM)]
+        beside = [_group("NAPI", [*chosen(NAPI), self._no_napi])]
+        if of_traffic:
+            beside.insert(0, _group("Traffic", of_traffic, self._traffic))
+        columns = [
+            ipywidgets.VBox([_group("Worker", chosen(WORKER))], layout=_COLUMN),
+            ipywidgets.VBox(beside, layout=_COLUMN),
+        ]
+        row = {"flex_flow": "row wrap", "align_items": "center"}
+        self.rows = [
+            ipywidgets.HBox(columns, layout={"flex_flow": "row wrap"}),
+            ipywidgets.HBox([_title("Presets"), *self._presets, self._undo], layout=row),
+            self._status,
+        ]
+
+    def show(
+        self,
+        view: EngineView,
+        state: State,
+        note: str,
+        *,
+        usable: bool,
+        traffic_runs: bool | None,
+        undoes: str,
+    ) -> None:
+        """Show what is beside the knobs.
+
+        Parameters
+        ----------
+        view, state
+            The engine, and what is to be said of it.
+        note
+            A sentence below that, or empty.
+        usable
+            Whether there is an engine to control.
+        traffic_runs
+            Whether the generator runs; None where it was closed.
+        undoes
+            What the undo button would take back; empty where nothing.
+        """
+        if not usable:
+            for control in self._controls:
+                control.disabled = True
+        for button in self._presets:
+            button.disabled = not usable
+        self._undo.disabled = not usable or not undoes
+        self._undo.tooltip = f"Undo {undoes}" if undoes else "Nothing to undo"
+        if self._traffic is not None:
+            self._traffic.disabled = traffic_runs is None
+            self._traffic.description = "Stop" if traffic_runs else "Start"
+            self._traffic.icon = "stop" if traffic_runs else "play"
+        self._status.value = status_html(view, state) + (_small(note) if note else "")
+
+    def show_napi(self, exists: bool) -> None:
+        """Say so where there are no settings of NAPI."""
+        self._no_napi.layout.display = "none" if exists else None
+
+
+def _group(
+    title: str, members: Sequence[ipywidgets.DOMWidget], button: ipywidgets.Button | None = None
+) -> ipywidgets.VBox:
+    head = [_title(title)] if button is None else [_title(title), button]
+    row = {"justify_content": "space-between", "align_items": "center", "min_height": "32px"}
+    return ipywidgets.VBox([ipywidgets.HBox(head, layout=row), *members], layout=_GROUP)
+
+
+def _title(text: str) -> ipywidgets.HTML:
+    return ipywidgets.HTML(f'<b style="margin-right: 12px">{text}</b>')
+
+
+def _small(text: str) -> str:
+    return (
+        f'<div style="line-height: 1.4; padding-left: 4px; opacity: 0.85">{html.escape(text)}</div>'
+    )
+
+
+def _button(text: str, pressed: Pressed, icon: str = "") -> ipywidgets.Button:
+    button = ipywidgets.Button(description=text, icon=icon, layout={"width": "110px"})
+    button.on_click(pressed)
+    follow_subshells(button)
+    return button

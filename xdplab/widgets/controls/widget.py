@@ -1,0 +1,266 @@
+"""The knobs of an engine and its traffic, as traits and as controls that follow each other."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import traitlets
+
+from xdplab import presets
+from xdplab.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.journal import Change
+from xdplab.undo import next_undo, undo
+from xdplab.widgets.controls.knob import KnobControl
+from xdplab.widgets.controls.panel import Panel
+from xdplab.widgets.controls.table import KNOBS, NAPI, STREAM, TRAFFIC, WORKER, Knob
+from xdplab.widgets.engine_view import EngineView, State
+from xdplab.widgets.live.presence import Presence
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+    from xdplab.traffic import Traffic
+
+BEATS_A_LOOK_AT_NAPI = 50
+"""Nobody but us turns those as a rule, and to ask the kernel takes its time."""
+
+
+class Controls(ipywidgets.VBox):  # type: ignore[misc]
+    """Every knob of an engine, and of the traffic that it receives.
+
+    Each knob is a trait: ``controls.batch = 128`` turns the engine and moves the slider, as moving
+    the slider turns the engine. What is turned elsewhere, in Python or in other controls of the
+    same engine, is shown within a tenth of a second while somebody looks, and by `refresh`. What
+    the engine refuses is said in words and the control goes back; in Python it is an error.
+
+    Neither engine nor traffic is kept alive.
+
+    Parameters
+    ----------
+    engine
+        Whose knobs; it need not run yet.
+    traffic
+        The generator, where its rate and size are to be turned too.
+    """
+
+    batch = traitlets.Any(help="`Engine.batch`")
+    wait = traitlets.Any(help="`Engine.wait`")
+    spin_microseconds = traitlets.Any(help="`Engine.spin_microseconds`")
+    busy_poll_microseconds = traitlets.Any(help="`Engine.busy_poll_microseconds`")
+    busy_poll_budget = traitlets.Any(help="`Engine.busy_poll_budget`")
+    action = traitlets.Any(help="`Engine.action`")
+    burst = traitlets.Any(help="`Engine.burst`")
+    sample_every = traitlets.Any(help="`Engine.sample_every`")
+    inspect = traitlets.Any(help="`Engine.inspect`")
+    pace = traitlets.Any(help="`Engine.pace`")
+    rate = traitlets.Any(help="`Engine.rate`; None without a stream")
+    traffic_rate = traitlets.Any(help="`Traffic.rate`; None without traffic")
+    traffic_size = traitlets.Any(help="`Traffic.size`, likewise")
+    threaded = traitlets.Any(help="`Engine.napi.threaded`; None where it can't be set")
+    defer_hard_irqs = traitlets.Any(help="`Engine.napi.defer_hard_irqs`, likewise")
+    gro_flush_timeout = traitlets.Any(help="`Engine.napi.gro_flush_timeout`, likewise")
+    irq_suspend_timeout = traitlets.Any(help="`Engine.napi.irq_suspend_timeout`, likewise")
+
+    def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
+        self._view = EngineView(engine)
+        self._traffic_reference = None if traffic is None else weakref.ref(traffic)
+        # Held while a knob is turned or shown, so that neither sees half of the other.
+        self._lock = threading.RLock()
+        self._is_showing = False
+        self._refused = ""  # what was asked for last, and why it can't be had
+        self._reason = ""  # why the last preset is as it is
+        self._last_changes: tuple[Change | None, ...] = ()
+        self._undoes = ""
+        self._beats = 0
+        engine.napi.read()
+        knobs = [
+            *WORKER,
+            *(TRAFFIC if traffic is not None else ()),
+            *(STREAM if engine.stream is not None else ()),
+            *NAPI,
+        ]
+        self._controls = {knob.name: KnobControl(knob, engine, self._move) for knob in knobs}
+        self._presence = Presence(self._beat, self._fail)
+        self._panel = Panel(
+            {name: control.widget for name, control in self._controls.items()},
+            on_traffic=self._press(self._start_or_stop) if traffic is not None else None,
+            on_preset={name: self._press(self.apply, name) for name in presets.PRESETS},
+            on_undo=self._press(self.undo),
+        )
+        super().__init__([self._presence, *self._panel.rows])
+        self.refresh()
+
+    def __repr__(self) -> str:
+        said, engine, traffic = [self._view.state().words], self._view.engine, self._traffic
+        if engine is not None:  # ipywidgets cuts after 110 characters
+            said += [f"batch {engine.batch}", f"wait {engine.wait}", f"action {engine.action}"]
+        if traffic is not None:
+            rate, size = (KNOBS[name] for name in ("traffic_rate", "traffic_size"))
+            said.append(f"traffic {rate.text(traffic.rate)} of {size.text(traffic.size)}")
+        return f"<Controls: {self._view.name}, {', '.join(said)}>"
+
+    def apply(self, preset: str) -> None:
+        """Set a preset's knobs: one of `xdplab.presets.PRESETS`."""
+        presets.apply(self._engine, preset)
+        self._reason = f"{preset}: {presets.PRESETS[preset].why}"
+        self._update()
+
+    def undo(self) -> None:
+        """Take back the last change of a knob, wherever it was made, or the last preset."""
+        self._reason = ""
+        undo(self._engine, self._traffic)
+        self._update()
+
+    def refresh(self) -> None:
+        """Show what the knobs are now. The pump does so ten times a second while somebody looks."""
+        with self._lock:
+            self._is_showing = True
+            try:
+                self._show()
+            except ClosedError:  # by another thread, since we looked: the next time shows it
+                pass
+            finally:
+                self._is_showing = False
+
+    # From traits and controls to the engine, on whatever thread: one store.
+
+    @traitlets.validate(*KNOBS)
+    def _turn(self, proposal: Any) -> object:  # noqa: ANN401 - traitlets is untyped
+        """Turn the knob, so that the trait takes what the engine made of it, or nothing."""
+        knob, value = KNOBS[proposal["trait"].name], proposal["value"]
+        with self._lock:
+            if self._is_showing:
+                return value
+            engine = self._engine
+            setattr(self._home(knob, engine), knob.place, value)
+            return self._value(knob, engine)
+
+    @traitlets.observe(*KNOBS)
+    def _turned(self, _change: object) -> None:
+        with self._lock:
+            if not self._is_showing:
+                self._update()
+
+    def _move(self, knob: Knob, value: object) -> None:
+        with self._lock:
+            if self._is_showing:
+                return
+            try:
+                setattr(self, knob.name, value)
+                self._controls[knob.name].moved(getattr(self, knob.name))
+                self._refused = self._reason = ""
+            except XdplabError as error:
+                self._refused = str(error)
+                self._controls[knob.name].put_back()
+
+    def _press(self, action: Callable[..., None], *arguments: str) -> Callable[[object], None]:
+        def pressed(_button: object) -> None:
+            self._refused = ""
+            try:
+                action(*arguments)
+            except XdplabError as error:
+                self._refused = str(error)
+
+        return pressed
+
+    def _start_or_stop(self) -> None:
+        traffic = self._traffic
+        if traffic is None:
+            raise ClosedError("the traffic was closed. Make a new one, and controls for it.")
+        if traffic.running:
+            traffic.stop()
+        else:
+            traffic.start()
+        self._update()
+
+    def _update(self) -> None:
+        """Show what changed, unless the pump does it: none but it sends to a browser unasked."""
+        if not self._presence.watched:
+            self.refresh()
+
+    # From the engine to traits and controls.
+
+    def _beat(self) -> None:
+        engine = self._view.engine
+        if engine is not None and self._beats % BEATS_A_LOOK_AT_NAPI == 0:
+            try:
+                engine.napi.read()
+            except XdplabError:  # the interface is gone, and the state says so
+                engine.napi.latest = None
+        self._beats += 1
+        self.refresh()
+
+    def _fail(self, error: Exception) -> None:
+        self._refused = f"these controls stand still: {type(error).__name__}: {error}"
+        self._show_panel(self._view.engine)
+
+    def _show(self) -> None:
+        engine = self._view.engine
+        if engine is not None:
+            for name, control in self._controls.items():
+                value = self._value(control.knob, engine)
+                setattr(self, name, value)
+                control.show(value, engine)
+        self._show_panel(engine)
+
+    def _show_panel(self, engine: Engine | None) -> None:
+        state, note, traffic = self._view.state(), self._reason, self._traffic
+        if engine is not None:
+            self._look_for_changes(engine)
+            note = note or (engine.wait_note and f"{engine.wait}: {engine.wait_note}")
+            self._panel.show_napi(engine.napi.latest is not None)
+        self._panel.show(
+            self._view,
+            State(self._refused, "bad") if self._refused else state,
+            note,
+            usable=engine is not None,
+            traffic_runs=None if traffic is None else traffic.running,
+            undoes=self._undoes,
+        )
+
+    def _look_for_changes(self, engine: Engine) -> None:
+        """Find out what could be undone, where anything has changed."""
+        traffic = self._traffic
+        journals = [engine.journal] if traffic is None else [engine.journal, traffic.journal]
+        last = tuple(journal.last for journal in journals)
+        if last != self._last_changes:
+            self._last_changes = last
+            self._undoes = ", ".join(map(str, next_undo(engine, traffic)))
+
+    # Where knobs are.
+
+    @property
+    def _engine(self) -> Engine:
+        engine = self._view.engine
+        if engine is None:
+            raise ClosedError("the engine was closed. Make a new one, and controls for it.")
+        return engine
+
+    @property
+    def _traffic(self) -> Traffic | None:
+        traffic = None if self._traffic_reference is None else self._traffic_reference()
+        return None if traffic is None or traffic.closed else traffic
+
+    def _home(self, knob: Knob, engine: Engine) -> object:
+        """Find what has the knob as an attribute."""
+        if knob.name not in self._controls:
+            what = "traffic" if knob.home == "traffic" else "stream"
+            raise ConfigurationError(
+                f"{knob.name} can't be set: there is no {what} here. Make the controls with "
+                "Controls(engine, traffic), or the engine with stream=Stream(receiver)."
+            )
+        if knob.home == "napi":
+            return engine.napi
+        if knob.home == "engine":
+            return engine
+        if self._traffic is None:
+            raise ClosedError("the traffic was closed. Make a new one, and controls for it.")
+        return self._traffic
+
+    def _value(self, knob: Knob, engine: Engine) -> object:
+        """Read a knob, without asking the kernel; None where there is none."""
+        homes = {"engine": engine, "traffic": self._traffic, "napi": engine.napi.latest}
+        return getattr(homes[knob.home], knob.place, None)

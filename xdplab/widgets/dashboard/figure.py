@@ -1,0 +1,214 @@
+"""What the dashboard draws: six plots of time, side by side from the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bokeh.models import (
+    BasicTicker,
+    ColumnDataSource,
+    CrosshairTool,
+    DataRange1d,
+    DatetimeTicker,
+    FixedTicker,
+    GridBox,
+    LayoutDOM,
+    Range1d,
+)
+from bokeh.models.annotations import Span
+from bokeh.plotting import figure
+
+from xdplab.widgets.history.hover import TimeHover
+from xdplab.widgets.history.marks import add_marks, marks_source
+from xdplab.widgets.history.rows import COLUMNS
+from xdplab.widgets.history.window import window_range
+from xdplab.widgets.palette import (
+    BLUE,
+    DASHES,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    legend_above,
+    si_ticks,
+    styled_plot,
+)
+
+MARKS = "marks"
+"""Name of the source of marks."""
+
+_HEIGHT = 156
+_TIMES_HEIGHT = 24  # more, of those at the bottom, which say the time
+# Widths of two lines that are often the same, so that both are seen.
+_UNDER, _OVER = 2.6, 1.2
+_COLUMNS = 2
+_LAST_ROW = 4  # the plot that it begins with
+_EQUAL: Any = "minmax(0, 1fr)"
+_GAPS: Any = (6, 0)  # pixels between rows and columns
+
+
+class Line(NamedTuple):
+    """One column of the rows, as a line."""
+
+    label: str
+    color: str
+    width: float = 2
+
+
+class Plot(NamedTuple):
+    """One plot: its lines by column, and how its y axis goes."""
+
+    title: str
+    lines: Mapping[str, Line]
+    unit: str
+    y_axis: Mapping[str, Any]
+
+
+def _from_zero(least: float) -> dict[str, Any]:
+    """Return what makes a y axis that begins at 0 and reaches `least` at least."""
+    return {"y_range": DataRange1d(start=0, min_interval=least)}
+
+
+def _plots() -> list[Plot]:
+    return [
+        Plot(
+            "packets a second",
+            {"received": Line("in", BLUE, _UNDER), "sent": Line("out", ORANGE, _OVER)},
+            "pps",
+            _from_zero(10),
+        ),
+        Plot(
+            "bits a second",
+            {"bits_in": Line("in", BLUE, _UNDER), "bits_out": Line("out", ORANGE, _OVER)},
+            "bit/s",
+            _from_zero(1000),
+        ),
+        Plot(
+            "CPU nanoseconds a packet",
+            {
+                "user": Line("user", GREEN),
+                "system": Line("system", VERMILLION),
+                "idle": Line("idle", SKY),
+                "sqpoll": Line("SQPOLL thread", PURPLE),
+            },
+            "ns",
+            # Empty polls are a thousand times dearer than packets where these are few.
+            {"y_axis_type": "log", "y_range": DataRange1d()},
+        ),
+        Plot(
+            "drops a second",
+            {
+                "ring_full": Line("RX ring full", VERMILLION),
+                "no_fill": Line("no fill", PURPLE),
+                "too_long": Line("too long", ORANGE),
+                "invalid": Line("invalid", GREY),
+            },
+            "pps",
+            _from_zero(10),
+        ),
+        Plot(
+            "% of each ring",
+            {
+                "rx": Line("RX, peak", GREEN),
+                "fill": Line("fill", PURPLE),
+                "tx": Line("TX", ORANGE),
+                "completion": Line("completion", SKY),
+            },
+            "%",
+            {"y_range": Range1d(start=0, end=104)},
+        ),
+        Plot(
+            "wakeups and system calls a second",
+            {
+                "syscalls": Line("system calls", VERMILLION, _UNDER),
+                "wakeups": Line("wakeups", GREEN, _OVER),
+            },
+            "",
+            _from_zero(10),
+        ),
+    ]
+
+
+def rows_name(number: int) -> str:
+    """Return the name of the source of an engine's rows, counted from 0."""
+    return f"rows {number}"
+
+
+def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
+    """Return the dashboard's plots.
+
+    Parameters
+    ----------
+    engines
+        What each engine is called on hover. Their lines differ in dash, and each has a source of
+        rows (`rows_name`) with the columns of `history.rows.COLUMNS`.
+    """
+    sources = [
+        ColumnDataSource({column: [] for column in COLUMNS}, name=rows_name(number))
+        for number in range(len(engines))
+    ]
+    marks = marks_source(MARKS)
+    window = window_range()
+    # One line for all plots, so that it shows the same moment everywhere.
+    hover = TimeHover(sources, engines)
+    crosshair = Span(dimension="height", line_color=GREY, line_alpha=0.8, line_dash="dotted")
+    plots = []
+    for place, plot in enumerate(_plots()):
+        at_bottom = place >= _LAST_ROW
+        drawn = styled_plot(
+            title=plot.title,
+            x_range=window,
+            height=_HEIGHT + at_bottom * _TIMES_HEIGHT,
+            min_border_left=58,
+            min_border_right=14,
+            min_border_bottom=8,
+            **plot.y_axis,
+        )
+        drawn.xaxis.visible = at_bottom
+        drawn.xaxis.ticker = DatetimeTicker(desired_num_ticks=4)
+        _draw_lines(drawn, plot, sources)
+        hover.add(
+            drawn, {key: (line.label, line.color) for key, line in plot.lines.items()}, plot.unit
+        )
+        add_marks(drawn, marks, "10px" if place < _COLUMNS else None)
+        drawn.add_tools(CrosshairTool(overlay=crosshair))
+        plots.append(drawn)
+    places: Any = [(plot, *divmod(place, _COLUMNS)) for place, plot in enumerate(plots)]
+    return GridBox(children=places, cols=_EQUAL, spacing=_GAPS, sizing_mode="stretch_width")
+
+
+def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) -> None:
+    for number, source in enumerate(sources):
+        dash = DASHES[number % len(DASHES)]
+        for column, line in plot.lines.items():
+            # Colours mean the same for all engines: the legend tells them once.
+            options: dict[str, Any] = {"legend_label": line.label} if number == 0 else {}
+            drawn.line(
+                "time",
+                column,
+                source=source,
+                color=line.color,
+                line_width=line.width,
+                line_dash=dash,
+                **options,
+            )
+    if plot.unit == "%":
+        drawn.yaxis.ticker = FixedTicker(ticks=[0, 25, 50, 75, 100])
+    else:
+        drawn.yaxis.formatter = si_ticks()
+        if "y_axis_type" not in plot.y_axis:
+            drawn.yaxis.ticker = BasicTicker(desired_num_ticks=4)
+    legend_above(
+        drawn,
+        label_text_font_size="11px",
+        spacing=12,
+        padding=0,
+        margin=0,
+        glyph_width=14,
+        glyph_height=14,
+        label_height=14,
+        label_standoff=4,
+    )

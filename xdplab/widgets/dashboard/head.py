@@ -1,0 +1,207 @@
+"""The head of a dashboard: one engine's state and figures in a line, and its nearest knobs."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from xdplab.errors import ClosedError, XdplabError
+from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.live import pump
+from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.palette import VERMILLION, si
+
+if TYPE_CHECKING:
+    from xdplab.configuration import Configuration
+    from xdplab.engine import Engine
+
+BEATS_A_STATUS = 5
+"""The status line changes twice a second: figures that change faster can't be read."""
+
+
+class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
+    """Start and stop, batch size, wait strategy and state of one engine.
+
+    The controls and the engine's attributes follow each other, whichever is changed.
+
+    Parameters
+    ----------
+    view
+        The engine.
+    prefix
+        HTML in front of its name.
+    """
+
+    def __init__(self, view: EngineView, prefix: str = "") -> None:
+        self._view = view
+        self._prefix = prefix
+        self._refused = ""
+        self._beats = 0
+        self._button = ipywidgets.Button(layout={"width": "100px"})
+        self._batch = ipywidgets.SelectionSlider(
+            description="Batch",
+            tooltip="Most packets taken from the RX ring at once",
+            options=_powers_of_two(view.ring_size),
+            continuous_update=True,
+            layout={"width": "310px"},
+            style={"description_width": "60px"},
+        )
+        self._wait = ipywidgets.Dropdown(
+            description="Wait",
+            tooltip="What the worker does when the RX ring is empty",
+            layout={"width": "270px"},
+            style={"description_width": "60px"},
+        )
+        self._status = ipywidgets.HTML()
+        # The engine's knobs as last seen. Only what changed since is shown: what a control has just
+        # told the engine must not fight with the control's next move.
+        self._seen: tuple[int, str, int] | None = None
+        self._configuration: Configuration | None = None
+        self._counted = (0, 0, 0)
+        controls = (self._button, self._batch, self._wait)
+        self.beat()
+
+        self._button.on_click(self._start_or_stop)
+        self._batch.observe(self._turn_batch, "value")
+        self._wait.observe(self._turn_wait, "value")
+        for control in controls:
+            follow_subshells(control)
+        self.controls = ipywidgets.HBox(
+            controls, layout={"flex_flow": "row wrap", "align_items": "center"}
+        )
+        super().__init__([self.controls, self._status])
+
+    def __repr__(self) -> str:
+        engine = self._view.engine
+        words = self._view.state().words
+        if engine is None:
+            return f"{self._view.name}, {words}"
+        return f"{self._view.name}, {words}, {engine.wait}, batch {engine.batch}"
+
+    # From the controls to the engine, on whatever thread handles the browser's message: one store.
+
+    def _turn_batch(self, change: dict[str, Any]) -> None:
+        self._turn("batch", change["new"])
+
+    def _turn_wait(self, change: dict[str, Any]) -> None:
+        self._turn("wait", change["new"])
+
+    def _turn(self, knob: str, value: int | str | None) -> None:
+        engine = self._view.engine
+        if engine is None or value is None or pump.on_pump_thread():
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the note below says the same, and stays
+                setattr(engine, knob, value)
+            self._refused = ""
+        except XdplabError as error:
+            self._refused = str(error)
+            self._seen = None  # put the control back to what the engine goes on with
+
+    def _start_or_stop(self, _button: object) -> None:
+        engine = self._view.engine
+        if engine is None:
+            return
+        try:
+            if engine.running:
+                engine.stop()
+            else:
+                engine.start()
+            self._refused = ""
+        except XdplabError as error:
+            self._refused = str(error)
+
+    # From the engine to the controls, on the pump's thread.
+
+    def beat(self) -> None:
+        """Show the engine as it is now."""
+        engine = self._view.engine
+        if engine is not None:
+            with suppress(ClosedError):  # closed since, by another thread
+                self._show_waits(engine)
+                self._show_knobs(engine)
+        if self._beats % BEATS_A_STATUS == 0:
+            self._show_status(engine)
+        self._beats += 1
+
+    def _show_waits(self, engine: Engine) -> None:
+        """Fill the menu; what a strategy can do depends on the sockets, which may be new."""
+        if engine.configuration is self._configuration:
+            return
+        ineffective = engine.wait_ineffective
+        self._configuration, self._seen = engine.configuration, None
+        with self._wait.hold_sync():
+            self._wait.options = [
+                (f"{name} (ineffective here)" if name in ineffective else name, name)
+                for name in engine.wait_strategies
+            ]
+
+    def _show_knobs(self, engine: Engine) -> None:
+        knobs = (engine.batch, engine.wait, engine.ring_size)
+        if knobs == self._seen:
+            return
+        batch, wait, _ = knobs
+        # A batch that is no power of two was set in Python: it gets a place on the slider.
+        options = sorted({*_powers_of_two(engine.ring_size), batch})
+        if self._batch.options != tuple(options):
+            with self._batch.hold_sync():
+                self._batch.options = options
+                self._batch.value = batch
+        self._batch.value = batch
+        self._wait.value = wait
+        self._seen = knobs
+
+    def _show_status(self, engine: Engine | None) -> None:
+        for control in (self._button, self._batch, self._wait):
+            control.disabled = engine is None
+        running = engine is not None and engine.running
+        self._button.description = "Stop" if running else "Start"
+        self._button.icon = "stop" if running else "play"
+        state = self._view.state()
+        note = ""
+        if engine is not None:
+            with suppress(ClosedError):
+                note = engine.wait_note and f"{engine.wait} is ineffective here: {engine.wait_note}"
+        if self._refused:
+            state = State(self._refused, "bad")
+        elif state.severity == "good":
+            state = State(f"{state.words}{self._rates()}", "good")
+        self._status.value = status_html(self._view, state, self._prefix) + _note_html(note)
+
+    def _rates(self) -> str:
+        """Say what came and what was lost a second since this was last asked."""
+        total = self._view.telemetry.total()
+        counted = (
+            int(total["time_ns"]),
+            int(total["rx_packets"]),
+            int(total["rx_dropped"]) + int(total["rx_ring_full"]),
+        )
+        passed, received, dropped = (
+            now - before for now, before in zip(counted, self._counted, strict=True)
+        )
+        first = not self._counted[0]
+        self._counted = counted
+        if first or not passed:
+            return ""
+        return (
+            f" · {si(received / passed * 1e9)}pps received"
+            f" · {si(dropped / passed * 1e9)}pps dropped by the kernel"
+        )
+
+
+def _powers_of_two(most: int) -> list[int]:
+    return [1 << exponent for exponent in range(most.bit_length())]
+
+
+def _note_html(note: str) -> str:
+    if not note:
+        return ""
+    return (
+        '<div style="line-height: 1.4; padding: 0 0 4px 4px">'
+        f'<span style="color: {VERMILLION}">&#9650;</span> {html.escape(note)}</div>'
+    )

@@ -1,0 +1,38 @@
+"""The static picture of the frame table: its newest rows, as HTML and as text."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from xdplab.widgets.frames.rows import FrameRow
+from xdplab.widgets.pictures.picture import Bundle
+
+MOST_ROWS = 20
+
+_COLUMNS = ("time", "queue", "verdict", "source", "destination", "protocol", "length", "summary")
+
+
+def picture_of(rows: Sequence[FrameRow]) -> Bundle:
+    """Return a table of the newest rows.
+
+    Parameters
+    ----------
+    rows
+        Oldest first.
+    """
+    newest = rows[-MOST_ROWS:]
+    cells = [[str(getattr(row, column)) for column in _COLUMNS] for row in newest]
+    left_out = len(rows) - len(newest)
+    above = f"the newest {len(newest)} of {len(rows)} frames" if left_out else ""
+    return {
+        # What frames hold, others have sent: nothing of it is markup.
+        "text/html": f'<div class="xdplab-picture">{above}<table><thead>'
+        f"{_row('th', _COLUMNS)}</thead><tbody>{''.join(_row('td', row) for row in cells)}"
+        "</tbody></table></div>",
+        "text/plain": "\n".join(["  ".join(row) for row in cells] or ["no frame was sampled"]),
+    }
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"

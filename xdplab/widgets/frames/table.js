@@ -1,0 +1,326 @@
+// The browser's half of table.py, which says who sends what.
+
+// ms after which a view asks again for what it waits for, doubled each time: lines can be slow.
+const FIRST_PATIENCE = 6000;
+const LONGEST_PATIENCE = 24000;
+const TYPING_PAUSE = 200; // ms without a key, after which the filter is sent
+const HEARING = 2000; // ms that the kernel may take to hear of it
+const AT_THE_END = 8; // pixels
+const BYTES_A_LINE = 16;
+
+const COLUMNS = [
+  ["time", "Time"], ["queue", "Queue"], ["verdict", "Verdict"], ["source", "Source"],
+  ["destination", "Destination"], ["protocol", "Protocol"], ["length", "Length"],
+  ["summary", "Summary"],
+];
+
+function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = `xdplab-frames-${className}`;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function hex(number, digits) {
+  return number.toString(16).padStart(digits, "0");
+}
+
+function count(number, thing) {
+  return `${number.toLocaleString("en")} ${thing}${number === 1 ? "" : "s"}`;
+}
+
+function sampling(every) {
+  if (every > 1) return `1 in ${every.toLocaleString("en")} is sampled`;
+  return every ? "every one is sampled" : "none is sampled";
+}
+
+// One frame taken apart: its layers as a tree that folds, beside its bytes.
+function detailsPane(onClose) {
+  const pane = make("div", "details");
+  const folded = new Set();
+  pane.hidden = true;
+
+  const hexDump = (bytes) => {
+    const dump = make("div", "bytes");
+    const cells = [];
+    for (let start = 0; start < bytes.length; start += BYTES_A_LINE) {
+      const line = [...bytes.subarray(start, start + BYTES_A_LINE)];
+      const numbers = line.map((byte) => make("span", "", hex(byte, 2)));
+      const letters = line.map((byte) =>
+        make("span", "", byte >= 32 && byte < 127 ? String.fromCharCode(byte) : "·"),
+      );
+      dump.append(make("span", "offset", `${hex(start, 4)}  `));
+      numbers.forEach((cell, index) => dump.append(cell, index === 7 ? "  " : " "));
+      dump.append(" ".repeat(3 * (BYTES_A_LINE - line.length) + (line.length < 8 ? 1 : 0) + 1));
+      dump.append(...letters, "\n");
+      numbers.forEach((cell, index) => cells.push([cell, letters[index]]));
+    }
+    return [dump, cells];
+  };
+
+  const layerTree = (layers, light) => {
+    const tree = make("div", "layers");
+    for (const layer of layers) {
+      const branch = make("details");
+      const title = make("summary", "layer", layer.name);
+      title.append(make("span", "faint", ` ${count(layer.end - layer.start, "byte")}`));
+      const table = make("table");
+      for (const [name, value] of layer.fields) {
+        const row = table.insertRow();
+        row.append(make("th", "", name), make("td", "", value));
+      }
+      branch.open = !folded.has(layer.name);
+      title.addEventListener("click", () => light(layer, title));
+      branch.addEventListener("toggle", () => {
+        if (branch.open) folded.delete(layer.name);
+        else folded.add(layer.name);
+      });
+      branch.append(title, table);
+      tree.append(branch);
+    }
+    return tree;
+  };
+
+  const show = (row, { layers, about }, bytes) => {
+    const head = make("div", "head");
+    head.append(make("b", "", `Frame of ${row.time}`));
+    const rest = row.length - bytes.length;
+    const size = count(row.length, "byte");
+    const kept = rest > 0 ? `the first ${bytes.length} of ${size}` : size;
+    head.append(make("span", "about", `${kept} · ${about}`));
+    const close = make("button", "button", "✕");
+    close.title = "Close";
+    close.addEventListener("click", onClose);
+    head.append(close);
+
+    const [dump, cells] = hexDump(bytes);
+    let lit = [];
+    const light = (layer, title) => {
+      for (const element of lit) element.classList.remove("xdplab-frames-lit");
+      lit = [title, ...cells.slice(layer.start, layer.end).flat()];
+      for (const element of lit) element.classList.add("xdplab-frames-lit");
+    };
+    const body = make("div", "body");
+    body.append(layerTree(layers, light), dump);
+    pane.replaceChildren(head, body);
+    pane.hidden = false;
+  };
+  return { pane, show };
+}
+
+function render({ model, el }) {
+  const view = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("");
+  const root = make("div", "root");
+  // Keys pressed in here are not JupyterLab's.
+  root.dataset.lmSuppressShortcuts = "true";
+  const bar = make("div", "bar");
+  const filter = make("input", "filter");
+  filter.type = "search";
+  filter.spellcheck = false;
+  filter.setAttribute("aria-label", "Filter");
+  const pause = make("button", "button", "Pause");
+  const tally = make("span", "faint");
+  bar.append(filter, pause, tally);
+  const scroller = make("div", "scroller");
+  scroller.tabIndex = 0;
+  const table = make("table", "table");
+  const head = table.createTHead().insertRow();
+  for (const [name, title] of COLUMNS) head.append(make("th", name, title));
+  const body = table.createTBody();
+  const hint = make("div", "hint", "Waiting for the kernel …");
+  scroller.append(table, hint);
+  const latest = make("button", "latest", "↓ newest");
+  latest.hidden = true;
+  const frame = make("div", "frame");
+  frame.append(scroller, latest);
+  const complaint = make("div", "complaint");
+
+  const rows = new Map(); // what is shown, by number, oldest first
+  let state = { paused: false, filter: "" };
+  let chosen; // the row that was clicked
+  let heard = 0;
+  let patience = FIRST_PATIENCE;
+  let follows = true;
+  let typing, sent;
+  let disposed = false;
+
+  const details = detailsPane(() => choose(undefined));
+  root.append(bar, frame, details.pane, complaint);
+  el.append(root);
+
+  const say = (message) => {
+    try {
+      model.send({ view, ...message });
+    } catch {
+      // The kernel is gone, and nobody is left to hear it.
+    }
+  };
+  const ask = () => {
+    heard = performance.now();
+    say({ kind: "rows" });
+  };
+  const complain = (reason) => {
+    complaint.textContent = reason ? `This table stands still: ${reason}` : "";
+  };
+
+  const choose = (entry) => {
+    chosen?.element.classList.remove("xdplab-frames-chosen");
+    chosen = entry;
+    if (!entry) {
+      details.pane.hidden = true;
+      return;
+    }
+    entry.element.classList.add("xdplab-frames-chosen");
+    entry.element.scrollIntoView({ block: "nearest" });
+    say({ kind: "frame", number: entry.row.number });
+  };
+
+  const rowElement = (row, colors) => {
+    const element = make("tr");
+    for (const [name] of COLUMNS) {
+      const cell = make("td", name, row[name]);
+      cell.title = row[name];
+      if (name === "protocol" && row.protocol) {
+        const dot = make("span", "dot");
+        dot.style.background = colors[row.protocol] ?? "#808080";
+        cell.prepend(dot);
+      }
+      if (name === "length" && row.captured < row.length) {
+        element.classList.add("xdplab-frames-truncated");
+        cell.title = `${row.captured} of ${row.length} bytes were kept`;
+      }
+      element.append(cell);
+    }
+    element.addEventListener("click", () => choose(rows.get(row.number)));
+    return element;
+  };
+
+  const followOn = () => {
+    follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < AT_THE_END;
+    latest.hidden = follows;
+  };
+
+  const drawRows = (message) => {
+    const before = scroller.scrollHeight;
+    for (const [number, { element }] of rows) {
+      if (!message.replace && number >= message.state.first) break;
+      element.remove();
+      rows.delete(number);
+    }
+    // What one looks at stays where it is.
+    if (!follows) scroller.scrollTop -= before - scroller.scrollHeight;
+    for (const row of message.rows) {
+      const element = rowElement(row, message.colors);
+      rows.set(row.number, { row, element });
+      body.append(element);
+    }
+    const again = chosen && rows.get(chosen.row.number);
+    if (again && again !== chosen) {
+      chosen = again;
+      again.element.classList.add("xdplab-frames-chosen");
+    }
+    if (follows) scroller.scrollTop = scroller.scrollHeight;
+    followOn();
+  };
+
+  // Another view's filter or Python's, unless one types here or the kernel has yet to hear of it.
+  const showFilter = () => {
+    if (typing) return;
+    if (sent && sent.text !== state.filter && performance.now() - sent.at < HEARING) return;
+    sent = undefined;
+    if (filter.value !== state.filter) filter.value = state.filter;
+  };
+
+  const drawState = (message) => {
+    state = message.state;
+    const { kept, passing, passed_over: over, sample_every: every } = state;
+    filter.placeholder = `Filter: ${message.syntax}`;
+    filter.title = `${message.syntax} (all must hold)`;
+    showFilter();
+    pause.textContent = state.paused ? "Resume" : "Pause";
+    pause.classList.toggle("xdplab-frames-on", state.paused);
+    const words = [state.filter ? `${passing} of ${count(kept, "frame")}` : count(kept, "frame")];
+    words.push(sampling(every));
+    if (over) words.push(`${over.toLocaleString("en")} more came than are shown`);
+    tally.textContent = words.join(" · ");
+    hint.hidden = passing > 0;
+    if (kept) hint.textContent = "No frame passes the filter.";
+    else if (!every) hint.textContent = "No frame is sampled: set sample_every to 1 or more.";
+    else hint.textContent = "No frame was sampled yet.";
+  };
+
+  const answers = {
+    rows(message) {
+      complain(model.get("error"));
+      drawState(message);
+      drawRows(message);
+      el.classList.add("xdplab-live"); // for picture.css
+      // Answered when the browser has drawn: one that can't keep up or hides the page is left alone.
+      requestAnimationFrame(() => {
+        if (!disposed) say({ kind: "got", number: message.number });
+      });
+    },
+    frame(message, buffers) {
+      if (message.row !== chosen?.row.number) return;
+      const { buffer, byteOffset, byteLength } = buffers[0];
+      details.show(chosen.row, message, new Uint8Array(buffer, byteOffset, byteLength));
+    },
+    gone(message) {
+      if (message.row === chosen?.row.number) choose(undefined);
+    },
+  };
+
+  const receive = (message, buffers) => {
+    if (!message.views?.includes(view)) return;
+    heard = performance.now();
+    patience = FIRST_PATIENCE;
+    answers[message.kind](message, buffers);
+  };
+  const onError = () => complain(model.get("error"));
+
+  filter.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      typing = undefined;
+      sent = { text: filter.value, at: performance.now() };
+      say({ kind: "filter", text: filter.value });
+    }, TYPING_PAUSE);
+  });
+  pause.addEventListener("click", () => say({ kind: "pause", paused: !state.paused }));
+  scroller.addEventListener("scroll", followOn);
+  latest.addEventListener("click", () => {
+    scroller.scrollTop = scroller.scrollHeight;
+  });
+  scroller.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step || !rows.size) return;
+    event.preventDefault();
+    const entries = [...rows.values()];
+    const place = entries.findIndex((entry) => entry === chosen);
+    const next = place < 0 ? entries.length - 1 : place + step;
+    choose(entries[Math.max(0, Math.min(entries.length - 1, next))]);
+  });
+
+  model.on("msg:custom", receive);
+  model.on("change:error", onError);
+  onError();
+  ask();
+  const timer = setInterval(() => {
+    // A heartbeat comes every 3 s, so silence means that something got lost.
+    if (!model.get("error") && !document.hidden && performance.now() - heard > patience) {
+      patience = Math.min(2 * patience, LONGEST_PATIENCE);
+      ask();
+    }
+  }, 1000);
+
+  return () => {
+    disposed = true;
+    clearInterval(timer);
+    clearTimeout(typing);
+    model.off("msg:custom", receive);
+    model.off("change:error", onError);
+    say({ kind: "bye" });
+  };
+}
+
+export default { render };

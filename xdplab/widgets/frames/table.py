@@ -1,0 +1,210 @@
+"""The table of sampled frames in the browser: rows stream in, a click takes a frame apart.
+
+Who sends what::
+
+    browser                              kernel
+    rows (a view was rendered)    ──▶
+                                  ◀──    rows: all that pass the filter, and the table's state
+                                  ◀──    rows: what came since, at most twice a second
+    got (drawn up to here)        ──▶    the next are sent only then
+    filter, pause (turned here)   ──▶    for every view: the next rows say so to the others
+    frame (a row was clicked)     ──▶
+                                  ◀──    frame: its layers, and its bytes
+    bye (the view was disposed)   ──▶
+
+As with `live_figure`, a view asks again for what it waits for after some seconds, and none of this
+is in the widget's state: a saved notebook holds no frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xdplab.widgets import palette
+from xdplab.widgets.frames.filter import SYNTAX, FrameFilter
+from xdplab.widgets.frames.picture import picture_of
+from xdplab.widgets.frames.rows import FrameRow, FrameRows
+from xdplab.widgets.live.viewed import View, Viewed
+from xdplab.widgets.pictures.picture import STYLE, Draw, follow_cells
+
+HEARTBEAT = 3.0
+"""Seconds after which a view is sent an empty message where there is no news, to hear from it."""
+
+BEATS_A_TAKE = 5
+"""Rows come twice a second: nobody reads faster."""
+
+_COLORS = {
+    "UDP": palette.BLUE,
+    "TCP": palette.GREEN,
+    "ICMP": palette.VERMILLION,
+    "ICMPv6": palette.VERMILLION,
+    "ARP": palette.PURPLE,
+}
+
+
+class _State(NamedTuple):
+    """What a view shows besides rows."""
+
+    filter: str
+    paused: bool
+    first: int
+    """The number of the oldest row kept; what is older goes."""
+    kept: int
+    passing: int
+    passed_over: int
+    sample_every: int
+
+
+class _Seen(NamedTuple):
+    """What a view was sent last."""
+
+    filter: FrameFilter
+    newest: int
+    state: _State
+
+
+@dataclass
+class _View(View):
+    seen: _Seen | None = None
+
+
+class FrameTable(Viewed[_View]):
+    """The newest rows that pass the filter, in every browser that shows them.
+
+    Parameters
+    ----------
+    rows
+        Where they come from.
+    on_take
+        Called on the pump's thread, twice a second while somebody looks.
+    """
+
+    _esm = Path(__file__).with_name("table.js")
+    _css = "".join(file.read_text() for file in (STYLE, Path(__file__).with_name("table.css")))
+
+    def __init__(self, rows: FrameRows, on_take: Callable[[], None]) -> None:
+        self._rows = rows
+        self._on_take = on_take
+        self.filter = FrameFilter()
+        """Which rows are shown. Any thread may set it, and `paused`."""
+        self.paused = False
+        """Whether new frames are left out."""
+        self._number = 0
+        self._beats = 0
+        # What passed the filter the last time, of which rows.
+        self._passed: tuple[FrameFilter, tuple[FrameRow, ...], tuple[FrameRow, ...]]
+        self._passed = (self.filter, (), ())
+        self._pictured: tuple[FrameRow, ...] | None = None
+        super().__init__()
+        follow_cells()
+
+    def __repr__(self) -> str:
+        return f"<FrameTable: {len(self._rows.kept)} frames>"
+
+    def passing(self) -> tuple[FrameRow, ...]:
+        """Return the kept rows that pass the filter, oldest first."""
+        return tuple(filter(self.filter, self._rows.kept))
+
+    def static_picture(self) -> Draw | None:
+        """Take the rows that are to be seen now, see `picture.Pictured`."""
+        if not self.paused:
+            self._rows.take()
+        _, passing = self._present()
+        if passing is self._pictured:
+            return None
+        self._pictured = passing
+        return lambda: picture_of(passing)
+
+    def _tick(self, now: float) -> None:
+        if self._beats % BEATS_A_TAKE == 0:
+            if not self.paused:
+                self._rows.take()
+            self._on_take()
+        self._beats += 1
+        self._send_news(now)
+
+    def _asked(self, message: dict[str, Any], now: float) -> None:
+        name, kind = message["view"], message["kind"]
+        if kind == "rows":
+            self._views[name] = _View(name, heard=now)
+        elif kind == "filter":
+            self.filter = FrameFilter(message["text"])
+        elif kind == "pause":
+            self.paused = bool(message["paused"])
+        elif kind == "frame":
+            self._take_apart(name, message["number"])
+
+    def _take_apart(self, name: str, number: int) -> None:
+        row = next((row for row in self._rows.kept if row.number == number), None)
+        if row is None:
+            self.send({"kind": "gone", "views": [name], "row": number})
+            return
+        layers = [layer._asdict() for layer in row.layers()]
+        frame = {"kind": "frame", "views": [name], "row": number}
+        self.send(frame | {"layers": layers, "about": row.about}, [row.frame])
+
+    def _present(self) -> tuple[_Seen, tuple[FrameRow, ...]]:
+        """Return what a view shows that has seen everything, and the rows that pass the filter."""
+        wanted, kept = self.filter, self._rows.kept
+        if self._passed[0] is not wanted or self._passed[1] is not kept:
+            self._passed = (wanted, kept, tuple(filter(wanted, kept)))
+        passing = self._passed[2]
+        state = _State(
+            filter=wanted.text,
+            paused=self.paused,
+            first=kept[0].number if kept else 0,
+            kept=len(kept),
+            passing=len(passing),
+            passed_over=self._rows.passed_over,
+            sample_every=int(self._rows.telemetry.control()["sample_every"]),
+        )
+        return _Seen(wanted, kept[-1].number if kept else 0, state), passing
+
+    def _send_news(self, now: float) -> None:
+        waiting: dict[_Seen | None, list[_View]] = {}
+        for view in self._views.values():
+            if view.number == view.answered:
+                waiting.setdefault(view.seen, []).append(view)
+        if not waiting:
+            return
+        present, passing = self._present()
+        # Views that have seen the same share one message: in the end that is all of them.
+        for seen, alike in waiting.items():
+            views = [v for v in alike if seen != present or now - v.sent >= HEARTBEAT]
+            if not views:
+                continue
+            self._number += 1
+            for view in views:
+                view.seen, view.number, view.sent = present, self._number, now
+            replace = seen is None or seen.filter is not present.filter
+            after = 0 if seen is None or replace else seen.newest
+            self.send(
+                {
+                    "kind": "rows",
+                    "views": [view.name for view in views],
+                    "number": self._number,
+                    "replace": replace,
+                    "rows": [self._cells(row) for row in passing if row.number > after],
+                    "state": present.state._asdict(),
+                    "syntax": SYNTAX,
+                    "colors": _COLORS,
+                }
+            )
+
+    def _cells(self, row: FrameRow) -> dict[str, str | int]:
+        joined = len(set(self._rows.telemetry.interfaces)) > 1
+        return {
+            "number": row.number,
+            "time": row.time,
+            "queue": f"{row.interface} {row.queue}" if joined else str(row.queue),
+            "verdict": row.verdict,
+            "source": row.source,
+            "destination": row.destination,
+            "protocol": row.protocol,
+            "length": row.length,
+            "captured": row.captured,
+            "summary": row.summary,
+        }

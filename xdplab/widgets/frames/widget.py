@@ -1,0 +1,98 @@
+"""The frames that an engine sampled: who speaks to whom, layer by layer, and into a file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from xdplab.whole_file import Saved
+from xdplab.widgets.engine_view import EngineView, status_html
+from xdplab.widgets.export_bar import Export, ExportBar, telemetry_exports
+from xdplab.widgets.frames.filter import FrameFilter
+from xdplab.widgets.frames.rows import FrameRow, FrameRows
+from xdplab.widgets.frames.table import FrameTable
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+
+
+class Frames(ipywidgets.VBox):  # type: ignore[misc]
+    """Sampled frames in a table, dissected by scapy; a click shows a frame's layers and bytes.
+
+    The engine decides what is sampled: `Engine.sample_every` frames one, and of each the first
+    `sample_bytes`. The table keeps the newest 500 and dissects 40 a second, so that looking costs
+    little; when more come, it says how many are not shown. It does not keep its engine alive, and
+    says so when that is closed or gone; what was sampled can still be looked at and saved.
+
+    Parameters
+    ----------
+    engine
+        The engine to show; it need not run yet.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._view = EngineView(engine)
+        self._rows = FrameRows(self._view.telemetry)
+        self._table = FrameTable(self._rows, self._show_status)
+        self._status = ipywidgets.HTML()
+        self._show_status()
+        exports = {"frames shown": Export(self.save, "frames.pcapng")}
+        bar = ExportBar(exports | telemetry_exports(self._view.telemetry))
+        super().__init__([self._status, self._table, bar])
+
+    def __repr__(self) -> str:
+        shown = f"{len(self._table.passing())} frames"
+        return f"<Frames: {self._view.name}, {self._view.state().words}, {shown}>"
+
+    @property
+    def filter(self) -> str:
+        """Which frames are shown, in every view: see `FrameFilter`."""
+        return self._table.filter.text
+
+    @filter.setter
+    def filter(self, text: str) -> None:
+        self._table.filter = FrameFilter(text)
+
+    @property
+    def paused(self) -> bool:
+        """Whether new frames are left out."""
+        return self._table.paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._table.paused = bool(paused)
+
+    @property
+    def rows(self) -> tuple[FrameRow, ...]:
+        """The frames shown, oldest first. Unless it is paused, what was sampled since is added."""
+        if not self.paused:
+            self._rows.take()
+        return self._table.passing()
+
+    def save(self, path: str | os.PathLike[str]) -> Saved:
+        """Save the frames shown: all that are kept and pass the filter.
+
+        Parameters
+        ----------
+        path
+            Ending in ``.pcapng``, ``.csv`` or ``.parquet``, as for `Telemetry.save_samples`, which
+            saves every sample that there is.
+
+        Returns
+        -------
+        Saved
+            Where, and how many frames.
+
+        Raises
+        ------
+        ConfigurationError, KernelError
+            As `Telemetry.save_samples` does.
+        """
+        return self._rows.save(path, self.rows)
+
+    def _show_status(self) -> None:
+        said = status_html(self._view, self._view.state())
+        if self._status.value != said:
+            self._status.value = said

@@ -1,0 +1,1 @@
+"""What all plots over time have in common."""

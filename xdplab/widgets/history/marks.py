@@ -1,0 +1,197 @@
+"""Marks on plots of time: each change of a knob, so that cause stands above effect.
+
+A figure that wants them gives `Marks` as the feed of a source, and calls `add_marks` for each plot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.plotting import figure
+
+from xdplab.journal import Change, Journal
+from xdplab.widgets.live.clock import clock_time, local_ms
+from xdplab.widgets.live.figure import Update
+from xdplab.widgets.palette import FRAME_RANGE, GREY
+
+COLUMNS = ("time", "drop", "label", "detail", "clock")
+
+TOGETHER_NS = 500_000_000
+"""Changes of one knob that are no further apart are one mark: a slider that was dragged."""
+
+MOST_MARKS = 200
+
+_DROPS = (2.0, 17.0, 32.0)
+"""Pixels from the top to the labels' lines."""
+
+_LETTER = 6.0
+"""Pixels that a letter of a label takes, or less."""
+
+
+class Mark(NamedTuple):
+    """One or several changes of one knob."""
+
+    time_ns: int
+    """When it began, by CLOCK_MONOTONIC."""
+    label: str
+    """The knob and what it was turned to."""
+    detail: str
+    """The knob, what it was before and what it is now."""
+
+
+class Marks:
+    """Feed of a live figure: a mark for each change in the journals.
+
+    Parameters
+    ----------
+    journals
+        What stands in front of each journal's labels, and the journal.
+    pixels
+        How wide the plots are at least. Labels that have no room are left out; the line is there,
+        and tells what it is on hover.
+    """
+
+    def __init__(self, journals: Sequence[tuple[str, Journal]], pixels: int = 350) -> None:
+        self._journals = journals
+        self._pixels = pixels
+        self.seconds = 60
+        """The time range of the plots."""
+
+    def __call__(self, position: int | None) -> Update | None:
+        """Return all marks where there is a new one, or another time range."""
+        now = sum(self.newest_of_each()) + self.seconds
+        if now == position:
+            return None
+        marks = self.recent()
+        lines = _lines(marks, self.seconds * 10**9 * _LETTER / self._pixels)
+        return Update(
+            {
+                "time": np.array([local_ms(mark.time_ns) for mark in marks]),
+                "drop": np.array([_DROPS[line or 0] for line in lines]),
+                "label": [
+                    "" if line is None else mark.label
+                    for mark, line in zip(marks, lines, strict=True)
+                ],
+                "detail": [mark.detail for mark in marks],
+                "clock": [clock_time(mark.time_ns) for mark in marks],
+            },
+            now,
+            replace=True,
+        )
+
+    def newest_of_each(self) -> list[int]:
+        """Return when each journal's last change was, by CLOCK_MONOTONIC; 0 for never."""
+        return [
+            changes[-1].time_ns if (changes := journal.changes) else 0
+            for _, journal in self._journals
+        ]
+
+    def recent(self) -> list[Mark]:
+        """Return the last 200 marks, oldest first."""
+        marks = [
+            mark for prefix, journal in self._journals for mark in _marks(prefix, journal.changes)
+        ]
+        return sorted(marks)[-MOST_MARKS:]
+
+
+def _lines(marks: Sequence[Mark], letter_ns: float) -> list[int | None]:
+    """Choose each label's line, the newest's first, so that none covers another; None for none.
+
+    A label ends at its mark, and begins so many letters before it.
+    """
+    free_until = [math.inf] * len(_DROPS)
+    lines: list[int | None] = []
+    for mark in reversed(marks):
+        line = next((n for n, end in enumerate(free_until) if mark.time_ns <= end), None)
+        if line is not None:
+            free_until[line] = mark.time_ns - (len(mark.label) + 1) * letter_ns
+        lines.append(line)
+    return lines[::-1]
+
+
+def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:
+    """Make one of changes that belong together."""
+    dragged: list[list[Change]] = []
+    last: dict[str, list[Change]] = {}
+    for change in changes:
+        together = last.get(change.knob)
+        if together and change.time_ns - together[-1].time_ns <= TOGETHER_NS:
+            together.append(change)
+        else:
+            last[change.knob] = [change]
+            dragged.append(last[change.knob])
+    return [
+        Mark(
+            together[0].time_ns,
+            f"{prefix}{_words(together[0].knob)} {_value(together[-1].after)}",
+            f"{prefix}{_words(together[0].knob)} "
+            f"{_value(together[0].before)} → {_value(together[-1].after)}",
+        )
+        for together in dragged
+    ]
+
+
+def _words(knob: str) -> str:
+    return knob.replace("_", " ")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return "∞" if math.isinf(value) else f"{value:,g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_value, value))
+    return str(value)
+
+
+def marks_source(name: str) -> ColumnDataSource:
+    """Return the source of a figure's marks, empty, under the name that its feed has."""
+    return ColumnDataSource({column: [] for column in COLUMNS}, name=name)
+
+
+def add_marks(plot: figure, source: ColumnDataSource, font_size: str | None = "10px") -> None:
+    """Put marks on a plot of time: a line with its label on top, and all about it on hover.
+
+    Parameters
+    ----------
+    plot
+        Of time, as `palette.styled_plot` makes it.
+    source
+        The one `marks_source` of its figure.
+    font_size
+        Of the labels; None for none, as below another plot of the same times.
+    """
+    line: dict[str, Any] = {"x": "time", "source": source, "line_color": GREY}
+    plot.vspan(**line, line_width=1, line_dash="dashed", line_alpha=0.9)
+    # Wide enough to be met with a mouse.
+    target = plot.vspan(**line, line_width=9, line_alpha=0)
+    if font_size is not None:
+        plot.text(
+            x="time",
+            y=1,
+            y_offset="drop",
+            text="label",
+            source=source,
+            y_range_name=FRAME_RANGE,
+            # On the left of the line: so the newest, at the right edge, is read at once.
+            text_align="right",
+            text_baseline="top",
+            x_offset=-4,
+            text_font_size=font_size,
+            text_alpha=0.85,
+        )
+    plot.add_tools(
+        HoverTool(
+            renderers=[target],
+            mode="mouse",
+            attachment="vertical",  # beside is where values are shown
+            tooltips="<b>@detail</b><br>@clock",
+        )
+    )

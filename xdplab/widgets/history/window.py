@@ -1,0 +1,65 @@
+"""The stretch of time that plots show: the last so many seconds, or those before a pause."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from bokeh.models import Range1d
+
+from xdplab.widgets.engine_view import EngineView
+from xdplab.widgets.history.marks import Marks
+from xdplab.widgets.history.rows import STEPS
+from xdplab.widgets.live.clock import local_ms
+from xdplab.widgets.live.figure import LiveFigure
+
+RANGES = {f"{s} s" if s < 60 else f"{s // 60} min": s for s in STEPS}
+"""Time ranges in seconds, by what menus call them."""
+
+_NAME = "window"
+
+
+def window_range() -> Range1d:
+    """Return the range of time that all plots of a figure share, as `TimeWindow` moves it."""
+    return Range1d(name=_NAME)
+
+
+class TimeWindow:
+    """Moves a figure's range of time with the newest record and the newest mark.
+
+    So it stands still when all engines do, and their last seconds stay in sight.
+
+    Parameters
+    ----------
+    views
+        The engines.
+    marks
+        Their changes.
+    """
+
+    def __init__(self, views: Sequence[EngineView], marks: Marks) -> None:
+        self._views = views
+        self._marks = marks
+        self.paused_at: int | None = None
+        """When it was paused, by CLOCK_MONOTONIC in ns, or None."""
+
+    def pause(self, paused: bool) -> None:
+        """Stand still from now on, or go on."""
+        self.paused_at = time.monotonic_ns() if paused else None
+
+    def move(self, figure: LiveFigure, seconds: int) -> None:
+        """Have the figure show the last so many seconds."""
+        self._marks.seconds = seconds
+        end = self._newest() if self.paused_at is None else self.paused_at
+        # By whole steps: more often there is nothing new to see, and drawing is the browser's work.
+        step = round(STEPS[seconds] * 1e9)
+        end = -(-end // step) * step
+        figure.set(_NAME, start=local_ms(end - seconds * 10**9), end=local_ms(end))
+
+    def _newest(self) -> int:
+        records = [
+            int(view.telemetry.counters(worker)["time_ns"])
+            for view in self._views
+            for worker in range(view.telemetry.workers)
+        ]
+        return max(*records, *self._marks.newest_of_each())

@@ -1,0 +1,291 @@
+"""How long packets take: an engine's latency histogram, live, beside a frozen earlier one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import ipywidgets
+import traitlets
+
+from xdplab.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.telemetry import Latency as Histogram
+from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.latency.figure import latency_figure
+from xdplab.widgets.latency.picture import LatencyPicture
+from xdplab.widgets.latency.reading import LatencyReader, Reading
+from xdplab.widgets.latency.shape import Shape, percentiles
+from xdplab.widgets.latency.words import (
+    figures,
+    looked_at,
+    measures,
+    mixed,
+    settings,
+    table_html,
+    why_nothing,
+)
+from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.live.subshells import follow_subshells
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+
+_DRAWING_INTERVAL = 0.15
+"""Seconds, so that each second beat of the pump draws: faster figures can't be read."""
+
+_SPANS = {"since reset": None, "last second": 1, "last 10 s": 10}
+_ROLLOVER = 4000  # rows of a source; they are replaced as a whole, so it never matters
+
+
+class Frozen(NamedTuple):
+    """A histogram kept for comparison."""
+
+    label: str
+    histogram: Histogram
+    shape: Shape
+    """What is shown of it."""
+
+
+class Latency(ipywidgets.VBox):  # type: ignore[misc]
+    """The latency of the frames of our generators: histogram, percentiles, and a frozen copy.
+
+    One way, from the generator's timestamp to the worker; on an engine that generates, the round
+    trip of its own frames. Nothing else carries the time at which it was made. When nothing is
+    measured, it says why.
+
+    The numbers are `Telemetry.latency`'s, whose class has the same name: `xdplab.Latency` is a
+    histogram, this is the widget that shows it. Several of them on one engine agree. It does not
+    keep the engine alive.
+
+    Parameters
+    ----------
+    engine
+        The engine to show; it need not run yet.
+    worker
+        Show one worker, by its number; None adds all of them up. A trait, as are the next two.
+    seconds
+        Show what was measured in the last second (1) or 10; None shows all since the last reset.
+    tail
+        Whether to draw, instead of the histogram, the percentiles as a curve.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such worker, or for other `seconds`.
+    """
+
+    worker = traitlets.Int(None, allow_none=True)
+    seconds = traitlets.Enum((1, 10), None, allow_none=True)
+    tail = traitlets.Bool(False)
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        worker: int | None = None,
+        seconds: int | None = None,
+        tail: bool = False,
+    ) -> None:
+        self._view = EngineView(engine)
+        self._reader = LatencyReader(engine.telemetry)
+        self._picture = LatencyPicture()
+        self._frozen: Frozen | None = None
+        self._settings, self._measures = settings(engine), measures(engine)
+        self._inspects = engine.inspect
+        self._drawn = 0.0
+        if worker is not None and not 0 <= worker < engine.telemetry.workers:
+            raise ConfigurationError(
+                f"there is no worker {worker}: the engine has {engine.telemetry.workers}, from 0 on"
+            )
+        if seconds not in _SPANS.values():
+            raise ConfigurationError(
+                f"seconds={seconds!r} must be 1 or 10, or None for all since the reset"
+            )
+        self._reading = self._reader.read(worker, seconds)
+        self._status, self._table = ipywidgets.HTML(), ipywidgets.HTML()
+        self._figure = LiveFigure(
+            latency_figure(),
+            self._picture.feeds,
+            rollover=_ROLLOVER,
+            on_beat=self._beat,
+            description=f"the latency of {self._view.name}",
+        )
+        self._figure.layout = {"flex": "1 1 480px", "min_width": "0"}
+        self._table.layout = {"flex": "0 0 auto", "padding": "8px 0 0 0"}
+        super().__init__(worker=worker, seconds=seconds, tail=tail)
+        self.children = [
+            ipywidgets.HBox(
+                self._controls(engine), layout={"flex_flow": "row wrap", "align_items": "center"}
+            ),
+            self._status,
+            ipywidgets.HBox([self._figure, self._table], layout={"flex_flow": "row wrap"}),
+        ]
+        self._show()
+
+    def _controls(self, engine: Engine) -> list[ipywidgets.Widget]:
+        self._reset = _button("Reset", "Empty the engine's histogram, in every view", self.reset)
+        self._freeze = _button("Freeze", "Keep this histogram, to compare with", self._freeze_shown)
+        self._clear = _button("Clear", "Forget the frozen histogram", self.clear_frozen)
+        self._every = ipywidgets.ToggleButton(
+            engine.inspect,
+            description="Every packet",
+            tooltip="engine.inspect: measure each packet, not only those that are sampled",
+            layout={"width": "110px"},
+        )
+        number = range(engine.telemetry.workers)
+        workers = self._menu("worker", {"all workers": None} | {f"worker {n}": n for n in number})
+        spans = self._menu("seconds", _SPANS)
+        plots = self._menu("tail", {"Histogram": False, "Percentile curve": True})
+        self._every.observe(self._turn_inspect, "value")
+        controls = [plots, spans, self._every, self._reset, self._freeze, self._clear]
+        if engine.telemetry.workers > 1:
+            controls.insert(1, workers)
+        for control in controls:
+            follow_subshells(control)
+        return controls
+
+    def _menu(self, trait: str, values: dict[str, Any]) -> ipywidgets.Dropdown:
+        """Return a menu of a trait's values by their names (None is no value to a Dropdown)."""
+        names = {value: name for name, value in values.items()}
+        menu = ipywidgets.Dropdown(
+            options=list(values), value=names[getattr(self, trait)], layout={"width": "140px"}
+        )
+        both_ways = (names.__getitem__, values.__getitem__)
+        traitlets.link((self, trait), (menu, "value"), transform=both_ways)
+        return menu
+
+    def __repr__(self) -> str:
+        reading = self._reader.read(self.worker, self.seconds)
+        state = self._state(reading)
+        live, frozen = reading.histogram, self._frozen
+        shown = f": {figures(percentiles(live))}" if live.total else ""
+        kept = f"; frozen {frozen.label}: {figures(frozen.shape.percentiles)}" if frozen else ""
+        return f"<Latency: {self._view.name}, {state.words}{shown}{kept}>"
+
+    @property
+    def histogram(self) -> Histogram:
+        """What is shown, read now."""
+        return self._reader.read(self.worker, self.seconds).histogram
+
+    @property
+    def frozen(self) -> Frozen | None:
+        """The histogram that was kept for comparison, with its label."""
+        return self._frozen
+
+    def freeze(self, label: str | None = None) -> None:
+        """Keep what is measured now, to be drawn behind what comes, in place of an earlier one.
+
+        It does not begin anew: `reset` does, for a measurement under other settings.
+
+        Parameters
+        ----------
+        label
+            What to call it; the present settings, such as ``"poll, batch 64"``, unless told
+            otherwise.
+
+        Raises
+        ------
+        ConfigurationError
+            When nothing was measured.
+        """
+        reading = self._reader.read(self.worker, self.seconds)
+        histogram = reading.histogram
+        if not histogram.total:
+            raise ConfigurationError(f"there is nothing to freeze. {self._state(reading).words}")
+        self._note_settings()
+        label = self._settings if label is None else label
+        self._frozen = Frozen(label, histogram, Shape.of(histogram))
+
+    def clear_frozen(self) -> None:
+        """Forget what was frozen."""
+        self._frozen = None
+
+    def reset(self) -> None:
+        """Empty the engine's histograms, as `Engine.reset_latency` does. A closed one keeps its."""
+        engine = self._view.engine
+        if engine is not None:
+            with suppress(ClosedError):
+                engine.reset_latency()
+
+    # From the browser, on whatever thread handles its message.
+
+    def _freeze_shown(self) -> None:
+        with suppress(ConfigurationError):  # nothing measured, as the status line says
+            self.freeze()
+
+    def _turn_inspect(self, change: dict[str, Any]) -> None:
+        engine = self._view.engine
+        if engine is not None:
+            with suppress(ClosedError):
+                engine.inspect = change["new"]
+
+    # To the browser, on the pump's thread.
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._drawn >= _DRAWING_INTERVAL:
+            self._drawn = now
+            self._show()
+
+    def _show(self) -> None:
+        self._note_settings()
+        before, self._reading = self._reading, self._reader.read(self.worker, self.seconds)
+        live, frozen = Shape.of(self._reading.histogram), self._frozen
+        if self._reading.seconds is None and live.total < before.histogram.total:
+            self._picture.forget()  # it was reset
+        kept = None if frozen is None else frozen.shape
+        for model, properties in self._picture.draw(live, kept, time.monotonic()).items():
+            self._figure.set(model, **properties)
+        self._figure.set("title", text=f"dashed: {frozen.label}" if frozen else "")
+        self._figure.set("histogram", visible=not self.tail)
+        self._figure.set("curve", visible=self.tail)
+        self._status.value = status_html(self._view, self._state(self._reading))
+        self._table.value = table_html(live, kept, "" if frozen is None else frozen.label)
+        engine = self._view.engine
+        self._reset.disabled = self._every.disabled = engine is None
+        self._freeze.disabled = not live.total
+        self._clear.disabled = frozen is None
+
+    def _note_settings(self) -> None:
+        """Remember what the engine is told, which can't be asked any more once it is closed."""
+        engine = self._view.engine
+        if engine is None:
+            return
+        with suppress(ClosedError):
+            self._settings, self._measures = settings(engine), measures(engine)
+            # Only a change is shown: what the button has just told the engine is not to be undone.
+            if engine.inspect != self._inspects:
+                self._inspects = engine.inspect
+                self._every.value = self._inspects
+
+    def _state(self, reading: Reading) -> State:
+        """Say what is measured, or why nothing is."""
+        state, engine = self._view.state(), self._view.engine
+        total = reading.histogram.total
+        with suppress(XdplabError):
+            if engine is not None and not total:
+                words = why_nothing(engine, reading.received)
+                severity = "idle" if state.severity == "good" else state.severity
+                return State(f"{state.words} · nothing measured: {words}", severity)
+            if engine is not None:
+                of = f"{total:,} frames ({looked_at(engine)})"
+                return State(self._measured(state, of, reading), state.severity)
+        return State(self._measured(state, f"{total:,} frames", reading), state.severity)
+
+    def _measured(self, state: State, frames: str, reading: Reading) -> str:
+        seconds = reading.seconds
+        span = "since the reset" if seconds is None else f"in the last {seconds:.1f} s"
+        parts = [state.words, self._measures, f"{frames} {span}"]
+        if self.worker is not None:
+            parts.insert(1, f"worker {self.worker}")
+        if seconds is None:
+            parts.append(mixed(self._view.journal.changes, self._reader.since_ns))
+        return " · ".join(part for part in parts if part)
+
+
+def _button(words: str, tooltip: str, press: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=words, tooltip=tooltip, layout={"width": "80px"})
+    button.on_click(lambda _button: press())
+    return button

@@ -1,0 +1,155 @@
+"""What the latency widget says in words and figures: what is measured, or why nothing is."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from math import isnan
+from typing import TYPE_CHECKING
+
+from xdplab.journal import Change
+from xdplab.widgets.latency.shape import Shape
+from xdplab.widgets.palette import BLUE, ORANGE
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+
+_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+_NO_MATTER = ("inspect", "sample_every")  # which frames are measured, not how long they take
+
+
+def duration(ns: float) -> str:
+    """Return nanoseconds with three digits and the unit that suits: "4.61 µs"."""
+    if isnan(ns):
+        return "-"
+    for size, unit in _UNITS:
+        if ns >= 0.9995 * size:
+            return f"{_three_digits(ns / size)} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}".rstrip(".")
+
+
+def ratio(now: float, before: float) -> str:
+    """Return how many times as long it takes now, or a dash where that means nothing."""
+    if isnan(now) or isnan(before) or not before:
+        return "-"
+    return f"{_three_digits(now / before)} x"
+
+
+def settings(engine: Engine) -> str:
+    """Name the settings that a measurement is told by: "poll, batch 64"."""
+    sends = engine.action == "generate"
+    rate = f", {engine.rate:,.6g} a second" if sends and engine.rate != "max" else ""
+    paced = f", paced {engine.pace:g} s" if engine.pace else ""
+    return f"{engine.wait}, batch {engine.batch}{rate}{paced}"
+
+
+def measures(engine: Engine) -> str:
+    """Say between which two moments an engine measures."""
+    return (
+        "round trip, from our own frame's timestamp to its return"
+        if engine.action == "generate"
+        else "one way, from the generator's timestamp to the worker"
+    )
+
+
+def looked_at(engine: Engine) -> str:
+    """Say which of the packets are looked at."""
+    return "every packet" if engine.inspect else f"1 packet in {engine.sample_every:,}"
+
+
+def why_nothing(engine: Engine, received: int) -> str:
+    """Say why no frame was measured, and which knob to turn.
+
+    Parameters
+    ----------
+    engine
+        Open.
+    received
+        Packets that came in the same time.
+    """
+    if not engine.running:
+        return "The worker is stopped: engine.start()."
+    if not engine.inspect and not engine.sample_every:
+        return (
+            "No packet is looked at: inspect is off and sample_every is 0. "
+            "engine.inspect = True measures each of them, engine.sample_every = 1000 one in 1000."
+        )
+    generates = engine.action == "generate"
+    if not received:
+        return (
+            "None of its frames has come back: is the far end up and sending them back, as "
+            "Engine(lab.port, action='reflect') does?"
+            if generates
+            else "No packet has come. Start a generator: Traffic(lab.peer, lab.port).start()."
+        )
+    if not engine.inspect:
+        return (
+            f"{received:,} packets came, and {looked_at(engine)} is looked at, none of our "
+            "generators' so far: engine.inspect = True measures each of them."
+        )
+    return (
+        f"{received:,} packets came, none of them our generators'. Only theirs carry the time "
+        "at which they were made: Traffic(lab.peer, lab.port), or Engine(stream=...)."
+    )
+
+
+def mixed(changes: Iterable[Change], since_ns: int) -> str:
+    """Say which knobs were turned since the measurement began, or nothing."""
+    turned = [c for c in changes if c.time_ns > since_ns and c.knob not in _NO_MATTER]
+    if not turned:
+        return ""
+    first: dict[str, object] = {}
+    for change in turned:
+        first.setdefault(change.knob, change.before)
+    last = {change.knob: change.after for change in turned}
+    moves = [f"{knob} {first[knob]} → {last[knob]}" for knob in first if first[knob] != last[knob]]
+    return f"mixed, since knobs were turned ({', '.join(moves)}): Reset begins anew" * bool(moves)
+
+
+def figures(percentiles: Mapping[str, float]) -> str:
+    """Return the percentiles in one line."""
+    return ", ".join(f"{name} {duration(ns)}" for name, ns in percentiles.items())
+
+
+def table_html(live: Shape, frozen: Shape | None, label: str) -> str:
+    """Return the percentiles as a table, with the frozen ones beside them and how they compare.
+
+    Parameters
+    ----------
+    live, frozen
+        What is shown.
+    label
+        The frozen one's.
+    """
+    rows = [[name, duration(ns)] for name, ns in live.percentiles.items()]
+    rows.append(["frames", f"{live.total:,}"])
+    heads = ["", f"{_dash(BLUE, 'solid')} now"]
+    if frozen is not None:
+        heads += [f"{_dash(ORANGE, 'dashed')} {html.escape(label)}", "now / frozen"]
+        for row, (name, ns) in zip(rows, frozen.percentiles.items(), strict=False):
+            row += [duration(ns), ratio(live.percentiles[name], ns)]
+        rows[-1] += [f"{frozen.total:,}", ""]
+    head = "".join(f'<th style="{_CELL}; font-weight: normal">{text}</th>' for text in heads)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="{_CELL}">{text}</td>' for text in row) + "</tr>"
+        for row in rows
+    )
+    return (
+        '<table style="font-variant-numeric: tabular-nums; line-height: 1.5; '
+        f'border-collapse: collapse; white-space: nowrap"><tr>{head}</tr>{body}</table>'
+    )
+
+
+_CELL = "text-align: right; padding: 1px 8px"
+
+
+def _dash(color: str, style: str) -> str:
+    """Draw the line that stands for something in the figure."""
+    return (
+        f'<span style="display: inline-block; width: 22px; border-top: 3px {style} {color}; '
+        'vertical-align: middle; margin-right: 4px"></span>'
+    )

@@ -1,0 +1,81 @@
+"""What the ledger widget draws: a stream from station to station, and what joins and leaves it."""
+
+from __future__ import annotations
+
+from bokeh.models import ColumnDataSource, LayoutDOM, Range1d
+from bokeh.plotting import figure
+
+from xdplab.widgets.ledger.flow import Kind
+from xdplab.widgets.palette import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILLION, styled_plot
+
+COLORS = {
+    Kind.STREAM: BLUE,
+    Kind.JOINED: SKY,
+    Kind.LOST: VERMILLION,
+    Kind.WAITING: ORANGE,
+    Kind.ASIDE: GREY,
+    Kind.REMAINDER: PURPLE,
+}
+"""Of the areas; beside each stand words."""
+
+# What is on its way is hatched: it will be somewhere else before long.
+_HATCHES = {Kind.WAITING: "right_diagonal_line", Kind.REMAINDER: "left_diagonal_line"}
+
+WORDS = ("station words", "in words", "out words")
+"""Sources of text, by where it stands: above a station, beside what joins, beside what leaves."""
+
+_FONT_SIZE = "11px"
+
+
+def ledger_figure() -> LayoutDOM:
+    """Return the figure, whose sources are those of `LedgerPicture.feeds`.
+
+    A unit upwards is a pixel as long as ``flow`` is as high as the range ``across`` is long.
+    """
+    plot = styled_plot(
+        x_axis_type="linear",
+        x_range=Range1d(start=0, end=4, name="along"),
+        y_range=Range1d(start=-100, end=200, name="across"),
+        height=300,
+        min_border=0,
+        min_border_left=0,
+        min_border_right=0,
+        name="flow",
+    )
+    plot.axis.visible = False
+    plot.grid.visible = False
+    for kind, color in COLORS.items():
+        plot.patch(
+            "x",
+            "y",
+            source=ColumnDataSource({"x": [], "y": []}, name=kind.value),
+            fill_color=color,
+            alpha=0.85,
+            line_color=None if kind == Kind.STREAM else color,
+            line_width=1.5,  # so that a thin band is seen where it is steep
+            hatch_pattern=_HATCHES.get(kind),
+            hatch_color="white",
+            hatch_alpha=0.6,
+            hatch_scale=8,
+        )
+    places = ColumnDataSource({"x": [], "low": [], "high": []}, name="stations")
+    plot.segment("x", "low", "x", "high", source=places, color=GREY, line_width=4)
+    leaders = ColumnDataSource({"x": [], "low": [], "high": []}, name="leaders")
+    plot.segment("x", "low", "x", "high", source=leaders, color=SKY, line_dash="dotted")
+    _add_words(plot)
+    return plot
+
+
+def _add_words(plot: figure) -> None:
+    above, joining, leaving = (
+        ColumnDataSource({"x": [], "y": [], "text": []}, name=name) for name in WORDS
+    )
+    plot.text(
+        "x", "y", "text", source=above, text_align="center", text_baseline="bottom",
+        text_font_size=_FONT_SIZE,
+    )  # fmt: skip
+    for source in (joining, leaving):
+        plot.text(
+            "x", "y", "text", source=source, x_offset=6, text_baseline="middle",
+            text_font_size=_FONT_SIZE,
+        )  # fmt: skip

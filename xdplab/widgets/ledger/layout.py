@@ -1,0 +1,221 @@
+"""Where a flow is drawn: pixels upwards, and along it one unit from a station to the next.
+
+The stream runs from left to right. Each stretch of it keeps its height above the ground all the
+way, those that leave first at the bottom, those that join last on top: so nothing that leaves ever
+crosses what goes on. What leaves bends down to a row of its own, the first to leave to the lowest
+row, so neither do ways out cross each other, nor the words beside them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab.widgets.ledger.flow import Flow, Kind, Station, Way
+
+THINNEST = 4.0
+"""Pixels. Above that, widths are in proportion to the packets."""
+
+STREAM_HEIGHT = 110.0
+"""Pixels of all stretches together, unless there are too many thin ones."""
+
+LINE = 16.0
+"""Pixels of a line of text."""
+
+_JOIN, _LEAVE, _LAND = 0.5, 0.56, 0.86  # where between two stations
+_STUB = 0.14  # how long one sees what joins before it does
+_DROP = 22.0  # from the stream down to the first row
+_ROW_GAP = 6.0
+_STATION_CHARACTERS, _WAY_CHARACTERS = 13, 19  # of a line of text
+_POINTS = 24  # of a bend
+
+Floats = npt.NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """Across the flow, in pixels upwards."""
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """How thick what is drawn there is."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
+class Band:
+    """What one way into the stream or out of it looks like."""
+
+    kind: Kind
+    start: float
+    """Along the flow."""
+    end: float
+    begins: Interval
+    """Across it, at `start`."""
+    ends: Interval
+    """At `end`."""
+
+    def at(self, x: float) -> Interval:
+        """Return where it is at a place between its ends."""
+        t = (x - self.start) / (self.end - self.start)
+        bend = t * t * (3 - 2 * t)  # level at both ends
+        low = self.begins.low + (self.ends.low - self.begins.low) * bend
+        return Interval(low, low + self.begins.width)
+
+    def outline(self) -> tuple[Floats, Floats]:
+        """Return the corners of its shape: places along the flow and across it."""
+        along = np.linspace(self.start, self.end, 2 if self.begins == self.ends else _POINTS)
+        across = [self.at(float(x)) for x in along]
+        low, high = ([each[side] for each in across] for side in (0, 1))
+        return np.concatenate((along, along[::-1])), np.array(high + low[::-1])
+
+
+class Words(NamedTuple):
+    """A text at a place; what `x` and `y` are of it depends on what it is beside."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All that is drawn of a flow."""
+
+    bands: list[Band]
+    """Ways in and out, without what the first station counted and the end of the stream."""
+    steps: list[tuple[float, Interval]]
+    """Where the stream is, from each place on to the next; it ends at the last."""
+    station_words: list[Words]
+    """Centred, upwards from `y`."""
+    in_words: list[Words]
+    """Beside the top of their leader, to the right."""
+    leaders: list[tuple[float, Interval]]
+    """Lines from what joins up to its words."""
+    out_words: list[Words]
+    """To the right, centred at `y`."""
+    reach: Interval
+    """Of it all."""
+
+    def stream_at(self, x: float) -> Interval:
+        """Return where the stream is at a place along it."""
+        return next(place for start, place in reversed(self.steps) if start <= x)
+
+    def stream_outline(self) -> tuple[Floats, Floats]:
+        """Return the corners of the stream's shape."""
+        x, low, high = [], [], []
+        for (start, place), (end, _) in pairwise(self.steps):
+            x += [start, end]
+            low += [place.low] * 2
+            high += [place.high] * 2
+        return np.array(x + x[::-1]), np.array(high + low[::-1])
+
+
+def lay_out(flow: Flow) -> Layout:
+    """Find the place of everything in a flow."""
+    heights = list(accumulate(_widths(flow), initial=0.0))
+    ins = _places(heights, [stretch.way_in for stretch in flow.stretches])
+    outs = _places(heights, [stretch.way_out for stretch in flow.stretches])
+    joining = [way for way in zip(flow.ways_in, ins, strict=True) if way[0].kind != Kind.STREAM]
+    leaving = [way for way in zip(flow.ways_out, outs, strict=True) if way[0].kind != Kind.STREAM]
+
+    last = len(flow.stations) - 1
+    end = last + (_LAND if any(way.after == last for way, _ in leaving) else 0.0)
+    top = max(heights[-1], THINNEST)
+    words_ground = top + 8 + max(_lines(_station_text(s)) for s in flow.stations) * LINE
+    bands, in_words, leaders = _lay_ways_in(joining, words_ground)
+    bands_out, out_words, ground = _lay_ways_out(leaving)
+    return Layout(
+        bands=bands + bands_out,
+        steps=_steps(flow, heights, end),
+        station_words=[
+            Words(number, top + 8, _station_text(station))
+            for number, station in enumerate(flow.stations)
+        ],
+        in_words=in_words,
+        leaders=leaders,
+        out_words=out_words,
+        reach=Interval(ground, words_ground + (len(joining) + 0.5) * LINE),
+    )
+
+
+def _widths(flow: Flow) -> list[float]:
+    packets = [stretch.packets for stretch in flow.stretches]
+    room = STREAM_HEIGHT - THINNEST * len(packets)
+    scale = max(room, 0) / max(sum(packets), 1)
+    return [max(THINNEST, scale * count) for count in packets]
+
+
+def _places(heights: list[float], ways: list[int]) -> list[Interval]:
+    """Return the interval of each way, whose stretches lie side by side."""
+    first = [ways.index(way) for way in sorted(set(ways))]
+    return [Interval(heights[a], heights[b]) for a, b in pairwise([*first, len(ways)])]
+
+
+def _steps(flow: Flow, heights: list[float], end: float) -> list[tuple[float, Interval]]:
+    came = [max(flow.ways_in[each.way_in].after + _JOIN, 0) for each in flow.stretches]
+    goes = [_leaves_at(flow.ways_out[each.way_out]) for each in flow.stretches]
+    places = sorted({0.0, *came, *(x for x in goes if x < end), end})
+    return [
+        (x, Interval(heights[sum(g <= x for g in goes)], heights[sum(c <= x for c in came)]))
+        for x in places
+    ]
+
+
+def _leaves_at(way: Way) -> float:
+    return inf if way.kind == Kind.STREAM else way.after + _LEAVE
+
+
+def _lay_ways_in(
+    joining: list[tuple[Way, Interval]], words_ground: float
+) -> tuple[list[Band], list[Words], list[tuple[float, Interval]]]:
+    bands, words, leaders = [], [], []
+    for number, (way, place) in enumerate(joining):
+        x = way.after + _JOIN
+        bands.append(Band(way.kind, x - _STUB, x, place, place))
+        # What joins further left has its words higher: no line to words crosses other words.
+        y = words_ground + (len(joining) - number) * LINE
+        words.append(Words(x, y, f"{way.name} {way.packets:,}"))
+        leaders.append((x, Interval(place.high, y + LINE / 2)))
+    return bands, words, leaders
+
+
+def _lay_ways_out(
+    leaving: list[tuple[Way, Interval]],
+) -> tuple[list[Band], list[Words], float]:
+    bands, words, ground = [], [], -_DROP
+    for way, place in reversed(leaving):
+        text = _way_text(way)
+        row = max(place.width, _lines(text) * LINE)
+        middle = ground - row / 2
+        lands = Interval(middle - place.width / 2, middle + place.width / 2)
+        bands.append(Band(way.kind, way.after + _LEAVE, way.after + _LAND, place, lands))
+        words.append(Words(way.after + _LAND, middle, text))
+        ground -= row + _ROW_GAP
+    return bands, words, ground
+
+
+def _station_text(station: Station) -> str:
+    return "\n".join([*textwrap.wrap(station.name, _STATION_CHARACTERS), f"{station.packets:,}"])
+
+
+def _way_text(way: Way) -> str:
+    name = f"lost: {way.name}" if way.kind == Kind.LOST else way.name
+    share = f" ({_percent(way.packets / way.whole)})" if way.whole >= way.packets else ""
+    return "\n".join([*textwrap.wrap(name, _WAY_CHARACTERS), f"{way.packets:,}{share}"])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
+
+
+def _lines(text: str) -> int:
+    return text.count("\n") + 1

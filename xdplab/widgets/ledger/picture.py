@@ -1,0 +1,85 @@
+"""Puts a laid out flow into the ledger figure's sources and ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab.widgets.ledger.figure import COLORS, WORDS
+from xdplab.widgets.ledger.flow import Kind
+from xdplab.widgets.ledger.layout import Band, Interval, Layout, Words
+from xdplab.widgets.live.figure import Columns
+from xdplab.widgets.live.whole import Whole
+
+_LEFT, _RIGHT = 0.55, 1.5  # room for words before the first station and behind the last
+_HEIGHT_STEP = 20.0  # the figure grows by so many pixels, so that it does not change all the time
+
+Properties = dict[str, dict[str, object]]
+"""What to set, by the name of the figure's model."""
+
+
+class LedgerPicture:
+    """The rows of the figure's sources."""
+
+    def __init__(self) -> None:
+        self.feeds = {
+            **{kind.value: Whole(["x", "y"]) for kind in COLORS},
+            **{name: Whole(["x", "low", "high"]) for name in ("stations", "leaders")},
+            **{name: Whole(["x", "y"], ["text"]) for name in WORDS},
+        }
+
+    def draw(self, layout: Layout) -> Properties:
+        """Fill the sources, and return what to set in the figure."""
+        x, y = layout.stream_outline()
+        self.feeds[Kind.STREAM].show({"x": x, "y": y})
+        for kind in COLORS:
+            if kind != Kind.STREAM:
+                self.feeds[kind].show(_patches([b for b in layout.bands if b.kind == kind]))
+        stations = [(x, layout.stream_at(x)) for x, _, _ in layout.station_words]
+        marks = [(x, Interval(place.low - 3, place.high + 3)) for x, place in stations]
+        self.feeds["stations"].show(_lines(marks))
+        self.feeds["leaders"].show(_lines(layout.leaders))
+        texts = (layout.station_words, layout.in_words, layout.out_words)
+        for name, words in zip(WORDS, texts, strict=True):
+            self.feeds[name].show(_texts(words))
+
+        top = layout.reach.high
+        height = -(-(top - layout.reach.low) // _HEIGHT_STEP) * _HEIGHT_STEP
+        return {
+            "along": {"start": -_LEFT, "end": len(layout.station_words) - 1 + _RIGHT},
+            "across": {"start": top - height, "end": top},
+            "flow": {"height": int(height)},
+        }
+
+
+def _patches(bands: Sequence[Band]) -> Columns:
+    """Return the outlines of the bands, which NaN tells apart."""
+    apart = np.array([np.nan])
+    x: list[npt.NDArray[np.float64]] = []
+    y: list[npt.NDArray[np.float64]] = []
+    for band in bands:
+        along, across = band.outline()
+        x += [along, apart]
+        y += [across, apart]
+    return {"x": np.concatenate(x), "y": np.concatenate(y)} if bands else _NOWHERE
+
+
+def _lines(lines: Sequence[tuple[float, Interval]]) -> Columns:
+    return {
+        "x": np.array([x for x, _ in lines], np.float64),
+        "low": np.array([place.low for _, place in lines], np.float64),
+        "high": np.array([place.high for _, place in lines], np.float64),
+    }
+
+
+def _texts(words: Sequence[Words]) -> Columns:
+    return {
+        "x": np.array([each.x for each in words], np.float64),
+        "y": np.array([each.y for each in words], np.float64),
+        "text": [each.text for each in words],
+    }
+
+
+_NOWHERE: Columns = {"x": np.empty(0), "y": np.empty(0)}

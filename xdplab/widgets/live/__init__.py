@@ -1,0 +1,1 @@
+"""What keeps a widget alive in every browser that shows it."""

@@ -1,0 +1,289 @@
+"""A Bokeh figure that lives: one anywidget for every plot of xdplab that moves.
+
+Who sends what::
+
+    browser                              kernel
+    figure (a view was rendered)  ──▶
+                                  ◀──    figure: the document as JSON
+    library (BokehJS is missing)  ──▶
+                                  ◀──    library: BokehJS of the installed bokeh, gzipped
+    rows (the figure stands)      ──▶
+                                  ◀──    rows: all that the sources hold, and what was `set`
+                                  ◀──    rows: what came since, at most ten times a second
+    got (drawn up to here)        ──▶    twice a second: for the kernel it is dearer than sending
+    bye (the view was disposed)   ──▶
+
+However many sources a figure has, a tick is one message: a float64 buffer a column of numbers, and
+columns of text in the message itself.
+
+A view that is slow gets nothing until it has drawn what is under way, and then all it missed in one
+piece. Whatever gets lost, a view asks again for what it waits for after some seconds: to us a page
+reload, a second browser and a laptop that slept are all the same.
+
+None of this is in the widget's state: a saved notebook holds neither figure nor data.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from bokeh.embed import json_item
+from bokeh.models import ColumnDataSource, LayoutDOM
+from bokeh.resources import Resources
+
+from xdplab.errors import ConfigurationError
+from xdplab.widgets.live.viewed import View, Viewed
+from xdplab.widgets.pictures.figure import FigurePicture
+from xdplab.widgets.pictures.picture import STYLE, Draw, follow_cells
+
+Columns = Mapping[str, npt.NDArray[np.float64] | list[str]]
+
+UNDER_WAY = 10
+"""Messages that may be under way to a view, a second's worth."""
+
+HEARTBEAT = 1.0
+"""Seconds after which a view is sent an empty message where there are no rows, to hear from it."""
+
+
+class Update(NamedTuple):
+    """News for one source of a figure."""
+
+    columns: Columns
+    """All columns of the source, of one length: numbers or text."""
+    position: int
+    """What the feed wants to be asked with the next time."""
+    replace: bool
+    """Whether these rows replace all that the source holds, or follow it."""
+
+
+class Feed(Protocol):
+    """Where the rows of one source come from."""
+
+    def __call__(self, position: int | None) -> Update | None:
+        """Return what is new since `position`, or None.
+
+        `None` asks for everything: a view knows nothing yet.
+        """
+
+
+@dataclass
+class _View(View):
+    shows_rows: bool = False
+    positions: dict[str, int] = field(default_factory=dict)  # by source; none yet: wants everything
+    properties: int = 0  # the last of the figure's settings that it was sent
+
+    @property
+    def has_seen(self) -> tuple[object, ...]:
+        """What is the same in two views that lack the same."""
+        return self.properties, *sorted(self.positions.items())
+
+
+@cache
+def _library() -> bytes:
+    """Return BokehJS as the installed bokeh package has it, gzipped (0.4 MB of 1.3)."""
+    parts = Resources(mode="inline", components=["bokeh"], minified=True).js_raw
+    return gzip.compress("\n".join(parts).encode(), compresslevel=6)
+
+
+class LiveFigure(Viewed[_View]):
+    """A Bokeh figure whose rows stream into every browser that shows it.
+
+    Parameters
+    ----------
+    figure
+        A Bokeh figure or layout. It is read once, here: from then on `feeds` and `set` change what
+        browsers show, and changing the object changes nothing. Text, axes and grids take the
+        page's ink, except those of models that have `palette.KEEP_INK` among their `tags`.
+    feeds
+        Where rows come from, by the `name` of each data source that is to live. They are called on
+        the pump's thread, and only while somebody looks.
+    rollover
+        How many rows a source keeps in the browser.
+    on_beat
+        Called at each beat of the pump while somebody looks, before the feeds.
+    description
+        What `repr` says, where there is no browser.
+
+    Raises
+    ------
+    ConfigurationError
+        When the figure has no data source of a feed's name.
+    """
+
+    _esm = Path(__file__).with_name("figure.js")
+    _css = STYLE
+
+    def __init__(
+        self,
+        figure: LayoutDOM,
+        feeds: Mapping[str, Feed],
+        *,
+        rollover: int,
+        on_beat: Callable[[], None] | None = None,
+        description: str = "a live figure",
+    ) -> None:
+        self._description = description
+        self._figure = json.dumps(json_item(figure)).encode()
+        self._picture = FigurePicture(figure, feeds)
+        self._models: dict[str, list[str]] = {}  # their ids by name
+        sources = {}
+        for model in figure.references():
+            if model.name:
+                self._models.setdefault(model.name, []).append(model.id)
+                if isinstance(model, ColumnDataSource):
+                    sources[model.name] = model.id
+        if missing := set(feeds) - set(sources):
+            raise ConfigurationError(f"the figure has no data source named {sorted(missing)}")
+        self._feeds = {name: (sources[name], feed) for name, feed in feeds.items()}
+        self.rollover = rollover
+        """How many rows a source keeps in the browser; may be changed."""
+        self._on_beat = on_beat
+        self._number = UNDER_WAY  # so that a view gets no more before it has drawn its first rows
+        # What `set` was told and, once the pump took it over, in which order, by id and property.
+        self._settings: dict[tuple[str, str], object] = {}
+        self._properties: dict[tuple[str, str], tuple[int, object]] = {}
+        self._properties_set = 0
+        self._stale = False
+        super().__init__()
+        follow_cells()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._description}>"
+
+    def set(self, model_name: str, **properties: object) -> None:
+        """Set properties of the figure's models of a name, in every view, now and to come.
+
+        Any thread may call this, feeds included; it takes effect with the next rows.
+
+        Parameters
+        ----------
+        model_name
+            The `name` that a Bokeh model was given in Python.
+        properties
+            What JSON can hold: numbers, text, booleans, lists of them.
+
+        Raises
+        ------
+        ConfigurationError
+            When the figure has no model of that name.
+        """
+        if model_name not in self._models:
+            raise ConfigurationError(
+                f"the figure has no model named {model_name!r}, but {sorted(self._models)}"
+            )
+        for model in self._models[model_name]:
+            for name, value in properties.items():
+                self._settings[model, name] = value
+
+    def refresh(self) -> None:
+        """Have every view ask the feeds for everything, as if it had just been rendered."""
+        self._stale = True
+
+    def static_picture(self) -> Draw | None:
+        """Take what is to be seen now, also where no browser looks, see `picture.Pictured`."""
+        if self._on_beat is not None:
+            self._on_beat()
+        self._take_settings()
+        properties = {key: value for key, (_, value) in self._properties.items()}
+        return self._picture.take(properties, watched=bool(self._views))
+
+    def _tick(self, now: float) -> None:
+        if self._on_beat is not None:
+            self._on_beat()
+        if self._stale:
+            self._stale = False
+            for view in self._views.values():
+                view.positions.clear()
+        self._send_rows(now)
+
+    def _asked(self, message: dict[str, Any], now: float) -> None:
+        name, kind = message["view"], message["kind"]
+        self._views[name] = _View(name, heard=now, shows_rows=kind == "rows")
+        if kind == "figure":
+            self.send({"kind": "figure", "views": [name]}, [self._figure])
+        elif kind == "library":
+            self.send({"kind": "library", "views": [name]}, [_library()])
+
+    def _take_settings(self) -> None:
+        while self._settings:
+            key, value = self._settings.popitem()
+            if key not in self._properties or self._properties[key][1] != value:
+                self._properties_set += 1
+                self._properties[key] = (self._properties_set, value)
+
+    def _send_rows(self, now: float) -> None:
+        waiting: dict[tuple[object, ...], list[_View]] = {}
+        for view in self._views.values():
+            if view.shows_rows and view.number - view.answered < UNDER_WAY:
+                waiting.setdefault(view.has_seen, []).append(view)
+        # Views that have seen the same share one message: in the end that is all of them.
+        groups = [(alike, self._updates(alike[0].positions)) for alike in waiting.values()]
+        self._take_settings()  # now, so that what feeds set goes with their rows
+        for alike, updates in groups:
+            properties = self._news(alike[0].properties)
+            is_news = bool(updates or properties)
+            views = [view for view in alike if is_news or now - view.sent >= HEARTBEAT]
+            if not views:
+                continue
+            self._number += 1
+            for view in views:
+                view.positions |= {name: update.position for name, update in updates.items()}
+                view.properties = self._properties_set
+                view.number, view.sent = self._number, now
+            self._send_news(updates, properties, [view.name for view in views])
+
+    def _updates(self, positions: Mapping[str, int]) -> dict[str, Update]:
+        updates = {}
+        for name, (_, feed) in self._feeds.items():
+            update = feed(positions.get(name))
+            if update is not None:
+                updates[name] = update
+        return updates
+
+    def _news(self, since: int) -> dict[str, dict[str, object]]:
+        """Return the properties that were set since, by model."""
+        news: dict[str, dict[str, object]] = {}
+        if since < self._properties_set:
+            for (model, name), (number, value) in self._properties.items():
+                if number > since:
+                    news.setdefault(model, {})[name] = value
+        return news
+
+    def _send_news(
+        self,
+        updates: Mapping[str, Update],
+        properties: Mapping[str, Mapping[str, object]],
+        views: list[str],
+    ) -> None:
+        sources, buffers = [], []
+        for name, (columns, _, replace) in updates.items():
+            texts = {key: values for key, values in columns.items() if isinstance(values, list)}
+            numbers = {key: values for key, values in columns.items() if key not in texts}
+            sources.append(
+                {
+                    "id": self._feeds[name][0],
+                    "replace": replace,
+                    "numbers": list(numbers),
+                    "texts": texts,
+                }
+            )
+            buffers += [np.ascontiguousarray(v, dtype="<f8").data for v in numbers.values()]
+        self.send(
+            {
+                "kind": "rows",
+                "views": views,
+                "number": self._number,
+                "rollover": self.rollover,
+                "properties": properties,
+                "sources": sources,
+            },
+            buffers,
+        )

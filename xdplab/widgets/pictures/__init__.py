@@ -1,0 +1,1 @@
+"""What a saved notebook shows of its widgets where no kernel runs."""

@@ -1,0 +1,178 @@
+"""The controls around the rings' drawing, and how all of it is laid out."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets
+
+from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.rings.words import duration, legend_html, plain_html
+
+PACES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""Stops of the slow-motion slider, in seconds."""
+
+MANY_STEPS = 10
+
+_USUAL_PACE = 0.2
+_ROW = {"flex_flow": "row wrap", "align_items": "center"}
+
+
+class RingsPanel:
+    """Buttons, sliders and lines of text.
+
+    Whatever a control is told by `show`, by one thread at a time, it does not report.
+
+    Parameters
+    ----------
+    figure
+        The drawing.
+    workers
+        The workers' names; a menu is shown where there are several.
+    follow_box
+        CSS class for the box that says which frame is followed.
+    on_pace
+        Called with a new `Engine.pace`.
+    on_step
+        Called with how many turns to take.
+    on_worker
+        Called with a worker's number.
+    on_follow
+        Called with what was written into the box.
+    on_next
+        Called when the next frame to move is to be followed.
+    """
+
+    def __init__(
+        self,
+        figure: ipywidgets.DOMWidget,
+        workers: Sequence[str],
+        follow_box: str,
+        *,
+        on_pace: Callable[[float], None],
+        on_step: Callable[[int], None],
+        on_worker: Callable[[int], None],
+        on_follow: Callable[[str], None],
+        on_next: Callable[[], None],
+    ) -> None:
+        self._shower: int | None = None  # the thread that shows something, while it does
+        self._pace: float | None = None
+        self._run = _button("Run", "play", "At full speed")
+        self._slow_down = _button("Slow", "hourglass-half", "A batch every so often")
+        self._pause = _button("Pause", "pause", "A batch a step, and no more")
+        self._step = _button("Step", "step-forward", "The worker takes one batch")
+        self._steps = _button(
+            f"{MANY_STEPS} steps", "fast-forward", f"{MANY_STEPS} batches, one by one", "104px"
+        )
+        self._slow = ipywidgets.SelectionSlider(
+            options=_stops(_USUAL_PACE),
+            value=_USUAL_PACE,
+            description="A batch every",
+            tooltip="Slow motion",
+            continuous_update=False,
+            layout={"width": "320px"},
+            style={"description_width": "96px"},
+        )
+        self._worker = ipywidgets.Dropdown(
+            options=[(name, number) for number, name in enumerate(workers)],
+            description="Worker",
+            layout={"width": "240px", "display": None if len(workers) > 1 else "none"},
+            style={"description_width": "60px"},
+        )
+        self._frame = ipywidgets.Text(
+            description="Follow frame",
+            placeholder="number, or click one",
+            continuous_update=False,
+            layout={"width": "250px"},
+            style={"description_width": "90px"},
+        )
+        self._frame.add_class(follow_box)
+        self._next = _button("Next", "crosshairs", "Follow the frame that moves next", "80px")
+        self._nobody = _button("None", "times", "Follow none", "80px")
+        # What turns the engine's knob, and means nothing without one.
+        self._turners = (
+            self._run,
+            self._slow_down,
+            self._pause,
+            self._step,
+            self._steps,
+            self._slow,
+        )
+        controls = (
+            *self._turners,
+            self._worker,
+            self._frame,
+            self._next,
+            self._nobody,
+        )
+        self._status, self._found, self._counts = (ipywidgets.HTML() for _ in range(3))
+
+        self._run.on_click(lambda _button: on_pace(0))
+        self._slow_down.on_click(lambda _button: on_pace(float(self._slow.value)))
+        self._pause.on_click(lambda _button: on_pace(math.inf))
+        self._slow.observe(self._reported(on_pace), "value")
+        self._worker.observe(self._reported(on_worker), "value")
+        self._frame.observe(self._reported(on_follow), "value")
+        self._step.on_click(lambda _button: on_step(1))
+        self._steps.on_click(lambda _button: on_step(MANY_STEPS))
+        self._next.on_click(lambda _button: on_next())
+        self._nobody.on_click(lambda _button: on_follow(""))
+        for control in controls:
+            follow_subshells(control)
+
+        legend = ipywidgets.HTML(legend_html(), layout={"flex": "1 1 300px", "margin": "8px"})
+        below = [self._found, self._counts]
+        self.rows = [
+            self._status,
+            ipywidgets.HBox([*self._turners, self._worker], layout=_ROW),
+            ipywidgets.HBox([self._frame, self._next, self._nobody], layout=_ROW),
+            ipywidgets.HBox([ipywidgets.VBox([figure, *below]), legend], layout=_ROW),
+        ]
+
+    def show(self, *, pace: float, worker: int, frame: int | None, usable: bool) -> None:
+        """Show what is set, and whether there is an engine to set anything."""
+        self._shower = threading.get_ident()
+        try:
+            if pace != self._pace:
+                self._show_pace(pace)
+            self._worker.value = worker
+            self._frame.value = "" if frame is None else str(frame)
+            for control in self._turners:
+                control.disabled = not usable
+        finally:
+            self._shower = None
+
+    def say(self, status: str, found: str, counts: str) -> None:
+        """Show the line above, in HTML, where the frame is, and where all frames are."""
+        self._status.value = status
+        self._found.value = plain_html(found, strong=True)
+        self._counts.value = plain_html(counts)
+
+    def _show_pace(self, pace: float) -> None:
+        if 0 < pace < math.inf:
+            with self._slow.hold_sync():
+                self._slow.options = _stops(pace)
+                self._slow.value = pace
+        now = self._run if pace == 0 else self._pause if pace == math.inf else self._slow_down
+        for button in (self._run, self._slow_down, self._pause):
+            button.button_style = "primary" if button is now else ""
+        self._pace = pace
+
+    def _reported(self, report: Callable[[Any], None]) -> Callable[[dict[str, Any]], None]:
+        def moved(change: dict[str, Any]) -> None:
+            if self._shower != threading.get_ident():
+                report(change["new"])
+
+        return moved
+
+
+def _stops(pace: float) -> list[tuple[str, float]]:
+    """Return the slider's stops; a pace that was set in Python gets a place among them."""
+    return [(duration(stop), stop) for stop in sorted({*PACES, pace})]
+
+
+def _button(text: str, icon: str, tooltip: str, width: str = "84px") -> ipywidgets.Button:
+    return ipywidgets.Button(description=text, icon=icon, tooltip=tooltip, layout={"width": width})

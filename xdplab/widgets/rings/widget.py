@@ -1,0 +1,215 @@
+"""The four rings of a worker, drawn as rings, at full speed, slowed, or step by step."""
+
+from __future__ import annotations
+
+import math
+import threading
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import traitlets
+
+from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.live.whole import Whole
+from xdplab.widgets.rings.figure import NUMBERS, TEXTS, WIDTH, rings_figure
+from xdplab.widgets.rings.panel import RingsPanel
+from xdplab.widgets.rings.rows import nothing, rows
+from xdplab.widgets.rings.state import RingState
+from xdplab.widgets.rings.words import count_words, frame_words, lost_words, pace_words
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+
+BEATS_A_FIGURE = 5
+"""At full speed, words change twice a second: figures that change faster can't be read."""
+
+
+class Rings(ipywidgets.VBox):  # type: ignore[misc]
+    """The fill, RX, TX and completion rings of one worker, and who has which frame.
+
+    *Run*, *Slow* and *Pause* set `Engine.pace`, and *Step* has the workers take one batch
+    (`Engine.step`). While they are paced, each entry of rings of up to 128 shows the number of its
+    frame (UMEM address divided by frame size), and one frame can be followed; of larger rings, and
+    at full speed, how far they are filled. For a class,
+    ``Engine(lab.port, ring_size=16, batch=1, action="reflect")`` is a good size.
+
+    The engine is not kept alive, and it keeps the pace that it was set to when nobody looks.
+
+    Parameters
+    ----------
+    engine
+        The engine to show; it need not run yet.
+    worker
+        Which of its workers.
+
+    Raises
+    ------
+    ConfigurationError
+        When the engine has no such worker.
+    """
+
+    worker = traitlets.Int(0)
+    """The worker that is shown."""
+
+    frame = traitlets.Int(None, allow_none=True)
+    """Number of the frame that is followed, or None."""
+
+    def __init__(self, engine: Engine, worker: int = 0) -> None:
+        self._view = EngineView(engine)
+        # Whoever shows something holds it: the pump, or who asks for a picture or words.
+        self._lock = threading.RLock()
+        self._state: RingState | None = None
+        # As the engine last said it: what a closed one's rings held is still shown.
+        self._pace = 0.0
+        self._frame_size, self._has_stream = 0, False
+        self._seen: tuple[object, ...] = ()  # what was drawn last
+        self._beats = 0
+        self._feeds = {name: Whole(NUMBERS[name], TEXTS.get(name, ())) for name in NUMBERS}
+        follow_box = f"xdplab-follow-{uuid.uuid4().hex}"
+        self._figure = LiveFigure(
+            rings_figure(follow_box),
+            self._feeds,
+            rollover=0,
+            on_beat=self._beat,
+            description=f"the rings of {self._view.name}",
+        )
+        self._figure.layout.width = f"{WIDTH}px"
+        self._panel = RingsPanel(
+            self._figure,
+            _worker_names(engine),
+            follow_box,
+            on_pace=self._set_pace,
+            on_step=self._step,
+            on_worker=self._choose,
+            on_follow=self._follow,
+            on_next=self._follow_next,
+        )
+        super().__init__(self._panel.rows)
+        self.worker = worker
+        self.refresh()
+
+    def __repr__(self) -> str:
+        self.refresh()
+        said = [self._words().words]
+        if self._state is not None:
+            rings = self._state.rings.items()
+            said += [f"{name} {ring.waiting:,}/{ring.size:,}" for name, ring in rings]
+        return f"<Rings: {self._view.name}, {', '.join(said)}>"
+
+    @traitlets.validate("worker")
+    def _check_worker(self, proposal: Any) -> int:  # noqa: ANN401 - traitlets is untyped
+        worker, most = int(proposal["value"]), self._view.telemetry.workers - 1
+        if not 0 <= worker <= most:
+            raise ConfigurationError(f"worker={worker} must be one of 0 to {most}.")
+        return worker
+
+    # From the browser to the engine, on whatever thread: one store.
+
+    def _set_pace(self, pace: float) -> None:
+        engine = self._view.engine
+        if engine is not None:
+            with suppress(ClosedError):  # since, by another thread: the next beat says so
+                engine.pace = pace
+
+    def _step(self, turns: int) -> None:
+        engine = self._view.engine
+        if engine is not None:
+            with suppress(ClosedError):
+                engine.pace = math.inf
+                engine.step(turns)
+
+    def _choose(self, worker: int) -> None:
+        self.worker = worker
+
+    def _follow(self, written: str) -> None:
+        if not written.strip():
+            self.frame = None
+        elif written.strip().isdecimal():
+            self.frame = int(written)
+        # Else the next beat writes into the box what it was.
+
+    def _follow_next(self) -> None:
+        state = self._state
+        if state is not None:
+            self.frame = state.next_frame()
+
+    # From the engine to the browser.
+
+    def refresh(self) -> None:
+        """Show what the rings hold now. While somebody looks, the pump does so."""
+        with self._lock:
+            self._look()
+            self._panel.show(
+                pace=self._pace,
+                worker=self.worker,
+                frame=self.frame,
+                usable=self._view.engine is not None,
+            )
+            self._draw()
+            self._say()
+
+    def _beat(self) -> None:
+        self._beats += 1
+        self.refresh()
+
+    def _look(self) -> None:
+        engine = self._view.engine
+        if engine is not None:
+            with suppress(ClosedError):
+                self._pace = engine.pace
+                self._frame_size = engine.configuration.frame_size
+                self._has_stream = engine.stream is not None
+
+    def _draw(self) -> None:
+        """Draw the rings anew, if anything about them has changed."""
+        record = self._view.telemetry.rings(self.worker)
+        record["sequence"] = record["time_ns"] = 0  # which say when somebody looked, and no more
+        paced = self._pace > 0
+        seen = (record.tobytes(), self.worker, self.frame, self._frame_size, paced)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._state = None
+        if record["ring_size"]:
+            self._state = RingState(
+                record,
+                worker=self.worker,
+                frame_size=self._frame_size,
+                has_stream=self._has_stream,
+                with_entries=paced,
+            )
+        drawn = nothing() if self._state is None else rows(self._state, self.frame)
+        for name, columns in drawn.items():
+            self._feeds[name].show(columns)
+
+    def _say(self) -> None:
+        if self._pace == 0 and self._beats % BEATS_A_FIGURE:
+            return
+        found = frame_words(self._state, self.frame, self._pace)
+        counts = "" if self._state is None else count_words(self._state)
+        self._panel.say(status_html(self._view, self._words()), found, counts)
+
+    def _words(self) -> State:
+        """Say what the worker does, and what is lost for it."""
+        state = self._view.state()
+        if state.severity != "good":
+            return state
+        said = [pace_words(self._pace)]
+        if self._state is not None and self._pace:
+            said.append(f"{self._state.turns:,} turns so far")
+            lost = int(self._view.telemetry.counters(self.worker)["rx_ring_full"])
+            said += lost_words(self._state, lost)
+        return State(" · ".join(said), "good")
+
+
+def _worker_names(engine: Engine) -> list[str]:
+    return [
+        f"{number}: {interface.name} queue {queue}"
+        for number, (interface, queue) in enumerate(
+            (interface, queue) for interface in engine.interfaces for queue in engine.queues
+        )
+    ]

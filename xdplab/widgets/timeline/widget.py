@@ -1,0 +1,89 @@
+"""The timeline: which knob was turned, when, and from what to what."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import ipywidgets
+import traitlets
+
+from xdplab.widgets.engine_view import EngineView, status_html
+from xdplab.widgets.history.marks import Mark, Marks
+from xdplab.widgets.history.rows import STEPS
+from xdplab.widgets.history.window import TimeWindow
+from xdplab.widgets.live.clock import clock_time
+from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.timeline.figure import MARKS, timeline_figure
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+    from xdplab.traffic import Traffic
+
+LISTED = 10
+"""Changes that the list below the strip has."""
+
+
+class Timeline(ipywidgets.VBox):  # type: ignore[misc]
+    """The changes of an engine's knobs: marks over time, and a list of the last ones.
+
+    Changes of one knob within half a second are one mark, as when a slider is dragged. To follow a
+    dashboard's time range: ``ipywidgets.link((dashboard, "seconds"), (timeline, "seconds"))``.
+
+    Parameters
+    ----------
+    engine
+        Its knobs and reconfigurations.
+    traffic
+        A generator, whose changes of rate are marks, too.
+    """
+
+    seconds = traitlets.Enum(tuple(STEPS), default_value=60)
+    """How much time the strip shows: 10, 30, 60, 120, 300 or 600 seconds."""
+
+    def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
+        self._view = EngineView(engine)
+        journals = [engine.journal] + ([traffic.journal] if traffic else [])
+        self._marks = Marks([("", journal) for journal in journals], pixels=700)
+        self._window = TimeWindow([self._view], self._marks)
+        self._status = ipywidgets.HTML()
+        self._list = ipywidgets.HTML()
+        self._figure = LiveFigure(
+            timeline_figure(),
+            {MARKS: self._marks},
+            rollover=1,
+            on_beat=self._beat,
+            description=f"changes of {self._view.name}",
+        )
+        self._show()
+        super().__init__([self._status, self._figure, self._list])
+
+    def __repr__(self) -> str:
+        marks = self._marks.recent()
+        last = f", the last {marks[-1].detail}" if marks else ""
+        changes = "change" if len(marks) == 1 else "changes"
+        return f"<Timeline: {self._view.name}, {len(marks)} {changes}{last}>"
+
+    def _beat(self) -> None:
+        self._window.move(self._figure, self.seconds)
+        self._show()
+
+    def _show(self) -> None:
+        # A trait that is set to what it was sends nothing.
+        self._status.value = status_html(self._view, self._view.state())
+        self._list.value = _list_html(self._marks.recent()[-LISTED:])
+
+
+def _list_html(marks: Sequence[Mark]) -> str:
+    if not marks:
+        return '<div style="padding-left: 4px; opacity: 0.7">no knob was turned yet</div>'
+    rows = "".join(
+        f'<tr><td style="padding: 0 16px 0 4px; opacity: 0.7">{clock_time(mark.time_ns)}</td>'
+        f"<td>{html.escape(mark.detail)}</td></tr>"
+        for mark in reversed(marks)
+    )
+    return (
+        '<table style="line-height: 1.5; font-variant-numeric: tabular-nums;'
+        f' border-collapse: collapse">{rows}</table>'
+    )
