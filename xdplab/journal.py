@@ -70,6 +70,12 @@ class Journal:
     def undoing(self, step: int) -> Iterator[None]:
         """Take back a step in the block; what the calling thread changes there is no step."""
         self._undone.add(step)
+        with self.no_step():
+            yield
+
+    @contextmanager
+    def no_step(self) -> Iterator[None]:
+        """Leave what the calling thread changes in the block out of what can be undone."""
         with self._as_step(0):
             yield
 
