@@ -26,11 +26,11 @@ _LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
-# What may differ from one configuration of an engine to the next: the region's layout stays.
-_CHANGEABLE = (
+CHANGEABLE: tuple[str, ...] = (
     *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
     *("unaligned", "huge_pages", "multi_buffer"),
 )
+"""What may differ from one configuration of an engine to the next: the region's layout stays."""
 
 
 def _names(table: Callable[[int], Any]) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class Configuration:
     def changed(self, **changes: Any) -> Configuration:  # noqa: ANN401 - the fields' own types
         """Return this configuration with other values, for as many workers."""
         for name in changes:
-            choice("reconfigure's argument", name, _CHANGEABLE)
+            choice("reconfigure's argument", name, CHANGEABLE)
         new = replace(self, **changes)
         if len(new.queues) != len(self.queues):
             raise ConfigurationError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ class Measurement:
     ``sqpoll`` is io_uring's submission thread, which a worker has for `uring-sqpoll`.
 
     ``wait_effective`` is False where the strategy can do nothing on this device, and ``wait_note``
-    says why and what to use instead.
+    says why and what to use instead. ``interrupted`` is whether it was ended early (Ctrl-C).
     """
 
     wait: str
@@ -59,6 +59,7 @@ class Measurement:
     wait_note: str
     batch: int
     seconds: float
+    interrupted: bool
     sent: int | None
     rx_packets: int
     rx_bytes: int
@@ -99,7 +100,7 @@ def measure(
     traffic
         Not started yet; None to capture whatever comes.
     seconds
-        How long. An interrupt (Ctrl-C) ends it early.
+        How long. An interrupt (Ctrl-C) ends it early, and the measurement says so.
     watch
         Called ten times a second meanwhile.
 
@@ -116,8 +117,11 @@ def measure(
         started = time.monotonic()
         if traffic:
             traffic.start()
-        with suppress(KeyboardInterrupt):
+        interrupted = False
+        try:
             _watch(engine, traffic, started + seconds, watch)
+        except KeyboardInterrupt:
+            interrupted = True
         if traffic:
             traffic.stop()
         elapsed = time.monotonic() - started
@@ -137,6 +141,7 @@ def measure(
         wait_note=engine.wait_note,
         batch=engine.batch,
         seconds=round(elapsed, 6),
+        interrupted=interrupted,
         sent=traffic.sent - sent if traffic else None,
         rx_packets=packets,
         rx_bytes=grown("rx_bytes"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from xdplab import settings
 from xdplab.checks import choice
 
 if TYPE_CHECKING:
@@ -79,15 +79,21 @@ def apply(engine: Engine, preset: str) -> None:
     XdplabError
         When the engine refuses a knob: all are as they were.
     """
+    settings.apply(engine, setting(engine, preset))
+
+
+def setting(engine: Engine, preset: str) -> dict[str, object]:
+    """Return a preset as a setting of this engine: without what its device does not have.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such preset.
+    """
     chosen = PRESETS[choice("preset", preset, PRESETS)]
-    first = next(iter(engine.napi.read()), None)
-    known = {
-        name: value for name, value in chosen.napi.items() if getattr(first, name, None) is not None
+    of_napi = settings.current(engine, chosen.napi)
+    return {
+        "batch": min(chosen.batch, engine.ring_size),
+        **chosen.knobs,
+        **{name: value for name, value in chosen.napi.items() if of_napi[name] is not None},
     }
-    knobs = {"batch": min(chosen.batch, engine.ring_size), **chosen.knobs}
-    with engine.journal.one_step(), ExitStack() as put_back:
-        for home, values in ((engine, knobs), (engine.napi, known)):
-            for name, value in values.items():
-                put_back.callback(setattr, home, name, getattr(home, name))
-                setattr(home, name, value)
-        put_back.pop_all()
