@@ -64,8 +64,8 @@ def burst(
     with open_wire() as wire:
         entries = [entry(w, wire, seconds, labels={"settings": w.settings}) for w in workers]
         turns.take(entries)
-    traffic = {"rate": "max", **wire.as_dict()}
-    return turns.result(wire.lab, entries, (*RATES, *COSTS), traffic)
+        traffic = {"rate": "max", **wire.as_dict()}
+        return turns.result(wire.lab, entries, (*RATES, *COSTS), traffic)
 
 
 BENCHMARK = Benchmark(

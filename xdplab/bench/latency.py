@@ -111,13 +111,13 @@ def latency(
             for server in _servers()
         ]
         turns.take(entries)
-    traffic = {
-        "rates": list(rates),
-        "size": _FRAME_BYTES,
-        "client_core": client_core,
-        "server_core": server_core,
-    }
-    result = turns.result(lab, entries, (*_PERCENTILES, "sent_pps", "lost"), traffic)
+        traffic = {
+            "rates": list(rates),
+            "size": _FRAME_BYTES,
+            "client_core": client_core,
+            "server_core": server_core,
+        }
+        result = turns.result(lab, entries, (*_PERCENTILES, "sent_pps", "lost"), traffic)
     for told in result["entries"]:
         told |= {name: sum(run[name] for run in told["runs"]) for name in ("sent", "returned")}
     return result

@@ -5,20 +5,30 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from xdplab.errors import KernelError
 from xdplab.interface import Interface
 
 
-def describe(interface: Interface) -> dict[str, str | int | None]:
+def describe(interface: Interface) -> dict[str, Any]:
     """Describe the machine for whoever reads the result elsewhere.
+
+    Parameters
+    ----------
+    interface
+        That packets were received on, and that is still there.
 
     Returns
     -------
     dict
         ``kernel`` (its release), ``cpu`` (its model), ``cores`` (those that this process may run
         on), ``governor`` (of the first core's clock; None where the machine shows none, as most
-        virtual ones), ``driver`` (the interface's), ``python`` (its version).
+        virtual ones), ``driver`` (the interface's), ``napi`` (the settings of each of its NAPI
+        instances, by name; none where the kernel tells of none), ``python`` and ``xdplab`` (their
+        versions).
     """
     return {
         "kernel": platform.release(),
@@ -26,7 +36,9 @@ def describe(interface: Interface) -> dict[str, str | int | None]:
         "cores": len(os.sched_getaffinity(0)),
         "governor": _governor(),
         "driver": interface.driver,
+        "napi": _napi(interface),
         "python": platform.python_version(),
+        "xdplab": version("xdplab"),
     }
 
 
@@ -43,3 +55,16 @@ def _governor() -> str | None:
         path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
         return path.read_text().strip()
     return None
+
+
+def _napi(interface: Interface) -> list[dict[str, int | bool | None]]:
+    from xdplab.napi import napi_ids, read_napi  # noqa: PLC0415 - pyroute2 is slow to import
+
+    def read() -> list[dict[str, int | bool | None]]:
+        ids = napi_ids(interface.index, interface.queues).values()
+        return [napi._asdict() for napi in read_napi(interface.index, list(ids))]
+
+    # A kernel that can't be asked is as good a machine for all else.
+    with suppress(KernelError):
+        return interface.namespace.run(read)
+    return []

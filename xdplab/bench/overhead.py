@@ -67,9 +67,10 @@ def overhead(
     with open_wire() as wire:
         entries = [entry(w, wire, seconds, labels={"settings": w.settings}) for w in workers]
         turns.take(entries)
+        traffic = {"rate": "max", **wire.as_dict()}
+        result = turns.result(wire.lab, entries, (*RATES, *COSTS), traffic)
     on, off = entries
-    traffic = {"rate": "max", **wire.as_dict()}
-    return turns.result(wire.lab, entries, (*RATES, *COSTS), traffic) | {
+    return result | {
         "ratio": ratio(on, off, "rx_pps"),
         "paired_ratio": paired_ratio(on, off, "rx_pps"),
     }

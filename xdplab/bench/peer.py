@@ -40,23 +40,35 @@ class Peer(Closing):
         The program and its arguments; there is no shell in between.
     environment
         Variables beside those of this process.
+    name
+        What errors call it; the program unless told otherwise.
+    cpu
+        The core of all its threads; any that this process may run on unless told otherwise.
 
     Raises
     ------
     PeerError
-        When util-linux's `setpriv` or coreutils' `stdbuf` is missing.
+        When util-linux's `setpriv` is missing.
     ClosedError
         After the lab was closed.
     """
 
     def __init__(
-        self, host: Host, arguments: Sequence[str], environment: Mapping[str, str]
+        self,
+        host: Host,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        name: str | None = None,
+        cpu: int | None = None,
     ) -> None:
+        pinned = [] if cpu is None else ["taskset", "--cpu-list", str(cpu)]
         # On a pipe, the C library would hand over the answers when the program has ended.
-        bound = ["setpriv", "--pdeathsig", "KILL", "--", "stdbuf", "-oL", *arguments]
-        self._name = arguments[0]
+        bound = ["setpriv", "--pdeathsig", "KILL", "--", *pinned, "stdbuf", "-oL", *arguments]
+        self._name = name or arguments[0]
         self._unread = ""
-        self._process = _start(host, bound, {**os.environ, "LC_ALL": "C.UTF-8", **environment})
+        variables = {**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})}
+        self._process = _start(host, bound, variables)
 
     @property
     def pid(self) -> int:
@@ -67,6 +79,10 @@ class Peer(Closing):
         """Write a line to its standard input. One that has ended is noticed by `expect`."""
         with suppress(BrokenPipeError):
             _opened(self._process.stdin).write(f"{line}\n".encode())
+
+    def signal(self, number: int) -> None:
+        """Send it a signal. One that has ended is noticed by `expect`."""
+        self._process.send_signal(number)
 
     def expect(self, pattern: str, seconds: float) -> re.Match[str]:
         """Read what it writes until a pattern matches, and take that from what is unread.

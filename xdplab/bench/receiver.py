@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -27,6 +27,9 @@ COSTS = (
 )
 """Times a packet of a run, as in `xdplab.measure.Measurement`; None where not measured."""
 
+OWN = ("cpu_ns_per_packet", "syscalls_per_packet")
+"""What a receiver's own threads take for a packet: all their time on a core, and system calls."""
+
 RATES = ("rx_pps", "sent_pps", "lost_percent")
 CALLS = ("wakeups_per_second", "syscalls_per_second", "rearms_per_second")
 """What only our worker counts; its system calls are without those that telemetry itself makes."""
@@ -44,14 +47,14 @@ class Run:
         Frames, as the generator counted them.
     rx_packets
         As the receiver itself counted them.
-    measured
-        All else that our worker told; None of another receiver.
+    figures
+        What else was measured, such as `COSTS`; what it lacks is None in the result.
     """
 
     seconds: float
     sent: int
     rx_packets: int
-    measured: Measurement | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rx_pps(self) -> float:
@@ -78,20 +81,26 @@ class Run:
             "rx_pps": self.rx_pps,
             "sent_pps": self.sent_pps,
             "lost_percent": self.lost_percent,
-            "balanced": self.measured and self.measured.balanced,
-            **dict.fromkeys([*COSTS, *CALLS, "ineffective"]),
-            **(_told(self.measured) if self.measured else {}),
+            **dict.fromkeys(["balanced", *COSTS, *OWN, *CALLS, "ineffective"]),
+            **self.figures,
         }
 
 
-def _told(measured: Measurement) -> dict[str, Any]:
+def figures(measured: Measurement) -> dict[str, Any]:
+    """Return what a measurement of ours tells beside the rates, by the names of a result."""
     calls = sum(number for kind, number in measured.syscalls.items() if kind != "publish")
     counted = (measured.wakeups, calls, measured.rearms)
+    packets = measured.rx_packets
+    costs = {name: getattr(measured, name) for name in COSTS}
+    own = [costs[name] for name in COSTS if name != "softirq_ns_per_packet"]
     return {
-        **{name: getattr(measured, name) for name in COSTS},
+        **costs,
         # Zero where there is no submission thread.
         "sqpoll_ns_per_packet": measured.sqpoll_ns_per_packet or None,
+        "cpu_ns_per_packet": round(sum(ns or 0 for ns in own), 2) if packets else None,
+        "syscalls_per_packet": round(calls / packets, 4) if packets else None,
         **{name: round(n / measured.seconds, 1) for name, n in zip(CALLS, counted, strict=True)},
+        "balanced": measured.balanced,
         "ineffective": measured.wait_note or None,
     }
 
@@ -140,33 +149,34 @@ class OurWorker:
     Parameters
     ----------
     wait
-        Its wait strategy.
+        Its wait strategy; None on a path that has a way of its own.
     name
         What the result calls it; the strategy unless told otherwise.
-    action, burst, sample_every, publish_interval
+    path, action, batch, burst, sample_every, publish_interval
         As for `Engine`.
     """
 
     program = "xdplab"
-    _BATCH, _RING_SIZE = 64, 2048  # what `xdplab run` takes unless told otherwise
+    _RING_SIZE = 2048  # what `xdplab run` takes unless told otherwise
 
     def __init__(
         self,
-        wait: str,
+        wait: str | None,
         name: str | None = None,
         *,
+        path: str = "xsk",
         action: str = "drop",
+        batch: int = 64,
         burst: int = 256,
         sample_every: int = 1000,
         publish_interval: float = 0.01,
     ) -> None:
-        self.name = name or wait
+        self.name = name or wait or path
+        rings = {"wait": wait, "burst": burst, "ring_size": self._RING_SIZE}
         self.settings: dict[str, Any] = {
-            "wait": wait,
+            **(rings if path == "xsk" else {"path": path}),
             "action": action,
-            "batch": self._BATCH,
-            "burst": burst,
-            "ring_size": self._RING_SIZE,
+            "batch": batch,
             "sample_every": sample_every,
             "publish_interval": publish_interval,
         }
@@ -189,7 +199,7 @@ class OurWorker:
             measured, _ = measure(engine, wire.traffic, seconds)
         if measured.seconds < seconds:  # `measure` takes an interrupt as an early end
             raise KeyboardInterrupt
-        return Run(measured.seconds, measured.sent or 0, measured.rx_packets, measured)
+        return Run(measured.seconds, measured.sent or 0, measured.rx_packets, figures(measured))
 
 
 @contextmanager

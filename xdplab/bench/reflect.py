@@ -57,8 +57,8 @@ def reflect(rounds: int = 5, seconds: float = 2.0, quiet: bool = False) -> dict[
             _entry(OurWorker(wait, action="reflect"), wire, seconds) for wait in WAIT_STRATEGIES
         ]
         turns.take(entries)
-    traffic = {"rate": "max", **wire.as_dict()}
-    return turns.result(wire.lab, entries, _FIGURES, traffic)
+        traffic = {"rate": "max", **wire.as_dict()}
+        return turns.result(wire.lab, entries, _FIGURES, traffic)
 
 
 def _entry(worker: OurWorker, wire: Wire, seconds: float) -> Entry:

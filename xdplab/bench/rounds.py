@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -103,6 +104,7 @@ class Rounds:
             limits = f"above 0, {_MOST_SECONDS:,} at most"
             raise ConfigurationError(f"seconds={seconds!r} must be {limits}.")
         self.seconds = seconds
+        self.date = time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Let each entry have its turn in each round, as far as it goes."""
@@ -121,9 +123,22 @@ class Rounds:
     def result(
         self, lab: Lab, entries: Sequence[Entry], figures: Sequence[str], traffic: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return what all benchmarks' results have in common, for JSON."""
+        """Return what all benchmarks' results have in common, for JSON.
+
+        Parameters
+        ----------
+        lab
+            In which they ran, and which is not closed yet.
+        entries
+            Those that took turns.
+        figures
+            Of their runs, for the spread.
+        traffic
+            What was sent.
+        """
         return {
             "benchmark": self.benchmark,
+            "date": self.date,
             "simulated": lab.simulated,
             "rounds": self.rounds,
             "seconds": self.seconds,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark, Option
-from xdplab.bench.receiver import COSTS, RATES, OurWorker, Receiver, entry
+from xdplab.bench.receiver import COSTS, OWN, RATES, OurWorker, Receiver, entry
 from xdplab.bench.report import COSTS_NOTE, Column, costs, least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds, ratio
 from xdplab.bench.testpmd import TestpmdReceiver
@@ -37,19 +37,22 @@ def rxdrop(rounds: int = 5, seconds: float = 3.0, quiet: bool = False) -> dict[s
     dict
         For JSON:
 
-        - ``benchmark`` ("rxdrop"), ``simulated`` (False), ``rounds``, ``seconds``;
+        - ``benchmark`` ("rxdrop"), ``date`` (when it began, ISO 8601), ``simulated`` (False),
+          ``rounds``, ``seconds``;
         - ``traffic``: ``rate``, ``size`` (bytes), ``generator_core``, ``worker_core``;
-        - ``machine``: ``kernel``, ``cpu``, ``cores``, ``governor``, ``driver``, ``python``;
+        - ``machine``: as `xdplab.bench.machine.describe` tells of it;
         - ``entries``, one a receiver: its ``name``, ``program``, ``version`` and ``settings``;
           ``status`` ("measured", "missing" or "failed") with the ``reason``; ``ineffective``, why
           its strategy can do nothing on this device, or None; ``runs``, each with ``seconds``,
-          ``sent``, ``rx_packets``, ``rx_pps``, ``sent_pps``, ``lost_percent``, ``balanced``
-          (whether its ledger added up) and, for our worker, ``user_ns_per_packet``,
-          ``idle_ns_per_packet`` (a spinning worker's empty polls), ``sys_ns_per_packet``,
-          ``softirq_ns_per_packet``, ``sqpoll_ns_per_packet`` (io_uring's submission thread),
-          ``wakeups_per_second``, ``syscalls_per_second`` and ``rearms_per_second``; over the runs
-          ``{"median", "least", "most"}`` of the three rates and of each of those times; and
-          ``ratio``, its median rate by the reference's;
+          ``sent``, ``rx_packets``, ``rx_pps``, ``sent_pps``, ``lost_percent``,
+          ``softirq_ns_per_packet`` (network softirqs on both cores), ``cpu_ns_per_packet`` (all
+          threads of the receiver) and, for our worker, ``balanced`` (whether its ledger added up),
+          ``user_ns_per_packet``, ``idle_ns_per_packet`` (a spinning worker's empty polls),
+          ``sys_ns_per_packet``, ``sqpoll_ns_per_packet`` (io_uring's submission thread),
+          ``wakeups_per_second``, ``syscalls_per_packet``, ``syscalls_per_second`` and
+          ``rearms_per_second``; over the runs ``{"median", "least", "most"}`` of the three rates,
+          of those times and of the system calls a packet; and ``ratio``, its median rate by the
+          reference's;
         - ``best``: the name of our fastest entry; ``reference``: that of the peers' fastest;
           ``ratio``: the one's median rate by the other's. None where there is none.
 
@@ -66,8 +69,8 @@ def rxdrop(rounds: int = 5, seconds: float = 3.0, quiet: bool = False) -> dict[s
     with open_wire() as wire:
         entries = [entry(receiver, wire, seconds) for receiver in receivers]
         turns.take(entries)
-    traffic = {"rate": "max", **wire.as_dict()}
-    result = turns.result(wire.lab, entries, (*RATES, *COSTS), traffic)
+        traffic = {"rate": "max", **wire.as_dict()}
+        result = turns.result(wire.lab, entries, (*RATES, *COSTS, *OWN), traffic)
     best = _fastest(e for r, e in zip(receivers, entries, strict=True) if _is_ours(r))
     reference = _fastest(e for r, e in zip(receivers, entries, strict=True) if not _is_ours(r))
     for place, receiver, mine in zip(result["entries"], receivers, entries, strict=True):

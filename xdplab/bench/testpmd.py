@@ -1,4 +1,4 @@
-"""The peer `dpdk-testpmd`: DPDK's own test program, here dropping packets on its AF_XDP driver.
+"""The peer `dpdk-testpmd`: DPDK's own test program, here on its AF_XDP and AF_PACKET drivers.
 
 It is driven by its command line and by the commands that one would type at its prompt, and its own
 counters are read. See https://doc.dpdk.org/guides/testpmd_app_ug/ and /guides/nics/af_xdp.html.
@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from contextlib import ExitStack, suppress
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from xdplab.bench.peer import Peer, PeerError
-from xdplab.bench.receiver import Run
+from xdplab.bench.peer import Peer
+from xdplab.bench.peer_receiver import Counting, PeerReceiver, settled
 from xdplab.bench.wire import Wire
-from xdplab.closing import Closing
 from xdplab.errors import XdplabError
 from xdplab.host import Host
 from xdplab.interface import Interface
@@ -27,24 +24,30 @@ PROGRAM = "dpdk-testpmd"
 ANSWER_SECONDS = 20.0
 """How long to wait for each of its answers: far more than it takes, even on a busy machine."""
 
-_SETTLE_SECONDS = 0.05
+AF_XDP, AF_PACKET = "net_af_xdp", "net_af_packet"
+"""Its drivers."""
+
 _PROMPT = "testpmd> "
 _PROMISCUOUS = 0x100  # IFF_PROMISC
 _NO_PROGRAM = -1  # of IFLA_XDP_FD
 
 
-class Testpmd(Closing):
-    """A `dpdk-testpmd` that receives and drops what arrives on queue 0 of a host's interface.
+class Testpmd(Counting):
+    """A `dpdk-testpmd` on queue 0 of a host's interface, or of two in one namespace.
+
+    It drops what arrives, or carries it on to the other interface.
 
     Parameters
     ----------
-    host
-        Whose interface it takes.
+    hosts
+        Whose interfaces it takes: one to drop, two to carry on.
     worker, other
-        Cores of its receiving thread, and of its main thread, which sleeps at its prompt.
+        Cores of its forwarding thread, and of its main thread, which sleeps at its prompt.
+    driver
+        `AF_XDP` or `AF_PACKET`.
     busy_budget
-        Packets of a busy poll (``SO_BUSY_POLL_BUDGET``), 0 for none; its driver's own default
-        where this is None.
+        Packets of a busy poll (``SO_BUSY_POLL_BUDGET``), 0 for none; the AF_XDP driver's own
+        default where this is None.
 
     Raises
     ------
@@ -53,9 +56,14 @@ class Testpmd(Closing):
     """
 
     def __init__(
-        self, host: Host, *, worker: int, other: int, busy_budget: int | None = None
+        self,
+        *hosts: Host,
+        worker: int,
+        other: int,
+        driver: str = AF_XDP,
+        busy_budget: int | None = None,
     ) -> None:
-        self._interface = host.interface
+        self._interfaces = [host.interface for host in hosts]
         # Even without shared files it makes itself a directory, and leaves it behind.
         with ExitStack() as undo, TemporaryDirectory(prefix="xdplab-testpmd-") as directory:
             undo.callback(self._restore)
@@ -65,8 +73,9 @@ class Testpmd(Closing):
                 # attaches its program without one.
                 "LIBXDP_BPFFS": directory,
             }
-            arguments = _arguments(self._interface, worker, other, busy_budget)
-            self._peer = undo.enter_context(Peer(host, arguments, environment))
+            options = f",busy_budget={busy_budget}" if busy_budget is not None else ""
+            arguments = _arguments(self._interfaces, worker, other, driver, options)
+            self._peer = undo.enter_context(Peer(hosts[0], arguments, environment))
             self.version = self._peer.expect(r"RTE Version: '([^'\n]+)'", ANSWER_SECONDS)[1]
             self._peer.expect(_PROMPT, ANSWER_SECONDS)
             self._peer.tell("start")
@@ -86,19 +95,13 @@ class Testpmd(Closing):
         PeerError
             When it has ended, does not answer, answers with something else, or counts on.
         """
-        deadline = time.monotonic() + ANSWER_SECONDS
-        before, now = -1, self._received()
-        while now != before:
-            if time.monotonic() > deadline:
-                raise PeerError(
-                    f"{PROGRAM} still counts after {ANSWER_SECONDS:g} s without traffic."
-                )
-            time.sleep(_SETTLE_SECONDS)
-            before, now = now, self._received()
-        return now
+        return settled(PROGRAM, self._received, ANSWER_SECONDS)
 
     def _received(self) -> int:
-        self._peer.tell("show port stats all")
+        return sum(self._received_by(port) for port in range(len(self._interfaces)))
+
+    def _received_by(self, port: int) -> int:
+        self._peer.tell(f"show port stats {port}")
         return int(self._peer.expect(r"RX-packets:\s*(\d+)\s.*?Throughput", ANSWER_SECONDS)[1])
 
     def quit(self) -> None:
@@ -119,24 +122,30 @@ class Testpmd(Closing):
         self._undo.close()
 
     def _restore(self) -> None:
-        """Make the interface what it was, as far as that still exists."""
-        with suppress(XdplabError):
-            self._interface.namespace.run(_restore, self._interface.index)
+        """Make the interfaces what they were, as far as they still exist."""
+        for interface in self._interfaces:
+            with suppress(XdplabError):
+                interface.namespace.run(_restore, interface.index)
 
 
-def _arguments(interface: Interface, worker: int, other: int, busy_budget: int | None) -> list[str]:
-    device = f"net_af_xdp0,iface={interface.name},start_queue=0,queue_count=1"
-    if busy_budget is not None:
-        device += f",busy_budget={busy_budget}"
+def _arguments(
+    interfaces: list[Interface], worker: int, other: int, driver: str, options: str
+) -> list[str]:
+    queues = ",start_queue=0,queue_count=1" if driver == AF_XDP else ",qpairs=1"
+    devices = [
+        f"{driver}{number},iface={interface.name}{queues}{options}"
+        for number, interface in enumerate(interfaces)
+    ]
+    mode = "rxonly" if len(interfaces) == 1 else "io"
     return [
         PROGRAM,
         "-v",  # print the version
         *("--lcores", f"0@{other},1@{worker}", "--main-lcore", "0"),
         *("--no-huge", "-m", "512", "--no-shconf", "--no-telemetry", "--no-pci"),
         *("--file-prefix", f"xdplab-{os.getpid()}"),
-        *("--vdev", device),
+        *(part for device in devices for part in ("--vdev", device)),
         "--",
-        *("-i", "--forward-mode=rxonly", "--no-mlockall", "--total-num-mbufs=16384"),
+        *("-i", f"--forward-mode={mode}", "--no-mlockall", "--total-num-mbufs=16384"),
     ]
 
 
@@ -146,51 +155,42 @@ def _restore(index: int) -> None:
         route.link("set", index=index, xdp_fd=_NO_PROGRAM)  # left after a kill
 
 
-class TestpmdReceiver:
+def missing() -> str | None:
+    """Say what to do where there is none; None where there is one."""
+    return None if shutil.which(PROGRAM) else "not installed: apt install dpdk-dev"
+
+
+class TestpmdReceiver(PeerReceiver):
     """Receives a run's traffic with a `dpdk-testpmd` of its own.
 
     Parameters
     ----------
-    busy_budget
+    driver, busy_budget
         As for `Testpmd`.
+    name
+        What the result calls it.
     """
 
     program = PROGRAM
 
-    def __init__(self, busy_budget: int | None = None) -> None:
-        self.name = PROGRAM if busy_budget is None else f"{PROGRAM} busy_budget={busy_budget}"
-        self.settings: dict[str, Any] = {
-            "driver": "net_af_xdp",
-            "forward_mode": "rxonly",
-            "busy_budget": busy_budget,
-        }
-        self.version: str | None = None
-        self._busy_budget = busy_budget
+    def __init__(
+        self, driver: str = AF_XDP, busy_budget: int | None = None, name: str | None = None
+    ) -> None:
+        self._driver, self._busy_budget = driver, busy_budget
+        told = PROGRAM if busy_budget is None else f"{PROGRAM} busy_budget={busy_budget}"
+        settings = {"driver": driver, "forward_mode": "rxonly", "busy_budget": busy_budget}
+        super().__init__(name or told, settings, beside_stack=driver == AF_PACKET)
 
     def missing(self) -> str | None:
         """Say what to do where there is none; None where there is one."""
-        return None if shutil.which(PROGRAM) else "not installed: apt install dpdk-dev"
+        return missing()
 
-    def run(self, wire: Wire, seconds: float) -> Run:
-        """Measure once.
-
-        Raises
-        ------
-        PeerError
-            When it does not come up, does not answer, or does not end.
-        KernelError
-            When the generator ended by itself.
-        """
-        with Testpmd(
+    def open(self, wire: Wire) -> Testpmd:
+        """Start one; as for `Testpmd`."""
+        return Testpmd(
             wire.lab.port,
             worker=wire.worker,
             other=wire.traffic.cpu,
+            driver=self._driver,
             busy_budget=self._busy_budget,
-        ) as testpmd:
-            self.version = testpmd.version
-            wire.warm_up()
-            before = testpmd.received()
-            sent, elapsed = wire.send(seconds)
-            packets = testpmd.received() - before
-            testpmd.quit()
-        return Run(seconds=elapsed, sent=sent, rx_packets=packets)
+        )

@@ -75,7 +75,7 @@ def waits(
             for worker in map(OurWorker, WAIT_STRATEGIES)
         ]
         turns.take(entries)
-    return turns.result(wire.lab, entries, _FIGURES, {"rates": list(loads), **wire.as_dict()})
+        return turns.result(wire.lab, entries, _FIGURES, {"rates": list(loads), **wire.as_dict()})
 
 
 def _load(place: Mapping[str, Any]) -> str:
