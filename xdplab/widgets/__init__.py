@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xdplab.widgets.ledger.widget import Ledger
     from xdplab.widgets.live.figure import LiveFigure
     from xdplab.widgets.rings.widget import Rings
+    from xdplab.widgets.sweep.widget import Sweep
     from xdplab.widgets.timeline.widget import Timeline
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Ledger",
     "LiveFigure",
     "Rings",
+    "Sweep",
     "Timeline",
 ]
 
@@ -34,6 +36,7 @@ _HOMES = {
     "Ledger": "ledger.widget",
     "LiveFigure": "live.figure",
     "Rings": "rings.widget",
+    "Sweep": "sweep.widget",
     "Timeline": "timeline.widget",
 }
 

@@ -87,7 +87,7 @@ def clock_ticks() -> DatetimeTickFormatter:
 def styled_plot(
     y_label: str = "",
     *,
-    x_axis_type: Literal["datetime", "linear", "log"] = "datetime",
+    x_axis_type: Literal["datetime", "linear", "log", "auto"] = "datetime",
     **options: Any,  # noqa: ANN401 - Bokeh's own
 ) -> figure:
     """Return an empty plot as all of ours look.
@@ -100,7 +100,8 @@ def styled_plot(
     y_label
         Along the y axis.
     x_axis_type
-        Bokeh's; ``"datetime"`` shows local time, given in milliseconds.
+        Bokeh's; ``"datetime"`` shows local time, given in milliseconds, and ``"auto"`` names where
+        the range is one of names.
     options
         More of `bokeh.plotting.figure`'s, such as `x_range`, `y_range` and `height`.
     """

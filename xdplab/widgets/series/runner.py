@@ -1,0 +1,87 @@
+"""A series of runs on a thread of its own, so that the notebook stays usable meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+
+from xdplab.errors import XdplabError
+from xdplab.notebook_cell import current_cell
+
+Work = Callable[[threading.Event], None]
+"""Takes the runs that are left, and returns soon after the event was set."""
+
+
+class Runner:
+    """Lets work begin, end and go on.
+
+    In a notebook, one that was made by a cell is stopped when the cell runs again: what it has
+    measured can't be seen any more.
+
+    Parameters
+    ----------
+    work
+        Called on a thread of its own.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.error = ""
+        """Why the work ended by itself, or empty."""
+        _stop_what_this_cell_made(self)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is at work."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is at work, and about to end."""
+        return self.running and self._stop.is_set()
+
+    def start(self) -> None:
+        """Go on with the work, unless it is being done."""
+        with self._lock:
+            if self.running:
+                return
+            self.error, self._stop = "", threading.Event()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._stop,), name="xdplab-series", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Have the work end soon."""
+        self._stop.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the thread has ended; say whether it has, within so many seconds."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return not self.running
+
+    def _run(self, stop: threading.Event) -> None:
+        try:
+            self._work(stop)
+        except XdplabError as error:
+            self.error = str(error)
+        except Exception as error:  # which nobody else would tell of
+            self.error = f"{type(error).__name__}: {error}"
+
+
+_makers: weakref.WeakKeyDictionary[Runner, str] = weakref.WeakKeyDictionary()
+
+
+def _stop_what_this_cell_made(made: Runner) -> None:
+    cell = current_cell()
+    if cell is not None:
+        for other in [runner for runner, maker in _makers.items() if maker == cell]:
+            other.stop()
+        _makers[made] = cell

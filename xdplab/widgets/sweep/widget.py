@@ -1,0 +1,260 @@
+"""A sweep that is seen while it runs: a heat map of any metric over any two knobs."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import weakref
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import numpy as np
+import numpy.typing as npt
+
+from xdplab import settings
+from xdplab.checks import choice
+from xdplab.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.metrics import METRICS
+from xdplab.sweep import take
+from xdplab.sweep_runs import Runs, words
+from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.live.whole import Whole
+from xdplab.widgets.series.bar import SeriesBar
+from xdplab.widgets.series.runner import Runner
+from xdplab.widgets.sweep.cells import NUMBERS, TEXTS, cells
+from xdplab.widgets.sweep.choices import Choices
+from xdplab.widgets.sweep.figure import height, sweep_figure
+from xdplab.widgets.sweep.words import figure_words, scale_html
+
+if TYPE_CHECKING:
+    import pandas
+
+    from xdplab.engine import Engine
+    from xdplab.traffic import Traffic
+
+_HINT = "A click on a cell applies its setting to the engine."
+
+
+class Sweep(ipywidgets.VBox):  # type: ignore[misc]
+    """A grid of measured runs as a heat map that fills in as it goes.
+
+    *Run* takes the runs of a `xdplab.sweep.Grid` on a thread of their own, so that the notebook
+    stays usable; *Stop* ends that and *Continue* goes on, as `run` and `stop` do in Python. What is
+    swept is put back at the end. A click on a cell applies its setting to the running engine, which
+    `xdplab.undo.undo` and the controls' *Undo* take back, but for what takes new sockets.
+
+    Other knobs can be turned while it runs, and then count from there on. A knob of the sweep that
+    is turned meanwhile counts until the next run, and is put back as it was before the sweep.
+
+    Neither engine nor traffic is kept alive. What was measured stays in Python, whoever looks.
+
+    Parameters
+    ----------
+    engine
+        Running, when the sweep begins.
+    traffic
+        Not running by then: each run starts and stops it. None to measure whatever comes.
+    metric
+        What is shown first: one of `xdplab.metrics.METRICS`.
+    seconds
+        Length of a run, above 0.
+    rounds
+        How often each combination is measured; a cell shows the median.
+    knobs
+        The values to try of each knob, by the names of `xdplab.settings.KNOBS`.
+
+    Raises
+    ------
+    ConfigurationError
+        For another metric or knob, no list of values, or more than 10,000 runs.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        traffic: Traffic | None = None,
+        *,
+        metric: str = "pps",
+        seconds: float = 0.5,
+        rounds: int = 1,
+        **knobs: Iterable[object],
+    ) -> None:
+        choice("metric", metric, METRICS)
+        self.runs = Runs(seconds, rounds, knobs)
+        """Run by run, what was measured."""
+        self._view = EngineView(engine)
+        self._traffic = None if traffic is None else weakref.ref(traffic)
+        self._turning = threading.Lock()  # held by whoever turns the engine's knobs
+        self._note = _HINT
+        self._runner = Runner(self._take)
+        self._choices = Choices(self.runs.knobs, metric)
+        self._bar = SeriesBar(self._runner, self.runs.forget)
+        self._feeds = {name: Whole(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
+        self._drawn: object = None
+        click_box = f"xdplab-sweep-{uuid.uuid4().hex}"
+        self._figure = LiveFigure(
+            sweep_figure(click_box),
+            self._feeds,
+            rollover=0,
+            on_beat=self.refresh,
+            description=f"a sweep of {self._view.name}",
+        )
+        self._clicked = ipywidgets.Text(layout={"display": "none"})
+        self._clicked.add_class(click_box)
+        self._clicked.observe(self._click, "value")
+        follow_subshells(self._clicked)
+        self._scale, self._status = ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__(
+            [
+                self._bar.row,
+                self._choices.row,
+                self._figure,
+                self._scale,
+                self._status,
+                self._clicked,
+            ]
+        )
+        self.refresh()
+
+    def __repr__(self) -> str:
+        said = [self._view.state().words, f"{self.runs.done} of {self.runs.total} runs"]
+        metric = self._choices.choice.metric
+        with suppress(ConfigurationError):  # nothing measured yet
+            best = self.runs.best(metric)
+            value = figure_words(metric, self.runs.median(best, metric))
+            said.append(f"best {metric} {value} with {words(self.runs.combinations[best])}")
+        return f"<Sweep: {self._view.name}, {', '.join(said)}>"
+
+    def run(self) -> None:
+        """Take the runs that are not done yet, on a thread of their own."""
+        self._runner.start()
+
+    def stop(self) -> None:
+        """End that soon. The run under way is not kept, and what was measured is."""
+        self._runner.stop()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until `run` has come to its end, at most so many seconds.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+
+        Raises
+        ------
+        XdplabError
+            When it ended with an error.
+        """
+        if not self._runner.wait(timeout):
+            return False
+        if self._runner.error:
+            raise XdplabError(self._runner.error)
+        return True
+
+    @property
+    def running(self) -> bool:
+        """Whether runs are being taken."""
+        return self._runner.running
+
+    @property
+    def results(self) -> npt.NDArray[np.void]:
+        """What was measured so far, as `Grid.results` has it."""
+        return self.runs.array()
+
+    def frame(self) -> pandas.DataFrame:
+        """Return `results` as a pandas frame, as `Grid.frame` does."""
+        return self.runs.frame()
+
+    def best(self, metric: str = "pps") -> dict[str, object]:
+        """Return the settings with which a metric was best, as `Grid.best` does."""
+        return dict(self.runs.combinations[self.runs.best(metric)])
+
+    def apply(self, combination: int) -> None:
+        """Apply a combination to the engine, as a click on its cell does.
+
+        Parameters
+        ----------
+        combination
+            Its row in `results`.
+
+        Raises
+        ------
+        ConfigurationError
+            While the sweep runs.
+        XdplabError
+            When the engine refuses it: all knobs are as they were.
+        """
+        if not self._turning.acquire(blocking=False):
+            raise ConfigurationError("the sweep is running: stop it before you apply a setting.")
+        try:
+            chosen = self.runs.combinations[combination]
+            settings.apply(self._engine(), chosen, self._generator())
+            self._note = f"Applied: {words(chosen)}."
+        finally:
+            self._turning.release()
+
+    def refresh(self) -> None:
+        """Show what was measured. While somebody looks, the pump does so."""
+        running, usable = self._runner.running, self._view.engine is not None
+        present = self.runs.present
+        doing = "" if present is None else f"measuring {present}"
+        self._bar.show(self.runs.done, self.runs.total, doing, usable=usable)
+        state = self._view.state()
+        if state.severity == "good":
+            state = State(f"{state.words} · {self._note}", "idle" if running else "good")
+        self._status.value = status_html(self._view, state)
+        chosen = self._choices.choice
+        seen = (self.runs.done, present, chosen)
+        if seen == self._drawn:
+            return
+        self._drawn = seen
+        drawn = cells(self.runs, chosen)
+        for name, columns in drawn.sources.items():
+            self._feeds[name].show(columns)
+        self._figure.set("columns", factors=drawn.columns)
+        self._figure.set("rows", factors=drawn.rows)
+        self._figure.set("x axis", axis_label=chosen.x.replace("_", " "))
+        self._figure.set("y axis", axis_label=(chosen.y or "").replace("_", " "))
+        self._figure.set("map", height=height(len(drawn.rows)))
+        self._scale.value = scale_html(chosen.metric, drawn.worst, drawn.best)
+
+    # On the runner's thread.
+
+    def _take(self, stop: threading.Event) -> None:
+        with self._turning:
+            take(self.runs, self._engine(), self._generator(), stop)
+
+    # From the browser, on whatever thread handles its message.
+
+    def _click(self, change: dict[str, Any]) -> None:
+        number = str(change["new"]).partition(" ")[0]
+        if number.isdecimal() and int(number) < len(self.runs.combinations):
+            # New sockets take their time, which the browser's messages are not to wait for.
+            threading.Thread(
+                target=self._apply_clicked, args=(int(number),), name="xdplab-apply", daemon=True
+            ).start()
+
+    def _apply_clicked(self, combination: int) -> None:
+        try:
+            self.apply(combination)
+        except XdplabError as error:
+            self._note = str(error)
+
+    def _engine(self) -> Engine:
+        engine = self._view.engine
+        if engine is None:
+            raise ClosedError("the engine was closed. Make a new one, and a sweep of it.")
+        return engine
+
+    def _generator(self) -> Traffic | None:
+        if self._traffic is None:
+            return None
+        traffic = self._traffic()
+        if traffic is None or traffic.closed:
+            raise ClosedError("the traffic was closed. Make a new one, and a sweep with it.")
+        return traffic
