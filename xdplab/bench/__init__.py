@@ -8,15 +8,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xdplab.bench import burst, latency, overhead, reflect, rxdrop, waits, widgets
+from xdplab.bench import (
+    batch,
+    burst,
+    forward,
+    latency,
+    overhead,
+    paths,
+    reflect,
+    rxdrop,
+    waits,
+    widgets,
+)
 from xdplab.bench.report import render
 
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
+        paths.BENCHMARK,
         rxdrop.BENCHMARK,
         waits.BENCHMARK,
+        batch.BENCHMARK,
         reflect.BENCHMARK,
+        forward.BENCHMARK,
         burst.BENCHMARK,
         overhead.BENCHMARK,
         latency.BENCHMARK,

@@ -17,7 +17,7 @@ class Option(NamedTuple):
     The type of its default is what the command line reads; a tuple takes several.
     """
 
-    default: int | float | str | tuple[float, ...]
+    default: int | float | str | tuple[float, ...] | tuple[str, ...]
     help: str
 
 

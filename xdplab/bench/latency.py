@@ -201,8 +201,8 @@ BENCHMARK = Benchmark(
     columns=(
         median("p50", "p50_ns", 1e3),
         least_to_most("p50_ns", 1e3),
-        median("p99", "p99_ns", 1e3),
-        median("p99.9", "p99_9_ns", 1e3),
+        median("p99", "p99_ns", 1e3, drawn=True),
+        median("p99.9", "p99_9_ns", 1e3, drawn=True),
         median("sent/s", "sent_pps", digits=0),
         Column("sent", lambda place: str(place["sent"])),
         Column("lost", lambda place: str(place["sent"] - place["returned"])),

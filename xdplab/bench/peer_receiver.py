@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from xdplab.bench.peer import PeerError
 from xdplab.bench.receiver import Run
 from xdplab.bench.spending import spending
-from xdplab.bench.wire import Wire
+from xdplab.bench.wire import Wire, unanswered
 from xdplab.closing import Closing
-from xdplab.host import Host
 
 _SETTLE_SECONDS = 0.05
-_STREAM_PORT = 9  # that our frames go to
 
 
 class Counting(Closing):
@@ -101,7 +99,7 @@ class PeerReceiver(ABC):
         """
         with ExitStack() as stack:
             if self._beside_stack:
-                stack.enter_context(_unanswered(wire.lab.port))
+                stack.enter_context(unanswered(wire.lab.port))
             program = stack.enter_context(self.open(wire))
             self.version = program.version
             wire.warm_up()
@@ -112,14 +110,6 @@ class PeerReceiver(ABC):
                 packets = program.received() - before
             program.quit()
         return Run(elapsed, sent, packets, spent.per_packet(packets))
-
-
-@contextmanager
-def _unanswered(host: Host) -> Iterator[None]:
-    """Keep the host's stack from refusing each frame: the refusals would be counted as well."""
-    with host.socket() as never_read:
-        never_read.bind((host.ipv4, _STREAM_PORT))
-        yield
 
 
 def settled(program: str, read: Callable[[], int], seconds: float) -> int:

@@ -157,7 +157,8 @@ class OurWorker:
     """
 
     program = "xdplab"
-    _RING_SIZE = 2048  # what `xdplab run` takes unless told otherwise
+    RING_SIZE = 2048
+    """What `xdplab run` takes unless told otherwise."""
 
     def __init__(
         self,
@@ -172,7 +173,7 @@ class OurWorker:
         publish_interval: float = 0.01,
     ) -> None:
         self.name = name or wait or path
-        rings = {"wait": wait, "burst": burst, "ring_size": self._RING_SIZE}
+        rings = {"wait": wait, "burst": burst, "ring_size": self.RING_SIZE}
         self.settings: dict[str, Any] = {
             **(rings if path == "xsk" else {"path": path}),
             "action": action,

@@ -1,4 +1,4 @@
-"""The tables that a terminal shows of a benchmark's result."""
+"""The tables that a terminal shows of a benchmark's result, and the notes below them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,36 @@ class Column:
         With the unit in a second line.
     show
         Given the entry, returns the cell; the empty string where there is nothing to show.
+    figure
+        The figure whose median it shows, if it does.
+    scale
+        What the figure is divided by.
+    drawn
+        Whether a report draws it. The first one with a figure, and times a packet, are drawn
+        anyway.
     """
 
     heading: str
     show: Callable[[Entry], str]
+    figure: str | None = None
+    scale: float = 1
+    drawn: bool = False
 
 
-def median(heading: str, figure: str, scale: float = 1, digits: int | None = None) -> Column:
+def median(
+    heading: str,
+    figure: str,
+    scale: float = 1,
+    digits: int | None = None,
+    *,
+    drawn: bool = False,
+) -> Column:
     """Show the median of a figure, with digits to suit it unless told otherwise."""
 
     def show(entry: Entry) -> str:
         return number(entry[figure]["median"] / scale, digits) if entry[figure] else ""
 
-    return Column(heading, show)
+    return Column(heading, show, figure, scale, drawn)
 
 
 def least_to_most(figure: str, scale: float = 1, digits: int | None = None) -> Column:
@@ -56,10 +73,16 @@ def number(value: float, digits: int | None = None) -> str:
     return f"{value:.{(1 if value < 100 else 0) if digits is None else digits}f}"
 
 
-def costs() -> tuple[Column, ...]:
+def costs(*names: str) -> tuple[Column, ...]:
     """Show nanoseconds a packet, by who spent them."""
-    names = ("user", "idle", "sys", "softirq")
-    return tuple(median(f"{name}\nns", f"{name}_ns_per_packet") for name in names)
+    shown = names or ("user", "idle", "sys", "softirq")
+    return tuple(median(f"{name}\nns", f"{name}_ns_per_packet") for name in shown)
+
+
+def versions(result: Mapping[str, Any]) -> str:
+    """Name the programs that took part, with their versions as they said them."""
+    told = {entry["program"]: entry["version"] for entry in result["entries"] if entry["version"]}
+    return ", ".join(f"{program} {version}" for program, version in told.items())
 
 
 COSTS_NOTE = "ns are for a packet, idle is empty polls, softirq is on both cores"
@@ -73,7 +96,7 @@ def render(benchmark: Benchmark, result: Mapping[str, Any]) -> str:
     with console.capture() as captured:
         for group, entries in groupby(result["entries"], benchmark.group):
             console.print(_table(benchmark, result, group, list(entries)))
-        for line in [*_common_notes(result), *benchmark.notes(result), *_entry_notes(result)]:
+        for line in notes(benchmark, result):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     return captured.get().rstrip("\n")
 
@@ -102,6 +125,11 @@ def _table(
     return table
 
 
+def notes(benchmark: Benchmark, result: Mapping[str, Any]) -> list[str]:
+    """Say how the figures came about, what they mean, and why some are missing."""
+    return [*_common_notes(result), *benchmark.notes(result), *_entry_notes(result)]
+
+
 def _common_notes(result: Mapping[str, Any]) -> list[str]:
     rounds, machine, traffic = result["rounds"], result["machine"], result["traffic"]
     return [
@@ -113,11 +141,11 @@ def _common_notes(result: Mapping[str, Any]) -> list[str]:
 
 def _entry_notes(result: Mapping[str, Any]) -> list[str]:
     """Say why an entry has no figures, or figures that mean little; the same thing once."""
-    notes: dict[str, None] = {}
+    told: dict[str, None] = {}
     for entry in result["entries"]:
         if entry["reason"]:
             status = "" if entry["status"] == "missing" else f"{entry['status']}: "
-            notes[f"{entry['name']}: {status}{entry['reason']}"] = None
+            told[f"{entry['name']}: {status}{entry['reason']}"] = None
         if entry["ineffective"]:
-            notes[f"{entry['name']} is ineffective here: {entry['ineffective']}"] = None
-    return list(notes)
+            told[f"{entry['name']} is ineffective here: {entry['ineffective']}"] = None
+    return list(told)

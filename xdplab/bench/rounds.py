@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,6 +168,12 @@ class Rounds:
                 begun += 1
 
             yield advance
+
+
+def fastest(entries: Iterable[Entry], figure: str = "rx_pps") -> Entry | None:
+    """Choose the measured one with the highest median of a rate; None where there is none."""
+    measured = [entry for entry in entries if entry.status == "measured"]
+    return max(measured, key=lambda entry: entry.median(figure) or 0, default=None)
 
 
 def ratio(one: Entry, other: Entry, figure: str) -> float | None:

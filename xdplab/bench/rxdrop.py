@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark, Option
 from xdplab.bench.receiver import COSTS, OWN, RATES, OurWorker, Receiver, entry
-from xdplab.bench.report import COSTS_NOTE, Column, costs, least_to_most, median
-from xdplab.bench.rounds import Entry, Rounds, ratio
+from xdplab.bench.report import COSTS_NOTE, Column, costs, least_to_most, median, versions
+from xdplab.bench.rounds import Rounds, fastest, ratio
 from xdplab.bench.testpmd import TestpmdReceiver
 from xdplab.bench.wire import open_wire
 from xdplab.engine import WAIT_STRATEGIES
@@ -71,8 +71,8 @@ def rxdrop(rounds: int = 5, seconds: float = 3.0, quiet: bool = False) -> dict[s
         turns.take(entries)
         traffic = {"rate": "max", **wire.as_dict()}
         result = turns.result(wire.lab, entries, (*RATES, *COSTS, *OWN), traffic)
-    best = _fastest(e for r, e in zip(receivers, entries, strict=True) if _is_ours(r))
-    reference = _fastest(e for r, e in zip(receivers, entries, strict=True) if not _is_ours(r))
+    best = fastest(e for r, e in zip(receivers, entries, strict=True) if _is_ours(r))
+    reference = fastest(e for r, e in zip(receivers, entries, strict=True) if not _is_ours(r))
     for place, receiver, mine in zip(result["entries"], receivers, entries, strict=True):
         place |= {
             "program": receiver.program,
@@ -96,15 +96,8 @@ def _is_ours(receiver: Receiver) -> bool:
     return receiver.program == OurWorker.program
 
 
-def _fastest(entries: Iterable[Entry]) -> Entry | None:
-    measured = [entry for entry in entries if entry.status == "measured"]
-    return max(measured, key=lambda entry: entry.median("rx_pps") or 0, default=None)
-
-
 def _notes(result: Mapping[str, Any]) -> list[str]:
-    versions = {entry["program"]: entry["version"] for entry in result["entries"]}
-    told = ", ".join(f"{program} {text}" for program, text in versions.items() if text)
-    notes = [COSTS_NOTE, told]
+    notes = [COSTS_NOTE, versions(result)]
     if result["ratio"] is not None:
         notes.append(f"{result['best']} is at {result['ratio']:.2f} of {result['reference']}")
     return notes

@@ -36,13 +36,13 @@ class Spent:
 
 
 @contextmanager
-def spending(process: int, cores: set[int]) -> Iterator[Spent]:
+def spending(process: int | None, cores: set[int]) -> Iterator[Spent]:
     """Measure what a process and the softirqs take during the block; filled in at its end.
 
     Parameters
     ----------
     process
-        Its id.
+        Its id; None where there is only the kernel.
     cores
         Whose softirqs count.
     """
@@ -63,8 +63,10 @@ def _softirq_clock() -> SoftirqClock | nullcontext[None]:
         return nullcontext()
 
 
-def _by_thread(process: int) -> dict[str, int]:
-    times = {}
+def _by_thread(process: int | None) -> dict[str, int]:
+    times: dict[str, int] = {}
+    if process is None:
+        return times
     for task in Path("/proc", str(process), "task").glob("*"):
         with suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
             times[task.name] = int((task / "schedstat").read_text().split()[0])

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from xdplab.cores import cores_for_queue
+from xdplab.host import Host
 from xdplab.lab import Lab
 from xdplab.traffic import Traffic
 
-_FRAME_BYTES = 64
+FRAME_BYTES = 64
 _WARM_UP_SECONDS = 0.3
+_STREAM_PORT = 9  # that our frames go to
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,14 @@ class Wire:
 
 
 @contextmanager
+def unanswered(host: Host) -> Iterator[None]:
+    """Keep a host's stack from refusing each frame: the refusals would be counted as well."""
+    with host.socket() as never_read:
+        never_read.bind((host.ipv4, _STREAM_PORT))
+        yield
+
+
+@contextmanager
 def open_wire() -> Iterator[Wire]:
     """Make a lab and a generator of the smallest frames, on cores of their own where there are.
 
@@ -66,7 +76,7 @@ def open_wire() -> Iterator[Wire]:
     """
     generator, worker = cores_for_queue(0, 1)
     with Lab() as lab:
-        traffic = Traffic(lab.peer, lab.port, size=_FRAME_BYTES, cpu=generator)
+        traffic = Traffic(lab.peer, lab.port, size=FRAME_BYTES, cpu=generator)
         try:
             yield Wire(lab, traffic, worker)
         finally:

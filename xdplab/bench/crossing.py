@@ -1,0 +1,94 @@
+"""The wires of a benchmark that forwards: two labs, and between them two ports in one namespace.
+
+```
+ left.peer           left.port's namespace          right.peer
+ generator ────────▶ port0  ──(forwarder)──▶ port1 ────────▶ counts
+```
+
+Both ports stand in one namespace, so that programs which know nothing of namespaces, and the
+kernel's own bridge, find both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from xdplab.bench.wire import FRAME_BYTES, Wire, unanswered
+from xdplab.cores import cores_for_queue, worker_cores
+from xdplab.host import Host
+from xdplab.interface import Interface
+from xdplab.lab import Lab
+from xdplab.netlink import netlink
+from xdplab.traffic import Traffic
+
+_NO_LINK_LOCAL_ADDRESS = 1  # IN6_ADDR_GEN_MODE_NONE; without it an interface sends nothing itself
+
+
+@dataclass(frozen=True)
+class Crossing(Wire):
+    """Two wires, to be joined by whoever forwards.
+
+    Parameters
+    ----------
+    ports
+        The forwarder's two interfaces, the generator's side first.
+    far
+        The host that the frames are for.
+    """
+
+    ports: tuple[Host, Host]
+    far: Host
+
+    def arrived(self) -> int:
+        """Read how many frames reached the far host, as the kernel counts them there."""
+        return self.far.interface.link_statistics()["rx_packets"]
+
+    @property
+    def cores(self) -> tuple[int, int]:
+        """Cores of a worker for each way: the way back, which is idle, spares the generator's."""
+        others = [core for core in worker_cores(3) if core not in (self.worker, self.traffic.cpu)]
+        return self.worker, others[0] if others else self.worker
+
+
+@contextmanager
+def open_crossing() -> Iterator[Crossing]:
+    """Make two labs, their ports side by side, and a generator of the smallest frames.
+
+    Raises
+    ------
+    KernelError
+        When there can be no lab or no generator here.
+    """
+    generator, worker = cores_for_queue(0, 1)
+    with Lab() as left, Lab(number=1) as right, unanswered(right.peer):
+        second = _bring("port1", right.port.interface, left.port)
+        traffic = Traffic(left.peer, right.peer, size=FRAME_BYTES, cpu=generator)
+        try:
+            yield Crossing(left, traffic, worker, (left.port, second), right.peer)
+        finally:
+            traffic.close()
+
+
+def _bring(name: str, interface: Interface, host: Host) -> Host:
+    """Take an interface out of its namespace into a host's, under a new name."""
+    namespace = host.interface.namespace
+
+    def move() -> None:
+        with netlink(f"move {interface.name} to another namespace") as route:
+            route.link("set", index=interface.index, net_ns_fd=namespace.fd, ifname=name)
+
+    interface.namespace.run(move)
+    host.run(switch_on, name)
+    return Host(Interface.find(name, namespace))
+
+
+def switch_on(name: str) -> None:
+    """Set an interface up that sends nothing by itself; in the calling thread's namespace."""
+    mode = [("IFLA_INET6_ADDR_GEN_MODE", _NO_LINK_LOCAL_ADDRESS)]
+    with netlink(f"set up {name}") as route:
+        (index,) = route.link_lookup(ifname=name)
+        families = {"attrs": [("AF_INET6", {"attrs": mode})]}
+        route.link("set", index=index, IFLA_AF_SPEC=families)
+        route.link("set", index=index, state="up")
