@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
-from xdplab.bench import BENCHMARKS, table
+from xdplab.bench import BENCHMARKS, table, write_report
+from xdplab.bench.page import check_place
 from xdplab.checks import whole
 from xdplab.cores import cores_for_queue
 from xdplab.engine import WAIT_STRATEGIES, Engine
@@ -77,12 +79,19 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(command=_doctor)
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
-    _add_benchmarks(commands.add_parser("bench", help="compare, alternating in one run"))
+    _add_benchmarks(
+        commands.add_parser(
+            "bench",
+            help="compare, alternating in one run",
+            description="Run a benchmark; without a name, list them.",
+        )
+    )
     return parser
 
 
 def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    parser.set_defaults(command=_list_benchmarks)
+    commands = parser.add_subparsers(metavar="BENCHMARK")
     for name, benchmark in BENCHMARKS.items():
         command = commands.add_parser(name, help=benchmark.help)
         command.set_defaults(command=_bench, benchmark=name)
@@ -99,6 +108,9 @@ def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
                 help=f"{told} ({shown})",
             )
         command.add_argument("--json", action="store_true", help="print one JSON object at the end")
+        command.add_argument(
+            "--report", metavar="FILE", help="write an HTML report with figures as well"
+        )
 
 
 def _seconds(text: str) -> float:
@@ -174,9 +186,30 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if doctor.can_capture(findings) else 1
 
 
+def _list_benchmarks(_options: argparse.Namespace) -> int:
+    for name, benchmark in BENCHMARKS.items():
+        print(f"{name:<10}{benchmark.help}")
+    return 0
+
+
 def _bench(options: argparse.Namespace) -> int:
     benchmark = BENCHMARKS[options.benchmark]
+    place = None if options.report is None else check_place(options.report)
     chosen = {name: getattr(options, name) for name in benchmark.options}
     result = benchmark.run(**chosen, quiet=options.json)
+    result["command"] = _command(benchmark.name, chosen)
     print(json.dumps(result) if options.json else table(result))
+    if place is not None:
+        write_report(place, result)
+        if not options.json:
+            print(f"report: {place}")
     return 0
+
+
+def _command(name: str, chosen: Mapping[str, object]) -> str:
+    """Write a benchmark as one would type it, with all that was left to its defaults."""
+    words = ["xdplab", "bench", name]
+    for option, value in chosen.items():
+        several = value if isinstance(value, list | tuple) else (value,)
+        words += [f"--{option}", *(str(one).removesuffix(".0") for one in several)]
+    return shlex.join(words)

@@ -5,6 +5,7 @@ A new one is one file, with its function and its `BENCHMARK`, and one line of th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from xdplab.bench import (
     waits,
     widgets,
 )
+from xdplab.bench.page import write_page
 from xdplab.bench.report import render
 
 BENCHMARKS = {
@@ -49,3 +51,23 @@ def table(result: Mapping[str, Any]) -> str:
         What the benchmark returned.
     """
     return render(BENCHMARKS[result["benchmark"]], result)
+
+
+def write_report(path: str | os.PathLike[str], result: Mapping[str, Any]) -> None:
+    """Write the result of a benchmark as one HTML file with figures, which needs nothing else.
+
+    Parameters
+    ----------
+    path
+        Of the file; an older one of that name is replaced, whole or not at all.
+    result
+        What the benchmark returned; the command line has put its ``command`` in.
+
+    Raises
+    ------
+    ConfigurationError
+        For what is no plain file.
+    KernelError
+        When the file can't be written.
+    """
+    write_page(path, BENCHMARKS[result["benchmark"]], result)
