@@ -17,7 +17,7 @@ from xdplab.widgets.palette import (
     ORANGE,
     PURPLE,
     SKY,
-    legend_above,
+    si_ticks,
     styled_plot,
 )
 
@@ -34,10 +34,10 @@ _UNDIVIDED = "cpu_ns_per_packet"
 _WORDS = {
     "user_ns_per_packet": ("at its packets", BLUE),
     "idle_ns_per_packet": ("empty polls", SKY),
-    "sys_ns_per_packet": ("in the kernel", ORANGE),
-    "softirq_ns_per_packet": ("softirqs, both cores", GREEN),
+    "sys_ns_per_packet": ("system calls", ORANGE),
+    "softirq_ns_per_packet": ("softirqs", GREEN),
     "sqpoll_ns_per_packet": ("submission thread", PURPLE),
-    _UNDIVIDED: ("a peer's threads, undivided", GREY),
+    _UNDIVIDED: ("a peer's threads", GREY),
 }
 
 
@@ -128,7 +128,7 @@ def _stack(title: str, entries: Sequence[Entry]) -> figure:
     told = [f" {number(total)}" if total else "" for total in totals]
     source = ColumnDataSource({"name": _names(entries), "total": totals, "text": told})
     _numbers(plot, source, "total")
-    legend_above(plot, ncols=3)
+    _legend(plot)
     return plot
 
 
@@ -145,7 +145,7 @@ def _names(entries: Sequence[Entry]) -> list[str]:
 
 def _rows(title: str, entries: Sequence[Entry], most: float) -> figure:
     names = _names(entries)
-    return styled_plot(
+    plot = styled_plot(
         title=title,
         x_axis_type="linear",
         x_range=Range1d(start=0, end=_ROOM * most or 1),
@@ -153,6 +153,22 @@ def _rows(title: str, entries: Sequence[Entry], most: float) -> figure:
         height=_FRAME_PIXELS + _ROW_PIXELS * len(names),
         min_border_left=190,
     )
+    plot.xaxis.formatter = si_ticks()
+    plot.ygrid.visible = False
+    return plot
+
+
+def _legend(plot: figure) -> None:
+    """Move the legend above the plot, where it hides no bar."""
+    legend = plot.legend[0]
+    legend.update(
+        orientation="horizontal",
+        background_fill_alpha=0,
+        border_line_color=None,
+        label_text_font_size="12px",
+        margin=4,
+    )
+    plot.add_layout(legend, "above")
 
 
 def _numbers(plot: figure, source: ColumnDataSource, at: str) -> None:

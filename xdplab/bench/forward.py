@@ -225,7 +225,7 @@ BENCHMARK = Benchmark(
         "seconds": Option(2.0, "of each run"),
         "waits": Option(_WAITS, "wait strategies"),
     },
-    title="million packets a second that arrived",
+    title="million packets a second",
     columns=(
         median("arrived", "forwarded_pps", 1e6, 3),
         least_to_most("forwarded_pps", 1e6, 3),

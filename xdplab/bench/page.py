@@ -141,4 +141,8 @@ def _machine(result: Mapping[str, Any]) -> dict[str, str]:
 def _told(value: object) -> str:
     if value is None:
         return "unknown"
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return " and ".join(map(_told, value))
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
