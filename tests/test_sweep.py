@@ -14,8 +14,8 @@ import pytest
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 from xdplab.metrics import METRICS
+from xdplab.runs import Run
 from xdplab.sweep import Grid, take
-from xdplab.sweep_runs import Run
 from xdplab.undo import next_undo
 
 BRIEF = 0.1

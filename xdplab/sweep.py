@@ -17,7 +17,7 @@ import numpy.typing as npt
 from xdplab import metrics, settings
 from xdplab.engine import Engine
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
-from xdplab.sweep_runs import Run, Runs, words
+from xdplab.runs import Run, Runs, words
 from xdplab.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Grid:
         rounds: int = 1,
         **knobs: Iterable[object],
     ) -> None:
+        settings.check(knobs)
         self.engine, self.traffic = engine, traffic
         self.runs = Runs(seconds, rounds, knobs)
         """Run by run, what was measured."""
@@ -97,7 +98,7 @@ class Grid:
             When the engine or the traffic was closed.
         """
         self._stop = threading.Event()
-        with _interrupt_sets(self._stop), _bar(self.runs, progress) as advance:
+        with interrupt_sets(self._stop), _bar(self.runs, progress) as advance:
             take(self.runs, self.engine, self.traffic, self._stop, advance)
         return self
 
@@ -164,7 +165,7 @@ def take(
     ConfigurationError, KernelError, ClosedError
         As `Grid.run` does.
     """
-    with _alone(engine, stop):
+    with alone(engine, stop):
         _check_ready(engine, traffic)
         with settings.kept(engine, runs.knobs, traffic):
             for run in runs.in_order:
@@ -247,7 +248,7 @@ _turns_lock = threading.Lock()
 
 
 @contextmanager
-def _alone(engine: Engine, stop: threading.Event) -> Iterator[None]:
+def alone(engine: Engine, stop: threading.Event) -> Iterator[None]:
     """End another sweep of the engine, and keep the engine to oneself."""
     with _turns_lock:
         turn = _turns.setdefault(engine, _Turn())
@@ -258,7 +259,7 @@ def _alone(engine: Engine, stop: threading.Event) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupt_sets(stop: threading.Event) -> Iterator[None]:
+def interrupt_sets(stop: threading.Event) -> Iterator[None]:
     """Have the first interrupt set `stop`, and only another break off whatever is being done."""
     before = signal.getsignal(signal.SIGINT)
     is_main = threading.current_thread() is threading.main_thread()

@@ -12,7 +12,7 @@ import pytest
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic
 from xdplab.errors import XdplabError
-from xdplab.sweep_runs import Runs
+from xdplab.runs import Runs
 from xdplab.undo import undo
 from xdplab.widgets import Sweep
 from xdplab.widgets.series.runner import Runner

@@ -9,6 +9,7 @@ from bokeh.models import (
     ColumnDataSource,
     CustomJSTickFormatter,
     DatetimeTickFormatter,
+    FactorRange,
     LinearScale,
     Range1d,
 )
@@ -29,7 +30,7 @@ KEEP_INK = "keep-ink"
 """Tag of a Bokeh model whose text and lines keep their colour, and don't take the page's."""
 
 FRAME_RANGE = "frame"
-"""Name of a y range that every plot has: 0 is its bottom and 1 its top, whatever the y axis."""
+"""Name of a y range that every plot has whose y axis has numbers: 0 is its bottom and 1 its top."""
 
 _MEDIUM = "12px"
 
@@ -116,8 +117,10 @@ def styled_plot(
         "min_border_right": 20,
     }
     plot = figure(y_axis_label=y_label, x_axis_type=x_axis_type, **(looks | options))
-    plot.extra_y_ranges[FRAME_RANGE] = Range1d(start=0, end=1)
-    plot.extra_y_scales[FRAME_RANGE] = LinearScale()
+    # BokehJS (3.9) refuses a range of numbers beside one of names, whatever its scale.
+    if not isinstance(plot.y_range, FactorRange):
+        plot.extra_y_ranges[FRAME_RANGE] = Range1d(start=0, end=1)
+        plot.extra_y_scales[FRAME_RANGE] = LinearScale()
     plot.axis.axis_label_text_font_style = "normal"
     plot.axis.axis_label_text_font_size = _MEDIUM
     plot.axis.major_label_text_font_size = _MEDIUM

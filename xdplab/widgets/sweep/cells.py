@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xdplab.metrics import METRICS
-from xdplab.sweep_runs import Runs, value_words
+from xdplab.runs import Runs, value_words
 from xdplab.widgets.live.figure import Columns
 from xdplab.widgets.palette import GREY, VERMILLION
 from xdplab.widgets.sweep import colors

@@ -17,8 +17,8 @@ from xdplab import settings
 from xdplab.checks import choice
 from xdplab.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.metrics import METRICS
+from xdplab.runs import Runs, words
 from xdplab.sweep import take
-from xdplab.sweep_runs import Runs, words
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.subshells import follow_subshells
@@ -84,6 +84,7 @@ class Sweep(ipywidgets.VBox):  # type: ignore[misc]
         **knobs: Iterable[object],
     ) -> None:
         choice("metric", metric, METRICS)
+        settings.check(knobs)
         self.runs = Runs(seconds, rounds, knobs)
         """Run by run, what was measured."""
         self._view = EngineView(engine)

@@ -6,7 +6,7 @@ import html
 import math
 
 from xdplab.metrics import METRICS
-from xdplab.sweep_runs import Runs, words
+from xdplab.runs import Runs, words
 from xdplab.widgets.latency.words import duration
 from xdplab.widgets.palette import si
 from xdplab.widgets.sweep.colors import RAMP
@@ -44,7 +44,7 @@ def cell_html(runs: Runs, combination: int) -> str:
     measured = sum(run.status == "measured" for run in runs.of(combination))
     rows = "".join(
         f'<tr><td>{html.escape(about.label)}</td><td style="text-align: right; padding-left: 10px">'
-        f"<b>{_with_unit(metric, runs.median(combination, metric))}</b></td></tr>"
+        f"<b>{with_unit(metric, runs.median(combination, metric))}</b></td></tr>"
         for metric, about in METRICS.items()
     )
     rounds = f"median of {measured} runs" if measured > 1 else "1 run"
@@ -67,10 +67,11 @@ def scale_html(metric: str, worst: float, best: float) -> str:
     )
 
 
-def _with_unit(metric: str, value: float) -> str:
+def with_unit(metric: str, value: float) -> str:
+    """Return a metric's value with its unit: "1.52 M packets/s", "4.61 µs", "0.02 /packet"."""
     unit = METRICS[metric].unit
     if math.isnan(value) or unit == "%":
         return figure_words(metric, value)
     if unit.startswith("ns"):
         return figure_words(metric, value) + unit[2:]
-    return f"{si(value)}{unit}"
+    return f"{figure_words(metric, value)} {unit.removeprefix('1')}"

@@ -1,4 +1,4 @@
-"""The runs of a sweep: every combination of some knobs' values, and what was measured with each."""
+"""Measured runs: every combination of some knobs' values, and what was measured with each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import numpy.typing as npt
 from xdplab.checks import choice, whole
 from xdplab.errors import ConfigurationError
 from xdplab.metrics import METRICS, Figures
-from xdplab.settings import check
 
 if TYPE_CHECKING:
     import pandas
@@ -45,7 +44,7 @@ class Run:
 
 
 class Runs:
-    """All runs that a sweep takes, in their order, and what they showed so far.
+    """All runs that are to be taken, in their order, and what they showed so far.
 
     One thread may take them while others read.
 
@@ -57,12 +56,12 @@ class Runs:
         How often each combination is measured, 1 to 1000: there and back again, so that a machine
         that slows down slows all of them alike.
     knobs
-        The values of each knob, by the names of `settings.KNOBS`.
+        The values of each knob, by its name.
 
     Raises
     ------
     ConfigurationError
-        For no knob, another one, no list of values, or more than 10,000 runs.
+        For no knob, no list of values, or more than 10,000 runs.
     """
 
     def __init__(self, seconds: float, rounds: int, knobs: Mapping[str, Iterable[object]]) -> None:
@@ -72,7 +71,6 @@ class Runs:
             )
         if not knobs:
             raise ConfigurationError("a sweep takes at least one knob: batch=[16, 64, 256].")
-        check(knobs)
         self.seconds, self.rounds = float(seconds), whole("rounds", rounds, 1, _MOST_ROUNDS)
         self.knobs = {name: _values(name, values) for name, values in knobs.items()}
         """The values of each knob, each once."""
