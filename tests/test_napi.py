@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
 import time
 from pathlib import Path
@@ -113,6 +114,25 @@ def test_threaded_napi_runs_in_a_thread_of_its_own(lab: Lab) -> None:
         assert Traffic(lab.peer, lab.port, rate=1_000, count=200).start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 200)
         assert int(clock.read_text().split()[0]) > before
+
+
+def test_a_thread_that_is_switched_off_and_on_again_goes_back_to_its_core(lab: Lab) -> None:
+    def cores() -> set[int]:
+        (instance,) = there.read()
+        assert instance.thread is not None
+        return os.sched_getaffinity(instance.thread)
+
+    there = NapiSettings([lab.port.interface], [0])
+    there.threaded = True
+    instance = there.read()[0]
+    assert instance.thread is not None
+    os.sched_setaffinity(instance.thread, {0})
+    there.threaded = False
+    there.threaded = True
+    assert cores() == {0}
+    with Engine(lab.port) as engine:
+        engine.napi.threaded = False
+    assert cores() == {0}  # put back when the engine was closed
 
 
 def test_deferred_interrupts_hand_packets_over_in_batches_a_flush_timeout_apart(lab: Lab) -> None:

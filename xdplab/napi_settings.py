@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -53,12 +54,14 @@ class NapiSettings:
         """The first instance as last read or set here, without asking the kernel again."""
         self._lock = threading.Lock()
         self._before: dict[tuple[Interface, int], dict[str, int]] = {}
+        self._cores: dict[tuple[Interface, int], set[int]] = {}  # of threads that were switched off
 
     @property
     def threaded(self) -> bool | None:
         """Whether a kernel thread of its own runs NAPI, which the scheduler places, not a softirq.
 
-        On the core of a worker that spins, such a thread hardly ever runs.
+        On the core of a worker that spins, such a thread hardly ever runs. One that is switched off
+        and on again here is another thread, and goes to the cores that the first was bound to.
         """
         first = self._first()
         return None if first is None else first.threaded
@@ -132,7 +135,7 @@ class NapiSettings:
         with self._lock:
             for (interface, number), settings in self._before.items():
                 with suppress(XdplabError):
-                    _set(interface, number, settings)
+                    self._tell(interface, number, settings)
             self._before.clear()
 
     def __repr__(self) -> str:
@@ -157,11 +160,11 @@ class NapiSettings:
             done: list[tuple[Interface, int, int]] = []
             try:
                 for interface, napi in instances:
-                    _set(interface, napi.id, {name: value})
+                    self._tell(interface, napi.id, {name: value})
                     done.append((interface, napi.id, getattr(napi, name)))
             except KernelError:
                 for interface, number, before in done:
-                    _set(interface, number, {name: before})
+                    self._tell(interface, number, {name: before})
                 raise
             for interface, number, before in done:
                 self._before.setdefault((interface, number), {}).setdefault(name, before)
@@ -169,6 +172,21 @@ class NapiSettings:
             kind = type(getattr(first, name))
             self.latest = first._replace(**{name: kind(value)})
             self.journal.note(f"napi.{name}", getattr(first, name), kind(value))
+
+    def _tell(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+        """Set one instance; a thread that comes back, comes back to its cores."""
+        place, threaded = (interface, number), settings.get("threaded")
+        if threaded == 0 and (thread := self._thread(place)) is not None:
+            with suppress(OSError):
+                self._cores[place] = os.sched_getaffinity(thread)
+        _set(interface, number, settings)
+        if threaded == 1 and place in self._cores and (thread := self._thread(place)) is not None:
+            with suppress(OSError):  # as where those cores are not there any more
+                os.sched_setaffinity(thread, self._cores[place])
+
+    def _thread(self, place: tuple[Interface, int]) -> int | None:
+        instances = self._instances()
+        return next((n.thread for i, n in instances if (i, n.id) == place), None)
 
     def _check(self, name: str, instances: list[tuple[Interface, Napi]]) -> None:
         where = " and ".join(interface.name for interface in self.interfaces)
