@@ -1,5 +1,7 @@
 """See, tune and teach the fast packet paths of Linux, live: XDP, AF_XDP and io_uring."""
 
+from typing import TYPE_CHECKING, Any
+
 from xdplab.engine import ACTIONS, WAIT_STRATEGIES, Engine, Verdicts
 from xdplab.errors import (
     ClosedError,
@@ -17,6 +19,9 @@ from xdplab.ledger import Account, Ledger
 from xdplab.stream import Stream
 from xdplab.telemetry import Latency, Telemetry
 from xdplab.traffic import Traffic
+
+if TYPE_CHECKING:
+    from xdplab.tuning.search import tune
 
 __all__ = [
     "ACTIONS",
@@ -40,4 +45,13 @@ __all__ = [
     "Traffic",
     "Verdicts",
     "XdplabError",
+    "tune",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever has the name
+    if name == "tune":
+        from xdplab.tuning.search import tune  # noqa: PLC0415 - what a capture does without
+
+        return tune
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

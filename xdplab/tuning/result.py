@@ -1,0 +1,195 @@
+"""What a search found: the settings that it tried, the best, and what one can have instead."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab import settings
+from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.metrics import METRICS, Figures
+from xdplab.tuning.objective import Objective
+from xdplab.tuning.space import Setting
+from xdplab.tuning.words import sentence
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+    from xdplab.traffic import Traffic
+
+Trials = npt.NDArray[np.void]
+
+AXES = {"pps": 1, "p99_ns": -1, "cpu_ns_per_packet": -1}
+"""What is traded against each other, and whether more of it is better (1) or less."""
+
+
+@dataclass
+class Tried:
+    """A setting, and what was seen of it."""
+
+    setting: Setting
+    runs: list[Figures] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    reason: str = ""
+    """Why it could not be measured."""
+
+    @property
+    def score(self) -> float:
+        """The median over its runs; nan where there is none."""
+        return median(self.scores) if self.scores else float("nan")
+
+    def figure(self, name: str) -> float:
+        """Return the median of a figure over its runs; nan where it was not measured."""
+        known = [value for run in self.runs if (value := run[name]) is not None]
+        return median(known) if known else float("nan")
+
+
+class Tuning:
+    """What `tune` found. It does not keep the engine alive.
+
+    Parameters
+    ----------
+    tried
+        What was tried, the setting that it began with first.
+    objective
+        What for.
+    importances
+        By knob.
+    engine, traffic
+        What it was found on.
+    interrupted
+        Whether the search was ended early.
+    """
+
+    def __init__(
+        self,
+        tried: Sequence[Tried],
+        objective: Objective,
+        importances: Mapping[str, float],
+        engine: Engine,
+        traffic: Traffic | None,
+        *,
+        interrupted: bool,
+    ) -> None:
+        self._tried = tuple(tried)
+        self._engine = weakref.ref(engine)
+        self._traffic = None if traffic is None else weakref.ref(traffic)
+        self.objective = objective.name
+        """What it was searched for: "pps", "p99", "cpu", or the function's name."""
+        self.importances = dict(importances)
+        """By how much each knob mattered, as shares of 1, the largest first; empty where there were
+        too few runs to say. A knob's share is how far its values in the best quarter of the
+        settings differ from those in all that were tried."""
+        self.interrupted = interrupted
+        """Whether it was ended early."""
+        self.trials = self._table()
+        """A structured array, a row a setting in the order in which they were tried, that which it
+        began with first: its knobs by name; ``runs``, and over these the medians of the figures of
+        `xdplab.metrics.METRICS` (nan: not measured) and of ``score`` (the more the better); where
+        it was refused, ``runs`` is 0 and ``reason`` says why."""
+        self._front = self._find_front()
+        best, begin = self._tried[self._front[0]], self._tried[0]
+        self.settings = dict(best.setting)
+        """The best setting by the objective."""
+        self.sentence = sentence(
+            objective, best, begin, self.importances, runs=int(self.trials["runs"].sum())
+        )
+        """What was found, against what it began with."""
+
+    def __repr__(self) -> str:
+        early = ", interrupted" if self.interrupted else ""
+        return f"<Tuning for {self.objective}{early}: {self.sentence}>"
+
+    @property
+    def front(self) -> Trials:
+        """The rows of `trials` that no other beats in rate, p99 and CPU time at once.
+
+        The best by the objective comes first, and the others follow in its order.
+        """
+        return self.trials[self._front]
+
+    def setting(self, place: int = 0) -> Setting:
+        """Return the setting at a place in the front.
+
+        Raises
+        ------
+        ConfigurationError
+            When the front has no such place.
+        """
+        if not 0 <= place < len(self._front):
+            raise ConfigurationError(
+                f"place={place!r} must be 0, the best, to {len(self._front) - 1}, the front's last."
+            )
+        return dict(self._tried[self._front[place]].setting)
+
+    def tried(self, row: int) -> Setting:
+        """Return the setting of a row of `trials`."""
+        return dict(self._tried[row].setting)
+
+    def apply(self, place: int = 0) -> None:
+        """Set the engine, and its generator where that was searched, to a setting of the front.
+
+        Parameters
+        ----------
+        place
+            In `front`; 0 is the best by the objective.
+
+        Raises
+        ------
+        ConfigurationError
+            When the front has no such place.
+        ClosedError
+            When the engine was closed, or is gone.
+        XdplabError
+            When a knob is refused. All are as they were.
+        """
+        wanted, engine = self.setting(place), self._engine()
+        if engine is None:
+            raise ClosedError("the engine is gone: nothing held it any more. Make a new one.")
+        traffic = None if self._traffic is None else self._traffic()
+        settings.apply(engine, wanted, traffic)
+
+    def _table(self) -> Trials:
+        names = list(self._tried[0].setting)
+        kinds = [(n, _kind([t.setting[n] for t in self._tried])) for n in names]
+        figures = [(name, "f8") for name in (*METRICS, "score")]
+        reason = max(1, *(len(tried.reason) for tried in self._tried))
+        rows = np.zeros(
+            len(self._tried), [*kinds, ("runs", "i8"), *figures, ("reason", f"U{reason}")]
+        )
+        for row, tried in zip(rows, self._tried, strict=True):
+            for name in names:
+                row[name] = tried.setting[name]
+            for name in METRICS:
+                row[name] = tried.figure(name)
+            row["runs"], row["score"], row["reason"] = len(tried.runs), tried.score, tried.reason
+        return rows
+
+    def _find_front(self) -> list[int]:
+        judged = [row for row, tried in enumerate(self._tried) if tried.scores]
+        ordered = sorted(judged, key=lambda row: -self._tried[row].score)
+        # What could not be measured is no better than the worst.
+        goods = np.array(
+            [[sign * self._tried[r].figure(n) for n, sign in AXES.items()] for r in ordered]
+        )
+        goods = np.where(np.isnan(goods), -np.inf, goods)
+        return [
+            row
+            for place, row in enumerate(ordered)
+            if place == 0
+            or not ((goods >= goods[place]).all(axis=1) & (goods > goods[place]).any(axis=1)).any()
+        ]
+
+
+def _kind(values: Sequence[object]) -> Any:  # noqa: ANN401 - what numpy takes for a dtype
+    for kind, dtype in ((bool, "?"), (int, "i8"), (float, "f8")):
+        if all(type(value) is kind for value in values):
+            return dtype
+    if all(isinstance(value, str) for value in values):
+        return f"U{max(len(str(value)) for value in values)}"
+    return "O"

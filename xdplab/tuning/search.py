@@ -1,0 +1,348 @@
+"""The search itself: Optuna proposes settings, each is measured, and the leaders once more."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from xdplab import presets, settings
+from xdplab.checks import nanoseconds, whole
+from xdplab.errors import ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.metrics import Figures, take
+from xdplab.sweep import alone, interrupt_sets
+from xdplab.tuning.objective import Function, Objective
+from xdplab.tuning.result import Tried, Tuning
+from xdplab.tuning.space import Space, key
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import Trial
+
+    from xdplab.engine import Engine
+    from xdplab.traffic import Traffic
+
+_WARM_UP_SECONDS = 0.2
+_PROPOSALS_A_RUN = 50
+"""How often the sampler may propose what was tried before until the space counts as exhausted."""
+_LEADERS = 3
+_FINAL_SHARE = 4  # the last quarter of the runs measures the leaders again
+_FEWEST_TO_JUDGE_KNOBS = 8
+_LONGEST_RUN = 3600
+
+
+def tune(
+    engine: Engine,
+    traffic: Traffic | None,
+    objective: str | Function = "pps",
+    *,
+    budget: int = 40,
+    seconds: float = 0.5,
+    time_limit: float | None = None,
+    knobs: Iterable[str] | Mapping[str, Iterable[object]] | None = None,
+    seed: int = 0,
+    apply: bool = False,
+    progress: bool = True,
+) -> Tuning:
+    """Search a good setting of an engine for its traffic, with Optuna.
+
+    It begins with the setting that the engine has and with the presets, then goes where settings
+    were good (a tree-structured Parzen estimator, which knows that a knob of one wait strategy does
+    not matter beside another). In the last quarter of the runs the leaders are measured again, so
+    that none wins by luck. What it turned is put back.
+
+    Parameters
+    ----------
+    engine
+        Running or stopped; it is left as it was.
+    traffic
+        Its generator, at the rate for which a setting is wanted; None where packets come by
+        themselves.
+    objective
+        ``"pps"`` for packets received, ``"p99"`` for latency, ``"cpu"`` for the worker's CPU time a
+        packet; the latter two are divided by the share of the packets that arrived. Or a function
+        of a run's figures (`xdplab.metrics.METRICS`; None: not measured) that returns a number, the
+        more the better, or None.
+    budget
+        Runs at most.
+    seconds
+        Length of a run.
+    time_limit
+        Seconds after which no run begins.
+    knobs
+        What to turn: names of `xdplab.settings.KNOBS`, or names and what each may be:
+        ``{"batch": [16, 64, 256]}``. All that are likely to matter here unless told otherwise.
+    seed
+        Of the sampler: with the same seed and the same figures it goes the same way.
+    apply
+        Whether to set the engine to the best setting in the end.
+    progress
+        Whether to draw a progress bar.
+
+    Returns
+    -------
+    Tuning
+        What was found; after an interrupt (Ctrl-C), what was found until then.
+
+    Raises
+    ------
+    ConfigurationError
+        For values that can't work, and where nothing could be judged.
+    XdplabError
+        When the engine or the generator ended, or not one setting could be measured.
+    """
+    judge = Objective.of(objective)
+    whole("budget", budget, 1, 1_000_000)
+    nanoseconds("seconds", seconds, 0.01, _LONGEST_RUN)
+    space = Space(engine, traffic, knobs)
+    deadline = None if time_limit is None else time.monotonic() + time_limit
+    stop = threading.Event()
+    search = _Search(engine, traffic, space, judge, seconds=seconds, seed=seed, stop=stop)
+    with (
+        interrupt_sets(stop),
+        alone(engine, stop),
+        _ready(engine, traffic, space, judge),
+        _bar(budget, progress) as advance,
+    ):
+        try:
+            search.warm_up()
+            for _ in range(budget):
+                if deadline is not None and search.tried and time.monotonic() > deadline:
+                    break
+                search.step(budget)
+                advance(search.best)
+        except KeyboardInterrupt:
+            stop.set()
+    if stop.is_set() and search.best is None:
+        raise KeyboardInterrupt
+    tuning = search.result(interrupted=stop.is_set())
+    if apply:
+        tuning.apply()
+    return tuning
+
+
+class _Search:
+    """What was tried so far, and what to try next."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        traffic: Traffic | None,
+        space: Space,
+        judge: Objective,
+        *,
+        seconds: float,
+        seed: int,
+        stop: threading.Event,
+    ) -> None:
+        self._stop = stop
+        self._engine, self._traffic, self._space = engine, traffic, space
+        self._judge, self._seconds = judge, seconds
+        self._size = space.size()
+        self._runs = 0
+        self._refusal: XdplabError | None = None
+        self.tried: dict[object, Tried] = {}
+        with _quiet():
+            self._study = _study(seed)
+            for wish in [{}, *(presets.setting(engine, name) for name in presets.PRESETS)]:
+                if (parameters := space.parameters(wish)) is not None:
+                    self._study.enqueue_trial(parameters, skip_if_exists=True)
+
+    @property
+    def best(self) -> Tried | None:
+        """The best so far."""
+        return next(iter(self._leaders()), None)
+
+    def warm_up(self) -> None:
+        """Send what is not counted: the first run must not pay for caches and page tables."""
+        if self._traffic is not None:
+            self._traffic.start()
+            time.sleep(_WARM_UP_SECONDS)
+            self._traffic.stop()
+
+    def step(self, budget: int) -> None:
+        """Measure once: something new, or in the end a leader again."""
+        self._watch()
+        leaders = self._leaders()[:_LEADERS]
+        final = self._runs >= budget - budget // _FINAL_SHARE and len(leaders) > 1
+        self._runs += 1
+        if final or not self._try_new():
+            again = min(leaders, key=lambda tried: len(tried.runs), default=None)
+            if again is not None:
+                self._measure(again)
+
+    def result(self, *, interrupted: bool) -> Tuning:
+        """Sum up.
+
+        Raises
+        ------
+        XdplabError
+            When there is nothing to choose from.
+        """
+        if not self._leaders():
+            if self._refusal is not None and not any(t.runs for t in self.tried.values()):
+                raise self._refusal
+            raise ConfigurationError(
+                f"nothing could be judged by {self._judge.name}: no packet arrived, or what it "
+                "takes was not measured. Latencies are of our generators' frames only."
+            )
+        return Tuning(
+            list(self.tried.values()),
+            self._judge,
+            _importances(self._study),
+            self._engine,
+            self._traffic,
+            interrupted=interrupted,
+        )
+
+    def _leaders(self) -> list[Tried]:
+        judged = [tried for tried in self.tried.values() if tried.scores]
+        return sorted(judged, key=lambda tried: -tried.score)
+
+    def _try_new(self) -> bool:
+        """Measure a setting that was not tried yet; return whether there was one."""
+        for _ in range(_PROPOSALS_A_RUN):
+            if len(self.tried) >= self._size:
+                return False
+            with _quiet():
+                trial = self._study.ask()
+                setting = self._space.draw(trial)
+            known = self.tried.get(key(setting))
+            if known is None:
+                tried = self.tried[key(setting)] = Tried(setting)
+                self._measure(tried)
+                self._tell(trial, tried)
+                if tried.runs:
+                    return True
+            else:
+                self._tell(trial, known)
+        return False
+
+    def _tell(self, trial: Trial, tried: Tried) -> None:
+        from optuna.trial import TrialState  # noqa: PLC0415 - slow to import
+
+        with _quiet():
+            if tried.scores:
+                self._study.tell(trial, tried.score)
+            else:
+                self._study.tell(trial, state=TrialState.FAIL)
+
+    def _measure(self, tried: Tried) -> None:
+        try:
+            settings.apply(self._engine, tried.setting, self._traffic)
+            figures = take(self._engine, self._traffic, self._seconds, self._watch).figures
+        except XdplabError as error:
+            if self._ended():
+                raise
+            tried.reason, self._refusal = str(error), error
+            return
+        self._add(tried, figures)
+
+    def _add(self, tried: Tried, figures: Figures) -> None:
+        tried.runs.append(figures)
+        score = self._judge.score(figures)
+        if score is not None:
+            tried.scores.append(float(score))
+
+    def _watch(self) -> None:
+        if self._stop.is_set():
+            raise KeyboardInterrupt
+
+    def _ended(self) -> bool:
+        """Say whether engine or generator are no more: no setting can be measured then."""
+        if self._engine.closed or (self._traffic is not None and self._traffic.closed):
+            return True
+        try:
+            for interface in self._engine.interfaces:
+                interface.link_statistics()
+        except InterfaceGoneError:  # which the worker may not have noticed yet
+            return True
+        return self._engine.error is not None
+
+
+@contextmanager
+def _ready(
+    engine: Engine, traffic: Traffic | None, space: Space, judge: Objective
+) -> Iterator[None]:
+    """Have the engine run and the generator stand still in the block, and all kept as it is."""
+    measures = (
+        {"inspect": True} if judge.metric == "p99_ns" and "inspect" not in space.names else {}
+    )
+    with ExitStack() as stack:
+        if traffic is not None and traffic.running:
+            traffic.stop()
+            stack.callback(_unless_closed, traffic, traffic.start)
+        if not engine.running:
+            engine.start()
+            stack.callback(_unless_closed, engine, engine.stop)
+        stack.enter_context(settings.kept(engine, [*space.names, *measures], traffic))
+        settings.apply(engine, measures)
+        if traffic is not None:
+            stack.callback(traffic.stop)
+        yield
+
+
+def _unless_closed(what: Engine | Traffic, put_back: Callable[[], object]) -> None:
+    if not what.closed:
+        put_back()
+
+
+def _study(seed: int) -> Study:
+    import optuna  # noqa: PLC0415 - slow to import, and a part of the notebook's packages
+
+    # Jointly, and for each group of knobs that appear together: which values go well with which.
+    sampler = optuna.samplers.TPESampler(
+        seed=seed, multivariate=True, group=True, n_startup_trials=6
+    )
+    return optuna.create_study(direction="maximize", sampler=sampler)
+
+
+def _importances(study: Study) -> dict[str, float]:
+    from optuna.importance import (  # noqa: PLC0415 - as above
+        PedAnovaImportanceEvaluator,
+        get_param_importances,
+    )
+    from optuna.trial import TrialState  # noqa: PLC0415
+
+    judged = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(judged) < _FEWEST_TO_JUDGE_KNOBS:
+        return {}
+    with _quiet():
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=0.25)
+        shares = get_param_importances(study, evaluator=evaluator)
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from logging each trial, and from warning that some of it is experimental."""
+    import optuna  # noqa: PLC0415 - as above
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@contextmanager
+def _bar(budget: int, wanted: bool) -> Iterator[Callable[[Tried | None], None]]:
+    """Draw a progress bar; what is given back counts a run."""
+    if not wanted:
+        yield lambda _best: None
+        return
+    from tqdm.auto import tqdm  # noqa: PLC0415 - slow to import
+
+    with tqdm(total=budget, desc="tune", unit="run", leave=False) as bar:
+
+        def advance(best: Tried | None) -> None:
+            bar.set_postfix_str("" if best is None else f"best {best.score:.4g}", refresh=False)
+            bar.update()
+
+        yield advance

@@ -1,0 +1,217 @@
+"""Where a search looks: the knobs, what each may be, and which matters beside which."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from xdplab import settings
+from xdplab.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+    from xdplab.engine import Engine
+    from xdplab.traffic import Traffic
+
+Setting = dict[str, object]
+
+_MOST_COUNTED = 10_000  # combinations; where there are more, no search comes to their end
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What a knob is tried at, unless told otherwise."""
+
+    choices: Callable[[Engine, Traffic | None], Iterable[object]]
+    """Empty where it can't be turned here."""
+    matters: Callable[[Mapping[str, object]], bool] = lambda _setting: True
+    """Whether it does anything beside the knobs that stand above it in the table."""
+
+
+def _waits(engine: Engine, _traffic: Traffic | None) -> Iterable[object]:
+    return [wait for wait in engine.wait_strategies if wait not in engine.wait_ineffective]
+
+
+def _of_strategies(*values: int) -> Callable[[Engine, Traffic | None], Iterable[object]]:
+    # Other receive paths than AF_XDP wait in one way, and have neither its knobs nor its rings.
+    return lambda engine, _traffic: values if engine.wait_strategies else ()
+
+
+def _of_napi(name: str, *values: object) -> Callable[[Engine, Traffic | None], Iterable[object]]:
+    def choices(engine: Engine, _traffic: Traffic | None) -> Iterable[object]:
+        return () if settings.current(engine, [name])[name] is None else values
+
+    return choices
+
+
+def _cores(engine: Engine, traffic: Traffic | None) -> Iterable[object]:
+    if len(engine.cpus) > 1:
+        return ()
+    return sorted(os.sched_getaffinity(0) - ({traffic.cpu} if traffic else set()))
+
+
+# What others depend on stands before them.
+_USUAL: dict[str, _Usual] = {
+    "wait": _Usual(_waits),
+    "ring_size": _Usual(_of_strategies(512, 1024, 2048, 4096, 8192)),
+    "batch": _Usual(lambda _engine, _traffic: (4, 16, 64, 256, 1024)),
+    "burst": _Usual(lambda _engine, _traffic: (64, 256, 1024, 4096)),
+    "spin_microseconds": _Usual(
+        _of_strategies(10, 50, 200, 1000), lambda setting: setting["wait"] == "adaptive"
+    ),
+    "busy_poll_microseconds": _Usual(
+        _of_strategies(10, 50, 200),
+        lambda setting: setting["wait"] in ("busy-poll", "uring-napi"),
+    ),
+    "busy_poll_budget": _Usual(
+        _of_strategies(8, 64, 256), lambda setting: setting["wait"] == "busy-poll"
+    ),
+    "threaded": _Usual(_of_napi("threaded", False, True)),
+    "defer_hard_irqs": _Usual(_of_napi("defer_hard_irqs", 0, 10, 100)),
+    "gro_flush_timeout": _Usual(
+        _of_napi("gro_flush_timeout", 0, 20_000, 50_000, 200_000),
+        lambda setting: bool(setting["defer_hard_irqs"]),
+    ),
+    "cpu": _Usual(_cores),
+}
+
+
+class Space:
+    """The settings among which a search chooses.
+
+    Parameters
+    ----------
+    engine, traffic
+        What is searched for.
+    knobs
+        Names, with what they are usually tried at; or names and values to try. None is all that
+        can be turned here. The present value of each is always among them.
+
+    Raises
+    ------
+    ConfigurationError
+        For a name that is no knob, for one without values, and where nothing is left to choose.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        traffic: Traffic | None,
+        knobs: Iterable[str] | Mapping[str, Iterable[object]] | None = None,
+    ) -> None:
+        wanted = _wanted(engine, traffic, knobs)
+        settings.check(wanted)
+        self.around = settings.current(engine, ["wait", "defer_hard_irqs", "ring_size"])
+        """What decides which knobs matter, as it is now."""
+        self.begin = settings.current(engine, wanted, traffic)
+        """The present setting of its knobs."""
+        if self.begin.get("cpu", 0) is None:
+            self.begin["cpu"] = engine.cpu if len(engine.cpus) == 1 else list(engine.cpus)
+        self.choices: dict[str, list[Any]] = {
+            name: _in_order(values, self.begin[name]) for name, values in wanted.items()
+        }
+        """What each may be."""
+        if all(len(values) == 1 for values in self.choices.values()):
+            raise ConfigurationError(
+                f"there is nothing to choose among {dict(self.choices)}: name other knobs, or "
+                "values for them, knobs={'batch': [16, 64, 256]}."
+            )
+
+    @property
+    def names(self) -> list[str]:
+        """Its knobs."""
+        return list(self.choices)
+
+    def draw(self, trial: Trial) -> Setting:
+        """Let a sampler choose. What does not matter stays as it is now."""
+        setting: Setting = {}
+        for name, values in self.choices.items():
+            if not self._matters(name, setting):
+                setting[name] = self.begin[name]
+            elif _is_ordered(values):
+                setting[name] = values[trial.suggest_int(name, 0, len(values) - 1)]
+            else:
+                setting[name] = values[trial.suggest_categorical(name, range(len(values)))]
+        return self._possible(setting)
+
+    def parameters(self, wish: Mapping[str, object]) -> dict[str, int] | None:
+        """Return what `draw` must be told for a setting; None where that is not in the space.
+
+        Parameters
+        ----------
+        wish
+            Values; what is not named stays as it is now.
+        """
+        setting = {name: wish.get(name, self.begin[name]) for name in self.names}
+        relevant = {n: v for n, v in setting.items() if self._matters(n, setting)}
+        if any(value not in self.choices[name] for name, value in relevant.items()):
+            return None
+        return {name: self.choices[name].index(value) for name, value in relevant.items()}
+
+    def size(self) -> int:
+        """Count the settings that differ; a space of many counts as 10,000."""
+        if prod(map(len, self.choices.values())) > _MOST_COUNTED:
+            return _MOST_COUNTED
+        settings = (dict(zip(self.names, v, strict=True)) for v in product(*self.choices.values()))
+        return len({key(self._normal(setting)) for setting in settings})
+
+    def _normal(self, setting: Setting) -> Setting:
+        return self._possible(
+            {n: v if self._matters(n, setting) else self.begin[n] for n, v in setting.items()}
+        )
+
+    def _matters(self, name: str, setting: Mapping[str, object]) -> bool:
+        usual = _USUAL.get(name)
+        return usual is None or usual.matters({**self.around, **setting})
+
+    def _possible(self, setting: Setting) -> Setting:
+        """Bring the batch down to the ring's size."""
+        batch, ring = setting.get("batch"), {**self.around, **setting}["ring_size"]
+        if isinstance(batch, int) and isinstance(ring, int):
+            setting["batch"] = min(batch, ring)
+        return setting
+
+
+def key(setting: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Return what is the same of two settings that are the same."""
+    return tuple((name, repr(value)) for name, value in setting.items())
+
+
+def _wanted(
+    engine: Engine,
+    traffic: Traffic | None,
+    knobs: Iterable[str] | Mapping[str, Iterable[object]] | None,
+) -> dict[str, list[object]]:
+    if knobs is None:
+        usual = {n: list(entry.choices(engine, traffic)) for n, entry in _USUAL.items()}
+        return {name: values for name, values in usual.items() if len(values) > 1}
+    names = list(knobs)
+    settings.check(names)
+    told = knobs if isinstance(knobs, Mapping) else {}
+    # What others depend on first.
+    names.sort(key=lambda name: list(_USUAL).index(name) if name in _USUAL else len(_USUAL))
+    wanted = {}
+    for name in names:
+        if name not in told and name not in _USUAL:
+            raise ConfigurationError(
+                f"what to try {name} at must be said: knobs={{{name!r}: [...], ...}}. There are "
+                f"usual values for: {', '.join(_USUAL)}."
+            )
+        values = told[name] if name in told else _USUAL[name].choices(engine, traffic)
+        wanted[name] = list(values)
+    return wanted
+
+
+def _is_ordered(values: Iterable[object]) -> bool:
+    """Say whether a value between two others is likely to act like them."""
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def _in_order(values: list[object], present: object) -> list[Any]:
+    different = list(values) if present in values else [*values, present]
+    return sorted(different, key=float) if _is_ordered(different) else different

@@ -1,0 +1,77 @@
+"""What a search found, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from xdplab.metrics import METRICS
+
+if TYPE_CHECKING:
+    from xdplab.tuning.objective import Objective
+    from xdplab.tuning.result import Tried
+
+_SIZES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+_KNOBS_NAMED = 3
+
+
+def sentence(
+    objective: Objective,
+    best: Tried,
+    begin: Tried,
+    importances: Mapping[str, float],
+    *,
+    runs: int,
+) -> str:
+    """Say what was found, against what it began with."""
+    label = "score" if objective.metric is None else METRICS[objective.metric].label
+    found = f"{label[0].upper()}{label[1:]} {figure_words(objective, best)}"
+    if best is begin:
+        return f"None of {runs} runs did better than the setting that it began with: {found}."
+    changed = [name for name, value in best.setting.items() if value != begin.setting[name]]
+    now, before = (setting_words({n: t.setting[n] for n in changed}) for t in (best, begin))
+    if begin.scores:
+        began = f"{_ratio(objective, best, begin)}the {figure_words(objective, begin)}"
+        began = f"{began} that it began with ({before})"
+    else:
+        began = f"where the setting that it began with ({before}) gave nothing to judge"
+    said = f"{found} with {now}, {began}, after {runs} runs"
+    if not importances:
+        return f"{said}."
+    shares = [f"{name} {share:.0%}" for name, share in list(importances.items())[:_KNOBS_NAMED]]
+    return f"{said}; what mattered: {', '.join(shares)}."
+
+
+def setting_words(setting: Mapping[str, object]) -> str:
+    """Name knobs and values: "wait='spin', batch=64"."""
+    return ", ".join(f"{name}={value!r}" for name, value in setting.items())
+
+
+def figure_words(objective: Objective, tried: Tried) -> str:
+    """Write the figure by which a setting was judged, with its unit."""
+    if objective.metric is None:
+        return f"{tried.score:.4g}"
+    return metric_words(objective.metric, tried.figure(objective.metric))
+
+
+def metric_words(metric: str, value: float) -> str:
+    """Write a figure of `xdplab.metrics.METRICS` for people: "3.21 M packets/s", "8.1 µs"."""
+    unit = METRICS[metric].unit
+    if unit == "ns":
+        return _scaled(value, _TIMES, "ns")
+    return f"{_scaled(value, _SIZES, '')} {unit}" if metric == "pps" else f"{value:.3g} {unit}"
+
+
+def _scaled(value: float, sizes: tuple[tuple[float, str], ...], smallest: str) -> str:
+    for size, letter in sizes:
+        if abs(value) >= 0.9995 * size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g} {smallest}".rstrip()
+
+
+def _ratio(objective: Objective, best: Tried, begin: Tried) -> str:
+    if objective.metric is None:
+        return "against "
+    after, before = best.figure(objective.metric), begin.figure(objective.metric)
+    return f"{after / before:.3g} times " if before > 0 else "against "
