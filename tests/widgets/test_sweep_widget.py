@@ -234,8 +234,8 @@ def test_what_goes_wrong_on_the_thread_is_told() -> None:
 
     runner = Runner(fail)
     runner.start()
-    assert runner.wait(30)
-    assert runner.error == "RuntimeError: out of order"
+    with pytest.raises(XdplabError, match="RuntimeError: out of order"):
+        runner.wait(30)
 
 
 def test_what_makes_no_sweep_is_refused(engine: Engine) -> None:

@@ -6,9 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from xdplab.widgets.compare.widget import Compare
     from xdplab.widgets.controls.widget import Controls
     from xdplab.widgets.dashboard.widget import Dashboard
     from xdplab.widgets.frames.widget import Frames
+    from xdplab.widgets.front.widget import Front
     from xdplab.widgets.latency.widget import Latency
     from xdplab.widgets.ledger.widget import Ledger
     from xdplab.widgets.live.figure import LiveFigure
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
     from xdplab.widgets.timeline.widget import Timeline
 
 __all__ = [
+    "Compare",
     "Controls",
     "Dashboard",
     "Frames",
+    "Front",
     "Latency",
     "Ledger",
     "LiveFigure",
@@ -29,9 +33,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Compare": "compare.widget",
     "Controls": "controls.widget",
     "Dashboard": "dashboard.widget",
     "Frames": "frames.widget",
+    "Front": "front.widget",
     "Latency": "latency.widget",
     "Ledger": "ledger.widget",
     "LiveFigure": "live.figure",

@@ -61,10 +61,18 @@ class Runner:
         self._stop.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the thread has ended; say whether it has, within so many seconds."""
+        """Wait until the thread has ended, at most so many seconds; say whether it has.
+
+        Raises
+        ------
+        XdplabError
+            When the work ended with an error.
+        """
         thread = self._thread
         if thread is not None:
             thread.join(timeout)
+        if self.error:
+            raise XdplabError(self.error)
         return not self.running
 
     def _run(self, stop: threading.Event) -> None:

@@ -151,11 +151,7 @@ class Sweep(ipywidgets.VBox):  # type: ignore[misc]
         XdplabError
             When it ended with an error.
         """
-        if not self._runner.wait(timeout):
-            return False
-        if self._runner.error:
-            raise XdplabError(self._runner.error)
-        return True
+        return self._runner.wait(timeout)
 
     @property
     def running(self) -> bool:

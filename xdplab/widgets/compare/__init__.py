@@ -1,0 +1,1 @@
+"""Receive paths side by side."""

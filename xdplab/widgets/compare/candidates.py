@@ -1,0 +1,79 @@
+"""What is compared: receive paths, each with the options of its engine."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import xdplab
+from xdplab.checks import choice
+from xdplab.engine import WAIT_STRATEGIES, Engine
+from xdplab.errors import ConfigurationError
+from xdplab.runs import words
+
+PATHS: tuple[str, ...] = getattr(xdplab, "PATHS", ("xsk",))
+
+Path = str | tuple[str, Mapping[str, object]]
+"""``"xsk"``, ``"xsk spin"`` or ``("xsk", {"wait": "spin", "batch": 256})``."""
+
+_NOT_OPTIONS = ("self", "interface", "path", "forward_to", "stream", "allow_default_route")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of those that are compared."""
+
+    name: str
+    options: Mapping[str, object]
+    """Of its `Engine`."""
+
+
+def usual_paths() -> tuple[Path, ...]:
+    """Return every path, `xsk` once spinning and once asleep between packets."""
+    return ("xsk spin", "xsk poll", *(path for path in PATHS if path != "xsk"))
+
+
+def candidates(paths: Iterable[Path], options: Mapping[str, object]) -> list[Candidate]:
+    """Return what the paths stand for.
+
+    Parameters
+    ----------
+    paths
+        As for `Compare`.
+    options
+        Of all engines.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such path, wait strategy or option, no path at all, or one of them twice.
+    """
+    if isinstance(paths, str) or not isinstance(paths, Iterable):
+        raise ConfigurationError(f"paths={paths!r} must be a list: paths=['xsk', 'packet'].")
+    found = [_candidate(path, options) for path in paths]
+    names = [candidate.name for candidate in found]
+    if not names or len(set(names)) < len(names):
+        raise ConfigurationError(f"paths={paths!r} must name at least one path, each once.")
+    return found
+
+
+def _candidate(given: Path, common: Mapping[str, object]) -> Candidate:
+    name, own = given if isinstance(given, tuple) else _parsed(given)
+    path = choice("path", name, PATHS)
+    for option in (*common, *own):
+        choice("option", option, _options())
+    said = str(own["wait"]) if set(own) == {"wait"} else words(own)
+    # The default is left out, so that a path's options are those that matter to it.
+    of_path = {} if path == "xsk" else {"path": path}
+    return Candidate(f"{path} {said}".strip(), {**common, **own, **of_path})
+
+
+def _parsed(given: str) -> tuple[str, Mapping[str, object]]:
+    name, _, wait = str(given).partition(" ")
+    return name, {"wait": choice("wait", wait, WAIT_STRATEGIES)} if wait else {}
+
+
+def _options() -> list[str]:
+    parameters = inspect.signature(Engine.__init__).parameters
+    return [name for name in parameters if name not in _NOT_OPTIONS]

@@ -1,0 +1,114 @@
+"""What the comparison draws: a bar a candidate and metric, and the rate while each has its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bokeh.layouts import column
+from bokeh.models import ColumnDataSource, FactorRange, HoverTool, LayoutDOM, Range1d
+from bokeh.plotting import figure
+
+from xdplab.widgets import palette
+
+PANELS = (
+    ("pps", "lost_percent", "cpu_ns_per_packet"),
+    ("softirq_ns_per_packet", "p50_ns", "p99_ns"),
+)
+"""The metrics of each of the two plots of bars, from left to right."""
+
+BAR_ROOM = 0.6
+"""The share of a panel that its longest bar takes; to its right stand the figures."""
+
+COLORS = (
+    palette.BLUE,
+    palette.VERMILLION,
+    palette.GREEN,
+    palette.PURPLE,
+    palette.ORANGE,
+    palette.SKY,
+    palette.GREY,
+)
+HEAD = " "
+"""The name of the row of headings, which no candidate has."""
+
+BAR_NUMBERS, BAR_TEXTS = ("left", "right", "y", "alpha"), ("color", "said")
+SPREAD_NUMBERS = ("left", "right", "y")
+WORDS_NUMBERS, WORDS_TEXTS = ("x", "y"), ("text",)
+LINE_NUMBERS = ("seconds", "pps")
+
+_ROW = 26  # pixels
+_NAMES = 170
+
+
+def look(number: int) -> tuple[str, str]:
+    """Return the colour and the dash of a candidate, by its place among them."""
+    return COLORS[number % len(COLORS)], palette.DASHES[number // len(COLORS) % len(palette.DASHES)]
+
+
+def compare_figure(names: Sequence[str]) -> LayoutDOM:
+    """Return the plots, with the sources that `rows.Rows.feeds` has.
+
+    Parameters
+    ----------
+    names
+        The candidates' names.
+    """
+    bars = [_bars(names, number) for number in range(len(PANELS))]
+    return column(*bars, _lines(names), sizing_mode="stretch_width")
+
+
+def _bars(names: Sequence[str], number: int) -> figure:
+    plot = palette.styled_plot(
+        x_axis_type="linear",
+        x_range=Range1d(start=0, end=len(PANELS[number])),
+        y_range=FactorRange(factors=[*reversed(names), HEAD]),
+        height=_ROW * (len(names) + 1) + 12,
+        min_border_left=_NAMES,
+    )
+    plot.xaxis.visible = False
+    plot.grid.visible = False
+    plot.yaxis.axis_line_color = plot.yaxis.major_tick_line_color = None
+    columns = {"bars": (*BAR_NUMBERS, *BAR_TEXTS), "spread": SPREAD_NUMBERS}
+    columns |= {"words": (*WORDS_NUMBERS, *WORDS_TEXTS), "heads": (*WORDS_NUMBERS, *WORDS_TEXTS)}
+    sources = {
+        name: ColumnDataSource({each: [] for each in members}, name=f"{name} {number}")
+        for name, members in columns.items()
+    }
+    drawn = plot.hbar(
+        y="y",
+        left="left",
+        right="right",
+        height=0.7,
+        source=sources["bars"],
+        fill_color="color",
+        fill_alpha="alpha",
+        line_color=None,
+    )
+    plot.segment("left", "y", "right", "y", source=sources["spread"], line_width=2)
+    looks: dict[str, Any] = {"text_baseline": "middle", "text_font_size": "12px"}
+    plot.text("x", "y", "text", source=sources["words"], x_offset=6, **looks)
+    plot.text("x", "y", "text", source=sources["heads"], text_font_style="bold", **looks)
+    plot.add_tools(HoverTool(renderers=[drawn], tooltips="@said{safe}"))
+    return plot
+
+
+def _lines(names: Sequence[str]) -> figure:
+    plot = palette.styled_plot(
+        "packets a second",
+        x_axis_type="linear",
+        height=210,
+        min_border_left=_NAMES,
+        x_range=Range1d(start=0, end=1, name="run"),
+        y_range=Range1d(start=0, end=1, name="rate"),
+        x_axis_label="seconds of the last run",
+    )
+    plot.yaxis.formatter = palette.si_ticks()
+    for number, name in enumerate(names):
+        color, dash = look(number)
+        source = ColumnDataSource({each: [] for each in LINE_NUMBERS}, name=f"line {number}")
+        line = plot.line(
+            *LINE_NUMBERS, source=source, line_color=color, line_dash=dash, line_width=2
+        )
+        plot.add_tools(HoverTool(renderers=[line], tooltips=f"{name}: @pps{{0,0}} packets/s"))
+    return plot

@@ -1,0 +1,182 @@
+"""Receive paths take turns on a lab: each gets an engine and traffic of its own for a run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from xdplab import metrics
+from xdplab.engine import Engine
+from xdplab.errors import ClosedError, XdplabError
+from xdplab.lab import Lab
+from xdplab.runs import Run, Runs
+from xdplab.stream import Rate
+from xdplab.traffic import Traffic
+from xdplab.widgets.compare.candidates import Candidate
+
+PATH = "path"
+"""The knob of the runs: the candidate's name."""
+
+
+@dataclass
+class Course:
+    """A run as it goes on, or as the last one went."""
+
+    is_running: bool = True
+    seconds: list[float] = field(default_factory=list)
+    """When each rate was read, from the run's begin on."""
+    pps: list[float] = field(default_factory=list)
+    """Packets a second since the one before."""
+    figures: metrics.Figures = field(default_factory=dict)
+    """Those that can be told while it runs, over all of it so far."""
+
+
+class _StoppedError(Exception):
+    """Ends a run that is under way."""
+
+
+class _Opened(NamedTuple):
+    """What a run is made on."""
+
+    run: Run
+    engine: Engine
+    traffic: Traffic
+
+
+class Turns:
+    """Takes the runs of all candidates.
+
+    Parameters
+    ----------
+    found
+        The candidates.
+    runs
+        Theirs, by their names.
+    lab
+        Where; None makes one for the time that it takes.
+    rate, size
+        Of the traffic.
+    at_once
+        Whether all candidates run at the same time, each in a lab of its own.
+    """
+
+    def __init__(
+        self,
+        found: list[Candidate],
+        runs: Runs,
+        *,
+        lab: Lab | None,
+        rate: Rate,
+        size: int,
+        at_once: bool,
+    ) -> None:
+        self._options: Mapping[object, Mapping[str, Any]] = {
+            candidate.name: candidate.options for candidate in found
+        }
+        self._runs, self._lab, self._at_once = runs, lab, at_once
+        self._rate, self._size = rate, size
+        self.courses: dict[str, Course] = {}
+        """The last run of each candidate, by its name."""
+
+    def take(self, stop: threading.Event) -> None:
+        """Take the runs that are not done yet, until `stop` is set.
+
+        Raises
+        ------
+        ClosedError
+            When the lab was closed.
+        KernelError
+            When there can be no lab here. What goes wrong with one candidate is in its runs.
+        """
+        left = [run for run in self._runs.in_order if run.status == "planned"]
+        groups = (
+            [[run for run in left if run.round == n] for n in range(self._runs.rounds)]
+            if self._at_once
+            else [[run] for run in left]
+        )
+        # A lab that was given stays.
+        one_lab = nullcontext(self._lab) if self._lab or self._at_once else Lab()
+        with one_lab as lab:
+            for group in groups:
+                if stop.is_set():
+                    return
+                self._take_together(group, lab, stop)
+
+    def _take_together(self, group: list[Run], lab: Lab | None, stop: threading.Event) -> None:
+        with ExitStack() as stack:
+            opened = [
+                found
+                for run in group
+                if (found := self._open(stack, run, lab or stack.enter_context(Lab())))
+            ]
+            if len(opened) == 1:
+                self._measure(opened[0], stop)
+            elif opened:
+                with ThreadPoolExecutor(len(opened)) as pool:
+                    list(pool.map(lambda each: self._measure(each, stop), opened))
+
+    def _open(self, stack: ExitStack, run: Run, lab: Lab) -> _Opened | None:
+        if lab.closed:
+            raise ClosedError("the lab was closed. Make a new one, and compare in that.")
+        try:
+            with ExitStack() as own:
+                traffic = Traffic(lab.peer, lab.port, rate=self._rate, size=self._size)
+                own.callback(traffic.close)
+                engine = Engine(lab.port, **self._options[run.settings[PATH]])
+                own.callback(engine.close)
+                engine.start()
+                stack.push(own.pop_all())
+        except XdplabError as error:
+            run.reason, run.status = str(error), "refused"
+            return None
+        return _Opened(run, engine, traffic)
+
+    def _measure(self, opened: _Opened, stop: threading.Event) -> None:
+        run, engine, traffic = opened
+        course = Course()
+        self.courses[str(run.settings[PATH])] = course
+        look = _observer(course, engine)
+
+        def watch() -> None:
+            if stop.is_set():
+                raise _StoppedError
+            look()
+
+        try:
+            taken = metrics.take(engine, traffic, self._runs.seconds, watch)
+            run.figures, run.status = taken.figures, "measured"
+        except _StoppedError:
+            pass
+        except XdplabError as error:
+            run.reason, run.status = str(error), "failed"
+        finally:
+            course.is_running = False
+            traffic.stop()
+
+
+def _observer(course: Course, engine: Engine) -> Callable[[], None]:
+    """Return what writes down how the run goes, whenever it is called."""
+    began = time.monotonic()
+    first = engine.telemetry.total()
+    before, before_at = first, began
+
+    def look() -> None:
+        nonlocal before, before_at
+        now, total = time.monotonic(), engine.telemetry.total()
+        new = int(total["rx_packets"] - before["rx_packets"])
+        packets = int(total["rx_packets"] - first["rx_packets"])
+        cpu = int(total["cpu_ns"] - first["cpu_ns"]) + int(total["sqpoll_ns"] - first["sqpoll_ns"])
+        course.seconds.append(now - began)
+        course.pps.append(new / (now - before_at))
+        course.figures = {
+            "pps": packets / (now - began),
+            "cpu_ns_per_packet": cpu / packets if packets else None,
+        }
+        before, before_at = total, now
+
+    return look

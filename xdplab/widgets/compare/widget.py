@@ -1,0 +1,182 @@
+"""Receive paths side by side, live: what each receives, and what that costs."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import ipywidgets
+import numpy as np
+import numpy.typing as npt
+
+from xdplab.errors import ConfigurationError
+from xdplab.lab import Lab
+from xdplab.runs import Runs
+from xdplab.stream import Rate, frame_size, interval_ps
+from xdplab.widgets.compare.candidates import Path, candidates, usual_paths
+from xdplab.widgets.compare.figure import compare_figure
+from xdplab.widgets.compare.rows import Rows, reasons_html
+from xdplab.widgets.compare.turns import PATH, Turns
+from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.series.bar import SeriesBar
+from xdplab.widgets.series.runner import Runner
+from xdplab.widgets.sweep.words import figure_words
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Compare(ipywidgets.VBox):  # type: ignore[misc]
+    """Several receive paths on the same traffic: rate, loss, CPU time and latency, as they run.
+
+    ::
+
+        Compare(paths=["xsk spin", "xsk poll", "packet", "udp-epoll"], rate=200_000)
+
+    *Run* lets each path have its turn on a thread of its own, so that the notebook stays usable:
+    for each run, traffic and an engine are made, and closed after it. Each round takes all of them,
+    every second one in reverse order. Bars are medians over the rounds so far, the line across one
+    goes from the least to the most; a faint bar is that of a first run which goes on. *Stop* and
+    *Continue* do what they say, as `stop` and `run` do in Python. What was measured stays in
+    Python, whoever looks.
+
+    Parameters
+    ----------
+    lab
+        Where; its port must be free of engines meanwhile. None makes one for each *Run*.
+    paths
+        Which: names in `xdplab.PATHS`; with a wait strategy, as in ``"xsk spin"``; or with options
+        of `Engine`, as in ``("xsk", {"wait": "spin", "batch": 256})``. All of them unless told
+        otherwise, `xsk` once with `spin` and once with `poll`.
+    rate, size
+        Of the traffic, as for `Traffic`.
+    seconds
+        Length of a run, above 0.
+    rounds
+        Runs of each path, 1 to 1000.
+    at_once
+        Whether all paths run at the same time, each in a lab of its own. They take the cores from
+        each other, so this shows how they share a machine, not which is faster.
+    options
+        Of all engines, such as ``batch`` and ``inspect``. Latency is measured of frames that are
+        sampled, and of all with ``inspect=True``, which has its price.
+
+    Raises
+    ------
+    ConfigurationError
+        For values that can't work, and for a lab with `at_once`.
+    """
+
+    def __init__(
+        self,
+        lab: Lab | None = None,
+        paths: Iterable[Path] | None = None,
+        *,
+        rate: Rate = "max",
+        size: int = 64,
+        seconds: float = 2.0,
+        rounds: int = 3,
+        at_once: bool = False,
+        **options: object,
+    ) -> None:
+        interval_ps(rate)
+        frame_size(size)
+        if lab is not None and not isinstance(lab, Lab):
+            raise ConfigurationError(f"lab={lab!r} must be a Lab, or None for one of its own.")
+        if lab is not None and at_once:
+            raise ConfigurationError(
+                "at_once=True takes a lab for each path, which are made for it: leave out the lab."
+            )
+        found = candidates(usual_paths() if paths is None else paths, options)
+        names = [candidate.name for candidate in found]
+        self.runs = Runs(seconds, rounds, {PATH: names})
+        """Run by run, what was measured."""
+        self._turns = Turns(found, self.runs, lab=lab, rate=rate, size=size, at_once=at_once)
+        self._runner = Runner(self._take)
+        self._bar = SeriesBar(self._runner, self._forget)
+        self._rows = Rows(names)
+        self._figure = LiveFigure(
+            compare_figure(names),
+            self._rows.feeds,
+            rollover=0,
+            on_beat=self.refresh,
+            description=f"a comparison of {', '.join(names)}",
+        )
+        self._reasons = ipywidgets.HTML()
+        super().__init__([self._bar.row, self._figure, self._reasons])
+        self.refresh()
+
+    def __repr__(self) -> str:
+        said = [
+            f"{settings[PATH]} {figure_words('pps', pps)}"
+            for number, settings in enumerate(self.runs.combinations)
+            if not math.isnan(pps := self.runs.median(number, "pps"))
+        ]
+        taken = f"{self.runs.done} of {self.runs.total} runs"
+        return f"<Compare: {taken}{'; packets/s: ' if said else ''}{', '.join(said)}>"
+
+    def run(self) -> None:
+        """Take the runs that are not done yet, on a thread of their own."""
+        self._runner.start()
+
+    def stop(self) -> None:
+        """End that soon. The run under way is not kept, and what was measured is."""
+        self._runner.stop()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until `run` has come to its end, at most so many seconds.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+
+        Raises
+        ------
+        XdplabError
+            When it ended with an error.
+        """
+        return self._runner.wait(timeout)
+
+    @property
+    def running(self) -> bool:
+        """Whether runs are being taken."""
+        return self._runner.running
+
+    @property
+    def results(self) -> npt.NDArray[np.void]:
+        """What was measured so far, as `Grid.results` has it: a row a path, which is ``path``."""
+        return self.runs.array()
+
+    def frame(self) -> pandas.DataFrame:
+        """Return `results` as a pandas frame, as `Grid.frame` does."""
+        return self.runs.frame()
+
+    def best(self, metric: str = "pps") -> str:
+        """Return the name of the path with which a metric was best.
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such metric, or it was not measured yet.
+        """
+        return str(self.runs.combinations[self.runs.best(metric)][PATH])
+
+    def refresh(self) -> None:
+        """Show what was measured. While somebody looks, the pump does so."""
+        courses = dict(self._turns.courses)
+        present = [name for name, course in courses.items() if course.is_running]
+        doing = f"{' and '.join(present)} at work" if present else ""
+        self._bar.show(self.runs.done, self.runs.total, doing, usable=True)
+        for model, properties in self._rows.draw(self.runs, courses).items():
+            self._figure.set(model, **properties)
+        self._reasons.value = reasons_html(self.runs)
+
+    def _take(self, stop: threading.Event) -> None:
+        self._turns.take(stop)
+
+    def _forget(self) -> None:
+        self.runs.forget()
+        self._turns.courses.clear()
