@@ -197,7 +197,8 @@ def _bridged(ports: Sequence[Host]) -> Iterator[None]:
 
 def _make_bridge(ports: Sequence[int]) -> None:
     with netlink("make a bridge") as route:
-        route.link("add", ifname="bridge0", kind="bridge")
+        # With snooping it would say by itself that it listens.
+        route.link("add", ifname="bridge0", kind="bridge", br_mcast_snooping=0)
         (bridge,) = route.link_lookup(ifname="bridge0")
         for port in ports:
             route.link("set", index=port, master=bridge)

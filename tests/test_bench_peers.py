@@ -1,0 +1,336 @@
+"""Programs that others wrote: counted fairly, named where missing, quoted, never left running."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xdplab import WAIT_STRATEGIES, Engine, Lab, Traffic
+from xdplab.bench import counting_program, table, tcpdump, testpmd
+from xdplab.bench.peer import PeerError
+from xdplab.bench.peer_receiver import PeerReceiver
+from xdplab.bench.python_socket import SocketReceiver
+from xdplab.bench.rxdrop import rxdrop
+from xdplab.bench.scapy_sniff import SniffReceiver
+from xdplab.bench.wire import Wire, open_wire
+
+pytestmark = pytest.mark.usefixtures("privileged")
+
+# DPDK takes a hundred megabytes, so packages.txt leaves it out: what is tested of it without it is
+# that it is named as missing.
+HAS_TESTPMD = shutil.which(testpmd.PROGRAM) is not None
+NO_TESTPMD = ("missing", "not installed: apt install dpdk-dev")
+
+# Answers as the real one does, as far as the benchmark reads it; each fake changes something.
+TESTPMD = """
+    say("EAL: RTE Version: 'DPDK 0.0.0'", "testpmd> ")
+    for line in sys.stdin:
+        if line == "start\\n":
+            say("rxonly packet forwarding packets/burst=32")
+        if line.startswith("show port stats"):
+            say("RX-packets: 7  RX-missed: 0", "Throughput (since last show)")
+        if line == "quit\\n":
+            say("Bye...")
+            break
+"""
+TCPDUMP = """
+    if "--version" in sys.argv:
+        say("tcpdump version 0.0.0", "libpcap version 0.0.1")
+        sys.exit()
+    def count(*_):
+        say("7 packets captured, 9 packets received by filter, 2 packets dropped by kernel")
+    def end(*_):
+        count()
+        sys.exit()
+    signal.signal(signal.SIGUSR1, count)
+    signal.signal(signal.SIGINT, end)
+    say("tcpdump: listening on port0")
+    while True:
+        time.sleep(100)
+"""
+COUNTING = """
+    say("ready: 0.0.0")
+    for line in sys.stdin:
+        if line == "quit\\n":
+            break
+        say("counted 7")
+"""
+HEAD = f"""\
+    #!{sys.executable}
+    import os, signal, sys, time
+    open(__file__ + ".pid", "w").write(str(os.getpid()))
+    def say(*lines):
+        print(*lines, sep="\\n", flush=True)
+"""
+
+Fake = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """Install a program under a name; gives back the file into which it writes its process id."""
+    for peer in (testpmd, tcpdump, counting_program):
+        monkeypatch.setattr(peer, "ANSWER_SECONDS", 1.0)
+
+    def install(name: str, body: str) -> Path:
+        program = tmp_path / name
+        program.write_text(textwrap.dedent(HEAD) + textwrap.dedent(body))
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setattr(counting_program, "PROGRAM", program)
+        return program.with_name(f"{name}.pid")
+
+    return install
+
+
+def is_running(pid: Path) -> bool:
+    return Path(f"/proc/{pid.read_text()}").exists()
+
+
+def entries(result: dict[str, Any], program: str) -> list[dict[str, Any]]:
+    return [entry for entry in result["entries"] if entry["program"] == program]
+
+
+@pytest.mark.parametrize(
+    ("receiver", "version"),
+    [
+        (tcpdump.TcpdumpReceiver(), r"\d+\.\d+\S*, libpcap \d+\.\d+"),
+        (SocketReceiver(), r"3\.\d+"),
+        (SniffReceiver(), r"\d+\.\d+\S*, Python 3\.\d+"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_peer_counts_what_the_generator_sent(receiver: PeerReceiver, version: str) -> None:
+    assert receiver.missing() is None
+    with open_wire() as wire:
+        wire.traffic.rate = 2000
+        run = receiver.run(wire, 0.3).as_dict()
+        assert 0 < run["rx_packets"] <= run["sent"]
+        assert run["cpu_ns_per_packet"] > 0
+        assert run["softirq_ns_per_packet"] > 0
+        assert run["user_ns_per_packet"] is None  # nobody told
+        # Nothing is left on the wire: the next one finds it as it was.
+        with Engine(wire.lab.port) as engine:
+            assert engine.running
+    assert re.match(version, str(receiver.version))
+
+
+@pytest.mark.parametrize("driver", [testpmd.AF_XDP, testpmd.AF_PACKET])
+def test_testpmd_counts_what_the_generator_sent_on_either_driver(driver: str) -> None:
+    receiver = testpmd.TestpmdReceiver(driver)
+    if not HAS_TESTPMD:
+        assert ("missing", receiver.missing()) == NO_TESTPMD
+        return
+    with open_wire() as wire:
+        wire.traffic.rate = 2000
+        run = receiver.run(wire, 0.3).as_dict()
+    assert 0 < run["rx_packets"] <= run["sent"]
+    assert run["cpu_ns_per_packet"] > 0
+    assert str(receiver.version).startswith("DPDK ")
+
+
+def test_rxdrop_holds_our_worker_against_testpmd() -> None:
+    result = rxdrop(rounds=1, seconds=0.3, quiet=True)
+    for entry in entries(result, testpmd.PROGRAM):
+        if HAS_TESTPMD:
+            assert entry["status"] == "measured", entry["reason"]
+        else:
+            assert (entry["status"], entry["reason"]) == NO_TESTPMD
+    assert (result["ratio"] is not None) == HAS_TESTPMD
+
+
+def test_a_testpmd_that_was_killed_leaves_no_program_and_no_file(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if not HAS_TESTPMD:
+        with pytest.raises(PeerError, match="No such file"):
+            testpmd.Testpmd(lab.port, worker=0, other=0)
+        return
+    taken = testpmd.Testpmd(lab.port, worker=0, other=0)
+    assert not list(tmp_path.iterdir())
+    os.kill(taken.pid, signal.SIGKILL)
+    with pytest.raises(PeerError, match="signal 9"):
+        taken.received()
+    taken.close()
+    with Engine(lab.port) as engine:
+        assert engine.running
+
+
+def test_missing_peers_are_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setitem(sys.modules, "scapy", None)
+    assert tcpdump.TcpdumpReceiver().missing() == "not installed: apt install tcpdump"
+    assert SniffReceiver().missing() == "not installed: pip install scapy"
+    result = rxdrop(rounds=1, seconds=0.1, quiet=True)
+    for entry in entries(result, testpmd.PROGRAM):
+        assert (entry["status"], entry["reason"], entry["runs"]) == (*NO_TESTPMD, [])
+    assert result["ratio"] is None
+    assert "dpdk-testpmd: not installed: apt install dpdk-dev" in table(result)
+
+
+def changed(body: str, old: str, new: str) -> str:
+    assert old in body
+    return body.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("time.sleep(100)", "within 1 s. It said nothing"),
+        ("say('no such device'); sys.exit(3)", "with exit status 3. It said:\n  no such device"),
+        ("os.kill(os.getpid(), 11)", "by signal 11"),
+        ("while True: say('?' * 1000)", "within 1 s. It said:\n  ?????"),
+        (changed(TESTPMD, "RX-packets: 7", "RX-packets: many"), "RX-packets: many"),
+        (
+            changed(TESTPMD, 'say("RX-packets: 7', 'say(f"RX-packets: {time.time_ns()}'),
+            "counts",
+        ),
+        (changed(TESTPMD, 'say("Bye...")', "time.sleep(100)"), "did not say 'Bye"),
+        (TESTPMD + "    time.sleep(100)", "did not end within 1 s"),
+        (changed(TESTPMD, 'say("Bye...")', "os.close(1), os.close(2), time.sleep(100)"), "on"),
+    ],
+    ids=[
+        *("hangs", "exits", "crashes", "floods", "garbles", "counts-on"),
+        *("hangs-on-quit", "stays", "goes-mute"),
+    ],
+)
+def test_a_testpmd_that_misbehaves_is_quoted_and_not_left_running(
+    body: str, reason: str, fake: Fake, lab: Lab
+) -> None:
+    pid = fake(testpmd.PROGRAM, body)
+    with_reason(testpmd.TestpmdReceiver(), reason, lab)
+    assert not is_running(pid)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("time.sleep(100)", "within 1 s. It said nothing"),
+        (changed(TCPDUMP, "libpcap version", "libwhat version"), "libwhat version"),
+        (
+            changed(TCPDUMP, 'say("tcpdump: listening on port0")', "sys.exit('no permission')"),
+            "with exit status 1. It said:\n  no permission",
+        ),
+        (changed(TCPDUMP, "    signal.signal(signal.SIGUSR1, count)\n", ""), "by signal 10"),
+        (changed(TCPDUMP, "9 packets received", "some packets received"), "some packets"),
+        (changed(TCPDUMP, "9 packets received", "90 packets received"), "captured 7 of 90"),
+        (changed(TCPDUMP, "        count()\n        sys.exit()", "        count()"), "did not end"),
+    ],
+    ids=["hangs", "other", "refused", "dies", "garbles", "lags", "stays"],
+)
+def test_a_tcpdump_that_misbehaves_is_quoted_and_not_left_running(
+    body: str, reason: str, fake: Fake, lab: Lab
+) -> None:
+    pid = fake(tcpdump.PROGRAM, body)
+    with_reason(tcpdump.TcpdumpReceiver(), reason, lab)
+    assert not is_running(pid)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("time.sleep(100)", "scapy sniff did not say"),
+        ("raise OSError('no such device')", "with exit status 1. It said:"),
+        (changed(COUNTING, "counted 7", "counted some"), "counted some"),
+        (changed(COUNTING, 'say("counted 7")', 'say(f"counted {time.time_ns()}")'), "still counts"),
+        (changed(COUNTING, 'say("counted 7")', "os.kill(os.getpid(), 9)"), "by signal 9"),
+        (COUNTING + "    time.sleep(100)", "did not end within 1 s"),
+    ],
+    ids=["hangs", "exits", "garbles", "counts-on", "dies", "stays"],
+)
+def test_a_python_program_that_misbehaves_is_quoted_and_not_left_running(
+    body: str, reason: str, fake: Fake, lab: Lab
+) -> None:
+    pid = fake("count_packets.py", body)
+    with_reason(SniffReceiver(), reason, lab)
+    assert not is_running(pid)
+
+
+def with_reason(receiver: PeerReceiver, reason: str, lab: Lab) -> None:
+    with Traffic(lab.peer, lab.port, rate=1000) as traffic:
+        traffic.stop()
+        with pytest.raises(PeerError, match=re.escape(reason)):
+            receiver.run(Wire(lab, traffic, worker=0), 0.05)
+
+
+def test_well_behaved_fakes_are_measured(fake: Fake, lab: Lab) -> None:
+    fake(testpmd.PROGRAM, TESTPMD)
+    fake(tcpdump.PROGRAM, TCPDUMP)
+    fake("count_packets.py", COUNTING)
+    with Traffic(lab.peer, lab.port, rate=1000) as traffic:
+        traffic.stop()
+        wire = Wire(lab, traffic, worker=0)
+        for receiver in (testpmd.TestpmdReceiver(), tcpdump.TcpdumpReceiver(), SocketReceiver()):
+            run = receiver.run(wire, 0.05)
+            assert (run.rx_packets, run.lost_percent) == (0, 100)  # 7 before, and still 7 after
+            assert str(receiver.version).removeprefix("DPDK ").startswith("0.0.0")
+
+
+def test_what_fails_is_reported_and_the_rest_goes_on(
+    fake: Fake, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fake(testpmd.PROGRAM, "say('no such device'); sys.exit(3)")
+    result = rxdrop(rounds=2, seconds=0.05, quiet=True)
+    for entry in entries(result, testpmd.PROGRAM):
+        assert (entry["status"], entry["runs"]) == ("failed", [])
+        assert entry["reason"].endswith("It said:\n  no such device")
+    assert [len(entry["runs"]) for entry in entries(result, "xdplab")] == [2] * len(WAIT_STRATEGIES)
+    assert f"{testpmd.PROGRAM}: failed: " in table(result)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake) -> None:
+    fake(testpmd.PROGRAM, TESTPMD)
+    result = rxdrop(rounds=1, seconds=0.05, quiet=True)
+    for entry in entries(result, testpmd.PROGRAM):
+        assert (entry["status"], entry["version"]) == ("measured", "DPDK 0.0.0")
+        assert entry["rx_pps"]["median"] == 0
+    assert result["ratio"] is None
+
+
+def test_a_peer_dies_with_the_process_that_ran_it(fake: Fake, tmp_path: Path) -> None:
+    pid = fake(testpmd.PROGRAM, "time.sleep(100)")
+    text = "from xdplab.bench.rxdrop import rxdrop; rxdrop(rounds=1, seconds=0.05, quiet=True)"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", text], env=environment) as process:
+        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        process.kill()
+    wait_until(lambda: not is_running(pid))
+
+
+def test_tcpdump_dies_with_the_process_that_ran_it(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    text = f"""
+from pathlib import Path
+from xdplab import Lab
+from xdplab.bench.tcpdump import Tcpdump
+with Lab() as lab, Tcpdump(lab.port, cpu=0) as running:
+    Path({str(pid)!r}).write_text(str(running.pid))
+    while True:
+        pass
+"""
+    with subprocess.Popen([sys.executable, "-c", text]) as process:
+        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        assert is_running(pid)
+        process.kill()
+    wait_until(lambda: not is_running(pid))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
