@@ -83,7 +83,7 @@ BENCHMARK = Benchmark(
         least_to_most("rx_pps", 1e6, 3),
         median("lost\n%", "lost_percent"),
         *costs(),
-        median("calls\na packet", "syscalls_per_packet", digits=3, drawn=True),
+        median("calls\na packet", "syscalls_per_packet", digits=4, drawn="system calls a packet"),
     ),
     notes=lambda result: [f"wait={result['entries'][0]['settings']['wait']}; {COSTS_NOTE}"],
 )

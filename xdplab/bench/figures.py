@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from bokeh.models import ColumnDataSource, FactorRange, Range1d
 
-from xdplab.bench.receiver import COSTS
 from xdplab.bench.report import Column, Entry, number
 from xdplab.widgets.palette import (
     BLUE,
@@ -60,21 +59,19 @@ def figures(benchmark: Benchmark, result: Mapping[str, Any]) -> list[figure]:
     for group, members in groupby(result["entries"], benchmark.group):
         entries = [entry for entry in members if entry["status"] == "measured"]
         heading = f", {group}" if group else ""
-        for column in _drawn(benchmark.columns):
+        for title, column in _drawn(benchmark):
             if any(entry.get(str(column.figure)) for entry in entries):
-                plots.append(_bars(f"{_title(benchmark, column)}{heading}", column, entries))
+                plots.append(_bars(f"{title}{heading}", column, entries))
         if any(entry.get(name) for entry in entries for name in _WORDS):
             plots.append(_stack(f"ns a packet{heading}", entries))
     return plots
 
 
-def _drawn(columns: Sequence[Column]) -> list[Column]:
-    shown = [c for c in columns if c.figure and c.figure not in (*COSTS, _UNDIVIDED)]
-    return [column for column in shown if column.drawn or column is shown[0]]
-
-
-def _title(benchmark: Benchmark, column: Column) -> str:
-    return f"{benchmark.title}: {' '.join(column.heading.split())}"
+def _drawn(benchmark: Benchmark) -> Iterator[tuple[str, Column]]:
+    """Choose what is drawn as bars of its own, with its title."""
+    shown = [c for c in benchmark.columns if c.figure and c.figure not in _WORDS]
+    yield f"{benchmark.title}: {' '.join(shown[0].heading.split())}", shown[0]
+    yield from ((column.drawn, column) for column in shown[1:] if column.drawn)
 
 
 def _bars(title: str, column: Column, entries: Sequence[Entry]) -> figure:

@@ -24,6 +24,8 @@ _PORT = 9  # that our streams go to, and by which the client knows the answers
 _WARM_UP_SECONDS = 0.3
 _FEW_TRIPS = 10
 
+_TITLE = "round trip in microseconds"
+
 _PERCENTILES = {"p50_ns": 50, "p99_ns": 99, "p99_9_ns": 99.9}
 
 
@@ -197,12 +199,12 @@ BENCHMARK = Benchmark(
         "seconds": Option(2.0, "of each run"),
         "rates": Option((1_000.0, 10_000.0, 100_000.0), "packets a second, one after the other"),
     },
-    title="round trip in microseconds",
+    title=_TITLE,
     columns=(
         median("p50", "p50_ns", 1e3),
         least_to_most("p50_ns", 1e3),
-        median("p99", "p99_ns", 1e3, drawn=True),
-        median("p99.9", "p99_9_ns", 1e3, drawn=True),
+        median("p99", "p99_ns", 1e3, drawn=f"{_TITLE}: p99"),
+        median("p99.9", "p99_9_ns", 1e3, drawn=f"{_TITLE}: p99.9"),
         median("sent/s", "sent_pps", digits=0),
         Column("sent", lambda place: str(place["sent"])),
         Column("lost", lambda place: str(place["sent"] - place["returned"])),

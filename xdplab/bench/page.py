@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from xdplab.bench.benchmark import Benchmark
 
 _NAPI_WORDS = {
-    "id": "id",
     "threaded": "threaded",
     "defer_hard_irqs": "napi_defer_hard_irqs",
     "gro_flush_timeout": "gro_flush_timeout (ns)",

@@ -30,15 +30,15 @@ class Column:
     scale
         What the figure is divided by.
     drawn
-        Whether a report draws it. The first one with a figure, and times a packet, are drawn
-        anyway.
+        Under which title a report draws it; empty where it does not. The first one with a figure,
+        and times a packet, are drawn anyway.
     """
 
     heading: str
     show: Callable[[Entry], str]
     figure: str | None = None
     scale: float = 1
-    drawn: bool = False
+    drawn: str = ""
 
 
 def median(
@@ -47,7 +47,7 @@ def median(
     scale: float = 1,
     digits: int | None = None,
     *,
-    drawn: bool = False,
+    drawn: str = "",
 ) -> Column:
     """Show the median of a figure, with digits to suit it unless told otherwise."""
 

@@ -71,7 +71,7 @@ class Entry:
         if not values:
             return None
         return {
-            "median": round(statistics.median(values), 2),
+            "median": round(statistics.median(values), 4),
             "least": min(values),
             "most": max(values),
         }
