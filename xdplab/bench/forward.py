@@ -125,7 +125,7 @@ def _our_entry(wait: str, crossing: Crossing, seconds: float) -> Entry:
             before = crossing.arrived()
             measured, _ = measure(engine, crossing.traffic, seconds)
             arrived = _arrived(crossing) - before
-        if measured.seconds < seconds:  # `measure` takes an interrupt as an early end
+        if measured.interrupted:  # which `measure` takes as an early end
             raise KeyboardInterrupt
         told = {"received": measured.rx_packets, "version": worker.version, **figures(measured)}
         return _run(measured.seconds, measured.sent or 0, arrived, told)

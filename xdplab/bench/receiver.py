@@ -198,7 +198,7 @@ class OurWorker:
         with told_later(), Engine(wire.lab.port, cpu=wire.worker, **self.settings) as engine:
             wire.warm_up()
             measured, _ = measure(engine, wire.traffic, seconds)
-        if measured.seconds < seconds:  # `measure` takes an interrupt as an early end
+        if measured.interrupted:  # which `measure` takes as an early end
             raise KeyboardInterrupt
         return Run(measured.seconds, measured.sent or 0, measured.rx_packets, figures(measured))
 
