@@ -106,6 +106,21 @@ class Tuning:
         return f"<Tuning for {self.objective}{early}: {self.sentence}>"
 
     @property
+    def engine(self) -> Engine | None:
+        """The engine on which it was found, while there is one."""
+        return self._engine()
+
+    @property
+    def traffic(self) -> Traffic | None:
+        """Its generator, likewise."""
+        return None if self._traffic is None else self._traffic()
+
+    @property
+    def places(self) -> list[int]:
+        """Which row of `trials` stands at each place of `front`."""
+        return list(self._front)
+
+    @property
     def front(self) -> Trials:
         """The rows of `trials` that no other beats in rate, p99 and CPU time at once.
 
@@ -148,11 +163,10 @@ class Tuning:
         XdplabError
             When a knob is refused. All are as they were.
         """
-        wanted, engine = self.setting(place), self._engine()
+        wanted, engine = self.setting(place), self.engine
         if engine is None:
             raise ClosedError("the engine is gone: nothing held it any more. Make a new one.")
-        traffic = None if self._traffic is None else self._traffic()
-        settings.apply(engine, wanted, traffic)
+        settings.apply(engine, wanted, self.traffic)
 
     def _table(self) -> Trials:
         names = list(self._tried[0].setting)

@@ -29,8 +29,10 @@ class _Usual:
 
     choices: Callable[[Engine, Traffic | None], Iterable[object]]
     """Empty where it can't be turned here."""
-    matters: Callable[[Mapping[str, object]], bool] = lambda _setting: True
-    """Whether it does anything beside the knobs that stand above it in the table."""
+    beside: str = ""
+    """The knob, above it in the table, that decides whether it does anything."""
+    matters: Callable[[Any], bool] = lambda _value: True
+    """Whether it does, beside that knob's value."""
 
 
 def _waits(engine: Engine, _traffic: Traffic | None) -> Iterable[object]:
@@ -62,20 +64,18 @@ _USUAL: dict[str, _Usual] = {
     "batch": _Usual(lambda _engine, _traffic: (4, 16, 64, 256, 1024)),
     "burst": _Usual(lambda _engine, _traffic: (64, 256, 1024, 4096)),
     "spin_microseconds": _Usual(
-        _of_strategies(10, 50, 200, 1000), lambda setting: setting["wait"] == "adaptive"
+        _of_strategies(10, 50, 200, 1000), "wait", lambda wait: wait == "adaptive"
     ),
     "busy_poll_microseconds": _Usual(
-        _of_strategies(10, 50, 200),
-        lambda setting: setting["wait"] in ("busy-poll", "uring-napi"),
+        _of_strategies(10, 50, 200), "wait", lambda wait: wait in ("busy-poll", "uring-napi")
     ),
     "busy_poll_budget": _Usual(
-        _of_strategies(8, 64, 256), lambda setting: setting["wait"] == "busy-poll"
+        _of_strategies(8, 64, 256), "wait", lambda wait: wait == "busy-poll"
     ),
     "threaded": _Usual(_of_napi("threaded", False, True)),
     "defer_hard_irqs": _Usual(_of_napi("defer_hard_irqs", 0, 10, 100)),
     "gro_flush_timeout": _Usual(
-        _of_napi("gro_flush_timeout", 0, 20_000, 50_000, 200_000),
-        lambda setting: bool(setting["defer_hard_irqs"]),
+        _of_napi("gro_flush_timeout", 0, 20_000, 50_000, 200_000), "defer_hard_irqs", bool
     ),
     "cpu": _Usual(_cores),
 }
@@ -166,8 +166,7 @@ class Space:
         )
 
     def _matters(self, name: str, setting: Mapping[str, object]) -> bool:
-        usual = _USUAL.get(name)
-        return usual is None or usual.matters({**self.around, **setting})
+        return _matters(name, {**self.around, **setting})
 
     def _possible(self, setting: Setting) -> Setting:
         """Bring the batch down to the ring's size."""
@@ -175,6 +174,16 @@ class Space:
         if isinstance(batch, int) and isinstance(ring, int):
             setting["batch"] = min(batch, ring)
         return setting
+
+
+def relevant(setting: Mapping[str, object]) -> Setting:
+    """Leave out what does nothing beside the rest, such as the spin time of a worker that sleeps."""
+    return {name: value for name, value in setting.items() if _matters(name, setting)}
+
+
+def _matters(name: str, setting: Mapping[str, object]) -> bool:
+    usual = _USUAL.get(name)
+    return usual is None or usual.beside not in setting or usual.matters(setting[usual.beside])
 
 
 def key(setting: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from xdplab.metrics import METRICS
+from xdplab.tuning.space import relevant
 
 if TYPE_CHECKING:
     from xdplab.tuning.objective import Objective
@@ -29,8 +30,10 @@ def sentence(
     found = f"{label[0].upper()}{label[1:]} {figure_words(objective, best)}"
     if best is begin:
         return f"None of {runs} runs did better than the setting that it began with: {found}."
-    changed = [name for name, value in best.setting.items() if value != begin.setting[name]]
-    now, before = (setting_words({n: t.setting[n] for n in changed}) for t in (best, begin))
+    now, before = (
+        setting_words({n: v for n, v in relevant(one.setting).items() if v != other.setting[n]})
+        for one, other in ((best, begin), (begin, best))
+    )
     if begin.scores:
         began = f"{_ratio(objective, best, begin)}the {figure_words(objective, begin)}"
         began = f"{began} that it began with ({before})"

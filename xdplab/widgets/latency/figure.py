@@ -5,6 +5,7 @@ from __future__ import annotations
 from bokeh.layouts import column
 from bokeh.models import (
     ColumnDataSource,
+    CustomJSTickFormatter,
     FixedTicker,
     LayoutDOM,
     NumeralTickFormatter,
@@ -52,10 +53,13 @@ def latency_figure() -> LayoutDOM:
         plot.title = Title(text="", name="title", text_font_size="12px", text_font_style="normal")
         plot.xaxis.ticker = ticks
         plot.xgrid.ticker = ticks
-        plot.xaxis.formatter = coded_ticks(
-            _DURATION, lambda tick: duration(tick).replace(".00", "").replace(".0", "")
-        )
+        plot.xaxis.formatter = duration_ticks()
     return column(*plots, sizing_mode="stretch_width")
+
+
+def duration_ticks() -> CustomJSTickFormatter:
+    """Return a formatter of an axis in nanoseconds: 100 ns, 5 µs, 20 ms."""
+    return coded_ticks(_DURATION, lambda tick: duration(tick).replace(".00", "").replace(".0", ""))
 
 
 def _histogram(time: Range1d) -> figure:

@@ -1,0 +1,88 @@
+"""The front of a search in JupyterLab: it shows what was found, and a click sets the engine."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_rows import SOURCES
+from playwright.sync_api import expect
+
+from xdplab.bench.browser.notebook_page import NotebookPage
+
+OpenNotebook = Callable[..., NotebookPage]
+Picture = Callable[[NotebookPage], Path]
+
+PATIENCE = 30_000  # ms: the machine may be busy with other tests
+
+SEARCH = """
+import json
+from xdplab import Engine, Lab, Traffic, tune
+from xdplab.widgets import Front
+lab = Lab()
+engine = Engine(lab.port).start()
+traffic = Traffic(lab.peer, lab.port, rate=20_000)
+tuning = tune(engine, traffic, "p99", budget=16, seconds=0.1)
+Front(tuning)
+"""
+
+SET = """
+from xdplab.settings import current
+print(json.dumps({"tried": [tuning.tried(row) for row in range(len(tuning.trials))],
+                  "is": current(engine, tuning.settings), "sentence": tuning.sentence}))
+"""
+
+# Where points are on the page.
+PLACES = """({x, y}) => {
+    const views = Object.values(window.Bokeh.index).flatMap(
+        (view) => view.frame ? [view] : view.child_views);
+    const plot = views.find((view) => view.frame);
+    const {left, top} = plot.el.getBoundingClientRect();
+    return Array.from(x, (_, row) => [
+        left + plot.frame.x_scale.compute(x[row]), top + plot.frame.y_scale.compute(y[row]),
+    ]);
+}"""
+
+
+def points(page: NotebookPage) -> dict[str, list[Any]]:
+    page.page.wait_for_function(f"() => ({SOURCES})()[0]?.points?.x.length > 0", timeout=PATIENCE)
+    (figure,) = page.page.evaluate(SOURCES)
+    return dict(figure["points"])
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
+def test_a_click_on_a_point_sets_the_engine(
+    open_notebook: OpenNotebook, picture: Picture, theme: str, width: int
+) -> None:
+    page = open_notebook(SEARCH, SET, theme=theme, width=width)
+    page.run(0)
+    page.hide_side_bar()
+    shown = points(page)
+    told = json.loads(page.run(1))
+    expect(page.page.get_by_text(told["sentence"]).first).to_be_visible(timeout=PATIENCE)
+    assert len(shown["x"]) > 8
+
+    page.page.locator(".jp-OutputArea-output").first.evaluate("area => area.scrollIntoView()")
+    places = page.page.evaluate(PLACES, {"x": shown["x"], "y": shown["y"]})
+    number = loneliest(places)
+    wanted = told["tried"][int(shown["row"][number])]
+    page.page.mouse.move(*places[number])
+    expect(page.page.get_by_text("latency p50").first).to_be_visible(timeout=PATIENCE)
+    page.page.mouse.click(*places[number])
+    expect(page.page.get_by_text("Applied: ").first).to_be_visible(timeout=PATIENCE)
+    assert json.loads(page.run(1))["is"] | {"cpu": None} == wanted | {"cpu": None}
+    picture(page)
+
+
+def loneliest(places: list[list[float]]) -> int:
+    """Choose the point that is farthest from the next one, so that a click hits no other."""
+
+    def distance(number: int) -> float:
+        others = [place for other, place in enumerate(places) if other != number]
+        return min(math.dist(places[number], other) for other in others)
+
+    return max(range(len(places)), key=distance)

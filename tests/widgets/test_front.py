@@ -1,0 +1,150 @@
+"""The front shows what was tried where it stands, and sets the engine to what is picked."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from xdplab import ClosedError, ConfigurationError, Engine, Lab
+from xdplab.metrics import METRICS
+from xdplab.tuning.objective import Objective
+from xdplab.tuning.result import Tried, Tuning
+from xdplab.undo import undo
+from xdplab.widgets import Front
+from xdplab.widgets.front.points import points
+from xdplab.widgets.front.words import importances_html
+
+SEEN: list[dict[str, float | None]] = [
+    {"pps": 1e5, "p99_ns": 9e5, "cpu_ns_per_packet": 900},
+    {"pps": 3e6, "p99_ns": 8e5, "cpu_ns_per_packet": 300},
+    {"pps": 1e6, "p99_ns": 7e3, "cpu_ns_per_packet": 700},
+    {"pps": 9e5, "p99_ns": None, "cpu_ns_per_packet": 100},
+    {},
+]
+SETTINGS: list[dict[str, object]] = [
+    {"wait": "poll", "batch": 64, "threaded": True},
+    {"wait": "adaptive", "batch": 256, "threaded": False},
+    {"wait": "spin", "batch": 16, "threaded": False},
+    {"wait": "epoll", "batch": 64, "threaded": False},
+    {"wait": "spin", "batch": 9999, "threaded": False},
+]
+
+
+def tuning_of(engine: Engine) -> Tuning:
+    """Make up what a search saw, so that what is drawn is known."""
+    tried = [
+        Tried(setting, [{**dict.fromkeys(METRICS), **seen}], [seen["pps"] or 0]) if seen
+        else Tried(setting, reason="batch=9999 must be <less>")
+        for setting, seen in zip(SETTINGS, SEEN, strict=True)
+    ]  # fmt: skip
+    importances = {"threaded": 0.7, "wait": 0.3}
+    return Tuning(tried, Objective.of("pps"), importances, engine, None, interrupted=False)
+
+
+@pytest.fixture
+def engine(lab: Lab) -> Iterator[Engine]:
+    with Engine(lab.port) as engine:
+        engine.napi.threaded = True
+        yield engine
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
+    engine: Engine,
+) -> None:
+    tuning = tuning_of(engine)
+    drawn = points(tuning)
+    shown = drawn.sources["points"]
+    rows = [int(row) for row in shown["row"]]
+    assert sorted(rows) == [0, 1, 2, 3]  # and not what was refused
+    assert tuning.places == [1, 2, 3]
+    for place, row in enumerate(rows):
+        assert shown["y"][place] == SEEN[row]["pps"]
+        # What was not measured is no better than any.
+        assert shown["x"][place] == (SEEN[row]["p99_ns"] or drawn.latency.end)
+    sizes = dict(zip(rows, shown["size"], strict=True))
+    assert sizes[1] == sizes[2] == sizes[3] > sizes[0]
+    assert list(drawn.sources["places"]["text"]) == ["2", "1", "0"]
+    assert list(drawn.sources["begin"]["y"]) == [1e5]
+    assert (drawn.dearest, drawn.cheapest) == (900, 100)
+    assert len(set(shown["color"])) == 4
+    assert "batch 256" in shown["said"][rows.index(1)]
+    assert "3 M packets/s" in shown["said"][rows.index(1)]
+
+
+def test_what_the_engine_is_set_to_is_ringed(engine: Engine) -> None:
+    front = Front(tuning_of(engine))
+    ring = front._feeds["present"]
+    assert list(ring.columns["y"]) == [1e5]
+    front.apply(1)
+    front.refresh()
+    assert list(ring.columns["y"]) == [1e6]
+    engine.batch = 7
+    front.refresh()
+    assert list(ring.columns["y"]) == []
+
+
+def test_a_click_sets_the_engine_and_is_undone_in_one_step(engine: Engine) -> None:
+    front = Front(tuning_of(engine), engine)
+    front._clicked.value = "2 1234567"
+    assert eventually(lambda: (engine.wait, engine.batch) == ("spin", 16))
+    assert eventually(lambda: engine.napi.threaded is False)
+    front.refresh()
+    assert eventually(lambda: "Applied: wait spin, batch 16" in front._note)
+    undo(engine)
+    assert (engine.wait, engine.batch, engine.napi.threaded) == ("poll", 64, True)
+
+
+def test_what_is_refused_is_said_and_nonsense_is_ignored(engine: Engine) -> None:
+    front = Front(tuning_of(engine))
+    front._clicked.value = "4 1"
+    assert eventually(lambda: "batch=9999" in front._note)
+    for nonsense in ("", "99 1", "-1 2", "row"):
+        front._clicked.value = nonsense
+    assert engine.batch == 64
+    with pytest.raises(ConfigurationError, match="place=3"):
+        front.apply(3)
+
+
+def test_it_says_what_was_found_and_draws_what_mattered(engine: Engine) -> None:
+    tuning = tuning_of(engine)
+    front = Front(tuning)
+    said = repr(front)
+    assert tuning.sentence in said
+    assert "0: wait adaptive, batch 256" in said
+    bars = importances_html(tuning.importances)
+    assert "threaded" in bars
+    assert "70%" in bars
+    assert "Too few runs" in importances_html({})
+    assert "&lt;less&gt;" not in said  # the refused is not among what there is to pick
+
+
+def test_a_static_picture_is_drawn(engine: Engine) -> None:
+    draw = Front(tuning_of(engine))._figure.static_picture()
+    assert draw is not None
+    assert draw()
+
+
+def test_it_does_not_keep_the_engine_and_says_when_it_is_gone(lab: Lab) -> None:
+    engine = Engine(lab.port)
+    front = Front(tuning_of(engine))
+    engine.close()
+    with pytest.raises(ClosedError, match="engine was closed"):
+        front.apply()
+    del engine
+    gc.collect()
+    front.refresh()
+    assert "engine is closed" in repr(front)
+    with pytest.raises(ClosedError, match="gone"):
+        Front(front.tuning)
+    assert np.isfinite(front.tuning.front["pps"]).all()

@@ -1,0 +1,1 @@
+"""The trade-off that a search found, to pick from."""

@@ -1,0 +1,91 @@
+"""What the front draws: rate upwards, p99 along, a point for each setting that was tried."""
+
+from __future__ import annotations
+
+from bokeh.models import ColumnDataSource, CustomJS, FixedTicker, HoverTool, Range1d, TapTool
+from bokeh.plotting import figure
+
+from xdplab.widgets.front.points import NUMBERS, TEXTS, Points
+from xdplab.widgets.latency.figure import duration_ticks
+from xdplab.widgets.latency.shape import ticks
+from xdplab.widgets.palette import VERMILLION, si_ticks, styled_plot
+
+_TOP = 1.12  # of the highest point
+_PRESENT_SIZE = 26
+
+# What a person would do: write into a box. The time makes each click another text.
+_TELL = """
+const [row] = points.inspected.indices;
+for (const box of row === undefined ? [] : document.querySelectorAll(`.${name} input`)) {
+    box.value = `${points.data.row[row]} ${Date.now()}`;
+    box.dispatchEvent(new Event("change", {bubbles: true}));
+}
+"""
+
+
+def front_figure(drawn: Points, click_box: str) -> figure:
+    """Return the figure, with a source for each of `points.NUMBERS`.
+
+    Parameters
+    ----------
+    drawn
+        What it is to show, for its axes.
+    click_box
+        CSS class of the box into which a click on a point writes its row in `Tuning.trials`, and
+        what tells this click from the one before.
+    """
+    sources = {
+        name: ColumnDataSource({column: [] for column in (*NUMBERS[name], *TEXTS[name])}, name=name)
+        for name in NUMBERS
+    }
+    plot = styled_plot(
+        "packets received a second",
+        x_axis_type="log",
+        x_range=Range1d(start=drawn.latency.start, end=drawn.latency.end),
+        y_range=Range1d(start=0, end=_TOP * drawn.fastest),
+        height=340,
+        name="front",
+    )
+    marks = FixedTicker(ticks=ticks(drawn.latency))
+    plot.xaxis.ticker = marks
+    plot.xgrid.ticker = marks
+    plot.xaxis.formatter = duration_ticks()
+    plot.xaxis.axis_label = "latency p99"
+    plot.yaxis.formatter = si_ticks()
+    shown = plot.scatter(
+        "x",
+        "y",
+        size="size",
+        source=sources["points"],
+        fill_color="color",
+        fill_alpha="alpha",
+        line_color="#808080",
+        line_alpha="edge",
+    )
+    plot.scatter(
+        "x",
+        "y",
+        size=_PRESENT_SIZE,
+        source=sources["present"],
+        fill_alpha=0,
+        line_color=VERMILLION,
+        line_width=2.5,
+    )
+    plot.text(
+        "x", "y", "text", source=sources["places"], x_offset=11, y_offset=-5, text_font_size="12px"
+    )
+    plot.text(
+        "x",
+        "y",
+        "text",
+        source=sources["begin"],
+        y_offset=20,
+        text_align="center",
+        text_font_size="11px",
+    )
+    tell = CustomJS(args={"points": sources["points"], "name": click_box}, code=_TELL)
+    plot.add_tools(
+        HoverTool(renderers=[shown], tooltips="@said{safe}", point_policy="follow_mouse"),
+        TapTool(renderers=[shown], behavior="inspect", callback=tell),
+    )
+    return plot

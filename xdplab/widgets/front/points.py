@@ -1,0 +1,97 @@
+"""Where each tried setting stands in the trade-off, and how it is drawn."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab.tuning.result import Tuning
+from xdplab.widgets.front.words import point_html
+from xdplab.widgets.latency.shape import Span
+from xdplab.widgets.live.figure import Columns
+from xdplab.widgets.palette import GREY
+from xdplab.widgets.sweep import colors
+
+NUMBERS = {
+    "points": ("x", "y", "size", "alpha", "edge", "row"),
+    "places": ("x", "y"),
+    "begin": ("x", "y"),
+    "present": ("x", "y"),
+}
+"""The columns of each source that are numbers."""
+TEXTS = {"points": ("color", "said"), "places": ("text",), "begin": ("text",), "present": ()}
+"""Those that are text."""
+
+_COST, _RATE, _LATENCY = "cpu_ns_per_packet", "pps", "p99_ns"
+_FRONT_SIZE, _SIZE = 17.0, 9.0  # pixels
+_FRONT_ALPHA, _ALPHA = 1.0, 0.4
+_ROOM = 1.6  # on a log axis, beside the outermost points
+_NO_LATENCY = Span(1e3, 1e6)
+
+
+class Points(NamedTuple):
+    """All that is drawn of a tuning."""
+
+    latency: Span
+    """What its axis shows, in ns."""
+    fastest: float
+    """What the other axis shows at most, in packets a second."""
+    dearest: float
+    """At the ends of the colours, in ns a packet; nan where nothing was measured."""
+    cheapest: float
+    sources: dict[str, Columns]
+
+
+def points(tuning: Tuning) -> Points:
+    """Work out what is drawn; what was refused is not among it."""
+    trials = tuning.trials
+    # The front last, so that it lies above the others.
+    front = tuning.places
+    rows = [row for row in range(len(trials)) if trials[row]["runs"] and row not in front]
+    rows += reversed(front)
+    shown = trials[rows]
+    is_front = np.array([row in front for row in rows])
+    known = shown[_LATENCY][~np.isnan(shown[_LATENCY])]
+    span = Span(known.min() / _ROOM, known.max() * _ROOM) if len(known) else _NO_LATENCY
+    # Where it was not measured, at the edge: that is no better than any.
+    x = np.where(np.isnan(shown[_LATENCY]), span.end, shown[_LATENCY])
+    costs = shown[_COST][~np.isnan(shown[_COST])]
+    dearest, cheapest = (costs.max(), costs.min()) if len(costs) else (np.nan, np.nan)
+    places = {row: place for place, row in enumerate(front)}
+    sources: dict[str, Columns] = {
+        "points": {
+            "x": x,
+            "y": shown[_RATE],
+            "size": np.where(is_front, _FRONT_SIZE, _SIZE),
+            "alpha": np.where(is_front, _FRONT_ALPHA, _ALPHA),
+            "edge": np.where(is_front, _FRONT_ALPHA, _ALPHA),
+            "row": np.array(rows, float),
+            "color": [_color(cost, dearest, cheapest) for cost in shown[_COST]],
+            "said": [point_html(tuning, row, places.get(row)) for row in rows],
+        },
+        "places": {
+            "x": x[is_front],
+            "y": shown[_RATE][is_front],
+            "text": [str(places[row]) for row in rows if row in places],
+        },
+        "begin": {**at(x, shown[_RATE], rows, [0]), "text": ["began here"] if 0 in rows else []},
+        "present": at(x, shown[_RATE], rows, []),
+    }
+    fastest = float(shown[_RATE].max())
+    return Points(span, fastest or 1.0, float(dearest), float(cheapest), sources)
+
+
+def at(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], rows: list[int], wanted: list[int]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return where some rows of the trials are drawn."""
+    chosen = [place for place, row in enumerate(rows) if row in wanted]
+    return {"x": x[chosen], "y": y[chosen]}
+
+
+def _color(cost: float, dearest: float, cheapest: float) -> str:
+    if np.isnan(cost):
+        return GREY
+    return colors.color(colors.share(cost, dearest, cheapest))

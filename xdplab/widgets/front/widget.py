@@ -1,0 +1,184 @@
+"""The trade-off that a search found between rate, latency and CPU time, to pick from."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import numpy as np
+
+from xdplab import settings
+from xdplab.errors import ClosedError, XdplabError
+from xdplab.runs import words
+from xdplab.tuning.result import Tuning
+from xdplab.tuning.space import relevant
+from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.front.figure import front_figure
+from xdplab.widgets.front.points import NUMBERS, TEXTS, at, points
+from xdplab.widgets.front.words import head_html, importances_html, legend_html
+from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.live.whole import Whole
+
+if TYPE_CHECKING:
+    from xdplab.engine import Engine
+
+BEATS_A_LOOK = 10
+"""Once a second it looks at how the engine is set, for which NAPI's settings are read."""
+
+_HINT = "A click on a point applies its setting."
+
+
+class Front(ipywidgets.VBox):  # type: ignore[misc]
+    """What a search tried, as a figure: rate against p99, with CPU time as colour.
+
+    The front, which no other setting beats in all three at once, is drawn large, each with its
+    place in `Tuning.front`; the others are faint. Under the mouse it says what the setting is and
+    what was measured. A click applies a setting to the running engine, which `xdplab.undo.undo` and
+    the controls' *Undo* take back, but for what takes new sockets.
+
+    It does not keep the engine alive.
+
+    Parameters
+    ----------
+    tuning
+        What `xdplab.tune` returned.
+    engine
+        The one to set; that on which the search was made, unless told otherwise.
+
+    Raises
+    ------
+    ClosedError
+        When the engine is gone.
+    """
+
+    def __init__(self, tuning: Tuning, engine: Engine | None = None) -> None:
+        engine = tuning.engine if engine is None else engine
+        if engine is None:
+            raise ClosedError("the engine of this search is gone. Give another: Front(tuning, it).")
+        self.tuning = tuning
+        self._view = EngineView(engine)
+        traffic = tuning.traffic
+        self._traffic = None if traffic is None else weakref.ref(traffic)
+        self._turning = threading.Lock()  # held by whoever turns the engine's knobs
+        self._note, self._beats = _HINT, 0
+        drawn = points(tuning)
+        self._feeds = {name: Whole(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
+        for name, columns in drawn.sources.items():
+            self._feeds[name].show(columns)
+        click_box = f"xdplab-front-{uuid.uuid4().hex}"
+        self._figure = LiveFigure(
+            front_figure(drawn, click_box),
+            self._feeds,
+            rollover=0,
+            on_beat=self._beat,
+            description=f"what a search of {self._view.name} found",
+        )
+        self._figure.layout = {"flex": "1 1 480px", "min_width": "0"}
+        self._clicked = ipywidgets.Text(layout={"display": "none"})
+        self._clicked.add_class(click_box)
+        self._clicked.observe(self._click, "value")
+        follow_subshells(self._clicked)
+        self._status = ipywidgets.HTML()
+        beside = ipywidgets.HTML(
+            importances_html(tuning.importances), layout={"flex": "0 0 auto", "margin": "8px 0"}
+        )
+        refused = int((tuning.trials["runs"] == 0).sum())
+        super().__init__(
+            [
+                ipywidgets.HTML(head_html(tuning)),
+                ipywidgets.HBox([self._figure, beside], layout={"flex_flow": "row wrap"}),
+                ipywidgets.HTML(legend_html(drawn.dearest, drawn.cheapest, refused)),
+                self._status,
+                self._clicked,
+            ]
+        )
+        self.refresh()
+
+    def __repr__(self) -> str:
+        front = "\n".join(
+            f"  {place}: {words(relevant(self.tuning.setting(place)))}"
+            for place in range(len(self.tuning.places))
+        )
+        state = self._view.state().words
+        return f"<Front: {self._view.name}, {state}>\n{self.tuning.sentence}\n{front}"
+
+    def apply(self, place: int = 0) -> None:
+        """Apply a setting of the front to the engine, as a click on its point does.
+
+        Parameters
+        ----------
+        place
+            In `Tuning.front`; 0 is the best by the objective.
+
+        Raises
+        ------
+        ConfigurationError
+            When the front has no such place.
+        ClosedError
+            When the engine was closed, or is gone.
+        XdplabError
+            When the engine refuses it: all knobs are as they were.
+        """
+        self._apply(self.tuning.setting(place))
+
+    def refresh(self) -> None:
+        """Show how the engine is set now. While somebody looks, the pump does so."""
+        state = self._view.state()
+        if state.severity == "good":
+            state = State(f"{state.words} · {self._note}", "good")
+        self._status.value = status_html(self._view, state)
+        shown = self._feeds["points"].columns
+        x, y, rows = (np.asarray(shown[name], float) for name in ("x", "y", "row"))
+        numbers, present = [int(row) for row in rows], self._present()
+        equal = [row for row in numbers if self.tuning.tried(row) == present]
+        self._feeds["present"].show(at(x, y, numbers, equal))
+
+    def _beat(self) -> None:
+        if self._beats % BEATS_A_LOOK == 0:
+            self.refresh()
+        self._beats += 1
+
+    def _present(self) -> dict[str, object] | None:
+        """Read how the engine is set, as the trials have it."""
+        engine = self._view.engine
+        if engine is None:
+            return None
+        with suppress(XdplabError):
+            present = settings.current(engine, self.tuning.settings, self._generator())
+            if present.get("cpu", 0) is None:
+                present["cpu"] = engine.cpu
+            return present
+        return None
+
+    def _apply(self, setting: dict[str, object]) -> None:
+        engine = self._view.engine
+        if engine is None:
+            raise ClosedError("the engine was closed. Make a new one: Front(tuning, engine).")
+        with self._turning:
+            settings.apply(engine, setting, self._generator())
+            self._note = f"Applied: {words(relevant(setting))}."
+        self._beats = 0
+
+    # From the browser, on whatever thread handles its message.
+
+    def _click(self, change: dict[str, Any]) -> None:
+        number = str(change["new"]).partition(" ")[0]
+        if number.isdecimal() and int(number) < len(self.tuning.trials):
+            # New sockets take their time, which the browser's messages are not to wait for.
+            threading.Thread(
+                target=self._apply_clicked, args=(int(number),), name="xdplab-apply", daemon=True
+            ).start()
+
+    def _apply_clicked(self, row: int) -> None:
+        try:
+            self._apply(self.tuning.tried(row))
+        except XdplabError as error:
+            self._note, self._beats = str(error), 0
+
+    def _generator(self) -> Any:  # noqa: ANN401 - a Traffic, or None
+        return None if self._traffic is None else self._traffic()

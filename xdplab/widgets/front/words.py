@@ -1,0 +1,76 @@
+"""What the front says: of a point, of the whole, and of what mattered."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+from xdplab.metrics import METRICS
+from xdplab.runs import words
+from xdplab.tuning.result import Tuning
+from xdplab.tuning.space import relevant
+from xdplab.widgets.palette import BLUE
+from xdplab.widgets.sweep.words import scale_html, with_unit
+
+_BAR = 120  # pixels of the longest bar
+
+
+def point_html(tuning: Tuning, row: int, place: int | None) -> str:
+    """Return all that is known of a setting."""
+    trial = tuning.trials[row]
+    runs = int(trial["runs"])
+    head = f"<b>{html.escape(words(relevant(tuning.tried(row))))}</b>"
+    said = [f"{runs} run{'s' * (runs > 1)}"]
+    if place is not None:
+        said.append(f"place {place} of the front")
+    if row == 0:
+        said.append("the search began with it")
+    figures = "".join(
+        f'<tr><td>{html.escape(about.label)}</td><td style="text-align: right; padding-left: 10px">'
+        f"<b>{with_unit(metric, float(trial[metric]))}</b></td></tr>"
+        for metric, about in METRICS.items()
+    )
+    return (
+        f'<div style="max-width: 380px">{head}<br>{", ".join(said)}<table>{figures}</table></div>'
+    )
+
+
+def head_html(tuning: Tuning) -> str:
+    """Return the sentence."""
+    early = "<i>Ended early.</i> " if tuning.interrupted else ""
+    return (
+        '<div style="line-height: 1.5; padding: 4px; max-width: 110ch">'
+        f"{early}{html.escape(tuning.sentence)}</div>"
+    )
+
+
+def legend_html(dearest: float, cheapest: float, refused: int) -> str:
+    """Say what colours and sizes stand for."""
+    left_out = f" {refused} settings could not be measured." if refused > 1 else ""
+    left_out = " 1 setting could not be measured." if refused == 1 else left_out
+    return (
+        f"{scale_html('cpu_ns_per_packet', dearest, cheapest)}"
+        '<div style="padding: 2px 4px; line-height: 1.4">Large, with its place: the front, which '
+        "no other setting beats in rate, p99 and CPU time at once. A click applies a setting; the "
+        f"ring is around what the engine is set to.{left_out}</div>"
+    )
+
+
+def importances_html(importances: Mapping[str, float]) -> str:
+    """Draw by how much each knob mattered."""
+    if not importances:
+        return (
+            "<div style='padding: 4px; opacity: 0.8'>Too few runs to say which knob mattered.</div>"
+        )
+    most = max(importances.values()) or 1.0
+    rows = "".join(
+        f"<tr><td style='padding-right: 8px'>{html.escape(name.replace('_', ' '))}</td>"
+        f"<td><div style='background: {BLUE}; height: 10px; "
+        f"width: {max(1, round(_BAR * share / most))}px'></div></td>"
+        f"<td style='text-align: right; padding-left: 8px'>{share:.0%}</td></tr>"
+        for name, share in importances.items()
+    )
+    return (
+        '<div style="padding: 4px; line-height: 1.5; font-variant-numeric: tabular-nums">'
+        f"<b>What mattered</b><table>{rows}</table></div>"
+    )
