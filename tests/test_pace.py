@@ -290,7 +290,7 @@ def test_the_ledger_counts_what_waits_for_a_paused_worker(lab: Lab) -> None:
         assert traffic.start().wait(30)
         assert hold(engine, "rx", 20)
         step(engine, 5)
-        account = ledger.settle(PATIENCE)
+        account = ledger.settle(0.5)  # it never does
         assert account.balanced
         assert account.packets("received by the worker") == 5
         assert account.packets("waiting in the RX ring") == 15

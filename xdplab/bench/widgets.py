@@ -12,6 +12,7 @@ from xdplab.bench.benchmark import Benchmark, Option
 from xdplab.bench.browser import chromium
 from xdplab.bench.browser.chromium import reported
 from xdplab.bench.browser.errors import BrowserError
+from xdplab.bench.browser.far_view import FarView
 from xdplab.bench.browser.session import Session, open_session
 from xdplab.bench.browser.slider import Slider
 from xdplab.bench.report import median
@@ -57,8 +58,8 @@ def widgets(
       and browser and the messages that come to the page, and then the rate of packets received at
       full speed. Where worker and generator have no core of their own beside the browser's, what
       drawing takes is missing there;
-    - "dashboard elsewhere": the same with a page that answers as one with the dashboard does, but
-      draws nothing, as if the browser were on another machine;
+    - "dashboard elsewhere": the same with nothing here but a connection that answers as a page with
+      the dashboard does, as if the browser were on another machine;
     - "no dashboard": the same with neither;
     - "slider": moves of the batch slider with the keyboard, from the browser's own time of the
       key's event to the record, one a millisecond, in which the worker has used the new batch size;
@@ -151,8 +152,8 @@ def _with_dashboard(session: Session, seconds: float) -> dict[str, Any]:
 
 def _with_dashboard_elsewhere(session: Session, seconds: float) -> dict[str, Any]:
     telemetry = _begin(session)
-    session.show_elsewhere()
-    return _costs(session, telemetry, seconds)
+    with session.elsewhere() as view:
+        return _costs(session, telemetry, seconds, view)
 
 
 def _without_dashboard(session: Session, seconds: float) -> dict[str, Any]:
@@ -167,23 +168,26 @@ def _begin(session: Session, finely: bool = False) -> Telemetry:
     return telemetry
 
 
-def _costs(session: Session, telemetry: Telemetry, seconds: float) -> dict[str, Any]:
+def _costs(
+    session: Session, telemetry: Telemetry, seconds: float, view: FarView | None = None
+) -> dict[str, Any]:
+    seen = view or session
     time.sleep(_SETTLING_SECONDS)
-    began, messages = time.monotonic(), session.messages()
+    began, messages = time.monotonic(), seen.messages()
     kernel, browser = session.kernel.cpu_by_thread(), session.browser_cpu_seconds()
     time.sleep(seconds)
     took = time.monotonic() - began
     costs = {
         "kernel_cpu_percent": round(session.kernel.cpu_since(kernel) / took / 1e7, 3),
         "browser_cpu_percent": round(100 * (session.browser_cpu_seconds() - browser) / took, 2),
-        "messages_per_second": round((session.messages() - messages) / took, 2),
+        "messages_per_second": round((seen.messages() - messages) / took, 2),
     }
-    session.run("all traffic")
+    seen.run("all traffic")
     time.sleep(_SETTLING_SECONDS)
     before = telemetry.total()
     time.sleep(seconds)
     after = telemetry.total()
-    session.run("no traffic")
+    seen.run("no traffic")
     passed = float(after["time_ns"] - before["time_ns"]) / 1e9
     received = float(after["rx_packets"] - before["rx_packets"])
     return costs | {"rx_pps": round(received / passed, 1)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from xdplab.bench.browser.chromium import open_chromium
 from xdplab.bench.browser.errors import BrowserError
+from xdplab.bench.browser.far_view import FarView
 from xdplab.bench.browser.jupyter_server import JupyterServer
 from xdplab.bench.browser.kernel_process import KernelProcess
 from xdplab.bench.browser.notebook_page import NotebookPage, write_notebook
@@ -86,33 +87,7 @@ window.WebSocket = class extends Native {
 };
 """
 
-# Speaks for a view (live/figure.js) that draws nothing, to a figure that the page does not show.
-_STAND_IN = """
-figure => {
-    const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-    let answered = 0;
-    const say = (content) => kernel.sendShellMessage({
-        header: {
-            msg_id: crypto.randomUUID(), msg_type: "comm_msg", session: kernel.clientId,
-            username: "", date: new Date().toISOString(), version: "5.3",
-        },
-        parent_header: {}, metadata: {}, buffers: [], channel: "shell",
-        content: { comm_id: figure, data: { method: "custom", content } },
-    }, false);
-    const hear = (_, { content }) => {
-        const said = content.comm_id === figure ? content.data.content : undefined;
-        if (said?.kind !== "rows" || performance.now() - answered < 450) return;
-        answered = performance.now();
-        say({ view: "elsewhere", kind: "got", number: said.number });
-    };
-    kernel.iopubMessage.connect(hear);
-    window.xdplabLeave = () => {
-        kernel.iopubMessage.disconnect(hear);
-        say({ view: "elsewhere", kind: "bye" });
-    };
-    say({ view: "elsewhere", kind: "rows" });
-}
-"""
+_KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
 
 _DEADLINE = 60.0
 
@@ -147,16 +122,21 @@ class Session:
         self.run("show")
         self.page.locator(".xdplab-live").first.wait_for(timeout=1000 * _DEADLINE)
 
-    def show_elsewhere(self) -> None:
-        """Have the kernel send what it sends to a browser on another machine.
-
-        It goes to this page, which answers as a view does, and draws nothing.
-        """
-        self.page.evaluate(_STAND_IN, self.run("show elsewhere"))
+    @contextmanager
+    def elsewhere(self) -> Iterator[FarView]:
+        """Have the dashboard's figure looked at from another machine, while the page is left."""
+        figure = self.run("show elsewhere")
+        kernel = self.page.evaluate(_KERNEL)
+        address = self._notebook.server.url(f"api/kernels/{kernel}/channels")
+        self.page.goto("about:blank")
+        try:
+            with FarView(address.replace("http", "ws", 1), figure, CELLS) as view:
+                yield view
+        finally:
+            self._notebook.reload()
 
     def hide(self) -> None:
         """Clear the dashboard's output, and return once nothing is sent any more."""
-        self.page.evaluate("window.xdplabLeave?.()")
         self._notebook.clear_output(_PLACES["show"])
         deadline = time.monotonic() + _DEADLINE
         while int(self.run("count")):
