@@ -1,6 +1,6 @@
 """See, tune and teach the fast packet paths of Linux, live: XDP, AF_XDP and io_uring."""
 
-from xdplab.engine import ACTIONS, WAIT_STRATEGIES, Engine, Verdicts
+from xdplab.engine import ACTIONS, PATHS, WAIT_STRATEGIES, Engine, Verdicts
 from xdplab.errors import (
     ClosedError,
     ConfigurationError,
@@ -20,6 +20,7 @@ from xdplab.traffic import Traffic
 
 __all__ = [
     "ACTIONS",
+    "PATHS",
     "WAIT_STRATEGIES",
     "Account",
     "ClosedError",
