@@ -20,6 +20,7 @@ static const struct path_operations operations = {
 static struct path *open_path(const struct path_place *place, struct xdplab_error *error)
 {
 	int descriptor = socket_path_open_packet(place, error);
+	struct path *path;
 
 	if (descriptor < 0)
 		return NULL;
@@ -28,7 +29,10 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 		close(descriptor);
 		return NULL;
 	}
-	return socket_path_make(sizeof(struct socket_path), &operations, descriptor, place, NULL, error);
+	path = socket_path_make(sizeof(struct socket_path), &operations, descriptor, place, NULL, error);
+	if (path)
+		socket_path_of(path)->blocks = true;
+	return path;
 }
 
 const struct path_kind path_packet = {

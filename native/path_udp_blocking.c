@@ -28,8 +28,10 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 		return NULL;
 	}
 	path = socket_path_make(sizeof(struct socket_path), &operations, descriptor, place, NULL, error);
-	if (path)
-		path->bare = true;
+	if (!path)
+		return NULL;
+	path->bare = true;
+	socket_path_of(path)->blocks = true;
 	return path;
 }
 

@@ -191,12 +191,23 @@ bool socket_path_wait_blocking(struct path *path, struct worker *worker, uint64_
 	return false;
 }
 
+/* A receive does not say whether it slept, but the scheduler does. */
+static void publish_wakeups(struct xdplab_counters *counters)
+{
+	const uint64_t others = counters->timeouts + counters->syscalls[XDPLAB_SYSCALL_PACE];
+
+	if (counters->voluntary_switches > others + counters->wakeups)
+		counters->wakeups = counters->voluntary_switches - others;
+}
+
 static void publish_positions(const struct socket_path *self, uint64_t came, const struct xdplab_counters *base,
 			      struct xdplab_counters *counters)
 {
 	counters->rx_producer = base->rx_producer + came;
 	counters->rx_consumer = base->rx_consumer + self->fetches - (self->count - self->next);
 	counters->rx_ring_full = base->rx_ring_full + self->drops;
+	if (self->blocks)
+		publish_wakeups(counters);
 }
 
 /* How many wait in the socket's buffer, the kernel does not say. */

@@ -25,6 +25,7 @@ struct socket_path {
 	uint64_t drops;   /* that the kernel counted for want of room */
 	uint32_t kernel_drops; /* its own count, which wraps */
 	uint64_t packets; /* AF_PACKET: that the kernel counted, drops included */
+	bool blocks;      /* the worker sleeps in a receive */
 	struct xdp_desc fetched[SOCKET_SLOTS];
 };
 

@@ -53,8 +53,8 @@ class Measurement:
     network softirqs on the worker's and the generator's core; None where it could not be measured.
     ``sqpoll`` is io_uring's submission thread, which a worker has for `uring-sqpoll`.
 
-    ``wait`` is empty on a `path` that waits in its own way. ``wait_effective`` is False where the strategy can do nothing on this device, and ``wait_note``
-    says why and what to use instead.
+    ``wait`` is empty on a `path` that waits in its own way. ``wait_effective`` is False where the
+    strategy can do nothing on this device, and ``wait_note`` says why and what to use instead.
     """
 
     path: str
