@@ -45,14 +45,17 @@ static void offer(struct path_udp_uring *self, uint32_t slot, uint32_t place)
 static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t count)
 {
 	struct path_udp_uring *self = self_of(path);
+	uint32_t offered = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const uint32_t slot = (uint32_t)(frames[i].addr / SOCKET_SLOT_SIZE);
 
+		if (slot == SOCKET_SLOTS)
+			continue;
 		self->busy[slot] = false;
-		offer(self, slot, i);
+		offer(self, slot, offered++);
 	}
-	io_uring_buf_ring_advance(self->buffers, (int)count);
+	io_uring_buf_ring_advance(self->buffers, (int)offered);
 }
 
 /* Takes in what the kernel reported. Returns which kinds were among it. */
@@ -73,7 +76,10 @@ static unsigned int take_reports(struct path_udp_uring *self, struct worker *wor
 
 			self->busy[slot] = true;
 			socket_path_fetched(&self->socket, slot, (uint32_t)report->res);
-		} else if (worker && report->res < 0 && report->res != -ENOBUFS && report->res != -ECANCELED) {
+		} else if (report->res == 0) {
+			/* A datagram without a byte takes no buffer, and ends the receive. */
+			socket_path_fetched(&self->socket, SOCKET_SLOTS, 0);
+		} else if (worker && report->res != -ENOBUFS && report->res != -ECANCELED) {
 			/* ENOBUFS: every slot was full, and the next receive goes on once they are handed out. */
 			worker->counters.fault = (uint64_t)-report->res;
 		}

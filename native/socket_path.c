@@ -21,7 +21,7 @@
 
 /* Parts of the publish interval that a blocking receive sleeps at a time, rounded up to the kernel's ticks. */
 enum { SLEEPS_AN_INTERVAL = 4 };
-#define SLOTS_SIZE ((size_t)SOCKET_SLOTS * SOCKET_SLOT_SIZE)
+#define SLOTS_SIZE ((size_t)(SOCKET_SLOTS + 1) * SOCKET_SLOT_SIZE)
 
 static int refuse(struct xdplab_error *error, int descriptor, enum xdplab_step step, const char *tried)
 {

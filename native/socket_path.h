@@ -15,18 +15,20 @@
 /* A slot holds what a sample may keep (XDPLAB_LARGEST_SAMPLE in Python) and 8 bytes more; a longer packet has its
  * true length and is cut. No power of two, or the beginnings of all would share a few cache lines. */
 enum { SOCKET_SLOTS = 1024, SOCKET_SLOT_SIZE = 4096 + 128 };
+/* Packets that may be fetched on top, without a byte: the slot behind the last stands for them. */
+enum { SOCKET_EMPTY = 2 };
 
 struct socket_path {
 	struct path path;
 	uint32_t interface_index;
 	uint32_t next;    /* of `fetched`, that the worker takes next */
-	uint32_t count;   /* of `fetched`; they are SOCKET_SLOTS at most */
+	uint32_t count;   /* of `fetched` */
 	uint64_t fetches; /* packets that were ever fetched */
 	uint64_t drops;   /* that the kernel counted for want of room */
 	uint32_t kernel_drops; /* its own count, which wraps */
 	uint64_t packets; /* AF_PACKET: that the kernel counted, drops included */
 	bool blocks;      /* the worker sleeps in a receive */
-	struct xdp_desc fetched[SOCKET_SLOTS];
+	struct xdp_desc fetched[SOCKET_SLOTS + SOCKET_EMPTY];
 };
 
 /* Makes a path of `size` bytes that begins with a struct socket_path, with slots of its own where `area` is NULL.
