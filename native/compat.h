@@ -49,6 +49,14 @@ struct xdplab_uring_napi { /* struct io_uring_napi */
 #define BPF_F_XDP_DEV_BOUND_ONLY (1u << 6) /* Linux 6.3 */
 #endif
 
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62 /* Linux 5.0 */
+#endif
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
+#endif
+
 #ifndef XDP_USE_SG
 #define XDP_USE_SG (1 << 4)    /* Linux 6.6 */
 #define XDP_PKT_CONTD (1 << 0) /* Linux 6.6 */

@@ -7,23 +7,12 @@
 
 #include "clock.h"
 #include "error.h"
-#include "path_xsk.h"
+#include "path.h"
 #include "publish.h"
 #include "region.h"
+#include "station.h"
 #include "wait.h"
-#include "worker.h"
 #include "xdp.h"
-
-/* What a worker does until told otherwise: it sleeps, since a spinning one would take a whole core. */
-enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
-enum { DEFAULT_SPIN_NS = 50000, DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
-
-/* A worker with the socket that it receives from, and sends through unless told otherwise. */
-struct station {
-	struct worker worker;
-	struct path_xsk path;
-	struct xdplab_worker_config config;
-};
 
 struct port {
 	struct xdp xdp;
@@ -34,126 +23,46 @@ struct port {
 struct xdplab_engine {
 	struct xdplab_config config; /* its pointers are good only until it is open */
 	char *program;
-	struct umem umem;
+	const struct path_kind *kind;
+	void *shared; /* by its paths, or NULL */
 	struct xdplab_region region;
 	struct port ports[XDPLAB_PORTS];
 	uint32_t worker_count;
 	struct station stations[];
 };
 
-/* Twice the RX ring for each worker: where frames are lost, it is then the RX ring that was full, and never
- * both reasons at once. */
-static uint32_t received_frames(const struct xdplab_engine *engine)
-{
-	return 2 * engine->config.ring_size;
-}
-
-/* With a stream, what the TX ring holds on top. */
-static uint32_t frames_of_worker(const struct xdplab_engine *engine)
-{
-	return received_frames(engine) + (engine->config.stream ? engine->config.ring_size : 0);
-}
-
-static void set_defaults(struct xdplab_control *control, uint32_t action)
-{
-	/* Nobody reads it yet. */
-	atomic_init(&control->batch, DEFAULT_BATCH);
-	atomic_init(&control->burst, DEFAULT_BURST);
-	atomic_init(&control->sample_every, DEFAULT_SAMPLE_EVERY);
-	atomic_init(&control->wait, DEFAULT_WAIT);
-	atomic_init(&control->spin_ns, DEFAULT_SPIN_NS);
-	atomic_init(&control->busy_poll_microseconds, DEFAULT_BUSY_POLL_MICROSECONDS);
-	atomic_init(&control->busy_poll_budget, DEFAULT_BUSY_POLL_BUDGET);
-	atomic_init(&control->action, action);
-}
-
-static int set_up_stream(const struct xdplab_engine *engine, struct worker *worker, struct xdplab_error *error)
-{
-	const uint64_t first = (uint64_t)worker->index * frames_of_worker(engine) + received_frames(engine);
-
-	worker->stream = stream_create(engine->config.stream, engine->config.frame_size, first,
-				       engine->config.ring_size);
-	if (!worker->stream)
-		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a stream of %u frames",
-			    engine->config.ring_size);
-	atomic_init(&worker->block->control.interval_ps, worker->stream->traffic.interval_ps);
-	return 0;
-}
-
 static void free_workers(struct xdplab_engine *engine)
 {
-	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		struct worker *worker = &engine->stations[i].worker;
-
-		free(worker->stream);
-		free(worker->frames);
-		worker->stream = NULL;
-		worker->frames = NULL;
-	}
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		station_free(engine->stations + i);
 }
 
 static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *error)
 {
-	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		struct station *station = engine->stations + i;
-		/* What an engine counted survives its reconfiguration. The rings were drained, and begin anew: what
-		 * they held then is in none of them now. */
-		struct xdplab_counters kept = station->worker.counters;
-
-		kept.fill_consumer = kept.fill_producer;
-		kept.rx_consumer = kept.rx_producer;
-		kept.tx_consumer = kept.tx_producer;
-		kept.completion_consumer = kept.completion_producer = kept.tx_producer;
-		station->worker = (struct worker){
-			.rx = &station->path.path,
-			.tx = &engine->stations[station->config.transmit].path.path,
-			.region = &engine->region,
-			.block = region_worker(&engine->region, i),
-			.index = i,
-			.queue = station->config.queue,
-			.cpu = station->config.cpu,
-			.realtime = station->config.realtime,
-			.frames_limit = engine->config.ring_size,
-			.frames = calloc(engine->config.ring_size, sizeof(struct xdp_desc)),
-			.counters = kept,
-			.base = kept,
-		};
-		if (!station->worker.frames)
-			return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a batch of %u descriptors",
-				    engine->config.ring_size);
-		if (engine->config.stream && set_up_stream(engine, &station->worker, error))
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		if (station_set_up(engine->stations + i, &engine->config, &engine->region, i, error))
 			return -error->code;
-	}
 	return 0;
 }
 
-static int allocate_frames(struct xdplab_engine *engine, struct xdplab_error *error)
+static void free_shared(struct xdplab_engine *engine)
 {
-	const struct umem_options options = {
-		.frame_size = engine->config.frame_size,
-		.frame_count = frames_of_worker(engine) * engine->worker_count,
-		.headroom = engine->config.headroom,
-		.huge_pages = engine->config.huge_pages,
-		.unaligned = engine->config.unaligned,
-	};
-
-	return umem_allocate(&engine->umem, &options, error);
+	if (engine->shared)
+		engine->kind->unshare(engine->shared);
+	engine->shared = NULL;
 }
 
 /* Takes the configuration over, and allocates what depends on it. */
 static int configure(struct xdplab_engine *engine, const struct xdplab_config *config, struct xdplab_error *error)
 {
 	engine->config = *config;
-	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		engine->stations[i].config = config->workers[i];
-		engine->stations[i].path.xsk.descriptor = -1;
-	}
-	if (allocate_frames(engine, error))
+	engine->kind = path_kinds[config->path < PATH_COUNT ? config->path : PATH_xsk];
+	if (engine->kind->share && !(engine->shared = engine->kind->share(config, error)))
 		return -error->code;
 	if (!set_up_workers(engine, error))
 		return 0;
 	free_workers(engine);
-	umem_free(&engine->umem);
+	free_shared(engine);
 	return -error->code;
 }
 
@@ -171,7 +80,7 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 			  config->publish_interval_ns, error))
 		goto free_engine;
 	for (uint32_t i = 0; i < config->worker_count; i++)
-		set_defaults(&region_worker(&engine->region, i)->control, config->action);
+		station_set_defaults(&region_worker(&engine->region, i)->control, config->action);
 	if (!configure(engine, config, error))
 		return engine;
 	region_destroy(&engine->region);
@@ -182,60 +91,52 @@ free_engine:
 	return NULL;
 }
 
-/* The first socket that is open has the UMEM, and the others share it; -1 for none. */
-static int umem_owner(const struct xdplab_engine *engine)
+static void lead_to(struct xdplab_engine *engine, uint32_t index, struct path *path)
 {
+	engine->stations[index].path = path;
+	engine->stations[index].worker.rx = path;
 	for (uint32_t i = 0; i < engine->worker_count; i++)
-		if (engine->stations[i].path.xsk.descriptor >= 0)
-			return engine->stations[i].path.xsk.descriptor;
-	return -1;
+		if (engine->stations[i].config.transmit == index)
+			engine->stations[i].worker.tx = path;
 }
 
-static int open_socket(struct xdplab_engine *engine, uint32_t index, uint32_t interface_index,
-		       struct xdplab_error *error)
+static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t interface_index,
+		     struct xdplab_error *error)
 {
-	struct station *station = engine->stations + index;
-	const uint32_t frames = received_frames(engine);
-	const struct xsk_options options = {
+	const struct path_place place = {
+		.config = &engine->config,
+		.worker = &engine->stations[index].config,
+		.index = index,
 		.interface_index = interface_index,
-		.queue = station->config.queue,
-		.ring_size = engine->config.ring_size,
-		.fill_ring_size = frames,
-		.bind_mode = engine->config.bind_mode,
-		.first_frame = index * frames_of_worker(engine),
-		.fill_frames = frames,
-		.multi_buffer = engine->config.multi_buffer,
-		.metadata = engine->config.metadata,
-		.umem_owner = umem_owner(engine),
+		.shared = engine->shared,
 	};
+	struct path *path = engine->kind->open(&place, error);
 
-	if (path_xsk_open(&station->path, &engine->umem, &options, error)) {
-		station->path.xsk.descriptor = -1;
+	if (!path)
 		return -error->code;
-	}
+	lead_to(engine, index, path);
 	return 0;
 }
 
-static void close_sockets(struct xdplab_engine *engine, uint32_t port)
+static void close_paths(struct xdplab_engine *engine, uint32_t port)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		struct station *station = engine->stations + i;
+		struct path *path = engine->stations[i].path;
 
-		if (station->config.port != port || station->path.xsk.descriptor < 0)
+		if (engine->stations[i].config.port != port || !path)
 			continue;
-		station->path.path.operations->close(&station->path.path);
-		station->path.xsk.descriptor = -1;
+		lead_to(engine, i, NULL);
+		path->operations->close(path);
 	}
 }
 
-static int enter_sockets(struct xdplab_engine *engine, uint32_t port, struct xdplab_error *error)
+static int tell_attached(struct xdplab_engine *engine, uint32_t port, struct xdplab_error *error)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		const struct station *station = engine->stations + i;
+		struct path *path = engine->stations[i].path;
 
-		if (station->config.port == port &&
-		    xdp_enter_socket(&engine->ports[port].xdp, station->config.queue,
-				     station->path.xsk.descriptor, error))
+		if (engine->stations[i].config.port == port && path->operations->attached &&
+		    path->operations->attached(path, &engine->ports[port].xdp, error))
 			return -error->code;
 	}
 	return 0;
@@ -253,6 +154,8 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 		.multi_buffer = engine->config.multi_buffer,
 		.metadata = engine->config.metadata,
 		.takes_all = engine->config.takes_all,
+		.counts = engine->kind->counts,
+		.address = engine->config.address,
 	};
 
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
@@ -262,18 +165,18 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 			continue;
 		if (worker->queue >= options.queues)
 			options.queues = worker->queue + 1;
-		if (open_socket(engine, i, interface_index, error))
+		if (open_path(engine, i, interface_index, error))
 			goto close;
 	}
 	if (xdp_attach(&engine->ports[port].xdp, &options, error))
 		goto close;
 	engine->ports[port].open = true;
-	if (!enter_sockets(engine, port, error))
+	if (!tell_attached(engine, port, error))
 		return 0;
 	xdp_detach(&engine->ports[port].xdp);
 	engine->ports[port].open = false;
 close:
-	close_sockets(engine, port);
+	close_paths(engine, port);
 	return -error->code;
 }
 
@@ -299,8 +202,8 @@ void xdplab_engine_refresh(struct xdplab_engine *engine)
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		struct worker *worker = &engine->stations[i].worker;
 
-		/* No socket is left where a reconfiguration failed. */
-		if (!worker->joinable && umem_owner(engine) >= 0)
+		/* No path is left where a reconfiguration failed. */
+		if (!worker->joinable && worker->rx && worker->tx)
 			publish_record(worker, clock_ns(CLOCK_MONOTONIC));
 	}
 }
@@ -326,9 +229,9 @@ static void release(struct xdplab_engine *engine)
 	xdplab_engine_stop(engine);
 	xdplab_engine_detach(engine);
 	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
-		close_sockets(engine, port);
+		close_paths(engine, port);
 	free_workers(engine);
-	umem_free(&engine->umem);
+	free_shared(engine);
 }
 
 int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_config *config,
@@ -358,12 +261,12 @@ struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine,
 
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine)
 {
-	return xsk_zero_copy(&engine->stations[0].path.xsk);
+	return engine->stations[0].path && engine->stations[0].path->zero_copy;
 }
 
 int xdplab_engine_huge_pages(const struct xdplab_engine *engine)
 {
-	return engine->umem.huge;
+	return engine->stations[0].path && engine->stations[0].path->huge_pages;
 }
 
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts)
@@ -377,6 +280,7 @@ int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, st
 	verdicts->redirected += self->base.redirected;
 	verdicts->passed += self->base.passed;
 	verdicts->no_socket += self->base.no_socket;
+	verdicts->bytes += self->base.bytes;
 	return 0;
 }
 
@@ -387,7 +291,7 @@ int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t work
 
 const char *xdplab_engine_wait_ineffective(const struct xdplab_engine *engine, uint32_t worker, uint32_t index)
 {
-	if (index >= WAIT_COUNT || !wait_strategies[index]->ineffective)
+	if (index >= WAIT_COUNT || !wait_strategies[index]->ineffective || !engine->stations[worker].path)
 		return NULL;
 	return wait_strategies[index]->ineffective(&engine->stations[worker].worker);
 }

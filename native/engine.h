@@ -3,7 +3,7 @@
  * The engine's public API. Together with telemetry.h it is all that Python sees.
  *
  * An engine captures from queues of one interface, or of two that it joins, with AF_XDP. Each queue has a
- * worker, and all share one UMEM:
+ * worker, and all share one UMEM. Or it captures from one interface in another way, for comparison (path.h):
  *
  *     open        UMEM and region made
  *     open_port   the interface's sockets bound, its XDP program loaded and attached; called in the
@@ -36,6 +36,8 @@ enum xdplab_step {
 	XDPLAB_STEP_GENERATE,
 	XDPLAB_STEP_TRACE,
 	XDPLAB_STEP_MAP_HUGE_PAGES,
+	XDPLAB_STEP_BIND_SOCKET,
+	XDPLAB_STEP_PREPARE_PATH,
 };
 
 struct xdplab_error {
@@ -86,15 +88,27 @@ struct xdplab_config {
 	uint32_t multi_buffer; /* a packet may fill several frames */
 	uint32_t metadata;     /* the program puts some in front of each packet */
 	uint32_t unaligned;  /* frames need not be a power of two */
+	uint32_t path;       /* index of the receive path; what follows is for others than AF_XDP */
+	uint32_t address;       /* the interface's IPv4 address, in network byte order */
+	uint64_t socket_buffer; /* bytes for packets that wait: what SO_RCVBUF is asked for, or of a block ring */
 	uint32_t sample_bytes;
 	uint64_t publish_interval_ns;
 };
 
+/* What the XDP program of a receive path counts as being for it. */
+enum xdplab_counts {
+	XDPLAB_COUNTS_REDIRECTED, /* to the engine's AF_XDP socket */
+	XDPLAB_COUNTS_DATAGRAMS,  /* for the engine's UDP socket; it goes to the stack like all else */
+	XDPLAB_COUNTS_ALL,        /* what an AF_PACKET socket sees: everything, which goes to the stack as well */
+	XDPLAB_COUNTS_DROPPED,    /* by the program itself */
+};
+
 /* What became of frames in the XDP program, summed over the cores. */
 struct xdplab_verdicts {
-	uint64_t redirected; /* to the engine's socket */
+	uint64_t redirected; /* to the engine's socket, or for another path, whatever is for that */
 	uint64_t passed;     /* ARP, neighbour discovery and the like, left to the stack */
 	uint64_t no_socket;  /* arrived on a queue without an engine, left to the stack */
+	uint64_t bytes;      /* of those redirected, on other paths than AF_XDP */
 };
 
 struct xdplab_engine;
@@ -129,8 +143,10 @@ const char *xdplab_engine_wait_ineffective(const struct xdplab_engine *engine, u
 /* The id of the NAPI that serves the worker's queue, which some drivers have only once the port is open. Between
  * open_port and start, each time. */
 void xdplab_engine_set_napi(struct xdplab_engine *engine, uint32_t worker, uint32_t napi);
-/* Likewise the actions. */
+/* Likewise the actions, and the receive paths. */
 const char *xdplab_action(uint32_t index);
+const char *xdplab_path(uint32_t index);
+uint32_t xdplab_path_counts(uint32_t index); /* enum xdplab_counts */
 
 /* The reading side of the region, for any process: map, read, unmap. */
 struct xdplab_region;

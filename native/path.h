@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A receive path: where a worker's frames come from. A new path is one file path_*.c that fills in this
- * table; wait strategies, actions and telemetry work on it unchanged.
+ * A receive path: where a worker's frames come from. A new one is one file path_*.c and one entry in the table
+ * below; actions and telemetry work on it unchanged, and where its descriptor can be waited for, wait strategies.
  *
  * A frame is a struct xdp_desc: where it begins in the path's area, its length, and whether its packet goes on
  * in the next (packet.h).
+ *
+ * A path that makes a system call to receive makes it in `wait`, and `receive` hands out what that fetched: so the
+ * worker's time at its packets is told from the kernel's.
  */
 #ifndef XDPLAB_PATH_H
 #define XDPLAB_PATH_H
@@ -13,10 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine.h"
 #include "packet.h"
-#include "telemetry.h"
 
 struct path;
+struct worker;
+struct xdp;
 
 struct path_operations {
 	/* Takes up to `limit` frames that have arrived, oldest first, in whole packets; never waits. */
@@ -42,9 +47,20 @@ struct path_operations {
 	/* Where the rings' ends are, and what is in their entries. */
 	void (*show_receive)(struct path *path, struct xdplab_rings *rings);
 	void (*show_transmit)(struct path *path, struct xdplab_rings *rings);
-	/* 0, or the errno of what ended the path. */
+	/* 0, or the errno of what ended the path. Once at each publish. */
 	int (*fault)(struct path *path);
 	void (*close)(struct path *path);
+
+	/* The rest may be left out. */
+
+	/* Waits in its own way, and fetches; no wait strategy is prepared then. It ends by `timeout_ns`, or soon
+	 * after; with a timeout of 0 it only looks. True if it came back at once for want of anything to do. */
+	bool (*wait)(struct path *path, struct worker *worker, uint64_t timeout_ns);
+	/* On the worker's thread, when that begins and ends. 0, or a negative errno: can't be used. */
+	int (*begin)(struct path *path);
+	void (*end)(struct path *path);
+	/* The port's XDP program runs from now on. */
+	int (*attached)(struct path *path, const struct xdp *xdp, struct xdplab_error *error);
 };
 
 struct path {
@@ -55,8 +71,71 @@ struct path {
 	uint32_t queue;
 	uint32_t packet_frames; /* most frames of a packet: 1, or with multi-buffer PACKET_FRAMES */
 	bool metadata;          /* a struct frame_metadata stands in front of each packet */
-	uint64_t too_long;      /* packets of more than that, dropped */
+	bool bare;              /* frames are datagrams' payload, without headers */
+	bool only_drops;        /* it can't send: no other action can be done on it */
+	bool zero_copy;
+	bool huge_pages;
+	uint64_t too_long; /* packets of more than packet_frames, dropped */
 };
+
+/* Where a path is to be. */
+struct path_place {
+	const struct xdplab_config *config;
+	const struct xdplab_worker_config *worker;
+	uint32_t index;           /* of the worker */
+	uint32_t interface_index; /* in the network namespace of the calling thread */
+	void *shared;             /* what `share` made */
+};
+
+/* How paths of one kind come to be. */
+struct path_kind {
+	const char *name;
+	uint32_t counts; /* enum xdplab_counts */
+	/* What the paths of an engine have in common, made before the first and freed after the last. May be left
+	 * out. NULL where it fails. */
+	void *(*share)(const struct xdplab_config *config, struct xdplab_error *error);
+	void (*unshare)(void *shared);
+	/* NULL where it fails. */
+	struct path *(*open)(const struct path_place *place, struct xdplab_error *error);
+};
+
+/* The table, in the order of their indices. */
+#define PATHS(entry) \
+	entry(xsk) \
+	entry(udp_blocking) \
+	entry(udp_epoll) \
+	entry(udp_uring) \
+	entry(packet) \
+	entry(packet_mmap) \
+	entry(xdp)
+
+#define PATH_INDEX(name) PATH_##name,
+enum { PATHS(PATH_INDEX) PATH_COUNT };
+#undef PATH_INDEX
+
+#define PATH_DECLARE(name) extern const struct path_kind path_##name;
+PATHS(PATH_DECLARE)
+#undef PATH_DECLARE
+
+extern const struct path_kind *const path_kinds[PATH_COUNT];
+
+/* For a path without rings that sends nothing. */
+void path_keeps(struct path *path, const struct xdp_desc *frames, uint32_t count);
+bool path_needs_no_kick(struct path *path);
+uint32_t path_has_no_room(const struct path *path);
+uint32_t path_completes_none(struct path *path, struct xdp_desc *frames, uint32_t limit);
+void path_publishes_nothing(struct path *path, const struct xdplab_counters *base, struct xdplab_counters *counters);
+void path_shows_nothing(struct path *path, struct xdplab_rings *rings);
+
+#define PATH_SENDS_NOTHING \
+	.kick = path_needs_no_kick, .room = path_has_no_room, .transmit = path_keeps, \
+	.complete = path_completes_none, .wants_kick = path_needs_no_kick, \
+	.publish_transmit = path_publishes_nothing, .show_receive = path_shows_nothing, \
+	.show_transmit = path_shows_nothing
+
+/* 0, or ENODEV where the namespace of this socket has no such interface any more: sockets that are bound to an
+ * address are not told. */
+int path_link_fault(int socket, uint32_t interface_index);
 
 static inline bool path_has_long_packets(const struct path *path)
 {

@@ -2,10 +2,22 @@
  *
  * The AF_XDP receive path: RX ring to worker, worker back to fill ring.
  */
-#include "path_xsk.h"
-
-#include <stddef.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+
+#include "error.h"
+#include "path.h"
+#include "xdp.h"
+#include "xsk_sockets.h"
+
+struct path_xsk {
+	struct path path;
+	struct xsk xsk;
+	struct xsk_sockets *sockets;
+	struct path_operations operations;
+	uint32_t frame_size;
+};
 
 static struct path_xsk *self_of(struct path *path)
 {
@@ -267,7 +279,16 @@ static int fault(struct path *path)
 
 static void close_path(struct path *path)
 {
-	xsk_close(socket_of(path));
+	struct path_xsk *self = self_of(path);
+
+	xsk_sockets_closed(self->sockets, self->xsk.descriptor);
+	xsk_close(&self->xsk);
+	free(self);
+}
+
+static int attached(struct path *path, const struct xdp *xdp, struct xdplab_error *error)
+{
+	return xdp_enter_socket(xdp, path->queue, path->descriptor, error);
 }
 
 static const struct path_operations plain_operations = {
@@ -284,11 +305,12 @@ static const struct path_operations plain_operations = {
 	.show_transmit = show_transmit,
 	.fault = fault,
 	.close = close_path,
+	.attached = attached,
 };
 
-void path_xsk_begin(struct path_xsk *self, const struct umem *umem, bool multi_buffer)
+/* The operations that this kind of UMEM needs. */
+static void choose_operations(struct path_xsk *self, const struct umem *umem, bool multi_buffer)
 {
-	self->frame_size = umem->frame_size;
 	self->operations = plain_operations;
 	if (umem->unaligned)
 		self->operations.recycle = recycle_unaligned;
@@ -296,21 +318,42 @@ void path_xsk_begin(struct path_xsk *self, const struct umem *umem, bool multi_b
 		self->operations.receive = multi_buffer ? receive_unaligned_packets : receive_unaligned;
 	else if (multi_buffer)
 		self->operations.receive = receive_packets;
-	self->path = (struct path){
-		.operations = &self->operations,
-		.area = umem->area,
-		.descriptor = self->xsk.descriptor,
-		.packet_frames = multi_buffer ? PACKET_FRAMES : 1,
-	};
 }
 
-int path_xsk_open(struct path_xsk *self, const struct umem *umem, const struct xsk_options *options,
-		  struct xdplab_error *error)
+static struct path *open_path(const struct path_place *place, struct xdplab_error *error)
 {
-	if (xsk_open(&self->xsk, umem, options, error))
-		return -error->code;
-	path_xsk_begin(self, umem, options->multi_buffer);
-	self->path.queue = options->queue;
-	self->path.metadata = options->metadata;
-	return 0;
+	const struct xdplab_config *config = place->config;
+	struct xsk_sockets *sockets = place->shared;
+	struct path_xsk *self = calloc(1, sizeof(*self));
+
+	if (!self) {
+		fail(error, XDPLAB_STEP_OPEN_SOCKET, ENOMEM, "allocate a receive path");
+		return NULL;
+	}
+	if (xsk_sockets_open(sockets, place, &self->xsk, error)) {
+		free(self);
+		return NULL;
+	}
+	self->sockets = sockets;
+	self->frame_size = sockets->umem.frame_size;
+	choose_operations(self, &sockets->umem, config->multi_buffer);
+	self->path = (struct path){
+		.operations = &self->operations,
+		.area = sockets->umem.area,
+		.descriptor = self->xsk.descriptor,
+		.packet_frames = config->multi_buffer ? PACKET_FRAMES : 1,
+		.queue = place->worker->queue,
+		.metadata = config->metadata,
+		.zero_copy = xsk_zero_copy(&self->xsk),
+		.huge_pages = sockets->umem.huge,
+	};
+	return &self->path;
 }
+
+const struct path_kind path_xsk = {
+	.name = "xsk",
+	.counts = XDPLAB_COUNTS_REDIRECTED,
+	.share = xsk_sockets_share,
+	.unshare = xsk_sockets_unshare,
+	.open = open_path,
+};

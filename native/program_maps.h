@@ -7,10 +7,13 @@
 
 #include <linux/types.h>
 
-/* bpf/capture.bpf.c; set before it is loaded. */
+/* bpf/capture.bpf.c and bpf/count.bpf.c; set before they are loaded. */
 struct capture_constants {
 	__u32 takes_all; /* ARP and neighbour discovery too */
+	__u32 counts;    /* what count.bpf.c counts as the path's: one of the below */
+	__be32 address;  /* COUNTS_DATAGRAMS: of the socket */
 };
+enum { COUNTS_DATAGRAMS = 1, COUNTS_ALL, COUNTS_DROPPED };
 
 /* bpf/capture_metadata.bpf.c: in front of each frame. */
 enum { METADATA_MAGIC = 0x6d657461, METADATA_HASH = 1, METADATA_DEVICE_TIME = 2, METADATA_PROGRAM_TIME = 4 };
@@ -22,11 +25,12 @@ struct frame_metadata {
 	__u32 magic; /* a device may have had no room for it */
 };
 
-/* bpf/capture.bpf.c; engine.h has the sum of all cores under the same names. */
+/* bpf/capture.bpf.c, bpf/count.bpf.c; engine.h has the sum of all cores under the same names. */
 struct verdicts {
 	__u64 redirected;
 	__u64 passed;
 	__u64 no_socket;
+	__u64 bytes;
 };
 
 /* bpf/softirq.bpf.c */

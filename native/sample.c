@@ -13,6 +13,19 @@
 #include "seqlock.h"
 #include "traffic.h"
 
+static bool is_ours(const struct traffic_payload *payload)
+{
+	return payload->magic == TRAFFIC_MAGIC;
+}
+
+/* The same of a datagram without its headers, which only our port's socket takes. */
+static const struct traffic_payload *bare_payload_of(const uint8_t *bytes, uint32_t length)
+{
+	const struct traffic_payload *payload = (const void *)bytes;
+
+	return length >= sizeof(*payload) && is_ours(payload) ? payload : NULL;
+}
+
 /* The payload of a frame that one of our generators made, on its way or echoed, or NULL. */
 static const struct traffic_payload *payload_of(const uint8_t *frame, uint32_t length)
 {
@@ -24,7 +37,7 @@ static const struct traffic_payload *payload_of(const uint8_t *frame, uint32_t l
 	memcpy(&protocol, frame + 12, sizeof(protocol));
 	memcpy(&source, frame + 34, sizeof(source));
 	memcpy(&destination, frame + 36, sizeof(destination));
-	if (protocol != htobe16(ETH_P_IP) || frame[23] != IPPROTO_UDP || payload->magic != TRAFFIC_MAGIC ||
+	if (protocol != htobe16(ETH_P_IP) || frame[23] != IPPROTO_UDP || !is_ours(payload) ||
 	    (destination != htobe16(TRAFFIC_PORT) && source != htobe16(TRAFFIC_PORT)))
 		return NULL;
 	return payload;
@@ -35,14 +48,25 @@ static void measure_latency(struct worker *worker, uint64_t sent_ns, uint64_t no
 	histogram_add(worker->block->latency, now_ns > sent_ns ? now_ns - sent_ns : 0);
 }
 
+/* Which stream a number belongs to is told by a header. Where that is taken off, a smaller number in a frame that
+ * was made later can only be another stream's. */
+static bool is_another_stream(const struct worker *worker, const struct traffic_payload *payload, uint16_t stream)
+{
+	return stream != worker->followed_stream ||
+	       (worker->rx->bare && payload->sequence < worker->followed_next &&
+		payload->time_ns > worker->followed_ns);
+}
+
 /* Within one queue order is kept, so a number above the expected one means that those between are lost. A
  * stream that was not followed so far begins with the number that it has. */
-static void follow_stream(struct worker *worker, const uint8_t *frame, uint64_t sequence)
+static void follow_stream(struct worker *worker, const uint8_t *frame, const struct traffic_payload *payload)
 {
-	uint16_t stream;
+	const uint64_t sequence = payload->sequence;
+	uint16_t stream = 0;
 
-	memcpy(&stream, frame + TRAFFIC_STREAM_OFFSET, sizeof(stream));
-	if (!worker->follows || stream != worker->followed_stream) {
+	if (!worker->rx->bare)
+		memcpy(&stream, frame + TRAFFIC_STREAM_OFFSET, sizeof(stream));
+	if (!worker->follows || is_another_stream(worker, payload, stream)) {
 		worker->follows = true;
 		worker->followed_stream = stream;
 		worker->followed_next = sequence;
@@ -54,11 +78,13 @@ static void follow_stream(struct worker *worker, const uint8_t *frame, uint64_t 
 	}
 	worker->counters.stream_missing += sequence - worker->followed_next;
 	worker->followed_next = sequence + 1;
+	worker->followed_ns = payload->time_ns;
 }
 
 static_assert(METADATA_HASH == (int)XDPLAB_SAMPLE_HASH && METADATA_DEVICE_TIME == (int)XDPLAB_SAMPLE_DEVICE_TIME &&
 		      METADATA_PROGRAM_TIME == (int)XDPLAB_SAMPLE_PROGRAM_TIME,
 	      "copied as they are");
+static_assert(!((int)XDPLAB_SAMPLE_PAYLOAD & (METADATA_HASH | METADATA_DEVICE_TIME | METADATA_PROGRAM_TIME)), "beside");
 
 /* What the XDP program put in front of the frame, which the kernel copies along (__xsk_rcv, Linux 6.18). */
 static struct frame_metadata metadata_of(const struct path *path, const struct xdp_desc *frame)
@@ -89,7 +115,7 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 		.captured = frames->len < limit ? frames->len : limit,
 		.queue = worker->queue,
 		.verdict = sampling->verdict,
-		.flags = (uint16_t)metadata.flags,
+		.flags = (uint16_t)(metadata.flags | (worker->rx->bare ? XDPLAB_SAMPLE_PAYLOAD : 0)),
 		.device_time_ns = metadata.time_ns,
 		.hash = metadata.hash,
 		.hash_type = metadata.hash_type,
@@ -112,19 +138,22 @@ static inline __attribute__((always_inline)) void look_into(struct worker *worke
 							    const bool long_packets)
 {
 	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	const bool bare = worker->rx->bare;
 	uint64_t packet = worker->counters.rx_packets;
 
 	for (uint32_t i = 0, each; i < count; i += each, packet++) {
 		const uint8_t *bytes = worker->rx->area + frames[i].addr;
 		const bool chosen = sampling->every && worker->sample_countdown-- == 0;
-		const struct traffic_payload *payload =
-			chosen || sampling->inspect ? payload_of(bytes, frames[i].len) : NULL;
+		const struct traffic_payload *payload = NULL;
+
+		if (chosen || sampling->inspect)
+			payload = bare ? bare_payload_of(bytes, frames[i].len) : payload_of(bytes, frames[i].len);
 
 		each = long_packets ? packet_frames(frames + i) : 1;
 		if (payload)
 			measure_latency(worker, payload->time_ns, now_ns);
 		if (payload && sampling->inspect)
-			follow_stream(worker, bytes, payload->sequence);
+			follow_stream(worker, bytes, payload);
 		if (chosen) {
 			write_sample(worker, sampling, frames + i, each, packet, payload ? payload->time_ns : 0,
 				     now_ns);

@@ -33,10 +33,10 @@
 
 enum {
 	XDPLAB_MAGIC = 0x78647031, /* "xdp1" */
-	XDPLAB_ABI_VERSION = 2,
+	XDPLAB_ABI_VERSION = 3,
 	XDPLAB_CACHE_LINE = 64,
 	XDPLAB_BATCH_BUCKETS = 16,
-	XDPLAB_SYSCALL_KINDS = 8,
+	XDPLAB_SYSCALL_KINDS = 10,
 	/* 82 s at the default interval of 10 ms. */
 	XDPLAB_HISTORY_RECORDS = 8192,
 	/* 17 min, at a record a second or one each publish interval, whichever is longer. */
@@ -61,6 +61,8 @@ enum xdplab_syscall {
 	XDPLAB_SYSCALL_PUBLISH,
 	XDPLAB_SYSCALL_SETTINGS, /* a wait strategy's taking up and leaving, and its knobs */
 	XDPLAB_SYSCALL_PACE,     /* a paced worker's naps */
+	XDPLAB_SYSCALL_RECVMMSG,
+	XDPLAB_SYSCALL_NANOSLEEP, /* of a worker that has no packets to wait for */
 };
 
 enum xdplab_state {
@@ -115,11 +117,12 @@ struct xdplab_control {
 	uint64_t padding[3];
 };
 
-/* Which fields of a sample are valid. */
+/* Which fields of a sample are valid, and what its bytes are. */
 enum xdplab_sample_flag {
 	XDPLAB_SAMPLE_HASH = 1,
 	XDPLAB_SAMPLE_DEVICE_TIME = 2,  /* device_time_ns is by the device's clock */
 	XDPLAB_SAMPLE_PROGRAM_TIME = 4, /* it is CLOCK_MONOTONIC when the XDP program saw the frame */
+	XDPLAB_SAMPLE_PAYLOAD = 8,      /* a datagram's payload without its headers: no Ethernet frame */
 };
 
 /* Everything a worker counts, since it was opened. Ring positions never wrap: producer - consumer is
@@ -139,8 +142,8 @@ struct xdplab_counters {
 
 	uint64_t fill_producer;
 	uint64_t fill_consumer;
-	uint64_t rx_producer;
-	uint64_t rx_consumer;
+	uint64_t rx_producer; /* on other paths than AF_XDP: packets that came to wait for the worker, as far as known */
+	uint64_t rx_consumer; /* and that it took */
 	uint64_t tx_producer;
 	uint64_t tx_consumer;
 	uint64_t completion_producer;
@@ -156,7 +159,9 @@ struct xdplab_counters {
 	uint64_t kicks;       /* times the kernel was asked to send: by a system call, or by an io_uring entry */
 	uint64_t syscalls[XDPLAB_SYSCALL_KINDS];
 
-	/* XDP_STATISTICS, since the socket was opened. They overlap: do not add them up. */
+	/* XDP_STATISTICS, since the socket was opened. They overlap: do not add them up. On other paths than AF_XDP
+	 * rx_ring_full alone counts: what found no room where packets wait for the worker (a socket's buffer, a
+	 * block ring). */
 	uint64_t rx_dropped;
 	uint64_t rx_invalid_descs;
 	uint64_t tx_invalid_descs;

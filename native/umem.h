@@ -34,6 +34,19 @@ struct umem {
 	bool huge;
 };
 
+/* Twice the RX ring for each worker: where frames are lost, it is then the RX ring that was full, and never
+ * both reasons at once. */
+static inline uint32_t umem_received_frames(const struct xdplab_config *config)
+{
+	return 2 * config->ring_size;
+}
+
+/* With a stream, what the TX ring holds on top. */
+static inline uint32_t umem_frames_of_worker(const struct xdplab_config *config)
+{
+	return umem_received_frames(config) + (config->stream ? config->ring_size : 0);
+}
+
 int umem_allocate(struct umem *umem, const struct umem_options *options, struct xdplab_error *error);
 int umem_register(const struct umem *umem, int socket, struct xdplab_error *error);
 void umem_free(struct umem *umem);

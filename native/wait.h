@@ -58,7 +58,8 @@ WAIT_STRATEGIES(WAIT_DECLARE)
 
 extern const struct wait_strategy *const wait_strategies[WAIT_COUNT];
 
-/* Prepares all; worker->refusals says which can't be used. And undoes it. */
+/* Prepares all, or where the path waits in its own way, that; worker->refusals says which can't be used, and
+ * worker->refusal whether the one to begin with can't. And undoes it. */
 void wait_prepare_all(struct worker *worker);
 void wait_release_all(struct worker *worker);
 /* Takes up the strategy, if it can be used. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -11,6 +12,8 @@
 #include "publish.h"
 #include "sample.h"
 #include "thread.h"
+
+static_assert(ACTION_drop == 0, "what is clamped to, where a path can do nothing else");
 
 /* How near a frame of the stream must be for a worker not to sleep until then. */
 #define CLOSE_NS (100 * 1000ull)
@@ -42,7 +45,8 @@ static struct settings read_control(struct worker *worker)
 	const uint32_t wait = clamp(knob(&control->wait), 0, WAIT_COUNT);
 	const uint64_t every = knob(&control->sample_every);
 	const uint64_t resets = knob(&control->latency_resets);
-	const uint32_t action_index = clamp(knob(&control->action), 0, ACTION_COUNT - 1);
+	const uint32_t last_action = worker->rx->only_drops ? ACTION_drop : ACTION_COUNT - 1;
+	const uint32_t action_index = clamp(knob(&control->action), ACTION_drop, last_action);
 	const struct action *action = actions[action_index];
 
 	if (wait != worker->wait_index)
@@ -236,6 +240,8 @@ static void take_step(struct worker *worker, const struct settings *settings, ui
 	take_back_sent(worker, settings->burst);
 	if (worker->tx->operations->wants_kick(worker->tx))
 		kick_transmit(worker);
+	if (worker->rx->operations->wait)
+		worker->rx->operations->wait(worker->rx, worker, 0);
 	receive_batch(worker, settings, 0);
 	if (produces(worker, settings, now_ns))
 		generate(worker, settings, now_ns, &produced);
@@ -313,7 +319,7 @@ static void *worker_main(void *argument)
 	bool usable;
 
 	wait_prepare_all(worker);
-	usable = !worker->refusals[worker->wait_index];
+	usable = !worker->refusal;
 	sem_post(&worker->prepared);
 	if (usable) {
 		publish_begin(worker);
@@ -336,6 +342,9 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 		return 0;
 	if (worker->counters.fault)
 		return fail(error, XDPLAB_STEP_NONE, (int)worker->counters.fault, "start a worker whose path has ended");
+	/* As a reconfiguration leaves it that failed twice. */
+	if (!worker->rx || !worker->tx)
+		return fail(error, XDPLAB_STEP_NONE, ENOTCONN, "start a worker whose path is closed");
 	worker->wait_index = wait;
 	pace_begin(worker); /* here, so that a step asked for from now on is taken */
 	atomic_store_explicit(&worker->stop, false, memory_order_relaxed); /* the thread begins after this */
@@ -348,10 +357,12 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 	while (sem_wait(&worker->prepared) && errno == EINTR)
 		;
 	sem_destroy(&worker->prepared);
-	if (!worker->refusals[wait])
+	if (!worker->refusal)
 		return 0;
 	worker_stop(worker);
-	return fail(error, XDPLAB_STEP_PREPARE_WAIT, worker->refusals[wait], "prepare the wait strategy %s",
+	if (worker->rx->operations->wait)
+		return fail(error, XDPLAB_STEP_PREPARE_PATH, worker->refusal, "prepare the receive path");
+	return fail(error, XDPLAB_STEP_PREPARE_WAIT, worker->refusal, "prepare the wait strategy %s",
 		    wait_strategies[wait]->name);
 }
 

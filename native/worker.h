@@ -27,7 +27,7 @@
 
 struct worker {
 	/* Set up before the thread starts, read by it. */
-	struct path *rx; /* where frames come from */
+	struct path *rx; /* where frames come from, or NULL while it is closed */
 	struct path *tx; /* where they leave, the same or another; each ring of either has this one worker */
 	struct xdplab_worker_block *block;
 	const struct xdplab_region *region;
@@ -45,6 +45,8 @@ struct worker {
 	struct xdplab_counters base; /* when its paths were opened: the kernel counts anew for each socket */
 	void *wait_states[WAIT_COUNT];
 	uint32_t wait_index;
+	const struct wait_strategy *strategy; /* the one in use, and its state */
+	void *wait_state;
 	uint64_t next_publish_ns;
 	struct pace pace;
 	uint64_t sample_countdown;
@@ -53,6 +55,7 @@ struct worker {
 	bool follows;
 	uint16_t followed_stream;
 	uint64_t followed_next; /* sequence number expected next */
+	uint64_t followed_ns;   /* when the newest was made */
 	uint64_t long_peak; /* highest rx_peak since the last long record */
 	/* Since the last record: wall time in turns that had packets, and in turns that spun for nothing. */
 	uint64_t work_ns;
@@ -67,6 +70,7 @@ struct worker {
 	_Atomic bool stop;
 	sem_t prepared;
 	int refusals[WAIT_COUNT]; /* errno for which a strategy can't be used; written before `prepared` */
+	int refusal;              /* likewise of what it is to begin with: a strategy, or the path's own way */
 };
 
 /* For actions: hands the frames of whole packets to the TX ring, which has room for as many as were received. */

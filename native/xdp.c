@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xdp.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -13,12 +14,20 @@
 #include "program.h"
 #include "program_maps.h"
 
+static_assert(COUNTS_DATAGRAMS == (int)XDPLAB_COUNTS_DATAGRAMS && COUNTS_ALL == (int)XDPLAB_COUNTS_ALL &&
+		      COUNTS_DROPPED == (int)XDPLAB_COUNTS_DROPPED,
+	      "handed on as they are");
+
 /* The program's constants, which the verifier knows and cuts dead branches by. */
 static int set_constants(struct bpf_object *object, const struct xdp_options_of_port *port,
 			 struct xdplab_error *error)
 {
 	struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
-	const struct capture_constants values = { .takes_all = port->takes_all };
+	const struct capture_constants values = {
+		.takes_all = port->takes_all,
+		.counts = port->counts,
+		.address = port->address,
+	};
 
 	if (!constants || bpf_map__set_initial_value(constants, &values, sizeof(values)))
 		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, EINVAL, "set the constants of %s", port->program);
@@ -27,7 +36,7 @@ static int set_constants(struct bpf_object *object, const struct xdp_options_of_
 
 static void set_flags(struct bpf_object *object, const struct xdp_options_of_port *port)
 {
-	struct bpf_program *program = bpf_object__find_program_by_name(object, "capture");
+	struct bpf_program *program = bpf_object__find_program_by_name(object, "capture"); /* in each of them */
 	uint32_t flags = bpf_program__flags(program);
 
 	/* As in SEC("xdp.frags"), which would take a second copy of the program: drivers that have several buffers
@@ -52,11 +61,12 @@ int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct x
 	if (!xdp->object)
 		return -error->code;
 	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
-	bpf_map__set_max_entries(sockets, port->queues);
+	if (sockets)
+		bpf_map__set_max_entries(sockets, port->queues);
 	set_flags(xdp->object, port);
 	if (set_constants(xdp->object, port, error) || program_load(xdp->object, port->program, error))
 		goto refused;
-	xdp->sockets = bpf_map__fd(sockets);
+	xdp->sockets = sockets ? bpf_map__fd(sockets) : -1;
 	xdp->verdicts = bpf_object__find_map_fd_by_name(xdp->object, "verdicts");
 	xdp->link = bpf_link_create(program_descriptor(xdp->object, "capture"), (int)port->interface_index,
 				    BPF_XDP, &options);
@@ -85,26 +95,34 @@ int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct x
 	return 0;
 }
 
+int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xdplab_verdicts *verdicts)
+{
+	const uint32_t key = 0;
+
+	*verdicts = (struct xdplab_verdicts){ 0 };
+	if (bpf_map_lookup_elem(map, &key, per_cpu))
+		return -errno;
+	for (uint32_t cpu = 0; cpu < cpus; cpu++) {
+		verdicts->redirected += per_cpu[cpu].redirected;
+		verdicts->passed += per_cpu[cpu].passed;
+		verdicts->no_socket += per_cpu[cpu].no_socket;
+		verdicts->bytes += per_cpu[cpu].bytes;
+	}
+	return 0;
+}
+
 int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
 {
 	const int cpus = libbpf_num_possible_cpus();
-	const uint32_t key = 0;
 	struct verdicts *per_cpu;
-	int result = 0;
+	int result;
 
 	if (cpus < 0)
 		return cpus;
 	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
 	if (!per_cpu)
 		return -ENOMEM;
-	if (bpf_map_lookup_elem(xdp->verdicts, &key, per_cpu))
-		result = -errno;
-	*verdicts = (struct xdplab_verdicts){ 0 };
-	for (int cpu = 0; !result && cpu < cpus; cpu++) {
-		verdicts->redirected += per_cpu[cpu].redirected;
-		verdicts->passed += per_cpu[cpu].passed;
-		verdicts->no_socket += per_cpu[cpu].no_socket;
-	}
+	result = xdp_sum_verdicts(xdp->verdicts, per_cpu, (uint32_t)cpus, verdicts);
 	free(per_cpu);
 	return result;
 }

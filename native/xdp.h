@@ -11,6 +11,7 @@
 #include "engine.h"
 
 struct bpf_object;
+struct verdicts;
 
 struct xdp {
 	struct bpf_object *object;
@@ -27,6 +28,8 @@ struct xdp_options_of_port {
 	bool multi_buffer;    /* packets may come in several buffers */
 	bool metadata;        /* the program asks the device for some */
 	uint32_t takes_all;   /* ARP and neighbour discovery too */
+	uint32_t counts;      /* enum xdplab_counts */
+	uint32_t address;     /* of a UDP socket, in network byte order */
 };
 
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
@@ -34,5 +37,7 @@ void xdp_detach(struct xdp *xdp);
 /* From now on, what arrives on the queue goes to the socket. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
 int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts);
+/* The same by the map's descriptor, with room for each of the cores. */
+int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xdplab_verdicts *verdicts);
 
 #endif

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from xdplab.engine import ACTIONS, WAIT_STRATEGIES, Engine, Verdicts
+from xdplab.engine import ACTIONS, PATHS, WAIT_STRATEGIES, Engine, Verdicts
 from xdplab.errors import (
     ClosedError,
     ConfigurationError,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIONS",
+    "PATHS",
     "WAIT_STRATEGIES",
     "Account",
     "ClosedError",

@@ -53,6 +53,11 @@ class Stage:
 
     stage: str
     packets: int
+    name: str = ""
+    """What to call it on the engine's path; unless told otherwise as `stage`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or str(self.stage))
 
     @property
     def lost(self) -> bool:
@@ -90,8 +95,9 @@ class Account:
         return "in flight" if self.unaccounted and self.situation.flowing else "unaccounted"
 
     def packets(self, stage: str) -> int:
-        """Packets of one stage; KeyError where the ledger has none of that name."""
-        return {line.stage: line.packets for line in self.stages}[stage]
+        """Packets of one stage, by what it is called here or on AF_XDP; or KeyError."""
+        names = ((name, line.packets) for line in self.stages for name in (line.stage, line.name))
+        return dict(names)[stage]
 
     def explain(self) -> str:
         """Say in words what was lost or left, why, and which knob would help; a line for each."""
@@ -101,12 +107,12 @@ class Account:
     def as_list(self) -> list[dict[str, str | int]]:
         """Return the lines for JSON; what is unaccounted for is the last."""
         lines: list[dict[str, str | int]] = [
-            {"stage": line.stage, "packets": line.packets} for line in self.stages
+            {"stage": line.name, "packets": line.packets} for line in self.stages
         ]
         return [*lines, {"stage": "unaccounted", "packets": self.unaccounted}]
 
     def __str__(self) -> str:
-        lines = [(f"- {s.stage}" if s.lost else s.stage, s.packets) for s in self.stages]
+        lines = [(f"- {s.name}" if s.lost else s.name, s.packets) for s in self.stages]
         lines.append((self.remainder, self.unaccounted))
         return "\n".join(f"{name:<32}{packets:>16,}" for name, packets in lines)
 

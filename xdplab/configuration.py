@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,9 @@ from xdplab.cores import worker_cores
 from xdplab.errors import ConfigurationError
 from xdplab.frames import layout
 from xdplab.interface import Interface
+from xdplab.paths import PATHS, SOCKET_BUFFER, Kind, kind_of, path_words
 from xdplab.programs import c_path
+from xdplab.records import names_in
 from xdplab.stream import Stream
 
 _ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
@@ -28,22 +30,15 @@ _JOINED_ACTIONS = ("drop", "forward")
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
 CHANGEABLE: tuple[str, ...] = (
     *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
-    *("unaligned", "huge_pages", "multi_buffer"),
+    *("unaligned", "huge_pages", "multi_buffer", "socket_buffer"),
 )
 """What may differ from one configuration of an engine to the next: the region's layout stays."""
 
 
-def _names(table: Callable[[int], Any]) -> tuple[str, ...]:
-    names: list[str] = []
-    while name := table(len(names)):
-        names.append(ffi.string(name).decode())
-    return tuple(names)
-
-
-ACTIONS: tuple[str, ...] = _names(lib.xdplab_action)
+ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
 """Names of the actions, in the order of their indices in the control block."""
 
-WAIT_STRATEGIES: tuple[str, ...] = _names(lib.xdplab_wait_strategy)
+WAIT_STRATEGIES: tuple[str, ...] = names_in(lib.xdplab_wait_strategy)
 """Names of the wait strategies, likewise."""
 
 
@@ -74,10 +69,24 @@ class Configuration:
     realtime: int
     sample_bytes: int
     publish_interval: float
+    path: str = "xsk"
+    socket_buffer: int = SOCKET_BUFFER
 
     def __post_init__(self) -> None:
         self._words()
         self._workers()
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of path it is."""
+        return kind_of(choice("path", self.path, PATHS))
+
+    @property
+    def program(self) -> str:
+        """The XDP program's name in ``bpf/``."""
+        if self.kind != Kind.XSK:
+            return "count"
+        return "capture_metadata" if self.metadata else "capture"
 
     @property
     def queues(self) -> tuple[int, ...]:
@@ -125,6 +134,10 @@ class Configuration:
                 f"action={action!r} takes an engine of one interface: what one that joins two "
                 f"sends leaves by the other. Choose one of: {', '.join(_JOINED_ACTIONS)}."
             )
+        if self.kind != Kind.XSK and action != "drop":
+            raise ConfigurationError(
+                f"action={action!r} takes path='xsk': path={self.path!r} receives and drops."
+            )
         if action == "generate" and self.stream is None:
             raise ConfigurationError(
                 "there is nothing to generate: make the engine with stream=Stream(receiver)."
@@ -133,7 +146,7 @@ class Configuration:
 
     def native(self) -> tuple[Any, list[Any]]:
         """Build the struct for the native engine, and what must be held as long as it is used."""
-        program = c_path("capture_metadata" if self.metadata else "capture")
+        program = c_path(self.program)
         workers = ffi.new("struct xdplab_worker_config[]", self._workers())
         native = ffi.new(
             "struct xdplab_config *",
@@ -155,6 +168,7 @@ class Configuration:
         joins = len(self.interfaces) > 1
         usual = "generate" if self.stream else "forward" if joins else "drop"
         return {
+            **path_words(self),
             "takes_all": int(joins),
             "action": self.action_index(self.action or usual),
             "attach_mode": _ATTACH_MODES[choice("attach", self.attach, _ATTACH_MODES)],

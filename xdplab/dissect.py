@@ -43,20 +43,20 @@ class Layer(NamedTuple):
     """Name and value, as scapy shows it."""
 
 
-def summarize(frame: bytes) -> Summary:
-    """Say in a line what a frame is, as far as its bytes tell."""
+def summarize(frame: bytes, *, payload: bool = False) -> Summary:
+    """Say in a line what a frame, or a payload without its headers, is as far as its bytes tell."""
     try:
-        packet = _packet(frame)
+        packet = _packet(frame, payload)
         text = _ENDS.sub("", packet.summary().removeprefix("Ether / "), count=1).lstrip()
         return Summary(*_ends(packet), _protocol(packet), text)
     except Exception as error:  # scapy's dissectors raise whatever comes up
         return Summary("", "", "", f"scapy can't read it: {type(error).__name__}: {error}")
 
 
-def layers(frame: bytes) -> list[Layer]:
-    """Take a frame apart, layer by layer."""
+def layers(frame: bytes, *, payload: bool = False) -> list[Layer]:
+    """Take a frame, or a payload without its headers, apart, layer by layer."""
     found, start = [], 0
-    for layer in _walk(_packet(frame)):
+    for layer in _walk(_packet(frame, payload)):
         header = layer.raw_packet_cache
         end = len(frame) if header is None else min(start + len(header), len(frame))
         found.append(Layer(_name(layer), start, end, _fields(layer)))
@@ -64,9 +64,10 @@ def layers(frame: bytes) -> list[Layer]:
     return found
 
 
-def _packet(frame: bytes) -> Packet:
+def _packet(frame: bytes, payload: bool) -> Packet:
     try:
-        return Ether(frame) if frame else Raw()  # without bytes it would make up addresses
+        # Without bytes it would make up addresses.
+        return Ether(frame) if frame and not payload else Raw(frame)
     except Exception:  # too short for a header, say
         return Raw(frame)
 

@@ -22,22 +22,24 @@ from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
 from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
+from xdplab.paths import PATHS, SOCKET_BUFFER, Kind, refuse_wait
 from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
 
 _DRAIN_SECONDS = 1.0
 
-__all__ = ["ACTIONS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
+__all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
 class Verdicts(NamedTuple):
     """What the XDP program did with the frames that it saw, since it was attached."""
 
     redirected: int
-    """To the engine's socket."""
+    """To the engine's socket; on another path than xsk, whatever is for that."""
     passed: int
-    """ARP, IPv6 neighbour and router discovery, multicast listener reports: left to the stack."""
+    """ARP, IPv6 neighbour and router discovery, multicast listener reports: left to the stack. On a
+    UDP path whatever is not for its socket."""
     no_socket: int
     """On a queue without an engine, left to the stack."""
 
@@ -59,6 +61,19 @@ class Engine(Knobs, Closing):
     ----------
     interface
         A side of a lab (``lab.port``), an `Interface`, or the name of a real one.
+    path
+        By which way packets come: one of `PATHS`. All but ``"xsk"`` are there to be compared with
+        it: they take one interface, with one worker for all queues, drop what they receive, and
+        wait in their own way. What is AF_XDP's, from `ring_size` to `bind`, they don't take. An
+        XDP program counts on each what is for it, so that the ledger adds up:
+
+        - ``"udp-blocking"``, ``"udp-epoll"``, ``"udp-uring"``: a UDP socket on port 9 of the
+          interface's IPv4 address, to which our generators send. It hands over payload without
+          headers: bytes and samples are of that.
+        - ``"packet"``, ``"packet-mmap"``: an AF_PACKET socket, which sees what the stack sees. A
+          block of the latter's ring is handed over when it is full, or a tick (1 to 10 ms) later.
+        - ``"xdp"``: packets end in the XDP program, which counts them, also while the engine is
+          stopped: the ceiling for all others. Nothing is sampled.
     forward_to
         A second interface, joined to the first: what arrives on either leaves by the other,
         without a copy in user space. ARP and neighbour discovery included.
@@ -104,6 +119,10 @@ class Engine(Knobs, Closing):
     bind
         ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
         In SKB mode frames are always copied.
+    socket_buffer
+        Bytes for packets that wait in the socket of a ``udp-`` or ``packet`` path, 131,072 to
+        1,073,741,824: what SO_RCVBUF is asked for, of which the kernel makes twice as many and
+        counts its own overhead in (768 bytes to some 4 kB a small packet), or of the block ring.
     cpu
         Core of the worker, or one for each; unless told otherwise from the last that this process
         may run on downwards, those that serve the interface's interrupts last.
@@ -138,12 +157,12 @@ class Engine(Knobs, Closing):
     """
 
     simulated = False
-    wait_strategies = WAIT_STRATEGIES
 
     def __init__(
         self,
         interface: End,
         *,
+        path: str = "xsk",
         forward_to: End | None = None,
         queue: int | Sequence[int] = 0,
         action: str | None = None,
@@ -160,6 +179,7 @@ class Engine(Knobs, Closing):
         metadata: bool = False,
         attach: str = "native",
         bind: str = "auto",
+        socket_buffer: int = SOCKET_BUFFER,
         cpu: int | Sequence[int] | None = None,
         realtime: int = 0,
         sample_every: int = 1000,
@@ -190,12 +210,16 @@ class Engine(Knobs, Closing):
             metadata=metadata,
             attach=attach,
             bind=bind,
+            path=path,
+            socket_buffer=socket_buffer,
             cpu=cpu,
             realtime=realtime,
             sample_bytes=sample_bytes,
             publish_interval=publish_interval,
         )
         self.napi = NapiSettings(self.interfaces, configuration.queues, self.journal)
+        if configuration.kind != Kind.XSK and wait != "poll":
+            refuse_wait(path)
         knobs = {
             "batch": whole("batch", batch, 1, configuration.ring_size),
             "burst": self._check_burst(burst),
@@ -222,7 +246,7 @@ class Engine(Knobs, Closing):
         changes
             Any of the constructor's `queue` (as many as there were), `cpu`, `realtime`, `attach`,
             `bind`, `ring_size`, `frame_size`, `headroom`, `unaligned`, `huge_pages`,
-            `multi_buffer`.
+            `multi_buffer`, `socket_buffer`.
 
         Raises
         ------
@@ -268,6 +292,11 @@ class Engine(Knobs, Closing):
     def configuration(self) -> Configuration:
         """What takes new sockets to change."""
         return self._native.configuration
+
+    @property
+    def path(self) -> str:
+        """By which way packets come, one of `PATHS`."""
+        return self.configuration.path
 
     @property
     def queues(self) -> tuple[int, ...]:
@@ -390,11 +419,16 @@ class Engine(Knobs, Closing):
 
     @property
     def wait(self) -> str:
-        """The wait strategy, one of `WAIT_STRATEGIES`."""
-        return WAIT_STRATEGIES[self._load("wait")]
+        """The wait strategy, one of `WAIT_STRATEGIES`; empty on a path that waits in its own way.
+
+        Setting it raises ConfigurationError there.
+        """
+        return WAIT_STRATEGIES[self._load("wait")] if self.wait_strategies else ""
 
     @wait.setter
     def wait(self, value: str) -> None:
+        if not self.wait_strategies:
+            refuse_wait(self.path)
         index = WAIT_STRATEGIES.index(choice("wait", value, WAIT_STRATEGIES))
         with self._native.held():
             if refusal := self._native.wait_refusal(index):
@@ -404,13 +438,24 @@ class Engine(Knobs, Closing):
         self._warn_if_ineffective(value)
 
     @property
+    def wait_strategies(self) -> tuple[str, ...]:
+        """What `wait` can be: `WAIT_STRATEGIES`, or none on a path that waits in its own way."""
+        return WAIT_STRATEGIES if self.configuration.kind == Kind.XSK else ()
+
+    @property
+    def way(self) -> str:
+        """How it receives, in a word: its wait strategy, or a path that waits in its own way."""
+        return self.wait or self.path
+
+    @property
     def wait_ineffective(self) -> dict[str, str]:
         """The wait strategies that can do nothing on this device: why, and what to use instead.
 
         They can be chosen all the same, with a warning, and what they measure is labelled.
         """
         reasons = {
-            name: self._native.wait_ineffective(index) for index, name in enumerate(WAIT_STRATEGIES)
+            name: self._native.wait_ineffective(index)
+            for index, name in enumerate(self.wait_strategies)
         }
         return {name: reason for name, reason in reasons.items() if reason}
 
@@ -472,4 +517,5 @@ class Engine(Knobs, Closing):
         if self.closed:
             return f"<Engine on {where}, closed>"
         state = "running" if self.running else "stopped" if self.error is None else "failed"
-        return f"<Engine on {where}, {state}: wait={self.wait!r}, batch={self.batch}>"
+        way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
+        return f"<Engine on {where}, {state}: {way}, batch={self.batch}>"

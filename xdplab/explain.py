@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from xdplab import explain_paths
+
 _SPINNING = ("spin", "busy-poll", "adaptive")
 _SATURATED = 0.75  # of the time on its core: from here on a worker is called busy
 _LARGEST_RING = 65_536
@@ -37,6 +39,10 @@ class Situation:
     fault: str = ""
     """Why a worker ended by itself."""
     sends: bool = False
+    path: str = "xsk"
+    kind: str = "xsk"
+    """Of the path: "xsk", "udp", "packet" or "program"."""
+    socket_buffer: int = 0
     wait: str = "poll"
     paced: bool = False
     """Whether `Engine.pace` held the workers back at some time since the ledger began."""
@@ -170,6 +176,9 @@ def _no_socket(now: Situation) -> str:
 
 
 def _ring_full(now: Situation) -> str:
+    if now.kind != "xsk":
+        saturated = now.overflow is not None and now.overflow.busy >= _SATURATED
+        return explain_paths.buffer_full(now, saturated)
     what = (
         f" came while the RX ring was full: all of its {now.ring_size:,} entries held packets that "
         "the worker had not taken yet. "
@@ -253,10 +262,7 @@ def _pending(counts: Mapping[str, int]) -> int:
 def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     """Explain what is no loss, but may surprise."""
     if passed := counts.get("left to the stack"):
-        yield (
-            f"{_packets(passed)} went to the stack: ARP and IPv6 neighbour discovery, which the "
-            f"program leaves to it so that {now.interface} can be reached. That is no loss."
-        )
+        yield explain_paths.left_over(_packets(passed), now)
     stages = ("waiting in the RX ring", "waiting in the TX ring", "awaiting completion")
     for stage in stages:
         if waiting := counts.get(stage):
@@ -265,7 +271,7 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
                 if now.running
                 else "the worker is stopped, and goes on with engine.start()"
             )
-            yield f"{_packets(waiting)} {stage}: {until}."
+            yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
     if begun := sum(count for stage, count in counts.items() if stage.endswith("when it began")):
         yield f"{_packets(begun)} on the way when the ledger began: counted in."
     if not now.began_quiet:
@@ -283,6 +289,8 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
             f"{_packets(unaccounted)} in flight: counted by one station and not yet by the "
             "next. Once the traffic has ended, settle() waits for them."
         )
+    elif now.kind != "xsk":
+        yield explain_paths.remainder(_packets(unaccounted))
     else:
         yield (
             f"{_packets(unaccounted)} unaccounted for: one station counted them, the next did "

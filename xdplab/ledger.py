@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Line, Stage
 from xdplab.explain import Situation
+from xdplab.explain_paths import is_there, name_of
 from xdplab.stations import Counts, Stations
 
 if TYPE_CHECKING:
@@ -107,7 +108,13 @@ class Ledger:
         # it is what was on the way when the ledger began.
         unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
         strays = sorted((by_queue - self._start_by_queue).keys() - set(self._engine.queues))
-        return Account(tuple(stages), unaccounted, self._situation(grown, strays, flowing))
+        situation = self._situation(grown, strays, flowing)
+        named = tuple(
+            Stage(line.stage, line.packets, name_of(line.stage, situation.kind))
+            for line in stages
+            if is_there(line.stage, situation.kind)
+        )
+        return Account(named, unaccounted, situation)
 
     def settle(self, timeout: float = _SETTLE_SECONDS) -> Account:
         """Read until the packets in flight have arrived, at most for `timeout` seconds."""
@@ -221,6 +228,9 @@ class Ledger:
             running=engine.running,
             fault=str(fault) if fault else "",
             sends=self._sends(grown),
+            path=engine.path,
+            kind=engine.configuration.kind.name.lower(),
+            socket_buffer=engine.configuration.socket_buffer,
             wait=engine.wait,
             paced=self._was_paced(),
             ring_size=engine.ring_size,

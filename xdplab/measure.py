@@ -24,6 +24,8 @@ SYSCALLS = {
     "publish": lib.XDPLAB_SYSCALL_PUBLISH,
     "settings": lib.XDPLAB_SYSCALL_SETTINGS,
     "pace": lib.XDPLAB_SYSCALL_PACE,
+    "recvmmsg": lib.XDPLAB_SYSCALL_RECVMMSG,
+    "nanosleep": lib.XDPLAB_SYSCALL_NANOSLEEP,
 }
 """Kinds of system call by name. `publish` is what telemetry itself costs, and
 `settings` what a wait strategy asks of the socket when it is taken up or left."""
@@ -36,7 +38,8 @@ KERNEL_STATISTICS = (
     "rx_fill_ring_empty_descs",
     "tx_ring_empty_descs",
 )
-"""The six figures of XDP_STATISTICS (linux/if_xdp.h)."""
+"""The six figures of XDP_STATISTICS (linux/if_xdp.h); on other paths than AF_XDP, `rx_ring_full` is
+what the socket's buffer had no room for, and the rest 0."""
 
 _LOOK_SECONDS = 0.1
 
@@ -50,10 +53,12 @@ class Measurement:
     network softirqs on the worker's and the generator's core; None where it could not be measured.
     ``sqpoll`` is io_uring's submission thread, which a worker has for `uring-sqpoll`.
 
-    ``wait_effective`` is False where the strategy can do nothing on this device, and ``wait_note``
-    says why and what to use instead. ``interrupted`` is whether it was ended early (Ctrl-C).
+    ``wait`` is empty on a `path` that waits in its own way. ``wait_effective`` is False where the
+    strategy can do nothing on this device, and ``wait_note`` says why and what to use instead.
+    ``interrupted`` is whether it was ended early (Ctrl-C).
     """
 
+    path: str
     wait: str
     wait_effective: bool
     wait_note: str
@@ -136,6 +141,7 @@ def measure(
         return int(after[name] - before[name])
 
     return Measurement(
+        path=engine.path,
         wait=engine.wait,
         wait_effective=not engine.wait_note,
         wait_note=engine.wait_note,

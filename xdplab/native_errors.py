@@ -96,6 +96,31 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
         "The interface has no such queue, or it can't hold frames of this size: see `ethtool -l`. "
         "Or this kernel has no multi_buffer=True: it came with Linux 6.6.",
     ),
+    (lib.XDPLAB_STEP_BIND_SOCKET, errno.EADDRINUSE): (
+        QueueBusyError,
+        "Another engine or program has UDP port 9 there: close it, or choose another path.",
+    ),
+    (lib.XDPLAB_STEP_BIND_SOCKET, errno.EACCES): (
+        PermissionRefusedError,
+        "A port below 1024 needs CAP_NET_BIND_SERVICE: run as root, or choose another path.",
+    ),
+    (lib.XDPLAB_STEP_BIND_SOCKET, errno.EADDRNOTAVAIL): (
+        InterfaceGoneError,
+        "The interface no longer has the IPv4 address that it had: look it up again.",
+    ),
+    (lib.XDPLAB_STEP_PREPARE_PATH, errno.EPERM): (
+        PermissionRefusedError,
+        "io_uring is forbidden here (sysctl kernel.io_uring_disabled, or a container's seccomp "
+        "filter): choose path='udp-epoll'.",
+    ),
+    (lib.XDPLAB_STEP_PREPARE_PATH, errno.EINVAL): (
+        KernelError,
+        "The path needs Linux 6.1 or newer: choose path='udp-epoll'.",
+    ),
+    (lib.XDPLAB_STEP_PREPARE_PATH, errno.ENOSYS): (
+        KernelError,
+        "This kernel lacks io_uring: choose path='udp-epoll'.",
+    ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
         PermissionRefusedError,
         "A realtime priority needs CAP_SYS_NICE: run as root, or leave realtime=0.",

@@ -15,6 +15,7 @@ from xdplab.errors import ConfigurationError
 from xdplab.records import (
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
+    SAMPLE_PAYLOAD,
     SAMPLE_PROGRAM_TIME,
     VERDICTS,
     Records,
@@ -23,6 +24,7 @@ from xdplab.telemetry import Telemetry
 from xdplab.whole_file import Saved, place_of, whole_file
 
 _LINKTYPE_ETHERNET = 1
+_LINKTYPE_USER0 = 147  # bytes that no one but us has a name for: a payload without its headers
 _TIME_RESOLUTION = 9  # the number of the option if_tsresol
 _NANOSECONDS = 9  # 10^-9 s
 _INBOUND = 1
@@ -85,8 +87,10 @@ def _write(file: BinaryIO, telemetry: Telemetry, frames: Iterable[tuple[int, Any
 
     section = SectionHeader(options={"shb_userappl": f"xdplab {version('xdplab')}"})
     names = list(dict.fromkeys(telemetry.interfaces))
+    frames = list(frames)
+    payload = any(sample["flags"] & SAMPLE_PAYLOAD for _, sample in frames)  # of one path they are
     for name in names:
-        _add_interface(section, name, telemetry)
+        _add_interface(section, name, telemetry, payload)
     writer = FileWriter(file, section)
     frame_block = _frame_block()
     for worker, sample in frames:
@@ -107,13 +111,18 @@ def _write(file: BinaryIO, telemetry: Telemetry, frames: Iterable[tuple[int, Any
         writer.write_block(block)
 
 
-def _add_interface(section: Any, name: str, telemetry: Telemetry) -> None:  # noqa: ANN401 - python-pcapng's own
+def _add_interface(
+    section: Any,  # noqa: ANN401 - python-pcapng's own
+    name: str,
+    telemetry: Telemetry,
+    payload: bool,
+) -> None:
     from pcapng.blocks import InterfaceDescription  # noqa: PLC0415
     from pcapng.structs import TYPE_BYTES  # noqa: PLC0415
 
     block = section.new_member(
         InterfaceDescription,
-        link_type=_LINKTYPE_ETHERNET,
+        link_type=_LINKTYPE_USER0 if payload else _LINKTYPE_ETHERNET,
         snaplen=int(telemetry.header["sample_bytes"]),
         options={"if_tsresol": bytes([_NANOSECONDS])},
     )
@@ -144,6 +153,8 @@ def what_is_known_of(worker: int, sample: Any) -> str:  # noqa: ANN401 - a struc
     """Say what became of a sampled frame, its number, and its times and hash where it has them."""
     flags, device_ns = int(sample["flags"]), int(sample["device_time_ns"])
     known = [f"{VERDICTS[sample['verdict']]}: frame {sample['frame']} of worker {worker}"]
+    if flags & SAMPLE_PAYLOAD:
+        known.append("payload only: its headers stayed in the kernel")
     if sample["sent_ns"]:
         known.append(f"{int(sample['time_ns']) - int(sample['sent_ns'])} ns after it was sent")
     if flags & SAMPLE_HASH:

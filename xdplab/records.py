@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ SAMPLE_DEVICE_TIME: int = lib.XDPLAB_SAMPLE_DEVICE_TIME
 SAMPLE_PROGRAM_TIME: int = lib.XDPLAB_SAMPLE_PROGRAM_TIME
 """Flags of a sample: which of its fields are valid."""
 
+SAMPLE_PAYLOAD: int = lib.XDPLAB_SAMPLE_PAYLOAD
+"""Flag of a sample whose bytes are a datagram's payload without its headers: no Ethernet frame."""
+
 Records = npt.NDArray[Any]
 
 
@@ -23,6 +27,14 @@ def names_of(enum: str, prefix: str) -> tuple[str, ...]:
     """Return the names of a C enum that counts from 0, without their prefix, in small letters."""
     elements = ffi.typeof(f"enum {enum}").elements
     return tuple(elements[number].removeprefix(prefix).lower() for number in range(len(elements)))
+
+
+def names_in(table: Callable[[int], Any]) -> tuple[str, ...]:
+    """Return the names in a native table, which gives NULL past the last."""
+    names: list[str] = []
+    while name := table(len(names)):
+        names.append(ffi.string(name).decode())
+    return tuple(names)
 
 
 VERDICTS = names_of("xdplab_verdict", "XDPLAB_VERDICT_")

@@ -12,6 +12,8 @@ The generator's program, the sender's and the receiver's driver, the capture pro
   ``xdp_redirect_err`` tracepoint, which has these errnos, would add nothing but a program run for
   each lost packet, and the need for CAP_PERFMON. With zero-copy, the driver looks for fill
   descriptors ahead, and counts itself what it dropped without one.
+- On other paths than AF_XDP the program counts what is for the socket, and hands it to the stack;
+  what the socket had no room for is in ``rx_ring_full``.
 - ``rx_invalid_descs`` counts descriptors that the kernel skipped, no packets, and is left out.
 """
 
@@ -21,13 +23,14 @@ import copy
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from xdplab._engine import lib
 from xdplab.explain import Overflow
+from xdplab.paths import Kind
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
@@ -129,7 +132,18 @@ class Stations:
             counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
             counts["too_long"] = self._traffic.too_long
             counts["sent"] = self._traffic.sent
-        return Counts(**counts, **verdicts._asdict(), **_of_workers(counters)), by_queue
+        found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
+        return self._with_waiting(found), by_queue
+
+    def _with_waiting(self, found: Counts) -> Counts:
+        """Add what waits in a UDP socket, of which the kernel does not say how many they are.
+
+        A running worker takes them, so that what is missing then is missing. Of a stopped one they
+        are what the program counted and nobody took or dropped.
+        """
+        if self._engine.configuration.kind != Kind.UDP or self._engine.running:
+            return found
+        return replace(found, waiting=max(found.waiting + found.missing, 0))
 
     def _fresh_counters(self) -> Any:  # noqa: ANN401 - a structured scalar
         """Wait for records that were written from now on: a worker's last may be 10 ms old."""

@@ -27,6 +27,7 @@ from xdplab.records import (
     SAMPLE,
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
+    SAMPLE_PAYLOAD,
     SAMPLE_PROGRAM_TIME,
     VERDICTS,
     Records,
@@ -45,6 +46,7 @@ __all__ = [
     "RINGS",
     "SAMPLE_DEVICE_TIME",
     "SAMPLE_HASH",
+    "SAMPLE_PAYLOAD",
     "SAMPLE_PROGRAM_TIME",
     "VERDICTS",
     "Latency",
@@ -240,7 +242,7 @@ class Telemetry(Closing):
         turn it is; the entry of position ``p`` is ``p`` modulo the ring's size, which is
         ``ring_size``, and twice that for the fill ring. Where that is above 256 no entries are
         shown. Positions are those of the sockets, which a reconfiguration makes anew. All zero for
-        a worker that never ran.
+        a worker that never ran, and on a path without rings but for the times.
         """
         rings = np.zeros(1, RINGS)
         target = ffi.cast("struct xdplab_rings *", ffi.from_buffer(rings))
@@ -264,7 +266,8 @@ class Telemetry(Closing):
             the frame's. With ``Engine(metadata=True)`` ``hash`` and ``hash_type`` where ``flags``
             has `SAMPLE_HASH`, and ``device_time_ns``: by the device's clock where it has
             `SAMPLE_DEVICE_TIME`, by CLOCK_MONOTONIC in the XDP program where it has
-            `SAMPLE_PROGRAM_TIME`.
+            `SAMPLE_PROGRAM_TIME`. Of a UDP path the bytes are a datagram's payload without its
+            headers, and ``flags`` has `SAMPLE_PAYLOAD`.
         next
             What to pass as `since` the next time.
         """

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from xdplab.engine import Engine
+from xdplab.explain_paths import name_of
 from xdplab.ledger import Account
 from xdplab.measure import Measurement, measure
 from xdplab.traffic import Traffic
@@ -34,6 +35,7 @@ class _LiveTable:
             return float((now[name] - self._last[name]).sum()) / seconds
 
         packets, batches = rate("rx_packets"), rate("batches")
+        kind = self._engine.configuration.kind.name.lower()
         self._rates = [*self._rates, packets][-_GRAPH_COLUMNS:]
         table = Table(title=f"{self._engine.interface.name} queue {self._engine.queue}")
         table.add_column("", style="bold")
@@ -41,14 +43,18 @@ class _LiveTable:
         table.add_column("", min_width=_GRAPH_COLUMNS)
         table.add_row("received / s", f"{packets:,.0f}", _graph(self._rates))
         table.add_row("gigabit / s", f"{rate('rx_bytes') * 8 / 1e9:,.2f}", "")
-        table.add_row("lost: RX ring full / s", f"{rate('rx_ring_full'):,.0f}", "")
+        table.add_row(
+            f"lost: {name_of('RX ring full', kind)} / s", f"{rate('rx_ring_full'):,.0f}", ""
+        )
         table.add_row(
             "packets a batch",
             f"{packets / batches:,.1f}" if batches else "-",
             f"of {self._engine.batch} at most",
         )
         label = " (ineffective here)" if self._engine.wait_note else ""
-        table.add_row("wakeups / s", f"{rate('wakeups'):,.0f}", f"wait: {self._engine.wait}{label}")
+        table.add_row(
+            "wakeups / s", f"{rate('wakeups'):,.0f}", f"waiting: {self._engine.way}{label}"
+        )
         table.add_row("system calls / s", f"{rate('syscalls'):,.0f}", "")
         table.add_row("worker's core", f"{rate('cpu_ns') / 1e7:,.0f} %", f"core {self._engine.cpu}")
         occupancy = int(now["rx_peak"])
@@ -87,12 +93,14 @@ def _ledger_table(account: Account) -> Table:
     for line in account.stages:
         if line.packets or not line.lost:
             style = "red" if line.lost and line.packets else ""
-            table.add_row(
-                ("✗ " if line.lost else "") + line.stage, f"{line.packets:,}", style=style
-            )
+            table.add_row(("✗ " if line.lost else "") + line.name, f"{line.packets:,}", style=style)
     style = "green" if account.balanced else "bold red"
     table.add_row("unaccounted for", f"{account.unaccounted:,}", style=style)
     return table
+
+
+def _way(measurement: Measurement) -> str:
+    return f"wait={measurement.wait}" if measurement.wait else f"path={measurement.path}"
 
 
 def _summary(measurement: Measurement) -> str:
@@ -108,7 +116,7 @@ def _summary(measurement: Measurement) -> str:
     note = f"\nwait={measurement.wait} is ineffective here: {measurement.wait_note}"
     return (
         f"{measurement.rx_packets:,} packets in {measurement.seconds:.2f} s, "
-        f"{measurement.rx_pps:,.0f} a second, wait={measurement.wait}, batch={measurement.batch}"
+        f"{measurement.rx_pps:,.0f} a second, {_way(measurement)}, batch={measurement.batch}"
         f"{simulated}\nnanoseconds a packet: {told or 'no packets came'}"
         f"{'' if measurement.wait_effective else note}"
     )

@@ -93,7 +93,7 @@ def _waits(engine: Engine) -> Stops:
     return tuple(
         (f"{wait} (no effect here)" if wait in ineffective else wait, wait)
         for wait in engine.wait_strategies
-    )
+    ) or (("", ""),)
 
 
 def _prefixed(value: float) -> str:
@@ -144,7 +144,13 @@ WORKER = (
         _number,
         lambda engine: _powers_of_two(engine.ring_size),
     ),
-    Knob("wait", "Wait", "What the worker does when the RX ring is empty", menu=True),
+    Knob(
+        "wait",
+        "Wait",
+        "What the worker does when the RX ring is empty",
+        matters=lambda engine: bool(engine.wait_strategies),
+        menu=True,
+    ),
     Knob(
         "spin_microseconds",
         "Spin time",

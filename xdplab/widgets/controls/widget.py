@@ -96,7 +96,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         said, engine, traffic = [self._view.state().words], self._view.engine, self._traffic
         if engine is not None:  # ipywidgets cuts after 110 characters
-            said += [f"batch {engine.batch}", f"wait {engine.wait}", f"action {engine.action}"]
+            said += [f"batch {engine.batch}", f"wait {engine.way}", f"action {engine.action}"]
         if traffic is not None:
             rate, size = (KNOBS[name] for name in ("traffic_rate", "traffic_size"))
             said.append(f"traffic {rate.text(traffic.rate)} of {size.text(traffic.size)}")

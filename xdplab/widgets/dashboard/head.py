@@ -80,7 +80,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         words = self._view.state().words
         if engine is None:
             return f"{self._view.name}, {words}"
-        return f"{self._view.name}, {words}, {engine.wait}, batch {engine.batch}"
+        return f"{self._view.name}, {words}, {engine.way}, batch {engine.batch}"
 
     # From the controls to the engine, on whatever thread handles the browser's message: one store.
 
@@ -88,7 +88,8 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._turn("batch", change["new"])
 
     def _turn_wait(self, change: dict[str, Any]) -> None:
-        self._turn("wait", change["new"])
+        if change["new"]:  # else its path waits in its own way
+            self._turn("wait", change["new"])
 
     def _turn(self, knob: str, value: int | str | None) -> None:
         engine = self._view.engine
@@ -139,7 +140,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
             self._wait.options = [
                 (f"{name} (ineffective here)" if name in ineffective else name, name)
                 for name in engine.wait_strategies
-            ]
+            ] or [(f"its own, {engine.path}", "")]
 
     def _show_knobs(self, engine: Engine) -> None:
         knobs = (engine.batch, engine.wait, engine.ring_size)
@@ -159,6 +160,8 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
     def _show_status(self, engine: Engine | None) -> None:
         for control in (self._button, self._batch, self._wait):
             control.disabled = engine is None
+        if engine is not None and not engine.wait_strategies:
+            self._wait.disabled = True
         running = engine is not None and engine.running
         self._button.description = "Stop" if running else "Start"
         self._button.icon = "stop" if running else "play"

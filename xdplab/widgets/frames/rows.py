@@ -16,7 +16,7 @@ import numpy as np
 from xdplab.dissect import Layer, layers, summarize
 from xdplab.export import save_samples
 from xdplab.pcapng import what_is_known_of
-from xdplab.records import VERDICTS, Records
+from xdplab.records import SAMPLE_PAYLOAD, VERDICTS, Records
 from xdplab.telemetry import Telemetry
 from xdplab.whole_file import Saved
 
@@ -76,7 +76,11 @@ class FrameRow:
 
     def layers(self) -> list[Layer]:
         """Take the frame apart."""
-        return layers(self.frame)
+        return layers(self.frame, payload=_is_payload(self.sample))
+
+
+def _is_payload(sample: Any) -> bool:  # noqa: ANN401 - a structured scalar
+    return bool(sample["flags"] & SAMPLE_PAYLOAD)
 
 
 def _under_way(sample: Any) -> str:  # noqa: ANN401 - a structured scalar
@@ -145,7 +149,8 @@ class FrameRows:
         captured = int(sample["captured"])
         seconds, ns = divmod(int(sample["time_ns"]) + self.telemetry.realtime_offset_ns, 10**9)
         clock = datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
-        summary = summarize(bytes(sample["bytes"][:captured]))
+        kept = bytes(sample["bytes"][:captured])
+        summary = summarize(kept, payload=_is_payload(sample))
         self._count += 1
         return FrameRow(
             number=self._count,

@@ -44,7 +44,7 @@ def settings(engine: Engine) -> str:
     sends = engine.action == "generate"
     rate = f", {engine.rate:,.6g} a second" if sends and engine.rate != "max" else ""
     paced = f", paced {engine.pace:g} s" if engine.pace else ""
-    return f"{engine.wait}, batch {engine.batch}{rate}{paced}"
+    return f"{engine.way}, batch {engine.batch}{rate}{paced}"
 
 
 def measures(engine: Engine) -> str:

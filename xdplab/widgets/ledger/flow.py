@@ -145,16 +145,16 @@ class _Builder:
         if not flow.stations:
             if leaving:  # where the driver does not count, the first station is the program
                 flow.stations.append(Station(PROGRAM, needed))
-            self._in(PROGRAM if leaving else station.stage, Kind.STREAM, needed, after=-1)
+            self._in(PROGRAM if leaving else station.name, Kind.STREAM, needed, after=-1)
             self._whole = needed
         if station.stage == Line.HANDED:
             self._act(station.packets)
         for stage in joining:
-            self._in(stage.stage, Kind.JOINED, stage.packets)
+            self._in(stage.name, Kind.JOINED, stage.packets)
         for line, packets in self._begun(station.stage, needed):
             self._in(line, Kind.JOINED, packets)
         self._leave(leaving, goes_on=station.packets)
-        flow.stations.append(Station(station.stage, station.packets))
+        flow.stations.append(Station(station.name, station.packets))
 
     def _act(self, handed: int) -> None:
         """Let the worker keep what it does not send, and add what it makes."""
@@ -181,7 +181,7 @@ class _Builder:
         """
         missing = self._length - goes_on - sum(stage.packets for stage in leaving)
         self._in(self._remainder, Kind.REMAINDER, -missing)
-        ways = [(stage.packets, stage.stage, _kind(stage)) for stage in leaving]
+        ways = [(stage.packets, stage.name, _kind(stage)) for stage in leaving]
         for packets, name, kind in sorted([*ways, (missing, self._remainder, Kind.REMAINDER)]):
             self._out(name, kind, packets)
 

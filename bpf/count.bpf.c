@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Counts what is for a receive path other than AF_XDP's, and lets the stack hand it over; or, for the path that
+ * ends here, drops it.
+ *
+ * It stands at the same place as the capture does, so that paths can be compared, and what is lost between here
+ * and the socket is known. A frame that is redirected into a veth gets no further without a program, either.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "housekeeping.h"
+#include "program_maps.h"
+#include "traffic.h"
+
+enum { FRAGMENT_OFFSET = 0x1fff };
+
+const volatile struct capture_constants constants;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct verdicts);
+} verdicts SEC(".maps");
+
+/* Of a datagram in fragments the first has the port; the stack makes one of them all. */
+static int is_datagram_for_socket(const struct xdp_md *context)
+{
+	const void *end = (const void *)(long)context->data_end;
+	const struct ethhdr *ethernet = (const void *)(long)context->data;
+	const struct iphdr *ip = (const void *)(ethernet + 1);
+	const struct udphdr *udp;
+
+	if ((const void *)(ip + 1) > end || ethernet->h_proto != bpf_htons(ETH_P_IP) ||
+	    ip->protocol != IPPROTO_UDP || ip->daddr != constants.address || ip->ihl < 5 ||
+	    ip->frag_off & bpf_htons(FRAGMENT_OFFSET))
+		return 0;
+	udp = (const void *)ip + ip->ihl * 4;
+	return (const void *)(udp + 1) <= end && udp->dest == bpf_htons(TRAFFIC_PORT);
+}
+
+static int is_for_path(const struct xdp_md *context)
+{
+	if (constants.counts == COUNTS_DATAGRAMS)
+		return is_datagram_for_socket(context);
+	return constants.counts == COUNTS_ALL || !belongs_to_stack(context);
+}
+
+SEC("xdp.frags")
+int capture(struct xdp_md *context)
+{
+	__u32 key = 0;
+	struct verdicts *counts = bpf_map_lookup_elem(&verdicts, &key);
+
+	if (!counts)
+		return XDP_ABORTED;
+	if (!is_for_path(context)) {
+		counts->passed++;
+		return XDP_PASS;
+	}
+	counts->redirected++;
+	if (constants.counts != COUNTS_DROPPED)
+		return XDP_PASS;
+	counts->bytes += bpf_xdp_get_buff_len(context);
+	return XDP_DROP;
+}
+
+char LICENSE[] SEC("license") = "GPL";

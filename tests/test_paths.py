@@ -1,0 +1,410 @@
+"""Each receive path delivers what others do, counts it alike, and leaves nothing unaccounted."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_capture import eventually
+from test_lab_leaves_nothing import line, program
+from witness import Witness
+from xdplab._engine import ffi, lib
+
+from xdplab import (
+    PATHS,
+    ConfigurationError,
+    Engine,
+    InterfaceGoneError,
+    Lab,
+    QueueBusyError,
+    Stream,
+    Traffic,
+)
+from xdplab.account import Account
+from xdplab.measure import SYSCALLS, measure
+from xdplab.telemetry import SAMPLE_PAYLOAD
+
+PAYLOAD_OF_64 = 64 - 42
+HOLDABLE_RATE = 20_000
+COUNT = 2_000
+LARGE_BUFFER = 64 << 20  # holds all of COUNT, however long the worker is kept from its core
+
+UDP = ("udp-blocking", "udp-epoll", "udp-uring")
+PACKET = ("packet", "packet-mmap")
+SOCKETS = (*UDP, *PACKET)
+OTHERS = (*SOCKETS, "xdp")
+
+each_path = pytest.mark.parametrize("path", OTHERS)
+each_socket = pytest.mark.parametrize("path", SOCKETS)
+
+OWN_CALLS = {
+    "udp-blocking": {"recvfrom"},
+    "udp-epoll": {"epoll_wait", "recvmmsg"},
+    "udp-uring": {"io_uring_enter"},
+    "packet": {"recvfrom"},
+    "packet-mmap": {"poll"},
+    "xdp": {"nanosleep"},
+}
+
+
+def engine_on(lab: Lab, path: str, **settings: Any) -> Engine:  # noqa: ANN401
+    buffer = {"socket_buffer": LARGE_BUFFER} if path in SOCKETS else {}
+    return Engine(lab.port, path=path, **{**buffer, **settings})
+
+
+def send(lab: Lab, count: int = COUNT, **settings: float) -> None:
+    with Traffic(lab.peer, lab.port, count=count, **{"rate": HOLDABLE_RATE, **settings}) as traffic:
+        assert traffic.wait(30)
+
+
+def received(engine: Engine) -> int:
+    return int(engine.telemetry.counters()["rx_packets"])
+
+
+def calls(engine: Engine) -> set[str]:
+    counted = engine.telemetry.counters()["syscalls"]
+    return {name for name, kind in SYSCALLS.items() if counted[kind] and name != "publish"}
+
+
+def lost(account: Account) -> dict[str, int]:
+    return {line.name: line.packets for line in account.stages if line.packets and line.lost}
+
+
+def test_the_table_is_in_the_designs_order() -> None:
+    assert ("xsk", *OTHERS) == PATHS
+
+
+@each_socket
+def test_a_socket_delivers_every_frame_in_order_and_accounts_for_it(lab: Lab, path: str) -> None:
+    with engine_on(lab, path, inspect=True, sample_every=100) as engine:
+        assert (engine.path, engine.wait, engine.way) == (path, "", path)
+        ledger = engine.ledger()
+        send(lab)
+        account = ledger.settle(30)
+        counters, latency = engine.telemetry.counters(), engine.telemetry.latency()
+        own = calls(engine)
+    others = int(counters["rx_packets"]) - COUNT  # neighbour discovery, which a packet socket sees
+    assert account.balanced
+    assert not lost(account)
+    assert account.packets("received by the worker") == counters["rx_packets"]
+    assert others == 0 if path in UDP else others >= 0
+    assert counters["stream_frames"] == COUNT == latency.total
+    assert counters["stream_missing"] == counters["stream_late"] == 0
+    assert counters["rx_bytes"] >= COUNT * (PAYLOAD_OF_64 if path in UDP else 64)
+    assert own == OWN_CALLS[path]
+    assert counters["wakeups"] > 0
+
+
+def test_the_program_drops_and_counts_every_frame_by_itself(lab: Lab) -> None:
+    with Engine(lab.port, path="xdp") as engine:
+        ledger = engine.ledger()
+        send(lab)
+        account = ledger.settle()
+        counters = engine.telemetry.counters()
+        own = calls(engine)
+    assert account.balanced
+    assert account.packets("dropped by the XDP program") == COUNT == counters["rx_packets"]
+    assert account.packets("counted by the worker") == COUNT
+    assert counters["rx_bytes"] == 64 * COUNT
+    assert own == OWN_CALLS["xdp"]
+
+
+@each_path
+def test_what_is_too_much_is_lost_with_its_reason_and_to_the_packet(lab: Lab, path: str) -> None:
+    small = {"socket_buffer": 1 << 17} if path in SOCKETS else {}
+    with Engine(lab.port, path=path, **small) as engine:
+        traffic = Traffic(lab.peer, lab.port, seconds=0.3)
+        measured, account = measure(engine, traffic, 30)
+        traffic.close()
+    assert measured.balanced
+    assert account.balanced
+    assert measured.path == path
+    assert (measured.wait, measured.wait_effective) == ("", True)
+    assert measured.rx_packets > 0
+    assert set(lost(account)) <= {"socket buffer full", "wire full"}
+    if "socket buffer full" in lost(account):
+        assert "came while the socket's buffer was full: its 131,072 bytes" in account.explain()
+        assert measured.kernel["rx_ring_full"] == lost(account)["socket buffer full"]
+
+
+@each_socket
+def test_a_stopped_worker_leaves_its_packets_to_the_buffer_and_then_takes_them(
+    lab: Lab, path: str
+) -> None:
+    with Engine(lab.port, path=path, socket_buffer=1 << 18, inspect=True) as engine:
+        send(lab, 100)
+        assert eventually(lambda: received(engine) >= 100)
+        engine.stop()
+        ledger = engine.ledger()
+        send(lab, 4_000)
+        account = ledger.settle()
+        dropped = lost(account)["socket buffer full"]
+        waiting = account.packets("waiting in the socket")
+        assert account.balanced
+        assert waiting > 0
+        assert account.packets("received by the worker") == 0
+        assert account.packets("seen by the device") >= dropped + waiting >= 4_000
+        assert "The worker is stopped: engine.start()" in account.explain()
+        engine.start()
+        account = ledger.settle(30)
+        assert account.balanced
+        assert account.packets("received by the worker") == waiting
+        assert lost(account)["socket buffer full"] == dropped
+
+
+@pytest.mark.parametrize("path", ["udp-epoll", "udp-uring", "packet-mmap"])
+def test_what_was_fetched_and_not_handed_over_waits_for_the_next_start(lab: Lab, path: str) -> None:
+    with engine_on(lab, path, inspect=True) as engine:
+        ledger = engine.ledger()
+        with Traffic(lab.peer, lab.port, rate=100_000, count=20_000) as traffic:
+            while traffic.running:
+                engine.stop()
+                engine.start()
+        account = ledger.settle(30)
+        counters = engine.telemetry.counters()
+    assert account.balanced
+    assert counters["stream_frames"] + lost(account).get("socket buffer full", 0) == 20_000
+    assert counters["stream_late"] == 0
+
+
+@pytest.mark.parametrize("path", UDP)
+def test_a_datagram_of_any_size_is_one_packet_of_its_true_length(lab: Lab, path: str) -> None:
+    sizes = (0, 1, 1472, 1473, 5000, 65_507)
+    with engine_on(lab, path, sample_every=1, sample_bytes=4096) as engine:
+        with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            for size in sizes:
+                udp.sendto(bytes(number % 251 for number in range(size)), (lab.port.ipv4, 9))
+        assert eventually(lambda: len(engine.telemetry.samples()[0]) == len(sizes))
+        samples, _ = engine.telemetry.samples()
+        assert eventually(lambda: engine.telemetry.counters()["rx_bytes"] == sum(sizes))
+    assert samples["length"].tolist() == list(sizes)
+    for sample in samples:
+        kept = min(int(sample["length"]), 4096)
+        assert sample["captured"] == kept
+        assert bytes(sample["bytes"][:kept]) == bytes(number % 251 for number in range(kept))
+
+
+@each_socket
+def test_samples_say_whether_they_are_frames_or_payload(lab: Lab, path: str) -> None:
+    from xdplab.dissect import summarize
+
+    with engine_on(lab, path, sample_every=1) as engine:
+        send(lab, 10)
+        assert eventually(lambda: np.count_nonzero(engine.telemetry.samples()[0]["sent_ns"]) == 10)
+        samples, _ = engine.telemetry.samples()
+    ours = samples[samples["sent_ns"] > 0]
+    payload = bool(ours[0]["flags"] & SAMPLE_PAYLOAD)
+    kept = bytes(ours[0]["bytes"][: ours[0]["captured"]])
+    assert payload == (path in UDP)
+    assert set(ours["length"]) == {PAYLOAD_OF_64 if payload else 64}
+    assert kept[0 if payload else 42 :][:2] == b"\x64\x78"  # the magic, on a little-endian machine
+    assert summarize(kept, payload=payload).protocol == ("Raw" if payload else "UDP")
+    assert (ours["time_ns"] >= ours["sent_ns"]).all()
+
+
+@pytest.mark.parametrize("path", UDP)
+def test_another_generators_numbers_are_no_gap_and_none_is_late(lab: Lab, path: str) -> None:
+    with engine_on(lab, path, inspect=True) as engine:
+        for _ in range(3):
+            send(lab, 500)
+        assert eventually(lambda: received(engine) == 1_500)
+        assert eventually(lambda: engine.telemetry.counters()["stream_frames"] == 1_500)
+        counters = engine.telemetry.counters()
+    assert counters["stream_missing"] == counters["stream_late"] == 0
+
+
+@pytest.mark.parametrize("path", OTHERS[:-1])
+def test_other_traffic_passes_beside_it(lab: Lab, path: str) -> None:
+    with Engine(lab.port, path=path) as engine:
+        ledger = engine.ledger()
+        assert lab.peer.ping(lab.port.ipv4, count=2).received == 2
+        account = ledger.settle()
+    assert account.balanced
+    if path in UDP:
+        assert account.packets("received by the worker") == 0
+        assert "not datagrams for this socket" in account.explain()
+    else:
+        assert account.packets("received by the worker") >= 2
+
+
+@each_path
+def test_an_interface_that_disappears_ends_the_worker_with_an_error(lab: Lab, path: str) -> None:
+    with Engine(lab.port, path=path) as engine:
+        assert engine.error is None
+        assert lab.peer.command(["ip", "link", "del", "peer0"]).returncode == 0
+        assert eventually(lambda: engine.error is not None)
+        assert not engine.running
+        assert isinstance(engine.error, InterfaceGoneError)
+        assert re.search(r"port0 queue 0.*ENODEV.*make a new lab", str(engine.error))
+        with pytest.raises(InterfaceGoneError):
+            engine.start()
+
+
+@pytest.mark.parametrize("path", PACKET)
+def test_a_link_that_was_down_for_a_while_goes_on(lab: Lab, path: str) -> None:
+    with engine_on(lab, path, inspect=True) as engine:
+        for state in ("down", "up"):
+            assert lab.port.command(["ip", "link", "set", "port0", state]).returncode == 0
+        lab.peer.ping(lab.port.ipv4, count=1)
+        send(lab, 100)
+        assert eventually(lambda: engine.telemetry.counters()["stream_frames"] == 100)
+        assert engine.running
+
+
+@each_path
+def test_it_can_be_paced_and_stepped_and_shows_no_rings(lab: Lab, path: str) -> None:
+    with engine_on(lab, path, batch=4) as engine:
+        engine.pace = float("inf")
+        send(lab, 50)
+        if path != "xdp":
+            assert received(engine) == 0
+            engine.step(3)
+            assert eventually(lambda: engine.telemetry.counters()["steps"] == 3)
+            assert eventually(lambda: 0 < received(engine) <= 12)
+        assert engine.telemetry.rings()["ring_size"] == 0
+        engine.pace = 0
+        assert eventually(lambda: received(engine) >= 50)
+
+
+@each_path
+def test_whatever_is_stored_in_the_control_block_is_brought_within_bounds(
+    lab: Lab, path: str
+) -> None:
+    with engine_on(lab, path) as engine:
+        for word in ("action", "wait", "batch", "burst"):
+            for value in (0, 3, 7, 1 << 40, (1 << 64) - 1):
+                control = lib.xdplab_engine_control(engine._native._pointer, 0)
+                lib.xdplab_store(ffi.addressof(control, word), value)
+                before = received(engine)
+                send(lab, 20)
+                assert eventually(lambda before=before: received(engine) >= before + 20)
+        counters = engine.telemetry.counters()
+        assert engine.error is None
+    assert counters["tx_packets"] == counters["control_action"] == 0
+
+
+@each_path
+def test_the_same_engine_can_be_reconfigured_in_what_the_path_has(lab: Lab, path: str) -> None:
+    with engine_on(lab, path) as engine:
+        ledger = engine.ledger()
+        send(lab, 500)
+        assert eventually(lambda: received(engine) >= 500)
+        engine.reconfigure(cpu=0)
+        with pytest.raises(ConfigurationError, match="is AF_XDP's"):
+            engine.reconfigure(ring_size=64)
+        send(lab, 500)
+        assert eventually(lambda: received(engine) >= 1_000)
+        assert ledger.settle(30).balanced
+        assert engine.verdicts().redirected == received(engine)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"path": "udp-epol"}, "Did you mean 'udp-epoll'?"),
+        ({"action": "reflect"}, "action='reflect' takes path='xsk'"),
+        ({"wait": "spin"}, "waits in its own way"),
+        ({"queue": 1}, "queue=1 must be"),
+        ({"ring_size": 1024}, "ring_size=1024 is AF_XDP's"),
+        ({"multi_buffer": True}, "multi_buffer=True is AF_XDP's"),
+        ({"bind": "copy"}, "bind='copy' is AF_XDP's"),
+        ({"metadata": True}, "metadata=True is AF_XDP's"),
+        ({"unaligned": True}, "unaligned=True is AF_XDP's"),
+        ({"huge_pages": "auto"}, "huge_pages='auto' is AF_XDP's"),
+        ({"socket_buffer": 1}, "socket_buffer=1 must be"),
+        ({"path": "xdp", "socket_buffer": 1 << 20}, "takes a path with an ordinary socket"),
+        ({"path": "xsk", "socket_buffer": 1 << 20}, "ring_size's to say"),
+    ],
+)
+def test_what_a_path_can_not_do_is_refused_with_the_remedy(
+    lab: Lab, settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        Engine(lab.port, **{"path": "udp-epoll", **settings})
+    Engine(lab.port, path="udp-epoll").close()
+
+
+def test_two_interfaces_and_a_stream_take_af_xdp(lab: Lab) -> None:
+    with pytest.raises(ConfigurationError, match=r"forward_to=.*path='xsk'"):
+        Engine(lab.port, path="packet", forward_to=lab.peer)
+    with pytest.raises(ConfigurationError, match=r"stream=.*path='xsk'"):
+        Engine(lab.port, path="packet", stream=Stream(lab.peer))
+
+
+def test_a_path_that_waits_in_its_own_way_has_no_strategies(lab: Lab) -> None:
+    with Engine(lab.port, path="packet") as engine:
+        assert engine.wait_strategies == ()
+        assert (engine.wait, engine.wait_note, engine.wait_ineffective) == ("", "", {})
+        with pytest.raises(ConfigurationError, match="waits in its own way"):
+            engine.wait = "spin"
+        with pytest.raises(ConfigurationError, match="receives and drops"):
+            engine.action = "echo"
+        assert "path='packet'" in repr(engine)
+
+
+def test_a_port_that_is_taken_is_told_and_nothing_is_left(lab: Lab) -> None:
+    with (
+        lab.port.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken,
+        pytest.raises(QueueBusyError, match=r"EADDRINUSE.*port 9"),
+    ):
+        taken.bind((lab.port.ipv4, 9))
+        Engine(lab.port, path="udp-blocking")
+    Engine(lab.port, path="udp-blocking").close()
+    Engine(lab.port).close()
+
+
+def test_an_interface_without_an_address_is_told_so(lab: Lab) -> None:
+    assert lab.port.command(["ip", "address", "flush", "dev", "port0"]).returncode == 0
+    from xdplab import Interface
+
+    bare = Interface.find("port0", lab.port.interface.namespace)
+    with pytest.raises(ConfigurationError, match="ip address add"):
+        Engine(bare, path="udp-epoll")
+    Engine(bare, path="packet").close()
+
+
+@each_path
+def test_no_descriptor_is_left_of_it(lab: Lab, path: str) -> None:
+    Engine(lab.port, path=path).start().close()  # opens what is opened at first use
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        Engine(lab.port, path=path).start().close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+CAPTURING = """
+import time
+from xdplab import Engine, Lab, Traffic
+lab = Lab()
+engine = Engine(lab.port, path={path!r}).start()
+traffic = Traffic(lab.peer, lab.port, rate=10_000).start()
+while not engine.telemetry.counters()["rx_packets"]:
+    time.sleep(0.01)
+print("capturing", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("path", ["udp-uring", "packet-mmap", "xdp"])
+def test_a_killed_process_leaves_nothing(privileged: None, path: str) -> None:
+    with program(CAPTURING.format(path=path)) as process:
+        assert line(process) == "capturing"
+        witness = Witness(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert witness.sees_the_end()
+
+
+def test_no_path_is_refused_for_a_reason_that_is_none_of_its_own(lab: Lab) -> None:
+    # One after the other, on one interface: none leaves anything that is in the next one's way.
+    for path in (*PATHS, *reversed(PATHS)):
+        with Engine(lab.port, path=path) as engine:
+            send(lab, 10)
+            assert eventually(lambda engine=engine: received(engine) >= 10)
+            assert engine.error is None

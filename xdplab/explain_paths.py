@@ -1,0 +1,121 @@
+"""The words of a ledger for other paths than AF_XDP: what a line is called there, and what to do.
+
+As in explain.py, counts and settings go in, and sentences come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xdplab.explain import Situation
+
+_SOCKET = {"RX ring full": "socket buffer full", "waiting in the RX ring": "waiting in the socket"}
+
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "udp": {**_SOCKET, "redirected to the socket": "for the UDP socket"},
+    "packet": {**_SOCKET, "redirected to the socket": "for the packet socket"},
+    "program": {
+        "redirected to the socket": "dropped by the XDP program",
+        "received by the worker": "counted by the worker",
+    },
+}
+"""What lines of a ledger are called, by the path's kind in small letters; others as on AF_XDP."""
+
+_NOT_THERE = {
+    "udp": {"no socket on the queue", "no fill descriptor", "larger than a UMEM frame"},
+    "packet": {"no socket on the queue", "no fill descriptor", "larger than a UMEM frame"},
+}
+_NOT_THERE["program"] = _NOT_THERE["udp"] | {"RX ring full", "waiting in the RX ring"}
+
+
+def name_of(stage: str, kind: str) -> str:
+    """Return what a line is called on a kind of path."""
+    return NAMES.get(kind, {}).get(stage, stage)
+
+
+def is_there(stage: str, kind: str) -> bool:
+    """Tell whether a path has such a station."""
+    return stage not in _NOT_THERE.get(kind, ())
+
+
+def buffer_full(now: Situation, saturated: bool) -> str:
+    """Say why a socket's buffer was full, and which knob helps.
+
+    Parameters
+    ----------
+    now
+        The settings.
+    saturated
+        Whether the worker was busy all the time.
+    """
+    what = (
+        f" came while the socket's buffer was full: its {now.socket_buffer:,} bytes were taken by "
+        "packets that the worker had not received yet. "
+    )
+    larger = f"a larger buffer (socket_buffer={4 * now.socket_buffer})"
+    did = now.overflow
+    if now.fault:
+        why = "The worker has ended."
+    elif not now.running:
+        why = "The worker is stopped: engine.start() lets it take them."
+    elif did and did.stopped:
+        why = f"The worker was stopped then: leave it running, or let more packets wait: {larger}."
+    elif now.paced:
+        why = (
+            "The worker was paced, a batch at a time (engine.pace): engine.pace = 0 lets it run as "
+            "fast as packets come."
+        )
+    elif now.generator_cpu in now.cpus:
+        why = (
+            f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
+            "runs: give them different cores (cpu=)."
+        )
+    elif saturated:
+        why = (
+            f"It was busy all the time, and path={now.path!r} gets no more through on one core, "
+            "most of it in the kernel: lower the rate, or take path='xsk'. A larger socket_buffer "
+            "only puts the loss off."
+        )
+    else:
+        why = (
+            f"It slept, or something else had its core, and the buffer filled meanwhile: {larger} "
+            "bridges that, and another core for the worker (cpu=) may avoid it."
+        )
+    return what + why
+
+
+def left_over(passed: str, now: Situation) -> str:
+    """Say what went to the stack beside a path.
+
+    Parameters
+    ----------
+    passed
+        How many packets, in words.
+    now
+        The settings.
+    """
+    if now.kind == "udp":
+        return (
+            f"{passed} went to the stack as ever: not datagrams for this socket. That is no loss."
+        )
+    return (
+        f"{passed} went to the stack: ARP and IPv6 neighbour discovery, which the program leaves "
+        f"to it so that {now.interface} can be reached. That is no loss."
+    )
+
+
+def remainder(unaccounted: str) -> str:
+    """Say what may have become of packets that nobody counted between program and socket.
+
+    Parameters
+    ----------
+    unaccounted
+        How many packets, in words.
+    """
+    return (
+        f"{unaccounted} unaccounted for: the XDP program counted them, the socket did not. The "
+        "stack is in between: it drops what has a wrong checksum or length or another's address "
+        "(`nstat -az` says: IpInDiscards, UdpInErrors), and GRO merges packets of a stream."
+    )
