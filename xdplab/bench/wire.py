@@ -15,6 +15,9 @@ from xdplab.traffic import Traffic
 
 FRAME_BYTES = 64
 _WARM_UP_SECONDS = 0.3
+REST_SECONDS = 0.25
+"""For `Wire.warm_up`."""
+
 _STREAM_PORT = 9  # that our frames go to
 
 
@@ -26,9 +29,16 @@ class Wire:
     traffic: Traffic
     worker: int
 
-    def warm_up(self) -> None:
-        """Send what is not counted: caches, page tables and the core's clock settle meanwhile."""
+    def warm_up(self, rest: float = 0) -> None:
+        """Send what is not counted: caches, page tables and the core's clock settle meanwhile.
+
+        Parameters
+        ----------
+        rest
+            Seconds to wait afterwards: a peer that has lost its core may be late to count it.
+        """
         self.send(_WARM_UP_SECONDS)
+        time.sleep(rest)
 
     def send(self, seconds: float) -> tuple[int, float]:
         """Send for some time; return the frames sent and the seconds that it took.
