@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xdplab.cores import cores_for_queue
+from xdplab.errors import KernelError
 from xdplab.host import Host
 from xdplab.lab import Lab
 from xdplab.traffic import Traffic
@@ -69,9 +70,19 @@ class Wire:
 
 @contextmanager
 def unanswered(host: Host) -> Iterator[None]:
-    """Keep a host's stack from refusing each frame: the refusals would be counted as well."""
+    """Keep a host's stack from refusing each frame: the refusals would be counted as well.
+
+    Raises
+    ------
+    KernelError
+        When the port can't be had.
+    """
     with host.socket() as never_read:
-        never_read.bind((host.ipv4, _STREAM_PORT))
+        try:
+            never_read.bind((host.ipv4, _STREAM_PORT))
+        except OSError as error:
+            tried = f"bind a UDP socket to {host.ipv4} port {_STREAM_PORT}"
+            raise KernelError(tried, error.errno or 0) from error
         yield
 
 
