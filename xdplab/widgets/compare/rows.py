@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -81,8 +81,14 @@ class Rows:
         dict
             What to set in the figure.
         """
+        said = [cell_html(runs, candidate) for candidate in range(len(self._names))]
         for number, metrics in enumerate(PANELS):
-            self._draw_bars(number, metrics, runs, courses)
+            bars = [
+                bar
+                for place, metric in enumerate(metrics)
+                for bar in self._bars(place, metric, runs, courses)
+            ]
+            self._draw_bars(number, bars, said)
         longest, fastest = runs.seconds, 1.0
         for number, name in enumerate(self._names):
             course = courses.get(name) or Course()
@@ -94,14 +100,7 @@ class Rows:
             fastest = max(fastest, *pps, 0.0)
         return {"run": {"end": float(longest)}, "rate": {"end": 1.05 * float(fastest)}}
 
-    def _draw_bars(
-        self, number: int, metrics: Mapping[str, str], runs: Runs, courses: Mapping[str, Course]
-    ) -> None:
-        bars = [
-            bar
-            for place, metric in enumerate(metrics)
-            for bar in self._bars(place, metric, runs, courses)
-        ]
+    def _draw_bars(self, number: int, bars: Sequence[_Bar], said: Sequence[str]) -> None:
         spread = [bar for bar in bars if bar.most > bar.least]
         y = np.array([len(self._names) - bar.candidate - 0.5 for bar in bars])
         self.feeds[f"bars {number}"].show(
@@ -111,7 +110,7 @@ class Rows:
                 "y": y,
                 "alpha": np.array([_WHOLE if bar.is_done else _SO_FAR for bar in bars]),
                 "color": [look(bar.candidate)[0] for bar in bars],
-                "said": [cell_html(runs, bar.candidate) for bar in bars],
+                "said": [said[bar.candidate] for bar in bars],
             }
         )
         self.feeds[f"spread {number}"].show(
@@ -129,11 +128,12 @@ class Rows:
                 "text": [bar.words for bar in bars],
             }
         )
+        heads = list(PANELS[number].values())
         self.feeds[f"heads {number}"].show(
             {
-                "x": np.arange(len(metrics), dtype=float),
-                "y": np.full(len(metrics), len(self._names) + 0.5),
-                "text": list(metrics.values()),
+                "x": np.arange(len(heads), dtype=float),
+                "y": np.full(len(heads), len(self._names) + 0.5),
+                "text": heads,
             }
         )
 
