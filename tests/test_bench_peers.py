@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from xdplab import WAIT_STRATEGIES, Engine, Lab, Traffic
+from xdplab import Engine, Lab, Traffic
 from xdplab.bench import counting_program, table, tcpdump, testpmd
 from xdplab.bench.peer import PeerError
 from xdplab.bench.peer_receiver import PeerReceiver
@@ -95,6 +95,12 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     return install
 
 
+@pytest.fixture
+def one_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let our worker take one turn a round, and not nine."""
+    monkeypatch.setattr("xdplab.bench.rxdrop.WAIT_STRATEGIES", ("poll",))
+
+
 def is_running(pid: Path) -> bool:
     return Path(f"/proc/{pid.read_text()}").exists()
 
@@ -141,7 +147,7 @@ def test_testpmd_counts_what_the_generator_sent_on_either_driver(driver: str) ->
     assert str(receiver.version).startswith("DPDK ")
 
 
-def test_rxdrop_holds_our_worker_against_testpmd() -> None:
+def test_rxdrop_holds_our_worker_against_testpmd(one_strategy: None) -> None:
     result = rxdrop(rounds=1, seconds=0.3, quiet=True)
     for entry in entries(result, testpmd.PROGRAM):
         if HAS_TESTPMD:
@@ -169,7 +175,9 @@ def test_a_testpmd_that_was_killed_leaves_no_program_and_no_file(
         assert engine.running
 
 
-def test_missing_peers_are_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_peers_are_named_with_what_to_install(
+    one_strategy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setitem(sys.modules, "scapy", None)
     assert tcpdump.TcpdumpReceiver().missing() == "not installed: apt install tcpdump"
@@ -280,19 +288,19 @@ def test_well_behaved_fakes_are_measured(fake: Fake, lab: Lab) -> None:
 
 
 def test_what_fails_is_reported_and_the_rest_goes_on(
-    fake: Fake, capfd: pytest.CaptureFixture[str]
+    fake: Fake, one_strategy: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fake(testpmd.PROGRAM, "say('no such device'); sys.exit(3)")
     result = rxdrop(rounds=2, seconds=0.05, quiet=True)
     for entry in entries(result, testpmd.PROGRAM):
         assert (entry["status"], entry["runs"]) == ("failed", [])
         assert entry["reason"].endswith("It said:\n  no such device")
-    assert [len(entry["runs"]) for entry in entries(result, "xdplab")] == [2] * len(WAIT_STRATEGIES)
+    assert [len(entry["runs"]) for entry in entries(result, "xdplab")] == [2]
     assert f"{testpmd.PROGRAM}: failed: " in table(result)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake) -> None:
+def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake, one_strategy: None) -> None:
     fake(testpmd.PROGRAM, TESTPMD)
     result = rxdrop(rounds=1, seconds=0.05, quiet=True)
     for entry in entries(result, testpmd.PROGRAM):
@@ -301,14 +309,38 @@ def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake) -> None:
     assert result["ratio"] is None
 
 
+# All its time goes to testpmd.
+RXDROP = """
+import sys
+from xdplab.bench import rxdrop
+from xdplab.cli import main
+rxdrop.WAIT_STRATEGIES = ()
+sys.exit(main(["bench", "rxdrop", "--seconds", "1000", *sys.argv[1:]]))
+"""
+
+
 def test_a_peer_dies_with_the_process_that_ran_it(fake: Fake, tmp_path: Path) -> None:
     pid = fake(testpmd.PROGRAM, "time.sleep(100)")
-    text = "from xdplab.bench.rxdrop import rxdrop; rxdrop(rounds=1, seconds=0.05, quiet=True)"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", text], env=environment) as process:
+    with subprocess.Popen([sys.executable, "-c", RXDROP], env=environment) as process:
         wait_until(lambda: pid.exists() and pid.read_text() != "")
         process.kill()
     wait_until(lambda: not is_running(pid))
+
+
+def test_an_interrupt_ends_the_peer_and_leaves_no_report(fake: Fake, tmp_path: Path) -> None:
+    pid = fake(testpmd.PROGRAM, TESTPMD)
+    place = tmp_path / "reports"
+    place.mkdir()
+    command = [sys.executable, "-c", RXDROP, "--report", str(place / "report.html")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, b"")
+    assert not is_running(pid)
+    assert not list(place.iterdir())
 
 
 def test_tcpdump_dies_with_the_process_that_ran_it(tmp_path: Path) -> None:

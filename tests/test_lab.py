@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from capabilities import without
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
@@ -131,6 +133,12 @@ def test_a_socket_of_a_host_works_on_any_thread(lab: Lab) -> None:
         sender.start()
         assert receiver.recv(200) == b"x" * 100
         sender.join()
+
+
+def test_low_ports_of_a_host_take_no_privilege(lab: Lab) -> None:
+    text = "import socket; socket.socket(type=socket.SOCK_DGRAM).bind(('', 9))"
+    done = lab.port.command([*without("net_bind_service"), sys.executable, "-c", text])
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_ping_counts_requests_that_nobody_answers(lab: Lab) -> None:

@@ -64,6 +64,12 @@ def test_every_combination_is_measured_and_the_settings_are_put_back(
     assert grid.best("pps") in grid.runs.combinations
 
 
+def test_without_traffic_it_measures_whatever_comes(engine: Engine) -> None:
+    (row,) = Grid(engine, seconds=BRIEF, batch=[16]).run(progress=False).results
+    assert (row["status"], row["pps"]) == ("measured", 0)
+    assert np.isnan(row["lost_percent"])
+
+
 def test_a_sweep_leaves_nothing_to_undo(engine: Engine, traffic: Traffic) -> None:
     Grid(engine, traffic, seconds=BRIEF, batch=[16], rate=[5_000]).run(progress=False)
     assert {change.knob for change in engine.journal.changes} == {"batch"}

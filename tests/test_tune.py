@@ -17,6 +17,7 @@ from xdplab import ConfigurationError, Engine, Lab, Traffic, XdplabError, tune
 from xdplab.metrics import METRICS, Figures
 from xdplab.presets import PRESETS
 from xdplab.settings import KNOBS, current
+from xdplab.tuning.importance import importances
 from xdplab.tuning.objective import Objective
 from xdplab.tuning.result import Tried, Tuning
 from xdplab.tuning.space import Space
@@ -112,6 +113,7 @@ def test_it_finds_what_is_best_and_measures_the_leaders_again(
     assert tuning.settings["wait"] == "spin"
     assert tuning.front[0]["syscalls_per_packet"] == 0
     assert "wait='spin'" in tuning.sentence
+    assert next(iter(tuning.importances)) == "wait"
     assert "fewest_calls" in repr(tuning)
     assert tuning.trials["runs"].max() > 1
 
@@ -308,6 +310,28 @@ def test_the_front_is_what_no_other_beats_in_everything(engine: Engine) -> None:
     assert "2 times the 100 packets/s that it began with (batch=0)" in tuning.sentence
     with pytest.raises(ConfigurationError, match=r"place=3 must be 0, the best, to 2"):
         tuning.apply(3)
+
+
+def test_what_mattered_is_what_moves_the_score_however_often_it_was_tried() -> None:
+    # Of eleven settings one has the wrong value, as when a search leaves it at once.
+    wrong = {"threaded": True, "batch": 64, "wait": "spin"}
+    right = [
+        {"threaded": False, "batch": batch, "wait": wait}
+        for batch in (16, 64, 256, 512, 1024)
+        for wait in ("spin", "poll")
+    ]
+    scores = [100_000.0, *(3e6 + 100 * int(setting["batch"]) for setting in right)]
+    shares = importances([wrong, *right], scores)
+    assert next(iter(shares)) == "threaded"
+    assert shares["threaded"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1)
+    assert importances([wrong, *right], [1.0] * 11) == {}
+    assert importances([wrong], [1.0]) == {}
+    # A knob that is not in every setting, and scores of both signs.
+    spins = [{"wait": "adaptive", "spin": n} for n in range(4)]
+    told = importances([*spins, {"wait": "poll"}, {"wait": "epoll"}], [0, 1, 2, 3, 0, -1])
+    assert set(told) == {"wait", "spin"}
+    assert min(told.values()) > 0.1
 
 
 def test_where_nothing_is_better_the_sentence_says_so(engine: Engine) -> None:

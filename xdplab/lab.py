@@ -134,11 +134,15 @@ class Lab(Closing):
             # Without it veth has no NAPI until a native program is attached.
             features["rx-gro"] = True
             device.set_features(features)
-        settings = Path(f"/proc/sys/net/ipv6/conf/{name}")
+        settings = Path("/proc/sys/net")
+        interface = f"ipv6/conf/{name}"
         for setting, value in (
-            ("disable_ipv6", "0"),  # inherited from hosts that have it off
-            ("mldv1_unsolicited_report_interval", "1"),  # ms; hurries what `_wait_until_quiet`
-            ("mldv2_unsolicited_report_interval", "1"),  # waits for
+            (f"{interface}/disable_ipv6", "0"),  # inherited from hosts that have it off
+            # ms; hurries what `_wait_until_quiet` waits for
+            (f"{interface}/mldv1_unsolicited_report_interval", "1"),
+            (f"{interface}/mldv2_unsolicited_report_interval", "1"),
+            # Our streams go to port 9, which a user who is not root may not take otherwise.
+            ("ipv4/ip_unprivileged_port_start", "0"),
         ):
             # Read-only in some containers: then the defaults must do, and it only takes longer.
             with suppress(OSError):

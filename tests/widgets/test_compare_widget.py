@@ -126,7 +126,7 @@ def test_stopped_it_gives_the_port_back_and_goes_on_later(lab: Lab) -> None:
     )
     compare.refresh()
     assert "xsk poll at work" in compare._bar._words.value
-    assert 0.45 in compare._rows.feeds["bars 0"].columns["alpha"]
+    assert 0.3 in compare._rows.feeds["bars 0"].columns["alpha"]
     compare.stop()
     assert compare.wait(30)
     assert compare.runs.done == 0

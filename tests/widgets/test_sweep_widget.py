@@ -238,6 +238,18 @@ def test_what_goes_wrong_on_the_thread_is_told() -> None:
         runner.wait(30)
 
 
+def test_a_cell_that_runs_again_stops_what_it_began(
+    engine: Engine, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xdplab.widgets.series.runner.current_cell", lambda: "the cell")
+    endless = Sweep(engine, traffic, seconds=3600, batch=[16])
+    endless.run()
+    assert eventually(lambda: traffic.running)
+    Sweep(engine, traffic, batch=[16])
+    assert endless.wait(30)
+    assert endless.runs.done == 0
+
+
 def test_what_makes_no_sweep_is_refused(engine: Engine) -> None:
     with pytest.raises(ConfigurationError, match="metric='speed'"):
         Sweep(engine, metric="speed", batch=[16])

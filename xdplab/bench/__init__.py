@@ -18,6 +18,7 @@ from xdplab.bench import (
     paths,
     reflect,
     rxdrop,
+    tune,
     waits,
     widgets,
 )
@@ -36,6 +37,7 @@ BENCHMARKS = {
         burst.BENCHMARK,
         overhead.BENCHMARK,
         latency.BENCHMARK,
+        tune.BENCHMARK,
         widgets.BENCHMARK,
     )
 }

@@ -14,6 +14,7 @@ from xdplab.bench.receiver import COSTS, OWN, OurWorker, figures, told_later
 from xdplab.bench.report import COSTS_NOTE, costs, least_to_most, median, versions
 from xdplab.bench.rounds import Entry, Rounds, fastest, ratio
 from xdplab.bench.spending import spending
+from xdplab.bench.wire import REST_SECONDS
 from xdplab.checks import choice
 from xdplab.engine import WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError
@@ -137,7 +138,7 @@ def _testpmd_entry(driver: str, crossing: Crossing, seconds: float) -> Entry:
     def turn() -> dict[str, Any]:
         cores = {"worker": crossing.worker, "other": crossing.traffic.cpu}
         with testpmd.Testpmd(*crossing.ports, driver=driver, **cores) as program:
-            crossing.warm_up()
+            crossing.warm_up(REST_SECONDS)
             before, arrived_before = program.received(), _arrived(crossing)
             with spending(program.pid, set(cores.values())) as spent:
                 sent, elapsed = crossing.send(seconds)
@@ -155,7 +156,7 @@ def _testpmd_entry(driver: str, crossing: Crossing, seconds: float) -> Entry:
 def _bridge_entry(crossing: Crossing, seconds: float) -> Entry:
     def turn() -> dict[str, Any]:
         with _bridged(crossing.ports):
-            crossing.warm_up()
+            crossing.warm_up(REST_SECONDS)
             before = _arrived(crossing)
             with spending(None, {crossing.worker, crossing.traffic.cpu}) as spent:
                 sent, elapsed = crossing.send(seconds)

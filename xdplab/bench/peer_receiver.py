@@ -15,7 +15,7 @@ from typing import Any
 from xdplab.bench.peer import PeerError
 from xdplab.bench.receiver import Run
 from xdplab.bench.spending import spending
-from xdplab.bench.wire import Wire, unanswered
+from xdplab.bench.wire import REST_SECONDS, Wire, unanswered
 from xdplab.closing import Closing
 
 _SETTLE_SECONDS = 0.05
@@ -102,7 +102,7 @@ class PeerReceiver(ABC):
                 stack.enter_context(unanswered(wire.lab.port))
             program = stack.enter_context(self.open(wire))
             self.version = program.version
-            wire.warm_up()
+            wire.warm_up(REST_SECONDS)
             before = program.received()
             with spending(program.pid, {wire.worker, wire.traffic.cpu}) as spent:
                 sent, elapsed = wire.send(seconds)

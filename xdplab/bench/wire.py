@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from xdplab.cores import cores_for_queue
+from xdplab.errors import KernelError
 from xdplab.host import Host
 from xdplab.lab import Lab
 from xdplab.traffic import Traffic
 
 FRAME_BYTES = 64
 _WARM_UP_SECONDS = 0.3
+REST_SECONDS = 0.25
+"""For `Wire.warm_up`."""
+
 _STREAM_PORT = 9  # that our frames go to
 
 
@@ -26,9 +30,16 @@ class Wire:
     traffic: Traffic
     worker: int
 
-    def warm_up(self) -> None:
-        """Send what is not counted: caches, page tables and the core's clock settle meanwhile."""
+    def warm_up(self, rest: float = 0) -> None:
+        """Send what is not counted: caches, page tables and the core's clock settle meanwhile.
+
+        Parameters
+        ----------
+        rest
+            Seconds to wait afterwards: a peer that has lost its core may be late to count it.
+        """
         self.send(_WARM_UP_SECONDS)
+        time.sleep(rest)
 
     def send(self, seconds: float) -> tuple[int, float]:
         """Send for some time; return the frames sent and the seconds that it took.
@@ -59,9 +70,19 @@ class Wire:
 
 @contextmanager
 def unanswered(host: Host) -> Iterator[None]:
-    """Keep a host's stack from refusing each frame: the refusals would be counted as well."""
+    """Keep a host's stack from refusing each frame: the refusals would be counted as well.
+
+    Raises
+    ------
+    KernelError
+        When the port can't be had.
+    """
     with host.socket() as never_read:
-        never_read.bind((host.ipv4, _STREAM_PORT))
+        try:
+            never_read.bind((host.ipv4, _STREAM_PORT))
+        except OSError as error:
+            tried = f"bind a UDP socket to {host.ipv4} port {_STREAM_PORT}"
+            raise KernelError(tried, error.errno or 0) from error
         yield
 
 

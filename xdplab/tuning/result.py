@@ -82,9 +82,8 @@ class Tuning:
         self.objective = objective.name
         """What it was searched for: "pps", "p99", "cpu", or the function's name."""
         self.importances = dict(importances)
-        """By how much each knob mattered, as shares of 1, the largest first; empty where there were
-        too few runs to say. A knob's share is how far its values in the best quarter of the
-        settings differ from those in all that were tried."""
+        """By how much each knob mattered, as shares of 1, the largest first: of what each value of
+        a knob adds to the score by itself. Empty after too few runs to say."""
         self.interrupted = interrupted
         """Whether it was ended early."""
         self.trials = self._table()

@@ -14,9 +14,10 @@ from xdplab.checks import nanoseconds, whole
 from xdplab.errors import ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.metrics import Figures, take
 from xdplab.sweep import alone, interrupt_sets
+from xdplab.tuning.importance import importances
 from xdplab.tuning.objective import Function, Objective
 from xdplab.tuning.result import Tried, Tuning
-from xdplab.tuning.space import Space, key
+from xdplab.tuning.space import Space, key, relevant
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -30,7 +31,7 @@ _PROPOSALS_A_RUN = 50
 """How often the sampler may propose what was tried before until the space counts as exhausted."""
 _LEADERS = 3
 _FINAL_SHARE = 4  # the last quarter of the runs measures the leaders again
-_FEWEST_TO_JUDGE_KNOBS = 8
+_STARTUP_SHARE = 4  # the first quarter, presets included, goes anywhere
 _LONGEST_RUN = 3600
 
 
@@ -100,7 +101,9 @@ def tune(
     space = Space(engine, traffic, knobs)
     deadline = None if time_limit is None else time.monotonic() + time_limit
     stop = threading.Event()
-    search = _Search(engine, traffic, space, judge, seconds=seconds, seed=seed, stop=stop)
+    search = _Search(
+        engine, traffic, space, judge, budget=budget, seconds=seconds, seed=seed, stop=stop
+    )
     with (
         interrupt_sets(stop),
         alone(engine, stop),
@@ -112,7 +115,7 @@ def tune(
             for _ in range(budget):
                 if deadline is not None and search.tried and time.monotonic() > deadline:
                     break
-                search.step(budget)
+                search.step()
                 advance(search.best)
         except KeyboardInterrupt:
             stop.set()
@@ -134,19 +137,20 @@ class _Search:
         space: Space,
         judge: Objective,
         *,
+        budget: int,
         seconds: float,
         seed: int,
         stop: threading.Event,
     ) -> None:
         self._stop = stop
         self._engine, self._traffic, self._space = engine, traffic, space
-        self._judge, self._seconds = judge, seconds
+        self._judge, self._seconds, self._budget = judge, seconds, budget
         self._size = space.size()
         self._runs = 0
         self._refusal: XdplabError | None = None
         self.tried: dict[object, Tried] = {}
         with _quiet():
-            self._study = _study(seed)
+            self._study = _study(seed, budget)
             for wish in [{}, *(presets.setting(engine, name) for name in presets.PRESETS)]:
                 if (parameters := space.parameters(wish)) is not None:
                     self._study.enqueue_trial(parameters, skip_if_exists=True)
@@ -163,11 +167,11 @@ class _Search:
             time.sleep(_WARM_UP_SECONDS)
             self._traffic.stop()
 
-    def step(self, budget: int) -> None:
+    def step(self) -> None:
         """Measure once: something new, or in the end a leader again."""
         self._watch()
         leaders = self._leaders()[:_LEADERS]
-        final = self._runs >= budget - budget // _FINAL_SHARE and len(leaders) > 1
+        final = self._runs >= self._budget - self._budget // _FINAL_SHARE and len(leaders) > 1
         self._runs += 1
         if final or not self._try_new():
             again = min(leaders, key=lambda tried: len(tried.runs), default=None)
@@ -182,7 +186,8 @@ class _Search:
         XdplabError
             When there is nothing to choose from.
         """
-        if not self._leaders():
+        judged = self._leaders()
+        if not judged:
             if self._refusal is not None and not any(t.runs for t in self.tried.values()):
                 raise self._refusal
             raise ConfigurationError(
@@ -192,7 +197,7 @@ class _Search:
         return Tuning(
             list(self.tried.values()),
             self._judge,
-            _importances(self._study),
+            importances([relevant(one.setting) for one in judged], [one.score for one in judged]),
             self._engine,
             self._traffic,
             interrupted=interrupted,
@@ -290,30 +295,14 @@ def _unless_closed(what: Engine | Traffic, put_back: Callable[[], object]) -> No
         put_back()
 
 
-def _study(seed: int) -> Study:
+def _study(seed: int, budget: int) -> Study:
     import optuna  # noqa: PLC0415 - slow to import, and a part of the notebook's packages
 
     # Jointly, and for each group of knobs that appear together: which values go well with which.
     sampler = optuna.samplers.TPESampler(
-        seed=seed, multivariate=True, group=True, n_startup_trials=6
+        seed=seed, multivariate=True, group=True, n_startup_trials=max(1, budget // _STARTUP_SHARE)
     )
     return optuna.create_study(direction="maximize", sampler=sampler)
-
-
-def _importances(study: Study) -> dict[str, float]:
-    from optuna.importance import (  # noqa: PLC0415 - as above
-        PedAnovaImportanceEvaluator,
-        get_param_importances,
-    )
-    from optuna.trial import TrialState  # noqa: PLC0415
-
-    judged = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(judged) < _FEWEST_TO_JUDGE_KNOBS:
-        return {}
-    with _quiet():
-        evaluator = PedAnovaImportanceEvaluator(target_quantile=0.25)
-        shares = get_param_importances(study, evaluator=evaluator)
-    return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
 @contextmanager

@@ -177,7 +177,7 @@ class Space:
 
 
 def relevant(setting: Mapping[str, object]) -> Setting:
-    """Leave out what does nothing beside the rest, such as the spin time of a worker that sleeps."""
+    """Leave out what does nothing beside the rest, as the spin time of a worker that sleeps."""
     return {name: value for name, value in setting.items() if _matters(name, setting)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bokeh.layouts import column
@@ -11,11 +11,19 @@ from bokeh.plotting import figure
 
 from xdplab.widgets import palette
 
-PANELS = (
-    ("pps", "lost_percent", "cpu_ns_per_packet"),
-    ("softirq_ns_per_packet", "p50_ns", "p99_ns"),
+PANELS: Sequence[Mapping[str, str]] = (
+    {
+        "pps": "received a second",
+        "lost_percent": "lost",
+        "cpu_ns_per_packet": "CPU a packet",
+    },
+    {
+        "softirq_ns_per_packet": "softirqs a packet",
+        "p50_ns": "latency p50",
+        "p99_ns": "latency p99",
+    },
 )
-"""The metrics of each of the two plots of bars, from left to right."""
+"""The metrics of each of the two plots of bars, from left to right, and how each is headed."""
 
 BAR_ROOM = 0.6
 """The share of a panel that its longest bar takes; to its right stand the figures."""
@@ -33,7 +41,7 @@ HEAD = " "
 """The name of the row of headings, which no candidate has."""
 
 BAR_NUMBERS, BAR_TEXTS = ("left", "right", "y", "alpha"), ("color", "said")
-SPREAD_NUMBERS = ("left", "right", "y")
+SPREAD_NUMBERS, SPREAD_TEXTS = ("left", "right", "y"), ("color",)
 WORDS_NUMBERS, WORDS_TEXTS = ("x", "y"), ("text",)
 LINE_NUMBERS = ("seconds", "pps")
 
@@ -69,7 +77,7 @@ def _bars(names: Sequence[str], number: int) -> figure:
     plot.xaxis.visible = False
     plot.grid.visible = False
     plot.yaxis.axis_line_color = plot.yaxis.major_tick_line_color = None
-    columns = {"bars": (*BAR_NUMBERS, *BAR_TEXTS), "spread": SPREAD_NUMBERS}
+    columns = {"bars": (*BAR_NUMBERS, *BAR_TEXTS), "spread": (*SPREAD_NUMBERS, *SPREAD_TEXTS)}
     columns |= {"words": (*WORDS_NUMBERS, *WORDS_TEXTS), "heads": (*WORDS_NUMBERS, *WORDS_TEXTS)}
     sources = {
         name: ColumnDataSource({each: [] for each in members}, name=f"{name} {number}")
@@ -85,7 +93,8 @@ def _bars(names: Sequence[str], number: int) -> figure:
         fill_alpha="alpha",
         line_color=None,
     )
-    plot.segment("left", "y", "right", "y", source=sources["spread"], line_width=2)
+    spread = sources["spread"]
+    plot.segment("left", "y", "right", "y", source=spread, line_color="color", line_width=4)
     looks: dict[str, Any] = {"text_baseline": "middle", "text_font_size": "12px"}
     plot.text("x", "y", "text", source=sources["words"], x_offset=6, **looks)
     plot.text("x", "y", "text", source=sources["heads"], text_font_style="bold", **looks)

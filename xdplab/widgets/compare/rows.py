@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xdplab.metrics import METRICS
 from xdplab.runs import Runs
 from xdplab.widgets.compare.figure import (
     BAR_NUMBERS,
@@ -19,6 +18,7 @@ from xdplab.widgets.compare.figure import (
     LINE_NUMBERS,
     PANELS,
     SPREAD_NUMBERS,
+    SPREAD_TEXTS,
     WORDS_NUMBERS,
     WORDS_TEXTS,
     look,
@@ -27,7 +27,7 @@ from xdplab.widgets.compare.turns import Course
 from xdplab.widgets.live.whole import Whole
 from xdplab.widgets.sweep.words import cell_html, figure_words
 
-_WHOLE, _SO_FAR = 0.9, 0.45  # how faint a bar is: one that still grows is fainter
+_WHOLE, _SO_FAR = 0.7, 0.3  # how faint a bar is: one that still grows is fainter
 
 Properties = dict[str, dict[str, object]]
 """What to set, by the name of the figure's model."""
@@ -60,7 +60,7 @@ class Rows:
         self.feeds: dict[str, Whole] = {}
         for number in range(len(PANELS)):
             self.feeds[f"bars {number}"] = Whole(BAR_NUMBERS, BAR_TEXTS)
-            self.feeds[f"spread {number}"] = Whole(SPREAD_NUMBERS)
+            self.feeds[f"spread {number}"] = Whole(SPREAD_NUMBERS, SPREAD_TEXTS)
             self.feeds[f"words {number}"] = Whole(WORDS_NUMBERS, WORDS_TEXTS)
             self.feeds[f"heads {number}"] = Whole(WORDS_NUMBERS, WORDS_TEXTS)
         for number in range(len(names)):
@@ -81,8 +81,14 @@ class Rows:
         dict
             What to set in the figure.
         """
+        said = [cell_html(runs, candidate) for candidate in range(len(self._names))]
         for number, metrics in enumerate(PANELS):
-            self._draw_bars(number, metrics, runs, courses)
+            bars = [
+                bar
+                for place, metric in enumerate(metrics)
+                for bar in self._bars(place, metric, runs, courses)
+            ]
+            self._draw_bars(number, bars, said)
         longest, fastest = runs.seconds, 1.0
         for number, name in enumerate(self._names):
             course = courses.get(name) or Course()
@@ -94,14 +100,7 @@ class Rows:
             fastest = max(fastest, *pps, 0.0)
         return {"run": {"end": float(longest)}, "rate": {"end": 1.05 * float(fastest)}}
 
-    def _draw_bars(
-        self, number: int, metrics: Sequence[str], runs: Runs, courses: Mapping[str, Course]
-    ) -> None:
-        bars = [
-            bar
-            for place, metric in enumerate(metrics)
-            for bar in self._bars(place, metric, runs, courses)
-        ]
+    def _draw_bars(self, number: int, bars: Sequence[_Bar], said: Sequence[str]) -> None:
         spread = [bar for bar in bars if bar.most > bar.least]
         y = np.array([len(self._names) - bar.candidate - 0.5 for bar in bars])
         self.feeds[f"bars {number}"].show(
@@ -111,7 +110,7 @@ class Rows:
                 "y": y,
                 "alpha": np.array([_WHOLE if bar.is_done else _SO_FAR for bar in bars]),
                 "color": [look(bar.candidate)[0] for bar in bars],
-                "said": [cell_html(runs, bar.candidate) for bar in bars],
+                "said": [said[bar.candidate] for bar in bars],
             }
         )
         self.feeds[f"spread {number}"].show(
@@ -119,6 +118,7 @@ class Rows:
                 "left": np.array([bar.least for bar in spread]),
                 "right": np.array([bar.most for bar in spread]),
                 "y": np.array([len(self._names) - bar.candidate - 0.5 for bar in spread]),
+                "color": [look(bar.candidate)[0] for bar in spread],
             }
         )
         self.feeds[f"words {number}"].show(
@@ -128,11 +128,12 @@ class Rows:
                 "text": [bar.words for bar in bars],
             }
         )
+        heads = list(PANELS[number].values())
         self.feeds[f"heads {number}"].show(
             {
-                "x": np.arange(len(metrics), dtype=float),
-                "y": np.full(len(metrics), len(self._names) + 0.5),
-                "text": [_head(metric) for metric in metrics],
+                "x": np.arange(len(heads), dtype=float),
+                "y": np.full(len(heads), len(self._names) + 0.5),
+                "text": heads,
             }
         )
 
@@ -183,11 +184,6 @@ def _words(runs: Runs, candidate: int, place: int, metric: str, value: float) ->
 def _measured(runs: Runs, candidate: int, metric: str) -> list[float]:
     values = [run.figures.get(metric) for run in runs.of(candidate)]
     return [value for value in values if value is not None and not math.isnan(value)]
-
-
-def _head(metric: str) -> str:
-    about = METRICS[metric]
-    return f"{about.label}, {about.unit}" if about.unit and about.unit != "ns" else about.label
 
 
 def reasons_html(runs: Runs) -> str:

@@ -97,6 +97,7 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]
         self._runner = Runner(self._take)
         self._bar = SeriesBar(self._runner, self._forget)
         self._rows = Rows(names)
+        self._drawn: object = None
         self._figure = LiveFigure(
             compare_figure(names),
             self._rows.feeds,
@@ -170,6 +171,11 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]
         present = [name for name, course in courses.items() if course.is_running]
         doing = f"{' and '.join(present)} at work" if present else ""
         self._bar.show(self.runs.done, self.runs.total, doing, usable=True)
+        going = [(id(each), each.is_running, len(each.pps)) for each in courses.values()]
+        seen = (self.runs.done, going)
+        if seen == self._drawn:
+            return
+        self._drawn = seen
         for model, properties in self._rows.draw(self.runs, courses).items():
             self._figure.set(model, **properties)
         self._reasons.value = reasons_html(self.runs)

@@ -1,0 +1,28 @@
+"""The benchmark of the search compares what is found with the best of a grid, in turns."""
+
+from __future__ import annotations
+
+from xdplab.bench import table
+from xdplab.bench.tune import tune
+
+
+def test_the_search_has_a_quarter_of_the_grids_runs(privileged: None) -> None:
+    knobs = {"threaded": [False, True], "wait": ["spin", "poll"], "batch": [16, 64, 256]}
+    result = tune(rounds=2, seconds=0.1, knobs=knobs, quiet=True)
+    assert (result["grid_runs"], result["search_runs"]) == (12, 3)
+    found, *leaders, wrong = result["entries"]
+    assert (found["name"], wrong["name"]) == ("found by the search", "wrong")
+    assert wrong["settings"] == {
+        "threaded": True,
+        "wait": "spin",
+        "batch": 64,
+        "ring_size": 2048,
+    }
+    assert len({tuple(leader["settings"].values()) for leader in leaders}) == 3
+    assert set(found["settings"]) == set(knobs)
+    assert all(len(entry["runs"]) == 2 for entry in result["entries"])
+    assert result["best"] in [leader["name"] for leader in leaders]
+    assert result["ratio"] > 0
+    shown = table(result)
+    assert "with 3 runs, where the grid took 12" in shown
+    assert result["sentence"] in shown
