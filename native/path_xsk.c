@@ -2,22 +2,15 @@
  *
  * The AF_XDP receive path: RX ring to worker, worker back to fill ring.
  */
+#include "path_xsk.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "error.h"
-#include "path.h"
 #include "xdp.h"
 #include "xsk_sockets.h"
-
-struct path_xsk {
-	struct path path;
-	struct xsk xsk;
-	struct xsk_sockets *sockets;
-	struct path_operations operations;
-	uint32_t frame_size;
-};
 
 static struct path_xsk *self_of(struct path *path)
 {
@@ -308,9 +301,9 @@ static const struct path_operations plain_operations = {
 	.attached = attached,
 };
 
-/* The operations that this kind of UMEM needs. */
-static void choose_operations(struct path_xsk *self, const struct umem *umem, bool multi_buffer)
+void path_xsk_begin(struct path_xsk *self, const struct umem *umem, bool multi_buffer)
 {
+	self->frame_size = umem->frame_size;
 	self->operations = plain_operations;
 	if (umem->unaligned)
 		self->operations.recycle = recycle_unaligned;
@@ -318,6 +311,13 @@ static void choose_operations(struct path_xsk *self, const struct umem *umem, bo
 		self->operations.receive = multi_buffer ? receive_unaligned_packets : receive_unaligned;
 	else if (multi_buffer)
 		self->operations.receive = receive_packets;
+	self->path = (struct path){
+		.operations = &self->operations,
+		.area = umem->area,
+		.descriptor = self->xsk.descriptor,
+		.packet_frames = multi_buffer ? PACKET_FRAMES : 1,
+		.huge_pages = umem->huge,
+	};
 }
 
 static struct path *open_path(const struct path_place *place, struct xdplab_error *error)
@@ -335,18 +335,10 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 		return NULL;
 	}
 	self->sockets = sockets;
-	self->frame_size = sockets->umem.frame_size;
-	choose_operations(self, &sockets->umem, config->multi_buffer);
-	self->path = (struct path){
-		.operations = &self->operations,
-		.area = sockets->umem.area,
-		.descriptor = self->xsk.descriptor,
-		.packet_frames = config->multi_buffer ? PACKET_FRAMES : 1,
-		.queue = place->worker->queue,
-		.metadata = config->metadata,
-		.zero_copy = xsk_zero_copy(&self->xsk),
-		.huge_pages = sockets->umem.huge,
-	};
+	path_xsk_begin(self, &sockets->umem, config->multi_buffer);
+	self->path.queue = place->worker->queue;
+	self->path.metadata = config->metadata;
+	self->path.zero_copy = xsk_zero_copy(&self->xsk);
 	return &self->path;
 }
 

@@ -208,6 +208,24 @@ def test_samples_say_whether_they_are_frames_or_payload(lab: Lab, path: str) -> 
     assert (ours["time_ns"] >= ours["sent_ns"]).all()
 
 
+@pytest.mark.parametrize(("path", "link_type"), [("udp-epoll", 147), ("packet", 1)])
+def test_a_saved_payload_is_not_taken_for_ethernet(
+    lab: Lab, tmp_path: Path, path: str, link_type: int
+) -> None:
+    from pcapng import FileScanner
+    from pcapng.blocks import InterfaceDescription
+
+    with engine_on(lab, path, sample_every=1) as engine:
+        send(lab, 10)
+        assert eventually(lambda: np.count_nonzero(engine.telemetry.samples()[0]["sent_ns"]) == 10)
+        engine.telemetry.save_samples(tmp_path / "kept.pcapng")
+    with (tmp_path / "kept.pcapng").open("rb") as file:
+        described = [
+            block for block in FileScanner(file) if isinstance(block, InterfaceDescription)
+        ]
+    assert [block.link_type for block in described] == [link_type]
+
+
 @pytest.mark.parametrize("path", UDP)
 def test_another_generators_numbers_are_no_gap_and_none_is_late(lab: Lab, path: str) -> None:
     with engine_on(lab, path, inspect=True) as engine:

@@ -279,12 +279,16 @@ class Engine(Knobs, Closing):
         """Let the workers receive what waits, with nothing more to come, and stop them."""
         self._native.detach()
         deadline = time.monotonic() + _DRAIN_SECONDS
+        total = self.telemetry.total()
         self.start()
         while self.running and time.monotonic() < deadline:
             asked = time.monotonic_ns()
             time.sleep(0.01)
-            total = self.telemetry.total()
-            if total["time_ns"] >= asked and total["rx_producer"] == total["rx_consumer"]:
+            total, before = self.telemetry.total(), total
+            empty = total["rx_producer"] == total["rx_consumer"]
+            # Of what waits in a UDP socket is known only whether more of it comes.
+            still = total["rx_packets"] == before["rx_packets"]
+            if total["time_ns"] >= asked and empty and still:
                 break
         self.stop()
 
@@ -428,7 +432,9 @@ class Engine(Knobs, Closing):
     @wait.setter
     def wait(self, value: str) -> None:
         if not self.wait_strategies:
-            refuse_wait(self.path)
+            if value:  # what it is can be put back
+                refuse_wait(self.path)
+            return
         index = WAIT_STRATEGIES.index(choice("wait", value, WAIT_STRATEGIES))
         with self._native.held():
             if refusal := self._native.wait_refusal(index):

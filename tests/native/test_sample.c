@@ -162,6 +162,36 @@ static void frames_of_others_are_left_alone(void)
 	region_destroy(&region);
 }
 
+/* As a UDP socket hands it over: which generator it is from does not show. */
+static void a_payload_without_headers_is_known_by_its_beginning(void)
+{
+	const struct sampling sampling = { .every = 1, .inspect = true };
+	const uint64_t numbers[] = { 7, 8, 10, 9, 0, 1 }; /* 9 comes late; then another generator's */
+	const uint64_t times_ns[] = { 100, 200, 400, 300, 500, 600 };
+	struct xdplab_region region;
+	struct worker worker = begin(&region);
+
+	path.bare = true;
+	for (uint32_t place = 0; place < 6; place++) {
+		make_frame(place, numbers[place], times_ns[place]);
+		frames[place].addr += TRAFFIC_HEADERS;
+		frames[place].len = sizeof(struct traffic_payload);
+	}
+	receive(&worker, &sampling, 6);
+	CHECK(worker.counters.stream_frames == 6 && worker.counters.stream_missing == 1, "%" PRIu64 " missing",
+	      worker.counters.stream_missing);
+	CHECK(worker.counters.stream_late == 1, "%" PRIu64 " late", worker.counters.stream_late);
+	CHECK(measured(&worker) == 6, "%" PRIu64 " measured", measured(&worker));
+	CHECK(sample_of(&worker, 0)->flags == XDPLAB_SAMPLE_PAYLOAD && sample_of(&worker, 0)->sent_ns == 100,
+	      "sent at %" PRIu64, sample_of(&worker, 0)->sent_ns);
+	frames[0].len--;
+	area[frames[1].addr] ^= 1;
+	receive(&worker, &sampling, 2);
+	CHECK(worker.counters.stream_frames == 6, "a short one or another's was taken for ours");
+	path.bare = false;
+	region_destroy(&region);
+}
+
 int main(void)
 {
 	static const uint32_t batches[] = { 1, 7, 10, 64, FRAMES };
@@ -175,5 +205,6 @@ int main(void)
 	skipped_numbers_are_missing();
 	a_time_to_come_counts_as_none();
 	frames_of_others_are_left_alone();
+	a_payload_without_headers_is_known_by_its_beginning();
 	return 0;
 }
