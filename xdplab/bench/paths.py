@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xdplab import engine
 from xdplab.bench.benchmark import Benchmark, Option
 from xdplab.bench.python_socket import SocketReceiver
 from xdplab.bench.receiver import CALLS, COSTS, OWN, RATES, OurWorker, Receiver, entry
@@ -16,11 +15,9 @@ from xdplab.bench.tcpdump import TcpdumpReceiver
 from xdplab.bench.testpmd import AF_PACKET, TestpmdReceiver
 from xdplab.bench.wire import open_wire
 from xdplab.checks import choice
-from xdplab.engine import WAIT_STRATEGIES
+from xdplab.engine import PATHS, WAIT_STRATEGIES
 from xdplab.errors import ConfigurationError
 from xdplab.stream import Rate, interval_ps
-
-PATHS: tuple[str, ...] = getattr(engine, "PATHS", ("xsk",))
 
 _WAITS = ("spin", "poll", "uring-multishot", "adaptive")
 _FIGURES = (*RATES, *COSTS, *OWN, *CALLS)
