@@ -6,13 +6,10 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import xdplab
 from xdplab.checks import choice
-from xdplab.engine import WAIT_STRATEGIES, Engine
+from xdplab.engine import PATHS, WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError
 from xdplab.runs import words
-
-PATHS: tuple[str, ...] = getattr(xdplab, "PATHS", ("xsk",))
 
 Path = str | tuple[str, Mapping[str, object]]
 """``"xsk"``, ``"xsk spin"`` or ``("xsk", {"wait": "spin", "batch": 256})``."""
