@@ -68,9 +68,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "pps": Metric("received", "packets/s", True, lambda measured, _latency: measured.rx_pps),
         "lost_percent": Metric("lost", "%", False, _lost),
-        "cpu_ns_per_packet": Metric("CPU time of the worker", "ns/packet", False, _cpu),
+        "cpu_ns_per_packet": Metric("worker's CPU", "ns/packet", False, _cpu),
         "softirq_ns_per_packet": Metric(
-            "network softirqs",
+            "softirqs",
             "ns/packet",
             False,
             lambda measured, _latency: measured.softirq_ns_per_packet,
