@@ -47,7 +47,7 @@ def fewest_calls(figures: Figures) -> float | None:
     return None if calls is None else -calls
 
 
-def test_the_wrong_napi_setting_is_left(lab: Lab, traffic: Traffic) -> None:
+def test_the_wrong_napi_setting_is_left(may_place: None, lab: Lab, traffic: Traffic) -> None:
     """With its thread on the core of a worker that spins, NAPI hardly runs: most is lost."""
     with Engine(lab.port, wait="spin", ring_size=DEEP_RING, realtime=1) as engine:
         engine.napi.threaded = True
