@@ -11,7 +11,6 @@ import pytest
 from xdplab.errors import PermissionRefusedError
 from xdplab.lab import Lab
 
-
 _CAP_SYS_NICE = 23  # linux/capability.h
 
 
