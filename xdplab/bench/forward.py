@@ -122,7 +122,7 @@ def _our_entry(wait: str, crossing: Crossing, seconds: float) -> Entry:
             told_later(),
             Engine(near, forward_to=beyond, cpu=crossing.cores, **worker.settings) as engine,
         ):
-            crossing.warm_up()
+            crossing.warm_up(REST_SECONDS)
             before = _arrived(crossing)
             measured, _ = measure(engine, crossing.traffic, seconds)
             arrived = _arrived(crossing) - before

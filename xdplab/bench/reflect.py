@@ -9,7 +9,7 @@ from xdplab.bench.peer_receiver import settled
 from xdplab.bench.receiver import COSTS, OurWorker, told_later
 from xdplab.bench.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds
-from xdplab.bench.wire import Wire, open_wire
+from xdplab.bench.wire import REST_SECONDS, Wire, open_wire
 from xdplab.engine import WAIT_STRATEGIES, Engine
 from xdplab.measure import measure
 
@@ -76,7 +76,7 @@ def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
         return settled("the sender", lambda: count()["rx_packets"], _SETTLE_SECONDS)
 
     with told_later(), Engine(wire.lab.port, cpu=wire.worker, **worker.settings) as engine:
-        wire.warm_up()
+        wire.warm_up(REST_SECONDS)
         before = back()
         measured, _ = measure(engine, wire.traffic, seconds)
         returned = back() - before
