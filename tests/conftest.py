@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from xdplab.errors import PermissionRefusedError
 from xdplab.lab import Lab
+
+_CAP_SYS_NICE = 23  # linux/capability.h
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +29,16 @@ def privileged() -> None:
 def lab(privileged: None) -> Iterator[Lab]:
     with Lab() as made:
         yield made
+
+
+@pytest.fixture
+def may_place(privileged: None) -> None:
+    """Skip what binds threads of the kernel where this process may not, as `privileged` does."""
+    status = Path("/proc/self/status").read_text()
+    capabilities = int(
+        next(line for line in status.splitlines() if "CapEff" in line).split()[1], 16
+    )
+    if not capabilities >> _CAP_SYS_NICE & 1:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CAP_SYS_NICE is missing")
+        pytest.skip("binding threads of the kernel to cores needs CAP_SYS_NICE, as root has")

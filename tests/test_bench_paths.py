@@ -80,7 +80,7 @@ def test_forward_counts_what_arrived_by_every_forwarder(monkeypatch: pytest.Monk
             continue
         assert entry["status"] == "measured", (name, entry["reason"])
         (run,) = entry["runs"]
-        assert 0 < run["forwarded"] <= run["sent"]
+        assert 0 < run["forwarded"] <= run["sent"], name
         assert entry["forwarded_pps"]["median"] == run["forwarded_pps"]
         assert entry["softirq_ns_per_packet"]["median"] > 0
     assert by_name["poll"]["runs"][0]["balanced"]

@@ -116,7 +116,9 @@ def test_threaded_napi_runs_in_a_thread_of_its_own(lab: Lab) -> None:
         assert int(clock.read_text().split()[0]) > before
 
 
-def test_a_thread_that_is_switched_off_and_on_again_goes_back_to_its_core(lab: Lab) -> None:
+def test_a_thread_that_is_switched_off_and_on_again_goes_back_to_its_core(
+    may_place: None, lab: Lab
+) -> None:
     def cores() -> set[int]:
         (instance,) = there.read()
         assert instance.thread is not None

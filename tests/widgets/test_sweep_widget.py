@@ -191,12 +191,13 @@ def test_stopped_it_goes_on_and_started_over_it_forgets(engine: Engine, traffic:
 def test_the_axes_are_never_the_same_knob(engine: Engine) -> None:
     sweep = Sweep(engine, batch=[16], wait=["poll"], burst=[64, 256])
     menus = sweep._choices
-    assert menus.choice == Choice("pps", "batch", "burst", {"wait": "poll"})
-    menus.x.value = "burst"
-    assert menus.choice == Choice("pps", "burst", "batch", {"wait": "poll"})
-    menus.y.value = "wait"
-    menus._others["batch"].value = 0
-    assert menus.choice == Choice("pps", "burst", "wait", {"batch": 16})
+    assert menus.choice == Choice("pps", "batch", "wait", {"burst": 64})
+    menus.x.value = "wait"
+    assert menus.choice == Choice("pps", "wait", "batch", {"burst": 64})
+    menus._others["burst"].value = 1
+    assert menus.choice == Choice("pps", "wait", "batch", {"burst": 256})
+    menus.y.value = "burst"
+    assert menus.choice == Choice("pps", "wait", "burst", {"batch": 16})
 
 
 def test_a_sweep_that_can_not_begin_says_why(engine: Engine, traffic: Traffic) -> None:

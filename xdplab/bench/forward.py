@@ -122,8 +122,8 @@ def _our_entry(wait: str, crossing: Crossing, seconds: float) -> Entry:
             told_later(),
             Engine(near, forward_to=beyond, cpu=crossing.cores, **worker.settings) as engine,
         ):
-            crossing.warm_up()
-            before = crossing.arrived()
+            crossing.warm_up(REST_SECONDS)
+            before = _arrived(crossing)
             measured, _ = measure(engine, crossing.traffic, seconds)
             arrived = _arrived(crossing) - before
         if measured.interrupted:  # which `measure` takes as an early end
@@ -168,6 +168,7 @@ def _bridge_entry(crossing: Crossing, seconds: float) -> Entry:
 
 
 def _arrived(crossing: Crossing) -> int:
+    """Read how many frames arrived, once those that wait in the forwarder's rings have, too."""
     return settled("the far host", crossing.arrived, _SETTLE_SECONDS)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark, Option
+from xdplab.bench.peer_receiver import settled
 from xdplab.bench.receiver import COSTS, OurWorker, told_later
 from xdplab.bench.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds
-from xdplab.bench.wire import Wire, open_wire
+from xdplab.bench.wire import REST_SECONDS, Wire, open_wire
 from xdplab.engine import WAIT_STRATEGIES, Engine
 from xdplab.measure import measure
 
+_SETTLE_SECONDS = 10.0
 _FIGURES = ("returned_pps", "kicks_per_second", "frames_per_kick", *COSTS)
 
 
@@ -69,12 +71,15 @@ def _entry(worker: OurWorker, wire: Wire, seconds: float) -> Entry:
 
 
 def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
-    sender = wire.lab.peer.interface
+    def back() -> int:
+        count = wire.lab.peer.interface.link_statistics
+        return settled("the sender", lambda: count()["rx_packets"], _SETTLE_SECONDS)
+
     with told_later(), Engine(wire.lab.port, cpu=wire.worker, **worker.settings) as engine:
-        wire.warm_up()
-        before = sender.link_statistics()["rx_packets"]
+        wire.warm_up(REST_SECONDS)
+        before = back()
         measured, _ = measure(engine, wire.traffic, seconds)
-        returned = sender.link_statistics()["rx_packets"] - before
+        returned = back() - before
     return {
         "seconds": measured.seconds,
         "sent": measured.sent,

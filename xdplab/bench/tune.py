@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from xdplab.bench.report import least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds, fastest, paired_ratio
 from xdplab.bench.wire import open_wire
 from xdplab.engine import Engine
-from xdplab.errors import ConfigurationError
+from xdplab.errors import ConfigurationError, PermissionRefusedError
 from xdplab.metrics import take
 from xdplab.runs import words
 from xdplab.sweep import Grid
@@ -72,7 +73,7 @@ def tune(
     ConfigurationError
         For values out of range, and where this machine's NAPI can't be threaded.
     KernelError
-        When there can be no lab or no generator here.
+        When there can be no lab or no generator here, or without CAP_SYS_NICE.
     """
     turns = Rounds("tune", rounds, seconds, quiet)
     progress = not quiet and sys.stderr.isatty()
@@ -124,7 +125,13 @@ def _bind_napi(engine: Engine) -> None:
     for instance in engine.napi.read():
         if instance.thread is None:
             raise ConfigurationError("NAPI has no thread here: it takes Linux 6.17.")
-        os.sched_setaffinity(instance.thread, {engine.cpu})
+        try:
+            os.sched_setaffinity(instance.thread, {engine.cpu})
+        except PermissionError as error:
+            tried = f"bind the thread of NAPI {instance.id} to core {engine.cpu}"
+            raise PermissionRefusedError(
+                tried, errno.EPERM, "It needs CAP_SYS_NICE: run as root."
+            ) from error
 
 
 def _leaders(grid: Grid) -> list[dict[str, object]]:

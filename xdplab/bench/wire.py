@@ -36,7 +36,7 @@ class Wire:
         Parameters
         ----------
         rest
-            Seconds to wait afterwards: a peer that has lost its core may be late to count it.
+            Seconds to wait afterwards: what has lost its core may be late to count or forward it.
         """
         self.send(_WARM_UP_SECONDS)
         time.sleep(rest)

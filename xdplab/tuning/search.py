@@ -91,10 +91,11 @@ def tune(
     Raises
     ------
     ConfigurationError
-        For values that can't work, and where nothing could be judged.
+        For values that can't work, where nothing could be judged, and where Optuna is missing.
     XdplabError
         When the engine or the generator ended, or not one setting could be measured.
     """
+    _check_optuna()
     judge = Objective.of(objective)
     whole("budget", budget, 1, 1_000_000)
     nanoseconds("seconds", seconds, 0.01, _LONGEST_RUN)
@@ -295,8 +296,17 @@ def _unless_closed(what: Engine | Traffic, put_back: Callable[[], object]) -> No
         put_back()
 
 
+def _check_optuna() -> None:
+    try:
+        import optuna  # noqa: F401, PLC0415 - slow to import, and a part of the notebook's packages
+    except ImportError:
+        raise ConfigurationError(
+            "the search is Optuna's, and Optuna is missing: pip install 'xdplab[notebook]'."
+        ) from None
+
+
 def _study(seed: int, budget: int) -> Study:
-    import optuna  # noqa: PLC0415 - slow to import, and a part of the notebook's packages
+    import optuna  # noqa: PLC0415 - as above
 
     # Jointly, and for each group of knobs that appear together: which values go well with which.
     sampler = optuna.samplers.TPESampler(

@@ -26,10 +26,11 @@ def sentence(
     runs: int,
 ) -> str:
     """Say what was found, against what it began with."""
+    number = f"{runs} run{'s' * (runs != 1)}"
     label = "score" if objective.metric is None else METRICS[objective.metric].label
     found = f"{label[0].upper()}{label[1:]} {figure_words(objective, best)}"
     if best is begin:
-        return f"None of {runs} runs did better than the setting that it began with: {found}."
+        return f"None of {number} did better than the setting that it began with: {found}."
     now, before = (
         setting_words({n: v for n, v in relevant(one.setting).items() if v != other.setting[n]})
         for one, other in ((best, begin), (begin, best))
@@ -39,7 +40,7 @@ def sentence(
         began = f"{began} that it began with ({before})"
     else:
         began = f"where the setting that it began with ({before}) gave nothing to judge"
-    said = f"{found} with {now}, {began}, after {runs} runs"
+    said = f"{found} with {now}, {began}, after {number}"
     if not importances:
         return f"{said}."
     shares = [f"{name} {share:.0%}" for name, share in list(importances.items())[:_KNOBS_NAMED]]

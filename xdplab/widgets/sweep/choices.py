@@ -28,7 +28,7 @@ class Choices:
         )
         options = [(name.replace("_", " "), name) for name in knobs]
         self.x = _menu("Along", options, options[0][1])
-        self.y = _menu("Upwards", options, options[-1][1])
+        self.y = _menu("Upwards", options, options[min(1, len(options) - 1)][1])
         self._others = {
             knob: _menu(
                 knob.replace("_", " "),
