@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import ipywidgets
-import numpy as np
-import numpy.typing as npt
 
 from xdplab.errors import ConfigurationError
 from xdplab.lab import Lab
@@ -22,13 +20,14 @@ from xdplab.widgets.compare.turns import PATH, Turns
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.series.bar import SeriesBar
 from xdplab.widgets.series.runner import Runner
+from xdplab.widgets.series.series import Series
 from xdplab.widgets.sweep.words import figure_words
 
 if TYPE_CHECKING:
-    import pandas
+    pass
 
 
-class Compare(ipywidgets.VBox):  # type: ignore[misc]
+class Compare(Series):
     """Several receive paths on the same traffic: rate, loss, CPU time and latency, as they run.
 
     ::
@@ -117,43 +116,6 @@ class Compare(ipywidgets.VBox):  # type: ignore[misc]
         ]
         taken = f"{self.runs.done} of {self.runs.total} runs"
         return f"<Compare: {taken}{'; packets/s: ' if said else ''}{', '.join(said)}>"
-
-    def run(self) -> None:
-        """Take the runs that are not done yet, on a thread of their own."""
-        self._runner.start()
-
-    def stop(self) -> None:
-        """End that soon. The run under way is not kept, and what was measured is."""
-        self._runner.stop()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until `run` has come to its end, at most so many seconds.
-
-        Returns
-        -------
-        bool
-            Whether it has.
-
-        Raises
-        ------
-        XdplabError
-            When it ended with an error.
-        """
-        return self._runner.wait(timeout)
-
-    @property
-    def running(self) -> bool:
-        """Whether runs are being taken."""
-        return self._runner.running
-
-    @property
-    def results(self) -> npt.NDArray[np.void]:
-        """What was measured so far, as `Grid.results` has it: a row a path, which is ``path``."""
-        return self.runs.array()
-
-    def frame(self) -> pandas.DataFrame:
-        """Return `results` as a pandas frame, as `Grid.frame` does."""
-        return self.runs.frame()
 
     def best(self, metric: str = "pps") -> str:
         """Return the name of the path with which a metric was best.

@@ -10,8 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
-import numpy as np
-import numpy.typing as npt
 
 from xdplab import settings
 from xdplab.checks import choice
@@ -25,21 +23,20 @@ from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.live.whole import Whole
 from xdplab.widgets.series.bar import SeriesBar
 from xdplab.widgets.series.runner import Runner
+from xdplab.widgets.series.series import Series
 from xdplab.widgets.sweep.cells import NUMBERS, TEXTS, cells
 from xdplab.widgets.sweep.choices import Choices
 from xdplab.widgets.sweep.figure import height, sweep_figure
 from xdplab.widgets.sweep.words import figure_words, scale_html
 
 if TYPE_CHECKING:
-    import pandas
-
     from xdplab.engine import Engine
     from xdplab.traffic import Traffic
 
 _HINT = "A click on a cell applies its setting to the engine."
 
 
-class Sweep(ipywidgets.VBox):  # type: ignore[misc]
+class Sweep(Series):
     """A grid of measured runs as a heat map that fills in as it goes.
 
     *Run* takes the runs of a `xdplab.sweep.Grid` on a thread of their own, so that the notebook
@@ -129,43 +126,6 @@ class Sweep(ipywidgets.VBox):  # type: ignore[misc]
             value = figure_words(metric, self.runs.median(best, metric))
             said.append(f"best {metric} {value} with {words(self.runs.combinations[best])}")
         return f"<Sweep: {self._view.name}, {', '.join(said)}>"
-
-    def run(self) -> None:
-        """Take the runs that are not done yet, on a thread of their own."""
-        self._runner.start()
-
-    def stop(self) -> None:
-        """End that soon. The run under way is not kept, and what was measured is."""
-        self._runner.stop()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until `run` has come to its end, at most so many seconds.
-
-        Returns
-        -------
-        bool
-            Whether it has.
-
-        Raises
-        ------
-        XdplabError
-            When it ended with an error.
-        """
-        return self._runner.wait(timeout)
-
-    @property
-    def running(self) -> bool:
-        """Whether runs are being taken."""
-        return self._runner.running
-
-    @property
-    def results(self) -> npt.NDArray[np.void]:
-        """What was measured so far, as `Grid.results` has it."""
-        return self.runs.array()
-
-    def frame(self) -> pandas.DataFrame:
-        """Return `results` as a pandas frame, as `Grid.frame` does."""
-        return self.runs.frame()
 
     def best(self, metric: str = "pps") -> dict[str, object]:
         """Return the settings with which a metric was best, as `Grid.best` does."""
