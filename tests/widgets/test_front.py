@@ -71,7 +71,7 @@ def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
     for place, row in enumerate(rows):
         assert shown["y"][place] == SEEN[row]["pps"]
         if SEEN[row]["p99_ns"] is None:  # no better than any
-            assert 9e5 < shown["x"][place] < drawn.latency.end
+            assert 9e5 < float(shown["x"][place]) < drawn.latency.end
         else:
             assert shown["x"][place] == SEEN[row]["p99_ns"]
     sizes = dict(zip(rows, shown["size"], strict=True))
