@@ -111,7 +111,7 @@ def test_reflect_counts_what_came_back_and_who_sent_it(monkeypatch: pytest.Monke
 
 
 def test_burst_has_an_entry_for_each_budget_and_action(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = burst(rounds=1, seconds=0.2, bursts=[1, 256], quiet=True)
+    result = burst(rounds=1, seconds=0.2, bursts=[1, 256, 256], quiet=True)
     places = [(e["settings"]["action"], e["settings"]["burst"]) for e in result["entries"]]
     assert places == [("drop", 1), ("drop", 256), ("reflect", 1), ("reflect", 256)]
     for entry in result["entries"]:

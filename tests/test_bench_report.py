@@ -115,6 +115,17 @@ def test_what_a_peer_said_is_shown_and_not_run(tmp_path: Path, result: dict[str,
     assert said not in written(tmp_path / "odd.html", result | {"entries": [measured]})
 
 
+def test_what_costs_nothing_is_not_drawn(tmp_path: Path, result: dict[str, Any]) -> None:
+    nothing = dict.fromkeys(("median", "least", "most"), 0.0)
+    free = {
+        name: nothing if name.endswith("_ns_per_packet") else value
+        for name, value in result["entries"][0].items()
+    }
+    page = written(tmp_path / "report.html", result | {"entries": [free]})
+    assert "ns a packet" not in page
+    assert "ns a packet" in written(tmp_path / "report.html", result)
+
+
 def test_an_older_report_is_replaced_whole(tmp_path: Path, result: dict[str, Any]) -> None:
     place = tmp_path / "report.html"
     place.write_text("older")

@@ -59,7 +59,7 @@ def burst(
     workers = [
         OurWorker(wait, f"{int(budget):,}", action=action, burst=int(budget))
         for action in _ACTIONS
-        for budget in bursts
+        for budget in dict.fromkeys(bursts)
     ]
     with open_wire() as wire:
         entries = [entry(w, wire, seconds, labels={"settings": w.settings}) for w in workers]

@@ -62,7 +62,7 @@ def figures(benchmark: Benchmark, result: Mapping[str, Any]) -> list[figure]:
         for title, column in _drawn(benchmark):
             if any(entry.get(str(column.figure)) for entry in entries):
                 plots.append(_bars(f"{title}{heading}", column, entries))
-        if any(entry.get(name) for entry in entries for name in _WORDS):
+        if any(_part(entry, name) for entry in entries for name in _WORDS):
             plots.append(_stack(f"ns a packet{heading}", entries))
     return plots
 

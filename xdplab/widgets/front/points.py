@@ -27,7 +27,7 @@ TEXTS = {"points": ("color", "said"), "places": ("text",), "begin": ("text",), "
 _COST, _RATE, _LATENCY = "cpu_ns_per_packet", "pps", "p99_ns"
 _FRONT_SIZE, _SIZE = 17.0, 9.0  # pixels
 _FRONT_ALPHA, _ALPHA = 1.0, 0.4
-_ROOM = 1.6  # on a log axis, beside the outermost points
+_ROOM, _EDGE = 1.6, 1.15  # on a log axis, beside the outermost points
 _NO_LATENCY = Span(1e3, 1e6)
 
 
@@ -55,8 +55,8 @@ def points(tuning: Tuning) -> Points:
     is_front = np.array([row in front for row in rows])
     known = shown[_LATENCY][~np.isnan(shown[_LATENCY])]
     span = Span(known.min() / _ROOM, known.max() * _ROOM) if len(known) else _NO_LATENCY
-    # Where it was not measured, at the edge: that is no better than any.
-    x = np.where(np.isnan(shown[_LATENCY]), span.end, shown[_LATENCY])
+    # Where it was not measured, to the right of all: that is no better than any.
+    x = np.where(np.isnan(shown[_LATENCY]), span.end / _EDGE, shown[_LATENCY])
     costs = shown[_COST][~np.isnan(shown[_COST])]
     dearest, cheapest = (costs.max(), costs.min()) if len(costs) else (np.nan, np.nan)
     places = {row: place for place, row in enumerate(front)}
