@@ -12,7 +12,7 @@
 
 #include "path.h"
 
-/* A slot holds what a sample may keep (XDPLAB_LARGEST_SAMPLE in Python) and 8 bytes more; a longer packet has its
+/* A slot holds the 4096 bytes that a sample keeps at most, which is read by whole words; a longer packet has its
  * true length and is cut. No power of two, or the beginnings of all would share a few cache lines. */
 enum { SOCKET_SLOTS = 1024, SOCKET_SLOT_SIZE = 4096 + 128 };
 /* Packets that may be fetched on top, without a byte: the slot behind the last stands for them. */

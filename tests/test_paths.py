@@ -241,14 +241,14 @@ def test_another_generators_numbers_are_no_gap_and_none_is_late(lab: Lab, path: 
 def test_other_traffic_passes_beside_it(lab: Lab, path: str) -> None:
     with Engine(lab.port, path=path) as engine:
         ledger = engine.ledger()
-        assert lab.peer.ping(lab.port.ipv4, count=2).received == 2
+        assert lab.peer.ping(lab.port.ipv4, timeout=30).received == 1
         account = ledger.settle()
     assert account.balanced
     if path in UDP:
         assert account.packets("received by the worker") == 0
         assert "not datagrams for this socket" in account.explain()
     else:
-        assert account.packets("received by the worker") >= 2
+        assert account.packets("received by the worker") >= 1
 
 
 @each_path

@@ -57,7 +57,7 @@ class Stage:
     """What to call it on the engine's path; unless told otherwise as `stage`."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or str(self.stage))
+        object.__setattr__(self, "name", str(self.name or self.stage))
 
     @property
     def lost(self) -> bool:

@@ -102,7 +102,8 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
     ),
     (lib.XDPLAB_STEP_BIND_SOCKET, errno.EACCES): (
         PermissionRefusedError,
-        "A port below 1024 needs CAP_NET_BIND_SERVICE: run as root, or choose another path.",
+        "Outside of a lab a port below 1024 needs CAP_NET_BIND_SERVICE: run as root, or choose "
+        "another path.",
     ),
     (lib.XDPLAB_STEP_BIND_SOCKET, errno.EADDRNOTAVAIL): (
         InterfaceGoneError,
