@@ -6,10 +6,10 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patience import eventually
 
 from xdplab import WAIT_STRATEGIES, Account, Engine, Interface, Lab, Ledger, Traffic
 
@@ -25,16 +25,6 @@ def lost_on_the_wire(account: Account, *waits: str) -> int:
     comes while it has lost its core is dropped before the RX ring.
     """
     return account.packets("wire full") if "uring-napi" in waits else 0
-
-
-def eventually(condition: Callable[[], object], seconds: float = 10) -> bool:
-    """Wait for what other threads and the kernel are about to do."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_a_million_numbered_frames_arrive_each_exactly_once(lab: Lab) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from test_capture import eventually
+from patience import eventually
 from test_lab_leaves_nothing import line, program
 from witness import Witness
 

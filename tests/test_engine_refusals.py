@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from capabilities import without
-from test_capture import eventually
+from patience import eventually
 
 from xdplab import (
     ClosedError,

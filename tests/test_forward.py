@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from patience import eventually
 from test_actions import RING, SENDABLE_RATE, all_at_rest, frames_of, fresh, raw_socket
-from test_capture import eventually
 
 from xdplab import (
     WAIT_STRATEGIES,

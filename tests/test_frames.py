@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_capture import DEEP_RING, HOLDABLE_RATE, eventually
+from patience import eventually
+from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Traffic
 from xdplab.host import Host

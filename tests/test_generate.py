@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from test_capture import DEEP_RING, HOLDABLE_RATE, eventually
+from patience import eventually
+from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, Lab, Stream
 

@@ -13,9 +13,9 @@ import pytest
 from capabilities import without
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import eventually
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
-from test_capture import eventually
 
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.host import Host

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_capture import eventually
+from patience import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 from xdplab.programs import program_path

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from test_capture import DEEP_RING, eventually
+from patience import eventually
+from test_capture import DEEP_RING
 
 from xdplab import (
     ConfigurationError,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from patience import eventually
 from test_actions import all_at_rest, other  # noqa: F401 - a fixture
 from test_capture import DEEP_RING, HOLDABLE_RATE
-from test_capture import eventually as soon
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
 
@@ -23,10 +22,6 @@ RINGS = ("fill", "rx", "tx", "completion")
 SLEEPERS = ("poll", "epoll", "uring-oneshot", "uring-multishot", "uring-napi", "adaptive")
 FRAME = 2048  # bytes, unless told otherwise
 PATIENCE = 30.0  # seconds: the machine may be busy
-
-
-def eventually(condition: Callable[[], object]) -> bool:
-    return soon(condition, PATIENCE)
 
 
 def send(lab: Lab, count: int) -> None:

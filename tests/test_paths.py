@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_capture import eventually
+from patience import eventually
 from test_lab_leaves_nothing import line, program
 from witness import Witness
 from xdplab._engine import ffi, lib

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import eventually
 from test_actions import RING, SENDABLE_RATE, all_at_rest, fresh
-from test_capture import eventually
 
 from xdplab import (
     ConfigurationError,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_capture import HOLDABLE_RATE, eventually
+from patience import eventually
+from test_capture import HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 

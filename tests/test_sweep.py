@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from patience import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 from xdplab.metrics import METRICS
@@ -33,13 +33,6 @@ def traffic(lab: Lab) -> Iterator[Traffic]:
     traffic = Traffic(lab.peer, lab.port, rate=20_000)
     yield traffic
     traffic.close()
-
-
-def eventually(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(condition())
 
 
 def test_every_combination_is_measured_and_the_settings_are_put_back(

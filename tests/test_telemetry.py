@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_capture import eventually
+from patience import eventually
 from xdplab._engine import ffi, lib
 
 from xdplab import Engine, KernelError, Lab, Latency, Telemetry, Traffic

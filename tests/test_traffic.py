@@ -6,7 +6,8 @@ import struct
 import time
 
 import pytest
-from test_capture import DEEP_RING, HOLDABLE_RATE, eventually
+from patience import eventually
+from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, Lab, QueueBusyError, Traffic
 

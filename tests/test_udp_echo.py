@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 import pytest
-from test_capture import eventually
+from patience import eventually
 
 from xdplab import ConfigurationError, KernelError, Lab, Traffic
 from xdplab.bench.udp_echo import MODES, UdpEcho

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_capture import DEEP_RING, HOLDABLE_RATE, eventually, lost_on_the_wire
+from patience import eventually
+from test_capture import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
 from xdplab.measure import SYSCALLS, measure

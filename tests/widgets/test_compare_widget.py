@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
+from patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab
 from xdplab.errors import XdplabError
@@ -26,13 +25,6 @@ from xdplab.widgets.compare.turns import Course
 
 BRIEF = 0.1
 TWO: list[Path] = ["xsk poll", ("xsk", {"wait": "spin", "batch": 16})]
-
-
-def eventually(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(condition())
 
 
 def test_a_path_is_named_by_what_tells_it_from_others() -> None:

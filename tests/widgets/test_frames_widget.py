@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_capture import eventually
+from patience import eventually
 
 from xdplab import Engine, Lab, Traffic, XdplabError
 from xdplab.widgets import Frames

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from patience import eventually
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab
 from xdplab.metrics import METRICS
@@ -50,13 +50,6 @@ def engine(lab: Lab) -> Iterator[Engine]:
     with Engine(lab.port) as engine:
         engine.napi.threaded = True
         yield engine
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(

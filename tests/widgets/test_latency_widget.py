@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.journal import Change
@@ -43,13 +43,6 @@ def histogram_of(nanoseconds: list[int]) -> Histogram:
 def send(lab: Lab, count: int) -> None:
     with Traffic(lab.peer, lab.port, rate=20_000, count=count) as traffic:
         assert traffic.wait(30)
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 @given(NANOSECONDS)

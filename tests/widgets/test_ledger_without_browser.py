@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
+from patience import eventually
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab import Ledger as Book
@@ -25,13 +25,6 @@ def send(lab: Lab, count: int, rate: int = 20_000) -> Traffic:
     traffic = Traffic(lab.peer, lab.port, rate=rate, count=count)
     assert traffic.start().wait(30)
     return traffic
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def readers() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_capture import eventually
+from patience import eventually
 
 from xdplab import PATHS, ConfigurationError, Engine, Lab, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, Latency, Ledger, Rings, Timeline

@@ -5,15 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import math
-import time
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.stream import Rate
@@ -28,16 +27,6 @@ from xdplab.widgets.rings.words import INKS
 FRAME = 2048
 SIZES = {"fill": 2, "rx": 1, "tx": 1, "completion": 1}
 KERNELS, WORKERS = ORANGE, BLUE
-
-
-def eventually(condition: Callable[[], object], seconds: float = 30) -> bool:
-    """Wait for what the worker, the kernel or the pump is about to do."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def send(lab: Lab, count: int, rate: Rate = 5_000) -> None:

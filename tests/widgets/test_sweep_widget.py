@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic
 from xdplab.errors import XdplabError
@@ -33,13 +33,6 @@ def traffic(lab: Lab) -> Iterator[Traffic]:
     traffic = Traffic(lab.peer, lab.port, rate=20_000)
     yield traffic
     traffic.close()
-
-
-def eventually(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(condition())
 
 
 def measured(**knobs: list[object]) -> Runs:
