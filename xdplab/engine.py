@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
@@ -16,7 +15,6 @@ from xdplab.ends import End, is_same, names_of, resolve
 from xdplab.errors import ConfigurationError, KernelError
 from xdplab.interface import Interface
 from xdplab.journal import Journal
-from xdplab.knobs import Knobs
 from xdplab.ledger import Ledger
 from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
@@ -26,6 +24,7 @@ from xdplab.paths import PATHS, SOCKET_BUFFER, Kind, refuse_wait
 from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
+from xdplab.waiting import Waiting
 
 _DRAIN_SECONDS = 1.0
 
@@ -44,7 +43,7 @@ class Verdicts(NamedTuple):
     """On a queue without an engine, left to the stack."""
 
 
-class Engine(Knobs, Closing):
+class Engine(Waiting, Closing):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -293,16 +292,6 @@ class Engine(Knobs, Closing):
         self.stop()
 
     @property
-    def configuration(self) -> Configuration:
-        """What takes new sockets to change."""
-        return self._native.configuration
-
-    @property
-    def path(self) -> str:
-        """By which way packets come, one of `PATHS`."""
-        return self.configuration.path
-
-    @property
     def queues(self) -> tuple[int, ...]:
         """Its queues, each with a worker on each interface."""
         return self.configuration.queues
@@ -420,59 +409,6 @@ class Engine(Knobs, Closing):
         if len(self.interfaces) == 1 or not interface.ipv4:
             return interface.name
         return f"{interface.name} ({interface.ipv4})"
-
-    @property
-    def wait(self) -> str:
-        """The wait strategy, one of `WAIT_STRATEGIES`; empty on a path that waits in its own way.
-
-        Setting it raises ConfigurationError there.
-        """
-        return WAIT_STRATEGIES[self._load("wait")] if self.wait_strategies else ""
-
-    @wait.setter
-    def wait(self, value: str) -> None:
-        if not self.wait_strategies:
-            if value:  # what it is can be put back
-                refuse_wait(self.path)
-            return
-        index = WAIT_STRATEGIES.index(choice("wait", value, WAIT_STRATEGIES))
-        with self._native.held():
-            if refusal := self._native.wait_refusal(index):
-                tried = f"prepare the wait strategy {value}"
-                raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
-            self._turn("wait", "wait", index)
-        self._warn_if_ineffective(value)
-
-    @property
-    def wait_strategies(self) -> tuple[str, ...]:
-        """What `wait` can be: `WAIT_STRATEGIES`, or none on a path that waits in its own way."""
-        return WAIT_STRATEGIES if self.configuration.kind == Kind.XSK else ()
-
-    @property
-    def way(self) -> str:
-        """How it receives, in a word: its wait strategy, or a path that waits in its own way."""
-        return self.wait or self.path
-
-    @property
-    def wait_ineffective(self) -> dict[str, str]:
-        """The wait strategies that can do nothing on this device: why, and what to use instead.
-
-        They can be chosen all the same, with a warning, and what they measure is labelled.
-        """
-        reasons = {
-            name: self._native.wait_ineffective(index)
-            for index, name in enumerate(self.wait_strategies)
-        }
-        return {name: reason for name, reason in reasons.items() if reason}
-
-    @property
-    def wait_note(self) -> str:
-        """Why the chosen wait strategy is ineffective on this device; empty where it is not."""
-        return self.wait_ineffective.get(self.wait, "")
-
-    def _warn_if_ineffective(self, wait: str) -> None:
-        if reason := self.wait_ineffective.get(wait):
-            warnings.warn(f"wait={wait!r} is ineffective here: {reason}", stacklevel=3)
 
     @property
     def action(self) -> str:
