@@ -174,6 +174,7 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 	if (!tell_attached(engine, port, error))
 		return 0;
 	xdp_detach(&engine->ports[port].xdp);
+	xdp_close(&engine->ports[port].xdp);
 	engine->ports[port].open = false;
 close:
 	close_paths(engine, port);
@@ -216,9 +217,10 @@ void xdplab_engine_detach(struct xdplab_engine *engine)
 
 		if (!port->open)
 			continue;
+		xdp_detach(&port->xdp);
 		if (!xdplab_engine_verdicts(engine, i, &total))
 			port->base = total;
-		xdp_detach(&port->xdp);
+		xdp_close(&port->xdp);
 		port->open = false;
 	}
 }

@@ -84,6 +84,10 @@ refused:
 void xdp_detach(struct xdp *xdp)
 {
 	close(xdp->link);
+}
+
+void xdp_close(struct xdp *xdp)
+{
 	bpf_object__close(xdp->object);
 }
 

@@ -33,7 +33,9 @@ struct xdp_options_of_port {
 };
 
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
+/* The program counts no more after the first, and its counts can be read until the second. */
 void xdp_detach(struct xdp *xdp);
+void xdp_close(struct xdp *xdp);
 /* From now on, what arrives on the queue goes to the socket. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
 int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts);

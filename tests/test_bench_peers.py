@@ -123,7 +123,7 @@ def test_a_peer_counts_what_the_generator_sent(receiver: PeerReceiver, version: 
     with open_wire() as wire:
         wire.traffic.rate = 2000
         run = receiver.run(wire, 0.3).as_dict()
-        assert 0 < run["rx_packets"] <= run["sent"]
+        assert 0 < run["rx_packets"] <= run["sent"] + 9  # a neighbour may ask, too
         assert run["cpu_ns_per_packet"] > 0
         assert run["softirq_ns_per_packet"] > 0
         assert run["user_ns_per_packet"] is None  # nobody told
@@ -142,7 +142,7 @@ def test_testpmd_counts_what_the_generator_sent_on_either_driver(driver: str) ->
     with open_wire() as wire:
         wire.traffic.rate = 2000
         run = receiver.run(wire, 0.3).as_dict()
-    assert 0 < run["rx_packets"] <= run["sent"]
+    assert 0 < run["rx_packets"] <= run["sent"] + 9  # a neighbour may ask, too
     assert run["cpu_ns_per_packet"] > 0
     assert str(receiver.version).startswith("DPDK ")
 

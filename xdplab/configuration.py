@@ -30,7 +30,7 @@ _JOINED_ACTIONS = ("drop", "forward")
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
 CHANGEABLE: tuple[str, ...] = (
     *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
-    *("unaligned", "huge_pages", "multi_buffer", "socket_buffer"),
+    *("unaligned", "huge_pages", "multi_buffer"),
 )
 """What may differ from one configuration of an engine to the next: the region's layout stays."""
 
@@ -118,6 +118,12 @@ class Configuration:
         """Return this configuration with other values, for as many workers."""
         for name in changes:
             choice("reconfigure's argument", name, CHANGEABLE)
+        if self.kind != Kind.XSK:
+            # Its socket would go on receiving while the program that counts is off.
+            raise ConfigurationError(
+                f"an engine with path={self.path!r} can't be reconfigured without packets that "
+                f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."
+            )
         new = replace(self, **changes)
         if len(new.queues) != len(self.queues):
             raise ConfigurationError(

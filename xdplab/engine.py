@@ -258,11 +258,11 @@ class Engine(Waiting, Closing):
             old = self.configuration
             new = old.changed(**changes)
             runs, pace = self._native.started, self._load("pace_ns")
-            self._store("pace_ns", 0)
-            self._drain()
             try:
+                self._store("pace_ns", 0)
+                self._drain()
                 self._native.reconfigure(new)
-            except KernelError:
+            except BaseException:  # an interrupt, too, must not leave an engine without a program
                 self._native.reconfigure(old)
                 raise
             finally:
@@ -278,16 +278,12 @@ class Engine(Waiting, Closing):
         """Let the workers receive what waits, with nothing more to come, and stop them."""
         self._native.detach()
         deadline = time.monotonic() + _DRAIN_SECONDS
-        total = self.telemetry.total()
         self.start()
         while self.running and time.monotonic() < deadline:
             asked = time.monotonic_ns()
             time.sleep(0.01)
-            total, before = self.telemetry.total(), total
-            empty = total["rx_producer"] == total["rx_consumer"]
-            # Of what waits in a UDP socket is known only whether more of it comes.
-            still = total["rx_packets"] == before["rx_packets"]
-            if total["time_ns"] >= asked and empty and still:
+            total = self.telemetry.total()
+            if total["time_ns"] >= asked and total["rx_producer"] == total["rx_consumer"]:
                 break
         self.stop()
 

@@ -127,8 +127,9 @@ def measure(
             _watch(engine, traffic, started + seconds, watch)
         except KeyboardInterrupt:
             interrupted = True
-        if traffic:
-            traffic.stop()
+        finally:
+            if traffic:
+                traffic.stop()
         elapsed = time.monotonic() - started
         account = ledger.settle()
         after, softirq_after = engine.telemetry.total(), in_softirq()

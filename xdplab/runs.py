@@ -72,7 +72,7 @@ class Runs:
         if not knobs:
             raise ConfigurationError("a sweep takes at least one knob: batch=[16, 64, 256].")
         self.seconds, self.rounds = float(seconds), whole("rounds", rounds, 1, _MOST_ROUNDS)
-        self.knobs = {name: _values(name, values) for name, values in knobs.items()}
+        self.knobs = {name: values_of(name, values) for name, values in knobs.items()}
         """The values of each knob, each once."""
         total = self.rounds * math.prod(map(len, self.knobs.values()))
         if total > MOST_RUNS:
@@ -197,7 +197,8 @@ def value_words(value: object) -> str:
     return str(value)
 
 
-def _values(name: str, values: Iterable[object]) -> list[object]:
+def values_of(name: str, values: Iterable[object]) -> list[object]:
+    """Return the values to try of a knob, each once; ConfigurationError where that is no list."""
     each: list[object] = []
     if not isinstance(values, str | bytes | Mapping) and isinstance(values, Iterable):
         for value in values:

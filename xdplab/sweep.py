@@ -252,9 +252,9 @@ def alone(engine: Engine, stop: threading.Event) -> Iterator[None]:
     """End another sweep of the engine, and keep the engine to oneself."""
     with _turns_lock:
         turn = _turns.setdefault(engine, _Turn())
-    turn.stop.set()
+        turn.stop.set()
+        turn.stop = stop  # at once, so that of several that wait the newest stays
     with turn.lock:
-        turn.stop = stop
         yield
 
 

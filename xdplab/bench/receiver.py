@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Protocol
 
 from xdplab.bench.rounds import Entry
-from xdplab.bench.wire import Wire
+from xdplab.bench.wire import Wire, unanswered
 from xdplab.engine import Engine
 from xdplab.measure import Measurement, measure
+from xdplab.paths import Kind, kind_of
 from xdplab.stream import Rate
 
 COSTS = (
@@ -173,6 +174,7 @@ class OurWorker:
         publish_interval: float = 0.01,
     ) -> None:
         self.name = name or wait or path
+        self._kind = kind_of(path)
         rings = {"wait": wait, "burst": burst, "ring_size": self.RING_SIZE}
         self.settings: dict[str, Any] = {
             **(rings if path == "xsk" else {"path": path}),
@@ -195,7 +197,12 @@ class OurWorker:
         XdplabError
             When the engine can't be had, or it or the generator ended by itself.
         """
-        with told_later(), Engine(wire.lab.port, cpu=wire.worker, **self.settings) as engine:
+        with (
+            # As beside the peers: such a socket sees packets that the stack goes on with.
+            unanswered(wire.lab.port) if self._kind == Kind.PACKET else nullcontext(),
+            told_later(),
+            Engine(wire.lab.port, cpu=wire.worker, **self.settings) as engine,
+        ):
             wire.warm_up()
             measured, _ = measure(engine, wire.traffic, seconds)
         if measured.interrupted:  # which `measure` takes as an early end

@@ -18,12 +18,13 @@ class Spent:
     Parameters
     ----------
     cpu_ns
-        By all threads of the process, by the scheduler's clock.
+        By all threads of the process, by the scheduler's clock; None where it was gone, or the
+        kernel does not tell.
     softirq_ns
         By network softirqs on the cores; None where this process may not trace them.
     """
 
-    cpu_ns: int = 0
+    cpu_ns: int | None = 0
     softirq_ns: int | None = None
 
     def per_packet(self, packets: int) -> dict[str, float | None]:
@@ -53,7 +54,8 @@ def spending(process: int | None, cores: set[int]) -> Iterator[Spent]:
         now = _by_thread(process)
         if clock and softirq_before is not None:
             spent.softirq_ns = clock.nanoseconds(cores) - softirq_before
-    spent.cpu_ns = sum(time - before.get(thread, 0) for thread, time in now.items())
+    grown = [time - before.get(thread, 0) for thread, time in now.items()]
+    spent.cpu_ns = sum(grown) if grown or process is None else None
 
 
 def _softirq_clock() -> SoftirqClock | nullcontext[None]:
@@ -68,6 +70,6 @@ def _by_thread(process: int | None) -> dict[str, int]:
     if process is None:
         return times
     for task in Path("/proc", str(process), "task").glob("*"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
+        with suppress(FileNotFoundError, ProcessLookupError, IndexError):  # ended meanwhile
             times[task.name] = int((task / "schedstat").read_text().split()[0])
     return times

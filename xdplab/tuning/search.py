@@ -79,7 +79,7 @@ def tune(
     seed
         Of the sampler: with the same seed and the same figures it goes the same way.
     apply
-        Whether to set the engine to the best setting in the end.
+        Whether to set the engine to the best setting in the end, unless it was ended early.
     progress
         Whether to draw a progress bar.
 
@@ -123,7 +123,8 @@ def tune(
     if stop.is_set() and search.best is None:
         raise KeyboardInterrupt
     tuning = search.result(interrupted=stop.is_set())
-    if apply:
+    # Not where it was ended: another may be measuring the engine by now.
+    if apply and not tuning.interrupted:
         tuning.apply()
     return tuning
 

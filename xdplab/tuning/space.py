@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xdplab import settings
 from xdplab.errors import ConfigurationError
+from xdplab.runs import values_of
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -212,7 +213,7 @@ def _wanted(
                 f"usual values for: {', '.join(_USUAL)}."
             )
         values = told[name] if name in told else _USUAL[name].choices(engine, traffic)
-        wanted[name] = list(values)
+        wanted[name] = values_of(name, values)
     return wanted
 
 

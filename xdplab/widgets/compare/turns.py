@@ -159,6 +159,10 @@ class Turns:
             traffic.stop()
 
 
+_SHORTEST_LOOK = 0.05
+"""Seconds: telemetry goes by hundredths, so that a rate over less would be a guess."""
+
+
 def _observer(course: Course, engine: Engine) -> Callable[[], None]:
     """Return what writes down how the run goes, whenever it is called."""
     began = time.monotonic()
@@ -168,6 +172,8 @@ def _observer(course: Course, engine: Engine) -> Callable[[], None]:
     def look() -> None:
         nonlocal before, before_at
         now, total = time.monotonic(), engine.telemetry.total()
+        if now - before_at < _SHORTEST_LOOK:
+            return
         new = int(total["rx_packets"] - before["rx_packets"])
         packets = int(total["rx_packets"] - first["rx_packets"])
         cpu = int(total["cpu_ns"] - first["cpu_ns"]) + int(total["sqpoll_ns"] - first["sqpoll_ns"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import ipywidgets
 
@@ -22,9 +21,6 @@ from xdplab.widgets.series.bar import SeriesBar
 from xdplab.widgets.series.runner import Runner
 from xdplab.widgets.series.series import Series
 from xdplab.widgets.sweep.words import figure_words
-
-if TYPE_CHECKING:
-    pass
 
 
 class Compare(Series):

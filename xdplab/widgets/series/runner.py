@@ -32,7 +32,7 @@ class Runner:
         self._thread: threading.Thread | None = None
         self.error = ""
         """Why the work ended by itself, or empty."""
-        _stop_what_this_cell_made(self)
+        self._replaced = _stop_what_this_cell_made(self)
 
     @property
     def running(self) -> bool:
@@ -46,13 +46,14 @@ class Runner:
         return self.running and self._stop.is_set()
 
     def start(self) -> None:
-        """Go on with the work, unless it is being done."""
+        """Go on with the work, unless it is being done. What is about to end is waited for."""
         with self._lock:
-            if self.running:
+            if self.running and not self._stop.is_set():
                 return
+            before = [self._thread, self._replaced and self._replaced._thread]
             self.error, self._stop = "", threading.Event()
             self._thread = threading.Thread(
-                target=self._run, args=(self._stop,), name="xdplab-series", daemon=True
+                target=self._run, args=(self._stop, before), name="xdplab-series", daemon=True
             )
             self._thread.start()
 
@@ -75,7 +76,10 @@ class Runner:
             raise XdplabError(self.error)
         return not self.running
 
-    def _run(self, stop: threading.Event) -> None:
+    def _run(self, stop: threading.Event, before: list[threading.Thread | None]) -> None:
+        for thread in before:
+            if thread is not None:
+                thread.join()
         try:
             self._work(stop)
         except XdplabError as error:
@@ -87,9 +91,11 @@ class Runner:
 _makers: weakref.WeakKeyDictionary[Runner, str] = weakref.WeakKeyDictionary()
 
 
-def _stop_what_this_cell_made(made: Runner) -> None:
-    cell = current_cell()
+def _stop_what_this_cell_made(made: Runner) -> Runner | None:
+    """Return the last of those, which may be about to end still."""
+    cell, last = current_cell(), None
     if cell is not None:
-        for other in [runner for runner, maker in _makers.items() if maker == cell]:
-            other.stop()
+        for last in [runner for runner, maker in _makers.items() if maker == cell]:
+            last.stop()
         _makers[made] = cell
+    return last

@@ -45,6 +45,12 @@ class Series(ipywidgets.VBox):  # type: ignore[misc]
         """
         return self._runner.wait(timeout)
 
+    def close(self) -> None:
+        """Close the widget, and have the runs end soon."""
+        if runner := vars(self).get("_runner"):  # not where the constructor refused
+            runner.stop()
+        super().close()
+
     @property
     def running(self) -> bool:
         """Whether runs are being taken."""
