@@ -329,17 +329,21 @@ def test_a_peer_dies_with_the_process_that_ran_it(fake: Fake, tmp_path: Path) ->
 
 
 def test_an_interrupt_ends_the_peer_and_leaves_no_report(fake: Fake, tmp_path: Path) -> None:
-    pid = fake(testpmd.PROGRAM, TESTPMD)
+    # Until then it may be anywhere, in the midst of an import too.
+    started = tmp_path / "started"
+    start = 'if line == "start\\n":'
+    told = f"{start}\n            open({str(started)!r}, 'w').close()"
+    pid = fake(testpmd.PROGRAM, TESTPMD.replace(start, told))
     place = tmp_path / "reports"
     place.mkdir()
     command = [sys.executable, "-c", RXDROP, "--report", str(place / "report.html")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        wait_until(started.exists)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, b"")
-    assert not is_running(pid)
+    wait_until(lambda: not is_running(pid))
     assert not list(place.iterdir())
 
 
