@@ -342,7 +342,7 @@ def test_an_interrupt_ends_the_peer_and_leaves_no_report(fake: Fake, tmp_path: P
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
-    assert (process.returncode, said) == (130, b"")
+    assert (process.returncode, said.decode()) == (130, "")
     wait_until(lambda: not is_running(pid))
     assert not list(place.iterdir())
 
