@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from xdplab.bench.browser.chromium import open_chromium
 from xdplab.bench.browser.jupyter_server import JupyterServer
@@ -37,20 +37,11 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
-def first_page(chromium: Browser) -> Page:
-    return chromium.new_page()
-
-
 @pytest.fixture
 def open_notebook(
-    privileged: None,
-    jupyter: JupyterServer,
-    chromium: Browser,
-    first_page: Page,
-    request: pytest.FixtureRequest,
+    privileged: None, jupyter: JupyterServer, chromium: Browser, request: pytest.FixtureRequest
 ) -> Iterator[OpenNotebook]:
-    """Open a new notebook of the cells that it is called with, or the same in a second browser.
+    """Open a new notebook of the cells that it is called with, or the same once more.
 
     At the end of the test no page may have logged an error or asked for anything that is not local.
     """
@@ -63,16 +54,13 @@ def open_notebook(
         path = server.root / f"{request.node.name}.ipynb"
         if cells:
             write_notebook(path, cells)
-        page = chromium.new_page() if pages else first_page
-        pages.append(NotebookPage(page, server, path, theme=theme, width=width))
+        pages.append(NotebookPage(chromium, server, path, theme=theme, width=width))
         return pages[-1]
 
     yield open_
     complaints = [complaint for page in pages for complaint in page.complaints]
     for page in pages:
         page.close()
-        if page.page is not first_page:
-            page.page.close()
     for server in {page.server for page in pages}:
         server.shut_kernels_down()
     assert complaints == []
