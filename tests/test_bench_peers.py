@@ -310,8 +310,10 @@ def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake, one_strategy: Non
 
 
 # All its time goes to testpmd.
+# In the background of a shell an interrupt would be ignored, and whoever is started there inherits that.
 RXDROP = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from xdplab.bench import rxdrop
 from xdplab.cli import main
 rxdrop.WAIT_STRATEGIES = ()
