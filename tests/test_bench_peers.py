@@ -309,8 +309,8 @@ def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake, one_strategy: Non
     assert result["ratio"] is None
 
 
-# All its time goes to testpmd.
-# In the background of a shell an interrupt would be ignored, and whoever is started there inherits that.
+# All its time goes to testpmd. What a shell runs in the background ignores interrupts, and so would
+# what is started from there.
 RXDROP = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
