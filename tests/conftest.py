@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from xdplab.errors import PermissionRefusedError
 from xdplab.lab import Lab
 
 _CAP_SYS_NICE = 23  # linux/capability.h
+
+
+def pytest_configure() -> None:
+    """Hear interrupts, as what is started here does: what a shell runs behind it ignores them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -309,11 +309,9 @@ def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake, one_strategy: Non
     assert result["ratio"] is None
 
 
-# All its time goes to testpmd. What a shell runs in the background ignores interrupts, and so would
-# what is started from there.
+# All its time goes to testpmd.
 RXDROP = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import sys
 from xdplab.bench import rxdrop
 from xdplab.cli import main
 rxdrop.WAIT_STRATEGIES = ()
