@@ -1,4 +1,4 @@
-"""Runs commands in a root folder of their own, as docker would: namespaces, capabilities, seccomp."""
+"""Runs commands in a root folder of their own, as docker would."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 DOCKER_CAPABILITIES = (
-    "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,"
-    "sys_chroot,mknod,audit_write,setfcap"
-).split(",")
+    *("chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap"),
+    *("net_bind_service", "net_raw", "sys_chroot", "mknod", "audit_write", "setfcap"),
+)
 """What docker gives to a container's root (moby's oci/caps/defaults.go)."""
 
 # All of it ends with the mount namespace. /dev is the machine's: what is in it asks for privilege.
@@ -53,6 +53,7 @@ class Container:
         self,
         command: Sequence[str],
         environment: Mapping[str, str] | None = None,
+        *,
         shown: Mapping[Path, str] | None = None,
         written: Mapping[Path, str] | None = None,
         network: bool = False,

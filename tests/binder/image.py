@@ -126,9 +126,7 @@ class Image:
                 os.chown(path, *owner, follow_symlinks=False)
 
     def _run(self, words: list[str]) -> None:
-        inside = Container(
-            self._target.root, self._environment, self._place, self._target.below
-        )
+        inside = Container(self._target.root, self._environment, self._place, self._target.below)
         (CACHE / "pip").mkdir(exist_ok=True)
         variables, places = pip_settings()
         done = inside.run(
@@ -145,7 +143,9 @@ def debootstrap(root: Path) -> None:
     """Make a bare Debian, from where this machine has its packages."""
     apt = ("apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)")
     said = subprocess.run(apt, capture_output=True, text=True, check=True).stdout
-    (mirror, *_) = [uri for name, uri in map(str.split, said.splitlines()) if name == _SUITE] or [""]
+    (mirror, *_) = [uri for name, uri in map(str.split, said.splitlines()) if name == _SUITE] or [
+        ""
+    ]
     command = ["debootstrap", "--variant=minbase", _SUITE, str(root), *([mirror] if mirror else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -163,7 +163,7 @@ def pip_settings() -> tuple[dict[str, str], dict[Path, str]]:
         Them as pip's variables; and the files and folders that they name, with where the
         container must have them. Not where they are here: what is installed may bring its own.
     """
-    command = (sys.executable, "-m", "pip", "config", "--quiet", "list")
+    command = (sys.executable, "-m", "pip", "config", "list")
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     variables, places = {}, {}
     for key, _, value in (line.partition("=") for line in listed.splitlines()):
@@ -171,9 +171,12 @@ def pip_settings() -> tuple[dict[str, str], dict[Path, str]]:
         for word in value.strip("'\"").split():
             path = Path(word.removeprefix("file://"))
             if path.is_absolute() and path.exists():
-                places[path] = f"/machine{path}"
-                word = word.replace(str(path), places[path])
-            words.append(word)
+                # The pages of an index in a folder link to files beside that.
+                shown = path.parent if word.startswith("file://") else path
+                places[shown] = f"/machine{shown}"
+                words.append(word.replace(str(path), f"/machine{path}"))
+            else:
+                words.append(word)
         name = key.rpartition(".")[2].upper().replace("-", "_")
         variables[f"PIP_{name}"] = " ".join(words)
     return variables, places
