@@ -22,6 +22,8 @@ shift 3
 mount --make-rprivate /
 if [ "$layers" ]; then mount -t overlay -o "$layers" overlay "$root"; fi
 mount -t proc proc "$root/proc"
+mount --bind "$root/proc/sys" "$root/proc/sys"
+mount -o remount,bind,ro "$root/proc/sys"
 mount -t sysfs -o ro sysfs "$root/sys"
 mount --bind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/dev/shm"
@@ -121,7 +123,7 @@ def as_user(uid: int) -> list[str]:
     return ["setpriv", "--reuid", number, "--regid", number, "--clear-groups", *none]
 
 
-def as_root_of_docker(*added: str) -> list[str]:
+def as_docker_root(*added: str) -> list[str]:
     """Return what to put before a command of docker's root, with capabilities added."""
     kept = ",".join(f"+{each}" for each in sorted({*DOCKER_CAPABILITIES, *added}))
     return ["setpriv", f"--bounding-set=-all,{kept}", "--inh-caps=-all"]
