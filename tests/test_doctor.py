@@ -211,6 +211,7 @@ class Refused(Backend):
     simulated = True
 
     def refusal(self) -> str:
+        """Refuse."""
         return "it was refused. Allow it."
 
 

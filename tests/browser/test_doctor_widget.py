@@ -25,6 +25,7 @@ def lacking():
 shown = Doctor({**doctor.CHECKS, "the test": lacking})
 shown
 """
+LIVE = ".xdplab-live"
 BUSY = "import time; time.sleep(120)"
 
 
@@ -37,12 +38,14 @@ def test_findings_stand_in_a_table_with_what_helps_to_copy(
 ) -> None:
     page = open_notebook(SHOWN, theme=theme, width=width)
     page.run(0)
-    page.page.get_by_text("This machine captures with AF_XDP:").wait_for()
-    page.page.get_by_text("look 1 <b>").wait_for()
-    page.page.locator("code", has_text="echo <help>").click()
+    page.page.locator(LIVE).get_by_text("This machine captures with AF_XDP:").wait_for()
+    page.page.locator(LIVE).get_by_text("look 1 <b>").wait_for()
+    page.page.locator(LIVE).locator("code", has_text="echo <help>").click()
     assert page.page.evaluate("String(getSelection())") == "echo <help>"
     page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
     page.page.get_by_role("button", name="Look again").scroll_into_view_if_needed()
+    # What a page without a kernel shows instead.
+    page.page.locator(".xdplab-picture").wait_for(state="hidden")
     assert picture(page).stat().st_size > 0
     assert page.page.evaluate(
         "[...document.querySelectorAll('.jp-OutputArea-output')].every("
@@ -53,7 +56,7 @@ def test_findings_stand_in_a_table_with_what_helps_to_copy(
 def test_it_looks_again_while_a_cell_runs(open_notebook: OpenNotebook) -> None:
     page = open_notebook(SHOWN, BUSY)
     page.run(0)
-    page.page.get_by_text("look 1 <b>").wait_for()
+    page.page.locator(LIVE).get_by_text("look 1 <b>").wait_for()
     page.start(1)
     page.page.get_by_role("button", name="Look again").click()
-    page.page.get_by_text("look 2 <b>").wait_for(timeout=60_000)
+    page.page.locator(LIVE).get_by_text("look 2 <b>").wait_for(timeout=60_000)
