@@ -57,6 +57,8 @@ class Situation:
     began_quiet: bool = True
     flowing: bool = False
     """Whether counts were still growing."""
+    simulated: bool = False
+    """Whether the interface is a soft NIC's."""
 
 
 def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list[str]:

@@ -241,4 +241,5 @@ class Ledger:
             mtu=traffic.sender.interface.mtu if traffic else 0,
             began_quiet=self._quiet,
             flowing=flowing,
+            simulated=engine.simulated,
         )

@@ -76,7 +76,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
             self._feeds,
             rollover=0,
             on_beat=self._beat,
-            description=f"what a search of {self._view.name} found",
+            description=f"what a search of {self._view.label} found",
         )
         self._figure.layout = {"flex": "1 1 480px", "min_width": "0"}
         self._clicked = ipywidgets.Text(layout={"display": "none"})
@@ -105,7 +105,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
             for place in range(len(self.tuning.places))
         )
         state = self._view.state().words
-        return f"<Front: {self._view.name}, {state}>\n{self.tuning.sentence}\n{front}"
+        return f"<Front: {self._view.label}, {state}>\n{self.tuning.sentence}\n{front}"
 
     def apply(self, place: int = 0) -> None:
         """Apply a setting of the front to the engine, as a click on its point does.

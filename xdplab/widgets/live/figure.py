@@ -111,6 +111,9 @@ class LiveFigure(Viewed[_View]):
         Called at each beat of the pump while somebody looks, before the feeds.
     description
         What `repr` says, where there is no browser.
+    simulated
+        Whether its static picture bears the mark of what is simulated. `mark_simulated` sets it
+        later.
 
     Raises
     ------
@@ -129,10 +132,11 @@ class LiveFigure(Viewed[_View]):
         rollover: int,
         on_beat: Callable[[], None] | None = None,
         description: str = "a live figure",
+        simulated: bool = False,
     ) -> None:
         self._description = description
         self._figure = json.dumps(json_item(figure)).encode()
-        self._picture = FigurePicture(figure, feeds)
+        self._picture = FigurePicture(figure, feeds, simulated)
         self._models: dict[str, list[str]] = {}  # their ids by name
         sources = {}
         for model in figure.references():
@@ -182,6 +186,10 @@ class LiveFigure(Viewed[_View]):
         for model in self._models[model_name]:
             for name, value in properties.items():
                 self._settings[model, name] = value
+
+    def mark_simulated(self) -> None:
+        """Have the static picture bear the mark of what is simulated from now on."""
+        self._picture.simulated = True
 
     def refresh(self) -> None:
         """Have every view ask the feeds for everything, as if it had just been rendered."""
