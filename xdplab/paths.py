@@ -18,8 +18,14 @@ from xdplab.records import names_in
 if TYPE_CHECKING:
     from xdplab.configuration import Configuration
 
-PATHS: tuple[str, ...] = names_in(lib.xdplab_path)
+_SOFT = "soft"
+_NAMES = names_in(lib.xdplab_path)
+
+PATHS: tuple[str, ...] = tuple(name for name in _NAMES if name != _SOFT)
 """Names of the receive paths, in the order of their indices."""
+
+SOFT_PATH = _NAMES.index(_SOFT)
+"""Index of what stands for `xsk` where that is simulated."""
 
 SOCKET_BUFFER = 8 << 20
 """Bytes for packets that wait in a socket, unless told otherwise."""

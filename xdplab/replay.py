@@ -37,12 +37,15 @@ class Replay:
         Bytes of each, uint32.
     times_ns
         When each is due after the first, uint64, in nanoseconds; never falling.
+    repeat
+        How often they are sent in one start; 0 until it is stopped.
     """
 
     name: str
     frames: bytes = field(repr=False)
     lengths: npt.NDArray[np.uint32] = field(repr=False)
     times_ns: npt.NDArray[np.uint64] = field(repr=False)
+    repeat: int = 1
 
     @property
     def longest(self) -> int:

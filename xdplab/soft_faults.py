@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _LONGEST_JITTER = 1.0  # seconds
 _RAREST = 1 << 32
+NAMES = ("jitter_ns", "ring_full_every", "no_fill_every", "bad_descriptor_every")
+"""Fields of ``struct xdplab_wire_faults``."""
 
 
 class Faults:
@@ -70,6 +72,10 @@ class Faults:
     def bad_descriptor_every(self, value: int) -> None:
         self._set("bad_descriptor_every", whole("bad_descriptor_every", value, 0, _RAREST))
 
+    def every(self) -> dict[str, int]:
+        """Return the faults that befall one frame in so many, and how many, without those of 0."""
+        return {name: every for name in NAMES[1:] if (every := self._values[name])}
+
     def __setattr__(self, name: str, value: object) -> None:
         if name not in self.__slots__ and not hasattr(type(self), name):
             raise ConfigurationError(
@@ -86,7 +92,3 @@ class Faults:
         values = {**self._values, name: value}
         self._wire.set_faults(self._end, values)
         self._values = values
-
-
-NAMES = ("jitter_ns", "ring_full_every", "no_fill_every", "bad_descriptor_every")
-"""Fields of ``struct xdplab_wire_faults``."""

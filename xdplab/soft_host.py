@@ -34,6 +34,7 @@ class SoftNamespace(Namespace):
 
     def __init__(self, wire: Wire, end: int, backend: Backend) -> None:
         self.wire, self.end = wire, end
+        self.faults = Faults(wire, end)
         self._backend = backend
 
     @property
@@ -117,6 +118,10 @@ class SoftInterface(Interface):
         """Read what the simulated driver counted, under veth's names."""
         return self.namespace.wire.driver_statistics(self.namespace.end)
 
+    def faults(self) -> dict[str, int]:
+        """Return what was told to go wrong with it: `Faults` by name, without those of 0."""
+        return self.namespace.faults.every()
+
     def is_up(self) -> bool:
         """Tell whether the wire was not cut."""
         return not self.namespace.wire.is_cut
@@ -137,15 +142,10 @@ class SoftHost(Host):
 
     interface: SoftInterface
 
-    def __init__(self, interface: SoftInterface) -> None:
-        super().__init__(interface)
-        namespace = interface.namespace
-        self._faults = Faults(namespace.wire, namespace.end)
-
     @property
     def faults(self) -> Faults:
         """What goes wrong with what arrives here, and is sent from here, on purpose."""
-        return self._faults
+        return self.interface.namespace.faults
 
     def _ping(
         self,
@@ -156,9 +156,10 @@ class SoftHost(Host):
         timeout: float,
     ) -> PingResult:
         namespace = self.interface.namespace
-        return PingResult(
-            *namespace.wire.ping(namespace.end, target, count, interval, size, timeout)
+        sent, received = namespace.wire.ping(
+            namespace.end, target, requests=count, interval=interval, size=size, timeout=timeout
         )
+        return PingResult(sent, received)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]} [simulated]>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import threading
 import weakref
 from collections.abc import Mapping
@@ -21,9 +22,6 @@ from xdplab.native_errors import new_error, raise_error
 ENDS = {PORT_SIDE: 0, PEER_SIDE: 1}
 """Numbers of the ends, as the native wire has them, by a plan's sides."""
 
-_LINK = ("rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_dropped", "tx_dropped")
-_RECEIVING = ("xdp_packets", "xdp_drops", "xdp_redirect")
-_SENDING = ("xdp_xmit", "xdp_xmit_errors")
 
 _serials = count(1)
 
@@ -117,7 +115,7 @@ class Wire(Closing):
         with self._lock:
             self._check(end, "statistics")
             lib.xdplab_wire_link_statistics(self.pointer, end, found)
-        return {name: int(getattr(found, name)) for name in _LINK}
+        return {name: int(getattr(found, name)) for name in dir(found)}
 
     def driver_statistics(self, end: int) -> dict[str, int]:
         """Read what veth would have counted for itself, under its names."""
@@ -127,20 +125,16 @@ class Wire(Closing):
             self._check(end, "driver statistics")
             for queue in range(self.queues):
                 lib.xdplab_wire_queue_statistics(self.pointer, end, queue, found)
-                told |= {
-                    f"rx_queue_{queue}_{name}": int(getattr(found, f"rx_{name}"))
-                    for name in _RECEIVING
-                }
-                told |= {
-                    f"tx_queue_{queue}_{name}": int(getattr(found, f"tx_{name}"))
-                    for name in _SENDING
-                }
+                for field in dir(found):
+                    way, _, name = field.partition("_")
+                    told[f"{way}_queue_{queue}_{name}"] = int(getattr(found, field))
         return told
 
     def ping(
         self,
         end: int,
         target: IPv4Address | IPv6Address,
+        *,
         requests: int,
         interval: float,
         size: int,
@@ -153,7 +147,7 @@ class Wire(Closing):
         InterfaceGoneError
             When the wire was cut.
         """
-        sent, received = ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        sent, received = ffi.new("uint32_t *"), ffi.new("uint32_t *")
 
         def send() -> int:
             with self._pings:
@@ -162,7 +156,7 @@ class Wire(Closing):
                         self.pointer,
                         end,
                         target.packed,
-                        target.version,
+                        socket.AF_INET if target.version == 4 else socket.AF_INET6,
                         requests,
                         round(interval * 1e9),
                         size,
