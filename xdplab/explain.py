@@ -123,7 +123,7 @@ _FAULTS = {
 
 
 def _on_purpose(stage: str, now: Situation) -> str:
-    """Say which fault a loss is due to, if any: then whatever else it may be due to matters little."""
+    """Say which fault a loss is due to, if any: beside it, other reasons matter little."""
     name, feigned = _FAULTS.get(stage, ("", ""))
     if not (every := now.faults.get(name, 0)):
         return ""

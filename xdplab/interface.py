@@ -158,7 +158,7 @@ class Interface:
             raise
 
     def faults(self) -> dict[str, int]:
-        """Return what was told to go wrong with it, one frame in so many: nothing, as it is real."""
+        """Return what goes wrong on purpose, one frame in so many: nothing where it is real."""
         return {}
 
     def is_up(self) -> bool:

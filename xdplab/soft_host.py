@@ -119,7 +119,7 @@ class SoftInterface(Interface):
         return self.namespace.wire.driver_statistics(self.namespace.end)
 
     def faults(self) -> dict[str, int]:
-        """Return what was told to go wrong with it: `Faults` by name, without those of 0."""
+        """Return what goes wrong on purpose: `Faults` by name, without those of 0."""
         return self.namespace.faults.every()
 
     def is_up(self) -> bool:

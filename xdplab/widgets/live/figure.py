@@ -112,8 +112,7 @@ class LiveFigure(Viewed[_View]):
     description
         What `repr` says, where there is no browser.
     simulated
-        Whether its static picture bears the mark of what is simulated. `mark_simulated` sets it
-        later.
+        Whether its static picture bears the mark of what is simulated.
 
     Raises
     ------
@@ -186,10 +185,6 @@ class LiveFigure(Viewed[_View]):
         for model in self._models[model_name]:
             for name, value in properties.items():
                 self._settings[model, name] = value
-
-    def mark_simulated(self) -> None:
-        """Have the static picture bear the mark of what is simulated from now on."""
-        self._picture.simulated = True
 
     def refresh(self) -> None:
         """Have every view ask the feeds for everything, as if it had just been rendered."""
