@@ -38,14 +38,14 @@ from xdplab.widgets.pictures.picture import pictured
 Make = Callable[[Engine, Traffic], Any]
 
 WIDGETS: dict[str, Make] = {
-    "Dashboard": lambda engine, traffic: Dashboard(engine, traffic),
+    "Dashboard": Dashboard,
     "Dashboard of two": lambda engine, traffic: Dashboard([engine, engine]),
-    "Controls": lambda engine, traffic: Controls(engine, traffic),
+    "Controls": Controls,
     "Rings": lambda engine, traffic: Rings(engine),
     "Latency": lambda engine, traffic: Latency(engine),
     "Frames": lambda engine, traffic: Frames(engine),
-    "Ledger": lambda engine, traffic: Ledger(engine, traffic),
-    "Timeline": lambda engine, traffic: Timeline(engine, traffic),
+    "Ledger": Ledger,
+    "Timeline": Timeline,
     "Sweep": lambda engine, traffic: Sweep(engine, traffic, batch=[1, 64]),
     "Compare": lambda engine, traffic: Compare(paths=["xsk"]),
     "Front": lambda engine, traffic: Front(
