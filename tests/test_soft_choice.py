@@ -91,6 +91,7 @@ def test_a_refusal_for_another_reason_than_privilege_is_not_papered_over(privile
     done = told_by(
         """
 import resource, xdplab
+xdplab.Lab().close()  # with all the files open that its modules take
 most = len(__import__("os").listdir("/proc/self/fd")) + 1
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 try:
