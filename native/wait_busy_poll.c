@@ -6,6 +6,8 @@
  *
  * The socket has to know its NAPI. It learns it at bind, from drivers that link their queues to NAPI (since
  * Linux 6.13), or with the first packet of a zero-copy driver. On others recvfrom has nothing to drive.
+ *
+ * A simulated socket has no such options; it is left at a spin with a useless system call.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -64,6 +66,9 @@ static int prepare(struct worker *worker, void **state)
 
 	if (!self)
 		return -ENOMEM;
+	*state = self;
+	if (worker->rx->simulated)
+		return 0;
 	self->before.prefer = get(socket, SO_PREFER_BUSY_POLL);
 	self->before.microseconds = get(socket, SO_BUSY_POLL);
 	result = set_all(socket, &(struct options){ .prefer = 1, .microseconds = 1, .budget = 1 });
@@ -73,7 +78,6 @@ static int prepare(struct worker *worker, void **state)
 		free(self);
 		return result;
 	}
-	*state = self;
 	return 0;
 }
 
@@ -94,11 +98,12 @@ static void take_up(struct worker *worker, struct busy_poll *self)
 		.microseconds = knob(&control->busy_poll_microseconds),
 		.budget = knob(&control->busy_poll_budget),
 	};
-	int result;
+	int result = 0;
 
 	if (self->driving && self->set.microseconds == wanted.microseconds && self->set.budget == wanted.budget)
 		return;
-	result = set_all(worker->rx->descriptor, &wanted);
+	if (!worker->rx->simulated)
+		result = set_all(worker->rx->descriptor, &wanted);
 	if (result)
 		worker->counters.fault = (uint64_t)-result;
 	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += SET_CALLS;
@@ -111,7 +116,7 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 	(void)timeout_ns;
 	take_up(worker, state);
 	worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM]++;
-	recvfrom(worker->rx->descriptor, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	worker->rx->port->drain(worker->rx);
 	return false;
 }
 
@@ -121,7 +126,8 @@ static void leave(struct worker *worker, void *state)
 
 	if (!self->driving)
 		return;
-	set_all(worker->rx->descriptor, &self->before);
+	if (!worker->rx->simulated)
+		set_all(worker->rx->descriptor, &self->before);
 	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += SET_CALLS;
 	self->driving = false;
 }
@@ -131,6 +137,9 @@ static const char *ineffective(const struct worker *worker)
 	int napi = 0;
 	socklen_t length = sizeof(napi);
 
+	if (worker->rx->simulated)
+		return "a simulated interface has no NAPI, so there is nothing to drive: it spins, with a useless "
+		       "system call each time. Use spin.";
 	if (getsockopt(worker->rx->descriptor, SOL_SOCKET, SO_INCOMING_NAPI_ID, &napi, &length) || napi)
 		return NULL;
 	return "the driver does not tell an AF_XDP socket its NAPI, so there is nothing to drive: it spins, with a "

@@ -51,8 +51,12 @@ static int drive(const struct parking *parking, uint32_t napi, uint32_t microsec
 
 static int prepare(struct worker *worker, void **state)
 {
-	int result = parking_prepare(state, sizeof(struct uring_napi_state), uring_open);
+	int result;
 
+	/* A simulated interface has no NAPI, nor does any socket of ours have one. */
+	if (worker->rx->simulated)
+		return -EOPNOTSUPP;
+	result = parking_prepare(state, sizeof(struct uring_napi_state), uring_open);
 	if (result)
 		return result;
 	/* What an idle worker leaves registered costs nothing: NAPI is driven by those that wait. */
