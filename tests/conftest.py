@@ -9,21 +9,45 @@ from pathlib import Path
 
 import pytest
 
+from xdplab.backends import VARIABLE
 from xdplab.errors import PermissionRefusedError
 from xdplab.lab import Lab
 
 _CAP_SYS_NICE = 23  # linux/capability.h
 
 
-def pytest_configure() -> None:
+# Which tests a backend can't run, by their marker; pyproject.toml says what the markers mean.
+_LEFT_OUT = {"kernel": (), "broker": ("privilege",), "soft": ("privilege", "kernel")}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--backend",
+        choices=list(_LEFT_OUT),
+        default=os.environ.get(VARIABLE) or "kernel",
+        help="who makes the labs; tests that another one can't run are left out",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Hear interrupts, as what is started here does: what a shell runs behind it ignores them."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # For what is started here, too.
+    os.environ[VARIABLE] = config.getoption("--backend")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = _LEFT_OUT[config.getoption("--backend")]
+    out = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
 
 
 @pytest.fixture(scope="session")
 def privileged() -> None:
-    """Skip what needs privileges where there are none; in continuous integration, fail it."""
+    """Skip what needs a lab where there can be none; in continuous integration, fail it."""
     try:
         Lab().close()
     except PermissionRefusedError as error:

@@ -119,6 +119,7 @@ def test_knobs_turn_while_packets_flow_and_none_is_lost(lab: Lab) -> None:
             engine.sample_every = dice.choice([0, 1, 1000])
             turns += 1
             time.sleep(0.002)
+        traffic.wait()  # raises what ended it early
         account = ledger.settle()
         counters = engine.telemetry.counters()
     lost = lost_on_the_wire(account, *WAIT_STRATEGIES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from xdplab.errors import ConfigurationError
@@ -44,8 +43,7 @@ def resolve(interface: End, allow_default_route: bool) -> Interface:
 
 def is_same(one: Interface, other: Interface) -> bool:
     """Tell whether two looked-up interfaces are one, however often each was looked up."""
-    places = [os.fstat(interface.namespace.fd) for interface in (one, other)]
-    return one.index == other.index and os.path.samestat(*places)
+    return one.index == other.index and one.namespace.identity == other.namespace.identity
 
 
 def names_of(interfaces: Sequence[Interface]) -> list[str]:

@@ -155,8 +155,6 @@ class Engine(Waiting, Closing):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
-    simulated = False
-
     def __init__(
         self,
         interface: End,
@@ -321,6 +319,11 @@ class Engine(Waiting, Closing):
     def huge_pages(self) -> bool:
         """Whether the UMEM is made of huge pages."""
         return self._native.huge_pages
+
+    @property
+    def simulated(self) -> bool:
+        """Whether there is no kernel behind it."""
+        return self.interface.namespace.backend.simulated
 
     @property
     def interface(self) -> Interface:

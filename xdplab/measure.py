@@ -12,7 +12,6 @@ from xdplab._engine import lib
 from xdplab.engine import Engine
 from xdplab.errors import KernelError
 from xdplab.ledger import Account, Ledger
-from xdplab.softirq import SoftirqClock
 from xdplab.traffic import Traffic
 
 SYSCALLS = {
@@ -115,7 +114,8 @@ def measure(
         When the engine or the generator ended by itself.
     """
     with ExitStack() as stack:
-        in_softirq = _softirq_clock(stack, set(engine.cpus) | ({traffic.cpu} if traffic else set()))
+        cores = set(engine.cpus) | ({traffic.cpu} if traffic else set())
+        in_softirq = _softirq_clock(stack, engine, cores)
         ledger = Ledger(engine, traffic)
         sent = traffic.sent if traffic else 0
         before, softirq_before = engine.telemetry.total(), in_softirq()
@@ -178,10 +178,10 @@ def measure(
     ), account
 
 
-def _softirq_clock(stack: ExitStack, cores: set[int]) -> Callable[[], int | None]:
+def _softirq_clock(stack: ExitStack, engine: Engine, cores: set[int]) -> Callable[[], int | None]:
     """Open the tracer where this process may; where it may not, the figure is None."""
     try:
-        clock = stack.enter_context(SoftirqClock())
+        clock = stack.enter_context(engine.interface.namespace.backend.open_softirq())
     except KernelError:
         return lambda: None
     return lambda: clock.nanoseconds(cores)

@@ -14,11 +14,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from xdplab._engine import lib
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+
+if TYPE_CHECKING:
+    from xdplab.backends import Backend
 
 _OWN_NAMESPACE = Path("/proc/thread-self/ns/net")
 _REMEDIES = {
@@ -59,7 +62,7 @@ class Namespace(Closing):
             _check("make a network namespace", lib.xdplab_unshare_network())
             return Namespace.current()
 
-        return _on_a_thread(unshare)
+        return on_a_thread(unshare)
 
     @staticmethod
     def current() -> Namespace:
@@ -76,6 +79,25 @@ class Namespace(Closing):
         except OSError as error:
             code = error.errno or 0
             raise KernelError("open a network namespace", code, _REMEDIES.get(code, "")) from error
+
+    @property
+    def backend(self) -> Backend:
+        """Who does in it what takes a privilege."""
+        from xdplab.backends import KERNEL  # noqa: PLC0415 - backends make namespaces
+
+        return KERNEL
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Tell it from others: the same for each descriptor of one namespace.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        found = os.fstat(self.fd)
+        return found.st_dev, found.st_ino
 
     @property
     def fd(self) -> int:
@@ -128,7 +150,7 @@ class Namespace(Closing):
                 _check("enter a network namespace", lib.xdplab_setns(descriptor))
             return function(*args, **kwargs)
 
-        return _on_a_thread(enter)
+        return on_a_thread(enter)
 
     def open_native(
         self,
@@ -137,23 +159,8 @@ class Namespace(Closing):
         *arguments: object,
         held: object = None,
     ) -> Any:  # noqa: ANN401 - cffi is untyped
-        """Call a native function that opens something, as `run` does; NULL where it was refused.
-
-        An interrupt (Ctrl-C) ends only the caller's wait. What the thread opens nevertheless is
-        closed, or its queue would be taken for as long as the process lives. `held` is what the
-        arguments point to: like them, it must live until the function has returned.
-        """
-        opened: Future[Any] = Future()
-
-        def call(_held: object) -> None:
-            opened.set_result(opener(*arguments))
-
-        try:
-            self.run(call, held)
-        except BaseException:
-            opened.add_done_callback(lambda made: made.result() and close(made.result()))
-            raise
-        return opened.result()
+        """Call `open_native` inside the namespace."""
+        return open_native(self.run, opener, close, *arguments, held=held)
 
     def close(self) -> None:
         """Let go of the namespace. The kernel ends it once no socket or process is in it."""
@@ -165,7 +172,8 @@ class Namespace(Closing):
         return f"<Namespace net:[{os.fstat(self._descriptor).st_ino}]>"
 
 
-def _on_a_thread(function: Callable[[], Result]) -> Result:
+def on_a_thread(function: Callable[[], Result]) -> Result:
+    """Call a function on a plain thread, and wait for it."""
     outcome: Future[Result] = Future()
 
     def work() -> None:
@@ -177,6 +185,33 @@ def _on_a_thread(function: Callable[[], Result]) -> Result:
     # A daemon, so that an interpreter that ends does not wait for what may never return.
     Thread(target=work, name="xdplab-namespace", daemon=True).start()
     return outcome.result()
+
+
+def open_native(
+    run: Callable[[Callable[[], None]], None],
+    opener: Callable[..., Any],
+    close: Callable[[Any], object],
+    *arguments: object,
+    held: object = None,
+) -> Any:  # noqa: ANN401 - cffi is untyped
+    """Call a native function that opens something, on another thread; NULL where it was refused.
+
+    An interrupt (Ctrl-C) ends only the caller's wait. What the thread opens nevertheless is
+    closed, or its queue would be taken for as long as the process lives. `run` calls a function on
+    a thread, and `held` is what the arguments point to: like them, it must live until the function
+    has returned.
+    """
+    opened: Future[Any] = Future()
+
+    def call(_held: object = held) -> None:
+        opened.set_result(opener(*arguments))
+
+    try:
+        run(call)
+    except BaseException:
+        opened.add_done_callback(lambda made: made.result() and close(made.result()))
+        raise
+    return opened.result()
 
 
 def _check(tried: str, answer: int) -> None:

@@ -117,6 +117,20 @@ def read_napi(interface_index: int, ids: Sequence[int]) -> list[Napi]:
     return [found[number] for number in ids if number in found]
 
 
+def read_queues(interface_index: int, count: int, queues: Sequence[int]) -> list[Napi]:
+    """Read the settings of the NAPI instances behind some of an interface's `count` queues.
+
+    Raises
+    ------
+    KernelError
+        When the kernel refuses.
+    """
+    found = napi_ids(interface_index, count)
+    ids = [found[queue] for queue in queues if queue in found]
+    # An older kernel can't be asked at all.
+    return read_napi(interface_index, ids) if ids else []
+
+
 def interrupts(interface_index: int) -> frozenset[int]:
     """Find the interrupts of an interface's NAPI instances; none where the driver tells of none."""
     try:

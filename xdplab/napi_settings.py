@@ -148,7 +148,7 @@ class NapiSettings:
         found = [
             (interface, napi)
             for interface in self.interfaces
-            for napi in interface.namespace.run(_read, interface, self.queues)
+            for napi in interface.namespace.backend.read_napi(interface, self.queues)
         ]
         self.latest = found[0][1] if found else None
         return found
@@ -179,7 +179,7 @@ class NapiSettings:
         if threaded == 0 and (thread := self._thread(place)) is not None:
             with suppress(OSError):
                 self._cores[place] = os.sched_getaffinity(thread)
-        _set(interface, number, settings)
+        interface.namespace.backend.set_napi(interface, number, settings)
         if threaded == 1 and place in self._cores and (thread := self._thread(place)) is not None:
             with suppress(OSError):  # as where those cores are not there any more
                 os.sched_setaffinity(thread, self._cores[place])
@@ -200,18 +200,3 @@ class NapiSettings:
                 f"{name} can't be set: this kernel has no such setting for the NAPI of {where}. "
                 "It takes Linux 6.13, and 6.17 for threaded."
             )
-
-
-def _read(interface: Interface, queues: Sequence[int]) -> list[Napi]:
-    from xdplab.napi import napi_ids, read_napi  # noqa: PLC0415 - pyroute2 is slow to import
-
-    found = napi_ids(interface.index, interface.queues)
-    ids = [found[queue] for queue in queues if queue in found]
-    # An older kernel can't be asked at all.
-    return read_napi(interface.index, ids) if ids else []
-
-
-def _set(interface: Interface, number: int, settings: Mapping[str, int]) -> None:
-    from xdplab.napi import set_napi  # noqa: PLC0415 - as above
-
-    interface.namespace.run(set_napi, number, settings)

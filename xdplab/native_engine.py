@@ -13,6 +13,7 @@ from xdplab._engine import ffi, lib
 from xdplab.configuration import Configuration
 from xdplab.errors import ClosedError, KernelError
 from xdplab.interface import Interface
+from xdplab.namespace import on_a_thread, open_native
 from xdplab.native_errors import new_error, raise_error
 
 
@@ -37,8 +38,8 @@ class NativeEngine:
         self._owner = os.getpid()
         error = new_error()
         native, held = configuration.native()
-        self._pointer = configuration.interfaces[0].namespace.open_native(
-            lib.xdplab_engine_open, lib.xdplab_engine_close, native, error, held=held
+        self._pointer = open_native(
+            on_a_thread, lib.xdplab_engine_open, lib.xdplab_engine_close, native, error, held=held
         )
         if not self._pointer:
             raise_error(error)
@@ -169,24 +170,19 @@ class NativeEngine:
                 raise KernelError("read the XDP program's counters", -code)
         return counts.redirected, counts.passed, counts.no_socket
 
-    def _open_ports(self) -> None:
-        error = new_error()
-        for port, interface in enumerate(self.configuration.interfaces):
-            # An AF_XDP socket and an interface's index belong to the calling thread's namespace.
-            if interface.namespace.run(self._open_port, port, interface.index, error):
-                raise_error(error)
-            self._name_napi(port, interface)
+    @property
+    def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
+        """The C engine, for a backend that opens its ports."""
+        return self._pointer
 
-    def _open_port(self, port: int, index: int, error: Any) -> int:  # noqa: ANN401 - cffi is untyped
-        # A method: its thread holds the engine, which an interrupt of the wait for it lets go of.
-        code: int = lib.xdplab_engine_open_port(self._pointer, port, index, error)
-        return code
+    def _open_ports(self) -> None:
+        for port, interface in enumerate(self.configuration.interfaces):
+            interface.namespace.backend.open_port(self, port, interface)
+            self._name_napi(port, interface)
 
     def _name_napi(self, port: int, interface: Interface) -> None:
         """Tell the port's workers their NAPI, which some drivers have only now."""
-        from xdplab.napi import napi_ids  # noqa: PLC0415 - pyroute2 is slow to import
-
-        ids = interface.namespace.run(napi_ids, interface.index, interface.queues)
+        ids = interface.namespace.backend.napi_ids(interface)
         queues = self.configuration.queues
         for place, queue in enumerate(queues):
             worker = port * len(queues) + place

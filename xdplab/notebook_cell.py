@@ -7,7 +7,6 @@ one while the new one is made.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -34,8 +33,7 @@ def replace_what_this_cell_made(made: Closable, interface: Interface, queue: int
     if cell is None:
         return
     # An interface that is looked up again comes with another descriptor of the same namespace.
-    namespace = os.fstat(interface.namespace.fd).st_ino
-    maker = (type(made), cell, namespace, interface.index, queue)
+    maker = (type(made), cell, interface.namespace.identity, interface.index, queue)
     for other in [other for other, made_by in _makers.items() if made_by == maker]:
         other.close()
     _makers[made] = maker

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import weakref
-from typing import Any, Self
+from typing import Self
 
-from xdplab._engine import ffi, lib
+from xdplab._engine import lib
 from xdplab.checks import core
 from xdplab.closing import Closing
 from xdplab.cores import generator_core
 from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.generator import Generator
 from xdplab.host import Host
 from xdplab.journal import Journal
-from xdplab.native_errors import error_at, new_error, raise_error
+from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
-from xdplab.programs import c_path
 from xdplab.stream import Rate, Stream, frame_size, interval_ps
 
 _ETHERNET = 14
@@ -80,8 +78,7 @@ class Traffic(Closing):
         cpu: int | None = None,
     ) -> None:
         self._lock = threading.RLock()
-        self._owner = os.getpid()
-        self._closer: weakref.finalize[Any, Any] | None = None
+        self._generator: Generator | None = None
         if sender.interface.carries_default_route():
             raise ConfigurationError(
                 f"{sender.interface.name} carries the default route, and generated frames are for "
@@ -99,16 +96,8 @@ class Traffic(Closing):
             "stream": stream.config(sender.interface),
         }
         replace_what_this_cell_made(self, sender.interface)
-        program, error = c_path("generate"), new_error()
-        native = ffi.new("struct xdplab_traffic *", {"program": program, **config})
-        self._generator = sender.interface.namespace.open_native(
-            lib.xdplab_generator_open, lib.xdplab_generator_close, native, error, held=program
-        )
-        if not self._generator:
-            raise_error(error)
-        self._closer = weakref.finalize(
-            self, _close_native, self._generator, os.getpid(), self._lock
-        )
+        backend = sender.interface.namespace.backend
+        self._generator = backend.open_generator(sender.interface, config)
 
     def start(self) -> Self:
         """Start sending, on a thread of its own.
@@ -116,18 +105,16 @@ class Traffic(Closing):
         `count` and `seconds` are those of one start; the numbers in the frames go on.
         """
         with self._lock:
-            self._check_open()
-            if not self.running:
-                error = new_error()
-                if lib.xdplab_generator_start(self._generator, error):
-                    raise_error(error)
+            generator = self._open()
+            if not generator.running:
+                generator.start()
         return self
 
     def stop(self) -> None:
         """Stop sending, and wait until the last frame has left."""
         with self._lock:
-            if not self.closed and os.getpid() == self._owner:
-                lib.xdplab_generator_stop(self._generator)
+            if self._generator and not self._generator.closed:
+                self._generator.stop()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until `count` or `seconds` are reached.
@@ -153,7 +140,7 @@ class Traffic(Closing):
                 return False
             time.sleep(0.005)
         with self._lock:
-            if not self.closed and (fault := lib.xdplab_generator_fault(self._generator)):
+            if self._generator and not self.closed and (fault := self._generator.fault):
                 raise error_at(lib.XDPLAB_STEP_GENERATE, fault, "send live frames")
         return True
 
@@ -166,8 +153,7 @@ class Traffic(Closing):
     def rate(self, value: Rate) -> None:
         interval = interval_ps(value)
         with self._lock:
-            self._check_open()
-            lib.xdplab_generator_set_interval(self._generator, interval)
+            self._open().set_interval(interval)
             self.journal.note("traffic", self._rate, value)
             self._rate = value
 
@@ -183,8 +169,7 @@ class Traffic(Closing):
     def size(self, value: int) -> None:
         size = frame_size(value)
         with self._lock:
-            self._check_open()
-            lib.xdplab_generator_set_size(self._generator, size)
+            self._open().set_size(size)
             self.journal.note("traffic size", self._size, size)
             self._size = size
 
@@ -192,40 +177,39 @@ class Traffic(Closing):
     def sent(self) -> int:
         """Frames handed to the sender's interface so far."""
         with self._lock:
-            return self._final if self.closed else int(lib.xdplab_generator_sent(self._generator))
+            return self._final if self.closed else self._open().sent
 
     @property
     def too_long(self) -> int:
         """Of those, frames longer than the sender's MTU allows: the kernel drops them silently."""
         with self._lock:
-            if self.closed:
-                return self._final_too_long
-            return int(lib.xdplab_generator_too_long(self._generator))
+            return self._final_too_long if self.closed else self._open().too_long
 
     @property
     def running(self) -> bool:
         """Whether it is sending."""
         with self._lock:
-            return not self.closed and bool(lib.xdplab_generator_running(self._generator))
+            return not self.closed and self._open().running
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called, or the constructor did not succeed."""
-        return self._closer is None or not self._closer.alive
+        return self._generator is None or self._generator.closed
 
     def close(self) -> None:
         """Stop sending and give everything back."""
         with self._lock:
-            if not self.closed and self._closer is not None:
-                self.stop()
+            if self._generator and not self._generator.closed:
+                self._generator.stop()
                 self._final, self._final_too_long = self.sent, self.too_long
-                self._closer()
+                self._generator.close()
 
     _final = _final_too_long = 0
 
-    def _check_open(self) -> None:
-        if self.closed:
+    def _open(self) -> Generator:
+        if self._generator is None or self._generator.closed:
             raise ClosedError("this traffic was closed. Make a new one.")
+        return self._generator
 
     def __enter__(self) -> Self:
         return self.start()
@@ -234,10 +218,3 @@ class Traffic(Closing):
         state = "closed" if self.closed else "running" if self.running else "stopped"
         rate = self._rate if self._rate == "max" else f"{self._rate:,} a second"
         return f"<Traffic of {self.size}-byte frames, {rate}, {state}: {self.sent:,} sent>"
-
-
-def _close_native(generator: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - cffi is untyped
-    # A forked child has a copy of the generator, but neither its thread nor a claim to it.
-    if os.getpid() == owner:
-        with lock:  # on exit, a daemon thread may still be in a call
-            lib.xdplab_generator_close(generator)

@@ -1,0 +1,41 @@
+"""Who does what needs privilege: this process, a broker, or nobody, in a simulation.
+
+Another backend is one file, and one line of `BACKENDS`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from xdplab.backends.backend import Backend
+from xdplab.backends.kernel import KERNEL
+from xdplab.checks import choice
+
+__all__ = ["BACKENDS", "KERNEL", "VARIABLE", "Backend", "candidates"]
+
+VARIABLE = "XDPLAB_BACKEND"
+"""The environment variable that names a lab's backend, where its maker does not."""
+
+BACKENDS: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (KERNEL,)})
+"""All of them by name, the best first."""
+
+
+def candidates(name: str | None) -> list[Backend]:
+    """List the backends to be tried, in that order: the one that is named, or all.
+
+    Parameters
+    ----------
+    name
+        One of `BACKENDS`; None asks the environment variable XDPLAB_BACKEND.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is none of that name.
+    """
+    named = name if name is not None else os.environ.get(VARIABLE) or None
+    if named is None:
+        return list(BACKENDS.values())
+    return [BACKENDS[choice("backend" if name is not None else VARIABLE, named, BACKENDS)]]

@@ -1,0 +1,104 @@
+"""What a backend does: whatever takes a privilege, and what is simulated where there is no kernel.
+
+Labs, engines and generators ask the backend of the namespace that they are in, and can't tell one
+from another.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from xdplab.generator import Generator
+    from xdplab.host import Host
+    from xdplab.interface import Interface
+    from xdplab.lab_plan import LabPlan
+    from xdplab.napi import Napi
+    from xdplab.native_engine import NativeEngine
+
+
+class SoftirqReader(Protocol):
+    """Adds up time in softirqs, while it is open."""
+
+    def nanoseconds(self, cores: set[int]) -> int:
+        """Read the time so far, in ns, of these cores together."""
+
+
+class Backend(ABC):
+    """Makes labs, and does for what is in them what takes a privilege."""
+
+    name: str
+    """By which `Lab` knows it."""
+    simulated = False
+    """Whether there is no kernel behind its figures."""
+
+    @abstractmethod
+    def refusal(self) -> str:
+        """Say why it can't be used here and what would help, in a sentence; "" where it can."""
+
+    @abstractmethod
+    def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
+        """Make the two hosts of a lab, port and peer, with the wire between them up and quiet.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses. Nothing half-made is left.
+        """
+
+    @abstractmethod
+    def remove_lab(self, port: Host, peer: Host) -> None:
+        """Take the wire down, and let go of both hosts. What can't be done now, is done later."""
+
+    @abstractmethod
+    def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
+        """Open the sockets of an engine's port, and attach its XDP program to the interface.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses. Nothing half-made is left.
+        """
+
+    @abstractmethod
+    def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
+        """Open a generator that sends out of an interface.
+
+        Parameters
+        ----------
+        interface
+            The sender's.
+        traffic
+            The fields of ``struct xdplab_traffic`` but for `program`.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses.
+        """
+
+    @abstractmethod
+    def napi_ids(self, interface: Interface) -> dict[int, int]:
+        """Find the NAPI behind each queue, as `xdplab.napi.napi_ids`."""
+
+    @abstractmethod
+    def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
+        """Read the settings of the NAPI behind each queue; a queue without one is left out."""
+
+    @abstractmethod
+    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+        """Change settings of one of an interface's NAPI, as `xdplab.napi.set_napi`."""
+
+    @abstractmethod
+    def open_softirq(self) -> AbstractContextManager[SoftirqReader]:
+        """Measure the time in network softirqs.
+
+        Raises
+        ------
+        KernelError
+            Where it can't be known.
+        """

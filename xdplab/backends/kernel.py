@@ -1,0 +1,104 @@
+"""The backend of those who have the privileges: this process asks the kernel itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xdplab._engine import ffi, lib
+from xdplab.backends.backend import Backend
+from xdplab.generator import Generator, NativeGenerator
+from xdplab.kernel_lab import make_lab, remove_lab
+from xdplab.namespace import Namespace
+from xdplab.native_errors import new_error, raise_error
+from xdplab.programs import c_path
+from xdplab.softirq import SoftirqClock
+
+if TYPE_CHECKING:
+    from xdplab.host import Host
+    from xdplab.interface import Interface
+    from xdplab.lab_plan import LabPlan
+    from xdplab.napi import Napi
+    from xdplab.native_engine import NativeEngine
+
+# linux/capability.h; loading programs is a part of CAP_SYS_ADMIN.
+_NEEDED = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW", 21: "CAP_SYS_ADMIN"}
+_WHOLE_USER_NAMESPACE = "0 0 4294967295"  # the initial one's map, user_namespaces(7)
+
+
+class KernelBackend(Backend):
+    """Does it all in this process."""
+
+    name = "kernel"
+
+    def refusal(self) -> str:
+        """Say which capabilities are lacking."""
+        status = Path("/proc/thread-self/status").read_text()
+        held = int(status.split("CapEff:")[1].split()[0], 16)
+        lacking = [name for bit, name in _NEEDED.items() if not held >> bit & 1]
+        remedy = "Run as root, or open the notebooks with `make lab`."
+        if lacking:
+            return f"this process lacks {', '.join(lacking)}. {remedy}"
+        # Whoever is root in a user namespace of their own has capabilities that load no program.
+        if " ".join(Path("/proc/self/uid_map").read_text().split()) != _WHOLE_USER_NAMESPACE:
+            return f"this process has its capabilities in a user namespace only. {remedy}"
+        return ""
+
+    def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
+        """Make two network namespaces, and a veth pair between them."""
+        return make_lab(plan, Namespace.create)
+
+    def remove_lab(self, port: Host, peer: Host) -> None:
+        """Take the wire down, and let go of both namespaces."""
+        remove_lab(port, peer)
+
+    def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
+        """Open the sockets in the interface's namespace, and attach the program."""
+        error = new_error()
+        # The thread is given the engine, which an interrupt of the wait for it lets go of.
+        if interface.namespace.run(_open_port, engine, port, interface.index, error):
+            raise_error(error)
+
+    def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
+        """Load the generator's program in the sender's namespace."""
+        program, error = c_path("generate"), new_error()
+        native = ffi.new("struct xdplab_traffic *", {"program": program, **traffic})
+        pointer = interface.namespace.open_native(
+            lib.xdplab_generator_open, lib.xdplab_generator_close, native, error, held=program
+        )
+        if not pointer:
+            raise_error(error)
+        return NativeGenerator(pointer, "xdplab_generator")
+
+    def napi_ids(self, interface: Interface) -> dict[int, int]:
+        """Ask in the interface's namespace."""
+        from xdplab.napi import napi_ids  # noqa: PLC0415 - pyroute2 is slow to import
+
+        return interface.namespace.run(napi_ids, interface.index, interface.queues)
+
+    def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
+        """Ask in the interface's namespace."""
+        from xdplab.napi import read_queues  # noqa: PLC0415 - as above
+
+        return interface.namespace.run(
+            read_queues, interface.index, interface.queues, tuple(queues)
+        )
+
+    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+        """Set it in the interface's namespace."""
+        from xdplab.napi import set_napi  # noqa: PLC0415 - as above
+
+        interface.namespace.run(set_napi, number, settings)
+
+    def open_softirq(self) -> SoftirqClock:
+        """Attach to the kernel's tracepoints."""
+        return SoftirqClock()
+
+
+def _open_port(engine: NativeEngine, port: int, index: int, error: Any) -> int:  # noqa: ANN401 - cffi is untyped
+    code: int = lib.xdplab_engine_open_port(engine.pointer, port, index, error)
+    return code
+
+
+KERNEL = KernelBackend()

@@ -1,0 +1,34 @@
+"""How a lab is to be: its size, and who has which address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+# All labs share one subnet of each family, so that two of them bridged can talk at once.
+_IPV4_START, IPV4_PREFIX = IPv4Address("198.18.0.0"), 15
+_IPV6_START, IPV6_PREFIX = IPv6Address("2001:db8::"), 32
+
+PORT_SIDE, PEER_SIDE = 1, 2
+NAMES = {PORT_SIDE: "port0", PEER_SIDE: "peer0"}
+
+
+@dataclass(frozen=True)
+class LabPlan:
+    """What `Lab` was told, checked. Its parameters are documented there."""
+
+    queues: int
+    mtu: int
+    number: int
+
+    def ipv4(self, side: int) -> IPv4Address:
+        """Return a side's IPv4 address."""
+        return _IPV4_START + (self.number << 8) + side
+
+    def ipv6(self, side: int) -> IPv6Address:
+        """Return a side's IPv6 address."""
+        return _IPV6_START + (self.number << 16) + side
+
+    def mac(self, side: int) -> str:
+        """Return a side's hardware address: locally administered, and readable in a hex dump."""
+        return ":".join(f"{byte:02x}" for byte in b"\x02\x00" + self.ipv4(side).packed)
