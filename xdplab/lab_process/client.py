@@ -13,7 +13,8 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError, XdplabError
@@ -51,8 +52,7 @@ class LabProcess(Closing):
     """
 
     def __init__(self, client: socket.socket | None = None) -> None:
-        self._namespaces: weakref.WeakValueDictionary[tuple[int, int], Namespace]
-        self._namespaces = weakref.WeakValueDictionary()
+        self._namespaces = WeakValueDictionary[tuple[int, int], Namespace]()
         self._lock = threading.Lock()
         process = None
         if client is None:
@@ -99,15 +99,14 @@ class LabProcess(Closing):
 
     def _hold(self, descriptor: int) -> Namespace:
         """Take a namespace's descriptor over; one that is held already stays the same object."""
-        status = os.fstat(descriptor)
+        made = RemoteNamespace(descriptor, self)
         with self._lock:
-            key = status.st_dev, status.st_ino
-            known = self._namespaces.get(key)
-            if known is not None and not known.closed:
-                os.close(descriptor)
-                return known
-            made = self._namespaces[key] = RemoteNamespace(descriptor, self)
-            return made
+            known = self._namespaces.get(made.identity)
+            if known is None or known.closed:
+                self._namespaces[made.identity] = made
+                return made
+        made.close()
+        return known
 
     @property
     def closed(self) -> bool:

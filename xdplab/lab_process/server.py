@@ -15,7 +15,6 @@ import socket
 import struct
 import threading
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -109,18 +108,12 @@ def _run(call: socket.socket) -> tuple[Any, BaseException | None]:
     except OSError as error:
         return None, error
     try:
-        return _outcome(function, args, kwargs)
+        return function(*args, **kwargs), None
     except XdplabError as error:
         return None, error
     except BaseException as error:
         error.add_note(f"Raised in the lab's process:\n{traceback.format_exc()}")
         return None, error
-
-
-def _outcome(
-    function: Callable[..., Any], args: Any, kwargs: Any  # noqa: ANN401 - whatever it takes
-) -> tuple[Any, None]:
-    return function(*args, **kwargs), None
 
 
 def _end_children() -> None:
