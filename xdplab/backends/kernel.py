@@ -97,7 +97,7 @@ class KernelBackend(Backend):
 
 
 def _open_port(engine: NativeEngine, port: int, index: int, error: Any) -> int:  # noqa: ANN401 - cffi is untyped
-    code: int = lib.xdplab_engine_open_port(engine.pointer, port, index, error)
+    code: int = lib.xdplab_engine_open_port(engine.pointer, port, index, ffi.NULL, error)
     return code
 
 
