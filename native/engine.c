@@ -223,9 +223,12 @@ int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, const
 	return -error->code;
 }
 
-int xdplab_engine_umem_descriptor(const struct xdplab_engine *engine)
+int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem)
 {
-	return engine->shared && engine->kind->shared_descriptor ? engine->kind->shared_descriptor(engine->shared) : -1;
+	if (!engine->shared || !engine->kind->umem)
+		return -ENOENT;
+	*umem = engine->kind->umem(engine->shared);
+	return umem->descriptor < 0 ? -ENOENT : 0;
 }
 
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error)

@@ -118,7 +118,14 @@ struct xdplab_given {
 	/* One for each worker of the port, in their order: AF_XDP, AF_PACKET (SOCK_RAW, of no protocol yet) or AF_INET
 	 * (SOCK_DGRAM), as the path takes them. None is bound. */
 	const int32_t *sockets;
-	uint32_t umem_registered; /* with the first of them, from xdplab_engine_umem_descriptor */
+	uint32_t umem_registered; /* with the first of them, as xdplab_engine_umem says */
+};
+struct xdplab_umem {
+	int32_t descriptor; /* of the sealed memfd with it, owned by the engine */
+	uint32_t frame_size;
+	uint32_t frame_count;
+	uint32_t headroom;
+	uint32_t unaligned;
 };
 struct xdplab_attachment {
 	int32_t link;
@@ -135,8 +142,8 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 /* Of a port that was given its sockets. Where it fails, the port is closed. */
 int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, const struct xdplab_attachment *attachment,
 			      struct xdplab_error *error);
-/* Of the sealed memfd with the UMEM, owned by the engine; -1 where it is not shared. */
-int xdplab_engine_umem_descriptor(const struct xdplab_engine *engine);
+/* The UMEM as it is to be registered. 0, or -ENOENT where there is none that is shared. */
+int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem);
 /* Takes the XDP programs off: from now on nothing arrives, and running workers empty their rings. */
 void xdplab_engine_detach(struct xdplab_engine *engine);
 /* Stops the engine and gives it another configuration with as many workers; its ports are to be opened again.
@@ -220,6 +227,8 @@ int xdplab_generator_fault(const struct xdplab_generator *generator); /* errno t
 struct xdplab_softirq;
 struct xdplab_softirq *xdplab_softirq_open(const char *program, struct xdplab_error *error);
 uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu);
+/* The same by the program's map, where someone else loaded it. */
+uint64_t xdplab_softirq_map_ns(int map, uint32_t cpu);
 void xdplab_softirq_close(struct xdplab_softirq *softirq);
 
 /* A UDP socket's own way to answer, beside which the engine's is measured: a pinned thread that sends each

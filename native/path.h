@@ -98,8 +98,8 @@ struct path_kind {
 	 * out. NULL where it fails. */
 	void *(*share)(const struct xdplab_config *config, struct xdplab_error *error);
 	void (*unshare)(void *shared);
-	/* Of the memfd of what they have in common, or -1. May be left out. */
-	int (*shared_descriptor)(const void *shared);
+	/* The UMEM that they have in common, with descriptor -1 where nobody else may register it. May be left out. */
+	struct xdplab_umem (*umem)(const void *shared);
 	/* NULL where it fails. */
 	struct path *(*open)(const struct path_place *place, struct xdplab_error *error);
 };

@@ -52,6 +52,11 @@ free_softirq:
 
 uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu)
 {
+	return xdplab_softirq_map_ns(softirq->times, cpu);
+}
+
+uint64_t xdplab_softirq_map_ns(int map, uint32_t cpu)
+{
 	const int cpus = libbpf_num_possible_cpus();
 	const uint32_t key = 0;
 	struct softirq_time *times;
@@ -60,7 +65,7 @@ uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu)
 	if (cpus < 0 || cpu >= (uint32_t)cpus)
 		return 0;
 	times = calloc((size_t)cpus, sizeof(*times));
-	if (times && !bpf_map_lookup_elem(softirq->times, &key, times))
+	if (times && !bpf_map_lookup_elem(map, &key, times))
 		total = times[cpu].total_ns;
 	free(times);
 	return total;

@@ -39,9 +39,17 @@ void xsk_sockets_unshare(void *shared)
 	free(sockets);
 }
 
-int xsk_sockets_descriptor(const void *shared)
+struct xdplab_umem xsk_sockets_umem(const void *shared)
 {
-	return ((const struct xsk_sockets *)shared)->umem.descriptor;
+	const struct umem *umem = &((const struct xsk_sockets *)shared)->umem;
+
+	return (struct xdplab_umem){
+		.descriptor = umem->descriptor,
+		.frame_size = umem->frame_size,
+		.frame_count = umem->frame_count,
+		.headroom = umem->headroom,
+		.unaligned = umem->unaligned,
+	};
 }
 
 int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place, struct xsk *xsk,

@@ -16,6 +16,9 @@ from xdplab.programs import c_path
 from xdplab.softirq import SoftirqClock
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from xdplab.backends.backend import SoftirqReader
     from xdplab.host import Host
     from xdplab.interface import Interface
     from xdplab.lab_plan import LabPlan
@@ -91,7 +94,7 @@ class KernelBackend(Backend):
 
         interface.namespace.run(set_napi, number, settings)
 
-    def open_softirq(self) -> SoftirqClock:
+    def open_softirq(self) -> AbstractContextManager[SoftirqReader]:
         """Attach to the kernel's tracepoints."""
         return SoftirqClock()
 

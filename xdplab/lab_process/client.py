@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from xdplab.closing import Closing
@@ -21,6 +22,9 @@ from xdplab.errors import ClosedError, KernelError, PermissionRefusedError, Xdpl
 from xdplab.lab_process.messages import receive, send
 from xdplab.lab_process.server import CALL, END, READY
 from xdplab.namespace import Namespace
+
+if TYPE_CHECKING:
+    from xdplab.backends import Backend
 
 _PATIENCE_SECONDS = 5.0
 _LONGEST_REFUSAL = 4096
@@ -57,6 +61,8 @@ class LabProcess(Closing):
         process = None
         if client is None:
             client, process = _start()
+        else:
+            _wait_until_ready(client)
         self._client = client
         self._finalizer = weakref.finalize(self, _end, client, process, os.getpid())
 
@@ -110,8 +116,11 @@ class LabProcess(Closing):
 
     @property
     def closed(self) -> bool:
-        """Whether `close` was called."""
-        return not self._finalizer.alive
+        """Whether `close` was called, or it has ended otherwise."""
+        if not self._finalizer.alive:
+            return True
+        # It says nothing any more, so what can be read is its end.
+        return bool(select.select([self._client], [], [], 0)[0])
 
     def close(self) -> None:
         """End the process, and with it what runs in it."""
@@ -125,6 +134,13 @@ class RemoteNamespace(Namespace):
         super().__init__(descriptor)
         self.process = process
 
+    @property
+    def backend(self) -> Backend:
+        """The broker, which does what this process may not."""
+        from xdplab.backends.broker import BROKER  # noqa: PLC0415 - which makes lab processes
+
+        return BROKER
+
     def run(
         self,
         function: Callable[Parameters, Result],
@@ -135,7 +151,8 @@ class RemoteNamespace(Namespace):
 
         As `Namespace.run`, but function, arguments and result are copies (`LabProcess.call`).
         """
-        return self.process.call(Namespace.run, self, function, *args, **kwargs)
+        enter: Callable[..., Result] = Namespace.run
+        return self.process.call(enter, self, function, *args, **kwargs)
 
 
 def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
@@ -143,7 +160,7 @@ def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     with theirs:
         start = Path(__file__).with_name("start.py")
         # Not the folder of the program (-P): a module there would take the place of another.
-        command = [sys.executable, "-P", start, str(theirs.fileno()), json.dumps(sys.path)]
+        command = [sys.executable, "-P", str(start), str(theirs.fileno()), json.dumps(sys.path)]
         try:
             # In a session of its own, so that a terminal's Ctrl-C is for the client alone.
             process = subprocess.Popen(
@@ -156,14 +173,14 @@ def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
             ours.close()
             raise
     try:
-        wait_until_ready(ours)
+        _wait_until_ready(ours)
     except BaseException:
         _end(ours, process, os.getpid())
         raise
     return ours, process
 
 
-def wait_until_ready(client: socket.socket) -> None:
+def _wait_until_ready(client: socket.socket) -> None:
     """Wait until a lab process serves on the socket.
 
     Raises

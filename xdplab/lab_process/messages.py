@@ -1,4 +1,4 @@
-"""What a client and its lab process say to each other: pickled objects, with descriptors beside them.
+"""What a client and its lab process say: pickled objects, with descriptors beside them.
 
 ```
     header: bytes of the pickle, number of descriptors     (the descriptors beside it, SCM_RIGHTS)

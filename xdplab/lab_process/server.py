@@ -71,8 +71,7 @@ def _life_of(client: socket.socket) -> int:
 
 
 def _next_call(client: socket.socket, life: int) -> bool:
-    readable, _, _ = select.select([client, life], [], [])
-    if life in readable:
+    if life in select.select([client.fileno(), life], [], [])[0]:
         return False
     try:
         message, descriptors, _flags, _address = socket.recv_fds(
@@ -109,11 +108,18 @@ def _run(call: socket.socket) -> tuple[Any, BaseException | None]:
         return None, error
     try:
         return function(*args, **kwargs), None
-    except XdplabError as error:
-        return None, error
     except BaseException as error:
-        error.add_note(f"Raised in the lab's process:\n{traceback.format_exc()}")
+        if not isinstance(error, XdplabError):
+            error.add_note(f"Raised in the lab's process:\n{traceback.format_exc()}")
+        _forget_frames(error)
         return None, error
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of namespaces and sockets that an error's frames hold, often in a circle with it."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _end_children() -> None:
