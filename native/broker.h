@@ -66,8 +66,6 @@ void xdplab_generator_state_set_interval(struct xdplab_generator_state *state, u
 /* A descriptor of the clock's map with which it can be read and not changed, for the caller to close; or a
  * negative errno. Needs CAP_SYS_ADMIN. */
 int xdplab_softirq_read_only(const struct xdplab_softirq *softirq);
-/* The time of one core by such a descriptor, for any process. */
-uint64_t xdplab_softirq_read(int map, uint32_t cpu);
 
 /* Whose a network namespace is: the user who made the user namespace that owns it. -EINVAL where the descriptor is
  * of anything else, -EPERM where the first user namespace owns it, or one above the caller's. */

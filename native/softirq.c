@@ -68,10 +68,10 @@ int xdplab_softirq_read_only(const struct xdplab_softirq *softirq)
 
 uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu)
 {
-	return xdplab_softirq_read(softirq->times, cpu);
+	return xdplab_softirq_map_ns(softirq->times, cpu);
 }
 
-uint64_t xdplab_softirq_read(int map, uint32_t cpu)
+uint64_t xdplab_softirq_map_ns(int map, uint32_t cpu)
 {
 	const int cpus = libbpf_num_possible_cpus();
 	const uint32_t key = 0;

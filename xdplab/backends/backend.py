@@ -35,6 +35,8 @@ class Backend(ABC):
     """By which `Lab` knows it."""
     simulated = False
     """Whether there is no kernel behind its figures."""
+    shares_umem = False
+    """Whether an engine's UMEM is registered by someone else, and so must be in a memfd."""
 
     @abstractmethod
     def refusal(self) -> str:

@@ -171,6 +171,15 @@ def connect(
     return connection
 
 
+def probe() -> None:
+    """Raise what `connect` would for want of a broker that serves this user, or do nothing."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connected:
+        try:
+            connected.connect(socket_path())
+        except OSError as error:
+            raise _refused(error.errno or 0, "connect to the broker") from error
+
+
 def _refused(code: int, tried: str = "talk to the broker") -> KernelError:
     kind = PermissionRefusedError if code == errno.EACCES else KernelError
     return kind(tried, code, _REMEDIES.get(code, ""))

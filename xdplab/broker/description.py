@@ -68,10 +68,10 @@ class Description(NamedTuple):
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
-        maps = [one._replace(initial=_to_text(one.initial)) for one in self.maps]  # type: ignore[arg-type]
+        maps = [one._asdict() | {"initial": _to_text(one.initial)} for one in self.maps]
         return {
             **self._asdict(),
-            "maps": [one._asdict() for one in maps],
+            "maps": maps,
             "instructions": _to_text(self.instructions),
         }
 
@@ -141,7 +141,14 @@ def _map(name: str, said: dict[str, int]) -> Map:
         raise ObjectFileError(f"its map {name} has {', '.join(said)}, not all of them supported.")
     fields = {"type": 0, "key_size": 0, "value_size": 0, "entries": 0, "flags": 0}
     fields |= {_DECLARED[key]: value for key, value in said.items()}
-    return Map(name[:_NAME_BYTES], **fields)
+    return Map(
+        name[:_NAME_BYTES],
+        fields["type"],
+        fields["key_size"],
+        fields["value_size"],
+        fields["entries"],
+        fields["flags"],
+    )
 
 
 def _refer(
@@ -186,11 +193,9 @@ def check_description(plain: Any, queues: int) -> Description:  # noqa: ANN401 -
         When it asks for too much, or for what is not allowed.
     """
     try:
-        description = Description(**plain)
-        maps = [Map(**{**one, "initial": _to_bytes(one["initial"])}) for one in description.maps]
-        description = description._replace(
-            maps=maps, instructions=_to_bytes(description.instructions)
-        )
+        maps = [Map(**{**one, "initial": _to_bytes(one["initial"])}) for one in plain["maps"]]
+        instructions = _to_bytes(plain["instructions"])
+        description = Description(**{**plain, "maps": maps, "instructions": instructions})
     except (TypeError, KeyError, ValueError, binascii.Error):
         raise ObjectFileError("its description is malformed.") from None
     if len(maps) > MOST_MAPS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import grp
+import importlib
 import os
 import socket
 import sys
@@ -20,6 +21,14 @@ from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedErro
 
 _WAITING = 256
 _FIRST_PASSED = 3  # sd_listen_fds(3)
+_NEEDED = (
+    "encodings.idna",
+    "pyroute2",
+    "pyroute2.ethtool.ioctl",
+    "pyroute2.netlink.generic",
+    "pyroute2.netlink.rtnl.nsidmsg",
+    "xdplab.lab_process",
+)
 _WHOLE = "0 0 4294967295"  # the first user namespace's map
 
 
@@ -115,13 +124,6 @@ def _remove_stale(path: Path) -> None:
 
 
 def _load_what_sessions_need() -> None:
-    """Import once what each session would otherwise import, without a file system to speak of."""
-    import encodings.idna  # noqa: F401, PLC0415 - now, not at import
-
-    import pyroute2.netlink.generic  # noqa: PLC0415 - as above
-    import pyroute2.netlink.rtnl.nsidmsg  # noqa: PLC0415 - as above
-    from pyroute2 import IPRoute  # noqa: PLC0415 - as above
-    from pyroute2.ethtool.ioctl import IoctlEthtool  # noqa: PLC0415 - as above
-
-    with suppress(ImportError):
-        import xdplab.lab_process  # noqa: PLC0415 - as above
+    """Import once what each session would otherwise import, which it may be too confined for."""
+    for name in _NEEDED:
+        importlib.import_module(name)
