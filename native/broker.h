@@ -19,13 +19,7 @@ struct xdplab_attach {
 	uint32_t address; /* of a UDP socket, in network byte order */
 };
 
-/* Descriptors of the caller's to close; without a reference to the program but the link's. */
-struct xdplab_attachment {
-	int32_t link;
-	int32_t verdicts;
-	int32_t sockets; /* the XSKMAP; -1 where the program has none */
-};
-
+/* The descriptors are the caller's to close, and hold no reference to the program but the link's. */
 int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment *attachment,
 		  struct xdplab_error *error);
 
@@ -92,12 +86,6 @@ int xdplab_enter_user_namespace(uint32_t user, uint32_t group, const uint32_t *g
 int xdplab_die_with(int32_t parent, int32_t signal);
 
 /* Pins the frames of a memfd for an AF_XDP socket, which holds them from then on. */
-struct xdplab_frames {
-	uint32_t frame_size;
-	uint32_t frame_count;
-	uint32_t headroom;
-	uint32_t unaligned;
-};
-int xdplab_register_umem(int socket, int memory, const struct xdplab_frames *frames, struct xdplab_error *error);
+int xdplab_register_umem(int socket, int memory, const struct xdplab_umem *frames, struct xdplab_error *error);
 
 #endif

@@ -7,7 +7,7 @@
 #include "umem.h"
 
 /* The kernel takes the pages from this process' mapping and pins them; the mapping is of no use after that. */
-int xdplab_register_umem(int socket, int memory, const struct xdplab_frames *frames, struct xdplab_error *error)
+int xdplab_register_umem(int socket, int memory, const struct xdplab_umem *frames, struct xdplab_error *error)
 {
 	struct umem umem = {
 		.size = (uint64_t)frames->frame_size * frames->frame_count,

@@ -12,7 +12,10 @@ from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedErro
 from xdplab.native_errors import new_error, raise_error
 
 # linux/capability.h
-KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN, PERFMON, BPF = 5, 6, 7, 8, 12, 21, 38, 39
+KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF = (
+    *(5, 6, 7, 8),
+    *(12, 14, 21, 38, 39),
+)
 
 DOORMAN = (KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN, PERFMON, BPF)
 """To end sessions, to become users, to lower sessions' powers; and what sessions need."""
@@ -45,7 +48,7 @@ def confine(
     wanted = {
         "user": user,
         "group": group,
-        "capabilities": sum(1 << capability for capability in capabilities),
+        "capabilities": sum(1 << capability for capability in set(capabilities)),
         "filter": filter_,
     }
     if lib.xdplab_confine(ffi.new("struct xdplab_confinement *", wanted), error):

@@ -126,7 +126,7 @@ def _function(elf: ElfObject, name: str) -> tuple[Section, Symbol]:
         for section in elf.sections
         if section.holds_instructions and section.name.split("/")[0] in ("xdp", "xdp.frags")
         for symbol in elf.symbols
-        if symbol.type == FUNCTION and symbol.section == section.index
+        if symbol.type == FUNCTION and symbol.section == section.number
         if name in (section.name, symbol.name)
     ]
     if len(found) != 1:

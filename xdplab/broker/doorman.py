@@ -15,14 +15,13 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Collection
 from contextlib import suppress
 from types import FrameType
 
 from xdplab.broker import protocol
 from xdplab.broker.limits import Limits
 from xdplab.broker.log import log
-from xdplab.broker.session import Peer, Session
+from xdplab.broker.session import Peer, Session, Terms
 from xdplab.errors import KernelError, PermissionRefusedError, XdplabError
 
 _SO_PEERGROUPS = 59  # asm-generic/socket.h
@@ -43,17 +42,15 @@ class Doorman:
         Id of the group whose members are served. Root is, too.
     limits
         What clients may take.
-    interfaces
-        Names of real interfaces that may be lent.
+    terms
+        Of each session.
     """
 
-    def __init__(
-        self, listener: socket.socket, group: int, limits: Limits, interfaces: Collection[str]
-    ) -> None:
+    def __init__(self, listener: socket.socket, group: int, limits: Limits, terms: Terms) -> None:
         self._listener = listener
         self._group = group
         self._limits = limits
-        self._interfaces = interfaces
+        self._terms = terms
         self._sessions: dict[int, tuple[int, int]] = {}  # pidfd: process, user
         self._stopping = False
 
@@ -136,7 +133,7 @@ class Doorman:
             copy = os.dup(connection.fileno())
             os.dup2(copy, _CONNECTION, inheritable=False)
             os.closerange(_CONNECTION + 1, 1 << 20)
-            session = Session(socket.socket(fileno=_CONNECTION), peer, doorman, self._interfaces)
+            session = Session(socket.socket(fileno=_CONNECTION), peer, doorman, self._terms)
             session.run()
             status = 0
         except SystemExit:

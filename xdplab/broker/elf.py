@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xdplab.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ class ObjectFileError(ConfigurationError):
 class Section(NamedTuple):
     """A part of the file."""
 
-    index: int
+    number: int
     name: str
     type: int
     flags: int
@@ -127,7 +127,7 @@ class ElfObject:
     def relocations(self, section: Section) -> Iterator[Relocation]:
         """Go through the relocations of a section."""
         for table in self.sections:
-            if table.type != _RELOCATIONS or table.info != section.index:
+            if table.type != _RELOCATIONS or table.info != section.number:
                 continue
             for offset, what in _entries(_RELOCATION, table.data):
                 if what >> 32 >= len(self.symbols):
@@ -143,8 +143,8 @@ class ElfObject:
         return self._data[offset : offset + size]
 
 
-def unpack(layout: struct.Struct, data: bytes, offset: int) -> tuple[int, ...]:
-    """Read numbers that must be there."""
+def unpack(layout: struct.Struct, data: bytes, offset: int) -> tuple[Any, ...]:
+    """Read what must be there."""
     if offset + layout.size > len(data):
         raise ObjectFileError("it ends too early.")
     return layout.unpack_from(data, offset)

@@ -31,7 +31,8 @@ class Operations:
     once it was sent. What is opened otherwise ends with the session's process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int) -> None:
+        self._memory_left = memory
         self._generator: Any = None
         # Each by the name that it is asked for by.
         self._each: dict[str, Callable[[dict[str, Any], list[int]], Answer]] = {
@@ -135,10 +136,17 @@ class Operations:
         with _af_xdp(descriptors[0]) as given:
             if _check_memory(descriptors[1], fcntl.F_SEAL_SHRINK) < size:
                 raise ConfigurationError(f"the memfd is smaller than {size} bytes.")
+            if size > self._memory_left:
+                raise KernelError(
+                    "register a UMEM",
+                    errno.ENOBUFS,
+                    "It is above what the broker allows a session: choose a smaller ring_size.",
+                )
             error = new_error()
-            frames = ffi.new("struct xdplab_frames *", arguments)
+            frames = ffi.new("struct xdplab_umem *", arguments)
             if lib.xdplab_register_umem(given.fileno(), descriptors[1], frames, error):
                 raise_error(error)
+            self._memory_left -= size
         return {}, []
 
     def _opened(self) -> Any:  # noqa: ANN401 - cffi is untyped

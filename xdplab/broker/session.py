@@ -12,7 +12,6 @@ from typing import NamedTuple
 from xdplab._engine import lib
 from xdplab.broker import protocol
 from xdplab.broker.confinement import (
-    SESSION,
     check_namespace,
     confine,
     die_with,
@@ -39,6 +38,17 @@ class Peer(NamedTuple):
     groups: tuple[int, ...]
 
 
+class Terms(NamedTuple):
+    """What a session may have."""
+
+    capabilities: tuple[int, ...]
+    """Once it serves a client's network namespace."""
+    memory: int
+    """Bytes of UMEMs that it registers in all."""
+    interfaces: frozenset[str]
+    """Names of the real ones that may be lent."""
+
+
 class Session:
     """Serves one client. Runs in a process made for it, which ends when `run` returns.
 
@@ -50,17 +60,15 @@ class Session:
         Who that is.
     doorman
         Process id of the doorman, with which the session ends.
-    interfaces
-        Names of the real interfaces that may be lent.
+    terms
+        What it may have.
     """
 
-    def __init__(
-        self, connection: socket.socket, peer: Peer, doorman: int, interfaces: Collection[str]
-    ) -> None:
+    def __init__(self, connection: socket.socket, peer: Peer, doorman: int, terms: Terms) -> None:
         self._connection = connection
         self._peer = peer
         self._doorman = doorman
-        self._interfaces = interfaces
+        self._terms = terms
 
     def run(self) -> None:
         """Serve the client until it is gone, or says what no client of ours would."""
@@ -103,9 +111,9 @@ class Session:
         check_namespace(namespace, self._peer.user)
         enter_network(namespace)
         os.close(namespace)
-        self._confine(SESSION, lib.XDPLAB_FILTER_SESSION)
+        self._confine(self._terms.capabilities, lib.XDPLAB_FILTER_SESSION)
         self._answer("network", {})
-        operations = Operations()
+        operations = Operations(self._terms.memory)
         try:
             while self._serve_request(operations):
                 pass
@@ -162,7 +170,7 @@ class Session:
         # Whoever asks it to end: not before the interface is back.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         die_with(self._doorman, signal.SIGTERM)
-        with lend(name, namespace, self._interfaces) as index:
+        with lend(name, namespace, self._terms.interfaces) as index:
             self._answer(f"lend {name}", {"name": name, "index": index})
             self._wait_for_the_end()
         log(self._peer.user, f"lend {name}", "returned")

@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from xdplab.broker import protocol
-from xdplab.broker.confinement import DOORMAN, confine
+from xdplab.broker.confinement import DOORMAN, IPC_LOCK, SESSION, confine
 from xdplab.broker.doorman import Doorman
 from xdplab.broker.limits import Limits, limit_doorman
+from xdplab.broker.session import Terms
 from xdplab.broker.trust import check_install
 from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedError
 
@@ -55,12 +56,13 @@ def serve(options: argparse.Namespace) -> int:
     limits = Limits(sessions=options.sessions)
     _load_what_sessions_need()
     passed = _passed_listener()
+    interfaces = frozenset(options.interface)
     listener = passed or _listen(Path(options.socket), group)
     try:
-        limit_doorman(limits)
-        confine(0, 0, DOORMAN)
+        session = SESSION if limit_doorman(limits) else (*SESSION, IPC_LOCK)
+        confine(0, 0, (*DOORMAN, *session))
         print(f"xdplab broker: serves the group {options.group}", file=sys.stderr, flush=True)
-        Doorman(listener, group, limits, frozenset(options.interface)).run()
+        Doorman(listener, group, limits, Terms(session, limits.memory, interfaces)).run()
     finally:
         if passed is None:
             with suppress(OSError):

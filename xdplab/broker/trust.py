@@ -49,11 +49,8 @@ def check_install() -> None:
 def _places() -> Iterator[Path]:
     yield Path(sys.executable)
     yield from map(Path, filter(None, sys.path))
-    yield from (
-        Path(module.__file__)
-        for module in list(sys.modules.values())
-        if getattr(module, "__file__", None)
-    )
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    yield from map(Path, filter(None, files))
     package = Path(__file__).parents[1]
     yield from (
         Path(folder) / name
