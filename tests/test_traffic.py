@@ -173,7 +173,7 @@ def test_one_host_has_one_generator_at_a_time(lab: Lab) -> None:
         {"rate": "fast"},
         {"rate": float("nan")},
         {"rate": 1e-9},
-        {"rate": None},
+        {"rate": "recorded"},
         {"count": 0},
         {"seconds": 0},
         {"seconds": float("inf")},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Self
 
 # Where two names share a number, the kernel's documentation uses this one.
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
@@ -43,6 +44,10 @@ class KernelError(XdplabError, OSError):
     def __str__(self) -> str:
         return str(self.strerror)
 
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int, str]]:
+        """Be the same error in another process."""
+        return type(self), (self.tried, self.errno or 0, self.remedy)
+
 
 class PermissionRefusedError(KernelError, PermissionError):
     """The process lacks a capability that the operation needs."""
@@ -58,3 +63,7 @@ class InterfaceGoneError(KernelError):
 
 class ClosedError(XdplabError):
     """The lab, engine or traffic was used after it was closed."""
+
+
+class BackendWarning(UserWarning):
+    """A lab was not made by the best backend, since that can't be used here."""
