@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from xdplab._engine import ffi, lib
 from xdplab.backends.backend import Backend
-from xdplab.cores import generator_core
 from xdplab.errors import ConfigurationError, KernelError
 from xdplab.generator import Generator, NativeGenerator
 from xdplab.lab_plan import PEER_SIDE, PORT_SIDE, LabPlan
@@ -38,8 +37,8 @@ class SoftBackend(Backend):
         return ""
 
     def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
-        """Make the wire, whose thread runs where a generator would: not on the worker's core."""
-        wire = Wire(plan, generator_core())
+        """Make the wire."""
+        wire = Wire(plan)
         return soft_host(plan, PORT_SIDE, wire, self), soft_host(plan, PEER_SIDE, wire, self)
 
     def remove_lab(self, port: Host, peer: Host) -> None:
