@@ -66,17 +66,27 @@ static void close_sleeper(struct sleeper *sleeper)
 		uring_close(&sleeper->uring);
 }
 
-/* Each frame is sent on its way when the one before it has been seen: so there is a sleep for each. */
+/* Now shorter, now longer: the other thread is caught at every step of what it does. */
+static void pause_for(uint32_t turns)
+{
+	for (volatile uint32_t i = 0; i < turns; i++)
+		;
+}
+
+/* Each frame is sent on its way when the one before it has been seen, and arrives some time within the next 50 us: as
+ * the worker looks for it for the last time, or falls asleep, or sleeps. */
 static void no_frame_is_slept_on(enum way way)
 {
 	struct bench bench = make_bench(RING, RING, false);
 	struct sleeper sleeper;
 	uint64_t slept = 0, seen = 0, spurious = 0;
+	const struct xdplab_wire_faults late = { .jitter_ns = 50000 };
 	const struct xdplab_traffic traffic = make_traffic(64, 1);
 	struct xdplab_soft_generator *generator =
 		xdplab_soft_generator_open(bench.wire, PEER, &traffic, NULL, &bench_error);
 
 	CHECK_WELL(generator);
+	xdplab_wire_set_faults(bench.wire, PORT, &late);
 	if (!open_sleeper(&sleeper, way, bench.socket->readiness)) {
 		printf("io_uring can't be had here\n");
 		goto close;
@@ -125,9 +135,7 @@ static void no_frame_to_send_is_slept_on(void)
 		while (!ring_waiting(&bench.xsk.completion))
 			CHECK(clock_ns(CLOCK_MONOTONIC) < deadline_ns, "frame %u was slept on", i);
 		ring_release(&bench.xsk.completion, 1);
-		/* Now shorter, now longer: the thread is caught at every step on its way to sleep. */
-		for (volatile uint32_t pause = 0; pause < i % 512; pause++)
-			;
+		pause_for(i % 512);
 	}
 	CHECK(kicks, "it never slept");
 	free_bench(&bench);
