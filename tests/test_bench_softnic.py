@@ -1,4 +1,4 @@
-"""The benchmark of the soft NIC: all that was offered is accounted for, and said to be simulated."""
+"""The benchmark of the soft NIC: all is accounted for, and said to be simulated."""
 
 from __future__ import annotations
 
