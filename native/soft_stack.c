@@ -27,6 +27,9 @@ enum {
 	MOST_REQUESTS = 1 << 16, /* numbers in 16 bits */
 };
 
+/* Whom a request goes to that is not for the wire's far end, but beyond: there is no ARP to ask. */
+static const uint8_t everyone[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
 struct soft_ping {
 	uint32_t end;
 	uint32_t family;
@@ -174,7 +177,8 @@ void soft_stack_receive(struct xdplab_wire *wire, uint32_t end, const struct sof
 	if (!find_echo(frame, &echo))
 		return;
 	to = frame->head + source_of(echo.family) + address_bytes(echo.family);
-	if (memcmp(frame->head, wire->config.ends[end].mac, ETH_ALEN) ||
+	if ((memcmp(frame->head, wire->config.ends[end].mac, ETH_ALEN) &&
+	     memcmp(frame->head, everyone, ETH_ALEN)) ||
 	    memcmp(to, address_of(wire, end, echo.family), address_bytes(echo.family)))
 		return;
 	if (echo.type == (echo.family == AF_INET ? ICMP_REQUEST : ICMP6_REQUEST))
@@ -193,9 +197,10 @@ static uint32_t write_request(struct xdplab_wire *wire, const struct soft_ping *
 	};
 	const uint32_t bytes = address_bytes(ping->family), length = echo.offset + echo.length;
 	uint8_t *ip = frame + ETH_HLEN, *message = frame + echo.offset, *source = frame + source_of(ping->family);
+	const bool is_far_end = !memcmp(ping->target, address_of(wire, !ping->end, ping->family), bytes);
 
 	memset(frame, 0, length);
-	memcpy(frame, wire->config.ends[!ping->end].mac, ETH_ALEN);
+	memcpy(frame, is_far_end ? wire->config.ends[!ping->end].mac : everyone, ETH_ALEN);
 	memcpy(frame + ETH_ALEN, wire->config.ends[ping->end].mac, ETH_ALEN);
 	headers_store(frame + 12, ipv4 ? ETH_P_IP : ETH_P_IPV6);
 	memcpy(source, address_of(wire, ping->end, ping->family), bytes);

@@ -141,9 +141,11 @@ static void *wire_main(void *argument)
 
 	/* It wakes when it wants to, and not up to 50 us later. */
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-	while (!wire->ends_now) {
+	for (;;) {
 		wire->now_ns = clock_ns(CLOCK_MONOTONIC);
 		answer_call(wire);
+		if (wire->ends_now)
+			return NULL;
 		if (take_turn(wire)) {
 			busy_ns = wire->now_ns;
 			if (wire->alone)
@@ -155,7 +157,6 @@ static void *wire_main(void *argument)
 		else if (wire->now_ns - busy_ns >= LINGER_NS && wire->event_ns > wire->now_ns + NEAR_NS)
 			go_to_sleep(wire, wire->event_ns == NEVER ? NEVER : wire->event_ns - NEAR_NS);
 	}
-	return NULL;
 }
 
 void soft_move(struct xdplab_wire *wire, int32_t cpu)

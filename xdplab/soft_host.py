@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.host import Host, Parameters, PingResult, Result
 from xdplab.interface import Interface
-from xdplab.lab_plan import NAMES, PORT_SIDE, LabPlan
+from xdplab.lab_plan import NAMES, NETWORKS, PORT_SIDE, LabPlan
 from xdplab.namespace import Namespace
 from xdplab.soft_faults import Faults
 from xdplab.soft_wire import ENDS, Wire
 
 if TYPE_CHECKING:
     from xdplab.backends.backend import Backend
+    from xdplab.generator import NativeGenerator
 
 _INDICES = {PORT_SIDE: 3}  # as in a real lab, where the other one's is 2
 
@@ -35,6 +37,8 @@ class SoftNamespace(Namespace):
     def __init__(self, wire: Wire, end: int, backend: Backend) -> None:
         self.wire, self.end = wire, end
         self.faults = Faults(wire, end)
+        self.generator: weakref.ref[NativeGenerator] | None = None
+        """The end's, as long as there is one."""
         self._backend = backend
 
     @property
@@ -155,6 +159,11 @@ class SoftHost(Host):
         size: int,
         timeout: float,
     ) -> PingResult:
+        if not any(target in network for network in NETWORKS):
+            raise XdplabError(
+                f"could not ping {target}: Network is unreachable. A lab's hosts are in "
+                f"{' and '.join(map(str, NETWORKS))}."
+            )
         namespace = self.interface.namespace
         sent, received = namespace.wire.ping(
             namespace.end, target, requests=count, interval=interval, size=size, timeout=timeout

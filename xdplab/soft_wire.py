@@ -23,6 +23,8 @@ ENDS = {PORT_SIDE: 0, PEER_SIDE: 1}
 """Numbers of the ends, as the native wire has them, by a plan's sides."""
 
 
+_WHEREVER = -1  # until there is a generator, which brings its core along
+
 _serials = count(1)
 
 
@@ -33,8 +35,6 @@ class Wire(Closing):
     ----------
     plan
         How the lab is to be.
-    cpu
-        Core of its thread.
 
     Raises
     ------
@@ -42,15 +42,15 @@ class Wire(Closing):
         Without memory or thread for it.
     """
 
-    def __init__(self, plan: LabPlan, cpu: int) -> None:
-        self.queues, self.cpu = plan.queues, cpu
+    def __init__(self, plan: LabPlan) -> None:
+        self.queues = plan.queues
         self.serial = next(_serials)
         """Tells it from other wires of this process."""
         self._owner, self._lock = os.getpid(), threading.RLock()
         # Held by a ping, which takes its time and is to end before the wire is freed.
         self._pings = threading.Lock()
         config, error = ffi.new("struct xdplab_wire_config *"), new_error()
-        config.queues, config.mtu, config.cpu = plan.queues, plan.mtu, cpu
+        config.queues, config.mtu, config.cpu = plan.queues, plan.mtu, _WHEREVER
         config.seed = plan.number + 1
         for side, end in ENDS.items():
             config.ends[end].mac = bytes.fromhex(plan.mac(side).replace(":", ""))

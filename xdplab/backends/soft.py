@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import errno
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xdplab._engine import ffi, lib
 from xdplab.backends.backend import Backend
-from xdplab.cores import generator_core
 from xdplab.errors import ConfigurationError, KernelError
 from xdplab.generator import Generator, NativeGenerator
 from xdplab.lab_plan import PEER_SIDE, PORT_SIDE, LabPlan
 from xdplab.namespace import on_a_thread, open_native
-from xdplab.native_errors import new_error, raise_error
+from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.paths import SOFT_PATH
 from xdplab.replay import Replay
 from xdplab.soft_host import SoftInterface, soft_host
@@ -38,8 +38,8 @@ class SoftBackend(Backend):
         return ""
 
     def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
-        """Make the wire, whose thread runs where a generator would: not on the worker's core."""
-        wire = Wire(plan, generator_core())
+        """Make the wire."""
+        wire = Wire(plan)
         return soft_host(plan, PORT_SIDE, wire, self), soft_host(plan, PEER_SIDE, wire, self)
 
     def remove_lab(self, port: Host, peer: Host) -> None:
@@ -64,6 +64,9 @@ class SoftBackend(Backend):
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
         """Have the wire's thread send; beside the kernel's words, a `Replay` as ``replay``."""
         namespace, error = _soft(interface).namespace, new_error()
+        other = None if namespace.generator is None else namespace.generator()
+        if other is not None and not other.closed:
+            raise error_at(lib.XDPLAB_STEP_GENERATE, errno.EBUSY, f"generate on {interface.name}")
         words = dict(traffic)
         replay, held = _native_replay(words.pop("replay", None))
         native = ffi.new("struct xdplab_traffic *", words)
@@ -80,7 +83,9 @@ class SoftBackend(Backend):
         )
         if not pointer:
             raise_error(error)
-        return NativeGenerator(pointer, "xdplab_soft_generator")
+        generator = NativeGenerator(pointer, "xdplab_soft_generator")
+        namespace.generator = weakref.ref(generator)
+        return generator
 
     def napi_ids(self, interface: Interface) -> dict[int, int]:
         """Find none."""
