@@ -102,8 +102,9 @@ static void lead_to(struct xdplab_engine *engine, uint32_t index, struct path *p
 			engine->stations[i].worker.tx = path;
 }
 
-static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t interface_index,
-		     struct xdplab_error *error)
+/* `socket` was given for it, or is -1. */
+static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t interface_index, int socket,
+		     bool umem_registered, struct xdplab_error *error)
 {
 	const struct path_place place = {
 		.config = &engine->config,
@@ -111,11 +112,14 @@ static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t inte
 		.index = index,
 		.interface_index = interface_index,
 		.shared = engine->shared,
+		.socket = socket,
+		.umem_registered = umem_registered,
 	};
 	struct path *path = engine->kind->open(&place, error);
 
 	if (!path)
 		return -error->code;
+	path->given = socket >= 0;
 	lead_to(engine, index, path);
 	return 0;
 }
@@ -144,10 +148,40 @@ static int tell_attached(struct xdplab_engine *engine, uint32_t port, struct xdp
 	return 0;
 }
 
-/* The program comes last, when all else is known to work: attaching it can make a driver set its rings up
- * anew, and from then on it takes packets. */
-int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
-			    struct xdplab_error *error)
+static int open_paths(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
+		      const struct xdplab_given *given, struct xdplab_error *error)
+{
+	uint32_t opened = 0;
+
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		const bool registered = given && given->umem_registered && !opened;
+
+		if (engine->stations[i].config.port != port)
+			continue;
+		if (open_path(engine, i, interface_index, given ? given->sockets[opened] : -1, registered, error)) {
+			close_paths(engine, port);
+			return -error->code;
+		}
+		opened++;
+	}
+	return 0;
+}
+
+/* The port's program runs from now on. */
+static int complete_port(struct xdplab_engine *engine, uint32_t port, struct xdplab_error *error)
+{
+	engine->ports[port].open = true;
+	if (!tell_attached(engine, port, error))
+		return 0;
+	xdp_detach(&engine->ports[port].xdp);
+	xdp_close(&engine->ports[port].xdp);
+	engine->ports[port].open = false;
+	close_paths(engine, port);
+	return -error->code;
+}
+
+static int attach_own(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
+		      struct xdplab_error *error)
 {
 	struct xdp_options_of_port options = {
 		.program = engine->program,
@@ -165,24 +199,40 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		const struct xdplab_worker_config *worker = &engine->stations[i].config;
 
-		if (worker->port != port)
-			continue;
-		if (worker->queue >= options.queues)
+		if (worker->port == port && worker->queue >= options.queues)
 			options.queues = worker->queue + 1;
-		if (open_path(engine, i, interface_index, error))
-			goto close;
 	}
-	if (xdp_attach(&engine->ports[port].xdp, &options, error))
-		goto close;
-	engine->ports[port].open = true;
-	if (!tell_attached(engine, port, error))
-		return 0;
-	xdp_detach(&engine->ports[port].xdp);
-	xdp_close(&engine->ports[port].xdp);
-	engine->ports[port].open = false;
-close:
+	if (!xdp_attach(&engine->ports[port].xdp, &options, error))
+		return complete_port(engine, port, error);
 	close_paths(engine, port);
 	return -error->code;
+}
+
+/* The program comes last, when all else is known to work: attaching it can make a driver set its rings up
+ * anew, and from then on it takes packets. */
+int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
+			    const struct xdplab_given *given, struct xdplab_error *error)
+{
+	if (open_paths(engine, port, interface_index, given, error))
+		return -error->code;
+	return given ? 0 : attach_own(engine, port, interface_index, error);
+}
+
+int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, const struct xdplab_attachment *attachment,
+			      struct xdplab_error *error)
+{
+	if (!xdp_take(&engine->ports[port].xdp, attachment, error))
+		return complete_port(engine, port, error);
+	close_paths(engine, port);
+	return -error->code;
+}
+
+int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem)
+{
+	if (!engine->shared || !engine->kind->umem)
+		return -ENOENT;
+	*umem = engine->kind->umem(engine->shared);
+	return umem->descriptor < 0 ? -ENOENT : 0;
 }
 
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error)

@@ -8,6 +8,7 @@
  *     open        UMEM and region made
  *     open_port   the interface's sockets bound, its XDP program loaded and attached; called in the
  *                 interface's network namespace, once for each port
+ *                 With sockets that someone else opened, it takes no privilege, and attach_port follows
  *     start       the workers' threads run, pinned
  *     stop        the threads end; sockets and region stay, and start may follow
  *     close       everything is given back
@@ -87,6 +88,7 @@ struct xdplab_config {
 	uint32_t frame_size;
 	uint32_t headroom;   /* bytes left free before each packet */
 	uint32_t huge_pages; /* enum xdplab_huge_pages */
+	uint32_t shared_umem; /* in a memfd, which someone else may register */
 	uint32_t multi_buffer; /* a packet may fill several frames */
 	uint32_t metadata;     /* the program puts some in front of each packet */
 	uint32_t unaligned;  /* frames need not be a power of two */
@@ -116,11 +118,37 @@ struct xdplab_verdicts {
 	uint64_t bytes;      /* of those redirected, on other paths than AF_XDP */
 };
 
+/* What someone with the privilege opened in the interface's network namespace. The descriptors stay the caller's. */
+struct xdplab_given {
+	/* One for each worker of the port, in their order: AF_XDP, AF_PACKET (SOCK_RAW, of no protocol yet) or AF_INET
+	 * (SOCK_DGRAM), as the path takes them. None is bound. */
+	const int32_t *sockets;
+	uint32_t umem_registered; /* with the first of them, as xdplab_engine_umem says */
+};
+struct xdplab_umem {
+	int32_t descriptor; /* of the sealed memfd with it, owned by the engine */
+	uint32_t frame_size;
+	uint32_t frame_count;
+	uint32_t headroom;
+	uint32_t unaligned;
+};
+struct xdplab_attachment {
+	int32_t link;
+	int32_t sockets; /* the XSKMAP; negative where the program has none */
+	int32_t verdicts;
+};
+
 struct xdplab_engine;
 
 struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error);
+/* `given` or NULL. */
 int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
-			    struct xdplab_error *error);
+			    const struct xdplab_given *given, struct xdplab_error *error);
+/* Of a port that was given its sockets. Where it fails, the port is closed. */
+int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, const struct xdplab_attachment *attachment,
+			      struct xdplab_error *error);
+/* The UMEM as it is to be registered. 0, or -ENOENT where there is none that is shared. */
+int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem);
 /* Takes the XDP programs off: from now on nothing arrives, and running workers empty their rings. */
 void xdplab_engine_detach(struct xdplab_engine *engine);
 /* Stops the engine and gives it another configuration with as many workers; its ports are to be opened again.
@@ -300,6 +328,8 @@ int xdplab_soft_generator_fault(const struct xdplab_soft_generator *generator);
 struct xdplab_softirq;
 struct xdplab_softirq *xdplab_softirq_open(const char *program, struct xdplab_error *error);
 uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu);
+/* The same by the program's map, where someone else loaded it. */
+uint64_t xdplab_softirq_map_ns(int map, uint32_t cpu);
 void xdplab_softirq_close(struct xdplab_softirq *softirq);
 
 /* A UDP socket's own way to answer, beside which the engine's is measured: a pinned thread that sends each
@@ -316,5 +346,7 @@ int xdplab_udp_echo_fault(const struct xdplab_udp_echo *echo); /* errno that end
 /* Of the calling thread; Python has these from 3.12 on. 0 or a negative errno. */
 int xdplab_setns(int descriptor);
 int xdplab_unshare_network(void);
+
+#include "broker.h"
 
 #endif

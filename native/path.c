@@ -2,9 +2,11 @@
 #include "path.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define PATH_ENTRY(name) &path_##name,
 const struct path_kind *const path_kinds[PATH_COUNT] = { PATHS(PATH_ENTRY) };
@@ -56,6 +58,13 @@ void path_shows_nothing(struct path *path, struct xdplab_rings *rings)
 {
 	(void)path;
 	(void)rings;
+}
+
+int path_socket(const struct path_place *place, int family, int type)
+{
+	if (place->socket < 0)
+		return socket(family, type | SOCK_CLOEXEC, 0);
+	return fcntl(place->socket, F_DUPFD_CLOEXEC, 0);
 }
 
 int path_link_fault(int socket, uint32_t interface_index)

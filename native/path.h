@@ -95,6 +95,7 @@ struct path {
 	bool simulated;         /* the soft NIC's */
 	bool zero_copy;
 	bool huge_pages;
+	bool given; /* its socket was: what takes a privilege was set on it by someone else */
 	uint64_t too_long; /* packets of more than packet_frames, dropped */
 };
 
@@ -105,6 +106,8 @@ struct path_place {
 	uint32_t index;           /* of the worker */
 	uint32_t interface_index; /* in the network namespace of the calling thread */
 	void *shared;             /* what `share` made */
+	int socket;               /* for it, opened by someone else; or -1 */
+	bool umem_registered;     /* by someone else, with that socket */
 };
 
 /* How paths of one kind come to be. */
@@ -116,6 +119,8 @@ struct path_kind {
 	 * out. NULL where it fails. */
 	void *(*share)(const struct xdplab_config *config, struct xdplab_error *error);
 	void (*unshare)(void *shared);
+	/* The UMEM that they have in common, with descriptor -1 where nobody else may register it. May be left out. */
+	struct xdplab_umem (*umem)(const void *shared);
 	/* NULL where it fails. */
 	struct path *(*open)(const struct path_place *place, struct xdplab_error *error);
 };
@@ -154,6 +159,10 @@ void path_shows_nothing(struct path *path, struct xdplab_rings *rings);
 	.complete = path_completes_none, .wants_kick = path_needs_no_kick, \
 	.publish_transmit = path_publishes_nothing, .show_receive = path_shows_nothing, \
 	.show_transmit = path_shows_nothing
+
+/* A socket in the interface's network namespace: a new one, or a copy of the one that was given. Negative where that
+ * fails. */
+int path_socket(const struct path_place *place, int family, int type);
 
 /* 0, or ENODEV where the namespace of this socket has no such interface any more: sockets that are bound to an
  * address are not told. */

@@ -118,7 +118,7 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 	self->cpus = (uint32_t)cpus;
 	self->path = (struct path){
 		.operations = &operations,
-		.descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+		.descriptor = path_socket(place, AF_INET, SOCK_DGRAM),
 		.packet_frames = 1,
 		.only_drops = true,
 	};

@@ -345,5 +345,6 @@ const struct path_kind path_xsk = {
 	.counts = XDPLAB_COUNTS_REDIRECTED,
 	.share = xsk_sockets_share,
 	.unshare = xsk_sockets_unshare,
+	.umem = xsk_sockets_umem,
 	.open = open_path,
 };

@@ -48,7 +48,7 @@ int socket_path_open_udp(const struct path_place *place, struct xdplab_error *er
 		.sin_addr.s_addr = place->config->address,
 	};
 	const int index = (int)place->interface_index;
-	int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int descriptor = path_socket(place, AF_INET, SOCK_DGRAM);
 
 	if (descriptor < 0) {
 		fail(error, XDPLAB_STEP_OPEN_SOCKET, errno, "open a UDP socket");
@@ -68,7 +68,7 @@ int socket_path_open_packet(const struct path_place *place, struct xdplab_error 
 {
 	const int yes = 1;
 	/* Of no protocol yet: it receives nothing before it is bound. */
-	int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int descriptor = path_socket(place, AF_PACKET, SOCK_RAW);
 
 	if (descriptor < 0) {
 		fail(error, XDPLAB_STEP_OPEN_SOCKET, errno, "open an AF_PACKET socket");

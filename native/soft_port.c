@@ -16,7 +16,10 @@ static struct soft_socket *socket_of(const struct path *path)
 
 static int kick(struct path *path)
 {
-	soft_socket_kick(socket_of(path));
+	struct soft_socket *socket = socket_of(path);
+
+	soft_socket_kicks(socket);
+	soft_ring_bell(socket->wire);
 	return 0;
 }
 
@@ -25,8 +28,7 @@ static void prepare_kick(const struct path *path, struct io_uring_sqe *entry)
 	static const uint64_t one = 1;
 	struct soft_socket *socket = socket_of(path);
 
-	/* Relaxed: the bell orders it. */
-	atomic_store_explicit(&socket->kicked, 1, memory_order_relaxed);
+	soft_socket_kicks(socket);
 	io_uring_prep_write(entry, socket->wire->bell, &one, sizeof(one), 0);
 }
 

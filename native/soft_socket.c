@@ -188,11 +188,12 @@ bool soft_socket_clear(struct soft_socket *socket, struct ring *rx)
 	return !ring_waiting_now(rx);
 }
 
-void soft_socket_kick(struct soft_socket *socket)
+void soft_socket_kicks(struct soft_socket *socket)
 {
 	/* Relaxed: the bell orders it. */
 	atomic_store_explicit(&socket->kicked, 1, memory_order_relaxed);
-	soft_ring_bell(socket->wire);
+	/* The thread takes a while to wake, and one kick is enough. Acquire and release, as all do with the flag. */
+	atomic_fetch_and_explicit(socket->tx.flags, ~(uint32_t)XDP_RING_NEED_WAKEUP, memory_order_acq_rel);
 }
 
 void soft_socket_statistics(const struct soft_socket *socket, struct xdp_statistics *statistics)

@@ -28,7 +28,8 @@ void soft_socket_close(struct soft_socket *socket);
 void soft_socket_enter(struct soft_socket *socket);
 /* What stands for poll's readiness and sendto (soft_wire.h has the whole). On the worker's thread. */
 bool soft_socket_clear(struct soft_socket *socket, struct ring *rx);
-void soft_socket_kick(struct soft_socket *socket);
+/* Before the bell is rung. */
+void soft_socket_kicks(struct soft_socket *socket);
 void soft_socket_statistics(const struct soft_socket *socket, struct xdp_statistics *statistics);
 
 #endif

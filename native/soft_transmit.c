@@ -42,19 +42,28 @@ static const uint8_t *place_of(const struct soft_socket *socket, uint64_t addres
 	return socket->area + address;
 }
 
+static void refuse(struct soft_socket *socket, struct batch *batch)
+{
+	batch->invalid++;
+	socket->stopped = socket->after_valid;
+	socket->after_valid = false;
+}
+
 static void take(struct soft_socket *socket, const struct xdp_desc *descriptor, struct batch *batch)
 {
 	struct soft_faults *faults = &socket->wire->ends[socket->end].faults;
 
+	socket->stopped = false;
 	if (!is_valid(socket, descriptor)) {
-		batch->invalid++;
+		refuse(socket, batch);
 		return;
 	}
 	if (faults->set.bad_descriptor_every && ++faults->sent % faults->set.bad_descriptor_every == 0) {
 		*ring_address(&socket->refused, socket->refused.own + batch->refused++) = descriptor->addr;
-		batch->invalid++;
+		refuse(socket, batch);
 		return;
 	}
+	socket->after_valid = true;
 	batch->completed[batch->completions++] = descriptor->addr;
 	/* The kernel completes what the device then drops. */
 	if (descriptor->len < ETH_HLEN || descriptor->len > socket->wire->config.mtu + ETH_HLEN + VLAN_BYTES) {
@@ -102,15 +111,20 @@ bool soft_has_to_transmit(struct soft_socket *socket)
 	return takeable(socket);
 }
 
-/* The kernel counts that it found the ring empty at the end of each kick that sent all there was. */
+/* The kernel counts that it found the ring empty at the end of each kick that sent all there was. But a kick ends with
+ * the first invalid descriptor, and there is no next if that was the last, and a valid one before it made the kernel
+ * say how far it had come. */
 static void count_empty(struct soft_socket *socket, bool sent)
 {
 	bool kicked = false;
 
 	if (atomic_load_explicit(&socket->kicked, memory_order_relaxed))
 		kicked = atomic_exchange_explicit(&socket->kicked, 0, memory_order_relaxed);
-	if ((kicked || sent) && !ring_waiting(&socket->tx))
+	if (!(kicked || sent) || ring_waiting(&socket->tx))
+		return;
+	if (!sent || !socket->stopped)
 		soft_add(&socket->tx_ring_empty, 1);
+	socket->after_valid = false;
 }
 
 bool soft_transmit(struct soft_socket *socket)

@@ -14,10 +14,9 @@
 #include "error.h"
 #include "thread.h"
 
-/* What is due sooner than a sleep would be late by is waited for by looking at the clock; and so long it looks for
- * more after the last frame, which spares the next kick. Not where the core is the workers', too. */
+/* What is due sooner than a sleep would be late by is waited for by looking at the clock; not where the core is the
+ * workers', too. */
 #define NEAR_NS (100 * 1000ull)
-#define LINGER_NS (20 * 1000ull)
 #define NEVER UINT64_MAX
 
 void soft_ring_bell(struct xdplab_wire *wire)
@@ -137,8 +136,6 @@ static bool take_turn(struct xdplab_wire *wire)
 static void *wire_main(void *argument)
 {
 	struct xdplab_wire *wire = argument;
-	uint64_t busy_ns = 0;
-
 	/* It wakes when it wants to, and not up to 50 us later. */
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	for (;;) {
@@ -147,15 +144,13 @@ static void *wire_main(void *argument)
 		if (wire->ends_now)
 			return NULL;
 		if (take_turn(wire)) {
-			busy_ns = wire->now_ns;
 			if (wire->alone)
 				sched_yield();
-			continue;
-		}
-		if (wire->alone)
+		} else if (wire->event_ns == NEVER || wire->alone) {
 			go_to_sleep(wire, wire->event_ns);
-		else if (wire->now_ns - busy_ns >= LINGER_NS && wire->event_ns > wire->now_ns + NEAR_NS)
-			go_to_sleep(wire, wire->event_ns == NEVER ? NEVER : wire->event_ns - NEAR_NS);
+		} else if (wire->event_ns > wire->now_ns + NEAR_NS) {
+			go_to_sleep(wire, wire->event_ns - NEAR_NS);
+		}
 	}
 }
 

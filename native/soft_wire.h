@@ -28,7 +28,7 @@
  * flags. Two sleepers must never miss each other, so each side first says what it will do and then looks, with
  * read-modify-writes of one word, which both sides see in one order:
  *
- *      worker   puts frames into the TX ring, then reads the flag: set, it rings the bell
+ *      worker   puts frames into the TX ring, then reads the flag: set, it takes it off and rings the bell
  *      wire     sets the flag, then looks at the TX ring: frames there, it does not sleep
  *
  *      wire     puts frames into the RX ring, then marks the socket as signalled: it was not, it makes it readable
@@ -100,6 +100,9 @@ struct soft_socket {
 	/* A frame that was taken from the fill ring and found no room in the RX ring: the next one to fill. */
 	uint64_t spare;
 	bool has_spare;
+	/* How the descriptors taken from the TX ring since it was empty ended: with a valid one, or with an invalid one
+	 * right behind that. */
+	bool after_valid, stopped;
 	soft_count rx_dropped, rx_ring_full, fill_ring_empty, tx_invalid, tx_ring_empty;
 
 	/* Both sides'. */

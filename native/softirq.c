@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -50,7 +51,27 @@ free_softirq:
 	return NULL;
 }
 
+int xdplab_softirq_read_only(const struct xdplab_softirq *softirq)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+	union bpf_attr request = { .open_flags = BPF_F_RDONLY };
+	int descriptor;
+
+	if (bpf_obj_get_info_by_fd(softirq->times, &info, &length))
+		return -errno;
+	request.map_id = info.id;
+	/* libbpf 1.1 has no way to say the flags. */
+	descriptor = (int)syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &request, sizeof(request));
+	return descriptor < 0 ? -errno : descriptor;
+}
+
 uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu)
+{
+	return xdplab_softirq_map_ns(softirq->times, cpu);
+}
+
+uint64_t xdplab_softirq_map_ns(int map, uint32_t cpu)
 {
 	const int cpus = libbpf_num_possible_cpus();
 	const uint32_t key = 0;
@@ -60,7 +81,7 @@ uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu)
 	if (cpus < 0 || cpu >= (uint32_t)cpus)
 		return 0;
 	times = calloc((size_t)cpus, sizeof(*times));
-	if (times && !bpf_map_lookup_elem(softirq->times, &key, times))
+	if (times && !bpf_map_lookup_elem(map, &key, times))
 		total = times[cpu].total_ns;
 	free(times);
 	return total;

@@ -22,6 +22,7 @@ struct umem_options {
 	uint32_t headroom;
 	uint32_t huge_pages; /* enum xdplab_huge_pages */
 	bool unaligned;
+	bool shared; /* in a memfd */
 };
 
 struct umem {
@@ -32,6 +33,7 @@ struct umem {
 	uint32_t headroom;
 	bool unaligned;
 	bool huge;
+	int descriptor; /* of the sealed memfd that it is in, or -1 */
 };
 
 /* Twice the RX ring for each worker: where frames are lost, it is then the RX ring that was full, and never

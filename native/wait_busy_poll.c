@@ -25,6 +25,7 @@ struct options {
 struct busy_poll {
 	struct options before;
 	struct options set;
+	bool given; /* whoever opened the socket has set preference and budget, which takes CAP_NET_ADMIN */
 	bool driving;
 };
 
@@ -42,18 +43,23 @@ static int set(int socket, int option, int value)
 	return setsockopt(socket, SOL_SOCKET, option, &value, sizeof(value)) ? -errno : 0;
 }
 
-enum { SET_CALLS = 3 };
-
 /* In this order, so that the socket busy-polls only with its budget set. */
-static int set_all(int socket, const struct options *options)
+static int set_all(const struct busy_poll *self, int socket, const struct options *options)
 {
-	int result = set(socket, SO_PREFER_BUSY_POLL, options->prefer);
+	int result = 0;
 
-	if (!result)
+	if (!self->given)
+		result = set(socket, SO_PREFER_BUSY_POLL, options->prefer);
+	if (!self->given && !result)
 		result = set(socket, SO_BUSY_POLL_BUDGET, options->budget);
 	if (!result)
 		result = set(socket, SO_BUSY_POLL, options->microseconds);
 	return result;
+}
+
+static uint32_t set_calls(const struct busy_poll *self)
+{
+	return self->given ? 1 : 3;
 }
 
 /* Tries what it takes, which needs a kernel built for it, and CAP_NET_ADMIN. The budget before can't be asked
@@ -71,9 +77,12 @@ static int prepare(struct worker *worker, void **state)
 		return 0;
 	self->before.prefer = get(socket, SO_PREFER_BUSY_POLL);
 	self->before.microseconds = get(socket, SO_BUSY_POLL);
-	result = set_all(socket, &(struct options){ .prefer = 1, .microseconds = 1, .budget = 1 });
+	self->given = worker->rx->given;
+	result = self->given && !self->before.prefer ? -EPERM : 0;
 	if (!result)
-		result = set_all(socket, &self->before);
+		result = set_all(self, socket, &(struct options){ .prefer = 1, .microseconds = 1, .budget = 1 });
+	if (!result)
+		result = set_all(self, socket, &self->before);
 	if (result) {
 		free(self);
 		return result;
@@ -103,10 +112,10 @@ static void take_up(struct worker *worker, struct busy_poll *self)
 	if (self->driving && self->set.microseconds == wanted.microseconds && self->set.budget == wanted.budget)
 		return;
 	if (!worker->rx->simulated)
-		result = set_all(worker->rx->descriptor, &wanted);
+		result = set_all(self, worker->rx->descriptor, &wanted);
 	if (result)
 		worker->counters.fault = (uint64_t)-result;
-	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += SET_CALLS;
+	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += set_calls(self);
 	self->set = wanted;
 	self->driving = true;
 }
@@ -127,8 +136,8 @@ static void leave(struct worker *worker, void *state)
 	if (!self->driving)
 		return;
 	if (!worker->rx->simulated)
-		set_all(worker->rx->descriptor, &self->before);
-	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += SET_CALLS;
+		set_all(self, worker->rx->descriptor, &self->before);
+	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += set_calls(self);
 	self->driving = false;
 }
 

@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -85,6 +86,21 @@ refused:
 	return -error->code;
 }
 
+int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error)
+{
+	*xdp = (struct xdp){
+		.link = fcntl(attachment->link, F_DUPFD_CLOEXEC, 0),
+		.sockets = attachment->sockets < 0 ? -1 : fcntl(attachment->sockets, F_DUPFD_CLOEXEC, 0),
+		.verdicts = fcntl(attachment->verdicts, F_DUPFD_CLOEXEC, 0),
+	};
+	if (xdp->link >= 0 && xdp->verdicts >= 0 && (attachment->sockets < 0 || xdp->sockets >= 0))
+		return 0;
+	fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "hold the XDP program's link and maps");
+	xdp_detach(xdp);
+	xdp_close(xdp);
+	return -error->code;
+}
+
 void xdp_detach(struct xdp *xdp)
 {
 	if (xdp->simulated)
@@ -95,10 +111,17 @@ void xdp_detach(struct xdp *xdp)
 
 void xdp_close(struct xdp *xdp)
 {
-	if (xdp->simulated)
+	if (xdp->simulated) {
 		soft_program_close(xdp->simulated);
-	else
+		return;
+	}
+	if (xdp->object) {
 		bpf_object__close(xdp->object);
+		return;
+	}
+	if (xdp->sockets >= 0)
+		close(xdp->sockets);
+	close(xdp->verdicts);
 }
 
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error)

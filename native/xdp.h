@@ -15,7 +15,7 @@ struct soft_program;
 struct verdicts;
 
 struct xdp {
-	struct bpf_object *object;
+	struct bpf_object *object; /* NULL where someone else loaded it: then the maps' descriptors are its own */
 	int link;
 	int sockets;
 	int verdicts;
@@ -36,6 +36,8 @@ struct xdp_options_of_port {
 	uint32_t end;
 };
 
+/* Holds what someone else attached. */
+int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error);
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
 /* The program counts no more after the first, and its counts can be read until the second. */
 void xdp_detach(struct xdp *xdp);

@@ -113,15 +113,13 @@ static void widen_kicks(int descriptor, uint32_t ring_size)
 	setsockopt(descriptor, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &packets, sizeof(packets));
 }
 
-int xsk_open(struct xsk *xsk, const struct umem *umem, const struct xsk_options *options,
+int xsk_open(struct xsk *xsk, int descriptor, const struct umem *umem, const struct xsk_options *options,
 	     struct xdplab_error *error)
 {
-	int descriptor = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	const bool registers = options->umem_owner < 0 && !options->umem_registered;
 
-	if (descriptor < 0)
-		return fail(error, XDPLAB_STEP_OPEN_SOCKET, errno, "open an AF_XDP socket");
 	*xsk = (struct xsk){ .descriptor = descriptor };
-	if ((options->umem_owner < 0 && umem_register(umem, descriptor, error)) ||
+	if ((registers && umem_register(umem, descriptor, error)) ||
 	    size_ring(descriptor, XDP_UMEM_FILL_RING, options->fill_ring_size, "fill", error) ||
 	    size_ring(descriptor, XDP_UMEM_COMPLETION_RING, options->ring_size, "completion", error) ||
 	    size_ring(descriptor, XDP_RX_RING, options->ring_size, "RX", error) ||

@@ -27,9 +27,11 @@ struct xsk_options {
 	bool multi_buffer; /* a packet may fill several frames */
 	bool metadata;     /* the XDP program puts some in front of each packet */
 	int umem_owner; /* the socket with which the UMEM was registered, or -1: this is the first */
+	bool umem_registered; /* by someone else, with this socket */
 };
 
-int xsk_open(struct xsk *xsk, const struct umem *umem, const struct xsk_options *options,
+/* Takes the new socket over, also where it fails. */
+int xsk_open(struct xsk *xsk, int descriptor, const struct umem *umem, const struct xsk_options *options,
 	     struct xdplab_error *error);
 void xsk_close(struct xsk *xsk);
 bool xsk_zero_copy(const struct xsk *xsk);

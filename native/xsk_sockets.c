@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "error.h"
 
@@ -14,6 +15,7 @@ void *xsk_sockets_share(const struct xdplab_config *config, struct xdplab_error 
 		.headroom = config->headroom,
 		.huge_pages = config->huge_pages,
 		.unaligned = config->unaligned,
+		.shared = config->shared_umem,
 	};
 	struct xsk_sockets *sockets = calloc(1, sizeof(*sockets));
 
@@ -37,6 +39,19 @@ void xsk_sockets_unshare(void *shared)
 	free(sockets);
 }
 
+struct xdplab_umem xsk_sockets_umem(const void *shared)
+{
+	const struct umem *umem = &((const struct xsk_sockets *)shared)->umem;
+
+	return (struct xdplab_umem){
+		.descriptor = umem->descriptor,
+		.frame_size = umem->frame_size,
+		.frame_count = umem->frame_count,
+		.headroom = umem->headroom,
+		.unaligned = umem->unaligned,
+	};
+}
+
 int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place, struct xsk *xsk,
 		     struct xdplab_error *error)
 {
@@ -52,9 +67,13 @@ int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place
 		.multi_buffer = config->multi_buffer,
 		.metadata = config->metadata,
 		.umem_owner = sockets->owner,
+		.umem_registered = place->umem_registered,
 	};
+	const int descriptor = path_socket(place, AF_XDP, SOCK_RAW);
 
-	if (xsk_open(xsk, &sockets->umem, &options, error))
+	if (descriptor < 0)
+		return fail(error, XDPLAB_STEP_OPEN_SOCKET, errno, "open an AF_XDP socket");
+	if (xsk_open(xsk, descriptor, &sockets->umem, &options, error))
 		return -error->code;
 	if (sockets->owner < 0)
 		sockets->owner = xsk->descriptor;

@@ -16,6 +16,7 @@ struct xsk_sockets {
 
 void *xsk_sockets_share(const struct xdplab_config *config, struct xdplab_error *error);
 void xsk_sockets_unshare(void *shared);
+struct xdplab_umem xsk_sockets_umem(const void *shared);
 int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place, struct xsk *xsk,
 		     struct xdplab_error *error);
 void xsk_sockets_closed(struct xsk_sockets *sockets, int descriptor);

@@ -191,6 +191,7 @@ class Configuration:
         return {
             **path_words(self),
             "takes_all": int(joins),
+            "shared_umem": int(self.interfaces[0].namespace.backend.shares_umem),
             "action": self.action_index(self.action or usual),
             "attach_mode": _ATTACH_MODES[choice("attach", self.attach, _ATTACH_MODES)],
             "bind_mode": self._bind_mode(),

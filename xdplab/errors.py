@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Self
 
 # Where two names share a number, the kernel's documentation uses this one.
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
@@ -42,6 +43,10 @@ class KernelError(XdplabError, OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int, str]]:
+        """Be the same error in another process."""
+        return type(self), (self.tried, self.errno or 0, self.remedy)
 
 
 class PermissionRefusedError(KernelError, PermissionError):

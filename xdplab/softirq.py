@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import weakref
+from typing import TYPE_CHECKING
 
 from xdplab._engine import lib
 from xdplab.closing import Closing
 from xdplab.native_errors import new_error, raise_error
 from xdplab.programs import c_path
+
+if TYPE_CHECKING:
+    from xdplab.broker.connection import Connection
 
 
 class SoftirqClock(Closing):
@@ -36,3 +41,30 @@ class SoftirqClock(Closing):
     def close(self) -> None:
         """Stop measuring."""
         self._closer()
+
+
+class SoftirqMap(Closing):
+    """The same where a session of the broker's has loaded the program, by its map.
+
+    Parameters
+    ----------
+    session
+        A softirq session, owned from now on: the program runs for as long as it is open.
+    """
+
+    def __init__(self, session: Connection) -> None:
+        (self._map,) = session.descriptors
+        self._closer = weakref.finalize(self, _close, session, self._map)
+
+    def nanoseconds(self, cores: set[int]) -> int:
+        """Read the time so far, in ns, of these cores together."""
+        return sum(int(lib.xdplab_softirq_map_ns(self._map, core)) for core in cores)
+
+    def close(self) -> None:
+        """Stop measuring."""
+        self._closer()
+
+
+def _close(session: Connection, descriptor: int) -> None:
+    session.close()
+    os.close(descriptor)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xdplab.backends.backend import Backend
+from xdplab.backends.broker import BROKER
 from xdplab.backends.kernel import KERNEL
 from xdplab.backends.soft import SOFT
 from xdplab.checks import choice
@@ -20,7 +21,7 @@ VARIABLE = "XDPLAB_BACKEND"
 """The environment variable that names a lab's backend, where its maker does not."""
 
 BACKENDS: Mapping[str, Backend] = MappingProxyType(
-    {backend.name: backend for backend in (KERNEL, SOFT)}
+    {backend.name: backend for backend in (KERNEL, BROKER, SOFT)}
 )
 """All of them by name, the best first."""
 

@@ -37,6 +37,8 @@ class Backend(ABC):
     """What a lab of its making is, for `Lab.note`."""
     simulated = False
     """Whether there is no kernel behind its figures."""
+    shares_umem = False
+    """Whether an engine's UMEM is registered by someone else, and so must be in a memfd."""
 
     @abstractmethod
     def refusal(self) -> str:

@@ -16,6 +16,9 @@ from xdplab.programs import c_path
 from xdplab.softirq import SoftirqClock
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from xdplab.backends.backend import SoftirqReader
     from xdplab.host import Host
     from xdplab.interface import Interface
     from xdplab.lab_plan import LabPlan
@@ -92,13 +95,13 @@ class KernelBackend(Backend):
 
         interface.namespace.run(set_napi, number, settings)
 
-    def open_softirq(self) -> SoftirqClock:
+    def open_softirq(self) -> AbstractContextManager[SoftirqReader]:
         """Attach to the kernel's tracepoints."""
         return SoftirqClock()
 
 
 def _open_port(engine: NativeEngine, port: int, index: int, error: Any) -> int:  # noqa: ANN401 - cffi is untyped
-    code: int = lib.xdplab_engine_open_port(engine.pointer, port, index, error)
+    code: int = lib.xdplab_engine_open_port(engine.pointer, port, index, ffi.NULL, error)
     return code
 
 

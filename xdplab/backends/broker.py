@@ -1,0 +1,207 @@
+"""The backend of those without privilege: a lab process of their own, and a broker for the rest.
+
+```
+    this process    engine, rings, UMEM            maps, links and sockets by descriptor
+    lab process     root over the lab's own network namespaces: links, addresses, sockets, ping
+    broker          programs, generators, NAPI settings, pinned memory: one session each
+```
+
+Whoever owns a network namespace may open AF_XDP sockets in it; the broker is left with what takes
+privilege on the whole machine. What it makes, this process holds, and it ends with it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+from xdplab._engine import ffi, lib
+from xdplab.backends.kernel import KernelBackend
+from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+from xdplab.kernel_lab import make_lab, remove_lab
+from xdplab.native_errors import new_error, raise_error
+from xdplab.paths import Kind
+
+if TYPE_CHECKING:
+    from xdplab.broker.connection import Connection
+    from xdplab.generator import Generator
+    from xdplab.host import Host
+    from xdplab.interface import Interface
+    from xdplab.lab_plan import LabPlan
+    from xdplab.lab_process.client import LabProcess
+    from xdplab.namespace import Namespace
+    from xdplab.native_engine import NativeEngine
+    from xdplab.softirq import SoftirqMap
+
+_SOCKETS = {
+    Kind.XSK: (44, socket.SOCK_RAW),  # AF_XDP, linux/socket.h, which Python lacks
+    Kind.PACKET: (socket.AF_PACKET, socket.SOCK_RAW),
+    Kind.UDP: (socket.AF_INET, socket.SOCK_DGRAM),
+    Kind.PROGRAM: (socket.AF_INET, socket.SOCK_DGRAM),
+}
+
+
+class BrokerBackend(KernelBackend):
+    """Does in the lab process what being root there allows, and asks the broker for the rest."""
+
+    name = "broker"
+    shares_umem = True
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: dict[int, LabProcess] = {}
+
+    def refusal(self) -> str:
+        """Say why the broker can't be reached."""
+        try:
+            self._reach()
+        except KernelError as error:
+            return str(error)
+        return ""
+
+    def _reach(self) -> None:
+        from xdplab.broker.connection import probe  # noqa: PLC0415 - what others do without
+
+        try:
+            probe()
+        except KernelError as error:
+            raise PermissionRefusedError(error.tried, error.errno or 0, error.remedy) from error
+
+    def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
+        """Make two network namespaces in the lab process, and a veth pair between them."""
+        self._reach()
+        return make_lab(plan, self._lab_process().create_namespace)
+
+    def remove_lab(self, port: Host, peer: Host) -> None:
+        """Take the wire down, and let go of both namespaces."""
+        with suppress(ClosedError):  # the lab process has ended, and with it the wire
+            remove_lab(port, peer)
+        for host in (port, peer):
+            host.interface.namespace.close()
+
+    def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
+        """Open the sockets in the lab process; attaching is the broker's."""
+        with ExitStack() as stack:
+            session = stack.enter_context(_session(interface.namespace))
+            sockets = _open_sockets(engine, interface.namespace)
+            for each in sockets:
+                stack.enter_context(each)
+            registered = _prepare_sockets(session, engine, port, sockets)
+            descriptors = ffi.new("int32_t[]", [each.fileno() for each in sockets])
+            given = ffi.new(
+                "struct xdplab_given *", {"sockets": descriptors, "umem_registered": registered}
+            )
+            error = new_error()
+            if lib.xdplab_engine_open_port(engine.pointer, port, interface.index, given, error):
+                raise_error(error)
+            link, verdicts, *rest = _attach(session, engine, interface)
+            for descriptor in (link, verdicts, *rest):
+                stack.callback(os.close, descriptor)
+            attachment = {"link": link, "verdicts": verdicts, "sockets": rest[0] if rest else -1}
+            held = ffi.new("struct xdplab_attachment *", attachment)
+            if lib.xdplab_engine_attach_port(engine.pointer, port, held, error):
+                raise_error(error)
+
+    def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
+        """Have a session of the broker's run it."""
+        from xdplab.broker_generator import BrokerGenerator  # noqa: PLC0415 - as above
+
+        return BrokerGenerator(_session(interface.namespace), traffic)
+
+    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+        """Have the broker set it."""
+        with _session(interface.namespace) as session:
+            session.request("set_napi", {"number": number, "settings": dict(settings)})
+
+    def open_softirq(self) -> SoftirqMap:
+        """Have the broker load the program, and read its map."""
+        from xdplab.broker import protocol  # noqa: PLC0415 - as above
+        from xdplab.broker.connection import connect  # noqa: PLC0415 - as above
+        from xdplab.softirq import SoftirqMap  # noqa: PLC0415 - as above
+
+        return SoftirqMap(connect(protocol.SOFTIRQ))
+
+    def _lab_process(self) -> LabProcess:
+        """Return this process' lab process; all labs share it, so that they can be joined.
+
+        It costs a fifth of a second to start, and stays until this process ends.
+        """
+        with self._lock:
+            process = self._processes.get(os.getpid())
+            if process is None or process.closed:
+                process = self._processes[os.getpid()] = _new_lab_process()
+            return process
+
+
+def _new_lab_process() -> LabProcess:
+    from xdplab.broker import protocol  # noqa: PLC0415 - as above
+    from xdplab.broker.connection import connect  # noqa: PLC0415 - as above
+    from xdplab.lab_process.client import LabProcess  # noqa: PLC0415 - as above
+
+    try:
+        return LabProcess()
+    except PermissionRefusedError:
+        # User namespaces are forbidden here, but not to the broker.
+        connection = connect(protocol.LAB)
+        return LabProcess(connection.socket)
+
+
+def _session(namespace: Namespace) -> Connection:
+    from xdplab.broker import protocol  # noqa: PLC0415 - as above
+    from xdplab.broker.connection import connect  # noqa: PLC0415 - as above
+
+    return connect(protocol.NETWORK, descriptor=namespace.fd)
+
+
+def _open_sockets(engine: NativeEngine, namespace: Namespace) -> list[socket.socket]:
+    """Open a socket for each worker of a port."""
+    family, kind = _SOCKETS[engine.configuration.kind]
+    return namespace.run(_new_sockets, family, kind, len(engine.configuration.queues))
+
+
+def _new_sockets(family: int, kind: int, count: int) -> list[socket.socket]:
+    return [socket.socket(family, kind, 0) for _ in range(count)]
+
+
+def _prepare_sockets(
+    session: Connection, engine: NativeEngine, port: int, sockets: Sequence[socket.socket]
+) -> bool:
+    """Have done what AF_XDP sockets need that takes privilege; say if the UMEM is registered."""
+    if engine.configuration.kind != Kind.XSK:
+        return False
+    budget = {"budget": engine.load("busy_poll_budget")}
+    for each in sockets:
+        with suppress(KernelError):  # an old kernel: then the strategy is refused, nothing else
+            session.request("prefer_busy_poll", budget, [each.fileno()])
+    umem = ffi.new("struct xdplab_umem *")
+    if port or lib.xdplab_engine_umem(engine.pointer, umem):
+        return False  # the first port's has it
+    sizes = {name: getattr(umem, name) for name in ("frame_size", "frame_count", "headroom")}
+    session.request(
+        "register_umem",
+        {**sizes, "unaligned": umem.unaligned},
+        [sockets[0].fileno(), umem.descriptor],
+    )
+    return True
+
+
+def _attach(session: Connection, engine: NativeEngine, interface: Interface) -> list[int]:
+    """Have the program loaded and attached; return its link's and its maps' descriptors."""
+    configuration = engine.configuration
+    native, _held = configuration.native()
+    words = ("attach_mode", "multi_buffer", "metadata", "takes_all", "address")
+    arguments = {
+        "program": configuration.program,
+        "interface": interface.index,
+        "queues": max(configuration.queues) + 1,
+        "counts": lib.xdplab_path_counts(native.path),
+        **{name: getattr(native, name) for name in words},
+    }
+    return session.request("attach", arguments)[1]
+
+
+BROKER = BrokerBackend()

@@ -1,0 +1,185 @@
+"""A client's connection to the broker."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xdplab.broker.protocol import (
+    SOCKET_PATH,
+    SOCKET_VARIABLE,
+    Malformed,
+    close_all,
+    decode_answer,
+    encode_first,
+    encode_request,
+    receive,
+    send,
+)
+from xdplab.broker.requests import check_request
+from xdplab.closing import Closing
+from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+
+_PATIENCE = 60.0  # s; above it the broker is taken for stuck
+_START = "Start it: `sudo /opt/xdplab/bin/xdplab broker --group NAME`."
+_REMEDIES = {
+    errno.ENOENT: f"No broker runs here. {_START}",
+    errno.ECONNREFUSED: f"The broker that was here has ended. {_START}",
+    errno.EACCES: "It serves a group that you are not in: ask who runs it, and log in anew.",
+    errno.EPROTO: "Broker and client must be of the same version of xdplab.",
+    errno.ECONNRESET: f"The broker ended the connection, or has ended itself. {_START}",
+    errno.EPIPE: f"The broker ended the connection, or has ended itself. {_START}",
+    errno.EAGAIN: "The broker does not answer.",
+}
+
+
+def socket_path() -> str:
+    """Say where the broker's socket is looked for."""
+    return os.environ.get(SOCKET_VARIABLE) or SOCKET_PATH
+
+
+class Connection(Closing):
+    """One session of the broker's, which ends with it. Made by `connect`.
+
+    Attributes
+    ----------
+    answer
+        What the first message was answered with.
+    descriptors
+        What came beside that; the caller's to close.
+    socket
+        The socket itself, for a lab process' own way of talking.
+    """
+
+    answer: dict[str, Any]
+    descriptors: list[int]
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self._lock = threading.Lock()
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, -1 once closed."""
+        return self.socket.fileno()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self.socket.fileno() < 0
+
+    def close(self) -> None:
+        """End the session. A second call does nothing."""
+        self.socket.close()
+
+    def request(
+        self,
+        operation: str,
+        arguments: Mapping[str, object] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Ask for something, and wait for the answer.
+
+        Parameters
+        ----------
+        operation
+            One of `requests.REQUESTS`.
+        arguments
+            All that the operation takes.
+        descriptors
+            To pass along; they stay the caller's.
+
+        Returns
+        -------
+        tuple
+            The answer, and the descriptors that came with it, which are the caller's to close.
+
+        Raises
+        ------
+        XdplabError
+            What the session refused with: the same exception as in this process.
+        ClosedError
+            After `close`.
+        """
+        given = dict(arguments or {})
+        check_request(operation, given, len(descriptors))
+        return self.exchange(encode_request(operation, given), descriptors)
+
+    def exchange(
+        self, message: bytes, descriptors: Sequence[int] = ()
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Send a message as it is, and wait for the answer, as `request` does."""
+        with self._lock:
+            if self.closed:
+                raise ClosedError("this connection to the broker was closed.")
+            try:
+                send(self.socket, message, descriptors)
+                answer, received = receive(self.socket)
+            except OSError as error:
+                raise _refused(error.errno or 0) from error
+            except Malformed as error:
+                raise _refused(errno.EPROTO) from error
+        if not answer:
+            raise _refused(errno.ECONNRESET)
+        try:
+            return decode_answer(answer), received
+        except Malformed as error:
+            close_all(received)
+            raise _refused(errno.EPROTO) from error
+
+
+def connect(
+    kind: bytes, name: str = "", descriptor: int | None = None, path: str | None = None
+) -> Connection:
+    """Open a session of the broker's.
+
+    Parameters
+    ----------
+    kind
+        What it is for: `protocol.NETWORK`, `LAB`, `SOFTIRQ` or `INTERFACE`.
+    name
+        Of the interface to lend, for `INTERFACE`.
+    descriptor
+        Of one's own network namespace, for `NETWORK` and `INTERFACE`.
+    path
+        Where the broker's socket is; by default `socket_path()`.
+
+    Raises
+    ------
+    PermissionRefusedError
+        When the broker does not serve this user, or the namespace is not this user's.
+    KernelError
+        When no broker is there.
+    """
+    first = encode_first(kind, name)
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection = Connection(connected)
+    try:
+        connected.settimeout(_PATIENCE)
+        try:
+            connected.connect(path or socket_path())
+        except OSError as error:
+            raise _refused(error.errno or 0, "connect to the broker") from error
+        given = [] if descriptor is None else [descriptor]
+        connection.answer, connection.descriptors = connection.exchange(first, given)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def probe() -> None:
+    """Raise what `connect` would for want of a broker that serves this user, or do nothing."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connected:
+        try:
+            connected.connect(socket_path())
+        except OSError as error:
+            raise _refused(error.errno or 0, "connect to the broker") from error
+
+
+def _refused(code: int, tried: str = "talk to the broker") -> KernelError:
+    kind = PermissionRefusedError if code == errno.EACCES else KernelError
+    return kind(tried, code, _REMEDIES.get(code, ""))

@@ -1,0 +1,209 @@
+"""What broker and client say to each other, and the checks of it; both sides use this file.
+
+A connection is a Unix socket that keeps messages apart (SOCK_SEQPACKET). The client's first message
+is of fixed size, `FIRST`: what the session is for, and a name where that needs one; at most one
+descriptor comes beside it. Every message after it is one JSON object:
+
+    request     {"op": "attach", "arguments": {...}}
+    answer      {"answer": {...}}
+    refusal     {"error": "QueueBusyError", "tried": "...", "errno": 16, "remedy": "..."}
+
+The first message is answered in the same way. Descriptors travel beside requests and answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xdplab import errors
+from xdplab.errors import ConfigurationError, KernelError, XdplabError
+
+SOCKET_PATH = "/run/xdplab/broker.sock"
+SOCKET_VARIABLE = "XDPLAB_BROKER"
+
+FIRST = struct.Struct("=c16s")
+NAME_BYTES = 15  # an interface's (IFNAMSIZ less its end)
+NETWORK, LAB, SOFTIRQ, INTERFACE = b"N", b"L", b"S", b"I"
+KINDS = (NETWORK, LAB, SOFTIRQ, INTERFACE)
+
+MESSAGE_BYTES = 64 * 1024
+MOST_DESCRIPTORS = 40
+_MOST_TEXT = 8 * 1024  # of one text in a refusal
+
+
+class Malformed(Exception):  # noqa: N818 - of a message, not of what it asks for
+    """A message that is not what the protocol says; the connection ends with it."""
+
+
+def encode_first(kind: bytes, name: str = "") -> bytes:
+    """Write the first message of a connection.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    name
+        Of the interface that is asked for, with `INTERFACE`.
+    """
+    encoded = name.encode()
+    if kind not in KINDS or len(encoded) > NAME_BYTES or b"\0" in encoded:
+        raise ConfigurationError(f"no connection is called {kind!r} {name!r}.")
+    return FIRST.pack(kind, encoded)
+
+
+def decode_first(message: bytes) -> tuple[bytes, str]:
+    """Read the first message of a connection.
+
+    Raises
+    ------
+    Malformed
+        When it is not one.
+    """
+    if len(message) != FIRST.size:
+        raise Malformed(f"the first message has {len(message)} bytes")
+    kind, field = FIRST.unpack(message)
+    name = field.rstrip(b"\0")
+    if kind not in KINDS or b"\0" in name or len(name) > NAME_BYTES:
+        raise Malformed("the first message names no kind of session")
+    if bool(name) != (kind == INTERFACE) or not all(0x20 < byte < 0x7F for byte in name):
+        raise Malformed("the first message has a name that it should not have")
+    return kind, name.decode()
+
+
+def encode_request(operation: str, arguments: Mapping[str, object]) -> bytes:
+    """Write a request."""
+    return _encode({"op": operation, "arguments": dict(arguments)})
+
+
+def decode_request(message: bytes) -> tuple[str, dict[str, Any]]:
+    """Read a request, whose operation and arguments are still to be checked.
+
+    Raises
+    ------
+    Malformed
+        When it is not one.
+    """
+    parsed = _decode(message)
+    operation, arguments = parsed.get("op"), parsed.get("arguments")
+    if len(parsed) != 2 or not isinstance(operation, str) or not isinstance(arguments, dict):
+        raise Malformed("a request has an op and arguments")
+    return operation, arguments
+
+
+def encode_answer(answer: Mapping[str, object]) -> bytes:
+    """Write an answer."""
+    return _encode({"answer": dict(answer)})
+
+
+def encode_refusal(error: XdplabError) -> bytes:
+    """Write what went wrong, for `decode_answer` to raise again."""
+    refusal: dict[str, object] = {"error": type(error).__name__}
+    if isinstance(error, KernelError):
+        texts = {"tried": error.tried, "remedy": error.remedy}
+        refusal |= {"errno": error.errno or 0}
+    else:
+        texts = {"tried": str(error)}
+    return _encode(refusal | {name: text[:_MOST_TEXT] for name, text in texts.items()})
+
+
+def decode_answer(message: bytes) -> dict[str, Any]:
+    """Read an answer.
+
+    Raises
+    ------
+    XdplabError
+        What the other side refused with, as it would have been raised in this process.
+    Malformed
+        When it is neither an answer nor a refusal.
+    """
+    parsed = _decode(message)
+    if "error" in parsed:
+        raise _refusal(parsed)
+    answer = parsed.get("answer")
+    if len(parsed) != 1 or not isinstance(answer, dict):
+        raise Malformed("an answer has nothing but an answer")
+    return answer
+
+
+def send(connection: socket.socket, message: bytes, descriptors: Sequence[int] = ()) -> None:
+    """Send one message, and descriptors beside it."""
+    socket.send_fds(connection, [message], list(descriptors), socket.MSG_NOSIGNAL)
+
+
+def receive(connection: socket.socket, most_bytes: int = MESSAGE_BYTES) -> tuple[bytes, list[int]]:
+    """Receive one message, and the descriptors beside it, which are the caller's to close.
+
+    Returns
+    -------
+    tuple
+        The message, empty where the other side is gone, and descriptors, closed on exec.
+
+    Raises
+    ------
+    Malformed
+        When it is longer, or brings more descriptors. Those that came are closed.
+    """
+    message, descriptors, flags, _ = socket.recv_fds(
+        connection, most_bytes, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+    )
+    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        close_all(descriptors)
+        raise Malformed(
+            f"a message has {most_bytes} bytes and {MOST_DESCRIPTORS} descriptors at most"
+        )
+    return message, descriptors
+
+
+def close_all(descriptors: Sequence[int]) -> None:
+    """Close descriptors."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _encode(value: Mapping[str, object]) -> bytes:
+    message = json.dumps(value, allow_nan=False).encode()
+    if len(message) > MESSAGE_BYTES:
+        raise ConfigurationError(f"a message has {MESSAGE_BYTES} bytes at most.")
+    return message
+
+
+def _decode(message: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(message, object_pairs_hook=_without_doubles, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("a message is one JSON object") from error
+    if not isinstance(parsed, dict):
+        raise Malformed("a message is one JSON object")
+    return parsed
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name twice")
+    return made
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _refusal(parsed: Mapping[str, Any]) -> XdplabError:
+    kind = getattr(errors, str(parsed["error"]), None)
+    tried, remedy, code = (parsed.get(name) for name in ("tried", "remedy", "errno"))
+    if (
+        not isinstance(kind, type)
+        or not issubclass(kind, XdplabError)
+        or not isinstance(tried, str)
+    ):
+        raise Malformed("a refusal says what was tried")
+    if not issubclass(kind, KernelError):
+        return kind(tried)
+    if not isinstance(code, int) or not isinstance(remedy, str):
+        raise Malformed("a refusal of the kernel's has an errno and a remedy")
+    return kind(tried, code, remedy)
