@@ -179,6 +179,11 @@ class Configuration:
                 "forward_to=... can't join a simulated interface and a real one: no packet gets "
                 "from one to the other. Take two labs of one backend: Lab(backend='soft')."
             )
+        if any(simulated) and self.multi_buffer:
+            raise ConfigurationError(
+                "multi_buffer=True is not simulated: a soft NIC has one frame a packet. Leave it "
+                "out, and take a larger frame_size."
+            )
         if any(simulated) and self.path in PATHS and self.path != "xsk":
             raise ConfigurationError(
                 f"path={self.path!r} is the kernel's, and a simulated NIC has AF_XDP's rings only. "

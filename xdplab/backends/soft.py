@@ -58,7 +58,7 @@ class SoftBackend(Backend):
     def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
         """Open simulated sockets at the interface's end of the wire."""
         error = new_error()
-        if lib.xdplab_engine_open_port(engine.pointer, port, interface.index, error):
+        if lib.xdplab_engine_open_port(engine.pointer, port, interface.index, ffi.NULL, error):
             raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
