@@ -246,4 +246,6 @@ int xdplab_udp_echo_fault(const struct xdplab_udp_echo *echo); /* errno that end
 int xdplab_setns(int descriptor);
 int xdplab_unshare_network(void);
 
+#include "broker.h"
+
 #endif

@@ -302,3 +302,8 @@ int xdplab_generator_fault(const struct xdplab_generator *generator)
 {
 	return atomic_load_explicit(&generator->fault, memory_order_relaxed);
 }
+
+int xdplab_generator_state(const struct xdplab_generator *generator)
+{
+	return bpf_object__find_map_fd_by_name(generator->object, "state");
+}

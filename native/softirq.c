@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -48,6 +49,21 @@ close_object:
 free_softirq:
 	free(softirq);
 	return NULL;
+}
+
+int xdplab_softirq_read_only(const struct xdplab_softirq *softirq)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+	union bpf_attr request = { .open_flags = BPF_F_RDONLY };
+	int descriptor;
+
+	if (bpf_obj_get_info_by_fd(softirq->times, &info, &length))
+		return -errno;
+	request.map_id = info.id;
+	/* libbpf 1.1 has no way to say the flags. */
+	descriptor = (int)syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &request, sizeof(request));
+	return descriptor < 0 ? -errno : descriptor;
 }
 
 uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu)

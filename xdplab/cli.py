@@ -12,6 +12,8 @@ from contextlib import ExitStack
 
 from xdplab.bench import BENCHMARKS, table, write_report
 from xdplab.bench.page import check_place
+from xdplab.broker.command import add_options as add_broker_options
+from xdplab.broker.command import start_isolated
 from xdplab.checks import whole
 from xdplab.cores import cores_for_queue
 from xdplab.engine import WAIT_STRATEGIES, Engine
@@ -78,6 +80,18 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what this machine has and lacks")
     doctor.set_defaults(command=_doctor)
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
+
+    add_broker_options(
+        broker := commands.add_parser(
+            "broker",
+            help="do for the members of a group what takes root, and no more",
+            description="Do for the members of a group what takes root: real AF_XDP in labs of "
+            "their own, and nothing on the host's interfaces but those of --interface. Run it as "
+            "root, from an install that nobody else can write. For systemd, see the units in the "
+            "package's folder broker/.",
+        )
+    )
+    broker.set_defaults(command=start_isolated)
 
     _add_benchmarks(
         commands.add_parser(

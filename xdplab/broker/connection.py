@@ -29,7 +29,7 @@ _START = "Start it: `sudo /opt/xdplab/bin/xdplab broker --group NAME`."
 _REMEDIES = {
     errno.ENOENT: f"No broker runs here. {_START}",
     errno.ECONNREFUSED: f"The broker that was here has ended. {_START}",
-    errno.EACCES: "It serves a group that you are not in: ask who runs it, then log in anew.",
+    errno.EACCES: "It serves a group that you are not in: ask who runs it, and log in anew.",
     errno.EPROTO: "Broker and client must be of the same version of xdplab.",
     errno.ECONNRESET: f"The broker ended the connection, or has ended itself. {_START}",
     errno.EPIPE: f"The broker ended the connection, or has ended itself. {_START}",

@@ -115,7 +115,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is unty
         if isinstance(thing, Namespace):
             return ("namespace", self._number(thing.fd))
         if isinstance(thing, socket.socket):
-            return ("socket", self._number(thing.fileno()), thing.gettimeout())
+            # Of an AF_XDP socket, Python 3.11.2 can't find the family out.
+            kind = (int(thing.family), int(thing.type), thing.proto)
+            return ("socket", self._number(thing.fileno()), kind, thing.gettimeout())
         return None
 
     def _number(self, descriptor: int) -> int:
@@ -138,6 +140,7 @@ class _Unpickler(pickle.Unpickler):
         self._descriptors[number] = -1
         if kind == "namespace":
             return self._hold(descriptor)
-        made = socket.socket(fileno=descriptor)
-        made.settimeout(*rest)
+        kind, timeout = rest
+        made = socket.socket(*kind, fileno=descriptor)
+        made.settimeout(timeout)
         return made

@@ -1,0 +1,110 @@
+"""Giving up power for good: native/confine.c, and whose a network namespace is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Sequence
+
+from xdplab._engine import ffi, lib
+from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedError
+from xdplab.native_errors import new_error, raise_error
+
+# linux/capability.h
+KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF = (
+    *(5, 6, 7, 8),
+    *(12, 14, 21, 38, 39),
+)
+
+DOORMAN = (KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN, PERFMON, BPF)
+"""To end sessions, to become users, to lower sessions' powers; and what sessions need."""
+SESSION = (NET_ADMIN, BPF)
+"""Programs of one's own can't read the kernel's memory with these."""
+LENDER = (NET_ADMIN, SYS_ADMIN)
+"""To move an interface between namespaces."""
+
+
+def confine(
+    user: int, group: int, capabilities: Sequence[int], filter_: int = lib.XDPLAB_FILTER_NONE
+) -> None:
+    """Become a user, keep some capabilities and no way to another, and filter system calls.
+
+    Parameters
+    ----------
+    user, group
+        To become; supplementary groups are dropped.
+    capabilities
+        To keep, by their numbers in linux/capability.h.
+    filter_
+        One of ``enum xdplab_filter``.
+
+    Raises
+    ------
+    KernelError
+        When the kernel refuses. The process must end then.
+    """
+    error = new_error()
+    wanted = {
+        "user": user,
+        "group": group,
+        "capabilities": sum(1 << capability for capability in set(capabilities)),
+        "filter": filter_,
+    }
+    if lib.xdplab_confine(ffi.new("struct xdplab_confinement *", wanted), error):
+        raise_error(error)
+
+
+def enter_user_namespace(user: int, group: int, groups: Sequence[int]) -> None:
+    """Become root of a user namespace that belongs to a user, with no power outside of it.
+
+    Raises
+    ------
+    KernelError
+        When the kernel refuses. The process must end then.
+    """
+    error = new_error()
+    if lib.xdplab_enter_user_namespace(user, group, list(groups), len(groups), error):
+        raise_error(error)
+
+
+def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Be sent a signal when the process that made this one ends, however it does."""
+    if lib.xdplab_die_with(parent, number):
+        os._exit(0)
+
+
+def check_namespace(descriptor: int, user: int) -> None:
+    """Check that a descriptor holds a network namespace of a user's own.
+
+    Its owner is the user who made the user namespace that it belongs to. The host's own belongs to
+    the first user namespace, which nobody made: it is never a client's, not even root's.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is not a network namespace at all.
+    PermissionRefusedError
+        When it belongs to the host, or to another user.
+    """
+    owner = ffi.new("uint32_t *")
+    code = -lib.xdplab_namespace_owner(descriptor, owner)
+    if code in (errno.EINVAL, errno.ENOTTY, errno.EBADF):
+        raise ConfigurationError("the descriptor must be of a network namespace.")
+    if code == 0 and owner[0] != user:
+        code = errno.EPERM
+    if code == errno.EPERM:
+        raise PermissionRefusedError(
+            "enter a network namespace",
+            code,
+            "The broker enters only those that belong to a user namespace of your own, and never "
+            "the host's.",
+        )
+    if code:
+        raise KernelError("ask whose a network namespace is", code)
+
+
+def enter_network(descriptor: int) -> None:
+    """Enter a network namespace that was checked."""
+    if code := -lib.xdplab_setns(descriptor):
+        raise KernelError("enter a network namespace", code)

@@ -1,0 +1,161 @@
+"""Lending a real interface: it is moved into the client's network namespace, and back.
+
+Back in the host's namespace nothing may appear but the interface that was lent, whatever the client
+has made of it or in its place. So an interface is known again by what a client can't forge: a
+network card by the device that it is (a card returns by itself, too, when the namespace ends), one
+end of a veth pair by the other, which stayed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from xdplab.broker.confinement import LENDER, confine, enter_network
+from xdplab.errors import (
+    ConfigurationError,
+    InterfaceGoneError,
+    PermissionRefusedError,
+)
+from xdplab.interface import Interface
+from xdplab.namespace import Namespace
+from xdplab.netlink import netlink
+
+_DEVICE = ("IFLA_PARENT_DEV_BUS_NAME", "IFLA_PARENT_DEV_NAME", "IFLA_PERM_ADDRESS")
+_UP = 1  # IFF_UP
+
+
+@contextmanager
+def lend(name: str, borrower: int, lendable: Collection[str]) -> Iterator[int]:
+    """Move an interface into a client's network namespace for the block.
+
+    Addresses and routes of an interface go when it is moved, and don't come back with it.
+
+    Parameters
+    ----------
+    name
+        Its name here.
+    borrower
+        Descriptor of the namespace, which was checked to be the client's own.
+    lendable
+        Names of those that the broker was started with.
+
+    Yields
+    ------
+    int
+        Its index there.
+
+    Raises
+    ------
+    PermissionRefusedError
+        When it is not for lending, or carries a default route.
+    InterfaceGoneError
+        When it is not here: it may be lent already.
+    """
+    if name not in lendable:
+        raise PermissionRefusedError(
+            f"lend {name}", errno.EPERM, f"Start the broker with --interface {name}."
+        )
+    home = Namespace.current()
+    lent = _Lent(Interface.find(name, home), home)
+    if lent.interface.carries_default_route():
+        raise PermissionRefusedError(
+            f"lend {name}", errno.EPERM, "It carries the default route of this machine."
+        )
+    confine(os.getuid(), os.getgid(), LENDER)
+    lent.move(borrower)
+    enter_network(borrower)
+    try:
+        index = lent.find(borrower)
+        if index is None:
+            raise InterfaceGoneError(f"find {name} where it was lent to", errno.ENODEV)
+        yield index
+    finally:
+        lent.bring_back(borrower)
+
+
+class _Lent:
+    """An interface on its way; found again by what a client can't forge."""
+
+    def __init__(self, interface: Interface, home: Namespace) -> None:
+        self.interface, self._home = interface, home
+        link = home.run(_link, interface.index)
+        self._was_up = bool(link["flags"] & _UP)
+        self._device = _device(link)
+        self._peer = link.get("link") if _kind(link) == "veth" else None
+        if not self._device and not self._peer:
+            raise ConfigurationError(f"{interface.name} is neither a network card nor a veth.")
+
+    def move(self, borrower: int) -> None:
+        with netlink(f"lend {self.interface.name}") as route:
+            route.link("set", index=self.interface.index, net_ns_fd=borrower)
+
+    def find(self, borrower: int | None) -> int | None:
+        """Find it in the namespace that this thread is in: the borrower's, or None for home."""
+        if self._peer:
+            return self._home.run(_other_end, self._peer, borrower)
+        with netlink(f"look for {self.interface.name}") as route:
+            same = (link["index"] for link in route.get_links() if _device(link) == self._device)
+            return next(same, None)
+
+    def bring_back(self, borrower: int) -> None:
+        """Move it home from the borrower's namespace, which this thread is in."""
+        index = self.find(borrower)
+        if index is None:
+            raise InterfaceGoneError(f"bring {self.interface.name} back", errno.ENODEV)
+        with netlink(f"bring {self.interface.name} back") as route:
+            route.link("set", index=index, net_ns_fd=self._home.fd, ifname=self.interface.name)
+        self._home.run(self._receive)
+
+    def _receive(self) -> None:
+        """Let nothing in that was put in its place between the two steps above."""
+        name = self.interface.name
+        with netlink(f"take {name} back") as route:
+            for arrived in route.link_lookup(ifname=name):
+                if arrived != self.find(None):
+                    route.link("del", index=arrived)
+                    raise InterfaceGoneError(f"take {name} back", errno.ENODEV)
+                if self._was_up:
+                    route.link("set", index=arrived, state="up")
+
+
+def _link(index: int) -> Any:  # noqa: ANN401 - pyroute2 is untyped
+    with netlink(f"look at interface {index}") as route:
+        (link,) = route.get_links(index)
+        return link
+
+
+def _other_end(peer: int, elsewhere: int | None) -> int | None:
+    """Find the index of a veth's other end, if that is in a namespace (None: in this one)."""
+    link = _link(peer)
+    number = link.get("link_netnsid")
+    if elsewhere is None:
+        return None if number is not None else link.get("link")
+    return link.get("link") if number is not None and number == _number_of(elsewhere) else None
+
+
+def _number_of(namespace: int) -> int | None:
+    """Find the number by which this namespace knows another."""
+    from pyroute2.netlink import NLM_F_REQUEST  # noqa: PLC0415 - slow to import
+    from pyroute2.netlink.rtnl import RTM_GETNSID  # noqa: PLC0415 - as above
+    from pyroute2.netlink.rtnl.nsidmsg import nsidmsg  # noqa: PLC0415 - as above
+
+    with netlink("ask for the number of a namespace") as route:
+        request = nsidmsg()
+        request["attrs"] = [("NETNSA_FD", namespace)]
+        for answer in route.nlm_request(request, RTM_GETNSID, NLM_F_REQUEST):
+            return answer.get_attr("NETNSA_NSID")  # type: ignore[no-any-return]
+    return None
+
+
+def _kind(link: Any) -> str | None:  # noqa: ANN401 - as above
+    info = link.get_attr("IFLA_LINKINFO")
+    return info.get_attr("IFLA_INFO_KIND") if info else None
+
+
+def _device(link: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as above
+    known = tuple(link.get_attr(name) for name in _DEVICE)
+    return known if known[0] and known[1] else ()

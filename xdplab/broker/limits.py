@@ -1,0 +1,68 @@
+"""How much of the machine one user, and all of them, can take through the broker."""
+
+from __future__ import annotations
+
+import resource
+from typing import NamedTuple
+
+_MEBIBYTE = 1 << 20
+
+FIRST_MESSAGE_SECONDS = 5.0
+"""For a client to say what it is here for."""
+ANSWER_SECONDS = 10.0
+"""For a client to make room for an answer."""
+PARSER_SECONDS = 10.0
+"""For an object file to be read."""
+_PARSER_CPU_SECONDS = 5
+_PARSER_MEMORY = 256 * _MEBIBYTE
+
+OBJECT_BYTES = 2 * _MEBIBYTE
+"""Of an object file."""
+MAP_BYTES = 16 * _MEBIBYTE
+"""Of the maps of one object together."""
+
+_DESCRIPTORS = 256
+
+
+class Limits(NamedTuple):
+    """What may be taken."""
+
+    sessions: int = 64
+    """Connections of one user; all users have four times as many."""
+    memory: int = 512 * _MEBIBYTE
+    """Bytes that the kernel pins for one user's UMEMs, and that one session asks for in all."""
+
+    @property
+    def all_sessions(self) -> int:
+        """Connections of all users."""
+        return 4 * self.sessions
+
+
+def limit_doorman(limits: Limits) -> bool:
+    """Limit what the doorman hands on to its sessions, while it may still raise a limit.
+
+    Returns
+    -------
+    bool
+        Whether the kernel counts what is pinned for each user, in all of the user's processes. In a
+        container without CAP_SYS_RESOURCE, sessions need CAP_IPC_LOCK, and only each one counts.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (limits.memory, limits.memory))
+    except ValueError:
+        return False
+    return True
+
+
+def limit_session() -> None:
+    """Limit what a session takes of the machine."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
+
+
+def limit_parser() -> None:
+    """Limit what a parser takes of the machine."""
+    with open("/proc/self/statm") as file:  # noqa: PTH123 - before the filter, and quick
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + _PARSER_MEMORY, used + _PARSER_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (_PARSER_CPU_SECONDS, _PARSER_CPU_SECONDS))

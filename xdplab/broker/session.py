@@ -1,0 +1,195 @@
+"""A session: one client, one purpose, in a process of its own that has no power beyond that."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Collection
+from typing import NamedTuple
+
+from xdplab._engine import lib
+from xdplab.broker import protocol
+from xdplab.broker.confinement import (
+    check_namespace,
+    confine,
+    die_with,
+    enter_network,
+    enter_user_namespace,
+)
+from xdplab.broker.lending import lend
+from xdplab.broker.limits import ANSWER_SECONDS, FIRST_MESSAGE_SECONDS, limit_session
+from xdplab.broker.log import log
+from xdplab.broker.operations import Operations
+from xdplab.broker.protocol import Malformed, close_all
+from xdplab.broker.requests import check_request
+from xdplab.errors import ConfigurationError, XdplabError
+from xdplab.native_errors import new_error, raise_error
+from xdplab.programs import c_path
+
+
+class Peer(NamedTuple):
+    """Who connected."""
+
+    process: int
+    user: int
+    group: int
+    groups: tuple[int, ...]
+
+
+class Terms(NamedTuple):
+    """What a session may have."""
+
+    capabilities: tuple[int, ...]
+    """Once it serves a client's network namespace."""
+    memory: int
+    """Bytes of UMEMs that it registers in all."""
+    interfaces: frozenset[str]
+    """Names of the real ones that may be lent."""
+
+
+class Session:
+    """Serves one client. Runs in a process made for it, which ends when `run` returns.
+
+    Parameters
+    ----------
+    connection
+        To the client.
+    peer
+        Who that is.
+    doorman
+        Process id of the doorman, with which the session ends.
+    terms
+        What it may have.
+    """
+
+    def __init__(self, connection: socket.socket, peer: Peer, doorman: int, terms: Terms) -> None:
+        self._connection = connection
+        self._peer = peer
+        self._doorman = doorman
+        self._terms = terms
+
+    def run(self) -> None:
+        """Serve the client until it is gone, or says what no client of ours would."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        die_with(self._doorman)
+        limit_session()
+        try:
+            self._connection.settimeout(FIRST_MESSAGE_SECONDS)
+            first, descriptors = protocol.receive(self._connection, protocol.FIRST.size)
+            if first:
+                self._begin(first, descriptors)
+            else:
+                close_all(descriptors)
+        except Malformed as error:
+            self._refuse("connect", ConfigurationError(f"{error}."))
+        except XdplabError as error:
+            self._refuse("connect", error)
+        except TimeoutError:
+            log(self._peer.user, "connect", "the client was silent, or does not listen")
+        except OSError as error:
+            log(self._peer.user, "connect", str(error))
+
+    def _begin(self, first: bytes, descriptors: list[int]) -> None:
+        kind, name = protocol.decode_first(first)
+        most = {protocol.SOFTIRQ: 0, protocol.LAB: 1}.get(kind, 1)
+        least = 1 if kind in (protocol.NETWORK, protocol.INTERFACE) else 0
+        if not least <= len(descriptors) <= most:
+            raise Malformed(f"{kind.decode()} takes a descriptor, and {len(descriptors)} came")
+        if kind == protocol.NETWORK:
+            self._serve_network(descriptors[0])
+        elif kind == protocol.LAB:
+            self._serve_lab(descriptors)
+        elif kind == protocol.SOFTIRQ:
+            self._serve_softirq()
+        else:
+            self._lend_interface(name, descriptors[0])
+
+    def _serve_network(self, namespace: int) -> None:
+        check_namespace(namespace, self._peer.user)
+        enter_network(namespace)
+        os.close(namespace)
+        self._confine(self._terms.capabilities, lib.XDPLAB_FILTER_SESSION)
+        self._answer("network", {})
+        operations = Operations(self._terms.memory)
+        try:
+            while self._serve_request(operations):
+                pass
+        finally:
+            operations.close()
+
+    def _serve_request(self, operations: Operations) -> bool:
+        """Answer one request; say whether another may come."""
+        self._connection.settimeout(None)
+        message, descriptors = protocol.receive(self._connection)
+        self._connection.settimeout(ANSWER_SECONDS)
+        if not message:
+            return False
+        made: list[int] = []
+        operation = "request"
+        try:
+            operation, arguments = protocol.decode_request(message)
+            checked = check_request(operation, arguments, len(descriptors))
+            answer, made = operations.perform(operation, checked, descriptors)
+        except XdplabError as error:
+            self._refuse(operation, error)
+        else:
+            self._answer(operation, answer, made)
+        finally:
+            close_all(made)
+            close_all(descriptors)
+        return True
+
+    def _serve_lab(self, descriptors: list[int]) -> None:
+        from xdplab.lab_process import serve  # noqa: PLC0415 - what no other session needs
+
+        peer = self._peer
+        enter_user_namespace(peer.user, peer.group, peer.groups)
+        die_with(self._doorman)
+        self._answer("lab", {})
+        # From here on it is the client's own program, and must not speak in the broker's name.
+        os.dup2(os.open(os.devnull, os.O_RDWR), 2)
+        self._connection.settimeout(None)
+        serve(socket.socket(fileno=descriptors[0]) if descriptors else self._connection)
+
+    def _serve_softirq(self) -> None:
+        error = new_error()
+        clock = lib.xdplab_softirq_open(c_path("softirq"), error)
+        if not clock:
+            raise_error(error)
+        times = lib.xdplab_softirq_read_only(clock)
+        self._confine((), lib.XDPLAB_FILTER_SESSION)
+        self._answer("softirq", {}, [times])
+        os.close(times)
+        self._wait_for_the_end()
+
+    def _lend_interface(self, name: str, namespace: int) -> None:
+        check_namespace(namespace, self._peer.user)
+        # Whoever asks it to end: not before the interface is back.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        die_with(self._doorman, signal.SIGTERM)
+        with lend(name, namespace, self._terms.interfaces) as index:
+            self._answer(f"lend {name}", {"name": name, "index": index})
+            self._wait_for_the_end()
+        log(self._peer.user, f"lend {name}", "returned")
+
+    def _confine(self, capabilities: Collection[int], filter_: int) -> None:
+        confine(self._peer.user, self._peer.group, tuple(capabilities), filter_)
+        # A change of user forgets it.
+        die_with(self._doorman)
+
+    def _wait_for_the_end(self) -> None:
+        """Wait until the client is gone, which has nothing more to say."""
+        self._connection.settimeout(None)
+        _message, descriptors = protocol.receive(self._connection, 1)
+        close_all(descriptors)
+
+    def _answer(self, operation: str, answer: dict[str, object], made: list[int] = []) -> None:  # noqa: B006 - never changed
+        protocol.send(self._connection, protocol.encode_answer(answer), made)
+        log(self._peer.user, operation, "done")
+
+    def _refuse(self, operation: str, error: XdplabError) -> None:
+        log(self._peer.user, operation, f"{type(error).__name__}: {error}")
+        protocol.send(self._connection, protocol.encode_refusal(error))

@@ -1,0 +1,96 @@
+"""Whether the broker's own code is out of its clients' reach.
+
+Whoever can write what root runs is root. So the broker runs only from an install that belongs to
+root and that nobody else can write: its interpreter, every folder that Python imports from, and
+every file that is mapped into the process.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from xdplab.errors import XdplabError
+
+_HOW = (
+    "Install it where nobody but root can write, and start it from there:\n"
+    "  sudo python3 -m venv /opt/xdplab\n"
+    "  sudo /opt/xdplab/bin/pip install .\n"
+    "  sudo /opt/xdplab/bin/xdplab broker --group NAME"
+)
+
+
+class UntrustedInstallError(XdplabError):
+    """The broker was started from code that others than root can write."""
+
+
+def check_install() -> None:
+    """Check all that this process runs, or may come to run.
+
+    Raises
+    ------
+    UntrustedInstallError
+        When root is not the only one who can write it.
+    """
+    if any(type(finder).__module__.startswith("_xdplab_editable") for finder in sys.meta_path):
+        raise UntrustedInstallError(
+            f"this install is an editable one: it runs whatever the source tree holds. {_HOW}"
+        )
+    if not sys.flags.isolated:
+        raise UntrustedInstallError("the interpreter must run isolated (python -I).")
+    for place in _places():
+        if (reason := _writable(place)) is not None:
+            raise UntrustedInstallError(f"{reason}, and the broker's code is there. {_HOW}")
+
+
+def _places() -> Iterator[Path]:
+    yield Path(sys.executable)
+    yield from map(Path, filter(None, sys.path))
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    yield from map(Path, filter(None, files))
+    package = Path(__file__).parents[1]
+    yield from (
+        Path(folder) / name
+        for folder, folders, files in os.walk(package)
+        for name in [*folders, *files]
+    )
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[5].startswith("/") and "x" in fields[1]:
+            yield Path(fields[5])
+
+
+def _writable(place: Path) -> str | None:
+    """Say who else can write a file or a folder, or put something else in its place."""
+    for each in _steps(place):
+        try:
+            status = each.lstat()
+        except FileNotFoundError:
+            continue  # a folder on the path that may come into being: its parents are checked
+        if status.st_uid != 0:
+            return f"{each} belongs to user {status.st_uid}"
+        # In a sticky folder, such as /tmp, nobody can take away what is root's.
+        others_may_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        sticky = status.st_mode & stat.S_ISVTX and each != place
+        if others_may_write and not sticky and not stat.S_ISLNK(status.st_mode):
+            return f"{each} can be written by others than root"
+    return None
+
+
+def _steps(place: Path) -> Iterable[Path]:
+    """Go through a path and its folders, and through where links on the way lead."""
+    found: dict[Path, None] = {}
+    waiting = [place.absolute()]
+    while waiting:
+        each = waiting.pop()
+        if each in found:
+            continue
+        found[each] = None
+        if each.is_symlink():
+            waiting.append(each.parent / each.readlink())
+        if each.parent != each:
+            waiting.append(each.parent)
+    return found
