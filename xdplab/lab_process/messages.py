@@ -141,6 +141,6 @@ class _Unpickler(pickle.Unpickler):
         if kind == "namespace":
             return self._hold(descriptor)
         kind, timeout = rest
-        made = socket.socket(*kind, fileno=descriptor)
+        made = socket.socket(*kind, descriptor)
         made.settimeout(timeout)
         return made
