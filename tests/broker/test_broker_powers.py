@@ -157,7 +157,7 @@ FORBIDDEN: dict[str, Callable[[], object]] = {
     "write a file": lambda: os.open("/tmp/xdplab-forbidden", os.O_WRONLY | os.O_CREAT),
     "write to one that is there": lambda: os.open("/dev/null", os.O_RDWR),
     "truncate one": lambda: os.truncate("/dev/null", 0),
-    "remove one": lambda: os.unlink("/tmp/xdplab-forbidden"),
+    "remove one": lambda: Path("/tmp/xdplab-forbidden").unlink(),
     "become root": lambda: os.setuid(0),
     "become another group": lambda: os.setgid(0),
     "enter a namespace": lambda: checked(LIBC.setns(os.open("/proc/self/ns/net", os.O_RDONLY), 0)),

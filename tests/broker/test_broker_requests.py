@@ -313,9 +313,9 @@ def test_10_000_random_messages_leave_a_session_that_answers(broker: Broker) -> 
             operation, arguments = str(chosen.choice(values)), chosen.choice(values)
         else:
             names = [*arguments, *arguments.get("stream", {}), "more"]
+            places = [arguments, arguments.get("stream", arguments)]
             for _ in range(chosen.randint(0, 3)):
-                place = chosen.choice([arguments, arguments.get("stream", arguments)])
-                place[chosen.choice(names)] = chosen.choice(values)
+                chosen.choice(places)[chosen.choice(names)] = chosen.choice(values)
         return json.dumps({"op": operation, "arguments": arguments}).encode()
 
     messages = [message() for _ in range(10_000)]
