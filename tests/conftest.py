@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from installs import installed, wheel  # noqa: F401 - fixtures
 
 from xdplab.backends import VARIABLE
 from xdplab.errors import PermissionRefusedError
