@@ -29,7 +29,7 @@ def nobodys() -> Iterator[Path]:
     try:
         for name in _READ:
             copy = shutil.copytree if (SOURCE / name).is_dir() else shutil.copy
-            copy(SOURCE / name, place / name)  # type: ignore[operator]
+            copy(SOURCE / name, place / name)
         (place / "tmp").mkdir()
         for folder, _, files in os.walk(place):
             for name in (".", *files):
