@@ -316,6 +316,9 @@ def test_no_descriptor_is_left_of_it(lab: Lab, path: str) -> None:
 CAPTURING = """
 import time
 from xdplab import Engine, Lab, Traffic
+
+pytestmark = pytest.mark.kernel  # whose sockets they are
+
 lab = Lab()
 engine = Engine(lab.port, path={path!r}).start()
 traffic = Traffic(lab.peer, lab.port, rate=10_000).start()
