@@ -27,6 +27,8 @@ from xdplab.account import Account
 from xdplab.measure import SYSCALLS, measure
 from xdplab.telemetry import SAMPLE_PAYLOAD
 
+pytestmark = pytest.mark.kernel  # whose sockets they are
+
 PAYLOAD_OF_64 = 64 - 42
 HOLDABLE_RATE = 20_000
 COUNT = 2_000
@@ -316,9 +318,6 @@ def test_no_descriptor_is_left_of_it(lab: Lab, path: str) -> None:
 CAPTURING = """
 import time
 from xdplab import Engine, Lab, Traffic
-
-pytestmark = pytest.mark.kernel  # whose sockets they are
-
 lab = Lab()
 engine = Engine(lab.port, path={path!r}).start()
 traffic = Traffic(lab.peer, lab.port, rate=10_000).start()

@@ -162,6 +162,7 @@ def test_a_sweep_ends_with_the_error_when_the_interface_goes_away(
     def pull_the_plug(run: Run) -> None:
         if run.settings["batch"] == 32:
             lab.close()
+            assert eventually(lambda: engine.error is not None)
 
     with pytest.raises(KernelError, match="port0"):
         take(grid.runs, engine, traffic, threading.Event(), pull_the_plug)

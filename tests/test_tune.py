@@ -204,6 +204,7 @@ def test_what_is_refused_is_recorded_and_the_search_goes_on(
     assert tuning.trials["runs"].sum() == 6
 
 
+@pytest.mark.kernel
 def test_an_engine_that_ends_ends_the_search_with_its_error(lab: Lab, traffic: Traffic) -> None:
     runs = 0
 
