@@ -45,7 +45,7 @@ static const struct rule session[] = {
 	ANY(epoll_create1), ANY(epoll_ctl), ANY(epoll_wait), ANY(epoll_pwait), ANY(eventfd2),
 	WHERE(openat, WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)), WHERE(open, WITHOUT(1, O_ACCMODE | O_CREAT | O_TRUNC)),
 	ANY(stat), ANY(statx), ANY(readlink), ANY(readlinkat), ANY(getdents64), ANY(access), ANY(faccessat), ANY(faccessat2),
-	ANY(getcwd), ANY(ioctl), ANY(fcntl), ANY(dup), ANY(pipe2), ANY(close_range),
+	ANY(getcwd), ANY(ioctl), ANY(fcntl), ANY(dup), ANY(dup2), ANY(dup3), ANY(pipe2), ANY(close_range),
 	ANY(getuid), ANY(geteuid), ANY(getgid), ANY(getegid), ANY(getppid), ANY(uname), ANY(sysinfo),
 	WHERE(clone, WITHOUT(0, NAMESPACES)), ANY(wait4), ANY(set_robust_list), ANY(rseq), ANY(prctl), ANY(seccomp),
 	ANY(capset), /* and seccomp: of its parser, which takes more away */

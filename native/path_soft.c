@@ -92,35 +92,6 @@ static bool wants_kick(struct path *path)
 	       atomic_fetch_or_explicit(tx->flags, 0, memory_order_acq_rel) & XDP_RING_NEED_WAKEUP;
 }
 
-static uint32_t room(const struct path *path)
-{
-	const struct path_soft *self = (const struct path_soft *)path;
-	const struct xsk *xsk = &self->xsk.xsk;
-
-	return xsk->tx.size - 1 - (uint32_t)(xsk->tx.own - xsk->completion.own - self->refused.own);
-}
-
-static uint32_t take_back(struct ring *ring, struct xdp_desc *frames, uint32_t limit)
-{
-	uint32_t count = ring_waiting(ring);
-
-	if (count > limit)
-		count = limit;
-	for (uint32_t i = 0; i < count; i++)
-		frames[i] = (struct xdp_desc){ .addr = *ring_address(ring, ring->own + i) };
-	if (count)
-		ring_release(ring, count);
-	return count;
-}
-
-static uint32_t complete(struct path *path, struct xdp_desc *frames, uint32_t limit)
-{
-	struct path_soft *self = self_of(path);
-	const uint32_t count = take_back(&self->xsk.xsk.completion, frames, limit);
-
-	return count + take_back(&self->refused, frames + count, limit - count);
-}
-
 static int attached(struct path *path, const struct xdp *xdp, struct xdplab_error *error)
 {
 	(void)xdp;
@@ -159,15 +130,13 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 		fail(error, XDPLAB_STEP_OPEN_SOCKET, options.wire ? ENOMEM : ENODEV, "open a simulated AF_XDP socket");
 		return NULL;
 	}
-	self->socket = soft_socket_open(&options, umem, &self->xsk.xsk, &self->refused, error);
+	self->socket = soft_socket_open(&options, umem, &self->xsk.xsk, error);
 	if (!self->socket) {
 		free(self);
 		return NULL;
 	}
 	self->xsk.xsk.descriptor = self->socket->readiness;
 	path_xsk_begin(&self->xsk, umem, false);
-	self->xsk.operations.room = room;
-	self->xsk.operations.complete = complete;
 	self->xsk.operations.wants_kick = wants_kick;
 	self->xsk.operations.attached = attached;
 	self->xsk.operations.close = close_path;

@@ -9,7 +9,6 @@ struct soft_socket;
 struct path_soft {
 	struct path_xsk xsk; /* the same code above the port */
 	struct soft_socket *socket;
-	struct ring refused; /* frames that a fault took for ones with invalid descriptors */
 };
 
 extern const struct port_operations port_soft;

@@ -40,13 +40,11 @@ static void cut_ring(char **memory, struct ring *wire, struct ring *worker, uint
 	*memory += bytes_of(size, entry);
 }
 
-static int make_rings(struct soft_socket *socket, const struct soft_socket_options *options, struct xsk *xsk,
-		      struct ring *refused)
+static int make_rings(struct soft_socket *socket, const struct soft_socket_options *options, struct xsk *xsk)
 {
 	const size_t address = sizeof(uint64_t), descriptor = sizeof(struct xdp_desc);
 	const uint32_t size = options->ring_size, fill_size = options->fill_ring_size;
-	const uint64_t bytes =
-		bytes_of(fill_size, address) + 2 * bytes_of(size, address) + 2 * bytes_of(size, descriptor);
+	const uint64_t bytes = bytes_of(fill_size, address) + bytes_of(size, address) + 2 * bytes_of(size, descriptor);
 	char *next = aligned_alloc(XDPLAB_CACHE_LINE, bytes);
 
 	socket->memory = next;
@@ -55,7 +53,6 @@ static int make_rings(struct soft_socket *socket, const struct soft_socket_optio
 	memset(next, 0, bytes);
 	cut_ring(&next, &socket->fill, &xsk->fill, fill_size, address);
 	cut_ring(&next, &socket->completion, &xsk->completion, size, address);
-	cut_ring(&next, &socket->refused, refused, size, address);
 	cut_ring(&next, &socket->rx, &xsk->rx, size, descriptor);
 	cut_ring(&next, &socket->tx, &xsk->tx, size, descriptor);
 	return 0;
@@ -106,7 +103,7 @@ static void free_socket(struct soft_socket *socket)
 }
 
 struct soft_socket *soft_socket_open(const struct soft_socket_options *options, const struct umem *umem,
-				     struct xsk *xsk, struct ring *refused, struct xdplab_error *error)
+				     struct xsk *xsk, struct xdplab_error *error)
 {
 	struct soft_socket *socket = aligned_alloc(XDPLAB_CACHE_LINE, sizeof(*socket));
 
@@ -126,7 +123,7 @@ struct soft_socket *soft_socket_open(const struct soft_socket_options *options, 
 	socket->unaligned = umem->unaligned;
 	socket->metadata = options->metadata;
 	socket->readiness = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (socket->readiness < 0 || make_rings(socket, options, xsk, refused)) {
+	if (socket->readiness < 0 || make_rings(socket, options, xsk)) {
 		fail(error, XDPLAB_STEP_OPEN_SOCKET, errno, "open a simulated AF_XDP socket");
 		free_socket(socket);
 		return NULL;

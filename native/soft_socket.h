@@ -20,9 +20,9 @@ struct soft_socket_options {
 	bool metadata;
 };
 
-/* Fills in the worker's side: the rings of `xsk`, and those frames that a fault refused. NULL where it fails. */
+/* Fills in the worker's side, the rings of `xsk`. NULL where it fails. */
 struct soft_socket *soft_socket_open(const struct soft_socket_options *options, const struct umem *umem,
-				     struct xsk *xsk, struct ring *refused, struct xdplab_error *error);
+				     struct xsk *xsk, struct xdplab_error *error);
 void soft_socket_close(struct soft_socket *socket);
 /* From now on, what arrives on the queue goes to the socket. */
 void soft_socket_enter(struct soft_socket *socket);

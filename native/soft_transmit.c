@@ -13,10 +13,7 @@ enum { VLAN_BYTES = 4 };
 struct batch {
 	struct soft_frame frames[SOFT_BATCH];
 	uint32_t count;
-	uint64_t completed[SOFT_BATCH];
-	uint32_t completions;
 	uint64_t invalid;
-	uint64_t refused; /* of these, by a fault */
 	uint64_t too_long;
 };
 
@@ -42,29 +39,20 @@ static const uint8_t *place_of(const struct soft_socket *socket, uint64_t addres
 	return socket->area + address;
 }
 
-static void refuse(struct soft_socket *socket, struct batch *batch)
+static bool strikes(struct soft_socket *socket)
 {
-	batch->invalid++;
-	socket->stopped = socket->after_valid;
-	socket->after_valid = false;
+	struct soft_faults *faults = &socket->wire->ends[socket->end].faults;
+
+	return faults->set.bad_descriptor_every && ++faults->sent % faults->set.bad_descriptor_every == 0;
 }
 
 static void take(struct soft_socket *socket, const struct xdp_desc *descriptor, struct batch *batch)
 {
-	struct soft_faults *faults = &socket->wire->ends[socket->end].faults;
-
-	socket->stopped = false;
-	if (!is_valid(socket, descriptor)) {
-		refuse(socket, batch);
+	socket->stopped = !is_valid(socket, descriptor) || strikes(socket);
+	if (socket->stopped) {
+		batch->invalid++;
 		return;
 	}
-	if (faults->set.bad_descriptor_every && ++faults->sent % faults->set.bad_descriptor_every == 0) {
-		*ring_address(&socket->refused, socket->refused.own + batch->refused++) = descriptor->addr;
-		refuse(socket, batch);
-		return;
-	}
-	socket->after_valid = true;
-	batch->completed[batch->completions++] = descriptor->addr;
 	/* The kernel completes what the device then drops. */
 	if (descriptor->len < ETH_HLEN || descriptor->len > socket->wire->config.mtu + ETH_HLEN + VLAN_BYTES) {
 		batch->too_long++;
@@ -79,30 +67,14 @@ static void take(struct soft_socket *socket, const struct xdp_desc *descriptor, 
 	__builtin_prefetch(batch->frames[batch->count++].head);
 }
 
-static void complete(struct soft_socket *socket, const struct batch *batch)
-{
-	for (uint32_t i = 0; i < batch->completions; i++)
-		*ring_address(&socket->completion, socket->completion.own + i) = batch->completed[i];
-	if (batch->refused)
-		ring_submit(&socket->refused, (uint32_t)batch->refused);
-	if (batch->completions)
-		ring_submit(&socket->completion, batch->completions);
-}
-
-/* A frame is taken only where its completion has room. What a fault refuses needs none, but as it may be any frame,
- * room for it is asked for as well. */
+/* A frame is taken only where its completion has room. */
 static uint32_t takeable(struct soft_socket *socket)
 {
 	uint32_t count = ring_waiting(&socket->tx), room;
 
 	if (count > SOFT_BATCH)
 		count = SOFT_BATCH;
-	if (!count)
-		return 0;
-	room = ring_free(&socket->completion, count);
-	if (room < count)
-		count = room;
-	room = ring_free(&socket->refused, count);
+	room = count ? ring_free(&socket->completion, count) : 0;
 	return room < count ? room : count;
 }
 
@@ -111,20 +83,16 @@ bool soft_has_to_transmit(struct soft_socket *socket)
 	return takeable(socket);
 }
 
-/* The kernel counts that it found the ring empty at the end of each kick that sent all there was. But a kick ends with
- * the first invalid descriptor, and there is no next if that was the last, and a valid one before it made the kernel
- * say how far it had come. */
+/* The kernel counts that it found the ring empty at the end of each kick that sent all there was. But an invalid
+ * descriptor ends a kick before that. */
 static void count_empty(struct soft_socket *socket, bool sent)
 {
 	bool kicked = false;
 
 	if (atomic_load_explicit(&socket->kicked, memory_order_relaxed))
 		kicked = atomic_exchange_explicit(&socket->kicked, 0, memory_order_relaxed);
-	if (!(kicked || sent) || ring_waiting(&socket->tx))
-		return;
-	if (!sent || !socket->stopped)
+	if ((sent ? !socket->stopped : kicked) && !ring_waiting(&socket->tx))
 		soft_add(&socket->tx_ring_empty, 1);
-	socket->after_valid = false;
 }
 
 bool soft_transmit(struct soft_socket *socket)
@@ -134,16 +102,21 @@ bool soft_transmit(struct soft_socket *socket)
 	struct batch batch;
 
 	if (count) {
-		batch.count = batch.completions = 0;
-		batch.invalid = batch.refused = batch.too_long = 0;
-		for (uint32_t i = 0; i < count; i++)
-			take(socket, ring_descriptor(&socket->tx, socket->tx.own + i), &batch);
+		batch.count = 0;
+		batch.invalid = batch.too_long = 0;
+		for (uint32_t i = 0; i < count; i++) {
+			const struct xdp_desc *descriptor = ring_descriptor(&socket->tx, socket->tx.own + i);
+
+			take(socket, descriptor, &batch);
+			/* Invalid ones, too. They are seen when all are sent. */
+			*ring_address(&socket->completion, socket->completion.own + i) = descriptor->addr;
+		}
 		if (batch.count)
 			soft_arrive(wire, !socket->end, socket->queue, batch.frames, batch.count);
 		soft_add(&wire->ends[socket->end].tx_dropped, batch.too_long);
 		soft_add(&socket->tx_invalid, batch.invalid);
 		ring_release(&socket->tx, count);
-		complete(socket, &batch);
+		ring_submit(&socket->completion, count);
 	}
 	count_empty(socket, count);
 	return count;

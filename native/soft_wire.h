@@ -94,15 +94,12 @@ struct soft_socket {
 	bool metadata; /* the program puts some in front of each packet */
 	void *memory;
 
-	/* The wire's side of the rings. In `refused` are frames that a fault took for ones with invalid descriptors:
-	 * that is no doing of the worker's, so it gets them back. */
-	struct ring fill, completion, rx, tx, refused;
+	/* The wire's side of the rings. */
+	struct ring fill, completion, rx, tx;
 	/* A frame that was taken from the fill ring and found no room in the RX ring: the next one to fill. */
 	uint64_t spare;
 	bool has_spare;
-	/* How the descriptors taken from the TX ring since it was empty ended: with a valid one, or with an invalid one
-	 * right behind that. */
-	bool after_valid, stopped;
+	bool stopped; /* the last descriptor from the TX ring was an invalid one */
 	soft_count rx_dropped, rx_ring_full, fill_ring_empty, tx_invalid, tx_ring_empty;
 
 	/* Both sides'. */

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,31 +10,7 @@ import venv
 import zipfile
 from pathlib import Path
 
-import pytest
-
-SOURCE = Path(__file__).parents[1]
-
-
-def run(
-    *command: str | Path, folder: Path | None = None, environment: dict[str, str] | None = None
-) -> str:
-    """Run a command to its end and return what it printed; show all of it if it failed."""
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel with the tools of this virtual environment."""
-    folder = tmp_path_factory.mktemp("wheel")
-    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    pip = (sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps")
-    run(*pip, "--wheel-dir", folder, SOURCE, environment={**os.environ, "PATH": tools})
-    (built,) = folder.glob("*.whl")
-    return built
+from installs import SOURCE, run
 
 
 def test_the_wheel_holds_the_engine_the_xdp_programs_and_both_licences(wheel: Path) -> None:

@@ -45,8 +45,8 @@ struct bench {
 	struct xdplab_wire *wire;
 	struct umem umem;
 	struct xsk xsk;
-	struct ring refused;
 	struct soft_socket *socket;
+	uint32_t put; /* descriptors that stand in the TX ring and were not handed over */
 	struct xdp program;
 };
 
@@ -76,7 +76,7 @@ static inline struct bench make_bench(uint32_t ring_size, uint32_t fill_frames, 
 	};
 	const struct xdp_options_of_port port = { .wire = bench.wire, .end = PORT, .queues = 1 };
 
-	bench.socket = soft_socket_open(&options, &bench.umem, &bench.xsk, &bench.refused, &bench_error);
+	bench.socket = soft_socket_open(&options, &bench.umem, &bench.xsk, &bench_error);
 	CHECK_WELL(bench.socket);
 	CHECK_WELL(!xdp_attach(&bench.program, &port, &bench_error));
 	soft_socket_enter(bench.socket);
@@ -131,9 +131,14 @@ static inline void receive_from_peer(struct xdplab_wire *wire, uint32_t size, ui
 
 static inline void put_descriptor(struct bench *bench, uint64_t address, uint32_t length, uint32_t options)
 {
-	*ring_descriptor(&bench->xsk.tx, bench->xsk.tx.own) =
+	*ring_descriptor(&bench->xsk.tx, bench->xsk.tx.own + bench->put++) =
 		(struct xdp_desc){ .addr = address, .len = length, .options = options };
-	ring_submit(&bench->xsk.tx, 1);
+}
+
+static inline void hand_over(struct bench *bench)
+{
+	ring_submit(&bench->xsk.tx, bench->put);
+	bench->put = 0;
 }
 
 static inline bool wire_sleeps(const struct bench *bench)
@@ -141,12 +146,20 @@ static inline bool wire_sleeps(const struct bench *bench)
 	return ring_needs_wakeup(&bench->xsk.tx);
 }
 
-/* While the wire's thread sleeps; it sleeps again afterwards. */
+static inline void hand_over_and_kick(struct xdplab_wire *wire, void *argument)
+{
+	struct bench *bench = argument;
+
+	(void)wire;
+	hand_over(bench);
+	soft_socket_kicks(bench->socket);
+}
+
+/* All that was put, and the kick, come at once, between two turns of the wire; and it has done its part when this
+ * returns. */
 static inline void kick_once(struct bench *bench)
 {
-	AWAIT(wire_sleeps(bench), "the wire does not sleep");
-	soft_socket_kicks(bench->socket);
-	soft_ring_bell(bench->wire);
+	soft_call(bench->wire, hand_over_and_kick, bench);
 	AWAIT(wire_sleeps(bench), "the wire does not come to its end");
 }
 

@@ -78,7 +78,7 @@ static void what_is_larger_than_a_frame_is_dropped(void)
 	soft_socket_close(bench.socket);
 	umem_free(&bench.umem);
 	bench.umem = narrow;
-	bench.socket = soft_socket_open(&options, &bench.umem, &bench.xsk, &bench.refused, &bench_error);
+	bench.socket = soft_socket_open(&options, &bench.umem, &bench.xsk, &bench_error);
 	CHECK_WELL(bench.socket);
 	soft_socket_enter(bench.socket);
 	receive_from_peer(bench.wire, 100, 1);

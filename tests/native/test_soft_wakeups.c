@@ -125,6 +125,7 @@ static void no_frame_to_send_is_slept_on(void)
 
 	for (uint32_t i = 0; i < FRAMES; i++) {
 		put_descriptor(&bench, 0, 60, 0);
+		hand_over(&bench);
 		/* As path_soft.c does. */
 		if (atomic_fetch_or_explicit(bench.xsk.tx.flags, 0, memory_order_acq_rel) & XDP_RING_NEED_WAKEUP) {
 			soft_socket_kicks(bench.socket);

@@ -217,25 +217,24 @@ static void a_queue_and_an_interface_are_taken_once(void)
 	struct bench bench = make_bench(64, 0, false);
 	struct soft_socket_options options = { .wire = bench.wire, .ring_size = 64, .fill_ring_size = 64 };
 	const struct xdp_options_of_port port = { .wire = bench.wire, .end = PORT, .queues = 1 };
-	struct ring refused;
 	struct xsk xsk;
 	struct xdp program;
 
-	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &refused, &bench_error), "bound twice");
+	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "bound twice");
 	CHECK_COUNT(bench_error.code, EBUSY);
 	CHECK(xdp_attach(&program, &port, &bench_error), "attached twice");
 	CHECK_COUNT(bench_error.code, EBUSY);
 	options.queue = 1;
-	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &refused, &bench_error), "there is no queue 1");
+	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "there is no queue 1");
 	CHECK_COUNT(bench_error.code, EINVAL);
 	options = (struct soft_socket_options){
 		.wire = bench.wire, .end = PEER, .ring_size = 64, .fill_ring_size = 64, .bind_mode = XDPLAB_BIND_ZERO_COPY,
 	};
-	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &refused, &bench_error), "without a copy");
+	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "without a copy");
 	CHECK_COUNT(bench_error.code, EOPNOTSUPP);
 	xdplab_wire_cut(bench.wire);
 	options.bind_mode = XDPLAB_BIND_AUTO;
-	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &refused, &bench_error), "there is nothing left");
+	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "there is nothing left");
 	CHECK_COUNT(bench_error.code, ENODEV);
 	free_bench(&bench);
 }

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from xdplab.broker.protocol import (
@@ -116,8 +117,10 @@ class Connection(Closing):
             if self.closed:
                 raise ClosedError("this connection to the broker was closed.")
             try:
-                send(self.socket, message, descriptors)
-                answer, received = receive(self.socket)
+                # Who is shown out at the door is told why, but no longer listened to.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    send(self.socket, message, descriptors)
+                answer, received = self._receive()
             except OSError as error:
                 raise _refused(error.errno or 0) from error
             except Malformed as error:
@@ -129,6 +132,12 @@ class Connection(Closing):
         except Malformed as error:
             close_all(received)
             raise _refused(errno.EPROTO) from error
+
+    def _receive(self) -> tuple[bytes, list[int]]:
+        try:
+            return receive(self.socket)
+        except ConnectionResetError:  # comes before what was said last
+            return receive(self.socket)
 
 
 def connect(

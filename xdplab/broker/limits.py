@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 _MEBIBYTE = 1 << 20
 
-FIRST_MESSAGE_SECONDS = 5.0
+FIRST_MESSAGE_SECONDS = 3.0
 """For a client to say what it is here for."""
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 """For a client to make room for an answer."""
 PARSER_SECONDS = 10.0
 """For an object file to be read."""

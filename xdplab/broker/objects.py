@@ -49,7 +49,10 @@ def load_object(
     XdplabError
         When it can't be read, loaded or attached.
     """
-    description = check_description(_read_apart(memory, name), queues)
+    try:
+        description = check_description(_read_apart(memory, name), queues)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"the object file can't be loaded: {error}") from error
     made: list[int] = []
     try:
         for one in description.maps:
@@ -110,9 +113,9 @@ def _read_apart(memory: int, name: str) -> Any:  # noqa: ANN401 - whatever it sa
     try:
         answer = json.loads(said)
     except (ValueError, RecursionError):
-        raise ConfigurationError("the object file could not be read.") from None
+        raise ConfigurationError("it could not be read.") from None
     if isinstance(answer, dict) and isinstance(refusal := answer.get("refusal"), str):
-        raise ConfigurationError(f"the object file can't be loaded: {refusal}")
+        raise ConfigurationError(refusal)
     return answer
 
 

@@ -102,7 +102,9 @@ def encode_answer(answer: Mapping[str, object]) -> bytes:
 
 def encode_refusal(error: XdplabError) -> bytes:
     """Write what went wrong, for `decode_answer` to raise again."""
-    refusal: dict[str, object] = {"error": type(error).__name__}
+    # The kind that both sides know.
+    kind = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
+    refusal: dict[str, object] = {"error": kind.__name__}
     if isinstance(error, KernelError):
         texts = {"tried": error.tried, "remedy": error.remedy}
         refusal |= {"errno": error.errno or 0}

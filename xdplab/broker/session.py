@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from typing import NamedTuple
 
 from xdplab._engine import lib
@@ -27,6 +29,10 @@ from xdplab.broker.requests import check_request
 from xdplab.errors import ConfigurationError, XdplabError
 from xdplab.native_errors import new_error, raise_error
 from xdplab.programs import c_path
+
+_SO_PEERPIDFD = 77  # asm-generic/socket.h, Linux 6.5
+# What changes nothing, and is asked for many times a second.
+_LOOKS = ("generator_status",)
 
 
 class Peer(NamedTuple):
@@ -80,21 +86,21 @@ class Session:
             self._connection.settimeout(FIRST_MESSAGE_SECONDS)
             first, descriptors = protocol.receive(self._connection, protocol.FIRST.size)
             if first:
+                self._life = _life_of(self._connection, self._peer.process)
+                self._connection.settimeout(ANSWER_SECONDS)
                 self._begin(first, descriptors)
-            else:
-                close_all(descriptors)
         except Malformed as error:
             self._refuse("connect", ConfigurationError(f"{error}."))
         except XdplabError as error:
             self._refuse("connect", error)
         except TimeoutError:
-            log(self._peer.user, "connect", "the client was silent, or does not listen")
+            log(self._peer.user, "connection", "given up: it takes too long")
         except OSError as error:
-            log(self._peer.user, "connect", str(error))
+            log(self._peer.user, "connection", str(error))
 
     def _begin(self, first: bytes, descriptors: list[int]) -> None:
         kind, name = protocol.decode_first(first)
-        most = {protocol.SOFTIRQ: 0, protocol.LAB: 1}.get(kind, 1)
+        most = 0 if kind == protocol.SOFTIRQ else 1
         least = 1 if kind in (protocol.NETWORK, protocol.INTERFACE) else 0
         if not least <= len(descriptors) <= most:
             raise Malformed(f"{kind.decode()} takes a descriptor, and {len(descriptors)} came")
@@ -122,9 +128,7 @@ class Session:
 
     def _serve_request(self, operations: Operations) -> bool:
         """Answer one request; say whether another may come."""
-        self._connection.settimeout(None)
-        message, descriptors = protocol.receive(self._connection)
-        self._connection.settimeout(ANSWER_SECONDS)
+        message, descriptors = self._await(protocol.MESSAGE_BYTES)
         if not message:
             return False
         made: list[int] = []
@@ -182,14 +186,28 @@ class Session:
 
     def _wait_for_the_end(self) -> None:
         """Wait until the client is gone, which has nothing more to say."""
-        self._connection.settimeout(None)
-        _message, descriptors = protocol.receive(self._connection, 1)
+        _message, descriptors = self._await(1)
         close_all(descriptors)
+
+    def _await(self, most_bytes: int) -> tuple[bytes, list[int]]:
+        """Wait for a message; for an empty one when the client is gone."""
+        connection = self._connection.fileno()
+        ready, _, _ = select.select([connection, self._life], [], [])
+        # Its child may still hold the connection, which is then nobody's.
+        return (b"", []) if self._life in ready else protocol.receive(self._connection, most_bytes)
 
     def _answer(self, operation: str, answer: dict[str, object], made: list[int] = []) -> None:  # noqa: B006 - never changed
         protocol.send(self._connection, protocol.encode_answer(answer), made)
-        log(self._peer.user, operation, "done")
+        if operation not in _LOOKS:
+            log(self._peer.user, operation, "done")
 
     def _refuse(self, operation: str, error: XdplabError) -> None:
         log(self._peer.user, operation, f"{type(error).__name__}: {error}")
         protocol.send(self._connection, protocol.encode_refusal(error))
+
+
+def _life_of(connection: socket.socket, process: int) -> int:
+    """Open a descriptor that becomes readable when the client's process has ended."""
+    with suppress(OSError):
+        return connection.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD)
+    return os.pidfd_open(process)

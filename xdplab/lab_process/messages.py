@@ -135,12 +135,12 @@ class _Unpickler(pickle.Unpickler):
         self._descriptors, self._hold = descriptors, hold
 
     def persistent_load(self, name: Any) -> Namespace | socket.socket:  # noqa: ANN401 - as pickle has it
-        kind, number, *rest = name
+        what, number, *rest = name
         descriptor = self._descriptors[number]
         self._descriptors[number] = -1
-        if kind == "namespace":
+        if what == "namespace":
             return self._hold(descriptor)
-        kind, timeout = rest
-        made = socket.socket(*kind, fileno=descriptor)
+        (family, kind, protocol), timeout = rest
+        made = socket.socket(family, kind, protocol, descriptor)
         made.settimeout(timeout)
         return made

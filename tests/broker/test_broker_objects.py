@@ -1,0 +1,370 @@
+"""A client's own programs: what is loaded of them, and what is not."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clients import as_user, make_veth, own_network
+from conftest import Broker
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from xdplab.broker import protocol
+from xdplab.broker.connection import connect
+from xdplab.broker.description import Description, check_description, describe
+from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedError
+
+ARRAY, PROGRAMS = 2, 3  # enum bpf_map_type
+HEAD = """
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+"""
+COUNTER = """
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __type(key, __u32);
+         __type(value, __u64); } counts SEC(".maps");
+"""
+COUNTING = f"""{HEAD}{COUNTER}
+const volatile __u32 place = 2;
+static __u64 seen;
+SEC("xdp") int count(struct xdp_md *context)
+{{
+	__u32 key = place;
+	__u64 *counted = bpf_map_lookup_elem(&counts, &key);
+	if (counted)
+		*counted += ++seen;
+	return XDP_DROP;
+}}
+"""
+SEEN_BY_VERIFIER = {
+    # Reads any memory of the kernel's.
+    "reads the kernel": """
+SEC("xdp") int reads(struct xdp_md *context)
+{
+	__u64 stolen = 0;
+	__u32 key = 0;
+	bpf_probe_read_kernel(&stolen, sizeof(stolen), (void *)0xffffffff81000000);
+	bpf_map_update_elem(&counts, &key, &stolen, 0);
+	return XDP_PASS;
+}""",
+    # Tells where something of the kernel's is.
+    "leaks a pointer": """
+SEC("xdp") int leaks(struct xdp_md *context)
+{
+	__u32 key = 0;
+	__u64 address = (__u64)(long)context;
+	bpf_map_update_elem(&counts, &key, &address, 0);
+	return XDP_PASS;
+}""",
+    "leaks where a map is": """
+SEC("xdp") int leaks_map(struct xdp_md *context)
+{
+	__u32 key = 0;
+	__u64 *counted = bpf_map_lookup_elem(&counts, &key);
+	if (counted)
+		*counted = (__u64)(long)counted;
+	return XDP_PASS;
+}""",
+    "looks at a task": """
+SEC("xdp") int looks(struct xdp_md *context)
+{
+	__u32 key = 0;
+	__u64 task = bpf_get_current_task();
+	bpf_map_update_elem(&counts, &key, &task, 0);
+	return XDP_PASS;
+}""",
+    "prints into the kernel's trace": """
+SEC("xdp") int prints(struct xdp_md *context)
+{
+	static const char text[] = "hello";
+	bpf_trace_printk(text, sizeof(text));
+	return XDP_PASS;
+}""",
+    "reads past the packet": """
+SEC("xdp") int past(struct xdp_md *context)
+{
+	return *(volatile __u32 *)(long)context->data_end;
+}""",
+    "never ends": """
+SEC("xdp") int endless(struct xdp_md *context)
+{
+	volatile __u32 forever = 1;
+	while (forever) {}
+	return XDP_PASS;
+}""",
+}
+NOT_SUPPORTED = {
+    "calls a function": """
+static __attribute__((noinline)) int other(struct xdp_md *context)
+{ return context->rx_queue_index; }
+SEC("xdp") int calls(struct xdp_md *context) { return other(context); }""",
+    "calls the kernel": """
+extern int bpf_xdp_metadata_rx_hash(const struct xdp_md *context, __u32 *hash, int *type) __ksym;
+SEC("xdp") int kernel(struct xdp_md *context)
+{ __u32 hash; int type; return bpf_xdp_metadata_rx_hash(context, &hash, &type); }""",
+    "holds programs": """
+struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 4); __uint(key_size, 4);
+         __uint(value_size, 4); } programs SEC(".maps");
+SEC("xdp") int tail(struct xdp_md *context)
+{ bpf_tail_call(context, &programs, 0); return XDP_PASS; }""",
+    "pins a map": """
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __type(key, __u32);
+         __type(value, __u64); __uint(pinning, LIBBPF_PIN_BY_NAME); } pinned SEC(".maps");
+SEC("xdp") int pins(struct xdp_md *context)
+{ __u32 key = 0; return !!bpf_map_lookup_elem(&pinned, &key); }""",
+    "takes too much memory": """
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 100000000); __type(key, __u32);
+         __type(value, __u64); } large SEC(".maps");
+SEC("xdp") int takes(struct xdp_md *context)
+{ __u32 key = 0; return !!bpf_map_lookup_elem(&large, &key); }""",
+    "is no XDP program": """
+SEC("tc") int classify(struct __sk_buff *buffer) { return 0; }""",
+    "traces": """
+SEC("kprobe/do_exit") int traces(void *context) { return 0; }""",
+}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
+    """Compile programs with clang, each once."""
+    folder, made = tmp_path_factory.mktemp("objects"), dict[str, bytes]()
+    clang = shutil.which("clang") or "clang"
+    machine = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True, check=True)
+    options = [
+        "-target",
+        "bpf",
+        "-O2",
+        "-g",
+        "-idirafter",
+        f"/usr/include/{machine.stdout.strip()}",
+    ]
+
+    def compile_(source: str) -> bytes:
+        if source not in made:
+            (folder / "program.c").write_text(source)
+            command = [clang, *options, "-c", folder / "program.c", "-o", folder / "program.o"]
+            subprocess.run(command, check=True)
+            made[source] = (folder / "program.o").read_bytes()
+        return made[source]
+
+    return compile_
+
+
+def sealed(data: bytes) -> int:
+    memory = os.memfd_create("object", os.MFD_ALLOW_SEALING)
+    os.write(memory, data)
+    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
+    return memory
+
+
+def load(broker: Broker, data: bytes, name: str = "xdp") -> tuple[list[str], list[int]]:
+    """Let the calling client have an object attached in a namespace of its own."""
+    namespace = own_network()
+    port, _ = make_veth()
+    connection = connect(protocol.NETWORK, descriptor=namespace, path=broker.socket)
+    arguments = {"name": name, "interface": port, "attach_mode": 0, "queues": 1}
+    answer, descriptors = connection.request("attach_object", arguments, [sealed(data)])
+    return answer["maps"], descriptors
+
+
+def send_frames(count: int) -> None:
+    import socket
+
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        sender.bind(("peer0", 0))
+        for _ in range(count):
+            sender.send(b"\x02" * 12 + b"\x88\xb5" + bytes(50))
+
+
+def read_counter(map_: int, key: int) -> int:
+    class Element(ctypes.Structure):  # union bpf_attr, of BPF_MAP_*_ELEM
+        _fields_ = (("map", ctypes.c_uint64), ("key", ctypes.c_uint64),
+                    ("value", ctypes.c_uint64), ("flags", ctypes.c_uint64))  # fmt: skip
+
+    number, value = ctypes.c_uint32(key), ctypes.c_uint64()
+    request = Element(map_, ctypes.addressof(number), ctypes.addressof(value), 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.syscall(321, 1, ctypes.byref(request), ctypes.sizeof(request)) == 0
+    return value.value
+
+
+def test_a_program_of_ones_own_runs_and_counts_in_its_maps(
+    broker: Broker, compiled: Callable[[str], bytes]
+) -> None:
+    data = compiled(COUNTING)
+
+    def client() -> tuple[list[str], int]:
+        names, (_link, *maps) = load(broker, data, "count")
+        before = read_counter(maps[names.index("counts")], 2)
+        send_frames(3)
+        return names, read_counter(maps[names.index("counts")], 2) - before
+
+    names, counted = as_user(client)
+    assert set(names) == {"counts", ".rodata", ".bss"}
+    assert counted >= 1 + 2 + 3
+
+
+@pytest.mark.parametrize("what", SEEN_BY_VERIFIER)
+def test_the_verifier_refuses_a_program_that(
+    broker: Broker, compiled: Callable[[str], bytes], what: str
+) -> None:
+    data = compiled(HEAD + COUNTER + SEEN_BY_VERIFIER[what])
+
+    def client() -> str:
+        with pytest.raises(
+            (KernelError, PermissionRefusedError), match="load the XDP program"
+        ) as said:
+            load(broker, data)
+        assert said.value.errno
+        return str(said.value)
+
+    assert re.search("EACCES|EINVAL|EPERM", as_user(client))
+
+
+@pytest.mark.parametrize("what", NOT_SUPPORTED)
+def test_a_session_refuses_an_object_that(
+    broker: Broker, compiled: Callable[[str], bytes], what: str
+) -> None:
+    data = compiled(HEAD + NOT_SUPPORTED[what])
+
+    def client() -> str:
+        with pytest.raises(ConfigurationError, match="the object file can't be loaded"):
+            load(broker, data)
+        return "refused"
+
+    assert as_user(client) == "refused"
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 1000, 3 << 20])
+def test_what_is_no_object_is_refused(broker: Broker, size: int) -> None:
+    def client() -> str:
+        with pytest.raises(ConfigurationError):
+            load(broker, b"\x7fELF\x02\x01\x01".ljust(size, b"\0")[:size])
+        return "refused"
+
+    assert as_user(client) == "refused"
+
+
+def changed(description: Description, **fields: object) -> dict[str, Any]:
+    return description.plain() | fields
+
+
+def test_a_lying_parser_gets_nothing_past_the_session(compiled: Callable[[str], bytes]) -> None:
+    """The process that reads an object could have been taken over by it."""
+    description = describe(compiled(COUNTING), "count")
+    assert check_description(description.plain(), 1).maps
+    plain = description.plain()
+    map_ = plain["maps"][0]
+    load_64, call = 0x18, 0x85
+
+    def program(code: int, source: int, number: int = 0) -> dict[str, Any]:
+        first = bytes((code, source << 4, 0, 0)) + number.to_bytes(4, "little")
+        return changed(description._replace(instructions=first + bytes(8)))
+
+    of_map = [
+        {"type": PROGRAMS},
+        {"type": "2"},
+        {"entries": -1},
+        {"entries": 2**32},
+        {"flags": 8},
+        {"initial": "AAAA"},
+        {"frozen": 1},
+        {"name": "x" * 16},
+        {"more": 1},
+    ]
+    of_all = [
+        {"more": 1},
+        {"instructions": "!"},
+        {"instructions": ""},
+        {"maps": None},
+        {"maps": [map_] * 33},
+        {"flags": 64},
+        {"license": 5},
+        {"name": "x" * 16},
+        {"name": "a/b"},
+        *({"maps": [{**map_, **wrong}]} for wrong in of_map),
+    ]
+    # A map by its descriptor, or what else that is; a type's address; a function's; too many maps;
+    # a function of one's own; one of the kernel's; one by its address.
+    instructions = [(load_64, kind, 3) for kind in range(1, 7)]
+    instructions += [(load_64, 6, 2**31), (call, 1, 0), (call, 2, 0), (0x8D, 0, 0)]
+    lies: list[object] = [None, [], {}, 1, *({**plain, **wrong} for wrong in of_all)]
+    lies += [program(*each) for each in instructions]
+    for lie in lies:
+        with pytest.raises(ConfigurationError):
+            check_description(lie, 1)
+
+
+@settings(
+    max_examples=300, deadline=None, database=None, derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(st.data())
+def test_a_damaged_object_is_read_or_refused(
+    compiled: Callable[[str], bytes], data: st.DataObject
+) -> None:
+    damaged = bytearray(compiled(COUNTING))
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[place] = data.draw(st.integers(0, 255))
+    cut = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
+    with suppress(ConfigurationError):
+        check_description(describe(cut, "count").plain(), 1)
+
+
+FUZZER = """
+import sys, atheris
+with atheris.instrument_imports(include=["xdplab.broker.elf", "xdplab.broker.btf",
+                                         "xdplab.broker.description", "xdplab.broker.protocol"]):
+    from xdplab.broker import btf, description, elf, protocol
+from xdplab.broker.requests import check_request
+from xdplab.errors import XdplabError
+
+def one(data):
+    try:
+        if data[:4] == bytes(4):
+            check_request(*protocol.decode_request(data[4:]), 0)
+        else:
+            description.check_description(description.describe(data, "count").plain(), 1)
+    except (XdplabError, protocol.Malformed):
+        pass
+
+atheris.Setup(sys.argv, one)
+atheris.Fuzz()
+"""
+
+
+def test_a_fuzzer_that_follows_coverage_finds_no_way_out(
+    compiled: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "object").write_bytes(compiled(COUNTING))
+    (corpus / "message").write_bytes(bytes(4) + protocol.encode_request("generator_status", {}))
+    options = [
+        "-runs=20000",
+        "-seed=6",
+        "-max_len=8192",
+        "-timeout=10",
+        f"-artifact_prefix={tmp_path}/",
+    ]
+    fuzzed = subprocess.run(
+        [sys.executable, "-c", FUZZER, *options, corpus],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert fuzzed.returncode == 0, fuzzed.stderr[-3000:]
+    assert "Done 20000 runs" in fuzzed.stderr
