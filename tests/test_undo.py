@@ -129,14 +129,16 @@ def test_a_preset_that_there_is_not_is_refused_with_those_that_there_are(lab: La
 
 
 def test_a_preset_does_without_io_uring_where_that_is_forbidden(lab: Lab) -> None:
-    with ThreadPoolExecutor(1, initializer=forbid_io_uring) as container:
-        with closing(Engine(lab.port)) as engine:
-            container.submit(engine.start).result()
-            assert set(engine.wait_refused) >= {"uring-multishot", "adaptive"}
-            for preset, wait in (("low CPU", "poll"), ("throughput", "spin")):
-                container.submit(apply, engine, preset).result()
-                assert engine.wait == wait
-                assert engine.burst == PRESETS[preset].knobs["burst"]
+    with (
+        ThreadPoolExecutor(1, initializer=forbid_io_uring) as container,
+        closing(Engine(lab.port)) as engine,
+    ):
+        container.submit(engine.start).result()
+        assert set(engine.wait_refused) >= {"uring-multishot", "adaptive"}
+        for preset, wait in (("low CPU", "poll"), ("throughput", "spin")):
+            container.submit(apply, engine, preset).result()
+            assert engine.wait == wait
+            assert engine.burst == PRESETS[preset].knobs["burst"]
 
 
 def test_a_presets_batch_is_no_larger_than_the_ring(lab: Lab) -> None:
