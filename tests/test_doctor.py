@@ -202,7 +202,7 @@ def test_backends_say_which_labs_take_and_how_to_get_the_next_better_one() -> No
     # What a backend does is never asked for.
     Refused.__abstractmethods__ = frozenset()
     works = type("Works", (Refused,), {"refusal": lambda _self: "", "name": "works"})()
-    refused = Refused()
+    refused = Refused()  # type: ignore[abstract]
     (best,) = capture.backends({"works": works, "refused": refused})
     assert (best.verdict, best.remedy) == ("good", "")
     (second,) = capture.backends({"refused": refused, "works": works})
