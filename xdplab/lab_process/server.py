@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import threading
 import traceback
 from contextlib import suppress
@@ -51,10 +52,8 @@ def serve(client: socket.socket) -> None:
 
 
 def prepare(path: list[str], directory: str) -> None:
-    """Find modules and files where the client does. Called by it, once."""
-    import sys  # noqa: PLC0415
-
-    sys.path[:] = path
+    """Find modules and files where the client does, too. Called by it, once."""
+    sys.path += [place for place in path if place not in sys.path]
     with suppress(OSError):
         os.chdir(directory)
 
