@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from joined_lab_process import namespace_beside
 from pyroute2 import IPRoute
 
 from xdplab.namespace import Namespace
@@ -20,11 +21,11 @@ class Witness:
 
     def __init__(self, process: int) -> None:
         held = [link for link in Path(f"/proc/{process}/fd").iterdir() if _is_away(link)]
-        self._own = Namespace.create()
-        for number, link in enumerate(held):
-            descriptor = os.open(link, os.O_RDONLY)
-            self._own.run(_join, f"end{number}", descriptor)
-            os.close(descriptor)
+        spaces = [Namespace(os.open(link, os.O_RDONLY)) for link in held]
+        self._own = namespace_beside(spaces)
+        for number, space in enumerate(spaces):
+            self._own.run(_join, f"end{number}", space)
+            space.close()
 
     def left(self) -> int:
         """Count the namespaces that have not ended."""
@@ -49,9 +50,9 @@ def _is_away(link: Path) -> bool:
     return target.startswith("net:[") and target != str(Path("/proc/self/ns/net").readlink())
 
 
-def _join(name: str, descriptor: int) -> None:
+def _join(name: str, space: Namespace) -> None:
     with IPRoute() as route:
-        peer = {"ifname": "watched", "net_ns_fd": descriptor}
+        peer = {"ifname": "watched", "net_ns_fd": space.fd}
         route.link("add", kind="veth", ifname=name, peer=peer)
 
 

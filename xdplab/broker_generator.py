@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +16,9 @@ from xdplab.native_errors import new_error, raise_error
 
 if TYPE_CHECKING:
     from xdplab.broker.connection import Connection
+
+
+_NEWS_SECONDS = 0.02  # who waits for its end asks often, and each answer is a line in a log
 
 
 class BrokerGenerator:
@@ -34,6 +38,7 @@ class BrokerGenerator:
         self._session = session
         self._owner, self._lock = os.getpid(), threading.RLock()
         self._last: dict[str, int] = {}
+        self._asked = 0.0
         try:
             self._state = _open(session, traffic)
         except BaseException:
@@ -44,12 +49,14 @@ class BrokerGenerator:
     def start(self) -> None:
         """Send from now on."""
         self._session.request("generator_start")
+        self._asked = 0.0
 
     def stop(self) -> None:
         """Stop; nothing in a forked child, whose it is not."""
         if os.getpid() == self._owner:
             with suppress(XdplabError):  # the broker has ended, and with it the generator
                 self._session.request("generator_stop")
+            self._asked = 0.0
 
     def set_interval(self, picoseconds: int) -> None:
         """Change the time between two frames."""
@@ -91,6 +98,10 @@ class BrokerGenerator:
         self._closer()
 
     def _status(self) -> dict[str, int]:
+        now = time.monotonic()
+        if self._last.get("running") and now - self._asked < _NEWS_SECONDS:
+            return self._last
+        self._asked = now
         try:
             self._last = self._session.request("generator_status")[0]
         except KernelError as error:  # the broker has ended

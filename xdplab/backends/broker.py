@@ -18,6 +18,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from xdplab._engine import ffi, lib
 from xdplab.backends.kernel import KernelBackend
@@ -154,7 +155,22 @@ def _session(namespace: Namespace) -> Connection:
     from xdplab.broker import protocol  # noqa: PLC0415 - as above
     from xdplab.broker.connection import connect  # noqa: PLC0415 - as above
 
-    return connect(protocol.NETWORK, descriptor=namespace.fd)
+    made = connect(protocol.NETWORK, descriptor=namespace.fd)
+    _sessions.add(made)
+    return made
+
+
+# A session ends when nobody holds its connection any more. A forked child must not, if only because
+# it may outlive this process.
+_sessions: WeakSet[Connection] = WeakSet()
+
+
+def _let_go() -> None:
+    for session in list(_sessions):
+        session.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _open_sockets(engine: NativeEngine, namespace: Namespace) -> list[socket.socket]:

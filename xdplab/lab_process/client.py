@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 5.0
 _LONGEST_REFUSAL = 4096
+_REMEDIES = {
+    errno.EBADF: "It was closed: make a new lab.",
+    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
+    errno.EAGAIN: "There are too many processes: see `ulimit -u`.",
+}
 _FORBIDDEN = (
     "User namespaces are forbidden here (Ubuntu's kernel.apparmor_restrict_unprivileged_userns, "
     "user.max_user_namespaces, or a container's seccomp filter): start the broker, "
@@ -86,18 +91,27 @@ class LabProcess(Closing):
         Exception
             Whatever the function raises.
         """
-        ours, theirs = socket.socketpair()
-        with ours:
+        with self._begin() as call:
             try:
-                with theirs:
-                    socket.send_fds(self._client, [CALL], [theirs.fileno()])
-                send(ours, (function, args, kwargs))
-                result, error = receive(ours, self._hold)
-            except (EOFError, BrokenPipeError, ConnectionError) as gone:
-                raise ClosedError("the lab's process has ended. Make a new lab.") from gone
+                send(call, (function, args, kwargs))
+                result, error = receive(call, self._hold)
+            except (EOFError, ConnectionError) as gone:
+                raise _ended() from gone
         if error is not None:
             raise error
         return result  # type: ignore[no-any-return] # what the function returned
+
+    def _begin(self) -> socket.socket:
+        """Give the lab process one end of a socket for a call, and return the other."""
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                socket.send_fds(self._client, [CALL], [theirs.fileno()])
+        except ConnectionError as gone:
+            raise _ended() from gone
+        except OSError as error:
+            raise _refused("call the lab's process", error) from error
+        return ours
 
     def create_namespace(self) -> Namespace:
         """Make a network namespace, as `Namespace.create` does."""
@@ -155,8 +169,20 @@ class RemoteNamespace(Namespace):
         return self.process.call(enter, self, function, *args, **kwargs)
 
 
+def _ended() -> ClosedError:
+    return ClosedError("the lab's process has ended. Make a new lab.")
+
+
+def _refused(tried: str, error: OSError) -> KernelError:
+    return KernelError(tried, error.errno or 0, _REMEDIES.get(error.errno or 0, ""))
+
+
 def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    tried = "start a process for the lab"
+    try:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    except OSError as error:
+        raise _refused(tried, error) from error
     with theirs:
         start = Path(__file__).with_name("start.py")
         # Not the folder of the program (-P): a module there would take the place of another.
@@ -169,6 +195,9 @@ def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        except OSError as error:
+            ours.close()
+            raise _refused(tried, error) from error
         except BaseException:
             ours.close()
             raise

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from xdplab.descriptors import receive_with_descriptors
 from xdplab.errors import XdplabError
 from xdplab.lab_process.messages import receive, send
 
@@ -74,9 +75,7 @@ def _next_call(client: socket.socket, life: int) -> bool:
     if life in select.select([client.fileno(), life], [], [])[0]:
         return False
     try:
-        message, descriptors, _flags, _address = socket.recv_fds(
-            client, len(READY), 1, socket.MSG_CMSG_CLOEXEC
-        )
+        message, descriptors, _ = receive_with_descriptors(client, len(READY), 1)
     except ConnectionResetError:
         return False
     if message != CALL:
