@@ -81,8 +81,10 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 		goto free_engine;
 	for (uint32_t i = 0; i < config->worker_count; i++)
 		station_set_defaults(&region_worker(&engine->region, i)->control, config->action);
-	if (!configure(engine, config, error))
+	if (!configure(engine, config, error)) {
+		region_set_simulated(&engine->region, engine->kind->simulated);
 		return engine;
+	}
 	region_destroy(&engine->region);
 free_engine:
 	if (engine)
@@ -190,6 +192,8 @@ static int attach_own(struct xdplab_engine *engine, uint32_t port, uint32_t inte
 		.takes_all = engine->config.takes_all,
 		.counts = engine->kind->counts,
 		.address = engine->config.address,
+		.wire = engine->kind->simulated ? engine->config.wires[port] : NULL,
+		.end = engine->config.ends[port],
 	};
 
 	for (uint32_t i = 0; i < engine->worker_count; i++) {

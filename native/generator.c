@@ -10,13 +10,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/ip.h>
-#include <linux/udp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,6 +21,7 @@
 
 #include "clock.h"
 #include "error.h"
+#include "headers.h"
 #include "program.h"
 #include "thread.h"
 #include "traffic.h"
@@ -70,28 +67,6 @@ static void state_store(__u64 *word, uint64_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-static void store_big_endian(uint8_t *place, uint32_t value)
-{
-	place[0] = (uint8_t)(value >> 8);
-	place[1] = (uint8_t)value;
-}
-
-/* The lengths in the headers, and the IPv4 header's checksum (RFC 1071), which covers one of them. */
-static void write_lengths(uint8_t *headers, uint32_t size)
-{
-	uint8_t *ipv4 = headers + ETH_HLEN;
-	uint8_t *udp = ipv4 + sizeof(struct iphdr);
-	uint32_t sum = 0;
-
-	store_big_endian(udp + offsetof(struct udphdr, len), size - (uint32_t)(udp - headers));
-	store_big_endian(ipv4 + offsetof(struct iphdr, tot_len), size - ETH_HLEN);
-	store_big_endian(ipv4 + offsetof(struct iphdr, check), 0);
-	for (const uint8_t *word = ipv4; word < udp; word += 2)
-		sum += (uint32_t)word[0] << 8 | word[1];
-	sum = (sum & 0xffff) + (sum >> 16);
-	store_big_endian(ipv4 + offsetof(struct iphdr, check), ~(sum + (sum >> 16)));
-}
-
 /* Between two runs, since a run's frames are all of the length that it began with. */
 static void adopt_size(struct xdplab_generator *generator)
 {
@@ -101,7 +76,7 @@ static void adopt_size(struct xdplab_generator *generator)
 	if (wanted == generator->size)
 		return;
 	generator->size = wanted;
-	write_lengths(generator->state->headers, wanted);
+	headers_set_size(generator->state->headers, wanted);
 }
 
 static int run_program(const struct xdplab_generator *generator, uint32_t frames)

@@ -32,10 +32,13 @@ static void arm(struct worker *worker, struct parking *parking, bool multishot)
 	parking->was_armed = true;
 }
 
-static bool park(struct worker *worker, struct parking *parking, uint64_t timeout_ns)
+static bool park(struct worker *worker, struct parking *parking, bool multishot, uint64_t timeout_ns)
 {
 	int result;
 
+	if (!worker->rx->port->clear(worker->rx))
+		return false;
+	arm(worker, parking, multishot);
 	worker->counters.syscalls[XDPLAB_SYSCALL_IO_URING_ENTER]++;
 	result = uring_wait(&parking->uring, timeout_ns);
 	if (result > 0)
@@ -49,21 +52,25 @@ static bool park(struct worker *worker, struct parking *parking, uint64_t timeou
 
 bool parking_multishot(struct worker *worker, void *state, uint64_t timeout_ns)
 {
-	arm(worker, state, true);
-	return park(worker, state, timeout_ns);
+	return park(worker, state, true, timeout_ns);
 }
 
 bool parking_oneshot(struct worker *worker, void *state, uint64_t timeout_ns)
 {
-	arm(worker, state, false);
-	return park(worker, state, timeout_ns);
+	return park(worker, state, false, timeout_ns);
 }
 
 void parking_kick(struct worker *worker, void *state)
 {
 	struct parking *parking = state;
 
-	worker->counters.kicks += uring_kick(&parking->uring, worker->tx->descriptor);
+	struct io_uring_sqe *entry = uring_kick(&parking->uring);
+
+	if (!entry)
+		return;
+	worker->tx->port->prepare_kick(worker->tx, entry);
+	uring_queue_kick(&parking->uring, entry);
+	worker->counters.kicks++;
 }
 
 void parking_submit(struct worker *worker, void *state)

@@ -19,6 +19,7 @@
 #include "engine.h"
 #include "packet.h"
 
+struct io_uring_sqe;
 struct path;
 struct worker;
 struct xdp;
@@ -63,8 +64,26 @@ struct path_operations {
 	int (*attached)(struct path *path, const struct xdp *xdp, struct xdplab_error *error);
 };
 
+/* What a socket of the kernel's (port_xsk.c) and a simulated one (soft_port.c) differ in; wait strategies go through
+ * this. The calls of a simulated one are counted as those of the kernel's that they stand for. */
+struct port_operations {
+	/* Asks for what waits in the TX ring to be sent. 0, or the errno that ends the path. */
+	int (*kick)(struct path *path);
+	/* The same, as an entry of an io_uring. */
+	void (*prepare_kick)(const struct path *path, struct io_uring_sqe *entry);
+	/* Asks for frames to be received: drives NAPI, has the fill ring looked at. */
+	void (*drain)(struct path *path);
+	/* Before a sleep on the path's descriptor: takes back the readiness that was seen. False where frames wait,
+	 * and there is to be no sleep. */
+	bool (*clear)(struct path *path);
+	void (*statistics)(struct path *path, struct xdp_statistics *statistics);
+	/* 0, or the errno of what happened to the interface. */
+	int (*fault)(struct path *path);
+};
+
 struct path {
 	const struct path_operations *operations;
+	const struct port_operations *port; /* of paths that wait strategies wait for */
 	uint8_t *area;
 	int descriptor; /* readable when a frame waits */
 	uint32_t peak;  /* most frames seen waiting since the last record */
@@ -73,6 +92,7 @@ struct path {
 	bool metadata;          /* a struct frame_metadata stands in front of each packet */
 	bool bare;              /* frames are datagrams' payload, without headers */
 	bool only_drops;        /* it can't send: no other action can be done on it */
+	bool simulated;         /* the soft NIC's */
 	bool zero_copy;
 	bool huge_pages;
 	bool given; /* its socket was: what takes a privilege was set on it by someone else */
@@ -94,6 +114,7 @@ struct path_place {
 struct path_kind {
 	const char *name;
 	uint32_t counts; /* enum xdplab_counts */
+	bool simulated;
 	/* What the paths of an engine have in common, made before the first and freed after the last. May be left
 	 * out. NULL where it fails. */
 	void *(*share)(const struct xdplab_config *config, struct xdplab_error *error);
@@ -112,7 +133,8 @@ struct path_kind {
 	entry(udp_uring) \
 	entry(packet) \
 	entry(packet_mmap) \
-	entry(xdp)
+	entry(xdp) \
+	entry(soft)
 
 #define PATH_INDEX(name) PATH_##name,
 enum { PATHS(PATH_INDEX) PATH_COUNT };

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "error.h"
 #include "xdp.h"
@@ -123,11 +122,9 @@ static void recycle_unaligned(struct path *path, const struct xdp_desc *frames, 
  * the flag is never set. */
 static bool kick(struct path *path)
 {
-	struct xsk *xsk = socket_of(path);
-
-	if (!ring_needs_wakeup(&xsk->fill))
+	if (!ring_needs_wakeup(&socket_of(path)->fill))
 		return false;
-	recvfrom(xsk->descriptor, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	path->port->drain(path);
 	return true;
 }
 
@@ -176,7 +173,7 @@ static struct xdp_statistics statistics_of(struct path *path, struct xdplab_coun
 	struct xdp_statistics statistics = { 0 }; /* kernels before 5.9 fill in the first three */
 
 	counters->syscalls[XDPLAB_SYSCALL_PUBLISH]++;
-	xsk_statistics(socket_of(path), &statistics);
+	path->port->statistics(path, &statistics);
 	return statistics;
 }
 
@@ -267,7 +264,7 @@ static void show_transmit(struct path *path, struct xdplab_rings *rings)
 
 static int fault(struct path *path)
 {
-	return xsk_fault(socket_of(path));
+	return path->port->fault(path);
 }
 
 static void close_path(struct path *path)
@@ -313,6 +310,7 @@ void path_xsk_begin(struct path_xsk *self, const struct umem *umem, bool multi_b
 		self->operations.receive = receive_packets;
 	self->path = (struct path){
 		.operations = &self->operations,
+		.port = &port_xsk,
 		.area = umem->area,
 		.descriptor = self->xsk.descriptor,
 		.packet_frames = multi_buffer ? PACKET_FRAMES : 1,

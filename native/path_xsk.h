@@ -15,6 +15,8 @@ struct path_xsk {
 	uint32_t frame_size;
 };
 
+extern const struct port_operations port_xsk;
+
 /* The path over a socket that is open already. */
 void path_xsk_begin(struct path_xsk *path, const struct umem *umem, bool multi_buffer);
 

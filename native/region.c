@@ -86,6 +86,13 @@ refused:
 	return -error->code;
 }
 
+void region_set_simulated(struct xdplab_region *region, bool simulated)
+{
+	struct xdplab_header *header = region->mapping;
+
+	header->simulated = region->header.simulated = simulated;
+}
+
 void region_destroy(struct xdplab_region *region)
 {
 	munmap(region->mapping, region->size);

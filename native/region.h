@@ -5,6 +5,8 @@
 #ifndef XDPLAB_REGION_H
 #define XDPLAB_REGION_H
 
+#include <stdbool.h>
+
 #include "engine.h"
 
 struct xdplab_region {
@@ -17,6 +19,8 @@ struct xdplab_region {
 /* Makes and seals the memfd. After this nobody can map it writable, resize it or unseal it. */
 int region_create(struct xdplab_region *region, uint32_t workers, uint32_t sample_bytes,
 		  uint64_t publish_interval_ns, struct xdplab_error *error);
+/* Before anyone reads it. */
+void region_set_simulated(struct xdplab_region *region, bool simulated);
 void region_destroy(struct xdplab_region *region);
 
 struct xdplab_worker_block *region_worker(const struct xdplab_region *region, uint32_t worker);

@@ -15,10 +15,12 @@ int thread_start(pthread_t *thread, int32_t cpu, uint32_t realtime, const char *
 	cpu_set_t cpus;
 	int result;
 
-	CPU_ZERO(&cpus);
-	CPU_SET((size_t)cpu, &cpus);
 	pthread_attr_init(&attributes);
-	pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus);
+	if (cpu >= 0) {
+		CPU_ZERO(&cpus);
+		CPU_SET((size_t)cpu, &cpus);
+		pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus);
+	}
 	if (realtime) {
 		const struct sched_param priority = { .sched_priority = (int)realtime };
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include "clock.h"
 
@@ -78,20 +77,20 @@ static bool submits_itself(const struct uring *uring)
 	return uring->ring.flags & IORING_SETUP_SQPOLL;
 }
 
-bool uring_kick(struct uring *uring, int descriptor)
+struct io_uring_sqe *uring_kick(struct uring *uring)
 {
-	struct io_uring_sqe *entry;
-
 	if (uring->kicking || (submits_itself(uring) && io_uring_sq_ready(&uring->ring)))
-		return false;
-	entry = io_uring_get_sqe(&uring->ring);
-	io_uring_prep_send(entry, descriptor, NULL, 0, MSG_DONTWAIT);
+		return NULL;
+	return io_uring_get_sqe(&uring->ring);
+}
+
+void uring_queue_kick(struct uring *uring, struct io_uring_sqe *entry)
+{
 	/* A kick that did its work has nothing to say (Linux 5.17). */
 	entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data64(entry, KICK_REPORT);
 	uring->queued = true;
 	uring->kicking = true;
-	return true;
 }
 
 /* Returns which kinds were among the reports. A poll or kick that failed for good is told by `failure`. */

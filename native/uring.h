@@ -26,9 +26,10 @@ int uring_open_sqpoll(struct uring *uring, uint32_t idle_ms);
 void uring_close(struct uring *uring);
 /* Queues a poll for readability: one that ends with its first report, or one that goes on. */
 void uring_arm(struct uring *uring, int descriptor, bool multishot);
-/* Queues a kick of a socket: send nothing, so that the kernel looks at its TX ring. False if one is queued
- * already, or not yet done by the submission thread: that one sees what this one would. */
-bool uring_kick(struct uring *uring, int descriptor);
+/* An entry for a kick to be prepared in, and queued then. NULL if one is queued already, or not yet done by the
+ * submission thread: that one sees what this one would. */
+struct io_uring_sqe *uring_kick(struct uring *uring);
+void uring_queue_kick(struct uring *uring, struct io_uring_sqe *entry);
 /* Submits what is queued, without sleeping. Returns the system calls that took. */
 uint32_t uring_submit(struct uring *uring);
 /* Takes in what the kernel reported. True if the poll was among it; `armed` is false afterwards where that

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 #include "engine.h"
 #include "worker.h"
@@ -90,15 +89,17 @@ void wait_switch(struct worker *worker, uint32_t index)
 
 void wait_kick(struct worker *worker)
 {
+	int fault;
+
 	if (worker->strategy->kick) {
 		worker->strategy->kick(worker, worker->wait_state);
 		return;
 	}
 	worker->counters.kicks++;
 	worker->counters.syscalls[XDPLAB_SYSCALL_SENDTO]++;
-	/* Refusals for want of room, and while the interface is down, are answered by the next kick. */
-	if (sendto(worker->tx->descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno == ENXIO)
-		worker->counters.fault = (uint64_t)errno;
+	fault = worker->tx->port->kick(worker->tx);
+	if (fault)
+		worker->counters.fault = (uint64_t)fault;
 }
 
 bool wait_kicks_elsewhere(const struct worker *worker)

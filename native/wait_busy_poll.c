@@ -6,6 +6,8 @@
  *
  * The socket has to know its NAPI. It learns it at bind, from drivers that link their queues to NAPI (since
  * Linux 6.13), or with the first packet of a zero-copy driver. On others recvfrom has nothing to drive.
+ *
+ * A simulated socket has no such options; it is left at a spin with a useless system call.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -70,6 +72,9 @@ static int prepare(struct worker *worker, void **state)
 
 	if (!self)
 		return -ENOMEM;
+	*state = self;
+	if (worker->rx->simulated)
+		return 0;
 	self->before.prefer = get(socket, SO_PREFER_BUSY_POLL);
 	self->before.microseconds = get(socket, SO_BUSY_POLL);
 	self->given = worker->rx->given;
@@ -82,7 +87,6 @@ static int prepare(struct worker *worker, void **state)
 		free(self);
 		return result;
 	}
-	*state = self;
 	return 0;
 }
 
@@ -103,11 +107,12 @@ static void take_up(struct worker *worker, struct busy_poll *self)
 		.microseconds = knob(&control->busy_poll_microseconds),
 		.budget = knob(&control->busy_poll_budget),
 	};
-	int result;
+	int result = 0;
 
 	if (self->driving && self->set.microseconds == wanted.microseconds && self->set.budget == wanted.budget)
 		return;
-	result = set_all(self, worker->rx->descriptor, &wanted);
+	if (!worker->rx->simulated)
+		result = set_all(self, worker->rx->descriptor, &wanted);
 	if (result)
 		worker->counters.fault = (uint64_t)-result;
 	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += set_calls(self);
@@ -120,7 +125,7 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 	(void)timeout_ns;
 	take_up(worker, state);
 	worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM]++;
-	recvfrom(worker->rx->descriptor, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	worker->rx->port->drain(worker->rx);
 	return false;
 }
 
@@ -130,7 +135,8 @@ static void leave(struct worker *worker, void *state)
 
 	if (!self->driving)
 		return;
-	set_all(self, worker->rx->descriptor, &self->before);
+	if (!worker->rx->simulated)
+		set_all(self, worker->rx->descriptor, &self->before);
 	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += set_calls(self);
 	self->driving = false;
 }
@@ -140,6 +146,9 @@ static const char *ineffective(const struct worker *worker)
 	int napi = 0;
 	socklen_t length = sizeof(napi);
 
+	if (worker->rx->simulated)
+		return "a simulated interface has no NAPI, so there is nothing to drive: it spins, with a useless "
+		       "system call each time. Use spin.";
 	if (getsockopt(worker->rx->descriptor, SOL_SOCKET, SO_INCOMING_NAPI_ID, &napi, &length) || napi)
 		return NULL;
 	return "the driver does not tell an AF_XDP socket its NAPI, so there is nothing to drive: it spins, with a "

@@ -69,6 +69,8 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 
 	if (!self->watching)
 		watch(worker, self, true);
+	if (!worker->rx->port->clear(worker->rx))
+		return false;
 	worker->counters.syscalls[XDPLAB_SYSCALL_EPOLL_WAIT]++;
 	if (!self->coarse) {
 		ready = wait_exactly(self, timeout_ns);

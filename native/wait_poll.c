@@ -16,6 +16,8 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 	};
 
 	(void)state;
+	if (!worker->rx->port->clear(worker->rx))
+		return false;
 	worker->counters.syscalls[XDPLAB_SYSCALL_POLL]++;
 	if (ppoll(&readiness, 1, &timeout, NULL) > 0)
 		worker->counters.wakeups++;

@@ -51,9 +51,11 @@ static int drive(const struct parking *parking, uint32_t napi, uint32_t microsec
 
 static int prepare(struct worker *worker, void **state)
 {
-	int result = parking_prepare(state, sizeof(struct uring_napi_state), uring_open);
+	int result;
 
-	if (result)
+	result = parking_prepare(state, sizeof(struct uring_napi_state), uring_open);
+	/* A simulated interface has no NAPI, and the kernel need not know of any. */
+	if (result || worker->rx->simulated)
 		return result;
 	/* What an idle worker leaves registered costs nothing: NAPI is driven by those that wait. */
 	result = drive(*state, worker->napi, 1);
@@ -71,7 +73,7 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 
 	if (microseconds > MOST_MICROSECONDS)
 		microseconds = MOST_MICROSECONDS;
-	if (self->microseconds != microseconds) {
+	if (self->microseconds != microseconds && !worker->rx->simulated) {
 		const int result = drive(&self->parking, worker->napi, (uint32_t)microseconds);
 
 		if (result)
@@ -86,6 +88,9 @@ static const char *ineffective(const struct worker *worker)
 {
 	if (worker->napi)
 		return NULL;
+	if (worker->rx->simulated)
+		return "a simulated interface has no NAPI, so there is nothing to drive: it sleeps like uring-multishot. "
+		       "Use that.";
 	return "the kernel names no NAPI of this queue, so there is nothing to drive: it sleeps like "
 	       "uring-multishot. Use that, or threaded NAPI on another core.";
 }

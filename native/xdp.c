@@ -14,6 +14,7 @@
 #include "error.h"
 #include "program.h"
 #include "program_maps.h"
+#include "soft_program.h"
 
 static_assert(COUNTS_DATAGRAMS == (int)XDPLAB_COUNTS_DATAGRAMS && COUNTS_ALL == (int)XDPLAB_COUNTS_ALL &&
 		      COUNTS_DROPPED == (int)XDPLAB_COUNTS_DROPPED,
@@ -58,6 +59,9 @@ int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct x
 		    .flags = port->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	struct bpf_map *sockets;
 
+	xdp->simulated = port->wire ? soft_program_attach(port, error) : NULL;
+	if (port->wire)
+		return xdp->simulated ? 0 : -error->code;
 	xdp->object = program_open(port->program, error);
 	if (!xdp->object)
 		return -error->code;
@@ -99,11 +103,18 @@ int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct
 
 void xdp_detach(struct xdp *xdp)
 {
-	close(xdp->link);
+	if (xdp->simulated)
+		soft_program_detach(xdp->simulated);
+	else
+		close(xdp->link);
 }
 
 void xdp_close(struct xdp *xdp)
 {
+	if (xdp->simulated) {
+		soft_program_close(xdp->simulated);
+		return;
+	}
 	if (xdp->object) {
 		bpf_object__close(xdp->object);
 		return;
@@ -139,10 +150,14 @@ int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xd
 
 int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
 {
-	const int cpus = libbpf_num_possible_cpus();
+	const int cpus = xdp->simulated ? 0 : libbpf_num_possible_cpus();
 	struct verdicts *per_cpu;
 	int result;
 
+	if (xdp->simulated) {
+		soft_program_verdicts(xdp->simulated, verdicts);
+		return 0;
+	}
 	if (cpus < 0)
 		return cpus;
 	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));

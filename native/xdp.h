@@ -11,6 +11,7 @@
 #include "engine.h"
 
 struct bpf_object;
+struct soft_program;
 struct verdicts;
 
 struct xdp {
@@ -18,6 +19,7 @@ struct xdp {
 	int link;
 	int sockets;
 	int verdicts;
+	struct soft_program *simulated; /* or NULL: all else is not used then */
 };
 
 struct xdp_options_of_port {
@@ -30,6 +32,8 @@ struct xdp_options_of_port {
 	uint32_t takes_all;   /* ARP and neighbour discovery too */
 	uint32_t counts;      /* enum xdplab_counts */
 	uint32_t address;     /* of a UDP socket, in network byte order */
+	struct xdplab_wire *wire; /* of a simulated interface, which is an end of it; or NULL */
+	uint32_t end;
 };
 
 /* Holds what someone else attached. */

@@ -128,6 +128,7 @@ def ethernet(lab: Lab, kind: int, content: bytes) -> bytes:
     return (mac(lab.port) + mac(lab.peer) + struct.pack("!H", kind) + content).ljust(60, b"\0")
 
 
+@pytest.mark.kernel
 def test_reflect_swaps_the_ethernet_addresses_and_nothing_else(lab: Lab) -> None:
     dice = random.Random(1)
     sizes = [60, 61, 63, 64, 65, 255, 256, 257, 1023, 1513, 1514]
@@ -143,6 +144,7 @@ def test_reflect_swaps_the_ethernet_addresses_and_nothing_else(lab: Lab) -> None
         assert frames_of(back) == [frame[6:12] + frame[:6] + frame[12:] for frame in sent]
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 @pytest.mark.parametrize("size", [0, 1, 2, 7, 512, 1451, 1452])
 def test_echo_answers_a_udp_socket_with_its_own_words(
@@ -158,6 +160,7 @@ def test_echo_answers_a_udp_socket_with_its_own_words(
         assert udp.recv(2048) == message
 
 
+@pytest.mark.kernel
 def test_echo_leaves_the_later_fragments_of_a_datagram_as_they_are(lab: Lab) -> None:
     with Engine(lab.port, action="echo"), lab.peer.socket() as udp:
         udp.connect((lab.port.ipv4, 7))
@@ -168,7 +171,7 @@ def test_echo_leaves_the_later_fragments_of_a_datagram_as_they_are(lab: Lab) -> 
         assert udp.recv(8192) == message
 
 
-@pytest.mark.parametrize("size", [0, 1, 56, 57, 1452, 4000])
+@pytest.mark.parametrize("size", [0, 1, 56, 57, 1452, pytest.param(4000, marks=pytest.mark.kernel)])
 def test_echo_answers_pings(lab: Lab, size: int) -> None:
     with Engine(lab.port, action="echo", sample_every=1, inspect=True) as engine:
         assert lab.peer.ping(lab.port.ipv4, count=20, size=size).received == 20
@@ -191,6 +194,7 @@ UDP_REST = struct.pack("!HH", 12, 0) + b"mess"
 RECORD_ROUTE = bytes([7, 7, 4, 0, 0, 0, 0, 0])
 
 
+@pytest.mark.kernel
 def test_echo_finds_udp_behind_ip_options(lab: Lab) -> None:
     packet = ipv4(RECORD_ROUTE, socket.IPPROTO_UDP, PORTS + UDP_REST)
     with Engine(lab.port, action="echo"), Engine(lab.peer, sample_every=1) as back:
@@ -206,6 +210,7 @@ def test_echo_finds_udp_behind_ip_options(lab: Lab) -> None:
 
 
 # Shorter than a wire's shortest: a raw socket on a veth may send them.
+@pytest.mark.kernel
 @pytest.mark.parametrize(
     ("kind", "content", "answered"),
     [
@@ -238,6 +243,7 @@ def test_echo_survives_what_is_cut_short_and_drops_what_it_can_not_answer(
         assert lab.peer.ping(lab.port.ipv4).received == 1
 
 
+@pytest.mark.kernel
 def test_echo_survives_any_bytes_at_all(lab: Lab) -> None:
     dice = random.Random(1)
     with Engine(lab.port, action="echo") as engine, raw_socket(lab.peer) as raw:

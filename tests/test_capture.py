@@ -76,6 +76,7 @@ def test_at_full_speed_what_was_not_delivered_is_in_the_ledger(lab: Lab, attach:
     )
 
 
+@pytest.mark.kernel
 def test_a_packet_too_long_for_a_frame_is_not_taken_for_a_missing_descriptor(
     privileged: None,
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_packet_too_long_for_a_frame_is_not_taken_for_a_missing_descriptor(
     assert account.packets("no fill descriptor") == 0
 
 
+@pytest.mark.kernel
 def test_the_ledger_of_a_veth_without_napi_begins_at_the_program(lab: Lab) -> None:
     for command in ("add plain0 type veth peer plain1", "set plain0 up", "set plain1 up"):
         lab.port.command(["ip", "link", *command.split()]).check_returncode()
@@ -153,6 +155,7 @@ def test_a_multishot_poll_is_armed_once(lab: Lab) -> None:
     assert counters["rearms"] == 0
 
 
+@pytest.mark.kernel  # the bytes are those of ping(8)
 def test_pings_appear_as_sampled_frames_with_the_right_bytes(lab: Lab) -> None:
     from scapy.layers.inet import ICMP, IP
     from scapy.layers.l2 import Ether
@@ -171,6 +174,7 @@ def test_pings_appear_as_sampled_frames_with_the_right_bytes(lab: Lab) -> None:
         assert sample["length"] == len(frame) == 98
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_udp_sockets_reach_the_capture_and_resolve_addresses_through_it(
     lab: Lab, family: socket.AddressFamily

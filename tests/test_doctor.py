@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import errno
 import json
 import os
@@ -19,8 +20,10 @@ import pytest
 from rich.console import Console
 
 from xdplab import Engine, Lab, doctor
-from xdplab.doctor import Finding, kernel, machine, software
+from xdplab.backends import Backend
+from xdplab.doctor import Finding, capture, interfaces, kernel, machine, sandbox, software
 from xdplab.errors import ConfigurationError
+from xdplab.interface import Interface
 
 # The first examination imports what is imported late, as long as it can be read.
 WITHOUT_PRIVILEGE = """
@@ -155,10 +158,89 @@ def forbid_io_uring() -> None:
 
 def test_a_container_that_forbids_io_uring_can_still_capture_with_poll() -> None:
     with ThreadPoolExecutor(1, initializer=forbid_io_uring) as container:
-        (finding,) = container.submit(lambda: list(kernel.io_uring())).result()
+        (finding,) = container.submit(lambda: list(sandbox.io_uring())).result()
+        marks = {"container": "lxc"}
+        (place,) = container.submit(lambda: list(sandbox.container(Path("/no"), marks))).result()
     assert finding.verdict == "limited"
     assert "EPERM" in finding.seen
+    assert "seccomp" in finding.seen
     assert "wait='poll'" in finding.remedy
+    assert (place.verdict, place.seen) == ("limited", "lxc, with a seccomp filter")
+
+
+def test_a_container_is_known_by_its_marks(tmp_path: Path) -> None:
+    (none,) = sandbox.container(tmp_path, {})
+    assert (none.verdict, none.seen) == ("good", "no sign of one")
+    (tmp_path / ".dockerenv").touch()
+    (some,) = sandbox.container(tmp_path, {"KUBERNETES_SERVICE_HOST": "198.18.0.1"})
+    assert "docker in kubernetes" in some.seen
+
+
+@pytest.mark.parametrize(
+    ("setting", "forbids", "helps"),
+    [
+        ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
+        ("kernel/apparmor_restrict_unprivileged_userns", "1", "unprivileged_userns=0"),
+        ("user/max_user_namespaces", "0", "user.max_user_namespaces="),
+    ],
+)
+def test_a_setting_that_forbids_user_namespaces_is_named(
+    tmp_path: Path, setting: str, forbids: str, helps: str
+) -> None:
+    (tmp_path / setting).parent.mkdir()
+    (tmp_path / setting).write_text(f"{forbids}\n")
+    (finding,) = sandbox.user_namespaces(tmp_path)
+    assert finding.verdict == "limited"
+    assert helps in finding.remedy
+
+
+def test_user_namespaces_are_tried_as_somebody_without_privileges() -> None:
+    limit = Path("/proc/sys/user/max_user_namespaces").read_text().strip()
+    (finding,) = sandbox.user_namespaces()
+    if finding.verdict == "good":
+        assert limit != "0"
+        assert "without privileges can make one" in finding.seen
+    else:
+        assert finding.remedy
+
+
+class Refused(Backend):
+    """A backend that can't be used."""
+
+    name = "refused"
+    simulated = True
+
+    def refusal(self) -> str:
+        """Refuse."""
+        return "it was refused. Allow it."
+
+
+def test_backends_say_which_labs_take_and_how_to_get_the_next_better_one() -> None:
+    # What a backend does is never asked for.
+    Refused.__abstractmethods__ = frozenset()
+    works = type("Works", (Refused,), {"refusal": lambda _self: "", "name": "works"})()
+    refused = Refused()
+    (best,) = capture.backends({"works": works, "refused": refused})
+    assert (best.verdict, best.remedy) == ("good", "")
+    (second,) = capture.backends({"refused": refused, "works": works})
+    assert second.verdict == "limited"
+    assert "labs take works, which only simulates" in second.seen
+    assert second.remedy == "For refused: it was refused. Allow it."
+    (none,) = capture.backends({"refused": refused})
+    assert none.verdict == "missing"
+
+
+def test_a_compiler_without_bpf_or_none_at_all_is_told_apart_from_one_that_will_do(
+    tmp_path: Path,
+) -> None:
+    assert [each.verdict for each in software.clang()] == ["good"]
+    other = tmp_path / "other"
+    other.write_text("#!/bin/sh\necho 'other clang version 1'\n")
+    other.chmod(0o755)
+    (lacking,) = software.clang(str(other))
+    assert (lacking.verdict, lacking.seen) == ("limited", "other clang version 1, without BPF")
+    (none,) = software.clang("no-such-compiler")
+    assert "apt install clang" in none.remedy
 
 
 def test_every_xdp_program_is_looked_for() -> None:
@@ -198,14 +280,65 @@ def test_a_governor_that_saves_power_and_cores_set_aside_are_seen(tmp_path: Path
 
 
 def test_an_interface_in_use_is_told_apart_from_a_free_one(lab: Lab) -> None:
-    free = machine.describe(lab.port.interface)
+    free = interfaces.describe(lab.port.interface)
     assert (free.verdict, free.seen) == ("good", "driver veth, 1 queue")
     lab.port.command(["ip", "route", "add", "default", "via", lab.peer.ipv4]).check_returncode()
     with Engine(lab.port):
-        used = machine.describe(lab.port.interface)
+        used = interfaces.describe(lab.port.interface)
     assert used.verdict == "limited"
     assert re.search(r"XDP program \d+ is attached", used.seen)
     assert "carries the default route" in used.seen
+
+
+def test_more_queues_than_cores_are_too_many(privileged: None) -> None:
+    cores = os.cpu_count() or 1
+    with Lab(queues=cores + 1) as lab:
+        many = interfaces.describe(lab.port.interface)
+    assert many.verdict == "limited"
+    assert f"`sudo ethtool -L port0 combined {cores}`" in many.remedy
+
+
+def test_the_kernel_is_asked_what_a_driver_can_do_with_xdp(lab: Lab) -> None:
+    native = interfaces.native_xdp(lab.port.interface)
+    assert (native.verdict, native.seen.partition(";")[0]) == ("good", "yes")
+    assert "zero-copy" in native.seen
+    loopback = interfaces.native_xdp(Interface.find("lo", lab.port.interface.namespace))
+    assert loopback.verdict == "limited"
+    assert "attach='skb'" in loopback.remedy
+
+
+def test_an_offload_that_spoils_af_xdp_is_seen_until_it_is_off(lab: Lab) -> None:
+    interface = lab.port.interface
+    switch = ("ethtool", "-K", interface.name, "rxvlan")
+    lab.port.command([*switch, "on"]).check_returncode()
+    on = interfaces.offloads(interface)
+    assert (on.verdict, on.remedy) == ("limited", "`sudo ethtool -K port0 rxvlan off`.")
+    lab.port.command([*switch, "off"]).check_returncode()
+    assert interfaces.offloads(interface).verdict == "good"
+
+
+def test_cards_that_join_frames_are_told_to_stop_where_they_can() -> None:
+    finding = interfaces.judge_offloads(
+        "eth7", {"rx-lro": (True, True), "rx-gro-hw": (True, False)}
+    )
+    assert finding.verdict == "limited"
+    assert "`sudo ethtool -K eth7 lro off`" in finding.remedy
+    assert (
+        "rx-gro-hw can't be switched off here: use Engine('eth7', attach='skb')" in finding.remedy
+    )
+    free = interfaces.judge_offloads("eth7", {"rx-lro": (False, True), "rx-gro": (True, True)})
+    assert free.verdict == "good"
+
+
+def test_interrupts_on_every_core_leave_none_to_a_worker(lab: Lab) -> None:
+    none = interfaces.interrupts(lab.port.interface)
+    assert (none.verdict, none.seen) == ("good", "the driver tells of none")
+    served = dataclasses.replace(lab.port.interface, interrupt_cores=frozenset({1, 3}))
+    free = interfaces.interrupts(served, {0, 1, 2, 3})
+    assert (free.verdict, free.seen) == ("good", "on cores 1, 3; workers go to 0, 2 first")
+    taken = interfaces.interrupts(served, {1})
+    assert taken.verdict == "limited"
+    assert "smp_affinity_list" in taken.remedy
 
 
 def test_the_report_shows_each_finding_with_its_remedy_as_it_is_written() -> None:

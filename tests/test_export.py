@@ -69,7 +69,8 @@ def assert_is_history(table: dict[str, list[Any]], records: Records, telemetry: 
     assert table["worker"] == [0] * len(records)
     offset = int(telemetry.header["realtime_ns"]) - int(telemetry.header["monotonic_ns"])
     assert table["realtime_ns"] == [int(time) + offset for time in records["time_ns"]]
-    expected = {"worker", "realtime_ns"}
+    assert table["simulated"] == [int(telemetry.header["simulated"])] * len(records)
+    expected = {"worker", "realtime_ns", "simulated"}
     for name in COUNTERS.names or ():
         if not COUNTERS[name].shape:
             assert table[name] == records[name].tolist()

@@ -57,6 +57,7 @@ def test_hosts_on_either_side_find_and_ping_each_other(labs: tuple[Lab, Lab], ve
     assert counters["tx_packets"] == counters["rx_packets"] >= 200
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("direction", [[], ["--reverse"]])
 def test_iperf3_moves_a_tcp_stream(labs: tuple[Lab, Lab], direction: list[str]) -> None:
     left, right = labs
@@ -89,6 +90,7 @@ def send(host: Host, address: tuple[str, int], content: bytes) -> None:
         client.sendall(content)
 
 
+@pytest.mark.kernel
 def test_a_tcp_transfer_arrives_byte_for_byte(labs: tuple[Lab, Lab]) -> None:
     left, right = labs
     content = random.Random(1).randbytes(MEGABYTES << 20)
@@ -112,6 +114,7 @@ def test_a_tcp_transfer_arrives_byte_for_byte(labs: tuple[Lab, Lab]) -> None:
     assert digest.hexdigest() == hashlib.sha256(content).hexdigest()
 
 
+@pytest.mark.kernel
 def test_frames_leave_as_they_came_whatever_they_are(labs: tuple[Lab, Lab]) -> None:
     left, right = labs
     dice = random.Random(1)
@@ -188,6 +191,7 @@ def test_dropping_for_a_while_leaks_nothing(labs: tuple[Lab, Lab]) -> None:
         assert eventually(lambda: both_at_rest(engine))
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("wait", WAIT_STRATEGIES)
 def test_an_interface_that_disappears_ends_its_worker_and_the_other_when_it_sends(
     labs: tuple[Lab, Lab], wait: str
@@ -215,6 +219,7 @@ def test_an_interface_that_disappears_ends_its_worker_and_the_other_when_it_send
             engine.start()
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("wait", WAIT_STRATEGIES)
 def test_an_interface_that_is_down_for_a_while_is_waited_for(
     labs: tuple[Lab, Lab], wait: str
@@ -238,6 +243,7 @@ def test_an_interface_that_is_down_for_a_while_is_waited_for(
         assert engine.error is None
 
 
+@pytest.mark.kernel
 def test_an_interface_can_not_be_joined_to_itself(lab: Lab) -> None:
     again = Interface.find("port0", lab.port.interface.namespace)
     for end in (lab.port, lab.port.interface, again):

@@ -57,6 +57,7 @@ def test_the_hosts_own_network_sees_nothing_of_a_lab(privileged: None) -> None:
         assert socket.if_nameindex() == before
 
 
+@pytest.mark.kernel
 def test_a_quiet_link_stays_quiet(lab: Lab) -> None:
     with sniffer(lab.port) as raw:
         raw.settimeout(4)
@@ -64,6 +65,7 @@ def test_a_quiet_link_stays_quiet(lab: Lab) -> None:
             raw.recv(2048)
 
 
+@pytest.mark.kernel
 def test_frames_leave_with_their_checksum_and_no_larger_than_the_wire_takes(lab: Lab) -> None:
     with sniffer(lab.peer) as raw, lab.port.socket(type=socket.SOCK_STREAM) as listener:
         listener.bind((lab.port.ipv4, 4007))
@@ -92,6 +94,7 @@ def test_a_lab_has_the_queues_and_the_mtu_it_was_asked_for(privileged: None) -> 
         assert lab.peer.ping(lab.port.ipv4, size=8900).received == 1
 
 
+@pytest.mark.kernel
 def test_labs_at_the_same_addresses_do_not_meet(lab: Lab) -> None:
     with Lab() as other, lab.port.socket() as here, other.port.socket() as there:
         for receiver in (here, there):
@@ -104,6 +107,7 @@ def test_labs_at_the_same_addresses_do_not_meet(lab: Lab) -> None:
             here.recv(200)
 
 
+@pytest.mark.kernel
 def test_labs_with_numbers_of_their_own_can_be_joined(lab: Lab) -> None:
     with Lab(number=1) as other, sniffer(lab.port) as left, sniffer(other.port) as right:
 
@@ -125,6 +129,7 @@ def test_labs_with_numbers_of_their_own_can_be_joined(lab: Lab) -> None:
             way.join()
 
 
+@pytest.mark.kernel
 def test_a_socket_of_a_host_works_on_any_thread(lab: Lab) -> None:
     with lab.port.socket() as receiver:
         receiver.bind((lab.port.ipv4, 4009))
@@ -135,12 +140,14 @@ def test_a_socket_of_a_host_works_on_any_thread(lab: Lab) -> None:
         sender.join()
 
 
+@pytest.mark.kernel
 def test_low_ports_of_a_host_take_no_privilege(lab: Lab) -> None:
     text = "import socket; socket.socket(type=socket.SOCK_DGRAM).bind(('', 9))"
     done = lab.port.command([*without("net_bind_service"), sys.executable, "-c", text])
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.kernel
 def test_ping_counts_requests_that_nobody_answers(lab: Lab) -> None:
     deaf = Path("/proc/sys/net/ipv4/icmp_echo_ignore_all")
     lab.port.run(deaf.write_text, "1")
@@ -172,6 +179,7 @@ def test_ping_refuses_what_cannot_work(lab: Lab, wrong: dict[str, object]) -> No
         lab.peer.ping(**arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.kernel
 def test_link_statistics_count_what_crossed_the_wire(lab: Lab) -> None:
     lab.peer.ping(lab.port.ipv4)  # so that addresses are resolved
     before = lab.port.interface.link_statistics()
@@ -181,6 +189,7 @@ def test_link_statistics_count_what_crossed_the_wire(lab: Lab) -> None:
     assert after["rx_dropped"] == 0
 
 
+@pytest.mark.kernel
 def test_an_interface_that_went_away_is_named(lab: Lab) -> None:
     lab.peer.command(["ip", "link", "del", "peer0"])
     for look in (lab.port.interface.link_statistics, lab.port.interface.driver_statistics):
@@ -188,16 +197,19 @@ def test_an_interface_that_went_away_is_named(lab: Lab) -> None:
             look()
 
 
+@pytest.mark.kernel
 def test_an_unknown_interface_is_answered_with_those_there_are(lab: Lab) -> None:
     with pytest.raises(InterfaceGoneError, match=r"'eth7'.*: lo, port0"):
         Interface.find("eth7", lab.port.interface.namespace)
 
 
+@pytest.mark.kernel
 def test_find_looks_where_the_caller_is(lab: Lab) -> None:
     assert lab.port.run(Interface.find, "port0").mac == lab.port.interface.mac
     assert Interface.find("lo").ipv4 == "127.0.0.1"
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(
     "route",
     [
@@ -214,6 +226,7 @@ def test_an_interface_knows_that_it_carries_the_default_route(lab: Lab, route: s
     assert not Interface.find("lo", lab.port.interface.namespace).carries_default_route()
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(
     "upper",
     [
@@ -227,11 +240,13 @@ def test_a_default_route_above_an_interface_is_its_own_too(lab: Lab, upper: str)
     assert lab.port.interface.carries_default_route()
 
 
+@pytest.mark.kernel
 def test_an_unreachable_default_route_leads_nowhere(lab: Lab) -> None:
     lab.port.command(["ip", "route", "add", "unreachable", "default"]).check_returncode()
     assert not lab.port.interface.carries_default_route()
 
 
+@pytest.mark.kernel
 def test_a_command_that_does_not_end_is_killed(lab: Lab) -> None:
     with pytest.raises(XdplabError, match=r"`sleep 100` did not end within 0\.2 s"):
         lab.port.command(["sleep", "100"], timeout=0.2)
@@ -274,6 +289,7 @@ def steered(cpu: int) -> int:
     return sum(int(row.split()[9], 16) for row in rows if int(row.split()[12], 16) == cpu)
 
 
+@pytest.mark.kernel
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="takes two cores")
 def test_what_a_host_receives_can_be_steered_to_another_core(lab: Lab) -> None:
     sending, other = sorted(os.sched_getaffinity(0))[:2]

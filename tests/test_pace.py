@@ -106,6 +106,7 @@ def test_a_forwarded_frame_is_sent_by_the_other_port_and_comes_home(lab: Lab, ot
         assert frame not in waiting(engine.telemetry.rings(1), "fill")
 
 
+@pytest.mark.kernel  # which sends at a kick, and not before
 def test_a_generator_sends_a_batch_a_turn(lab: Lab) -> None:
     with paused(lab, stream=Stream(lab.peer), action="generate", batch=4) as engine:
         step(engine)

@@ -78,6 +78,7 @@ def test_one_queue_of_several_gets_what_is_sent_on_it(lab: Lab, queue: int) -> N
         assert set(samples["queue"]) == {queue}
 
 
+@pytest.mark.kernel
 def test_sockets_spread_over_the_queues_and_telemetry_adds_them_up(lab: Lab) -> None:
     with Engine(lab.port, queue=ALL, ring_size=RING) as engine:
         ledger = Ledger(engine)
@@ -109,6 +110,7 @@ def test_generated_frames_arrive_on_the_queue_of_the_sending_core(
             assert eventually(lambda: each(engine, "rx_packets") == expected)
 
 
+@pytest.mark.kernel
 def test_echo_answers_on_every_queue(lab: Lab) -> None:
     with Engine(lab.port, queue=ALL, action="echo", ring_size=RING) as engine:
         for number in range(64):
@@ -203,6 +205,7 @@ def test_a_knob_turns_for_all_workers(lab: Lab) -> None:
         engine.wait = "poll"
 
 
+@pytest.mark.kernel
 def test_engines_share_an_interface_no_more_than_a_queue(lab: Lab) -> None:
     with Engine(lab.port, queue=[0, 1]) as engine:
         for queue in (1, [2, 3]):
@@ -212,6 +215,7 @@ def test_engines_share_an_interface_no_more_than_a_queue(lab: Lab) -> None:
         assert eventually(lambda: engine.telemetry.total()["rx_packets"] > 0)
 
 
+@pytest.mark.kernel
 def test_an_interface_that_disappears_ends_all_its_workers(lab: Lab) -> None:
     with Engine(lab.port, queue=ALL) as engine:
         states = set(each(engine, "state"))

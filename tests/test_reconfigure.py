@@ -26,7 +26,7 @@ def send(lab: Lab) -> None:
         {"frame_size": 4096},
         {"headroom": 64},
         {"unaligned": True, "frame_size": 3000},
-        {"multi_buffer": True},
+        pytest.param({"multi_buffer": True}, marks=pytest.mark.kernel),
         {"huge_pages": "auto"},
         {"bind": "copy"},
         {"attach": "skb"},

@@ -150,6 +150,7 @@ def test_a_generator_goes_on_with_the_next_number(lab: Lab) -> None:
         assert engine.telemetry.counters()["stream_missing"] == 0
 
 
+@pytest.mark.kernel
 def test_the_loopback_of_the_sender_still_works(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate=1000):
         assert lab.peer.ping("127.0.0.1", count=3).received == 3
@@ -173,7 +174,7 @@ def test_one_host_has_one_generator_at_a_time(lab: Lab) -> None:
         {"rate": "fast"},
         {"rate": float("nan")},
         {"rate": 1e-9},
-        {"rate": None},
+        {"rate": "recorded"},
         {"count": 0},
         {"seconds": 0},
         {"seconds": float("inf")},

@@ -74,7 +74,9 @@ def test_a_strategy_makes_its_own_system_calls_and_no_others(lab: Lab, wait: str
         counters = capture(engine, lab, 1_000, rate=2_000)
     assert counters["stream_frames"] == 1_000
     assert counters["stream_missing"] == counters["stream_late"] == 0
-    assert set(calls(counters)) == OF_STRATEGY[wait]
+    # Where there is no NAPI to drive, there is none to be set.
+    unset = {"settings"} if lab.simulated and wait == "uring-napi" else set()
+    assert set(calls(counters)) == OF_STRATEGY[wait] - unset
     assert counters["kicks"] == 0
 
 
@@ -172,6 +174,7 @@ def test_adaptive_spins_before_it_parks_and_parks_at_once_if_told(lab: Lab) -> N
     assert calls(parking)["io_uring_enter"] > 10
 
 
+@pytest.mark.kernel
 def test_busy_poll_says_on_veth_that_it_can_do_nothing_and_what_would_help(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         assert set(engine.wait_ineffective) == INEFFECTIVE_ON_VETH
@@ -208,6 +211,7 @@ def test_what_busy_poll_asks_of_the_socket_follows_its_knobs_and_is_taken_back(l
         assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 3 * before)
 
 
+@pytest.mark.kernel
 def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=1, wait="uring-napi") as engine:
         assert "uring-napi" not in engine.wait_ineffective
@@ -216,6 +220,7 @@ def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
         assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 2 * before)
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("wait", ["uring-napi", "uring-multishot"])
 def test_uring_napi_waits_for_packets_without_leaving_its_core(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait) as engine:

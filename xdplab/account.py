@@ -114,6 +114,7 @@ class Account:
     def __str__(self) -> str:
         lines = [(f"- {s.name}" if s.lost else s.name, s.packets) for s in self.stages]
         lines.append((self.remainder, self.unaccounted))
-        return "\n".join(f"{name:<32}{packets:>16,}" for name, packets in lines)
+        table = [f"{name:<32}{packets:>16,}" for name, packets in lines]
+        return "\n".join((["[simulated]"] if self.situation.simulated else []) + table)
 
     __repr__ = __str__

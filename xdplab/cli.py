@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
+from xdplab.backends import BACKENDS, BEST, VARIABLE
 from xdplab.bench import BENCHMARKS, table, write_report
 from xdplab.bench.page import check_place
 from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
-from xdplab.checks import whole
+from xdplab.checks import choice, whole
 from xdplab.cores import cores_for_queue
 from xdplab.engine import WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError, XdplabError
@@ -30,12 +32,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What the engine warns of stands in the table and in the JSON object.
     warnings.filterwarnings("ignore", "wait=.* is ineffective here", UserWarning)
     try:
-        return int(options.command(options))
+        with warnings.catch_warnings(), _chosen_backend(getattr(options, "backend", None)):
+            warnings.showwarning = _show_warning
+            return int(options.command(options))
     except XdplabError as error:
         print(f"xdplab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
+    print(f"xdplab: {message}", file=sys.stderr)
+
+
+@contextmanager
+def _chosen_backend(name: str | None) -> Iterator[None]:
+    """Have all labs of this process made by a backend."""
+    before = os.environ.get(VARIABLE, "")  # the empty name is none
+    if name is not None:
+        os.environ[VARIABLE] = choice("--backend", name, BACKENDS)
+    try:
+        yield
+    finally:
+        os.environ[VARIABLE] = before
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="even on the interface that carries the default route",
     )
+    _add_backend(run)
     run.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
     doctor = commands.add_parser("doctor", help="say what this machine has and lacks")
@@ -121,10 +142,19 @@ def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
                 metavar="N" if isinstance(several[0], int | float) else "NAME",
                 help=f"{told} ({shown})",
             )
+        _add_backend(command)
         command.add_argument("--json", action="store_true", help="print one JSON object at the end")
         command.add_argument(
             "--report", metavar="FILE", help="write an HTML report with figures as well"
         )
+
+
+def _add_backend(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--backend",
+        metavar="NAME",
+        help=f"who makes the lab: {', '.join(BACKENDS)} (the first that can be used here)",
+    )
 
 
 def _seconds(text: str) -> float:
@@ -171,6 +201,10 @@ def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Tra
         "allow_default_route": options.allow_default_route,
     }
     if options.interface is not None:
+        if options.backend not in (None, BEST):
+            raise ConfigurationError(
+                "--backend says who makes a lab, and --interface names a real one. Leave one out."
+            )
         if options.traffic not in (None, "none"):
             raise ConfigurationError(
                 "--traffic is made in a lab, and --interface names a real one. Leave one out."
@@ -211,7 +245,8 @@ def _bench(options: argparse.Namespace) -> int:
     place = None if options.report is None else check_place(options.report)
     chosen = {name: getattr(options, name) for name in benchmark.options}
     result = benchmark.run(**chosen, quiet=options.json)
-    result["command"] = _command(benchmark.name, chosen)
+    way = {} if options.backend is None else {"backend": options.backend}
+    result["command"] = _command(benchmark.name, chosen | way)
     print(json.dumps(result) if options.json else table(result))
     if place is not None:
         write_report(place, result)

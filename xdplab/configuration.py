@@ -73,6 +73,7 @@ class Configuration:
     socket_buffer: int = SOCKET_BUFFER
 
     def __post_init__(self) -> None:
+        self._check_backend()
         self._words()
         self._workers()
 
@@ -161,6 +162,7 @@ class Configuration:
                 "workers": workers,
                 "worker_count": len(workers),
                 **self._words(),
+                **self.interfaces[0].namespace.backend.engine_words(self.interfaces),
             },
         )
         held = [program, workers]
@@ -169,6 +171,24 @@ class Configuration:
             held.append(ffi.new("struct xdplab_stream_config *", stream))
             native.stream = held[-1]
         return native, held
+
+    def _check_backend(self) -> None:
+        simulated = [interface.namespace.backend.simulated for interface in self.interfaces]
+        if any(simulated) and not all(simulated):
+            raise ConfigurationError(
+                "forward_to=... can't join a simulated interface and a real one: no packet gets "
+                "from one to the other. Take two labs of one backend: Lab(backend='soft')."
+            )
+        if any(simulated) and self.multi_buffer:
+            raise ConfigurationError(
+                "multi_buffer=True is not simulated: a soft NIC has one frame a packet. Leave it "
+                "out, and take a larger frame_size."
+            )
+        if any(simulated) and self.path in PATHS and self.path != "xsk":
+            raise ConfigurationError(
+                f"path={self.path!r} is the kernel's, and a simulated NIC has AF_XDP's rings only. "
+                "Take path='xsk', or a real lab: Lab(backend='kernel')."
+            )
 
     def _words(self) -> dict[str, int]:
         joins = len(self.interfaces) > 1

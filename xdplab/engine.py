@@ -455,8 +455,9 @@ class Engine(Waiting, Closing):
 
     def __repr__(self) -> str:
         where = f"{self.interface.name} queue {self.queue}"
+        mark = " [simulated]" if self.simulated else ""
         if self.closed:
-            return f"<Engine on {where}, closed>"
+            return f"<Engine on {where}, closed{mark}>"
         state = "running" if self.running else "stopped" if self.error is None else "failed"
         way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
-        return f"<Engine on {where}, {state}: {way}, batch={self.batch}>"
+        return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"

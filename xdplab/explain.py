@@ -6,7 +6,7 @@ Nothing here looks at the kernel: counts and settings go in, sentences come out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdplab import explain_paths
 
@@ -57,6 +57,12 @@ class Situation:
     began_quiet: bool = True
     flowing: bool = False
     """Whether counts were still growing."""
+    simulated: bool = False
+    """Whether the interface is a soft NIC's."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """Faults that a soft NIC was told to have: one frame in so many, by the fault's name."""
+    replays: bool = False
+    """Whether the generator sends a capture file's frames."""
 
 
 def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list[str]:
@@ -78,7 +84,7 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
         that says so where every packet arrived.
     """
     losses = [
-        f"{_share(counts, stage)}{words}"
+        f"{_share(counts, stage)}{_on_purpose(stage, now) or words}"
         for stage, words in (
             ("longer than the wire's MTU", _too_long(now)),
             ("wire full", _wire_full(now)),
@@ -108,6 +114,26 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
     return losses + rest
 
 
+# The fault behind a loss that a soft NIC was told to have, and what it feigns.
+_FAULTS = {
+    "RX ring full": ("ring_full_every", "an RX ring that is full"),
+    "no fill descriptor": ("no_fill_every", "a fill ring that is empty"),
+    "invalid TX descriptor": ("bad_descriptor_every", "an invalid descriptor"),
+}
+
+
+def _on_purpose(stage: str, now: Situation) -> str:
+    """Say which fault a loss is due to, if any: beside it, other reasons matter little."""
+    name, feigned = _FAULTS.get(stage, ("", ""))
+    if not (every := now.faults.get(name, 0)):
+        return ""
+    return (
+        f" met with {feigned}, most of them on purpose: this NIC is simulated, and feigns that for "
+        f"1 frame in {every:,} ({name} of a host's faults). Set it to 0, and what is lost then has "
+        "another reason."
+    )
+
+
 def _share(counts: Mapping[str, int], stage: str) -> str:
     lost = counts[stage]
     sent = stage in ("invalid TX descriptor", "dropped by the device")
@@ -131,10 +157,12 @@ def _larger(now: Situation) -> int:
 def _too_long(now: Situation) -> str:
     largest = now.mtu + 14
     # A generator may have gone on to shorter frames.
-    larger = f", or Lab(mtu={now.frame_size - 14})" if now.frame_size > largest else ""
+    mtu = f"Lab(mtu={now.frame_size - 14})"
+    larger = f", or {mtu}" if now.frame_size > largest else ""
+    remedy = f"Traffic(size={largest}) is the largest here{larger}."
     return (
         f" never left: frames of more than {largest:,} bytes don't pass an MTU of {now.mtu:,}, and "
-        f"the kernel refuses them silently. Traffic(size={largest}) is the largest here{larger}."
+        f"the kernel refuses them silently. {f'{mtu} takes them.' if now.replays else remedy}"
     )
 
 

@@ -92,6 +92,7 @@ def _beginning(worker: int, records: Records, telemetry: Telemetry) -> Table:
     return {
         "worker": np.full(len(records), worker, np.uint32),
         "realtime_ns": records["time_ns"].astype(np.int64) + telemetry.realtime_offset_ns,
+        "simulated": np.full(len(records), telemetry.header["simulated"]),
     }
 
 

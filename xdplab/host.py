@@ -9,12 +9,15 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import ParamSpec, TypeVar
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from xdplab.checks import core
 from xdplab.errors import ConfigurationError, XdplabError
 from xdplab.interface import Interface
+
+if TYPE_CHECKING:
+    from xdplab.soft_faults import Faults
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -188,10 +191,22 @@ class Host:
                 f"{count} requests every {interval} s take longer than {_LONGEST_PING_SECONDS} s. "
                 "Send fewer, or more often."
             )
+        return self._ping(target, count, interval, size, timeout)
+
+    def _ping(
+        self,
+        target: IPv4Address | IPv6Address,
+        count: int,
+        interval: float,
+        size: int,
+        timeout: float,
+    ) -> PingResult:
+        """Ping with what `ping` has checked."""
         arguments = {"-c": count, "-i": interval, "-s": size, "-W": timeout}
         options = [str(part) for pair in arguments.items() for part in pair]
         # Twice the time and some: a busy machine is slow to send, and ping still has to count.
-        done = self.command(["ping", "-n", "-q", *options, str(target)], timeout=10 + 2 * seconds)
+        longest = 10 + 2 * (count * interval + timeout)
+        done = self.command(["ping", "-n", "-q", *options, str(target)], timeout=longest)
         counted = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
         if counted is None:
             said = (done.stderr or done.stdout).strip()
@@ -200,6 +215,19 @@ class Host:
                 "It takes `ping` (Debian's iputils-ping) and a route to the address."
             )
         return PingResult(sent=int(counted[1]), received=int(counted[2]))
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on purpose, where the host is simulated.
+
+        Raises
+        ------
+        ConfigurationError
+            Where it is real.
+        """
+        raise ConfigurationError(
+            "faults can't be set: this host is real. Make a lab that is not: Lab(backend='soft')."
+        )
 
     def steer_receiving(self, cpus: Iterable[int]) -> None:
         """Have the host's stack process what it receives on other cores (receive packet steering).

@@ -157,6 +157,10 @@ class Interface:
                 return {}
             raise
 
+    def faults(self) -> dict[str, int]:
+        """Return what goes wrong on purpose, one frame in so many: nothing where it is real."""
+        return {}
+
     def is_up(self) -> bool:
         """Tell whether the interface is switched on."""
         return self.namespace.run(self._is_up)

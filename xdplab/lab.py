@@ -17,11 +17,12 @@ such a lab, the wire is simulated.
 from __future__ import annotations
 
 import os
+import warnings
 
-from xdplab.backends import Backend, candidates
+from xdplab.backends import BEST, Backend, candidates
 from xdplab.checks import whole
 from xdplab.closing import Closing
-from xdplab.errors import PermissionRefusedError
+from xdplab.errors import BackendWarning, PermissionRefusedError
 from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
 from xdplab.lab_plan import LabPlan
@@ -34,7 +35,7 @@ _SMALLEST_MTU, _LARGEST_MTU = 1280, 65535  # what IPv6 needs, what veth takes
 
 
 class Lab(Closing):
-    """Two hosts joined by a veth pair, isolated from the host's network and from other labs.
+    """Two hosts joined by a wire, isolated from the host's network and from other labs.
 
     `port` is the side on which an engine captures, `peer` the other end of the wire, from which
     traffic comes. The link is up and quiet when the constructor returns: with nobody sending, no
@@ -76,7 +77,11 @@ class Lab(Closing):
         self.number = whole("number", number, 0, _MOST_LABS - 1)
         self._owner = os.getpid()
         plan = LabPlan(self.queues, self.mtu, self.number)
-        self._backend, self.note, (self.port, self.peer) = _make(plan, candidates(backend))
+        self._backend, refusals, (self.port, self.peer) = _make(plan, candidates(backend))
+        self.note = _note(self._backend, refusals)
+        """Which backend made it, and how to get a better one; "" where there is none better."""
+        if refusals:
+            _tell_once(self.note)
 
     @property
     def backend(self) -> str:
@@ -104,21 +109,43 @@ class Lab(Closing):
             return "<Lab closed>"
         queues = "1 queue" if self.queues == 1 else f"{self.queues} queues"
         ends = " <-> ".join(f"{h.interface.name} {h.ipv4} {h.ipv6}" for h in (self.port, self.peer))
-        return f"<Lab {ends}, {queues}, mtu {self.mtu}>"
+        way = "" if self.backend == BEST else f", backend {self.backend!r}"
+        mark = " [simulated]" if self.simulated else ""
+        return f"<Lab {ends}, {queues}, mtu {self.mtu}{way}{mark}>"
 
 
-def _make(plan: LabPlan, tried: list[Backend]) -> tuple[Backend, str, tuple[Host, Host]]:
+def _make(plan: LabPlan, tried: list[Backend]) -> tuple[Backend, dict[str, str], tuple[Host, Host]]:
     """Let the first backend that can make the hosts, and say why no better one did.
 
     Only a lack of privilege leads to the next: no other failure is papered over by a simulation.
     """
-    notes: list[str] = []
+    refusals: dict[str, str] = {}
     for backend in tried[:-1]:
         if refusal := backend.refusal():
-            notes.append(f"not {backend.name!r}: {refusal}")
+            refusals[backend.name] = refusal
             continue
         try:
-            return backend, " ".join(notes), backend.make_lab(plan)
+            return backend, refusals, backend.make_lab(plan)
         except PermissionRefusedError as error:
-            notes.append(f"not {backend.name!r}: {error}")
-    return tried[-1], " ".join(notes), tried[-1].make_lab(plan)
+            refusals[backend.name] = str(error)
+    return tried[-1], refusals, tried[-1].make_lab(plan)
+
+
+def _note(backend: Backend, refusals: dict[str, str]) -> str:
+    """Say what made a lab, and why nothing better did."""
+    if backend.name == BEST:
+        return ""
+    if not refusals:
+        return f"This lab is {backend.made}, as was asked for. Lab(backend={BEST!r}) is real."
+    why = " ".join(f"{name!r} can't be used: {words}" for name, words in refusals.items())
+    return f"This lab is {backend.made}. {why}"
+
+
+_told: set[str] = set()
+
+
+def _tell_once(note: str) -> None:
+    """Warn of a backend that picked itself, the first time in this process."""
+    if note not in _told:
+        _told.add(note)
+        warnings.warn(note, BackendWarning, stacklevel=3)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 # All labs share one subnet of each family, so that two of them bridged can talk at once.
 _IPV4_START, IPV4_PREFIX = IPv4Address("198.18.0.0"), 15
 _IPV6_START, IPV6_PREFIX = IPv6Address("2001:db8::"), 32
+
+NETWORKS = (
+    IPv4Network((_IPV4_START, IPV4_PREFIX)),
+    IPv6Network((_IPV6_START, IPV6_PREFIX)),
+)
+"""In which all labs' hosts are."""
 
 PORT_SIDE, PEER_SIDE = 1, 2
 NAMES = {PORT_SIDE: "port0", PEER_SIDE: "peer0"}

@@ -218,6 +218,14 @@ class Ledger:
         paced_since = any(c.knob == "pace" and c.time_ns > self._begun_ns for c in changes)
         return bool(self._engine.pace) or paced_since
 
+    def _faults(self) -> dict[str, int]:
+        """Read the faults of the engine's ends; of two the one that strikes oftener."""
+        told: dict[str, int] = {}
+        for interface in self._engine.interfaces:
+            for name, every in interface.faults().items():
+                told[name] = min(every, told.get(name, every))
+        return told
+
     def _situation(self, grown: Counts, strays: list[int], flowing: bool) -> Situation:
         engine, traffic = self._engine, self._traffic
         fault = engine.error
@@ -241,4 +249,7 @@ class Ledger:
             mtu=traffic.sender.interface.mtu if traffic else 0,
             began_quiet=self._quiet,
             flowing=flowing,
+            simulated=engine.simulated,
+            faults=self._faults(),
+            replays=traffic is not None and traffic.replays,
         )

@@ -190,6 +190,11 @@ class NapiSettings:
 
     def _check(self, name: str, instances: list[tuple[Interface, Napi]]) -> None:
         where = " and ".join(interface.name for interface in self.interfaces)
+        if self.interfaces[0].namespace.backend.simulated:
+            raise ConfigurationError(
+                f"{name} can't be set: {where} is simulated, and has no NAPI. That is a real "
+                "lab's: Lab(backend='kernel')."
+            )
         if not instances:
             raise ConfigurationError(
                 f"{name} can't be set: the kernel names no NAPI instance of {where}. It takes "

@@ -18,8 +18,11 @@ from xdplab.records import names_in
 if TYPE_CHECKING:
     from xdplab.configuration import Configuration
 
-PATHS: tuple[str, ...] = names_in(lib.xdplab_path)
+PATHS: tuple[str, ...] = tuple(name for name in names_in(lib.xdplab_path) if name != "soft")
 """Names of the receive paths, in the order of their indices."""
+
+SOFT_PATH = len(PATHS)
+"""Index of what stands for `xsk` where that is simulated: the native table's last."""
 
 SOCKET_BUFFER = 8 << 20
 """Bytes for packets that wait in a socket, unless told otherwise."""

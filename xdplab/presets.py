@@ -61,6 +61,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 """Presets by name."""
 
+_WITHOUT_IO_URING = MappingProxyType({"adaptive": "spin", "uring-multishot": "poll"})
+"""What does nearly the same where io_uring is forbidden, as in many containers."""
+
 
 def apply(engine: Engine, preset: str) -> None:
     """Set the knobs of a preset: one step for `undo`.
@@ -85,6 +88,8 @@ def apply(engine: Engine, preset: str) -> None:
 def setting(engine: Engine, preset: str) -> dict[str, object]:
     """Return a preset as a setting of this engine: without what its device does not have.
 
+    Where io_uring is forbidden, with the wait strategy that comes nearest.
+
     Raises
     ------
     ConfigurationError
@@ -92,8 +97,11 @@ def setting(engine: Engine, preset: str) -> dict[str, object]:
     """
     chosen = PRESETS[choice("preset", preset, PRESETS)]
     of_napi = settings.current(engine, chosen.napi)
+    knobs = dict(chosen.knobs)
+    if (wait := knobs.get("wait")) in engine.wait_refused:
+        knobs["wait"] = _WITHOUT_IO_URING[str(wait)]
     return {
         "batch": min(chosen.batch, engine.ring_size),
-        **chosen.knobs,
+        **knobs,
         **{name: value for name, value in chosen.napi.items() if of_napi[name] is not None},
     }

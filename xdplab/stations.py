@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from xdplab.interface import Interface
     from xdplab.traffic import Traffic
 
+_AS_VETH = ("veth", "soft")  # drivers that count each frame, the latter in veth's way
 _FRESH_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 0.005
 _OF_OVERFLOW = (
@@ -93,7 +94,7 @@ class Stations:
     def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
         self._engine, self._traffic = engine, traffic
         # In SKB mode a veth counts only where it has NAPI, as in a lab.
-        self.veth = all(interface.driver == "veth" for interface in engine.interfaces) and (
+        self.veth = all(interface.driver in _AS_VETH for interface in engine.interfaces) and (
             engine.attach == "native" or traffic is not None
         )
         self._history = [

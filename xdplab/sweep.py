@@ -139,7 +139,8 @@ class Grid:
 
     def __repr__(self) -> str:
         knobs = ", ".join(f"{len(values)} {name}" for name, values in self.runs.knobs.items())
-        return f"<Grid of {knobs}: {self.runs.done} of {self.runs.total} runs taken>"
+        mark = " [simulated]" if self.engine.simulated else ""
+        return f"<Grid of {knobs}{mark}: {self.runs.done} of {self.runs.total} runs taken>"
 
 
 def take(

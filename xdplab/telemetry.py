@@ -297,10 +297,11 @@ class Telemetry(Closing):
     ) -> Saved:
         """Save the records of the last 82 seconds, or of the last 17 minutes, as a table.
 
-        A row a record: ``worker``, ``realtime_ns`` (CLOCK_REALTIME, since 1970), then the fields of
-        `COUNTERS` under their own names. Times are nanoseconds, all else counts packets, bytes,
-        descriptors or events since the engine was opened. An array has a column an element:
-        ``batches_3`` counts batches of 2^3 to 2^4 - 1 packets, ``syscalls_sendto`` calls of a kind.
+        A row a record: ``worker``, ``realtime_ns`` (CLOCK_REALTIME, since 1970), ``simulated``
+        (1 of a soft NIC, else 0), then the fields of `COUNTERS` under their own names. Times are
+        nanoseconds, all else counts packets, bytes, descriptors or events since the engine was
+        opened. An array has a column an element: ``batches_3`` counts batches of 2^3 to 2^4 - 1
+        packets, ``syscalls_sendto`` calls of a kind.
 
         Parameters
         ----------

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from xdplab.engine import Engine
 from xdplab.explain_paths import name_of
@@ -37,7 +38,9 @@ class _LiveTable:
         packets, batches = rate("rx_packets"), rate("batches")
         kind = self._engine.configuration.kind.name.lower()
         self._rates = [*self._rates, packets][-_GRAPH_COLUMNS:]
-        table = Table(title=f"{self._engine.interface.name} queue {self._engine.queue}")
+        where = f"{self._engine.interface.name} queue {self._engine.queue}"
+        # As text, since rich takes brackets for markup.
+        table = Table(title=Text(f"{where}{_mark(self._engine.simulated)}"))
         table.add_column("", style="bold")
         table.add_column("", justify="right", min_width=12)
         table.add_column("", min_width=_GRAPH_COLUMNS)
@@ -65,6 +68,10 @@ class _LiveTable:
         return table
 
 
+def _mark(simulated: bool) -> str:
+    return " [simulated]" if simulated else ""
+
+
 def _graph(rates: list[float]) -> str:
     top = max(rates) or 1.0
     return "".join(_BARS[round(rate / top * (len(_BARS) - 1))] for rate in rates)
@@ -87,7 +94,7 @@ def run_live(engine: Engine, traffic: Traffic | None, seconds: float) -> None:
 
 
 def _ledger_table(account: Account) -> Table:
-    table = Table(title="Where every packet went")
+    table = Table(title=Text(f"Where every packet went{_mark(account.situation.simulated)}"))
     table.add_column("stage")
     table.add_column("packets", justify="right")
     for line in account.stages:
@@ -112,11 +119,10 @@ def _summary(measurement: Measurement) -> str:
         "submission thread": measurement.sqpoll_ns_per_packet or None,
     }
     told = ", ".join(f"{name} {ns:,.1f}" for name, ns in costs.items() if ns is not None)
-    simulated = " [simulated]" if measurement.simulated else ""
     note = f"\nwait={measurement.wait} is ineffective here: {measurement.wait_note}"
     return (
         f"{measurement.rx_packets:,} packets in {measurement.seconds:.2f} s, "
         f"{measurement.rx_pps:,.0f} a second, {_way(measurement)}, batch={measurement.batch}"
-        f"{simulated}\nnanoseconds a packet: {told or 'no packets came'}"
+        f"{_mark(measurement.simulated)}\nnanoseconds a packet: {told or 'no packets came'}"
         f"{'' if measurement.wait_effective else note}"
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from typing import Self
+from dataclasses import replace
+from typing import Literal, Self
 
 from xdplab._engine import lib
-from xdplab.checks import core
+from xdplab.checks import core, whole
 from xdplab.closing import Closing
 from xdplab.cores import generator_core
 from xdplab.errors import ClosedError, ConfigurationError
@@ -16,10 +18,16 @@ from xdplab.host import Host
 from xdplab.journal import Journal
 from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
+from xdplab.replay import Replay
 from xdplab.stream import Rate, Stream, frame_size, interval_ps
+
+RECORDED: Literal["recorded"] = "recorded"
+"""The rate of a replay that keeps to its own times."""
 
 _ETHERNET = 14
 _TAG = 4  # bytes by which a frame may exceed the MTU's: a VLAN tag
+_MOST_REPEATS = (1 << 32) - 1
+_AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
 
 class Traffic(Closing):
@@ -35,6 +43,10 @@ class Traffic(Closing):
     Below 5,000 frames a second the generator's thread sleeps between frames; from there on it takes
     the whole of its core.
 
+    In a simulated lab the wire's own thread sends, on the core of the generator meanwhile. There it
+    can replay a capture file, too: then the frames are those of the file, and none is numbered or
+    timed, so that there is no latency.
+
     Parameters
     ----------
     sender, receiver
@@ -42,7 +54,8 @@ class Traffic(Closing):
     rate
         Frames a second, from 0.001, or ``"max"``. Where its core was taken away, the generator
         makes up for up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed
-        while it runs.
+        while it runs. Unless told otherwise as fast as it can, and of a replay ``"recorded"``: at
+        the file's own times.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds. Can be changed while it
         runs.
@@ -54,11 +67,16 @@ class Traffic(Closing):
         How many source ports take turns, from 1024 up.
     cpu
         Core of the generator; not the worker's unless there is but one.
+    replay
+        A pcap or pcapng file, whose frames are sent as they are: `Replay.read` says which files.
+        Then `size` and `flows` are the file's.
+    repeat
+        How often a replay is sent in one start; 0 until it is stopped.
 
     Raises
     ------
     ConfigurationError
-        For values out of range.
+        For values out of range, and for a replay in a lab that is not simulated.
     QueueBusyError
         When the sender already has a generator.
     PermissionRefusedError
@@ -70,12 +88,14 @@ class Traffic(Closing):
         sender: Host,
         receiver: Host,
         *,
-        rate: Rate = "max",
+        rate: Rate | Literal["recorded"] | None = None,
         size: int = 64,
         count: int | None = None,
         seconds: float | None = None,
         flows: int = 1,
         cpu: int | None = None,
+        replay: str | os.PathLike[str] | None = None,
+        repeat: int = 1,
     ) -> None:
         self._lock = threading.RLock()
         self._generator: Generator | None = None
@@ -86,17 +106,28 @@ class Traffic(Closing):
             )
         self.sender, self.receiver = sender, receiver
         self.journal = Journal()
-        self._size, self._rate = size, rate
-        stream = Stream(receiver, rate, size, count, seconds, flows)
+        backend = sender.interface.namespace.backend
+        if replay is not None and not backend.simulated:
+            raise ConfigurationError(
+                "replay=... is for simulated labs: the kernel's generator makes frames of its own "
+                "only. Take Lab(backend='soft'), or send the file with `tcpreplay`."
+            )
+        self._replay = None if replay is None else Replay.read(replay)
+        self._rate = rate if rate is not None else RECORDED if self._replay else "max"
+        self._size = size if self._replay is None else self._replay.longest
+        interval = self._interval_ps(self._rate)
+        stream = Stream(receiver, "max", size, count, seconds, flows)
         self.cpu = generator_core() if cpu is None else core(cpu)
-        config = {
+        config: dict[str, object] = {
             "interface_index": sender.interface.index,
             "cpu": self.cpu,
             "longest": sender.interface.mtu + _ETHERNET + _TAG,
-            "stream": stream.config(sender.interface),
+            "stream": {**stream.config(sender.interface), "interval_ps": interval},
         }
+        repeats = whole("repeat", repeat, 0, _MOST_REPEATS)
+        if self._replay is not None:
+            config["replay"] = replace(self._replay, repeat=repeats)
         replace_what_this_cell_made(self, sender.interface)
-        backend = sender.interface.namespace.backend
         self._generator = backend.open_generator(sender.interface, config)
 
     def start(self) -> Self:
@@ -145,13 +176,18 @@ class Traffic(Closing):
         return True
 
     @property
-    def rate(self) -> Rate:
-        """Frames a second, or ``"max"``; can be set while it runs."""
+    def replays(self) -> bool:
+        """Whether its frames are those of a capture file."""
+        return self._replay is not None
+
+    @property
+    def rate(self) -> Rate | Literal["recorded"]:
+        """Frames a second, ``"max"``, or a replay's ``"recorded"``; can be set while it runs."""
         return self._rate
 
     @rate.setter
-    def rate(self, value: Rate) -> None:
-        interval = interval_ps(value)
+    def rate(self, value: Rate | Literal["recorded"]) -> None:
+        interval = self._interval_ps(value)
         with self._lock:
             self._open().set_interval(interval)
             self.journal.note("traffic", self._rate, value)
@@ -161,12 +197,18 @@ class Traffic(Closing):
     def size(self) -> int:
         """Bytes of a frame, 60 to 1514; can be set while it runs, and the numbers go on.
 
-        A running generator takes it up within 20 ms or so, with its next run in the kernel.
+        A running generator takes it up within 20 ms or so, with its next run in the kernel. Of a
+        replay it is the longest frame, and can't be set.
         """
         return self._size
 
     @size.setter
     def size(self, value: int) -> None:
+        if self._replay is not None:
+            raise ConfigurationError(
+                f"size={value!r} can't be set: the frames of {self._replay.name} are as long as "
+                "they are."
+            )
         size = frame_size(value)
         with self._lock:
             self._open().set_size(size)
@@ -206,6 +248,11 @@ class Traffic(Closing):
 
     _final = _final_too_long = 0
 
+    def _interval_ps(self, rate: Rate | Literal["recorded"]) -> int:
+        if self._replay is None:
+            return interval_ps(rate)  # type: ignore[arg-type] # which is what it checks
+        return 0 if rate == RECORDED else interval_ps(rate) or _AT_ONCE_PS
+
     def _open(self) -> Generator:
         if self._generator is None or self._generator.closed:
             raise ClosedError("this traffic was closed. Make a new one.")
@@ -216,5 +263,7 @@ class Traffic(Closing):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "running" if self.running else "stopped"
-        rate = self._rate if self._rate == "max" else f"{self._rate:,} a second"
-        return f"<Traffic of {self.size}-byte frames, {rate}, {state}: {self.sent:,} sent>"
+        rate = self._rate if isinstance(self._rate, str) else f"{self._rate:,} a second"
+        of = f"{self.size}-byte frames" if self._replay is None else self._replay.name
+        mark = " [simulated]" if self.sender.interface.namespace.backend.simulated else ""
+        return f"<Traffic of {of}, {rate}, {state}: {self.sent:,} sent{mark}>"

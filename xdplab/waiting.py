@@ -56,6 +56,12 @@ class Waiting(Knobs):
         return WAIT_STRATEGIES if self.configuration.kind == Kind.XSK else ()
 
     @property
+    def wait_refused(self) -> tuple[str, ...]:
+        """The wait strategies that the kernel refuses this engine; to choose one says why."""
+        refusal = self._native.wait_refusal
+        return tuple(name for index, name in enumerate(self.wait_strategies) if refusal(index))
+
+    @property
     def way(self) -> str:
         """How it receives, in a word: its wait strategy, or a path that waits in its own way."""
         return self.wait or self.path

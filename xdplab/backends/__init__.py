@@ -12,17 +12,20 @@ from types import MappingProxyType
 from xdplab.backends.backend import Backend
 from xdplab.backends.broker import BROKER
 from xdplab.backends.kernel import KERNEL
+from xdplab.backends.soft import SOFT
 from xdplab.checks import choice
 
-__all__ = ["BACKENDS", "KERNEL", "VARIABLE", "Backend", "candidates"]
+__all__ = ["BACKENDS", "BEST", "KERNEL", "VARIABLE", "Backend", "candidates", "expected"]
 
 VARIABLE = "XDPLAB_BACKEND"
 """The environment variable that names a lab's backend, where its maker does not."""
 
 BACKENDS: Mapping[str, Backend] = MappingProxyType(
-    {backend.name: backend for backend in (KERNEL, BROKER)}
+    {backend.name: backend for backend in (KERNEL, BROKER, SOFT)}
 )
 """All of them by name, the best first."""
+
+BEST = next(iter(BACKENDS))
 
 
 def candidates(name: str | None) -> list[Backend]:
@@ -42,3 +45,9 @@ def candidates(name: str | None) -> list[Backend]:
     if named is None:
         return list(BACKENDS.values())
     return [BACKENDS[choice("backend" if name is not None else VARIABLE, named, BACKENDS)]]
+
+
+def expected() -> Backend:
+    """Return the backend that makes the next lab of which nobody says who is to make it."""
+    tried = candidates(None)
+    return next((backend for backend in tried[:-1] if not backend.refusal()), tried[-1])

@@ -33,6 +33,8 @@ class Backend(ABC):
 
     name: str
     """By which `Lab` knows it."""
+    made: str
+    """What a lab of its making is, for `Lab.note`."""
     simulated = False
     """Whether there is no kernel behind its figures."""
     shares_umem = False
@@ -56,6 +58,10 @@ class Backend(ABC):
     def remove_lab(self, port: Host, peer: Host) -> None:
         """Take the wire down, and let go of both hosts. What can't be done now, is done later."""
 
+    def engine_words(self, interfaces: Sequence[Interface]) -> dict[str, Any]:
+        """Return fields of ``struct xdplab_config`` for an engine on interfaces of this backend."""
+        return {}
+
     @abstractmethod
     def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
         """Open the sockets of an engine's port, and attach its XDP program to the interface.
@@ -75,7 +81,8 @@ class Backend(ABC):
         interface
             The sender's.
         traffic
-            The fields of ``struct xdplab_traffic`` but for `program`.
+            The fields of ``struct xdplab_traffic`` but for `program`. Where it is simulated there
+            may be a `Replay` among them, as ``replay``.
 
         Raises
         ------

@@ -34,6 +34,7 @@ class KernelBackend(Backend):
     """Does it all in this process."""
 
     name = "kernel"
+    made = "real"
 
     def refusal(self) -> str:
         """Say which capabilities are lacking."""

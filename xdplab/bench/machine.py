@@ -58,13 +58,8 @@ def _governor() -> str | None:
 
 
 def _napi(interface: Interface) -> list[dict[str, int | bool | None]]:
-    from xdplab.napi import napi_ids, read_napi  # noqa: PLC0415 - pyroute2 is slow to import
-
-    def read() -> list[dict[str, int | bool | None]]:
-        ids = napi_ids(interface.index, interface.queues).values()
-        return [napi._asdict() for napi in read_napi(interface.index, list(ids))]
-
     # A kernel that can't be asked is as good a machine for all else.
     with suppress(KernelError):
-        return interface.namespace.run(read)
+        found = interface.namespace.backend.read_napi(interface, range(interface.queues))
+        return [napi._asdict() for napi in found]
     return []

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from xdplab.doctor import capture, kernel, machine, software
+from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software
 from xdplab.doctor.finding import CAPTURE, Finding, as_json, can_capture, refused
 from xdplab.doctor.report import report
 from xdplab.errors import XdplabError
@@ -26,16 +26,20 @@ CHECKS: dict[str, Check] = {
     "network namespaces": kernel.network_namespaces,
     "capabilities": kernel.capabilities,
     "locked memory": kernel.locked_memory,
-    "io_uring": kernel.io_uring,
+    "io_uring": sandbox.io_uring,
+    "user namespaces": sandbox.user_namespaces,
+    "container": sandbox.container,
     "BTF": kernel.btf,
     "softirq time": kernel.softirq_time,
     "XDP objects": software.xdp_objects,
+    "clang": software.clang,
     "notebook packages": software.notebook_packages,
     "ping": software.ping,
     "cores": machine.cores,
     "CPU governor": machine.governor,
     "isolated cores": machine.isolated_cores,
-    "interfaces": machine.interfaces,
+    "interfaces": interfaces.interfaces,
+    "backends": capture.backends,
     CAPTURE: capture.capture,
 }
 """Every check, under the name that its finding has too if it fails; the telling one comes last."""

@@ -1,11 +1,12 @@
-"""The most telling check: a whole capture, in a lab of its own."""
+"""The most telling checks: who can make labs here, and a whole capture in one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from xdplab.doctor.finding import CAPTURE, Finding
+from xdplab.backends import BACKENDS, Backend
+from xdplab.doctor.finding import CAPTURE, Finding, Verdict
 from xdplab.engine import Engine
 from xdplab.lab import Lab
 from xdplab.traffic import Traffic
@@ -14,9 +15,32 @@ _FRAMES = 100
 _PATIENCE_SECONDS = 1.0
 
 
+def backends(known: Mapping[str, Backend] = BACKENDS) -> Iterator[Finding]:
+    """Ask each backend whether it can be used here.
+
+    Parameters
+    ----------
+    known
+        By name, the best first.
+    """
+    refusals = {name: backend.refusal() for name, backend in known.items()}
+    works = [name for name, refusal in refusals.items() if not refusal]
+    better = list(known)[: list(known).index(works[0])] if works else list(known)
+    seen = f"labs take {works[0]}; works: {', '.join(works)}" if works else "none works here"
+    if not better:
+        yield Finding("backends", "good", seen)
+        return
+    simulated = ", which only simulates," if works and known[works[0]].simulated else ""
+    remedy = " ".join(f"For {name}: {refusals[name]}" for name in reversed(better))
+    verdict: Verdict = "limited" if works else "missing"
+    yield Finding("backends", verdict, seen.replace(";", f"{simulated};", 1), remedy)
+
+
 def capture() -> Iterator[Finding]:
     """Capture generated frames, from the generator to the worker's counters."""
-    with Lab() as lab, Engine(lab.port) as engine:
+    real = [backend for backend in BACKENDS.values() if not backend.simulated]
+    usable = next((backend for backend in real if not backend.refusal()), real[0])
+    with Lab(backend=usable.name) as lab, Engine(lab.port) as engine:
         with Traffic(lab.peer, lab.port, count=_FRAMES) as traffic:
             traffic.wait(_PATIENCE_SECONDS)
             deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
 import re
 import resource
@@ -39,10 +37,6 @@ _PART_OF_SYS_ADMIN = {_BPF, _PERFMON}
 
 _AF_XDP = 44  # linux/socket.h; Python's socket module lacks it
 _DEFAULT_FRAME_AREA = 8 << 20  # bytes: an engine of ring_size 2048
-
-_SYS_IO_URING_SETUP = 425
-_SINGLE_ISSUER, _DEFER_TASKRUN = 1 << 12, 1 << 13  # linux/io_uring.h
-_IO_URING_DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
 
 
 def version(release: str | None = None) -> Iterator[Finding]:
@@ -138,24 +132,6 @@ def locked_memory(limit: int | None = None, exempt: bool | None = None) -> Itera
     yield Finding("locked memory", verdict, seen, remedy)
 
 
-def io_uring() -> Iterator[Finding]:
-    """Set up a ring as the worker does, else a plain one."""
-    code = _set_up_ring(_SINGLE_ISSUER | _DEFER_TASKRUN)
-    if not code:
-        yield Finding("io_uring", "good", "a ring with DEFER_TASKRUN could be set up")
-    elif code == errno.EINVAL and not _set_up_ring(0):
-        seen = "a ring could be set up, but without DEFER_TASKRUN"
-        remedy = "The io_uring wait strategies need Linux 6.1 or newer; `poll` and `spin` work."
-        yield Finding("io_uring", "limited", seen, remedy)
-    elif _disabled_by_sysctl():
-        seen = f"switched off by kernel.io_uring_disabled={_IO_URING_DISABLED.read_text().strip()}"
-        remedy = "`sudo sysctl kernel.io_uring_disabled=0`, or choose wait='poll'."
-        yield Finding("io_uring", "limited", seen, remedy)
-    else:
-        error = error_at(lib.XDPLAB_STEP_PREPARE_WAIT, code, "set up a ring")
-        yield refused("io_uring", "limited", error)
-
-
 def btf(path: Path = Path("/sys/kernel/btf/vmlinux")) -> Iterator[Finding]:
     """Look for the kernel's description of its own types."""
     if os.access(path, os.R_OK):
@@ -179,24 +155,3 @@ def _effective_capabilities() -> int:
     status = Path("/proc/thread-self/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("CapEff:"))
     return int(line.split()[1], 16)
-
-
-def _set_up_ring(flags: int) -> int:
-    """Return 0, or the errno for which there is no ring."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    parameters = (ctypes.c_uint32 * 30)()  # struct io_uring_params, whose third word is the flags
-    parameters[2] = flags
-    descriptor = libc.syscall(
-        ctypes.c_long(_SYS_IO_URING_SETUP), ctypes.c_long(8), ctypes.byref(parameters)
-    )
-    if descriptor < 0:
-        return ctypes.get_errno()
-    os.close(descriptor)
-    return 0
-
-
-def _disabled_by_sysctl() -> bool:
-    try:
-        return _IO_URING_DISABLED.read_text().strip() != "0"
-    except OSError:  # older than the setting (Linux 6.6), or no /proc/sys
-        return False

@@ -1,19 +1,14 @@
-"""The machine around the kernel: its cores, and its real interfaces, which are only looked at."""
+"""The machine around the kernel: its cores."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from xdplab.doctor.finding import Finding, Verdict
-from xdplab.interface import Interface
-from xdplab.namespace import Namespace
-from xdplab.netlink import netlink
+from xdplab.doctor.finding import Finding
 
 _CPUS = Path("/sys/devices/system/cpu")
-_ETHERNET = 1  # ARPHRD_ETHER
 
 
 def cores(allowed: set[int] | None = None) -> Iterator[Finding]:
@@ -61,59 +56,6 @@ def isolated_cores(system: Path = _CPUS) -> Iterator[Finding]:
             f"nohz_full={last}, and say Engine(..., cpu={last})."
         )
         yield Finding("isolated cores", "limited", "none: any thread may disturb a worker", remedy)
-
-
-def interfaces() -> Iterator[Finding]:
-    """List the real interfaces, of which none is touched."""
-    here = Namespace.current()
-    names = here.run(_real_interfaces)
-    if not names:
-        yield Finding("interfaces", "good", "virtual ones only, and labs make their own")
-    for name in names:
-        yield describe(Interface.find(name, here))
-
-
-def describe(interface: Interface) -> Finding:
-    """Tell in a line what an engine would meet on an interface."""
-    name = interface.name
-    queues = "1 queue" if interface.queues == 1 else f"{interface.queues} queues"
-    seen = [f"driver {interface.driver or 'unknown'}, {queues}"]
-    remedies = []
-    if program := interface.namespace.run(_attached_program, interface.index):
-        seen.append(program)
-        remedies.append(
-            "No engine can be attached while another XDP program is: end what attached it, or "
-            f"`ip link set dev {name} xdp off`."
-        )
-    if interface.carries_default_route():
-        seen.append("carries the default route")
-        remedies.append(
-            "Capture in a lab or on another interface: one here can cut this machine off. Insist "
-            f"with Engine({name!r}, allow_default_route=True)."
-        )
-    verdict: Verdict = "limited" if remedies else "good"
-    return Finding(f"interface {name}", verdict, ", ".join(seen), " ".join(remedies))
-
-
-def _real_interfaces() -> list[str]:
-    with netlink("list the interfaces") as route:
-        return [str(link.get("ifname")) for link in route.get_links() if _is_real(link)]
-
-
-def _is_real(link: Any) -> bool:  # noqa: ANN401 - pyroute2 is untyped
-    """Tell real Ethernet from virtual links, all of which name their kind."""
-    return link["ifi_type"] == _ETHERNET and link.get(("linkinfo", "kind")) is None
-
-
-def _attached_program(index: int) -> str:
-    with netlink("read which XDP program is attached") as route:
-        (link,) = route.get_links(index)
-        xdp = link.get("xdp") or {}
-        if not xdp.get("IFLA_XDP_ATTACHED"):
-            return ""
-        # Several at once (one in each mode) have no number in common.
-        number = xdp.get("IFLA_XDP_PROG_ID")
-        return f"XDP program {number} is attached" if number else "XDP programs are attached"
 
 
 def _listed(numbers: set[int]) -> str:

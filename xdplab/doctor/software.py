@@ -60,6 +60,32 @@ def notebook_packages(required: dict[str, str] | None = None) -> Iterator[Findin
             yield Finding(name, "limited", f"{installed}; from {least} on {purpose}", install)
 
 
+def clang(command: str = "clang") -> Iterator[Finding]:
+    """Ask the compiler of XDP programs what it can make.
+
+    Parameters
+    ----------
+    command
+        Its name or path.
+    """
+    remedy = "`sudo apt install clang`, to compile XDP programs of one's own; ours are compiled."
+    try:
+        said = [
+            subprocess.run(
+                (command, option), capture_output=True, text=True, timeout=10, check=True
+            )
+            for option in ("--version", "-print-targets")
+        ]
+    except (OSError, subprocess.SubprocessError) as error:
+        yield Finding("clang", "limited", f"could not be run: {error}", remedy)
+        return
+    version, targets = (each.stdout for each in said)
+    if re.search(r"^ *bpf\b", targets, re.MULTILINE):
+        yield Finding("clang", "good", version.splitlines()[0])
+    else:
+        yield Finding("clang", "limited", f"{version.splitlines()[0]}, without BPF", remedy)
+
+
 def ping() -> Iterator[Finding]:
     """Ping the loopback interface."""
     try:

@@ -78,6 +78,8 @@ class Tuning:
     ) -> None:
         self._tried = tuple(tried)
         self._engine = weakref.ref(engine)
+        self.simulated = engine.simulated
+        """Whether it was found on a soft NIC."""
         self._traffic = None if traffic is None else weakref.ref(traffic)
         self.objective = objective.name
         """What it was searched for: "pps", "p99", "cpu", or the function's name."""
@@ -102,7 +104,8 @@ class Tuning:
 
     def __repr__(self) -> str:
         early = ", interrupted" if self.interrupted else ""
-        return f"<Tuning for {self.objective}{early}: {self.sentence}>"
+        mark = " [simulated]" if self.simulated else ""
+        return f"<Tuning for {self.objective}{mark}{early}: {self.sentence}>"
 
     @property
     def engine(self) -> Engine | None:

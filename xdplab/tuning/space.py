@@ -37,7 +37,8 @@ class _Usual:
 
 
 def _waits(engine: Engine, _traffic: Traffic | None) -> Iterable[object]:
-    return [wait for wait in engine.wait_strategies if wait not in engine.wait_ineffective]
+    useless = {*engine.wait_ineffective, *engine.wait_refused}
+    return [wait for wait in engine.wait_strategies if wait not in useless]
 
 
 def _of_strategies(*values: int) -> Callable[[Engine, Traffic | None], Iterable[object]]:

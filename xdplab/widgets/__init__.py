@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from xdplab.widgets.compare.widget import Compare
     from xdplab.widgets.controls.widget import Controls
     from xdplab.widgets.dashboard.widget import Dashboard
+    from xdplab.widgets.doctor.widget import Doctor
     from xdplab.widgets.frames.widget import Frames
     from xdplab.widgets.front.widget import Front
     from xdplab.widgets.latency.widget import Latency
@@ -22,6 +23,7 @@ __all__ = [
     "Compare",
     "Controls",
     "Dashboard",
+    "Doctor",
     "Frames",
     "Front",
     "Latency",
@@ -36,6 +38,7 @@ _HOMES = {
     "Compare": "compare.widget",
     "Controls": "controls.widget",
     "Dashboard": "dashboard.widget",
+    "Doctor": "doctor.widget",
     "Frames": "frames.widget",
     "Front": "front.widget",
     "Latency": "latency.widget",

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 CLOSED = "engine is closed"
 
+SIMULATED = " [simulated]"
+"""What marks the name of a simulated engine in plain text."""
+
+BADGE = (
+    '<span style="border: 1px solid; border-radius: 8px; padding: 0 8px; margin-left: 12px;'
+    ' font-size: 11px; opacity: 0.8">simulated</span>'
+)
+"""The same beside a name, in HTML."""
+
 Severity = Literal["good", "idle", "bad"]
 
 _COLORS: dict[Severity, str] = {"good": GREEN, "idle": GREY, "bad": VERMILLION}
@@ -50,6 +59,11 @@ class EngineView:
         """The interfaces and queues that it captures on."""
 
     @property
+    def label(self) -> str:
+        """The name, marked where simulated, for what has no room for a badge."""
+        return f"{self.name}{SIMULATED}" if self.simulated else self.name
+
+    @property
     def engine(self) -> Engine | None:
         """The engine while it can be used."""
         engine = self._reference()
@@ -85,12 +99,7 @@ def status_html(view: EngineView, state: State, prefix: str = "") -> str:
     prefix
         HTML in front, such as the dash of its lines.
     """
-    badge = (
-        '<span style="border: 1px solid; border-radius: 8px; padding: 0 8px; margin-left: 12px;'
-        ' font-size: 11px; opacity: 0.8">simulated</span>'
-        if view.simulated
-        else ""
-    )
+    badge = BADGE if view.simulated else ""
     return (
         '<div style="line-height: 1.6; padding: 2px 0 0 4px; font-variant-numeric: tabular-nums">'
         f"{prefix}<b>{html.escape(view.name)}</b>{badge}"

@@ -26,8 +26,16 @@ class Candidate:
     """Of its `Engine`."""
 
 
-def usual_paths() -> tuple[Path, ...]:
-    """Return every path, `xsk` once spinning and once asleep between packets."""
+def usual_paths(simulated: bool = False) -> tuple[Path, ...]:
+    """Return every path, `xsk` once spinning and once asleep between packets.
+
+    Parameters
+    ----------
+    simulated
+        Whether the lab is: then there is but one path, and several ways to wait.
+    """
+    if simulated:
+        return tuple(f"xsk {wait}" for wait in ("spin", "adaptive", "poll", "epoll"))
     return ("xsk spin", "xsk poll", *(path for path in PATHS if path != "xsk"))
 
 

@@ -59,6 +59,8 @@ class Turns:
         Theirs, by their names.
     lab
         Where; None makes one for the time that it takes.
+    backend
+        Who makes it.
     rate, size
         Of the traffic.
     at_once
@@ -71,6 +73,7 @@ class Turns:
         runs: Runs,
         *,
         lab: Lab | None,
+        backend: str,
         rate: Rate,
         size: int,
         at_once: bool,
@@ -79,6 +82,7 @@ class Turns:
             candidate.name: candidate.options for candidate in found
         }
         self._runs, self._lab, self._at_once = runs, lab, at_once
+        self._backend = backend
         self._rate, self._size = rate, size
         self.courses: dict[str, Course] = {}
         """The last run of each candidate, by its name."""
@@ -100,19 +104,22 @@ class Turns:
             else [[run] for run in left]
         )
         # A lab that was given stays.
-        one_lab = nullcontext(self._lab) if self._lab or self._at_once else Lab()
+        one_lab = nullcontext(self._lab) if self._lab or self._at_once else self._make_lab()
         with one_lab as lab:
             for group in groups:
                 if stop.is_set():
                     return
                 self._take_together(group, lab, stop)
 
+    def _make_lab(self) -> Lab:
+        return Lab(backend=self._backend)
+
     def _take_together(self, group: list[Run], lab: Lab | None, stop: threading.Event) -> None:
         with ExitStack() as stack:
             opened = [
                 found
                 for run in group
-                if (found := self._open(stack, run, lab or stack.enter_context(Lab())))
+                if (found := self._open(stack, run, lab or stack.enter_context(self._make_lab())))
             ]
             if len(opened) == 1:
                 self._measure(opened[0], stop)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import ipywidgets
 
+from xdplab.backends import BACKENDS, expected
 from xdplab.errors import ConfigurationError
 from xdplab.lab import Lab
 from xdplab.runs import Runs
@@ -16,6 +17,7 @@ from xdplab.widgets.compare.candidates import Path, candidates, usual_paths
 from xdplab.widgets.compare.figure import compare_figure
 from xdplab.widgets.compare.rows import Rows, reasons_html
 from xdplab.widgets.compare.turns import PATH, Turns
+from xdplab.widgets.engine_view import BADGE, SIMULATED
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.series.bar import SeriesBar
 from xdplab.widgets.series.runner import Runner
@@ -44,7 +46,8 @@ class Compare(Series):
     paths
         Which: names in `xdplab.PATHS`; with a wait strategy, as in ``"xsk spin"``; or with options
         of `Engine`, as in ``("xsk", {"wait": "spin", "batch": 256})``. All of them unless told
-        otherwise, `xsk` once with `spin` and once with `poll`.
+        otherwise, `xsk` once with `spin` and once with `poll`; in a simulated lab, which has no
+        other path, `xsk` with some wait strategies.
     rate, size
         Of the traffic, as for `Traffic`.
     seconds
@@ -84,11 +87,15 @@ class Compare(Series):
             raise ConfigurationError(
                 "at_once=True takes a lab for each path, which are made for it: leave out the lab."
             )
-        found = candidates(usual_paths() if paths is None else paths, options)
+        backend = expected() if lab is None else BACKENDS[lab.backend]
+        simulated = backend.simulated
+        found = candidates(usual_paths(simulated) if paths is None else paths, options)
         names = [candidate.name for candidate in found]
         self.runs = Runs(seconds, rounds, {PATH: names})
         """Run by run, what was measured."""
-        self._turns = Turns(found, self.runs, lab=lab, rate=rate, size=size, at_once=at_once)
+        self._turns = Turns(
+            found, self.runs, lab=lab, backend=backend.name, rate=rate, size=size, at_once=at_once
+        )
         self._runner = Runner(self._take)
         self._bar = SeriesBar(self._runner, self._forget)
         self._rows = Rows(names)
@@ -98,10 +105,15 @@ class Compare(Series):
             self._rows.feeds,
             rollover=0,
             on_beat=self.refresh,
-            description=f"a comparison of {', '.join(names)}",
+            description=f"a comparison of {', '.join(names)}{SIMULATED if simulated else ''}",
+            simulated=simulated,
         )
         self._reasons = ipywidgets.HTML()
-        super().__init__([self._bar.row, self._figure, self._reasons])
+        self.simulated = simulated
+        """Whether the labs are."""
+        badge = ipywidgets.HTML(BADGE if simulated else "")
+        top = ipywidgets.HBox([self._bar.row, badge], layout={"align_items": "center"})
+        super().__init__([top, self._figure, self._reasons])
         self.refresh()
 
     def __repr__(self) -> str:
@@ -111,7 +123,8 @@ class Compare(Series):
             if not math.isnan(pps := self.runs.median(number, "pps"))
         ]
         taken = f"{self.runs.done} of {self.runs.total} runs"
-        return f"<Compare: {taken}{'; packets/s: ' if said else ''}{', '.join(said)}>"
+        mark = SIMULATED if self.simulated else ""
+        return f"<Compare{mark}: {taken}{'; packets/s: ' if said else ''}{', '.join(said)}>"
 
     def best(self, metric: str = "pps") -> str:
         """Return the name of the path with which a metric was best.

@@ -60,9 +60,11 @@ class Knob:
         return tuple((self.text(value), value) for value in values)
 
 
-def order(value: Any) -> float:  # noqa: ANN401 - a number, or "max"
+def order(value: Any) -> float:  # noqa: ANN401 - a number, "max", or a replay's "recorded"
     """Return a value's place along a slider."""
-    return math.inf if value == "max" else float(value)
+    if isinstance(value, str):
+        return math.inf if value == "max" else -math.inf
+    return float(value)
 
 
 def _powers_of_two(most: int) -> list[int]:

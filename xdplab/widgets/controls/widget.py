@@ -100,7 +100,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
         if traffic is not None:
             rate, size = (KNOBS[name] for name in ("traffic_rate", "traffic_size"))
             said.append(f"traffic {rate.text(traffic.rate)} of {size.text(traffic.size)}")
-        return f"<Controls: {self._view.name}, {', '.join(said)}>"
+        return f"<Controls: {self._view.label}, {', '.join(said)}>"
 
     def apply(self, preset: str) -> None:
         """Set a preset's knobs: one of `xdplab.presets.PRESETS`."""

@@ -79,8 +79,8 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         engine = self._view.engine
         words = self._view.state().words
         if engine is None:
-            return f"{self._view.name}, {words}"
-        return f"{self._view.name}, {words}, {engine.way}, batch {engine.batch}"
+            return f"{self._view.label}, {words}"
+        return f"{self._view.label}, {words}, {engine.way}, batch {engine.batch}"
 
     # From the controls to the engine, on whatever thread handles the browser's message: one store.
 

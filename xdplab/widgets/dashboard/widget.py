@@ -83,7 +83,8 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
             {rows_name(place): rows for place, rows in enumerate(self._rows)} | {MARKS: marks},
             rollover=1,
             on_beat=self._beat,
-            description=f"the last minutes of {', '.join(view.name for view in self._views)}",
+            description=f"the last minutes of {', '.join(view.label for view in self._views)}",
+            simulated=any(view.simulated for view in self._views),
         )
         self._shown: tuple[object, ...] = ()
         choices = self._choices()

@@ -13,24 +13,31 @@ MOST_ROWS = 20
 _COLUMNS = ("time", "queue", "verdict", "source", "destination", "protocol", "length", "summary")
 
 
-def picture_of(rows: Sequence[FrameRow]) -> Bundle:
+def picture_of(rows: Sequence[FrameRow], simulated: bool = False) -> Bundle:
     """Return a table of the newest rows.
 
     Parameters
     ----------
     rows
         Oldest first.
+    simulated
+        Whether to say so.
     """
     newest = rows[-MOST_ROWS:]
     cells = [[str(getattr(row, column)) for column in _COLUMNS] for row in newest]
     left_out = len(rows) - len(newest)
-    above = f"the newest {len(newest)} of {len(rows)} frames" if left_out else ""
+    said = [f"the newest {len(newest)} of {len(rows)} frames"] if left_out else []
+    said += ["simulated"] if simulated else []
+    above = ", ".join(said)
     return {
         # What frames hold, others have sent: nothing of it is markup.
         "text/html": f'<div class="xdplab-picture">{above}<table><thead>'
         f"{_row('th', _COLUMNS)}</thead><tbody>{''.join(_row('td', row) for row in cells)}"
         "</tbody></table></div>",
-        "text/plain": "\n".join(["  ".join(row) for row in cells] or ["no frame was sampled"]),
+        "text/plain": "\n".join(
+            (["simulated"] if simulated else [])
+            + (["  ".join(row) for row in cells] or ["no frame was sampled"])
+        ),
     }
 
 

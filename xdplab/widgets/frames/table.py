@@ -116,7 +116,8 @@ class FrameTable(Viewed[_View]):
         if passing is self._pictured:
             return None
         self._pictured = passing
-        return lambda: picture_of(passing)
+        simulated = bool(self._rows.telemetry.header["simulated"])
+        return lambda: picture_of(passing, simulated)
 
     def _tick(self, now: float) -> None:
         if self._beats % BEATS_A_TAKE == 0:

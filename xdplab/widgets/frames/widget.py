@@ -44,7 +44,7 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         shown = f"{len(self._table.passing())} frames"
-        return f"<Frames: {self._view.name}, {self._view.state().words}, {shown}>"
+        return f"<Frames: {self._view.label}, {self._view.state().words}, {shown}>"
 
     @property
     def filter(self) -> str:

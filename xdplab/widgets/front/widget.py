@@ -16,7 +16,7 @@ from xdplab.errors import ClosedError, XdplabError
 from xdplab.runs import words
 from xdplab.tuning.result import Tuning
 from xdplab.tuning.space import relevant
-from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.engine_view import SIMULATED, EngineView, State, status_html
 from xdplab.widgets.front.figure import front_figure
 from xdplab.widgets.front.points import NUMBERS, TEXTS, at, points
 from xdplab.widgets.front.words import head_html, importances_html, legend_html
@@ -76,7 +76,8 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
             self._feeds,
             rollover=0,
             on_beat=self._beat,
-            description=f"what a search of {self._view.name} found",
+            description=f"what a search of {self._view.label} found",
+            simulated=tuning.simulated,
         )
         self._figure.layout = {"flex": "1 1 480px", "min_width": "0"}
         self._clicked = ipywidgets.Text(layout={"display": "none"})
@@ -105,7 +106,8 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
             for place in range(len(self.tuning.places))
         )
         state = self._view.state().words
-        return f"<Front: {self._view.name}, {state}>\n{self.tuning.sentence}\n{front}"
+        mark = SIMULATED if self.tuning.simulated else ""
+        return f"<Front: {self._view.label}, {state}>\n{self.tuning.sentence}{mark}\n{front}"
 
     def apply(self, place: int = 0) -> None:
         """Apply a setting of the front to the engine, as a click on its point does.

@@ -9,6 +9,7 @@ from xdplab.metrics import METRICS
 from xdplab.runs import words
 from xdplab.tuning.result import Tuning
 from xdplab.tuning.space import relevant
+from xdplab.widgets.engine_view import BADGE
 from xdplab.widgets.palette import BLUE
 from xdplab.widgets.sweep.words import scale_html, with_unit
 
@@ -38,9 +39,10 @@ def point_html(tuning: Tuning, row: int, place: int | None) -> str:
 def head_html(tuning: Tuning) -> str:
     """Return the sentence."""
     early = "<i>Ended early.</i> " if tuning.interrupted else ""
+    badge = BADGE if tuning.simulated else ""
     return (
         '<div style="line-height: 1.5; padding: 4px; max-width: 110ch">'
-        f"{early}{html.escape(tuning.sentence)}</div>"
+        f"{early}{html.escape(tuning.sentence)}{badge}</div>"
     )
 
 

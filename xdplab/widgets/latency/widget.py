@@ -110,7 +110,8 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
             self._picture.feeds,
             rollover=_ROLLOVER,
             on_beat=self._beat,
-            description=f"the latency of {self._view.name}",
+            description=f"the latency of {self._view.label}",
+            simulated=self._view.simulated,
         )
         self._figure.layout = {"flex": "1 1 480px", "min_width": "0"}
         self._table.layout = {"flex": "0 0 auto", "padding": "8px 0 0 0"}
@@ -162,7 +163,7 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
         live, frozen = reading.histogram, self._frozen
         shown = f": {figures(percentiles(live))}" if live.total else ""
         kept = f"; frozen {frozen.label}: {figures(frozen.shape.percentiles)}" if frozen else ""
-        return f"<Latency: {self._view.name}, {state.words}{shown}{kept}>"
+        return f"<Latency: {self._view.label}, {state.words}{shown}{kept}>"
 
     @property
     def histogram(self) -> Histogram:

@@ -85,7 +85,8 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
             self._picture.feeds,
             rollover=_ROLLOVER,
             on_beat=self._beat,
-            description=f"the ledger of {self._view.name}",
+            description=f"the ledger of {self._view.label}",
+            simulated=self._view.simulated,
         )
         super().__init__(
             [
@@ -99,7 +100,7 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         reading = self._reader.read()
         state = self._state(reading)
-        return f"<Ledger: {self._view.name}, {state.words}>\n{reading.account}\n{_words(reading)}"
+        return f"<Ledger: {self._view.label}, {state.words}>\n{reading.account}\n{_words(reading)}"
 
     @property
     def account(self) -> Account:

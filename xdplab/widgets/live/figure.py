@@ -111,6 +111,8 @@ class LiveFigure(Viewed[_View]):
         Called at each beat of the pump while somebody looks, before the feeds.
     description
         What `repr` says, where there is no browser.
+    simulated
+        Whether its static picture bears the mark of what is simulated.
 
     Raises
     ------
@@ -129,10 +131,11 @@ class LiveFigure(Viewed[_View]):
         rollover: int,
         on_beat: Callable[[], None] | None = None,
         description: str = "a live figure",
+        simulated: bool = False,
     ) -> None:
         self._description = description
         self._figure = json.dumps(json_item(figure)).encode()
-        self._picture = FigurePicture(figure, feeds)
+        self._picture = FigurePicture(figure, feeds, simulated)
         self._models: dict[str, list[str]] = {}  # their ids by name
         sources = {}
         for model in figure.references():

@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from xdplab.widgets.pictures.axes import LINE, Sources, draw_plot
-from xdplab.widgets.pictures.glyphs import BokehModel, CannotDrawError
+from xdplab.widgets.pictures.axes import INK, LINE, Sources, draw_plot
+from xdplab.widgets.pictures.glyphs import PIXEL, BokehModel, CannotDrawError
 from xdplab.widgets.pictures.picture import WIDTH
 
 _SHARPNESS = 1.25  # pixels of the picture for one of the page
@@ -48,7 +48,7 @@ class _Place(NamedTuple):
     height: float
 
 
-def draw(figure: LayoutDOM, sources: Sources) -> bytes:
+def draw(figure: LayoutDOM, sources: Sources, simulated: bool = False) -> bytes:
     """Draw a figure.
 
     Parameters
@@ -57,6 +57,8 @@ def draw(figure: LayoutDOM, sources: Sources) -> bytes:
         A plot, or rows and columns of plots.
     sources
         What its data sources hold by now, by their `name`.
+    simulated
+        Whether to say so in a corner.
 
     Returns
     -------
@@ -83,8 +85,24 @@ def draw(figure: LayoutDOM, sources: Sources) -> bytes:
             )
         )
         draw_plot(axes, place.plot, sources)
+    if simulated:
+        _say_simulated(canvas)
     agg.draw()
     return _pack(Image.frombuffer("RGBA", agg.get_width_height(), agg.buffer_rgba()))
+
+
+def _say_simulated(canvas: Figure) -> None:
+    box = {"boxstyle": "round", "facecolor": "white", "edgecolor": INK, "linewidth": PIXEL}
+    canvas.text(
+        0.995,
+        0.99,
+        "simulated",
+        ha="right",
+        va="top",
+        fontsize=11 * PIXEL,
+        color=INK,
+        bbox=box,
+    )
 
 
 def _pack(image: Image.Image) -> bytes:

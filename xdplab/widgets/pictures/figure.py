@@ -30,10 +30,13 @@ class FigurePicture:
         A Bokeh figure or layout.
     feeds
         Where its rows come from, by the `name` of the data source.
+    simulated
+        Whether it bears the mark of what is simulated.
     """
 
-    def __init__(self, figure: LayoutDOM, feeds: Mapping[str, Feed]) -> None:
+    def __init__(self, figure: LayoutDOM, feeds: Mapping[str, Feed], simulated: bool) -> None:
         self._figure, self._feeds = figure, feeds
+        self.simulated = simulated
         self._models = {str(model.id): model for model in figure.references()}
         self._positions: dict[str, int] = {}
         self._properties: Properties = {}
@@ -75,6 +78,6 @@ class FigurePicture:
         began = time.monotonic()
         for (model, name), value in properties.items():
             setattr(self._models[model], name, value)
-        image = base64.b64encode(draw(self._figure, columns)).decode()
+        image = base64.b64encode(draw(self._figure, columns, self.simulated)).decode()
         self._rests_until = began + (time.monotonic() - began) / TIME_SHARE
         return {"image/png": image}

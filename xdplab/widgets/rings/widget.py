@@ -75,7 +75,8 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
             self._feeds,
             rollover=0,
             on_beat=self._beat,
-            description=f"the rings of {self._view.name}",
+            description=f"the rings of {self._view.label}",
+            simulated=self._view.simulated,
         )
         self._figure.layout.width = f"{WIDTH}px"
         self._panel = RingsPanel(
@@ -98,7 +99,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
         if self._state is not None:
             rings = self._state.rings.items()
             said += [f"{name} {ring.waiting:,}/{ring.size:,}" for name, ring in rings]
-        return f"<Rings: {self._view.name}, {', '.join(said)}>"
+        return f"<Rings: {self._view.label}, {', '.join(said)}>"
 
     @traitlets.validate("worker")
     def _check_worker(self, proposal: Any) -> int:  # noqa: ANN401 - traitlets is untyped

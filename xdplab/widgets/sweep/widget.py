@@ -99,7 +99,8 @@ class Sweep(Series):
             self._feeds,
             rollover=0,
             on_beat=self.refresh,
-            description=f"a sweep of {self._view.name}",
+            description=f"a sweep of {self._view.label}",
+            simulated=self._view.simulated,
         )
         self._clicked = ipywidgets.Text(layout={"display": "none"})
         self._clicked.add_class(click_box)
@@ -125,7 +126,7 @@ class Sweep(Series):
             best = self.runs.best(metric)
             value = figure_words(metric, self.runs.median(best, metric))
             said.append(f"best {metric} {value} with {words(self.runs.combinations[best])}")
-        return f"<Sweep: {self._view.name}, {', '.join(said)}>"
+        return f"<Sweep: {self._view.label}, {', '.join(said)}>"
 
     def best(self, metric: str = "pps") -> dict[str, object]:
         """Return the settings with which a metric was best, as `Grid.best` does."""

@@ -54,7 +54,8 @@ class Timeline(ipywidgets.VBox):  # type: ignore[misc]
             {MARKS: self._marks},
             rollover=1,
             on_beat=self._beat,
-            description=f"changes of {self._view.name}",
+            description=f"changes of {self._view.label}",
+            simulated=self._view.simulated,
         )
         self._show()
         super().__init__([self._status, self._figure, self._list])
@@ -63,7 +64,7 @@ class Timeline(ipywidgets.VBox):  # type: ignore[misc]
         marks = self._marks.recent()
         last = f", the last {marks[-1].detail}" if marks else ""
         changes = "change" if len(marks) == 1 else "changes"
-        return f"<Timeline: {self._view.name}, {len(marks)} {changes}{last}>"
+        return f"<Timeline: {self._view.label}, {len(marks)} {changes}{last}>"
 
     def _beat(self) -> None:
         self._window.move(self._figure, self.seconds)

@@ -1,0 +1,62 @@
+"""The doctor in a notebook: what it found, what would help, and another look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from notebook_page import NotebookPage
+
+OpenNotebook = Callable[..., NotebookPage]
+
+# A finding that this machine may not have, so that there is a command to copy.
+SHOWN = """
+from xdplab import doctor
+from xdplab.widgets import Doctor
+from xdplab.doctor import Finding
+
+looks = []
+def lacking():
+    looks.append(None)
+    yield Finding("the test", "limited", f"look {len(looks)} <b>", "`echo <help>`, or nothing.")
+    yield Finding("another", "missing", "nothing", "Nothing helps.")
+
+shown = Doctor({**doctor.CHECKS, "the test": lacking})
+shown
+"""
+LIVE = ".xdplab-live"
+BUSY = "import time; time.sleep(120)"
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
+def test_findings_stand_in_a_table_with_what_helps_to_copy(
+    open_notebook: OpenNotebook,
+    picture: Callable[[NotebookPage], Path],
+    theme: str,
+    width: int,
+) -> None:
+    page = open_notebook(SHOWN, theme=theme, width=width)
+    page.run(0)
+    page.page.locator(LIVE).get_by_text("This machine captures with AF_XDP:").wait_for()
+    page.page.locator(LIVE).get_by_text("look 1 <b>").wait_for()
+    page.page.locator(LIVE).locator("code", has_text="echo <help>").click()
+    assert page.page.evaluate("String(getSelection())") == "echo <help>"
+    page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    page.page.locator(LIVE).get_by_text("Nothing helps").scroll_into_view_if_needed()
+    # What a page without a kernel shows instead.
+    page.page.locator(".xdplab-picture").wait_for(state="hidden")
+    assert picture(page).stat().st_size > 0
+    assert page.page.evaluate(
+        "[...document.querySelectorAll('.jp-OutputArea-output')].every("
+        "(output) => output.scrollWidth <= output.clientWidth)"
+    )
+
+
+def test_it_looks_again_while_a_cell_runs(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(SHOWN, BUSY)
+    page.run(0)
+    page.page.locator(LIVE).get_by_text("look 1 <b>").wait_for()
+    page.start(1)
+    page.page.get_by_role("button", name="Look again").click()
+    page.page.locator(LIVE).get_by_text("look 2 <b>").wait_for(timeout=60_000)

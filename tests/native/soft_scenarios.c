@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One table of what can happen to an AF_XDP socket, played to one of the kernel's or to a simulated one. What either
+ * says afterwards is printed, a line a scenario, for tests/test_soft_scenarios.py to hold side by side:
+ *
+ *     soft_scenarios kernel INTERFACE PACKETS PROGRAM   a socket on the interface of that index, in this network
+ *                                                       namespace; PACKETS is a descriptor of a packet socket, bound
+ *                                                       to the other end; PROGRAM the compiled capture
+ *     soft_scenarios soft
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "soft_bench.h"
+
+enum { RING = 8, MOST_KICKS = 20 };
+
+struct side {
+	bool kernel;
+	uint32_t interface_index;
+	int packets;
+	const char *program;
+};
+
+struct driver {
+	const struct side *side;
+	struct bench bench; /* of the kernel's side only UMEM, rings and program are used */
+	uint64_t sent;
+};
+
+struct scenario {
+	const char *name;
+	void (*play)(struct driver *driver);
+	uint32_t fill_frames;
+	uint32_t headroom;
+	bool unaligned;
+};
+
+static void open_kernel_socket(struct driver *driver, const struct scenario *scenario)
+{
+	struct bench *bench = &driver->bench;
+	const struct xsk_options options = {
+		.interface_index = driver->side->interface_index,
+		.ring_size = RING,
+		.fill_ring_size = FRAME_COUNT,
+		.bind_mode = XDPLAB_BIND_COPY,
+		.fill_frames = scenario->fill_frames,
+		.umem_owner = -1,
+	};
+	const int descriptor = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	CHECK(descriptor >= 0, "%s", strerror(errno));
+	CHECK_WELL(!xsk_open(&bench->xsk, descriptor, &bench->umem, &options, &bench_error));
+}
+
+static void open_soft_socket(struct driver *driver, const struct scenario *scenario)
+{
+	struct bench *bench = &driver->bench;
+	const struct soft_socket_options options = {
+		.wire = bench->wire = make_wire(1),
+		.ring_size = RING,
+		.fill_ring_size = FRAME_COUNT,
+		.fill_frames = scenario->fill_frames,
+	};
+
+	bench->socket = soft_socket_open(&options, &bench->umem, &bench->xsk, &bench_error);
+	CHECK_WELL(bench->socket);
+}
+
+static void open_driver(struct driver *driver, const struct scenario *scenario)
+{
+	const bool kernel = driver->side->kernel;
+	struct bench *bench = &driver->bench;
+	struct xdp_options_of_port port = {
+		.program = driver->side->program,
+		.interface_index = driver->side->interface_index,
+		.queues = 1,
+	};
+
+	bench->umem = make_umem(scenario->headroom, scenario->unaligned);
+	if (kernel)
+		open_kernel_socket(driver, scenario);
+	else
+		open_soft_socket(driver, scenario);
+	port.wire = bench->wire;
+	CHECK_WELL(!xdp_attach(&bench->program, &port, &bench_error));
+	if (kernel)
+		CHECK_WELL(!xdp_enter_socket(&bench->program, 0, bench->xsk.descriptor, &bench_error));
+	else
+		soft_socket_enter(bench->socket);
+}
+
+static void close_driver(struct driver *driver)
+{
+	struct bench *bench = &driver->bench;
+
+	if (!driver->side->kernel) {
+		free_bench(bench);
+		return;
+	}
+	xdp_detach(&bench->program);
+	xdp_close(&bench->program);
+	xsk_close(&bench->xsk);
+	umem_free(&bench->umem);
+}
+
+static struct xdp_statistics statistics(const struct driver *driver)
+{
+	struct xdp_statistics found;
+
+	if (!driver->side->kernel)
+		return statistics_of(&driver->bench);
+	CHECK(xsk_statistics(&driver->bench.xsk, &found), "%s", strerror(errno));
+	return found;
+}
+
+/* Frames that are in the RX ring, or were counted as lost. */
+static uint64_t accounted(const struct driver *driver)
+{
+	const struct xdp_statistics found = statistics(driver);
+
+	return ring_producer_position(&driver->bench.xsk.rx) + found.rx_dropped + found.rx_ring_full;
+}
+
+/* One by one, as the kernel tells some things only when it has come to an end. */
+static void receive(struct driver *driver, uint32_t size, uint32_t frames)
+{
+	uint8_t frame[MTU] = { [12] = 0x08 };
+
+	for (uint32_t i = 0; i < frames; i++) {
+		if (driver->side->kernel)
+			CHECK(send(driver->side->packets, frame, size, 0) == (ssize_t)size, "%s", strerror(errno));
+		else
+			receive_from_peer(driver->bench.wire, size, 1);
+		driver->sent++;
+		AWAIT(accounted(driver) == driver->sent, "%llu of %llu", (unsigned long long)accounted(driver),
+		      (unsigned long long)driver->sent);
+	}
+}
+
+static void take(struct driver *driver, uint32_t frames)
+{
+	CHECK(ring_waiting_now(&driver->bench.xsk.rx) >= frames, "too few have come");
+	ring_release(&driver->bench.xsk.rx, frames);
+}
+
+static void fill(struct driver *driver, uint64_t address)
+{
+	struct ring *ring = &driver->bench.xsk.fill;
+
+	*ring_address(ring, ring->own) = address;
+	ring_submit(ring, 1);
+}
+
+static uint64_t completed(const struct driver *driver)
+{
+	return ring_producer_position(&driver->bench.xsk.completion);
+}
+
+static uint64_t taken(const struct driver *driver)
+{
+	return ring_consumer_position(&driver->bench.xsk.tx);
+}
+
+static void kick(struct driver *driver)
+{
+	if (driver->side->kernel) {
+		hand_over(&driver->bench);
+		sendto(driver->bench.xsk.descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0);
+	} else {
+		kick_once(&driver->bench);
+	}
+	/* The kernel completes when the far end has the frame. */
+	AWAIT(completed(driver) == taken(driver), "not completed");
+}
+
+/* As a worker does it: for as long as frames wait. */
+static void send_all(struct driver *driver)
+{
+	for (uint32_t i = 0; i < MOST_KICKS && (driver->bench.put || taken(driver) != driver->bench.xsk.tx.own); i++)
+		kick(driver);
+}
+
+static void put(struct driver *driver, uint64_t address, uint32_t length, uint32_t options)
+{
+	put_descriptor(&driver->bench, address, length, options);
+}
+
+static void put_valid(struct driver *driver, uint32_t frames)
+{
+	for (uint32_t i = 0; i < frames; i++)
+		put(driver, (uint64_t)i * FRAME_SIZE, 60, 0);
+}
+
+static void take_completions(struct driver *driver)
+{
+	ring_release(&driver->bench.xsk.completion, ring_waiting_now(&driver->bench.xsk.completion));
+}
+
+/* The table. */
+
+static void nothing_happens(struct driver *driver)
+{
+	(void)driver;
+}
+
+static void one_arrives(struct driver *driver)
+{
+	receive(driver, 60, 1);
+}
+
+static void five_arrive(struct driver *driver)
+{
+	receive(driver, 60, 5);
+}
+
+static void fill_ring_is_filled_again(struct driver *driver)
+{
+	receive(driver, 60, 5);
+	fill(driver, 100 * FRAME_SIZE);
+	fill(driver, 101 * FRAME_SIZE);
+	receive(driver, 60, 3);
+}
+
+static void as_many_as_the_rx_ring_holds(struct driver *driver)
+{
+	receive(driver, 60, RING);
+}
+
+/* The frame after the full ring shows where the kernel is in the fill ring. */
+static void one_more_than_the_rx_ring_holds(struct driver *driver)
+{
+	receive(driver, 60, RING + 1);
+	take(driver, 1);
+	receive(driver, 60, 1);
+}
+
+static void many_more_than_the_rx_ring_holds(struct driver *driver)
+{
+	receive(driver, 60, 3 * RING);
+	take(driver, RING);
+	receive(driver, 60, RING);
+}
+
+static void rx_ring_wraps_around(struct driver *driver)
+{
+	for (uint32_t i = 0; i < 4; i++) {
+		receive(driver, 60, 5);
+		take(driver, 5);
+	}
+	receive(driver, 60, 3);
+}
+
+static void as_large_as_a_frame_holds(struct driver *driver)
+{
+	receive(driver, 1000, 2);
+}
+
+static void larger_than_a_frame_holds(struct driver *driver)
+{
+	receive(driver, 1001, 2);
+	receive(driver, 60, 1);
+}
+
+static void fill_descriptor_beyond_the_umem(struct driver *driver)
+{
+	fill(driver, (uint64_t)FRAME_COUNT * FRAME_SIZE);
+	fill(driver, UINT64_MAX);
+	fill(driver, 7 * FRAME_SIZE);
+	receive(driver, 60, 2);
+}
+
+static void fill_descriptor_within_a_frame(struct driver *driver)
+{
+	fill(driver, 7 * FRAME_SIZE + 99);
+	receive(driver, 60, 1);
+}
+
+static void fill_descriptor_at_the_umems_end(struct driver *driver)
+{
+	fill(driver, (uint64_t)FRAME_COUNT * FRAME_SIZE - FRAME_SIZE + 1);
+	fill(driver, (uint64_t)FRAME_COUNT * FRAME_SIZE - FRAME_SIZE);
+	receive(driver, 60, 2);
+}
+
+static void fill_descriptor_with_an_offset(struct driver *driver)
+{
+	fill(driver, 3ull << XSK_UNALIGNED_BUF_OFFSET_SHIFT | 4 * FRAME_SIZE);
+	receive(driver, 60, 1);
+}
+
+static void kick_of_an_empty_tx_ring(struct driver *driver)
+{
+	kick(driver);
+	kick(driver);
+	kick(driver);
+}
+
+static void one_is_sent(struct driver *driver)
+{
+	put_valid(driver, 1);
+	send_all(driver);
+}
+
+static void full_tx_ring(struct driver *driver)
+{
+	put_valid(driver, RING);
+	send_all(driver);
+}
+
+static void tx_ring_wraps_around(struct driver *driver)
+{
+	for (uint32_t i = 0; i < 4; i++) {
+		put_valid(driver, 5);
+		send_all(driver);
+		take_completions(driver);
+	}
+}
+
+static void full_completion_ring(struct driver *driver)
+{
+	put_valid(driver, RING);
+	send_all(driver);
+	put_valid(driver, 2);
+	kick(driver);
+	kick(driver);
+}
+
+static void full_completion_ring_emptied(struct driver *driver)
+{
+	full_completion_ring(driver);
+	take_completions(driver);
+	send_all(driver);
+}
+
+static void tx_beyond_the_umem(struct driver *driver)
+{
+	put(driver, (uint64_t)FRAME_COUNT * FRAME_SIZE, 60, 0);
+	send_all(driver);
+}
+
+static void tx_far_beyond_the_umem(struct driver *driver)
+{
+	put(driver, UINT64_MAX - 60, 60, 0);
+	send_all(driver);
+}
+
+static void tx_of_no_bytes(struct driver *driver)
+{
+	put(driver, 0, 0, 0);
+	send_all(driver);
+}
+
+static void tx_of_a_whole_frame_and_a_byte(struct driver *driver)
+{
+	put(driver, 0, FRAME_SIZE + 1, 0);
+	send_all(driver);
+}
+
+static void tx_across_frames(struct driver *driver)
+{
+	put(driver, FRAME_SIZE - 20, 60, 0);
+	send_all(driver);
+}
+
+static void tx_across_the_umems_end(struct driver *driver)
+{
+	put(driver, (uint64_t)FRAME_COUNT * FRAME_SIZE - 20, 60, 0);
+	send_all(driver);
+}
+
+static void tx_with_unknown_options(struct driver *driver)
+{
+	put(driver, 0, 60, 1 << 15);
+	send_all(driver);
+}
+
+static void tx_with_an_offset(struct driver *driver)
+{
+	put(driver, 5ull << XSK_UNALIGNED_BUF_OFFSET_SHIFT | FRAME_SIZE, 60, 0);
+	send_all(driver);
+}
+
+static void invalid_between_valid(struct driver *driver)
+{
+	put_valid(driver, 1);
+	put(driver, 0, 0, 0);
+	put_valid(driver, 1);
+	send_all(driver);
+}
+
+static void invalid_at_the_end(struct driver *driver)
+{
+	put_valid(driver, 2);
+	put(driver, 0, 0, 0);
+	send_all(driver);
+}
+
+static void invalid_at_the_beginning(struct driver *driver)
+{
+	put(driver, 0, 0, 0);
+	put_valid(driver, 2);
+	send_all(driver);
+}
+
+static void several_invalid(struct driver *driver)
+{
+	put_valid(driver, 1);
+	for (uint32_t i = 0; i < 3; i++)
+		put(driver, 0, 0, 0);
+	send_all(driver);
+	put_valid(driver, 2);
+	send_all(driver);
+}
+
+#define SCENARIO(function, ...) { .name = #function, .play = function, __VA_ARGS__ }
+#define NAMED(title, function, ...) { .name = title, .play = function, __VA_ARGS__ }
+
+static const struct scenario scenarios[] = {
+	SCENARIO(nothing_happens, .fill_frames = 3),
+	SCENARIO(one_arrives, .fill_frames = 32),
+	NAMED("fill_ring_empty", five_arrive, .fill_frames = 0),
+	NAMED("fill_ring_runs_out", five_arrive, .fill_frames = 3),
+	SCENARIO(fill_ring_is_filled_again, .fill_frames = 3),
+	SCENARIO(as_many_as_the_rx_ring_holds, .fill_frames = 32),
+	SCENARIO(one_more_than_the_rx_ring_holds, .fill_frames = 32),
+	SCENARIO(many_more_than_the_rx_ring_holds, .fill_frames = 32),
+	NAMED("rx_ring_full_with_the_last_fill_descriptor", one_more_than_the_rx_ring_holds, .fill_frames = RING),
+	SCENARIO(rx_ring_wraps_around, .fill_frames = 32),
+	SCENARIO(as_large_as_a_frame_holds, .fill_frames = 32, .headroom = FRAME_SIZE - 256 - 1000),
+	SCENARIO(larger_than_a_frame_holds, .fill_frames = 32, .headroom = FRAME_SIZE - 256 - 1000),
+	SCENARIO(fill_descriptor_beyond_the_umem, .fill_frames = 0),
+	NAMED("fill_descriptor_beyond_the_umem_unaligned", fill_descriptor_beyond_the_umem, .unaligned = true),
+	SCENARIO(fill_descriptor_within_a_frame, .fill_frames = 0),
+	NAMED("fill_descriptor_within_a_frame_unaligned", fill_descriptor_within_a_frame, .unaligned = true),
+	SCENARIO(fill_descriptor_at_the_umems_end, .fill_frames = 0),
+	NAMED("fill_descriptor_at_the_umems_end_unaligned", fill_descriptor_at_the_umems_end, .unaligned = true),
+	NAMED("fill_descriptor_with_an_offset_unaligned", fill_descriptor_with_an_offset, .unaligned = true),
+	SCENARIO(kick_of_an_empty_tx_ring, .fill_frames = 0),
+	SCENARIO(one_is_sent, .fill_frames = 0),
+	SCENARIO(full_tx_ring, .fill_frames = 0),
+	SCENARIO(tx_ring_wraps_around, .fill_frames = 0),
+	SCENARIO(full_completion_ring, .fill_frames = 0),
+	SCENARIO(full_completion_ring_emptied, .fill_frames = 0),
+	SCENARIO(tx_beyond_the_umem, .fill_frames = 0),
+	NAMED("tx_beyond_the_umem_unaligned", tx_beyond_the_umem, .unaligned = true),
+	SCENARIO(tx_far_beyond_the_umem, .fill_frames = 0),
+	NAMED("tx_far_beyond_the_umem_unaligned", tx_far_beyond_the_umem, .unaligned = true),
+	SCENARIO(tx_of_no_bytes, .fill_frames = 0),
+	SCENARIO(tx_of_a_whole_frame_and_a_byte, .fill_frames = 0),
+	NAMED("tx_of_a_whole_frame_and_a_byte_unaligned", tx_of_a_whole_frame_and_a_byte, .unaligned = true),
+	SCENARIO(tx_across_frames, .fill_frames = 0),
+	NAMED("tx_across_frames_unaligned", tx_across_frames, .unaligned = true),
+	SCENARIO(tx_across_the_umems_end, .fill_frames = 0),
+	NAMED("tx_across_the_umems_end_unaligned", tx_across_the_umems_end, .unaligned = true),
+	SCENARIO(tx_with_unknown_options, .fill_frames = 0),
+	NAMED("tx_with_an_offset_unaligned", tx_with_an_offset, .unaligned = true),
+	SCENARIO(invalid_between_valid, .fill_frames = 0),
+	SCENARIO(invalid_at_the_end, .fill_frames = 0),
+	SCENARIO(invalid_at_the_beginning, .fill_frames = 0),
+	SCENARIO(several_invalid, .fill_frames = 0),
+};
+
+static void print_outcome(struct driver *driver, const char *name)
+{
+	const struct xdp_statistics found = statistics(driver);
+	struct xsk *xsk = &driver->bench.xsk;
+
+	printf("%s: rx_dropped=%llu rx_invalid_descs=%llu tx_invalid_descs=%llu rx_ring_full=%llu "
+	       "rx_fill_ring_empty_descs=%llu tx_ring_empty_descs=%llu",
+	       name, (unsigned long long)found.rx_dropped, (unsigned long long)found.rx_invalid_descs,
+	       (unsigned long long)found.tx_invalid_descs, (unsigned long long)found.rx_ring_full,
+	       (unsigned long long)found.rx_fill_ring_empty_descs, (unsigned long long)found.tx_ring_empty_descs);
+	printf(" fill_consumer=%llu rx_producer=%llu tx_consumer=%llu completion_producer=%llu received=",
+	       (unsigned long long)ring_consumer_position(&xsk->fill),
+	       (unsigned long long)ring_producer_position(&xsk->rx), (unsigned long long)taken(driver),
+	       (unsigned long long)completed(driver));
+	for (uint32_t i = 0; i < ring_waiting_now(&xsk->rx); i++) {
+		const struct xdp_desc *descriptor = ring_descriptor(&xsk->rx, xsk->rx.own + i);
+
+		printf("%s%llx:%u:%u", i ? "," : "", (unsigned long long)descriptor->addr, descriptor->len,
+		       descriptor->options);
+	}
+	printf(" completed=");
+	for (uint32_t i = 0; i < ring_waiting_now(&xsk->completion); i++)
+		printf("%s%llx", i ? "," : "",
+		       (unsigned long long)*ring_address(&xsk->completion, xsk->completion.own + i));
+	putchar('\n');
+}
+
+int main(int count, char **arguments)
+{
+	struct side side = { .kernel = count == 5 && !strcmp(arguments[1], "kernel") };
+
+	CHECK(side.kernel || (count == 2 && !strcmp(arguments[1], "soft")), "unknown arguments");
+	if (side.kernel) {
+		side.interface_index = (uint32_t)atoi(arguments[2]);
+		side.packets = atoi(arguments[3]);
+		side.program = arguments[4];
+	}
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
+		struct driver driver = { .side = &side };
+
+		open_driver(&driver, scenarios + i);
+		scenarios[i].play(&driver);
+		print_outcome(&driver, scenarios[i].name);
+		close_driver(&driver);
+	}
+	return 0;
+}

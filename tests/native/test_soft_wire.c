@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A wire by itself: its stacks answer, captured frames are sent as they are and when they are due, what is late keeps
+ * its order, and all ends in any order.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "soft_bench.h"
+#include "traffic.h"
+
+static const uint8_t port_ipv4[] = { 198, 18, 0, 1 };
+static const uint8_t port_ipv6[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
+
+static int ping(struct xdplab_wire *wire, const uint8_t *target, uint32_t family, uint32_t size, uint32_t *received)
+{
+	uint32_t sent;
+	int result = xdplab_wire_ping(wire, PEER, target, family, 3, 1000000, size, 200 * 1000000ull, &sent, received);
+
+	if (!result)
+		CHECK_COUNT(sent, 3);
+	return result;
+}
+
+static void a_stack_answers_for_its_own_addresses_alone(void)
+{
+	struct xdplab_wire *wire = make_wire(1);
+	struct xdplab_link_statistics port;
+	uint32_t received;
+
+	for (uint32_t size = 0; size < 1400; size += 57) {
+		CHECK_COUNT(ping(wire, port_ipv4, AF_INET, size, &received), 0);
+		CHECK_COUNT(received, 3);
+		CHECK_COUNT(ping(wire, port_ipv6, AF_INET6, size, &received), 0);
+		CHECK_COUNT(received, 3);
+	}
+	CHECK_COUNT(ping(wire, (uint8_t[]){ 198, 18, 0, 9 }, AF_INET, 56, &received), 0);
+	CHECK_COUNT(received, 0);
+	xdplab_wire_link_statistics(wire, PORT, &port);
+	CHECK_COUNT(port.rx_packets, 25 * 6 + 3);
+	CHECK_COUNT(port.tx_packets, 25 * 6);
+	CHECK_COUNT(ping(wire, port_ipv4, AF_UNIX, 56, &received), -EINVAL);
+	CHECK_COUNT(ping(wire, port_ipv4, AF_INET, 1 << 20, &received), -EINVAL);
+	xdplab_wire_cut(wire);
+	CHECK_COUNT(ping(wire, port_ipv4, AF_INET, 56, &received), -ENETDOWN);
+	xdplab_wire_close(wire);
+}
+
+/* As a host that is not ours would, by the checksum's own definition: with it, all words add up to nothing. */
+static void its_packets_have_right_checksums(void)
+{
+	struct bench bench = make_bench(64, 64, false);
+	const uint8_t *frame;
+	uint32_t received, sum;
+
+	CHECK_COUNT(ping(bench.wire, port_ipv6, AF_INET6, 55, &received), 0);
+	CHECK_COUNT(received, 0); /* the socket took them */
+	CHECK_COUNT(ring_waiting_now(&bench.xsk.rx), 3);
+	frame = bench.umem.area + ring_descriptor(&bench.xsk.rx, 0)->addr;
+	sum = IPPROTO_ICMPV6 + 63;
+	for (uint32_t i = 14 + 8; i < 14 + 40 + 63; i++)
+		sum += i % 2 ? frame[i] : (uint32_t)frame[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	CHECK_COUNT(sum, 0xffff);
+	free_bench(&bench);
+}
+
+enum { CAPTURED = 10 };
+
+static struct xdplab_soft_generator *open_replay(struct xdplab_wire *wire, uint32_t repeat)
+{
+	static uint8_t frames[CAPTURED * (CAPTURED + 1) / 2 * 60];
+	const struct xdplab_traffic traffic = make_traffic(64, 0);
+	uint32_t lengths[CAPTURED];
+	uint64_t times_ns[CAPTURED];
+	uint8_t *next = frames;
+	const struct xdplab_replay replay = {
+		.frames = frames,
+		.lengths = lengths,
+		.times_ns = times_ns,
+		.count = CAPTURED,
+		.repeat = repeat,
+	};
+	struct xdplab_soft_generator *generator;
+
+	for (uint32_t i = 0; i < CAPTURED; i++) {
+		lengths[i] = 60 * (i + 1);
+		memset(next, (int)i + 1, lengths[i]);
+		next += lengths[i];
+		times_ns[i] = 1000000000ull + i * 2000000;
+	}
+	generator = xdplab_soft_generator_open(wire, PEER, &traffic, &replay, &bench_error);
+	CHECK_WELL(generator);
+	return generator;
+}
+
+static void captured_frames_are_sent_as_they_are_and_not_before_their_time(void)
+{
+	struct bench bench = make_bench(64, 64, false);
+	struct xdplab_soft_generator *generator = open_replay(bench.wire, 2);
+	const uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
+
+	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
+	/* A round takes as long as from the first to the last, and 2 ms until the next. */
+	CHECK(clock_ns(CLOCK_MONOTONIC) - began_ns > 38000000, "it came too soon");
+	CHECK_COUNT(xdplab_soft_generator_sent(generator), 2 * CAPTURED);
+	CHECK_COUNT(ring_waiting_now(&bench.xsk.rx), 2 * CAPTURED);
+	for (uint32_t i = 0; i < 2 * CAPTURED; i++) {
+		const struct xdp_desc *descriptor = ring_descriptor(&bench.xsk.rx, i);
+
+		CHECK_COUNT(descriptor->len, 60 * (i % CAPTURED + 1));
+		CHECK_COUNT(bench.umem.area[descriptor->addr + descriptor->len - 1], i % CAPTURED + 1);
+	}
+	xdplab_soft_generator_close(generator);
+	free_bench(&bench);
+}
+
+static void an_interval_overrules_the_times_of_a_capture(void)
+{
+	struct xdplab_wire *wire = make_wire(1);
+	struct xdplab_soft_generator *generator = open_replay(wire, 0);
+
+	xdplab_soft_generator_set_interval(generator, 1);
+	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
+	AWAIT(xdplab_soft_generator_sent(generator) > 1000, "it keeps to the capture's times");
+	xdplab_soft_generator_stop(generator);
+	CHECK(!xdplab_soft_generator_running(generator), "it runs on");
+	xdplab_soft_generator_close(generator);
+	xdplab_wire_close(wire);
+}
+
+static void what_is_late_arrives_whole_and_in_order(void)
+{
+	const struct xdplab_wire_faults jitter = { .jitter_ns = 3000000 }, none = { 0 };
+	struct bench bench = make_bench(256, FRAME_COUNT, false);
+	const struct traffic_payload *payload;
+
+	xdplab_wire_set_faults(bench.wire, PORT, &jitter);
+	receive_from_peer(bench.wire, 200, 100);
+	AWAIT(ring_waiting_now(&bench.xsk.rx) == 100, "some are held for good");
+	receive_from_peer(bench.wire, 200, 100);
+	/* Those that are held still go at once. */
+	xdplab_wire_set_faults(bench.wire, PORT, &none);
+	CHECK_COUNT(ring_waiting_now(&bench.xsk.rx), 200);
+	for (uint32_t i = 0; i < 200; i++) {
+		payload = (const void *)(bench.umem.area + ring_descriptor(&bench.xsk.rx, i)->addr + TRAFFIC_HEADERS);
+		CHECK_COUNT(payload->sequence, i % 100);
+	}
+	free_bench(&bench);
+}
+
+/* More than can be held back at once, which is a few thousand of these. */
+static void no_frame_is_lost_for_being_late(void)
+{
+	const struct xdplab_wire_faults jitter = { .jitter_ns = 60 * NS_PER_SECOND }, none = { 0 };
+	struct xdplab_wire *wire = make_wire(1);
+	struct xdplab_link_statistics port;
+
+	xdplab_wire_set_faults(wire, PORT, &jitter);
+	receive_from_peer(wire, 1234, 10000);
+	xdplab_wire_link_statistics(wire, PORT, &port);
+	CHECK(port.rx_packets > 0 && port.rx_packets < 10000, "%llu came", (unsigned long long)port.rx_packets);
+	xdplab_wire_set_faults(wire, PORT, &none);
+	xdplab_wire_link_statistics(wire, PORT, &port);
+	CHECK_COUNT(port.rx_packets, 10000);
+	xdplab_wire_close(wire);
+}
+
+static void a_paced_generator_keeps_its_pace_and_its_limit(void)
+{
+	struct xdplab_wire *wire = make_wire(2);
+	struct xdplab_traffic traffic = make_traffic(64, 50);
+	struct xdplab_queue_statistics queue;
+	struct xdplab_soft_generator *generator;
+	const uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
+
+	traffic.stream.interval_ps = 1000000000;
+	traffic.cpu = 1;
+	generator = xdplab_soft_generator_open(wire, PEER, &traffic, NULL, &bench_error);
+	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
+	CHECK(clock_ns(CLOCK_MONOTONIC) - began_ns > 48000000, "it came too soon");
+	xdplab_wire_queue_statistics(wire, PORT, 1, &queue);
+	CHECK_COUNT(queue.rx_xdp_packets, 50); /* its core's queue */
+	xdplab_soft_generator_set_size(generator, 14 + MTU + 1);
+	xdplab_soft_generator_set_interval(generator, 0);
+	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
+	CHECK_COUNT(xdplab_soft_generator_sent(generator), 100);
+	CHECK_COUNT(xdplab_soft_generator_too_long(generator), 50);
+	xdplab_wire_queue_statistics(wire, PORT, 1, &queue);
+	CHECK_COUNT(queue.rx_xdp_packets, 50);
+	xdplab_soft_generator_close(generator);
+	xdplab_wire_close(wire);
+}
+
+static void a_generator_outlives_its_wire(void)
+{
+	struct xdplab_wire *wire = make_wire(1);
+	const struct xdplab_traffic traffic = make_traffic(64, 0);
+	struct xdplab_soft_generator *generator = xdplab_soft_generator_open(wire, PEER, &traffic, NULL, &bench_error);
+
+	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
+	AWAIT(xdplab_soft_generator_sent(generator), "it does not begin");
+	xdplab_wire_close(wire);
+	CHECK(!xdplab_soft_generator_running(generator), "it goes on");
+	CHECK_COUNT(xdplab_soft_generator_fault(generator), ENODEV);
+	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
+	CHECK_COUNT(xdplab_soft_generator_fault(generator), ENODEV);
+	xdplab_soft_generator_close(generator);
+}
+
+static void a_queue_and_an_interface_are_taken_once(void)
+{
+	struct bench bench = make_bench(64, 0, false);
+	struct soft_socket_options options = { .wire = bench.wire, .ring_size = 64, .fill_ring_size = 64 };
+	const struct xdp_options_of_port port = { .wire = bench.wire, .end = PORT, .queues = 1 };
+	struct xsk xsk;
+	struct xdp program;
+
+	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "bound twice");
+	CHECK_COUNT(bench_error.code, EBUSY);
+	CHECK(xdp_attach(&program, &port, &bench_error), "attached twice");
+	CHECK_COUNT(bench_error.code, EBUSY);
+	options.queue = 1;
+	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "there is no queue 1");
+	CHECK_COUNT(bench_error.code, EINVAL);
+	options = (struct soft_socket_options){
+		.wire = bench.wire, .end = PEER, .ring_size = 64, .fill_ring_size = 64, .bind_mode = XDPLAB_BIND_ZERO_COPY,
+	};
+	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "without a copy");
+	CHECK_COUNT(bench_error.code, EOPNOTSUPP);
+	xdplab_wire_cut(bench.wire);
+	options.bind_mode = XDPLAB_BIND_AUTO;
+	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "there is nothing left");
+	CHECK_COUNT(bench_error.code, ENODEV);
+	free_bench(&bench);
+}
+
+int main(void)
+{
+	a_stack_answers_for_its_own_addresses_alone();
+	its_packets_have_right_checksums();
+	captured_frames_are_sent_as_they_are_and_not_before_their_time();
+	an_interval_overrules_the_times_of_a_capture();
+	what_is_late_arrives_whole_and_in_order();
+	no_frame_is_lost_for_being_late();
+	a_paced_generator_keeps_its_pace_and_its_limit();
+	a_generator_outlives_its_wire();
+	a_queue_and_an_interface_are_taken_once();
+	return 0;
+}

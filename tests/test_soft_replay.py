@@ -1,0 +1,133 @@
+"""A capture file sent again: its frames as they are, at its own times or at a rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from patience import eventually
+from test_soft_replay_files import FRAMES, pcap, pcapng
+
+from xdplab.engine import Engine
+from xdplab.errors import ConfigurationError
+from xdplab.lab import Lab
+from xdplab.traffic import Traffic
+
+
+@pytest.fixture
+def soft() -> Iterator[Lab]:
+    with Lab(backend="soft") as made:
+        yield made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Have 4 frames, 10 ms apart."""
+    place = tmp_path / "four.pcap"
+    place.write_bytes(pcap(times_ns=[1_000_000_000 + number * 10_000_000 for number in range(4)]))
+    return place
+
+
+def frames_of(engine: Engine) -> list[bytes]:
+    samples, _ = engine.telemetry.samples()
+    return [bytes(sample["bytes"][: sample["captured"]]) for sample in samples]
+
+
+@pytest.mark.parametrize("kind", ["pcap", "pcapng"])
+def test_frames_arrive_as_they_were_captured(soft: Lab, tmp_path: Path, kind: str) -> None:
+    place = tmp_path / f"frames.{kind}"
+    place.write_bytes(pcap() if kind == "pcap" else pcapng())
+    with (
+        Engine(soft.port, sample_every=1) as engine,
+        Traffic(soft.peer, soft.port, replay=place, rate="max") as traffic,
+    ):
+        assert traffic.wait(30)
+        assert eventually(lambda: len(frames_of(engine)) == len(FRAMES))
+        assert frames_of(engine) == FRAMES
+        assert traffic.sent == len(FRAMES)
+        assert traffic.size == max(map(len, FRAMES))
+        assert f"frames.{kind}" in repr(traffic)
+        assert "[simulated]" in repr(traffic)
+
+
+def test_frames_come_at_the_times_of_the_file(soft: Lab, file: Path) -> None:
+    with (
+        Engine(soft.port, sample_every=1, wait="spin") as engine,
+        Traffic(soft.peer, soft.port, replay=file) as traffic,
+    ):
+        assert traffic.rate == "recorded"
+        assert traffic.wait(30)
+        assert eventually(lambda: len(frames_of(engine)) == len(FRAMES))
+        samples, _ = engine.telemetry.samples()
+    # Late is what a busy machine makes them; early they are never.
+    took = int(samples["time_ns"][-1]) - int(samples["time_ns"][0])
+    assert took > 20_000_000
+
+
+def test_a_replay_is_repeated_and_counted(soft: Lab, file: Path) -> None:
+    with Engine(soft.port) as engine:
+        traffic = Traffic(soft.peer, soft.port, replay=file, rate=50_000, repeat=100)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        assert traffic.wait(30)
+        account = ledger.settle(30)
+        assert account.packets("sent by the generator") == 400
+        assert account.packets("received by the worker") == 400
+        assert account.balanced, account
+        traffic.close()
+
+
+def test_a_replay_goes_on_until_it_is_stopped_or_has_sent_its_count(soft: Lab, file: Path) -> None:
+    with Traffic(soft.peer, soft.port, replay=file, rate="max", repeat=0) as traffic:
+        assert eventually(lambda: traffic.sent > 100)
+        assert traffic.running
+    with Traffic(soft.peer, soft.port, replay=file, rate="max", repeat=0, count=10) as traffic:
+        assert traffic.wait(30)
+        assert traffic.sent == 10
+
+
+def test_its_rate_can_be_turned_and_given_back(soft: Lab, file: Path) -> None:
+    with Traffic(soft.peer, soft.port, replay=file, repeat=0) as traffic:
+        traffic.rate = 100_000
+        assert eventually(lambda: traffic.sent > 1000)
+        traffic.rate = "recorded"
+        assert traffic.rate == "recorded"
+        with pytest.raises(ConfigurationError, match=r"four\.pcap are as long as they are"):
+            traffic.size = 64
+        with pytest.raises(ConfigurationError, match="rate='fast'"):
+            traffic.rate = "fast"  # type: ignore[assignment]
+
+
+def test_frames_too_long_for_the_wire_are_told(soft: Lab, tmp_path: Path) -> None:
+    place = tmp_path / "long.pcap"
+    place.write_bytes(pcap([bytes(3000), bytes(100)], [0, 1]))
+    with Engine(soft.port) as engine:
+        traffic = Traffic(soft.peer, soft.port, replay=place, rate="max")
+        ledger = engine.ledger(traffic)
+        traffic.start().wait(30)
+        account = ledger.settle(30)
+        traffic.close()
+    assert account.packets("longer than the wire's MTU") == 1
+    assert account.packets("received by the worker") == 1
+    assert account.balanced, account
+    assert "Lab(mtu=2986) takes them" in account.explain()
+
+
+def test_without_a_replay_there_are_no_recorded_times(soft: Lab) -> None:
+    with pytest.raises(ConfigurationError, match="rate='recorded'"):
+        Traffic(soft.peer, soft.port, rate="recorded")
+
+
+def test_what_is_no_capture_file_leaves_the_sender_free(soft: Lab, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="can't replay"):
+        Traffic(soft.peer, soft.port, replay=tmp_path / "nothing.pcap")
+    with pytest.raises(ConfigurationError, match="repeat=-1"):
+        Traffic(soft.peer, soft.port, repeat=-1)
+    Traffic(soft.peer, soft.port).close()
+
+
+@pytest.mark.privilege
+def test_the_kernel_replays_nothing(lab: Lab, file: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"Lab\(backend='soft'\)"):
+        Traffic(lab.peer, lab.port, replay=file)

@@ -1,0 +1,74 @@
+"""The doctor's widget, without a browser: its words, another look, what a saved page keeps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from xdplab.doctor import Finding
+from xdplab.widgets import Doctor
+
+FOUND = [
+    Finding("one", "good", "fine"),
+    Finding("<two>", "missing", "nothing & more", "`fix <it>` or leave it."),
+]
+
+
+def found() -> Iterator[Finding]:
+    yield from FOUND
+
+
+def test_its_words_have_every_finding_and_what_helps() -> None:
+    words = repr(Doctor({"all": found}))
+    assert words.startswith("<Doctor: This machine can't capture with AF_XDP: 1 good, 0 limited, 1")
+    for part in ("one: fine", "<two>: nothing & more", "-> `fix <it>` or leave it."):
+        assert part in words
+
+
+def test_a_saved_page_keeps_what_was_found_last_and_nothing_of_it_is_markup() -> None:
+    widget = Doctor({"all": found})
+    draw = widget.static_picture()
+    assert draw
+    page = draw()["text/html"]
+    assert "&lt;two&gt;" in page
+    assert "fix &lt;it&gt;</code>" in page
+    assert "nothing &amp; more" in page
+    assert "<two>" not in page
+    assert widget.static_picture() is None  # nothing new
+    widget.look()
+    widget.wait()
+    assert widget.static_picture()
+
+
+def test_a_press_looks_again_on_a_thread_of_its_own() -> None:
+    looks: list[threading.Thread] = []
+    go_on = threading.Event()
+    go_on.set()
+
+    def slow() -> Iterator[Finding]:
+        looks.append(threading.current_thread())
+        go_on.wait(30)
+        yield Finding("look", "good", f"number {len(looks)}")
+
+    widget = Doctor({"slow": slow})
+    (button, said), table = widget.children[0].children, widget.children[1]
+    assert "number 1" in table.value
+    go_on.clear()
+    button.click()
+    assert button.disabled
+    assert "looking" in said.value
+    button.click()  # of no use: it is looking
+    assert not widget.wait(0.01)
+    go_on.set()
+    assert widget.wait(30)
+    assert "number 2" in table.value
+    assert not button.disabled
+    assert threading.current_thread() not in looks
+
+
+def test_a_check_that_breaks_is_a_finding_in_the_table() -> None:
+    def breaks() -> Iterator[Finding]:
+        raise RuntimeError("an unheard-of machine")
+        yield
+
+    assert "an unheard-of machine" in repr(Doctor({"broken": breaks}))

@@ -1,0 +1,191 @@
+"""The real interfaces, which are only looked at: what an engine would meet on each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from xdplab.doctor.finding import Finding, Verdict
+from xdplab.errors import KernelError
+from xdplab.interface import Interface
+from xdplab.namespace import Namespace
+from xdplab.netlink import ethtool, netlink
+
+_ETHERNET = 1  # ARPHRD_ETHER
+
+_SPOILERS = {
+    "rx-lro": (
+        "lro",
+        "joins frames into larger ones that an XDP program can't take: drivers refuse the program, "
+        "or the frames are lost",
+    ),
+    "rx-gro-hw": (
+        "rx-gro-hw",
+        "joins frames into larger ones that an XDP program can't take: drivers refuse the program",
+    ),
+    "rx-vlan-hw-parse": (
+        "rxvlan",
+        "takes VLAN tags off frames before an XDP program sees them",
+    ),
+}
+"""What spoils AF_XDP, by the kernel's name of the feature: ethtool's name of it, and how."""
+
+
+def interfaces() -> Iterator[Finding]:
+    """List the real interfaces, of which none is touched."""
+    here = Namespace.current()
+    names = here.run(_real_interfaces)
+    if not names:
+        yield Finding("interfaces", "good", "virtual ones only, and labs make their own")
+    for name in names:
+        interface = Interface.find(name, here)
+        yield describe(interface)
+        yield native_xdp(interface)
+        yield offloads(interface)
+        yield interrupts(interface)
+
+
+def describe(interface: Interface) -> Finding:
+    """Tell in a line what an engine would meet on an interface."""
+    name = interface.name
+    queues = "1 queue" if interface.queues == 1 else f"{interface.queues} queues"
+    seen = [f"driver {interface.driver or 'unknown'}, {queues}"]
+    remedies = []
+    if interface.queues > 1:
+        seen.append("of which an engine takes one unless it is told several, as queue=[0, 1]")
+    if interface.queues > (cores := os.cpu_count() or 1):
+        remedies.append(
+            f"There are more queues than cores to serve them: "
+            f"`sudo ethtool -L {name} combined {cores}`, or fewer."
+        )
+    if program := interface.namespace.run(_attached_program, interface.index):
+        seen.append(program)
+        remedies.append(
+            "No engine can be attached while another XDP program is: end what attached it, or "
+            f"`ip link set dev {name} xdp off`."
+        )
+    if interface.carries_default_route():
+        seen.append("carries the default route")
+        remedies.append(
+            "Capture in a lab or on another interface: one here can cut this machine off. Insist "
+            f"with Engine({name!r}, allow_default_route=True)."
+        )
+    return _finding(f"interface {name}", seen, remedies)
+
+
+def native_xdp(interface: Interface) -> Finding:
+    """Tell whether an interface's driver runs XDP programs, and takes part in zero-copy."""
+    name = f"{interface.name}: native XDP"
+    # pyroute2, which it stands on, is slow to import.
+    from xdplab.doctor.xdp_features import read_xdp_features  # noqa: PLC0415
+
+    features = interface.namespace.run(read_xdp_features, interface.index)
+    if features is None:
+        seen, remedy = "the kernel does not tell", "Linux 6.3 and newer do. Engine(...) tries it."
+        return Finding(name, "limited", seen, remedy)
+    if not features.native:
+        remedy = f"Engine({interface.name!r}, attach='skb') works, and is slower; or another NIC."
+        return Finding(name, "limited", "not in this driver", remedy)
+    if not features.zero_copy:
+        return Finding(name, "good", "yes; no zero-copy in this driver, so frames are copied")
+    several = f", up to {features.segments} frames a packet" if (features.segments or 1) > 1 else ""
+    return Finding(name, "good", f"yes, with zero-copy{several}")
+
+
+def offloads(interface: Interface) -> Finding:
+    """Look for what the card does to frames before an XDP program sees them."""
+    name = f"{interface.name}: offloads"
+    try:
+        features = interface.namespace.run(_features, interface.name)
+    except KernelError as error:
+        seen = f"the driver does not tell: {error}"
+        return Finding(name, "limited", seen, f"`ethtool -k {interface.name}` lists them.")
+    return judge_offloads(interface.name, features)
+
+
+def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) -> Finding:
+    """Hold an interface's features against what spoils AF_XDP.
+
+    Parameters
+    ----------
+    interface
+        Its name.
+    features
+        By the kernel's names: whether each is on, and whether that can be changed.
+    """
+    seen, remedies = [], []
+    for feature, (short, harm) in _SPOILERS.items():
+        on, changeable = features.get(feature, (False, False))
+        if not on:
+            continue
+        seen.append(f"{short} {harm}")
+        if changeable:
+            remedies.append(f"`sudo ethtool -K {interface} {short} off`.")
+        else:
+            remedies.append(
+                f"{short} can't be switched off here: use Engine({interface!r}, attach='skb')."
+            )
+    return _finding(f"{interface}: offloads", seen or ["none that spoils AF_XDP is on"], remedies)
+
+
+def interrupts(interface: Interface, allowed: Collection[int] | None = None) -> Finding:
+    """Look which cores serve an interface's interrupts, and whether one is left for a worker.
+
+    Parameters
+    ----------
+    interface
+        Whose.
+    allowed
+        Cores on which a worker may run; this process's unless told otherwise.
+    """
+    name = f"{interface.name}: interrupts"
+    served = interface.interrupt_cores
+    if not served:
+        return Finding(name, "good", "the driver tells of none")
+    allowed = os.sched_getaffinity(0) if allowed is None else allowed
+    seen = f"on {'core' if len(served) == 1 else 'cores'} {_listed(served)}"
+    if free := set(allowed) - served:
+        return Finding(name, "good", f"{seen}; workers go to {_listed(free)} first")
+    remedy = (
+        f"A worker shares its core with them. `grep {interface.name} /proc/interrupts` has their "
+        "numbers; `echo 0 | sudo tee /proc/irq/N/smp_affinity_list` moves one to core 0, and "
+        "`sudo systemctl stop irqbalance` lets it stay."
+    )
+    return Finding(name, "limited", f"{seen}, which are all that this process may use", remedy)
+
+
+def _finding(name: str, seen: list[str], remedies: list[str]) -> Finding:
+    verdict: Verdict = "limited" if remedies else "good"
+    return Finding(name, verdict, ", ".join(seen), " ".join(remedies))
+
+
+def _features(name: str) -> dict[str, tuple[bool, bool]]:
+    with ethtool(name, f"read the offloads of {name}") as device:
+        features = device.get_features()
+        return {each: (features[each], features.is_available(each)) for each in features.keys()}  # noqa: SIM118 - its iteration yields more than keys
+
+
+def _real_interfaces() -> list[str]:
+    with netlink("list the interfaces") as route:
+        return [str(link.get("ifname")) for link in route.get_links() if _is_real(link)]
+
+
+def _is_real(link: Any) -> bool:  # noqa: ANN401 - pyroute2 is untyped
+    """Tell real Ethernet from virtual links, all of which name their kind."""
+    return link["ifi_type"] == _ETHERNET and link.get(("linkinfo", "kind")) is None
+
+
+def _attached_program(index: int) -> str:
+    with netlink("read which XDP program is attached") as route:
+        (link,) = route.get_links(index)
+        xdp = link.get("xdp") or {}
+        if not xdp.get("IFLA_XDP_ATTACHED"):
+            return ""
+        # Several at once (one in each mode) have no number in common.
+        number = xdp.get("IFLA_XDP_PROG_ID")
+        return f"XDP program {number} is attached" if number else "XDP programs are attached"
+
+
+def _listed(numbers: Collection[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))

@@ -1,0 +1,143 @@
+"""What this process is allowed from outside: by a container, by seccomp, by the distribution."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from xdplab._engine import lib
+from xdplab.doctor.finding import Finding, refused
+from xdplab.native_errors import error_at
+
+_SYS_IO_URING_SETUP = 425
+_SINGLE_ISSUER, _DEFER_TASKRUN = 1 << 12, 1 << 13  # linux/io_uring.h
+
+_SETTINGS = Path("/proc/sys")
+
+_MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
+_SECCOMP_FILTER = "2"  # proc_pid_status(5)
+
+# What a lab's own namespaces take. Every distribution has the program.
+_OWN_NAMESPACES = ("unshare", "--user", "--map-root-user", "--net", "true")
+_NOBODY = "65534"
+_FORBIDDING = {
+    "kernel.unprivileged_userns_clone": ("0", "1"),
+    "kernel.apparmor_restrict_unprivileged_userns": ("1", "0"),
+    "user.max_user_namespaces": ("0", "10000"),
+}
+"""Settings that forbid user namespaces: by which value, and which one allows them."""
+
+
+def container(
+    root: Path = Path("/"), environment: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Look for the marks that containers leave.
+
+    Parameters
+    ----------
+    root
+        Where the marks are.
+    environment
+        Variables; this process's unless told otherwise.
+    """
+    environment = os.environ if environment is None else environment
+    found = [kind for mark, kind in _MARKS.items() if (root / mark.lstrip("/")).exists()]
+    found += ["kubernetes"] if "KUBERNETES_SERVICE_HOST" in environment else []
+    if variable := environment.get("container"):  # systemd-nspawn and podman set it
+        found.append(variable)
+    if not found:
+        yield Finding("container", "good", "no sign of one")
+        return
+    seen = " in ".join(dict.fromkeys(found))
+    if _seccomp() != _SECCOMP_FILTER:
+        yield Finding("container", "good", f"{seen}, without a seccomp filter")
+        return
+    remedy = (
+        "What the filter refuses, only a container with another one may do: "
+        "`docker run --security-opt seccomp=FILE`. More capabilities: `docker run --cap-add`."
+    )
+    yield Finding("container", "limited", f"{seen}, with a seccomp filter", remedy)
+
+
+def user_namespaces(settings: Path = _SETTINGS) -> Iterator[Finding]:
+    """Make namespaces as a user without privileges would, in a child.
+
+    Parameters
+    ----------
+    settings
+        Where the kernel's settings are.
+    """
+    # Root may make them where others may not.
+    nobody = ("setpriv", "--reuid", _NOBODY, "--clear-groups", "--inh-caps=-all")
+    command = (*(nobody if os.geteuid() == 0 else ()), *_OWN_NAMESPACES)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    remedies = [
+        f"`sudo sysctl {name}={allows}`"
+        for name, (forbids, allows) in _FORBIDDING.items()
+        if read_setting(name, settings) == forbids
+    ]
+    # A distribution may allow that program what it forbids ours.
+    if done.returncode == 0 and not remedies:
+        seen = "a user without privileges can make one, with a network of its own"
+        yield Finding("user namespaces", "good", seen)
+        return
+    said = " ".join(done.stderr.split()) or "by the distribution's settings"
+    seen = f"refused to users without privileges ({said}), so that only a broker makes their labs"
+    why = "Look for what forbids it: a seccomp filter, as containers have, or a security module."
+    yield Finding("user namespaces", "limited", seen, "; ".join(remedies) or why)
+
+
+def io_uring() -> Iterator[Finding]:
+    """Set up a ring as the worker does, else a plain one."""
+    code = _set_up_ring(_SINGLE_ISSUER | _DEFER_TASKRUN)
+    if not code:
+        yield Finding("io_uring", "good", "a ring with DEFER_TASKRUN could be set up")
+    elif code == errno.EINVAL and not _set_up_ring(0):
+        seen = "a ring could be set up, but without DEFER_TASKRUN"
+        remedy = "The io_uring wait strategies need Linux 6.1 or newer; `poll` and `spin` work."
+        yield Finding("io_uring", "limited", seen, remedy)
+    elif (disabled := read_setting("kernel.io_uring_disabled")) not in ("", "0"):
+        seen = f"switched off by kernel.io_uring_disabled={disabled}"
+        remedy = "`sudo sysctl kernel.io_uring_disabled=0`, or choose wait='poll'."
+        yield Finding("io_uring", "limited", seen, remedy)
+    elif _seccomp() == _SECCOMP_FILTER:
+        seen = f"refused by a seccomp filter ({errno.errorcode.get(code, code)}), as containers do"
+        remedy = (
+            "`docker run --security-opt seccomp=FILE` with io_uring allowed in FILE, or "
+            "seccomp=unconfined; or choose wait='poll'."
+        )
+        yield Finding("io_uring", "limited", seen, remedy)
+    else:
+        error = error_at(lib.XDPLAB_STEP_PREPARE_WAIT, code, "set up a ring")
+        yield refused("io_uring", "limited", error)
+
+
+def _set_up_ring(flags: int) -> int:
+    """Return 0, or the errno for which there is no ring."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    parameters = (ctypes.c_uint32 * 30)()  # struct io_uring_params, whose third word is the flags
+    parameters[2] = flags
+    descriptor = libc.syscall(
+        ctypes.c_long(_SYS_IO_URING_SETUP), ctypes.c_long(8), ctypes.byref(parameters)
+    )
+    if descriptor < 0:
+        return ctypes.get_errno()
+    os.close(descriptor)
+    return 0
+
+
+def _seccomp() -> str:
+    status = Path("/proc/thread-self/status").read_text()
+    return next((line.split()[1] for line in status.splitlines() if line[:8] == "Seccomp:"), "")
+
+
+def read_setting(name: str, settings: Path = _SETTINGS) -> str:
+    """Read a sysctl; empty where the kernel has none of that name, or it can't be read."""
+    try:
+        return (settings / name.replace(".", "/")).read_text().strip()
+    except OSError:
+        return ""

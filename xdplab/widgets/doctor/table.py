@@ -1,0 +1,61 @@
+"""The doctor's findings as an HTML table, for the page and for its static picture."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from xdplab.doctor import Finding, can_capture
+from xdplab.doctor.finding import Verdict
+from xdplab.widgets.palette import GREEN, ORANGE, VERMILLION
+
+_COLORS: dict[Verdict, str] = {"good": GREEN, "limited": ORANGE, "missing": VERMILLION}
+_CELL = "padding: 3px 10px 3px 0; vertical-align: top; text-align: left"
+# One click marks all of it. JupyterLab's own colours of code, where it has a theme.
+_COMMAND = (
+    "background: var(--jp-layout-color2, rgba(128, 128, 128, 0.15)); border-radius: 2px; "
+    "color: inherit; font-family: var(--jp-code-font-family, monospace); font-size: 12px; "
+    "padding: 1px 5px; user-select: all"
+)
+
+
+def outcome(findings: Sequence[Finding]) -> str:
+    """Say in a line what it all comes to."""
+    counts = {verdict: sum(f.verdict == verdict for f in findings) for verdict in _COLORS}
+    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    able = "captures" if can_capture(findings) else "can't capture"
+    return f"This machine {able} with AF_XDP: {listed}."
+
+
+def table_html(findings: Sequence[Finding]) -> str:
+    """Draw the findings, a row each, with its remedy below what was seen.
+
+    What stands between backquotes is text to copy. Colours of text and ground are the page's.
+    """
+    rows = "".join(map(_row, findings))
+    return (
+        '<table style="border-collapse: collapse; font-size: 13px; line-height: 1.5; width: 100%">'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _row(finding: Finding) -> str:
+    mark = f'<span style="color: {_COLORS[finding.verdict]}">&#9679;</span>'
+    remedy = f"<br>&rarr; {_marked(finding.remedy)}" if finding.remedy else ""
+    return (
+        '<tr style="background: none; border-top: 1px solid rgba(128, 128, 128, 0.25)">'
+        f'<td style="{_CELL}; white-space: nowrap">{mark}&nbsp;{finding.verdict}</td>'
+        f'<td style="{_CELL}; min-width: 11em"><b>{html.escape(finding.name)}</b></td>'
+        f'<td style="{_CELL}; overflow-wrap: anywhere; width: 100%; white-space: normal">'
+        f"{_marked(finding.seen)}{remedy}</td></tr>"
+    )
+
+
+def _marked(text: str) -> str:
+    """Escape text, and mark what stands between backquotes as a command."""
+    parts = re.split(r"`([^`]*)`", text)
+    return "".join(
+        f'<code style="{_COMMAND}">{html.escape(part)}</code>' if number % 2 else html.escape(part)
+        for number, part in enumerate(parts)
+    )
