@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from brokers import Broker, Start
 from clients import Report, as_user, own_network, puppet
-from conftest import Broker, Start
 from patience import eventually
 from pyroute2 import IPRoute
 
