@@ -31,22 +31,24 @@ struct {
 } verdicts SEC(".maps");
 
 /* Of a datagram in fragments the first has the port; the stack makes one of them all. */
-static int is_datagram_for_socket(const struct xdp_md *context)
+static int is_datagram_for_socket(struct xdp_md *context)
 {
 	const void *end = (const void *)(long)context->data_end;
 	const struct ethhdr *ethernet = (const void *)(long)context->data;
 	const struct iphdr *ip = (const void *)(ethernet + 1);
-	const struct udphdr *udp;
+	struct udphdr udp;
+	__u32 offset;
 
 	if ((const void *)(ip + 1) > end || ethernet->h_proto != bpf_htons(ETH_P_IP) ||
 	    ip->protocol != IPPROTO_UDP || ip->daddr != constants.address || ip->ihl < 5 ||
 	    ip->frag_off & bpf_htons(FRAGMENT_OFFSET))
 		return 0;
-	udp = (const void *)ip + ip->ihl * 4;
-	return (const void *)(udp + 1) <= end && udp->dest == bpf_htons(TRAFFIC_PORT);
+	/* Loaded, and not pointed at: a pointer that varies is refused to a loader without CAP_PERFMON. */
+	offset = sizeof(*ethernet) + ip->ihl * 4;
+	return !bpf_xdp_load_bytes(context, offset, &udp, sizeof(udp)) && udp.dest == bpf_htons(TRAFFIC_PORT);
 }
 
-static int is_for_path(const struct xdp_md *context)
+static int is_for_path(struct xdp_md *context)
 {
 	if (constants.counts == COUNTS_DATAGRAMS)
 		return is_datagram_for_socket(context);
@@ -62,6 +64,9 @@ int capture(struct xdp_md *context)
 	if (!counts)
 		return XDP_ABORTED;
 	if (!is_for_path(context)) {
+		/* A way of its own, and not one with a variable place to count at, which a loader without
+		 * CAP_PERFMON is refused. */
+		barrier_var(counts);
 		counts->passed++;
 		return XDP_PASS;
 	}

@@ -269,6 +269,7 @@ def test_a_reset_empties_the_latency_histogram_and_it_fills_again(lab: Lab) -> N
             assert eventually(lambda: engine.telemetry.latency().total == 0)
 
 
+@pytest.mark.privilege  # it takes CAP_SYS_NICE
 def test_a_worker_runs_at_the_realtime_priority_asked_for(lab: Lab) -> None:
     with Engine(lab.port, realtime=7):
         names = {path: path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}

@@ -61,7 +61,7 @@ def are_gone(programs: set[int]) -> bool:
     return True
 
 
-@pytest.mark.kernel
+@pytest.mark.privilege  # all programs are listed to CAP_SYS_ADMIN alone
 @pytest.mark.parametrize("wait", ["spin", "uring-multishot"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
 def test_a_signal_that_kills_leaves_nothing(wait: str, number: signal.Signals) -> None:
@@ -77,7 +77,7 @@ def test_a_signal_that_kills_leaves_nothing(wait: str, number: signal.Signals) -
     assert are_gone(programs)
 
 
-@pytest.mark.kernel
+@pytest.mark.privilege  # likewise
 @pytest.mark.parametrize("then", ["", "1 / 0", "raise SystemExit(3)", "del engine, traffic, lab"])
 def test_an_interpreter_that_ends_with_an_engine_running_ends_cleanly(then: str) -> None:
     wait = f"input()\n{then}"

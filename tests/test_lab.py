@@ -290,6 +290,7 @@ def steered(cpu: int) -> int:
 
 
 @pytest.mark.kernel
+@pytest.mark.privilege  # the kernel asks for CAP_NET_ADMIN on the host
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="takes two cores")
 def test_what_a_host_receives_can_be_steered_to_another_core(lab: Lab) -> None:
     sending, other = sorted(os.sched_getaffinity(0))[:2]

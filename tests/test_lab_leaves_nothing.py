@@ -128,7 +128,7 @@ lab.port.command(["sh", "-c", "echo started >&2; exec sleep 100"])
         assert witness.sees_the_end()
 
 
-@pytest.mark.kernel
+@pytest.mark.privilege  # what is said where a capability is missing
 @pytest.mark.parametrize(
     ("capability", "tried"),
     [("sys_admin", "make a network namespace"), ("net_admin", "make a veth pair")],

@@ -102,7 +102,7 @@ def test_metadata_goes_the_way_of_the_driver_only(lab: Lab) -> None:
         Engine(lab.port, metadata=True, attach="skb")
 
 
-@pytest.mark.kernel
+@pytest.mark.privilege  # a broker loads none but its own programs
 def test_a_kernel_without_the_functions_is_told_from_one_with_them(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

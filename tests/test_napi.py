@@ -188,7 +188,7 @@ def test_what_the_kernel_refuses_is_told_in_its_words(lab: Lab) -> None:
     with pytest.raises(
         KernelError, match=r"set defer_hard_irqs to 1 on NAPI 1: .* ENOENT .*come and go"
     ):
-        lab.port.run(set_napi, 1, {"defer_hard_irqs": 1})
+        lab.port.interface.namespace.backend.set_napi(lab.port.interface, 1, {"defer_hard_irqs": 1})
 
 
 @pytest.mark.kernel

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from xdplab._engine import ffi, lib
-from xdplab.errors import KernelError, XdplabError
+from xdplab.errors import ClosedError, KernelError, XdplabError
 from xdplab.native_errors import new_error, raise_error
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ class BrokerGenerator:
             self._last = self._session.request("generator_status")[0]
         except KernelError as error:  # the broker has ended
             self._last = {"too_long": 0, **self._last, "running": 0, "fault": error.errno or 0}
+        except ClosedError:  # in a forked child, which has no session
+            self._last = {"too_long": 0, "fault": 0, **self._last, "running": 0}
         return self._last
 
 

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from brokers import Broker, Start
 from clients import NOBODY, SERVED, Report, as_user, own_network, puppet
-from conftest import Broker, Start
 from patience import eventually
 
 from xdplab.broker import protocol

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from brokers import Broker, Start
 from clients import Report, as_user, make_veth, own_network, puppet
-from conftest import Broker, Start
 from patience import eventually
 from test_broker_requests import GOOD
 from witness import Witness
@@ -43,31 +43,36 @@ def is_loaded(program: int) -> bool:
     return True
 
 
-def makes_everything(path: str) -> Callable[[Report], object]:
-    """Return a client that takes all that a session gives, step by step."""
+def makes_everything(path: str, last: str = "") -> Callable[[Report], object]:
+    """Return a client that takes all that a session gives, step by step, up to the last."""
 
     def client(report: Report) -> object:
-        report("started")
+        def reach(step: str) -> None:
+            report(step)
+            if step == last:
+                signal.pause()
+
+        reach("started")
         namespace = own_network()
-        report("namespace")
+        reach("namespace")
         port, peer = make_veth()
-        report("wire")
+        reach("wire")
         connections = [connect(protocol.NETWORK, descriptor=namespace, path=path)]
-        report("connected")
+        reach("connected")
         held = [connections[0].request("attach", {**GOOD["attach"], "interface": port})]
-        report("attached")
+        reach("attached")
         connections.append(connect(protocol.NETWORK, descriptor=namespace, path=path))
         generator = connections[1]
         stream = {**GOOD["generator_open"]["stream"], "limit_frames": 0}
         request = {**GOOD["generator_open"], "interface": peer, "stream": stream}
         held.append(generator.request("generator_open", request))
-        report("generator")
+        reach("generator")
         generator.request("generator_start")
-        report("sending")
+        reach("sending")
         connections.append(connect(protocol.SOFTIRQ, path=path))
-        report("clock")
+        reach("clock")
         connections.append(connect(protocol.LAB, path=path))
-        report("lab")
+        reach("lab")
         return connections, held
 
     return client
@@ -88,7 +93,7 @@ STEPS = [
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_client_that_is_killed_leaves_nothing(broker: Broker, step: str) -> None:
-    with puppet(makes_everything(broker.socket)) as client:
+    with puppet(makes_everything(broker.socket, step)) as client:
         while (reached := client.report()) != step:
             assert reached in STEPS, reached
         witness = Witness(client.process)

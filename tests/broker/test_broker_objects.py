@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from brokers import Broker
 from clients import as_user, make_veth, own_network
-from conftest import Broker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from brokers import Broker
 from clients import NOBODY, SERVED, Puppet, Report, as_user, own_network, puppet
-from conftest import Broker
 from xdplab._engine import lib
 
 from xdplab.broker import protocol

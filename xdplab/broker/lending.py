@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+import struct
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +28,8 @@ from xdplab.netlink import netlink
 
 _DEVICE = ("IFLA_PARENT_DEV_BUS_NAME", "IFLA_PARENT_DEV_NAME", "IFLA_PERM_ADDRESS")
 _UP = 1  # IFF_UP
+# Header of a message, a family, and one attribute.
+_NUMBER = struct.Struct("=IHHIIB3xHHi")
 
 
 @contextmanager
@@ -138,17 +142,19 @@ def _other_end(peer: int, elsewhere: int | None) -> int | None:
 
 
 def _number_of(namespace: int) -> int | None:
-    """Find the number by which this namespace knows another."""
-    from pyroute2.netlink import NLM_F_REQUEST  # noqa: PLC0415 - slow to import
-    from pyroute2.netlink.rtnl import RTM_GETNSID  # noqa: PLC0415 - as above
-    from pyroute2.netlink.rtnl.nsidmsg import nsidmsg  # noqa: PLC0415 - as above
+    """Find the number by which this namespace knows another, if it does.
 
-    with netlink("ask for the number of a namespace") as route:
-        request = nsidmsg()
-        request["attrs"] = [("NETNSA_FD", namespace)]
-        for answer in route.nlm_request(request, RTM_GETNSID, NLM_F_REQUEST):
-            return answer.get_attr("NETNSA_NSID")  # type: ignore[no-any-return]
-    return None
+    RTM_GETNSID (linux/rtnetlink.h, linux/net_namespace.h), which pyroute2 can't ask.
+    """
+    request = _NUMBER.pack(_NUMBER.size, 90, 1, 0, 0, 0, 8, 3, namespace)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asked:
+        asked.send(request)
+        answer = asked.recv(4096)
+    if len(answer) < _NUMBER.size:
+        return None
+    _, kind, _, _, _, _, _, attribute, number = _NUMBER.unpack_from(answer)
+    known = (kind, attribute) == (88, 1) and number >= 0  # RTM_NEWNSID, NETNSA_NSID
+    return int(number) if known else None
 
 
 def _kind(link: Any) -> str | None:  # noqa: ANN401 - as above

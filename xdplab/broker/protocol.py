@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xdplab import errors
+from xdplab.descriptors import receive_with_descriptors
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
 
 SOCKET_PATH = "/run/xdplab/broker.sock"
@@ -150,9 +151,7 @@ def receive(connection: socket.socket, most_bytes: int = MESSAGE_BYTES) -> tuple
     Malformed
         When it is longer, or brings more descriptors. Those that came are closed.
     """
-    message, descriptors, flags, _ = socket.recv_fds(
-        connection, most_bytes, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-    )
+    message, descriptors, flags = receive_with_descriptors(connection, most_bytes, MOST_DESCRIPTORS)
     if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
         close_all(descriptors)
         raise Malformed(

@@ -117,8 +117,9 @@ def _remove_stale(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
         try:
             probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
+        except ConnectionRefusedError:  # as the kernel says of any other file, too
+            if path.is_socket():
+                path.unlink()
         except OSError:
             return
         else:

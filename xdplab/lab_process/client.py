@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError, XdplabError
 from xdplab.lab_process.messages import receive, send
-from xdplab.lab_process.server import CALL, END, READY
+from xdplab.lab_process.server import CALL, END, READY, prepare
 from xdplab.namespace import Namespace
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class LabProcess(Closing):
             _wait_until_ready(client)
         self._client = client
         self._finalizer = weakref.finalize(self, _end, client, process, os.getpid())
+        if process is None:
+            self.call(prepare, sys.path, str(Path.cwd()))
 
     def call(
         self,

@@ -22,6 +22,7 @@ from typing import Any
 
 import cloudpickle
 
+from xdplab.descriptors import receive_with_descriptors
 from xdplab.errors import KernelError, XdplabError
 from xdplab.namespace import Namespace
 
@@ -76,9 +77,7 @@ def receive(channel: socket.socket, hold: Callable[[int], Namespace] = Namespace
     Exception
         Whatever it takes to import what the object is made of.
     """
-    header, descriptors, _flags, _address = socket.recv_fds(
-        channel, _HEADER.size, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-    )
+    header, descriptors, _ = receive_with_descriptors(channel, _HEADER.size, _MOST_DESCRIPTORS)
     try:
         if len(header) < _HEADER.size:
             raise EOFError

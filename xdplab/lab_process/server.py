@@ -13,12 +13,14 @@ import select
 import signal
 import socket
 import struct
+import sys
 import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from xdplab.descriptors import receive_with_descriptors
 from xdplab.errors import XdplabError
 from xdplab.lab_process.messages import receive, send
 
@@ -50,10 +52,8 @@ def serve(client: socket.socket) -> None:
 
 
 def prepare(path: list[str], directory: str) -> None:
-    """Find modules and files where the client does. Called by it, once."""
-    import sys  # noqa: PLC0415
-
-    sys.path[:] = path
+    """Find modules and files where the client does, too. Called by it, once."""
+    sys.path += [place for place in path if place not in sys.path]
     with suppress(OSError):
         os.chdir(directory)
 
@@ -74,9 +74,7 @@ def _next_call(client: socket.socket, life: int) -> bool:
     if life in select.select([client.fileno(), life], [], [])[0]:
         return False
     try:
-        message, descriptors, _flags, _address = socket.recv_fds(
-            client, len(READY), 1, socket.MSG_CMSG_CLOEXEC
-        )
+        message, descriptors, _ = receive_with_descriptors(client, len(READY), 1)
     except ConnectionResetError:
         return False
     if message != CALL:

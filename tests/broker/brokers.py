@@ -1,0 +1,63 @@
+"""Brokers that tests start."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from patience import eventually
+
+GROUP = "nogroup"
+
+
+class Broker:
+    """A running broker."""
+
+    def __init__(self, process: subprocess.Popen[bytes], socket: Path, log: Path) -> None:
+        self.process, self.socket, self._log = process, str(socket), log
+
+    def log(self) -> str:
+        """Return all that it said."""
+        return self._log.read_text()
+
+    def sessions(self) -> list[int]:
+        """List the processes of its sessions."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(number) for number in children.read_text().split()]
+
+    def is_quiet(self) -> bool:
+        """Wait until all its sessions have ended."""
+        return eventually(lambda: not self.sessions())
+
+
+Start = Callable[..., Broker]
+
+
+@contextmanager
+def running(installed: Path, *options: str, before: tuple[str, ...] = ()) -> Iterator[Broker]:
+    folder = Path(tempfile.mkdtemp(prefix="xdplab-broker-"))
+    folder.chmod(0o755)
+    socket, log = folder / "socket", folder / "log"
+    command = [*before, installed / "bin" / "xdplab", "broker", "--group", GROUP]
+    try:
+        with log.open("wb") as errors:
+            process = _start([*command, "--socket", socket, *options], errors)
+        try:
+            started = eventually(lambda: "serves" in log.read_text() or process.poll() is not None)
+            assert started and process.poll() is None, log.read_text()
+            yield Broker(process, socket, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) in (0, -signal.SIGKILL), log.read_text()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _start(command: list[object], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(list(map(str, command)), stderr=errors, stdin=subprocess.DEVNULL)

@@ -1,0 +1,160 @@
+"""A real interface is lent to one client at a time, and comes back. A veth plays the real one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from brokers import Broker, Start
+from clients import Report, as_user, own_network, puppet
+from patience import eventually
+from pyroute2 import IPRoute
+
+from xdplab.broker import protocol
+from xdplab.broker.connection import connect
+from xdplab.errors import InterfaceGoneError, PermissionRefusedError
+from xdplab.namespace import Namespace
+
+
+def make_host() -> None:
+    with IPRoute() as route:
+        for name in ("card0", "card1", "private0"):
+            route.link("add", kind="veth", ifname=name, peer={"ifname": f"{name}-peer"})
+            for end in (name, f"{name}-peer"):
+                route.link("set", index=route.link_lookup(ifname=end)[0], state="up")
+        index = route.link_lookup(ifname="card1")[0]
+        route.addr("add", index=index, address="198.18.200.1", prefixlen=24)
+        route.route("add", dst="default", gateway="198.18.200.2", oif=index)
+
+
+def names() -> set[str]:
+    return {name for _, name in socket.if_nameindex()}
+
+
+@pytest.fixture
+def host(root: None) -> Iterator[Namespace]:
+    """Make a network namespace that plays the host's own."""
+    with Namespace.create() as made:
+        made.run(make_host)
+        yield made
+
+
+@pytest.fixture
+def lender(host: Namespace, start_broker: Start) -> Iterator[Broker]:
+    enter = ("nsenter", f"--net=/proc/{os.getpid()}/fd/{host.fd}")
+    yield start_broker("--interface", "card0", "--interface", "card1", before=enter)
+
+
+def borrower(path: str, then: Callable[[], object] = lambda: None) -> Callable[[Report], object]:
+    def client(report: Report) -> object:
+        namespace = own_network()
+        held = connect(protocol.INTERFACE, "card0", namespace, path=path)
+        assert held.answer["name"] == "card0"
+        assert socket.if_indextoname(held.answer["index"]) == "card0"
+        then()
+        report("borrowed")
+        return held
+
+    return client
+
+
+def test_it_is_in_the_clients_namespace_until_the_client_goes(
+    host: Namespace, lender: Broker
+) -> None:
+    with puppet(borrower(lender.socket)) as client:
+        assert client.report() == "borrowed", lender.log()
+        assert "card0" not in host.run(names)
+
+        def another() -> str:
+            with pytest.raises(InterfaceGoneError):
+                connect(protocol.INTERFACE, "card0", own_network(), path=lender.socket)
+            return "refused"
+
+        assert as_user(another) == "refused"
+        client.kill()
+        assert eventually(lambda: "card0" in host.run(names)), lender.log()
+
+    def is_up() -> bool:
+        with IPRoute() as route:
+            return bool(route.get_links(route.link_lookup(ifname="card0")[0])[0]["flags"] & 1)
+
+    assert eventually(lambda: host.run(is_up))
+    assert as_user(lambda: len(connect(
+        protocol.INTERFACE, "card0", own_network(), path=lender.socket).answer)) == 2  # fmt: skip
+    assert eventually(lambda: "card0" in host.run(names)), lender.log()
+
+
+def test_what_is_not_for_lending_or_carries_the_default_route_is_refused(
+    host: Namespace, lender: Broker
+) -> None:
+    before = host.run(names)
+
+    def client() -> str:
+        namespace = own_network()
+        for name, words in (("private0", "--interface private0"), ("card1", "default route"),
+                            ("lo", "--interface lo"), ("nothing", "--interface")):  # fmt: skip
+            with pytest.raises(PermissionRefusedError, match=words):
+                connect(protocol.INTERFACE, name, namespace, path=lender.socket)
+        return "refused"
+
+    assert as_user(client) == "refused"
+    assert host.run(names) == before
+
+
+def rename_and_take_its_place() -> None:
+    """Put something else where it was, by name and index, and hide the real one."""
+    with IPRoute() as route:
+        index = route.link_lookup(ifname="card0")[0]
+        route.link("set", index=index, ifname="hidden")
+        route.link("add", kind="veth", ifname="card0", peer={"ifname": "trap"})
+
+
+def take_it_away() -> None:
+    """Move it on into another namespace, and make another of its name and index."""
+    import ctypes
+
+    with IPRoute() as route:
+        index = route.link_lookup(ifname="card0")[0]
+        here = os.open("/proc/self/ns/net", os.O_RDONLY)
+        libc = ctypes.CDLL(None)
+        assert libc.unshare(0x40000000) == 0
+        elsewhere = os.open("/proc/self/ns/net", os.O_RDONLY)
+        assert libc.setns(here, 0) == 0
+        route.link("set", index=index, net_ns_fd=elsewhere)
+        route.link("add", kind="veth", ifname="card0", index=index, peer={"ifname": "trap"})
+    # The descriptor stays open, and with it the namespace.
+
+
+def hardware_address(name: str) -> str:
+    with IPRoute() as route:
+        link = route.get_links(route.link_lookup(ifname=name)[0])[0]
+        return str(link.get("address"))
+
+
+def test_it_comes_back_itself_whatever_stands_in_its_place(host: Namespace, lender: Broker) -> None:
+    genuine = host.run(hardware_address, "card0")
+    with puppet(borrower(lender.socket, rename_and_take_its_place)) as client:
+        assert client.report() == "borrowed"
+    assert eventually(lambda: "card0" in host.run(names)), lender.log()
+    assert host.run(hardware_address, "card0") == genuine
+
+
+def test_an_impostor_does_not_get_into_the_hosts_namespace(host: Namespace, lender: Broker) -> None:
+    before = host.run(names)
+    with puppet(borrower(lender.socket, take_it_away)) as client:
+        assert client.report() == "borrowed"
+    assert lender.is_quiet()
+    # A veth ends with the namespace that it was hidden in, and its other end with it.
+    assert host.run(names) <= before - {"card0"}
+
+
+def test_a_broker_that_is_told_to_end_brings_it_back_first(host: Namespace, lender: Broker) -> None:
+    with ExitStack() as stack:
+        client = stack.enter_context(puppet(borrower(lender.socket)))
+        assert client.report() == "borrowed"
+        lender.process.terminate()
+        lender.process.wait(30)
+        assert "card0" in host.run(names), lender.log()

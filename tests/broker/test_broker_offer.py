@@ -1,0 +1,121 @@
+"""`make lab` for a user who is not root, and the units for systemd."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import pty
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from clients import as_user
+from installs import SOURCE
+
+from xdplab.broker import confinement, protocol
+
+INSIDE = """#!/bin/sh
+echo "{name} $*" >> {log}
+"""
+
+
+@pytest.fixture
+def tree(root: None) -> Iterator[Path]:
+    """Make a source tree whose jupyter and sudo only note that they were called."""
+    folder = Path(tempfile.mkdtemp(prefix="xdplab-offer-"))
+    shutil.copytree(SOURCE / "scripts", folder / "scripts")
+    (folder / "bin").mkdir()
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    log = folder / "log"
+    log.touch()
+    for command in (folder / "bin" / "sudo", folder / ".venv" / "bin" / "jupyter"):
+        command.write_text(INSIDE.format(name=command.name, log=log))
+        command.chmod(0o755)
+    for each in (folder, log):
+        each.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def lab(tree: Path, answer: str | None = None, **environment: str) -> str:
+    """Run `scripts/lab` as a user, at a terminal where an answer is given; say what was called."""
+    settings = {
+        "PATH": f"{tree}/bin:/usr/bin:/bin",
+        "HOME": str(tree),
+        "XDPLAB_BROKER": str(tree / "socket"),
+    }
+
+    def run() -> str:
+        ours, terminal = pty.openpty()
+        at = {"stdin": subprocess.DEVNULL} if answer is None else {"stdin": terminal}
+        if answer is not None:
+            os.write(ours, f"{answer}\n".encode())
+            at |= {"stdout": terminal, "stderr": terminal}
+        subprocess.run(
+            [tree / "scripts" / "lab"], env=settings | environment, check=False, timeout=60, **at
+        )  # type: ignore[call-overload]
+        return (tree / "log").read_text()
+
+    return as_user(run)
+
+
+def test_without_a_terminal_nothing_is_asked(tree: Path) -> None:
+    called = lab(tree)
+    assert called.startswith("sudo --preserve-env setpriv")
+    assert "/opt/xdplab" not in called
+
+
+def test_in_continuous_integration_nothing_is_asked(tree: Path) -> None:
+    assert "/opt/xdplab" not in lab(tree, "y", CI="true")
+
+
+def test_who_declines_gets_the_capabilities(tree: Path) -> None:
+    called = lab(tree, "n")
+    assert called.startswith("sudo --preserve-env setpriv")
+
+
+def test_who_accepts_gets_a_broker_from_a_root_owned_install(tree: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        # Where the script looks for it once it was started.
+        (tree / "bin" / "sudo").write_text(
+            INSIDE.format(name="sudo", log=tree / "log") + f"chmod 666 {tree}/socket\n"
+        )
+        as_user(lambda: listener.bind(str(tree / "socket")))
+        (tree / "socket").chmod(0)
+        called = lab(tree, "y").splitlines()
+    assert "/usr/bin/python3 -m venv --clear /opt/xdplab" in called[0]
+    assert "/opt/xdplab/bin/xdplab broker --group" in "".join(called[1:-1])
+    assert called[-1].startswith("jupyter lab")
+
+
+def test_where_a_broker_runs_jupyter_gets_no_power(tree: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tree / "socket"))
+        (tree / "socket").chmod(0o666)
+        assert lab(tree, "y").startswith("jupyter lab")
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string((files("xdplab") / "broker" / name).read_text())
+    return parser
+
+
+def test_the_units_say_what_the_broker_does() -> None:
+    service, listener = unit("xdplab-broker.service"), unit("xdplab-broker.socket")
+    granted = set(service["Service"]["CapabilityBoundingSet"].split())
+    names = ["KILL", "SETGID", "SETUID", "SETPCAP", "NET_ADMIN", "SYS_ADMIN", "PERFMON", "BPF"]
+    assert granted == {f"CAP_{name}" for name in names}
+    assert {getattr(confinement, name) for name in names} == set(confinement.DOORMAN)
+    assert listener["Socket"]["ListenSequentialPacket"] == protocol.SOCKET_PATH
+    assert (listener["Socket"]["SocketMode"], listener["Socket"]["SocketGroup"]) == (
+        "0660",
+        "xdplab",
+    )
+    assert service["Service"]["ExecStart"].split()[:2] == ["/opt/xdplab/bin/python", "-I"]
