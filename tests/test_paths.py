@@ -172,6 +172,16 @@ def test_what_was_fetched_and_not_handed_over_waits_for_the_next_start(lab: Lab,
     assert counters["stream_late"] == 0
 
 
+def test_a_datagram_behind_options_is_the_sockets_and_counted(lab: Lab) -> None:
+    nothing = b"\x01"  # IPOPT_NOP
+    with Engine(lab.port, path="udp-epoll") as engine:
+        with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, 8 * nothing)
+            for port in (9, 10, 9):
+                sender.sendto(b"x", (lab.port.ipv4, port))
+        assert eventually(lambda: engine.verdicts().redirected == 2)
+
+
 @pytest.mark.parametrize("path", UDP)
 def test_a_datagram_of_any_size_is_one_packet_of_its_true_length(lab: Lab, path: str) -> None:
     sizes = (0, 1, 1472, 1473, 5000, 65_507)

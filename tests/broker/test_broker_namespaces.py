@@ -18,11 +18,13 @@ from xdplab.errors import ConfigurationError, PermissionRefusedError, XdplabErro
 OTHER_USER = 65533
 
 
-def attach(path: str, namespace: int, index: int) -> list[int]:
+def attach(
+    path: str, namespace: int, index: int, program: str = "count", **changes: int
+) -> list[int]:
+    request = {"program": program, "interface": index, "attach_mode": 0, "queues": 1}
+    flags = {"multi_buffer": 0, "metadata": 0, "takes_all": 0, "counts": 2, "address": 0}
     with connect(protocol.NETWORK, descriptor=namespace, path=path) as connection:
-        program = {"program": "count", "interface": index, "attach_mode": 0, "queues": 1}
-        flags = {"multi_buffer": 0, "metadata": 0, "takes_all": 0, "counts": 2, "address": 0}
-        return connection.request("attach", program | flags)[1]
+        return connection.request("attach", request | flags | changes)[1]
 
 
 def test_a_client_has_a_program_attached_in_a_namespace_of_its_own(broker: Broker) -> None:
@@ -32,6 +34,29 @@ def test_a_client_has_a_program_attached_in_a_namespace_of_its_own(broker: Broke
         return len(attach(broker.socket, namespace, port))
 
     assert as_user(client) == 2  # link and verdicts
+
+
+@pytest.mark.parametrize(
+    ("program", "changes"),
+    [
+        ("capture", {"counts": 0}),
+        ("capture", {"counts": 0, "takes_all": 1, "multi_buffer": 1}),
+        ("capture", {"counts": 0, "attach_mode": 1}),
+        ("capture_metadata", {"counts": 0, "metadata": 1}),
+        ("count", {"counts": 1, "address": 0x0100007F}),
+        ("count", {"counts": 2}),
+        ("count", {"counts": 3}),
+    ],
+)
+def test_each_program_of_ours_is_loaded_without_the_power_to_read_the_kernel(
+    broker: Broker, program: str, changes: dict[str, int]
+) -> None:
+    def client() -> int:
+        namespace = own_network()
+        port, _ = make_veth()
+        return len(attach(broker.socket, namespace, port, program, **changes))
+
+    assert as_user(client) == (2 if program == "count" else 3)
 
 
 def opened(path: str) -> Callable[[], int]:
