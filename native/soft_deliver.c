@@ -160,6 +160,8 @@ static void finish(struct soft_socket *socket, const struct tally *tally)
 	soft_add(&socket->rx_ring_full, tally->ring_full);
 	if (!tally->delivered)
 		return;
+	if (socket->wire->alone && ring_free(&socket->rx, socket->rx.size) < socket->rx.size / 2 + tally->delivered)
+		socket->wire->crowded = true;
 	ring_submit(&socket->rx, (uint32_t)tally->delivered);
 	soft_signal(socket);
 }

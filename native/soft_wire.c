@@ -144,8 +144,9 @@ static void *wire_main(void *argument)
 		if (wire->ends_now)
 			return NULL;
 		if (take_turn(wire)) {
-			if (wire->alone)
+			if (wire->crowded)
 				sched_yield();
+			wire->crowded = false;
 		} else if (wire->event_ns == NEVER || wire->alone) {
 			go_to_sleep(wire, wire->event_ns);
 		} else if (wire->event_ns > wire->now_ns + NEAR_NS) {

@@ -158,7 +158,8 @@ struct xdplab_wire {
 	struct soft_end ends[XDPLAB_WIRE_ENDS];
 	cpu_set_t cpus; /* where it runs unless a generator takes it elsewhere */
 	uint32_t generators;
-	bool alone; /* it shares its only core with the workers, and must make way for them */
+	bool alone;   /* it shares its only core with the workers, */
+	bool crowded; /* and must make way for one now: frames wait for it */
 	bool ends_now;
 	uint64_t now_ns;   /* when this turn began */
 	uint64_t event_ns; /* when there is something to do next */

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("privileged")
 NO_TESTPMD = "not installed: apt install dpdk-dev"
 
 
+@pytest.mark.kernel
 def test_paths_measures_every_path_and_names_the_peers_that_are_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -71,6 +72,7 @@ def test_batch_measures_each_size_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "wait=spin" in table(result)
 
 
+@pytest.mark.kernel
 def test_forward_counts_what_arrived_by_every_forwarder(monkeypatch: pytest.MonkeyPatch) -> None:
     result = forward(rounds=1, seconds=0.2, waits=["poll"], quiet=True)
     by_name = {entry["name"]: entry for entry in result["entries"]}
@@ -92,6 +94,7 @@ def test_forward_counts_what_arrived_by_every_forwarder(monkeypatch: pytest.Monk
     assert all(f"{name} " in shown for name in by_name)
 
 
+@pytest.mark.kernel
 def test_what_is_too_little_for_saturation_all_arrives(privileged: None) -> None:
     with open_crossing() as crossing:
         near, beyond = crossing.ports

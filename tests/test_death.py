@@ -62,6 +62,7 @@ def are_gone(programs: set[int]) -> bool:
 
 
 @pytest.mark.privilege  # all programs are listed to CAP_SYS_ADMIN alone
+@pytest.mark.kernel
 @pytest.mark.parametrize("wait", ["spin", "uring-multishot"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
 def test_a_signal_that_kills_leaves_nothing(wait: str, number: signal.Signals) -> None:
@@ -78,6 +79,7 @@ def test_a_signal_that_kills_leaves_nothing(wait: str, number: signal.Signals) -
 
 
 @pytest.mark.privilege  # likewise
+@pytest.mark.kernel
 @pytest.mark.parametrize("then", ["", "1 / 0", "raise SystemExit(3)", "del engine, traffic, lab"])
 def test_an_interpreter_that_ends_with_an_engine_running_ends_cleanly(then: str) -> None:
     wait = f"input()\n{then}"

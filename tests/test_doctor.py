@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
-import errno
 import json
 import os
 import re
 import resource
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from no_io_uring import forbid_io_uring
 from rich.console import Console
 
 from xdplab import Engine, Lab, doctor
@@ -24,6 +22,7 @@ from xdplab.backends import Backend
 from xdplab.doctor import Finding, capture, interfaces, kernel, machine, sandbox, software
 from xdplab.errors import ConfigurationError
 from xdplab.interface import Interface
+from xdplab.netlink import ethtool
 
 # The first examination imports what is imported late, as long as it can be read.
 WITHOUT_PRIVILEGE = """
@@ -51,6 +50,7 @@ def drawn(findings: list[Finding]) -> str:
     return captured.get()
 
 
+@pytest.mark.privilege
 def test_a_privileged_process_captures_and_leaves_nothing_behind(privileged: None) -> None:
     doctor.examine()  # what is imported late may stay open
     before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 - numbers, not paths
@@ -61,6 +61,7 @@ def test_a_privileged_process_captures_and_leaves_nothing_behind(privileged: Non
     assert capture.seen.startswith("100 of 100")
 
 
+@pytest.mark.privilege
 def test_without_privilege_every_finding_says_what_would_help() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PRIVILEGE], capture_output=True, text=True, check=False
@@ -138,24 +139,6 @@ def test_locked_memory_must_hold_an_engine(limit: int, exempt: bool, verdict: st
     assert finding.verdict == verdict
 
 
-def forbid_io_uring() -> None:
-    """Do to the calling thread what a container's seccomp filter does."""
-    filters = b"".join(
-        struct.pack("HBBI", *each)
-        for each in (
-            (0x20, 0, 0, 0),  # load the call's number
-            (0x15, 0, 1, 425),  # io_uring_setup?
-            (0x06, 0, 0, 0x00050000 | errno.EPERM),  # SECCOMP_RET_ERRNO
-            (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
-        )
-    )
-    kept = ctypes.create_string_buffer(filters, len(filters))
-    program = struct.pack("HP", len(filters) // 8, ctypes.addressof(kept))
-    libc = ctypes.CDLL(None)
-    assert libc.prctl(38, *map(ctypes.c_ulong, (1, 0, 0, 0))) == 0  # PR_SET_NO_NEW_PRIVS
-    assert libc.prctl(22, ctypes.c_ulong(2), program) == 0  # PR_SET_SECCOMP, filter
-
-
 def test_a_container_that_forbids_io_uring_can_still_capture_with_poll() -> None:
     with ThreadPoolExecutor(1, initializer=forbid_io_uring) as container:
         (finding,) = container.submit(lambda: list(sandbox.io_uring())).result()
@@ -219,7 +202,7 @@ def test_backends_say_which_labs_take_and_how_to_get_the_next_better_one() -> No
     # What a backend does is never asked for.
     Refused.__abstractmethods__ = frozenset()
     works = type("Works", (Refused,), {"refusal": lambda _self: "", "name": "works"})()
-    refused = Refused()
+    refused = Refused()  # type: ignore[abstract]
     (best,) = capture.backends({"works": works, "refused": refused})
     assert (best.verdict, best.remedy) == ("good", "")
     (second,) = capture.backends({"refused": refused, "works": works})
@@ -279,6 +262,7 @@ def test_a_governor_that_saves_power_and_cores_set_aside_are_seen(tmp_path: Path
     assert "2-3" in isolated.seen
 
 
+@pytest.mark.kernel
 def test_an_interface_in_use_is_told_apart_from_a_free_one(lab: Lab) -> None:
     free = interfaces.describe(lab.port.interface)
     assert (free.verdict, free.seen) == ("good", "driver veth, 1 queue")
@@ -290,6 +274,7 @@ def test_an_interface_in_use_is_told_apart_from_a_free_one(lab: Lab) -> None:
     assert "carries the default route" in used.seen
 
 
+@pytest.mark.kernel
 def test_more_queues_than_cores_are_too_many(privileged: None) -> None:
     cores = os.cpu_count() or 1
     with Lab(queues=cores + 1) as lab:
@@ -298,6 +283,7 @@ def test_more_queues_than_cores_are_too_many(privileged: None) -> None:
     assert f"`sudo ethtool -L port0 combined {cores}`" in many.remedy
 
 
+@pytest.mark.kernel
 def test_the_kernel_is_asked_what_a_driver_can_do_with_xdp(lab: Lab) -> None:
     native = interfaces.native_xdp(lab.port.interface)
     assert (native.verdict, native.seen.partition(";")[0]) == ("good", "yes")
@@ -307,13 +293,20 @@ def test_the_kernel_is_asked_what_a_driver_can_do_with_xdp(lab: Lab) -> None:
     assert "attach='skb'" in loopback.remedy
 
 
+def switch(interface: Interface, feature: str, on: bool) -> None:
+    with ethtool(interface.name, "switch an offload") as device:
+        features = device.get_features()
+        features[feature] = on
+        device.set_features(features)
+
+
+@pytest.mark.privilege
 def test_an_offload_that_spoils_af_xdp_is_seen_until_it_is_off(lab: Lab) -> None:
     interface = lab.port.interface
-    switch = ("ethtool", "-K", interface.name, "rxvlan")
-    lab.port.command([*switch, "on"]).check_returncode()
+    interface.namespace.run(switch, interface, "rx-vlan-hw-parse", True)
     on = interfaces.offloads(interface)
     assert (on.verdict, on.remedy) == ("limited", "`sudo ethtool -K port0 rxvlan off`.")
-    lab.port.command([*switch, "off"]).check_returncode()
+    interface.namespace.run(switch, interface, "rx-vlan-hw-parse", False)
     assert interfaces.offloads(interface).verdict == "good"
 
 
@@ -330,6 +323,7 @@ def test_cards_that_join_frames_are_told_to_stop_where_they_can() -> None:
     assert free.verdict == "good"
 
 
+@pytest.mark.kernel
 def test_interrupts_on_every_core_leave_none_to_a_worker(lab: Lab) -> None:
     none = interfaces.interrupts(lab.port.interface)
     assert (none.verdict, none.seen) == ("good", "the driver tells of none")

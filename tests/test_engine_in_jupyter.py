@@ -67,6 +67,7 @@ def test_a_cell_that_runs_again_replaces_its_generator(run: Run) -> None:
 
 
 @pytest.mark.privilege  # an engine can not be made in a lab process and returned
+@pytest.mark.kernel
 def test_an_interface_by_name_is_the_same_one_when_it_is_looked_up_again(run: Run) -> None:
     # Inside a lab's namespace, where names mean the lab's interfaces.
     assert run("imports", "from xdplab import Engine, Lab; lab = Lab()") == ""

@@ -85,6 +85,7 @@ def test_an_interface_that_does_not_exist_is_named_with_those_that_do(privileged
         Engine("nowhere0")
 
 
+@pytest.mark.kernel
 def test_the_interface_of_the_default_route_is_refused_unless_the_user_insists(lab: Lab) -> None:
     route = ["ip", "route", "add", "default", "via", lab.peer.ipv4]
     assert lab.port.command(route).returncode == 0
@@ -93,6 +94,7 @@ def test_the_interface_of_the_default_route_is_refused_unless_the_user_insists(l
     Engine(lab.port.interface, allow_default_route=True).close()
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("wait", WAIT_STRATEGIES)
 def test_an_interface_that_disappears_ends_its_worker_with_an_error(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait) as engine:
@@ -151,6 +153,7 @@ def test_every_error_of_ours_is_an_xdplab_error() -> None:
     assert all(issubclass(kind, XdplabError) for kind in ours)
 
 
+@pytest.mark.kernel
 def test_an_interface_that_is_down_is_refused_with_the_command_that_helps(lab: Lab) -> None:
     assert lab.port.command(["ip", "link", "set", "port0", "down"]).returncode == 0
     with pytest.raises(ConfigurationError, match="ip link set port0 up"):

@@ -86,6 +86,7 @@ def test_in_every_layout_packets_are_answered_and_joined(
             assert engine.telemetry.total()["tx_invalid_descs"] == 0
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("layout", LAYOUTS, ids=_title)
 def test_in_every_layout_a_sample_has_the_bytes_of_its_frame(
     lab: Lab, layout: dict[str, Any]
@@ -166,6 +167,7 @@ def _has_received(engine: Engine, packets: int) -> bool:
     return bool(engine.telemetry.counters()["rx_packets"] == packets)
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("layout", LONG_LAYOUTS, ids=_title)
 def test_a_long_packet_counts_as_one_with_all_its_bytes(jumbo: Lab, layout: dict[str, Any]) -> None:
     messages = _messages(200)
@@ -193,6 +195,7 @@ def test_a_long_packet_counts_as_one_with_all_its_bytes(jumbo: Lab, layout: dict
         assert len(seen) == min(len(message), 256 - _HEADERS)
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("layout", LONG_LAYOUTS, ids=_title)
 def test_long_packets_are_echoed_whole_and_in_order(jumbo: Lab, layout: dict[str, Any]) -> None:
     messages = _messages(300)
@@ -212,6 +215,7 @@ def test_long_packets_are_echoed_whole_and_in_order(jumbo: Lab, layout: dict[str
         assert engine.telemetry.counters()["tx_invalid_descs"] == 0
 
 
+@pytest.mark.kernel
 def test_long_packets_are_reflected_whole(jumbo: Lab) -> None:
     messages = _messages(50)
     name = jumbo.peer.interface.name
@@ -229,6 +233,7 @@ def test_long_packets_are_reflected_whole(jumbo: Lab) -> None:
             assert frame[6:12].hex(":") == jumbo.port.interface.mac
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("layout", LONG_LAYOUTS, ids=_title)
 def test_two_labs_joined_carry_long_packets_both_ways(
     privileged: None, layout: dict[str, Any]
@@ -279,6 +284,7 @@ def _pieces(inbound: socket.socket, wanted: int) -> Iterator[bytes]:
         yield piece
 
 
+@pytest.mark.kernel
 def test_packets_longer_than_can_be_sent_are_counted_and_the_rest_goes_on(
     privileged: None,
 ) -> None:
@@ -296,6 +302,7 @@ def test_packets_longer_than_can_be_sent_are_counted_and_the_rest_goes_on(
         assert engine.telemetry.counters()["rx_packets"] == 2
 
 
+@pytest.mark.kernel
 def test_an_mtu_above_a_page_names_multi_buffer(jumbo: Lab) -> None:
     with pytest.raises(KernelError, match=r"ERANGE.*multi_buffer=True"):
         Engine(jumbo.port)

@@ -38,6 +38,7 @@ def line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+@pytest.mark.kernel
 def test_leaving_the_with_block_ends_both_namespaces() -> None:
     with Lab():
         witness = Witness(os.getpid())
@@ -60,6 +61,7 @@ def test_dropping_the_last_reference_ends_both_namespaces() -> None:
     assert witness.sees_the_end()
 
 
+@pytest.mark.kernel
 def test_an_open_socket_keeps_its_namespace_but_not_the_wire() -> None:
     lab = Lab()
     witness = Witness(os.getpid())
@@ -72,6 +74,7 @@ def test_an_open_socket_keeps_its_namespace_but_not_the_wire() -> None:
     assert witness.sees_the_end()
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_process_ends_both_namespaces(way: signal.Signals) -> None:
     text = "from xdplab.lab import Lab; lab = Lab(); print(lab, flush=True); input()"
@@ -84,6 +87,7 @@ def test_a_signal_to_the_process_ends_both_namespaces(way: signal.Signals) -> No
         assert witness.sees_the_end()
 
 
+@pytest.mark.kernel
 def test_a_command_in_the_background_keeps_nothing_alive() -> None:
     text = """
 import os, subprocess
@@ -105,6 +109,7 @@ input()
             os.kill(sleeper, signal.SIGKILL)
 
 
+@pytest.mark.kernel
 def test_a_command_inside_a_lab_dies_with_the_process() -> None:
     text = """
 from xdplab.lab import Lab
@@ -124,6 +129,7 @@ lab.port.command(["sh", "-c", "echo started >&2; exec sleep 100"])
 
 
 @pytest.mark.privilege  # what is said where a capability is missing
+@pytest.mark.kernel
 @pytest.mark.parametrize(
     ("capability", "tried"),
     [("sys_admin", "make a network namespace"), ("net_admin", "make a veth pair")],

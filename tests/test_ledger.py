@@ -148,6 +148,7 @@ def test_packets_on_a_queue_without_an_engine_are_told_by_queue(privileged: None
     assert "it runs on core 0: Traffic(cpu=...)" in account.explain()
 
 
+@pytest.mark.kernel
 def test_frames_that_find_the_wire_full_are_told(lab: Lab) -> None:
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
         # A sender that has to leave NAPI to a thread fills the wire before that thread wakes.
@@ -181,6 +182,7 @@ def test_frames_that_exceed_the_mtu_never_leave(privileged: None) -> None:
     assert "Traffic(size=1294)" in account.explain()
 
 
+@pytest.mark.kernel
 def test_what_a_umem_frame_has_no_room_for_is_told_from_a_missing_frame(privileged: None) -> None:
     with Lab(mtu=3000) as lab, Engine(lab.port) as engine:
         ledger = engine.ledger()
@@ -194,6 +196,7 @@ def test_what_a_umem_frame_has_no_room_for_is_told_from_a_missing_frame(privileg
     assert "Engine(frame_size=4096)" in account.explain()
 
 
+@pytest.mark.kernel
 def test_address_resolution_goes_to_the_stack_and_is_no_loss(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         ledger = engine.ledger()
@@ -228,6 +231,7 @@ def test_what_is_sent_back_is_followed_to_the_far_end(lab: Lab) -> None:
     assert "handed to the TX ring" not in counts(arrived)
 
 
+@pytest.mark.kernel
 def test_a_completed_frame_that_the_device_dropped_is_told(lab: Lab) -> None:
     engine = Engine(lab.port, stream=Stream(lab.peer, rate=HOLDABLE_RATE, count=1000))
     ledger = engine.ledger()
@@ -245,6 +249,7 @@ def test_a_completed_frame_that_the_device_dropped_is_told(lab: Lab) -> None:
     assert "or the link down" in account.explain()
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("queueing", [False, True])
 def test_a_full_ring_at_the_far_end_drops_unless_the_sender_has_a_queueing_discipline(
     lab: Lab, queueing: bool
@@ -325,6 +330,7 @@ def test_a_ledger_begun_amid_traffic_adds_up_in_the_end(lab: Lab) -> None:
     )
 
 
+@pytest.mark.kernel
 def test_where_the_driver_does_not_count_the_ledger_begins_at_the_program(lab: Lab) -> None:
     # The loopback interface stands for a real device: not veth, and SKB mode only.
     loopback = Interface.find("lo", lab.port.interface.namespace)

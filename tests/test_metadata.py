@@ -26,6 +26,7 @@ def _send(lab: Lab, sizes: list[int]) -> None:
             udp.sendto(bytes(size), (lab.port.ipv4, 4000))
 
 
+@pytest.mark.kernel
 def test_what_the_peers_stack_sends_has_a_hash_on_veth(lab: Lab) -> None:
     with Engine(lab.port, metadata=True, sample_every=1) as engine:
         _send(lab, [100] * 5)
@@ -50,6 +51,7 @@ def test_a_generated_frame_has_none(lab: Lab) -> None:
     assert all(samples["flags"] & SAMPLE_PROGRAM_TIME)
 
 
+@pytest.mark.kernel
 def test_a_device_without_a_clock_has_the_programs_and_says_so(lab: Lab) -> None:
     with Engine(lab.port, metadata=True, sample_every=1) as engine:
         before = time.monotonic_ns()
@@ -61,6 +63,7 @@ def test_a_device_without_a_clock_has_the_programs_and_says_so(lab: Lab) -> None
     assert all(samples["device_time_ns"] <= samples["time_ns"])
 
 
+@pytest.mark.kernel
 def test_without_metadata_a_sample_says_that_there_is_none(lab: Lab) -> None:
     with Engine(lab.port, sample_every=1) as engine:
         _send(lab, [100])
@@ -68,6 +71,7 @@ def test_without_metadata_a_sample_says_that_there_is_none(lab: Lab) -> None:
     assert sample["flags"] == sample["hash"] == sample["device_time_ns"] == 0
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("layout", [{"headroom": 64}, {"unaligned": True, "frame_size": 3000}])
 def test_long_packets_have_it_too_in_every_layout(privileged: None, layout: dict[str, int]) -> None:
     with (
@@ -99,6 +103,7 @@ def test_metadata_goes_the_way_of_the_driver_only(lab: Lab) -> None:
 
 
 @pytest.mark.privilege  # a broker loads none but its own programs
+@pytest.mark.kernel
 def test_a_kernel_without_the_functions_is_told_from_one_with_them(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +116,7 @@ def test_a_kernel_without_the_functions_is_told_from_one_with_them(
         Engine(lab.port, metadata=True)
 
 
+@pytest.mark.kernel
 def test_what_is_left_to_the_stack_is_as_it_came(lab: Lab) -> None:
     with Engine(lab.port, metadata=True), lab.peer.socket(socket.AF_INET6) as udp:
         udp.sendto(b"", (lab.port.ipv6, 4000))

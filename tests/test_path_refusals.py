@@ -12,6 +12,8 @@ from test_paths import each_path, engine_on, received, send
 
 from xdplab import ConfigurationError, Engine, Interface, Lab, QueueBusyError, Stream
 
+pytestmark = pytest.mark.kernel  # whose sockets they are
+
 
 @each_path
 def test_a_path_whose_socket_would_receive_uncounted_is_not_reconfigured(

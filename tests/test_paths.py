@@ -27,6 +27,8 @@ from xdplab.account import Account
 from xdplab.measure import SYSCALLS, measure
 from xdplab.telemetry import SAMPLE_PAYLOAD
 
+pytestmark = pytest.mark.kernel  # whose sockets they are
+
 PAYLOAD_OF_64 = 64 - 42
 HOLDABLE_RATE = 20_000
 COUNT = 2_000

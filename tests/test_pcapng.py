@@ -55,6 +55,7 @@ def samples_of_pings(lab: Lab) -> tuple[Telemetry, Records]:
         return engine.telemetry, engine.telemetry.samples()[0]
 
 
+@pytest.mark.kernel
 def test_tshark_reads_bytes_times_and_lengths(
     samples_of_pings: tuple[Telemetry, Records], tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_tshark_reads_bytes_times_and_lengths(
     assert {"icmp", "udp"} <= {layer for read in tshark(saved.path) for layer in read}
 
 
+@pytest.mark.kernel
 def test_scapy_reads_the_same(samples_of_pings: tuple[Telemetry, Records], tmp_path: Path) -> None:
     from scapy.utils import RawPcapNgReader
 
@@ -95,6 +97,7 @@ def test_scapy_reads_the_same(samples_of_pings: tuple[Telemetry, Records], tmp_p
         assert about.ifname == b"port0"
 
 
+@pytest.mark.kernel
 def test_capinfos_finds_the_snapshot_length_and_the_resolution(
     samples_of_pings: tuple[Telemetry, Records], tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ def traffic(lab: Lab) -> Traffic:
     return Traffic(lab.peer, lab.port, rate=1_000)
 
 
+@pytest.mark.kernel
 def test_each_knob_of_the_table_can_be_read(lab: Lab, traffic: Traffic) -> None:
     values = current(Engine(lab.port), KNOBS, traffic)
     assert list(values) == list(KNOBS)
@@ -46,6 +47,7 @@ def test_what_stands_in_the_table_is_an_attribute_that_can_be_set(name: str) -> 
     assert getattr(home, name).fset is not None
 
 
+@pytest.mark.kernel
 def test_knobs_are_set_wherever_they_are_and_undone_in_one_step(lab: Lab, traffic: Traffic) -> None:
     with Engine(lab.port, batch=64) as engine:
         before = current(engine, EVERYWHERE, traffic)
@@ -101,6 +103,7 @@ def test_a_setting_that_is_refused_leaves_all_as_it_was(
         assert engine.running
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("end", [None, RuntimeError, KeyboardInterrupt])
 def test_what_is_kept_is_put_back_however_the_block_ends(
     lab: Lab, traffic: Traffic, end: type[BaseException] | None
@@ -125,6 +128,7 @@ def test_what_is_kept_is_put_back_however_the_block_ends(
         assert [change.knob for change in undo(engine, traffic)] == ["burst"]
 
 
+@pytest.mark.kernel
 def test_an_engine_that_was_closed_meanwhile_is_left_closed(lab: Lab, traffic: Traffic) -> None:
     engine = Engine(lab.port)
     with kept(engine, EVERYWHERE, traffic):

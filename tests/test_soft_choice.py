@@ -13,8 +13,8 @@ import pytest
 
 from xdplab import lab as lab_module
 from xdplab.backends import BACKENDS, BEST, VARIABLE
-from xdplab.errors import BackendWarning, ConfigurationError
-from xdplab.lab import Lab
+from xdplab.errors import ConfigurationError
+from xdplab.lab import BackendWarning, Lab
 
 _BY_NOBODY = """
 import os, sys

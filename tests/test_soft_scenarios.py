@@ -1,8 +1,8 @@
 """Whatever happens to an AF_XDP socket, the soft NIC says of it what the kernel says.
 
-The scenarios are in tests/native/soft_scenarios.c, which plays each to a socket of the kernel's or to a
-simulated one, and prints the six figures of XDP_STATISTICS, how far the kernel came in each of the four
-rings, and what it left in the RX and the completion ring.
+The scenarios are in tests/native/soft_scenarios.c, which plays each to a socket of the kernel's or
+to a simulated one, and prints the six figures of XDP_STATISTICS, how far the kernel came in each of
+the four rings, and what it left in the RX and the completion ring.
 """
 
 from __future__ import annotations
@@ -30,10 +30,15 @@ def driver() -> Path:
     return next(path for path in built if path.exists())
 
 
-def outcomes(*arguments: str, **options: tuple[int, ...]) -> dict[str, list[str]]:
-    """What is said of each scenario."""
+def outcomes(*arguments: str, packets: tuple[int, ...] = ()) -> dict[str, list[str]]:
+    """Play the table, and return what is said of each scenario."""
     played = subprocess.run(
-        [driver(), *arguments], capture_output=True, text=True, timeout=120, check=False, **options
+        [driver(), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        pass_fds=packets,
     )
     assert played.returncode == 0, played.stderr
     lines = (line.partition(": ") for line in played.stdout.splitlines())
@@ -57,7 +62,7 @@ def real(privileged: None) -> dict[str, list[str]]:
                 str(port.index),
                 str(packets.fileno()),
                 program_path("capture").decode(),
-                pass_fds=(packets.fileno(),),
+                packets=(packets.fileno(),),
             )
 
 

@@ -129,7 +129,7 @@ def test_the_header_and_the_control_block_say_what_the_engine_was_told(lab: Lab)
         header, control = engine.telemetry.header, engine.telemetry.control()
     assert header["process_id"] == os.getpid()
     assert (header["sample_bytes"], header["publish_interval_ns"]) == (128, 20_000_000)
-    assert header["simulated"] == 0
+    assert header["simulated"] == int(lab.simulated)
     assert control.dtype == CONTROL
     assert control["sample_every"] == 7
 

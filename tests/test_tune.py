@@ -47,6 +47,7 @@ def fewest_calls(figures: Figures) -> float | None:
     return None if calls is None else -calls
 
 
+@pytest.mark.kernel
 def test_the_wrong_napi_setting_is_left(may_place: None, lab: Lab, traffic: Traffic) -> None:
     """With its thread on the core of a worker that spins, NAPI hardly runs: most is lost."""
     with Engine(lab.port, wait="spin", ring_size=DEEP_RING, realtime=1) as engine:
@@ -142,6 +143,7 @@ def test_the_same_seed_tries_the_same_where_figures_are_the_same(
     assert tried(3) == tried(3) != tried(4)
 
 
+@pytest.mark.kernel
 def test_a_knob_that_does_not_matter_is_not_turned(engine: Engine, traffic: Traffic) -> None:
     knobs = ["wait", "spin_microseconds", "defer_hard_irqs", "gro_flush_timeout"]
     tuning = tune(engine, traffic, lambda _figures: 1.0, budget=14, knobs=knobs, **QUICK)
@@ -202,6 +204,7 @@ def test_what_is_refused_is_recorded_and_the_search_goes_on(
     assert tuning.trials["runs"].sum() == 6
 
 
+@pytest.mark.kernel
 def test_an_engine_that_ends_ends_the_search_with_its_error(lab: Lab, traffic: Traffic) -> None:
     runs = 0
 

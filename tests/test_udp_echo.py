@@ -13,6 +13,9 @@ from patience import eventually
 from xdplab import ConfigurationError, KernelError, Lab, Traffic
 from xdplab.bench.udp_echo import MODES, UdpEcho
 
+pytestmark = pytest.mark.kernel  # whose sockets they are
+
+
 PORT = 9
 CORE = 0
 

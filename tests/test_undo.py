@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
+from no_io_uring import forbid_io_uring
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic, presets
 from xdplab.journal import Journal
@@ -91,6 +94,7 @@ def test_a_value_that_is_refused_by_now_is_an_error_and_does_not_stand_in_the_wa
     assert engine.wait == "spin"
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_all_its_knobs_and_is_undone_in_one_step(lab: Lab, preset: str) -> None:
     with Engine(lab.port, batch=32, wait="epoll") as engine:
@@ -123,6 +127,19 @@ def test_a_preset_that_is_refused_leaves_all_as_it_was(
 def test_a_preset_that_there_is_not_is_refused_with_those_that_there_are(lab: Lab) -> None:
     with pytest.raises(ConfigurationError, match="none of: throughput, latency, low CPU"):
         apply(Engine(lab.port), "speed")
+
+
+def test_a_preset_does_without_io_uring_where_that_is_forbidden(lab: Lab) -> None:
+    with (
+        ThreadPoolExecutor(1, initializer=forbid_io_uring) as container,
+        closing(Engine(lab.port)) as engine,
+    ):
+        container.submit(engine.start).result()
+        assert set(engine.wait_refused) >= {"uring-multishot", "adaptive"}
+        for preset, wait in (("low CPU", "poll"), ("throughput", "spin")):
+            container.submit(apply, engine, preset).result()
+            assert engine.wait == wait
+            assert engine.burst == PRESETS[preset].knobs["burst"]
 
 
 def test_a_presets_batch_is_no_larger_than_the_ring(lab: Lab) -> None:

@@ -63,7 +63,3 @@ class InterfaceGoneError(KernelError):
 
 class ClosedError(XdplabError):
     """The lab, engine or traffic was used after it was closed."""
-
-
-class BackendWarning(UserWarning):
-    """A lab was not made by the best backend, since that can't be used here."""

@@ -22,7 +22,7 @@ import warnings
 from xdplab.backends import BEST, Backend, candidates
 from xdplab.checks import whole
 from xdplab.closing import Closing
-from xdplab.errors import BackendWarning, PermissionRefusedError
+from xdplab.errors import PermissionRefusedError
 from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
 from xdplab.lab_plan import LabPlan
@@ -32,6 +32,10 @@ __all__ = ["Host", "Interface", "Lab", "PingResult"]
 _MOST_LABS = 512
 MOST_QUEUES = 4096  # the kernel's own limit
 _SMALLEST_MTU, _LARGEST_MTU = 1280, 65535  # what IPv6 needs, what veth takes
+
+
+class BackendWarning(UserWarning):
+    """A lab was not made by the best backend, since that can't be used here."""
 
 
 class Lab(Closing):

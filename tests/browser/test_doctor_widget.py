@@ -38,7 +38,7 @@ def test_findings_stand_in_a_table_with_what_helps_to_copy(
 ) -> None:
     page = open_notebook(SHOWN, theme=theme, width=width)
     page.run(0)
-    page.page.locator(LIVE).get_by_text("This machine captures with AF_XDP:").wait_for()
+    page.page.locator(LIVE).get_by_text("with AF_XDP:").wait_for()
     page.page.locator(LIVE).get_by_text("look 1 <b>").wait_for()
     page.page.locator(LIVE).locator("code", has_text="echo <help>").click()
     assert page.page.evaluate("String(getSelection())") == "echo <help>"

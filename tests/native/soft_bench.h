@@ -131,6 +131,7 @@ static inline void receive_from_peer(struct xdplab_wire *wire, uint32_t size, ui
 
 static inline void put_descriptor(struct bench *bench, uint64_t address, uint32_t length, uint32_t options)
 {
+	CHECK(ring_free(&bench->xsk.tx, bench->put + 1) > bench->put, "the TX ring is full");
 	*ring_descriptor(&bench->xsk.tx, bench->xsk.tx.own + bench->put++) =
 		(struct xdp_desc){ .addr = address, .len = length, .options = options };
 }

@@ -78,6 +78,8 @@ OTHER_VALUES = {
     "pace": 0.01,
     "traffic_rate": 1000,
     "traffic_size": 512,
+}
+OF_NAPI = {
     "threaded": True,
     "defer_hard_irqs": 5,
     "gro_flush_timeout": 20_000,
@@ -93,10 +95,16 @@ def value_of(name: str, engine: Engine, traffic: Traffic) -> object:
 def test_every_knob_is_a_trait_and_every_trait_of_ours_a_knob() -> None:
     own = {name for name, trait in vars(Controls).items() if isinstance(trait, traitlets.TraitType)}
     assert own == set(KNOBS)
-    assert set(OTHER_VALUES) == {knob.name for knob in (*WORKER, *TRAFFIC, *NAPI)}
+    assert {*OTHER_VALUES, *OF_NAPI} == {knob.name for knob in (*WORKER, *TRAFFIC, *NAPI)}
 
 
-@pytest.mark.parametrize(("name", "value"), OTHER_VALUES.items())
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *OTHER_VALUES.items(),
+        *(pytest.param(*knob, marks=pytest.mark.kernel) for knob in OF_NAPI.items()),
+    ],
+)
 def test_trait_control_and_knob_follow_each_other_whichever_is_changed(
     lab: Lab, name: str, value: object
 ) -> None:
@@ -202,6 +210,7 @@ def test_a_strategys_parameters_are_shown_with_it_alone(
     assert engine.wait == wait
 
 
+@pytest.mark.kernel
 def test_an_ineffective_strategy_is_marked_and_why_is_said_when_it_is_chosen(lab: Lab) -> None:
     engine = Engine(lab.port)
     controls = Controls(engine)
@@ -256,6 +265,7 @@ def test_a_pace_ends_in_single_steps(lab: Lab) -> None:
     assert slider.label == "by steps"
 
 
+@pytest.mark.kernel
 def test_a_preset_says_why_and_is_undone_in_one_step(lab: Lab) -> None:
     engine = Engine(lab.port, batch=32, wait="epoll")
     controls = Controls(engine)
@@ -317,7 +327,8 @@ def test_neither_engine_nor_traffic_is_kept_alive(lab: Lab) -> None:
 def test_plain_text_says_what_is_shown(lab: Lab) -> None:
     engine, traffic = Engine(lab.port, batch=32), Traffic(lab.peer, lab.port, rate=20_000)
     controls = Controls(engine, traffic)
-    assert controls._repr_mimebundle_()["text/plain"] == (
+    said = controls._repr_mimebundle_()["text/plain"]
+    assert said.replace(" [simulated]", "") == (
         "<Controls: port0 queue 0, stopped, batch 32, wait poll, action drop, "
         "traffic 20 kpps of 64 bytes>"
     )

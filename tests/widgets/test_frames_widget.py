@@ -42,6 +42,7 @@ def test_rows_are_what_was_sampled(lab: Lab) -> None:
     assert [row.time for row in rows] == sorted(row.time for row in rows)
 
 
+@pytest.mark.kernel
 def test_both_versions_of_ip_and_a_truncated_frame_are_told(lab: Lab) -> None:
     with Engine(lab.port, sample_every=1, sample_bytes=128) as engine:
         frames = Frames(engine)
@@ -56,6 +57,7 @@ def test_both_versions_of_ip_and_a_truncated_frame_are_told(lab: Lab) -> None:
     assert long.destination == f"{lab.port.ipv4}:4000"
 
 
+@pytest.mark.kernel
 def test_filter_and_pause_hold_for_rows_and_for_what_is_saved(lab: Lab, tmp_path: Path) -> None:
     with Engine(lab.port, sample_every=1, action="echo") as engine:
         frames = Frames(engine)
@@ -144,7 +146,7 @@ def test_widget_says_what_it_shows_in_plain_text_and_keeps_no_engine_alive(
     ping(lab, 1)
     wait_for_rows(frames, 1)
     said = frames._repr_mimebundle_()["text/plain"]
-    assert said.startswith("<Frames: port0 queue 0, running, ")
+    assert said.replace(" [simulated]", "").startswith("<Frames: port0 queue 0, running, ")
     engine.close()
     assert "engine is closed" in repr(frames)
     del engine

@@ -52,6 +52,7 @@ def engine(lab: Lab) -> Iterator[Engine]:
         yield engine
 
 
+@pytest.mark.kernel
 def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
     engine: Engine,
 ) -> None:
@@ -77,6 +78,7 @@ def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
     assert "3 M packets/s" in shown["said"][rows.index(1)]
 
 
+@pytest.mark.kernel
 def test_what_the_engine_is_set_to_is_ringed(engine: Engine) -> None:
     front = Front(tuning_of(engine))
     ring = front._feeds["present"]
@@ -89,6 +91,7 @@ def test_what_the_engine_is_set_to_is_ringed(engine: Engine) -> None:
     assert list(ring.columns["y"]) == []
 
 
+@pytest.mark.kernel
 def test_a_click_sets_the_engine_and_is_undone_in_one_step(engine: Engine) -> None:
     front = Front(tuning_of(engine), engine)
     front._clicked.value = "2 1234567"
@@ -100,6 +103,7 @@ def test_a_click_sets_the_engine_and_is_undone_in_one_step(engine: Engine) -> No
     assert (engine.wait, engine.batch, engine.napi.threaded) == ("poll", 64, True)
 
 
+@pytest.mark.kernel
 def test_what_is_refused_is_said_and_nonsense_is_ignored(engine: Engine) -> None:
     front = Front(tuning_of(engine))
     front._clicked.value = "4 1"
@@ -111,6 +115,7 @@ def test_what_is_refused_is_said_and_nonsense_is_ignored(engine: Engine) -> None
         front.apply(3)
 
 
+@pytest.mark.kernel
 def test_it_says_what_was_found_and_draws_what_mattered(engine: Engine) -> None:
     tuning = tuning_of(engine)
     front = Front(tuning)
@@ -124,6 +129,7 @@ def test_it_says_what_was_found_and_draws_what_mattered(engine: Engine) -> None:
     assert "&lt;less&gt;" not in said  # the refused is not among what there is to pick
 
 
+@pytest.mark.kernel
 def test_a_static_picture_is_drawn(engine: Engine) -> None:
     draw = Front(tuning_of(engine))._figure.static_picture()
     assert draw is not None

@@ -98,6 +98,7 @@ def test_rows_do_not_depend_on_how_often_anybody_looks(lab: Lab) -> None:
         np.testing.assert_allclose(column, at_once[name][: len(seen)], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.kernel
 def test_several_workers_add_up(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1]) as engine:
         for _ in range(64):  # the sender's kernel chooses a queue for each socket

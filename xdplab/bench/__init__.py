@@ -18,6 +18,7 @@ from xdplab.bench import (
     paths,
     reflect,
     rxdrop,
+    softnic,
     tune,
     waits,
     widgets,
@@ -37,6 +38,7 @@ BENCHMARKS = {
         burst.BENCHMARK,
         overhead.BENCHMARK,
         latency.BENCHMARK,
+        softnic.BENCHMARK,
         tune.BENCHMARK,
         widgets.BENCHMARK,
     )

@@ -87,8 +87,13 @@ def unanswered(host: Host) -> Iterator[None]:
 
 
 @contextmanager
-def open_wire() -> Iterator[Wire]:
+def open_wire(backend: str | None = None) -> Iterator[Wire]:
     """Make a lab and a generator of the smallest frames, on cores of their own where there are.
+
+    Parameters
+    ----------
+    backend
+        As for `Lab`.
 
     Raises
     ------
@@ -96,7 +101,7 @@ def open_wire() -> Iterator[Wire]:
         When there can be no lab or no generator here.
     """
     generator, worker = cores_for_queue(0, 1)
-    with Lab() as lab:
+    with Lab(backend=backend) as lab:
         traffic = Traffic(lab.peer, lab.port, size=FRAME_BYTES, cpu=generator)
         try:
             yield Wire(lab, traffic, worker)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 
-from xdplab.backends import BACKENDS, Backend
-from xdplab.doctor.finding import CAPTURE, Finding, Verdict
+from xdplab.backends import BACKENDS, VARIABLE, Backend
+from xdplab.doctor.finding import CAPTURE, Finding
 from xdplab.engine import Engine
 from xdplab.lab import Lab
 from xdplab.traffic import Traffic
@@ -25,15 +26,18 @@ def backends(known: Mapping[str, Backend] = BACKENDS) -> Iterator[Finding]:
     """
     refusals = {name: backend.refusal() for name, backend in known.items()}
     works = [name for name, refusal in refusals.items() if not refusal]
-    better = list(known)[: list(known).index(works[0])] if works else list(known)
-    seen = f"labs take {works[0]}; works: {', '.join(works)}" if works else "none works here"
-    if not better:
-        yield Finding("backends", "good", seen)
+    if not works:
+        said = " ".join(f"For {name}: {refusal}" for name, refusal in refusals.items())
+        yield Finding("backends", "missing", "none works here", said)
         return
-    simulated = ", which only simulates," if works and known[works[0]].simulated else ""
+    best = works[0]
+    simulates = ", which only simulates" if known[best].simulated else ""
+    seen = f"labs take {best}{simulates}; works: {', '.join(works)}"
+    if named := os.environ.get(VARIABLE):
+        seen += f"; {VARIABLE} says {named}"
+    better = list(known)[: list(known).index(best)]
     remedy = " ".join(f"For {name}: {refusals[name]}" for name in reversed(better))
-    verdict: Verdict = "limited" if works else "missing"
-    yield Finding("backends", verdict, seen.replace(";", f"{simulated};", 1), remedy)
+    yield Finding("backends", "limited" if better else "good", seen, remedy)
 
 
 def capture() -> Iterator[Finding]:

@@ -99,7 +99,7 @@ def capabilities(effective: int | None = None) -> Iterator[Finding]:
     options = " ".join(f"--cap-add {name.removeprefix('CAP_')}" for name, *_ in lacking)
     remedy = (
         "Run as root, or open the notebooks with `make lab`. A container gets them with "
-        f"`docker run {options}`."
+        f"`docker run --user root {options}`."
     )
     yield Finding("capabilities", verdict, seen, remedy)
 
