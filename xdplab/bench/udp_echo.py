@@ -95,8 +95,10 @@ def _bind(host: Host, port: int) -> socket.socket:
     opened = host.socket()
     try:
         opened.setblocking(True)  # whatever socket.setdefaulttimeout was told
-        # Whatever net.core.rmem_max is.
-        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        try:  # whatever net.core.rmem_max is, where this process may
+            opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        except PermissionError:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         opened.bind((host.ipv4, port))
     except OSError as error:
         opened.close()
