@@ -44,12 +44,12 @@ def client_with_session(broker: Broker, kind: bytes = protocol.NETWORK) -> Itera
         yield made
 
 
-def test_a_session_has_two_capabilities_and_its_clients_user(broker: Broker) -> None:
+def test_a_session_has_three_capabilities_and_its_clients_user(broker: Broker) -> None:
     with client_with_session(broker):
         (session,) = broker.sessions()
         seen = status(session)
         held = int(seen["CapEff"], 16)
-        assert held & ~(1 << IPC_LOCK) == 1 << BPF | 1 << NET_ADMIN
+        assert held == 1 << BPF | 1 << NET_ADMIN | 1 << IPC_LOCK
         assert int(seen["CapPrm"], 16) == held
         assert [int(seen[name], 16) for name in ("CapInh", "CapBnd", "CapAmb")] == [0, 0, 0]
         assert (seen["NoNewPrivs"], seen["Seccomp"]) == ("1", "2")

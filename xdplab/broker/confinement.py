@@ -17,10 +17,14 @@ KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF = (
     *(12, 14, 21, 38, 39),
 )
 
-DOORMAN = (KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN, PERFMON, BPF)
+DOORMAN = (KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF)
 """To end sessions, to become users, to lower sessions' powers; and what sessions need."""
-SESSION = (NET_ADMIN, BPF)
-"""Programs of one's own can't read the kernel's memory with these."""
+SESSION = (NET_ADMIN, IPC_LOCK, BPF)
+"""Programs of one's own can't read the kernel's memory with these.
+
+What is pinned with CAP_IPC_LOCK counts for nobody, so sessions count it. Without it a UMEM would
+count for the client's user, to whom the usual limit of 8 MiB would leave nothing for io_uring.
+"""
 LENDER = (NET_ADMIN, SYS_ADMIN)
 """To move an interface between namespaces."""
 

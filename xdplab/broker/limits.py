@@ -30,7 +30,7 @@ class Limits(NamedTuple):
     sessions: int = 64
     """Connections of one user; all users have four times as many."""
     memory: int = 512 * _MEBIBYTE
-    """Bytes that the kernel pins for one user's UMEMs, and that one session asks for in all."""
+    """Bytes of UMEMs that one session has the kernel pin in all."""
 
     @property
     def all_sessions(self) -> int:
@@ -38,21 +38,9 @@ class Limits(NamedTuple):
         return 4 * self.sessions
 
 
-def limit_doorman(limits: Limits) -> bool:
-    """Limit what the doorman hands on to its sessions, while it may still raise a limit.
-
-    Returns
-    -------
-    bool
-        Whether the kernel counts what is pinned for each user, in all of the user's processes. In a
-        container without CAP_SYS_RESOURCE, sessions need CAP_IPC_LOCK, and only each one counts.
-    """
+def limit_doorman() -> None:
+    """Limit what the doorman hands on to its sessions."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        resource.setrlimit(resource.RLIMIT_MEMLOCK, (limits.memory, limits.memory))
-    except ValueError:
-        return False
-    return True
 
 
 def limit_session() -> None:

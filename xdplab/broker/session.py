@@ -14,6 +14,7 @@ from typing import NamedTuple
 from xdplab._engine import lib
 from xdplab.broker import protocol
 from xdplab.broker.confinement import (
+    SESSION,
     check_namespace,
     confine,
     die_with,
@@ -47,8 +48,6 @@ class Peer(NamedTuple):
 class Terms(NamedTuple):
     """What a session may have."""
 
-    capabilities: tuple[int, ...]
-    """Once it serves a client's network namespace."""
     memory: int
     """Bytes of UMEMs that it registers in all."""
     interfaces: frozenset[str]
@@ -117,7 +116,7 @@ class Session:
         check_namespace(namespace, self._peer.user)
         enter_network(namespace)
         os.close(namespace)
-        self._confine(self._terms.capabilities, lib.XDPLAB_FILTER_SESSION)
+        self._confine(SESSION, lib.XDPLAB_FILTER_SESSION)
         self._answer("network", {})
         operations = Operations(self._terms.memory)
         try:

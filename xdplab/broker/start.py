@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from xdplab.broker import protocol
-from xdplab.broker.confinement import DOORMAN, IPC_LOCK, SESSION, confine
+from xdplab.broker.confinement import DOORMAN, confine
 from xdplab.broker.doorman import Doorman
 from xdplab.broker.limits import Limits, limit_doorman
 from xdplab.broker.session import Terms
@@ -24,6 +24,7 @@ _WAITING = 256
 _FIRST_PASSED = 3  # sd_listen_fds(3)
 _NEEDED = (
     "encodings.idna",
+    "importlib.readers",
     "pyroute2",
     "pyroute2.ethtool.ioctl",
     "pyroute2.netlink.generic",
@@ -59,10 +60,10 @@ def serve(options: argparse.Namespace) -> int:
     interfaces = frozenset(options.interface)
     listener = passed or _listen(Path(options.socket), group)
     try:
-        session = SESSION if limit_doorman(limits) else (*SESSION, IPC_LOCK)
-        confine(0, 0, (*DOORMAN, *session))
+        limit_doorman()
+        confine(0, 0, DOORMAN)
         print(f"xdplab broker: serves the group {options.group}", file=sys.stderr, flush=True)
-        Doorman(listener, group, limits, Terms(session, limits.memory, interfaces)).run()
+        Doorman(listener, group, limits, Terms(limits.memory, interfaces)).run()
     finally:
         if passed is None:
             with suppress(OSError):
