@@ -175,7 +175,9 @@ def _encode(value: Mapping[str, object]) -> bytes:
 
 def _decode(message: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(message, object_pairs_hook=_without_doubles, parse_constant=_refuse)
+        # UTF-8 and nothing else: given bytes, `json` would guess.
+        text = message.decode()
+        parsed = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise Malformed("a message is one JSON object") from error
     if not isinstance(parsed, dict):
