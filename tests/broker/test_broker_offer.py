@@ -110,7 +110,8 @@ def unit(name: str) -> configparser.ConfigParser:
 def test_the_units_say_what_the_broker_does() -> None:
     service, listener = unit("xdplab-broker.service"), unit("xdplab-broker.socket")
     granted = set(service["Service"]["CapabilityBoundingSet"].split())
-    names = ["KILL", "SETGID", "SETUID", "SETPCAP", "NET_ADMIN", "SYS_ADMIN", "PERFMON", "BPF"]
+    names = ["KILL", "SETGID", "SETUID", "SETPCAP", "NET_ADMIN", "IPC_LOCK", "SYS_ADMIN"]
+    names += ["PERFMON", "BPF"]
     assert granted == {f"CAP_{name}" for name in names}
     assert {getattr(confinement, name) for name in names} == set(confinement.DOORMAN)
     assert listener["Socket"]["ListenSequentialPacket"] == protocol.SOCKET_PATH
