@@ -26,7 +26,8 @@ from xdplab.bench.rxdrop import rxdrop
 from xdplab.bench.scapy_sniff import SniffReceiver
 from xdplab.bench.wire import Wire, open_wire
 
-pytestmark = pytest.mark.usefixtures("privileged")
+# A peer is a child of ours in a namespace that we may enter.
+pytestmark = [pytest.mark.usefixtures("privileged"), pytest.mark.privilege]
 
 # DPDK takes a hundred megabytes, so packages.txt leaves it out: what is tested of it without it is
 # that it is named as missing.

@@ -102,6 +102,7 @@ def test_in_every_layout_a_sample_has_the_bytes_of_its_frame(
     assert bytes(sample["bytes"][: sample["captured"]]).endswith(message)
 
 
+@pytest.mark.privilege  # to set them aside
 def test_huge_pages_are_taken_where_some_were_set_aside(lab: Lab, reserved_pages: None) -> None:
     for wish in (True, "auto"):
         with Engine(lab.port, huge_pages=wish, inspect=True) as engine:
@@ -308,6 +309,7 @@ def test_an_mtu_above_a_page_names_multi_buffer(jumbo: Lab) -> None:
         Engine(jumbo.port)
 
 
+@pytest.mark.kernel  # not simulated
 def test_long_packets_need_a_ring_that_holds_one(jumbo: Lab) -> None:
     with pytest.raises(ConfigurationError, match="takes 32 or more"):
         Engine(jumbo.port, multi_buffer=True, ring_size=16)

@@ -10,6 +10,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import pytest
 from installs import SOURCE, run
 
 
@@ -22,6 +23,7 @@ def test_the_wheel_holds_the_engine_the_xdp_programs_and_both_licences(wheel: Pa
     assert {name.partition("/licenses/")[2] for name in names} >= {"LICENSE", "bpf/LICENSE"}
 
 
+@pytest.mark.privilege  # its wheel is built from the source tree
 def test_a_wheel_in_an_empty_venv_captures_without_the_source_tree(
     wheel: Path, tmp_path: Path, privileged: None
 ) -> None:

@@ -203,6 +203,7 @@ print(os.listdir(sys.argv[1]), open(path).read())
 """
 
 
+@pytest.mark.privilege  # to mount a small disk
 def test_a_full_disk_leaves_the_older_file_and_nothing_half_written(
     privileged: None, tmp_path: Path
 ) -> None:

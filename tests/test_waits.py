@@ -113,6 +113,7 @@ def test_a_oneshot_poll_is_armed_again_after_each_report(lab: Lab) -> None:
     assert counters["wakeups"] - 1 <= counters["rearms"] <= counters["wakeups"]
 
 
+@pytest.mark.kernel  # which sends; on the soft NIC it only wakes the wire
 def test_what_a_submission_thread_sends_takes_its_time_and_not_the_workers(lab: Lab) -> None:
     with Engine(lab.port, wait="uring-sqpoll", ring_size=DEEP_RING) as engine:
         dropping = capture(engine, lab, 10_000)
