@@ -6,11 +6,13 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from brokers import Broker, Start
 from clients import Report, as_user, own_network, puppet
 from patience import eventually
+from programs import client, line, tell
 from pyroute2 import IPRoute
 
 from xdplab.broker import protocol
@@ -85,6 +87,36 @@ def test_it_is_in_the_clients_namespace_until_the_client_goes(
     assert as_user(lambda: len(connect(
         protocol.INTERFACE, "card0", own_network(), path=lender.socket).answer)) == 2  # fmt: skip
     assert eventually(lambda: "card0" in host.run(names)), lender.log()
+
+
+def test_an_engine_captures_on_a_borrowed_interface_and_it_comes_back(
+    host: Namespace, lender: Broker, installed: Path
+) -> None:
+    text = """
+from xdplab import Engine
+from xdplab.loan import Loan
+with Loan("card0") as loan:
+    with Engine(loan.interface) as engine:
+        print("captures", flush=True)
+        input()
+        print(int(engine.telemetry.total()["rx_packets"]), flush=True)
+print(loan, flush=True)
+input()
+"""
+    with client(installed, lender.socket, text) as process:
+        assert line(process) == "captures", lender.log()
+
+        def send() -> None:
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+                wire.bind(("card0-peer", 0))
+                for _ in range(10):
+                    wire.send(bytes(60))
+
+        host.run(send)
+        tell(process)
+        assert int(line(process)) >= 10
+        assert line(process) == "<Loan of card0, given back>"
+        assert eventually(lambda: "card0" in host.run(names)), lender.log()
 
 
 def test_what_is_not_for_lending_or_carries_the_default_route_is_refused(

@@ -5,46 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
-from clients import NOBODY, SERVED
-from conftest import Broker
+from brokers import Broker
 from patience import eventually
+from programs import client, line
 from witness import Witness
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
-
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={SERVED}", "--clear-groups")
-WITHOUT_POWER = ("--inh-caps=-all", "--bounding-set=-all", "--")
-
-
-@contextmanager
-def client(installed: Path, socket: str, text: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a program as a user without any privilege."""
-    python = str(installed / "bin" / "python")
-    environment = {**os.environ, "XDPLAB_BROKER": socket, "XDPLAB_BACKEND": "broker"}
-    with subprocess.Popen(
-        [*AS_NOBODY, *WITHOUT_POWER, python, "-c", text],
-        stdin=PIPE,
-        stdout=PIPE,
-        text=True,
-        env=environment,
-        cwd="/",
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
 
 
 def test_every_packet_is_accounted_for_without_privilege(broker: Broker, installed: Path) -> None:

@@ -74,8 +74,12 @@ class BrokerBackend(KernelBackend):
 
     def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
         """Make two network namespaces in the lab process, and a veth pair between them."""
+        return make_lab(plan, self.create_namespace)
+
+    def create_namespace(self) -> Namespace:
+        """Make a network namespace in the lab process."""
         self._reach()
-        return make_lab(plan, self._lab_process().create_namespace)
+        return self._lab_process().create_namespace()
 
     def remove_lab(self, port: Host, peer: Host) -> None:
         """Take the wire down, and let go of both namespaces."""
