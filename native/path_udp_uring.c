@@ -11,12 +11,16 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "error.h"
 #include "socket_path.h"
 #include "worker.h"
+
+#define REOPEN_RETRY_NS (1000 * 1000 * 1000ull)
+#define REOPEN_PAUSE_NS (5 * 1000 * 1000)
 
 enum { ENTRIES = 8, BUFFER_GROUP = 1 };
 enum { RECEIVE_REPORT = 1, CANCEL_REPORT = 2 };
@@ -150,9 +154,8 @@ static int offer_slots(struct path_udp_uring *self)
 	return 0;
 }
 
-static int begin(struct path *path)
+static int open_ring(struct path_udp_uring *self)
 {
-	struct path_udp_uring *self = self_of(path);
 	/* A datagram takes one completion and one slot, so that these never overflow. The flags as in uring.c. */
 	struct io_uring_params parameters = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
@@ -166,6 +169,18 @@ static int begin(struct path *path)
 	result = offer_slots(self);
 	if (result)
 		io_uring_queue_exit(&self->ring);
+	return result;
+}
+
+/* The kernel takes a ring apart a little after its exit, and until then what that pinned counts for its user, whose
+ * limit may have no room for two. */
+static int begin(struct path *path)
+{
+	const uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + REOPEN_RETRY_NS;
+	int result;
+
+	while ((result = open_ring(self_of(path))) == -ENOMEM && clock_ns(CLOCK_MONOTONIC) < deadline)
+		nanosleep(&(struct timespec){ .tv_nsec = REOPEN_PAUSE_NS }, NULL);
 	return result;
 }
 

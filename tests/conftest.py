@@ -42,6 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = _LEFT_OUT[config.getoption("--backend")]
     out = [item for item in items if any(map(item.get_closest_marker, left_out))]
     if left_out:
+        out += [item for item in items if "may_place" in item.fixturenames]  # type: ignore[attr-defined]
         # Whoever makes the labs, a test that has none is the same.
         out += [item for item in items if "privileged" not in item.fixturenames]  # type: ignore[attr-defined]
     if out:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("privileged")
 NO_TESTPMD = "not installed: apt install dpdk-dev"
 
 
-@pytest.mark.kernel
+@pytest.mark.privilege  # for the peers, as in test_bench_peers.py
 def test_paths_measures_every_path_and_names_the_peers_that_are_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -72,7 +72,7 @@ def test_batch_measures_each_size_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "wait=spin" in table(result)
 
 
-@pytest.mark.kernel
+@pytest.mark.privilege  # likewise
 def test_forward_counts_what_arrived_by_every_forwarder(monkeypatch: pytest.MonkeyPatch) -> None:
     result = forward(rounds=1, seconds=0.2, waits=["poll"], quiet=True)
     by_name = {entry["name"]: entry for entry in result["entries"]}

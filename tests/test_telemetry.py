@@ -144,6 +144,7 @@ def test_the_samples_ring_keeps_the_newest(lab: Lab) -> None:
     assert samples["frame"].tolist() == list(range(2 * kept, 3 * kept))
 
 
+@pytest.mark.privilege  # what talks to a broker takes some too
 def test_the_engine_takes_no_more_memory_than_its_umem_and_16_mib(lab: Lab) -> None:
     text = """
 import resource, sys
