@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,11 +23,16 @@ from xdplab.telemetry import CONTROL, COUNTERS, HEADER, LATENCY_STARTS, dtype_of
 
 def is_laid_out(name: str) -> bool:
     """Tell whether the struct is part of the region: the others are opaque, or hold a pointer."""
-    try:
-        ffi.sizeof(f"struct {name}")
-    except ffi.error:
-        return False
-    return name not in ("xdplab_config", "xdplab_traffic")
+    fields = ffi.typeof(f"struct {name}").fields
+    return fields is not None and not any(holds_pointer(place.type) for _, place in fields)
+
+
+def holds_pointer(ctype: Any) -> bool:
+    if ctype.kind == "array":
+        return holds_pointer(ctype.item)
+    if ctype.kind == "struct":
+        return any(holds_pointer(place.type) for _, place in ctype.fields or ())
+    return bool(ctype.kind == "pointer")
 
 
 LAID_OUT = [f"struct {name}" for name in ffi.list_types()[1] if is_laid_out(name)]
