@@ -23,15 +23,18 @@ from xdplab.telemetry import CONTROL, COUNTERS, HEADER, LATENCY_STARTS, dtype_of
 
 def is_laid_out(name: str) -> bool:
     """Tell whether the struct is part of the region: the others are opaque, or hold a pointer."""
-    fields = ffi.typeof(f"struct {name}").fields
-    return fields is not None and not any(holds_pointer(place.type) for _, place in fields)
+    try:
+        ffi.sizeof(f"struct {name}")
+    except ffi.error:
+        return False
+    return not holds_pointer(ffi.typeof(f"struct {name}"))
 
 
-def holds_pointer(ctype: Any) -> bool:
+def holds_pointer(ctype: Any) -> bool:  # noqa: ANN401 - cffi is untyped
     if ctype.kind == "array":
         return holds_pointer(ctype.item)
     if ctype.kind == "struct":
-        return any(holds_pointer(place.type) for _, place in ctype.fields or ())
+        return any(holds_pointer(place.type) for _, place in ctype.fields)
     return bool(ctype.kind == "pointer")
 
 
