@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -194,12 +193,3 @@ def _ignored(folder: str, names: list[str]) -> set[str]:
         if (at_top or pattern.startswith("**/"))
         and fnmatch.fnmatch(name, pattern.removeprefix("**/"))
     }
-
-
-if __name__ == "__main__":
-    import tempfile
-    import time
-
-    begun = time.monotonic()
-    made = Image(Path(tempfile.mkdtemp(dir="/work/scratch/D")))
-    print(json.dumps(made.variables), made.container, time.monotonic() - begun)
