@@ -212,16 +212,17 @@ static void publish_transmit(struct path *path, const struct xdplab_counters *ba
 	counters->tx_ring_empty_descs = base->tx_ring_empty_descs + statistics.tx_ring_empty_descs;
 }
 
-static void show_addresses(const struct ring *ring, uint64_t *addresses)
+/* Of a ring that the kernel fills, only what waits in it: to the rest it may be writing. */
+static void show_addresses(const struct ring *ring, uint64_t from, uint64_t to, uint64_t *addresses)
 {
-	for (uint32_t i = 0; i < ring->size; i++)
-		addresses[i] = *ring_address(ring, i);
+	for (uint64_t position = from; position < to; position++)
+		addresses[position & ring->mask] = *ring_address(ring, position);
 }
 
-static void show_descriptors(const struct ring *ring, uint64_t *addresses)
+static void show_descriptors(const struct ring *ring, uint64_t from, uint64_t to, uint64_t *addresses)
 {
-	for (uint32_t i = 0; i < ring->size; i++)
-		addresses[i] = ring_descriptor(ring, i)->addr;
+	for (uint64_t position = from; position < to; position++)
+		addresses[position & ring->mask] = ring_descriptor(ring, position)->addr;
 }
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -243,8 +244,8 @@ static void show_receive(struct path *path, struct xdplab_rings *rings)
 	rings->ring_size = xsk->rx.size;
 	if (xsk->fill.size > XDPLAB_RING_ENTRIES)
 		return;
-	show_addresses(&xsk->fill, rings->fill);
-	show_descriptors(&xsk->rx, rings->rx);
+	show_addresses(&xsk->fill, 0, xsk->fill.size, rings->fill);
+	show_descriptors(&xsk->rx, rings->rx_consumer, rings->rx_producer, rings->rx);
 }
 
 static void show_transmit(struct path *path, struct xdplab_rings *rings)
@@ -258,8 +259,8 @@ static void show_transmit(struct path *path, struct xdplab_rings *rings)
 	rings->needs_wakeup |= ring_needs_wakeup(&xsk->tx) ? XDPLAB_TX_NEEDS_WAKEUP : 0;
 	if (xsk->fill.size > XDPLAB_RING_ENTRIES)
 		return;
-	show_descriptors(&xsk->tx, rings->tx);
-	show_addresses(&xsk->completion, rings->completion);
+	show_descriptors(&xsk->tx, 0, xsk->tx.size, rings->tx);
+	show_addresses(&xsk->completion, rings->completion_consumer, rings->completion_producer, rings->completion);
 }
 
 static int fault(struct path *path)
