@@ -147,8 +147,8 @@ def test_hosts_find_each_other_through_labs_joined_on_all_queues(privileged: Non
     ):
         # Each ping is a flow of its own, which the sender's kernel gives a queue.
         for _ in range(10):
-            assert left.peer.ping(right.peer.ipv6, count=5).received == 5
-            assert right.peer.ping(left.peer.ipv4, count=5).received == 5
+            assert left.peer.ping(right.peer.ipv6, count=5, interval=0.05).received == 5
+            assert right.peer.ping(left.peer.ipv4, count=5, interval=0.05).received == 5
         assert eventually(lambda: rest(engine))
 
 
