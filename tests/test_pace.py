@@ -61,6 +61,7 @@ def paused(lab: Lab, **options: Any) -> Engine:  # noqa: ANN401 - the engine's o
     return engine
 
 
+@pytest.mark.kernel  # a wire that has just been busy takes what is in a TX ring without a kick
 def test_a_frame_goes_from_fill_to_rx_to_tx_to_completion_and_back(lab: Lab) -> None:
     with paused(lab) as engine:
         assert hold(engine, "fill", 128)
