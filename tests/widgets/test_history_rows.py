@@ -77,7 +77,8 @@ def test_drops_are_told_by_their_reason_and_not_twice(lab: Lab) -> None:
     reasons = ("ring_full", "no_fill", "too_long")
     lost = int(counted["rx_ring_full"]) + int(counted["rx_dropped"])
     assert sum(area(columns, reason) for reason in reasons) == pytest.approx(lost, rel=0.02)
-    assert np.nanmax(columns["rx"]) == pytest.approx(100)
+    # Percent of 64; one may be missing that the worker had just taken.
+    assert np.nanmax(columns["rx"]) > 98
 
 
 def test_rows_do_not_depend_on_how_often_anybody_looks(lab: Lab) -> None:
