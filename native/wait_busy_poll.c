@@ -26,6 +26,7 @@ struct busy_poll {
 	struct options before;
 	struct options set;
 	bool given; /* whoever opened the socket has set preference and budget, which takes CAP_NET_ADMIN */
+	bool simulated; /* there is no socket to be told */
 	bool driving;
 };
 
@@ -48,6 +49,8 @@ static int set_all(const struct busy_poll *self, int socket, const struct option
 {
 	int result = 0;
 
+	if (self->simulated)
+		return 0;
 	if (!self->given)
 		result = set(socket, SO_PREFER_BUSY_POLL, options->prefer);
 	if (!self->given && !result)
@@ -72,9 +75,7 @@ static int prepare(struct worker *worker, void **state)
 
 	if (!self)
 		return -ENOMEM;
-	*state = self;
-	if (worker->rx->simulated)
-		return 0;
+	self->simulated = worker->rx->simulated;
 	self->before.prefer = get(socket, SO_PREFER_BUSY_POLL);
 	self->before.microseconds = get(socket, SO_BUSY_POLL);
 	self->given = worker->rx->given;
@@ -87,6 +88,7 @@ static int prepare(struct worker *worker, void **state)
 		free(self);
 		return result;
 	}
+	*state = self;
 	return 0;
 }
 
@@ -107,12 +109,11 @@ static void take_up(struct worker *worker, struct busy_poll *self)
 		.microseconds = knob(&control->busy_poll_microseconds),
 		.budget = knob(&control->busy_poll_budget),
 	};
-	int result = 0;
+	int result;
 
 	if (self->driving && self->set.microseconds == wanted.microseconds && self->set.budget == wanted.budget)
 		return;
-	if (!worker->rx->simulated)
-		result = set_all(self, worker->rx->descriptor, &wanted);
+	result = set_all(self, worker->rx->descriptor, &wanted);
 	if (result)
 		worker->counters.fault = (uint64_t)-result;
 	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += set_calls(self);
@@ -135,8 +136,7 @@ static void leave(struct worker *worker, void *state)
 
 	if (!self->driving)
 		return;
-	if (!worker->rx->simulated)
-		set_all(self, worker->rx->descriptor, &self->before);
+	set_all(self, worker->rx->descriptor, &self->before);
 	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += set_calls(self);
 	self->driving = false;
 }

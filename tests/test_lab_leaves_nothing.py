@@ -8,13 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 from capabilities import without
+from talk import line, program
 from witness import Witness
 
 from xdplab.lab import Lab
@@ -22,20 +21,8 @@ from xdplab.lab import Lab
 pytestmark = pytest.mark.usefixtures("privileged")
 
 
-@contextmanager
-def program(text: str, *before: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a program, whose standard output is for the test to read."""
-    arguments = [*before, sys.executable, "-c", text]
-    with subprocess.Popen(arguments, stdin=PIPE, stdout=PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+def python(text: str, *before: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return program([*before, sys.executable, "-c", text])
 
 
 @pytest.mark.kernel
@@ -78,7 +65,7 @@ def test_an_open_socket_keeps_its_namespace_but_not_the_wire() -> None:
 @pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_process_ends_both_namespaces(way: signal.Signals) -> None:
     text = "from xdplab.lab import Lab; lab = Lab(); print(lab, flush=True); input()"
-    with program(f"import sys; {text}") as process:
+    with python(f"import sys; {text}") as process:
         assert "port0" in line(process)
         witness = Witness(process.pid)
         assert witness.left() == 2
@@ -96,7 +83,7 @@ lab = Lab()
 print(subprocess.Popen(["sleep", "100"], close_fds=False).pid, flush=True)
 input()
 """
-    with program(text) as process:
+    with python(text) as process:
         sleeper = int(line(process))
         witness = Witness(process.pid)
         assert witness.left() == 2
@@ -117,7 +104,7 @@ lab = Lab()
 print("ready", flush=True)
 lab.port.command(["sh", "-c", "echo started >&2; exec sleep 100"])
 """
-    with program(text) as process:
+    with python(text) as process:
         line(process)
         witness = Witness(process.pid)
         children = Path(f"/proc/{process.pid}/task")
@@ -143,7 +130,7 @@ except PermissionRefusedError as error:
     print(error, flush=True)
 input()
 """
-    with program(text, *without(capability)) as process:
+    with python(text, *without(capability)) as process:
         message = line(process)
         assert f"could not {tried}: the kernel said EPERM" in message
         assert f"CAP_{capability.upper()}" in message
@@ -173,5 +160,5 @@ for limit in range(len(before), 100):
         assert after == before, (limit, before, after)
 print("all steps failed cleanly but the last, with", limit - len(before), flush=True)
 """
-    with program(text) as process:
+    with python(text) as process:
         assert "cleanly" in line(process)

@@ -12,8 +12,9 @@ import pytest
 from brokers import Broker, Start
 from clients import Report, as_user, own_network, puppet
 from patience import eventually
-from programs import client, line, tell
+from programs import client
 from pyroute2 import IPRoute
+from talk import line, tell
 
 from xdplab.broker import protocol
 from xdplab.broker.connection import connect

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from brokers import Broker
 from patience import eventually
-from programs import client, line
+from programs import client
+from talk import line
 from witness import Witness
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
