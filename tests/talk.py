@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from subprocess import PIPE
 
 
@@ -22,6 +23,11 @@ def program(
             yield process
         finally:
             process.kill()
+
+
+def python(text: str, *before: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """Run a program in Python; what goes before it is a command that runs it."""
+    return program([*before, sys.executable, "-c", text])
 
 
 def line(process: subprocess.Popen[str]) -> str:

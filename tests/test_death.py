@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from patience import eventually
-from test_lab_leaves_nothing import line, program
+from talk import line, python
 from witness import Witness
 
 from xdplab import Engine, Lab, QueueBusyError
@@ -65,7 +65,7 @@ def are_gone(programs: set[int]) -> bool:
 @pytest.mark.parametrize("wait", ["spin", "uring-multishot"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
 def test_a_signal_that_kills_leaves_nothing(wait: str, number: signal.Signals) -> None:
-    with program(CAPTURING.format(wait=wait, rate="max", then="time.sleep(60)")) as process:
+    with python(CAPTURING.format(wait=wait, rate="max", then="time.sleep(60)")) as process:
         assert line(process) == "capturing"
         programs = programs_of(process.pid)
         assert len(programs & program_ids()) == 2  # capture and generate
@@ -81,7 +81,7 @@ def test_a_signal_that_kills_leaves_nothing(wait: str, number: signal.Signals) -
 @pytest.mark.parametrize("then", ["", "1 / 0", "raise SystemExit(3)", "del engine, traffic, lab"])
 def test_an_interpreter_that_ends_with_an_engine_running_ends_cleanly(then: str) -> None:
     wait = f"input()\n{then}"
-    with program(CAPTURING.format(wait="poll", rate=1000, then=wait)) as process:
+    with python(CAPTURING.format(wait="poll", rate=1000, then=wait)) as process:
         assert line(process) == "capturing"
         programs = programs_of(process.pid)
         assert len(programs) == 2
@@ -109,7 +109,7 @@ time.sleep(0.3)
 {end}
 """
     for _ in range(3):
-        with program(CAPTURING.format(wait="poll", rate=50_000, then=then)) as process:
+        with python(CAPTURING.format(wait="poll", rate=50_000, then=then)) as process:
             assert line(process) == "capturing"
             assert process.wait(timeout=20) == 0
 
@@ -147,6 +147,6 @@ if child == 0:
     raise SystemExit(0)
 print(os.waitpid(child, 0)[1], engine.running, engine.batch, flush=True)
 """
-    with program(CAPTURING.format(wait="poll", rate=1000, then=then)) as process:
+    with python(CAPTURING.format(wait="poll", rate=1000, then=then)) as process:
         assert line(process) == "capturing"
         assert line(process) == "0 True 64"

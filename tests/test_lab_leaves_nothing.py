@@ -6,23 +6,16 @@ import gc
 import os
 import signal
 import socket
-import subprocess
-import sys
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from capabilities import without
-from talk import line, program
+from talk import line, python
 from witness import Witness
 
 from xdplab.lab import Lab
 
 pytestmark = pytest.mark.usefixtures("privileged")
-
-
-def python(text: str, *before: str) -> AbstractContextManager[subprocess.Popen[str]]:
-    return program([*before, sys.executable, "-c", text])
 
 
 @pytest.mark.kernel

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from patience import eventually
-from test_lab_leaves_nothing import line, program
+from talk import line, python
 
 from xdplab.errors import ClosedError, KernelError, XdplabError
 from xdplab.host import Host
@@ -206,7 +206,7 @@ for spare in range(5):
         assert os.listdir("/proc/self/fd") == before
 print("cleanly, at", spare)
 """
-    with program(text) as client:
+    with python(text) as client:
         assert line(client).startswith("cleanly, at ")
 
 
@@ -243,7 +243,7 @@ def is_gone(process: int) -> bool:
     ],
 )
 def test_it_ends_with_its_client_and_so_does_what_it_started(end: str) -> None:
-    with program(f"{CLIENT}{end}") as client:
+    with python(f"{CLIENT}{end}") as client:
         started = [int(pid) for pid in line(client).split()]
         assert len(started) == 3
         assert eventually(lambda: all(map(is_gone, started)))

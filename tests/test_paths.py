@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from patience import eventually
-from test_lab_leaves_nothing import line, program
+from talk import line, python
 from witness import Witness
 from xdplab._engine import ffi, lib
 
@@ -340,7 +340,7 @@ time.sleep(60)
 
 @pytest.mark.parametrize("path", ["udp-uring", "packet-mmap", "xdp"])
 def test_a_killed_process_leaves_nothing(privileged: None, path: str) -> None:
-    with program(CAPTURING.format(path=path)) as process:
+    with python(CAPTURING.format(path=path)) as process:
         assert line(process) == "capturing"
         witness = Witness(process.pid)
         os.kill(process.pid, signal.SIGKILL)
