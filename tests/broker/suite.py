@@ -50,6 +50,7 @@ def check(installed: Path, user: int, backend: str, **variables: str) -> None:
     alone = ("setpriv", f"--reuid={user}", f"--regid={SERVED}", "--clear-groups", *none)
     # -P: the folder that it runs in is not where xdplab is.
     tests = (installed / "bin" / "python", "-P", "-m", "pytest", "--backend", backend, "-q")
+    at_once = ("--numprocesses", "2", "--dist", "loadfile")
     ignored = [f"--ignore={name}" for name in _ONCE]
     with _copied_for(user) as place:
         environment = {
@@ -77,7 +78,7 @@ def check(installed: Path, user: int, backend: str, **variables: str) -> None:
             found = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
             return found or [f"pytest ended with {done.returncode}"] * (done.returncode != 0)
 
-        if first := failed():
+        if first := failed(*at_once):
             # Of a thousand tests, one may want a packet sooner than a busy machine has it.
             warnings.warn("\n".join(["failed at first:", *first]), stacklevel=2)
             assert not failed("--last-failed", "--last-failed-no-failures=none")
