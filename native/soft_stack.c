@@ -132,8 +132,14 @@ static void send_frame(struct xdplab_wire *wire, uint32_t end, const uint8_t *by
 static void answer(struct xdplab_wire *wire, uint32_t end, const struct soft_frame *request, const struct echo *echo)
 {
 	const uint32_t source = source_of(echo->family), bytes = address_bytes(echo->family);
+	const struct soft_delay *delay = wire->ends[!end].delay;
 	uint8_t *reply = wire->answer;
 
+	/* What would go for it may be a request, whose answer would find no room here, and so on without end. */
+	if (delay && !soft_delay_has_room(delay, request->length)) {
+		soft_add(&wire->ends[end].tx_dropped, 1);
+		return;
+	}
 	memcpy(reply, request->head, request->head_length);
 	swap_ethernet(reply, request->head_length);
 	swap_bytes(reply + source, reply + source + bytes, bytes);
@@ -226,7 +232,7 @@ static uint32_t write_request(struct xdplab_wire *wire, const struct soft_ping *
 	return length;
 }
 
-/* True if it sent one. It may be over then: when the last is answered at once, or never. */
+/* True if it sent one. It may be over then, and others too: whose last answer came at once, or made room for it. */
 static bool go_on(struct xdplab_wire *wire, struct soft_ping *ping)
 {
 	uint8_t frame[SOFT_LONGEST];
@@ -254,13 +260,13 @@ static bool go_on(struct xdplab_wire *wire, struct soft_ping *ping)
 bool soft_ping(struct xdplab_wire *wire, uint32_t end)
 {
 	struct soft_ping *ping = wire->ends[end].pings, *next;
-	bool any = false;
 
 	for (; ping; ping = next) {
 		next = ping->next;
-		any |= go_on(wire, ping);
+		if (go_on(wire, ping))
+			return true;
 	}
-	return any;
+	return false;
 }
 
 void soft_pings_end(struct xdplab_wire *wire, int fault)
