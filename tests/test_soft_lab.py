@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
+from talk import line, python
 
 from xdplab.engine import Engine
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError
@@ -153,6 +154,33 @@ def test_a_closed_lab_says_so(soft: Lab) -> None:
     ):
         with pytest.raises(ClosedError):
             use()
+
+
+def test_a_forked_child_is_told_that_it_has_no_wire() -> None:
+    text = """
+import os, signal
+from xdplab import ClosedError, Engine, Lab, Traffic
+lab = Lab(backend="soft")
+child = os.fork()
+if child == 0:
+    signal.alarm(30)  # instead of waiting for a thread that there isn't
+    for use in (
+        lambda: setattr(lab.port.faults, "jitter", 0.1),
+        lambda: Engine(lab.port),
+        lambda: Traffic(lab.peer, lab.port),
+        lambda: lab.peer.ping(lab.port.ipv4),
+    ):
+        try:
+            use()
+        except ClosedError:
+            continue
+        os._exit(1)
+    lab.close()
+    os._exit(0)
+print(os.waitpid(child, 0)[1], lab.peer.ping(lab.port.ipv4).received, flush=True)
+"""
+    with python(text) as process:
+        assert line(process) == "0 1"
 
 
 def test_a_lab_that_nobody_holds_is_gone() -> None:

@@ -71,10 +71,12 @@ class Wire(Closing):
         Raises
         ------
         ClosedError
-            After `close`.
+            After `close`, and in a forked child, where nobody would answer: it has no thread.
         """
         if self.closed:
             raise ClosedError("this simulated wire was closed, with the lab that it belonged to")
+        if os.getpid() != self._owner:
+            raise ClosedError("this simulated wire is another process'. Make a lab in this one.")
         return self._native
 
     @property
