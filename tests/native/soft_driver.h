@@ -94,8 +94,7 @@ static inline void close_driver(struct driver *driver)
 		free_bench(bench);
 		return;
 	}
-	xdp_detach(&bench->program);
-	xdp_close(&bench->program);
+	free_program(&bench->program);
 	xsk_close(&bench->xsk);
 	umem_free(&bench->umem);
 }
