@@ -148,7 +148,6 @@ struct xdplab_wire {
 	struct xdplab_wire_config config;
 	int bell; /* eventfd; non-blocking */
 	pthread_t thread;
-	clockid_t clock; /* of the thread */
 	_Atomic uint32_t holders;
 	_Atomic bool cut;
 	pthread_mutex_t callers; /* one call at a time */
