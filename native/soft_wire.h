@@ -99,7 +99,7 @@ struct soft_socket {
 	/* A frame that was taken from the fill ring and found no room in the RX ring: the next one to fill. */
 	uint64_t spare;
 	bool has_spare;
-	bool stopped; /* the last descriptor from the TX ring was an invalid one */
+	bool stopped; /* the last descriptor from the TX ring was an invalid one, or its frame was dropped */
 	soft_count rx_dropped, rx_ring_full, fill_ring_empty, tx_invalid, tx_ring_empty;
 
 	/* Both sides'. */
