@@ -24,7 +24,7 @@ enum {
 	ICMP6_REPLY = 129,
 	HOP_LIMIT = 64,
 	LONGEST_PAYLOAD = SOFT_LONGEST - ETH_HLEN - IPV6_BYTES - ICMP_BYTES,
-	MOST_REQUESTS = 1 << 16, /* numbers in 16 bits */
+	NUMBERS = 1 << 16,
 };
 
 /* Whom a request goes to that is not for the wire's far end, but beyond: there is no ARP to ask. */
@@ -45,9 +45,8 @@ struct soft_ping {
 	uint32_t sent;
 	uint32_t received;
 	int fault;
-	bool over;
 	sem_t done;
-	bool answered[];
+	bool awaited[NUMBERS]; /* its answer */
 };
 
 /* An echo request or reply within a frame. */
@@ -156,7 +155,6 @@ static void end_ping(struct xdplab_wire *wire, struct soft_ping *ping, int fault
 		place = &(*place)->next;
 	*place = ping->next;
 	ping->fault = fault;
-	ping->over = true;
 	sem_post(&ping->done); /* the last that is done to it here */
 }
 
@@ -166,9 +164,9 @@ static void take_reply(struct xdplab_wire *wire, uint32_t end, const uint8_t *fr
 	const uint16_t id = headers_load(message + 4), number = headers_load(message + 6);
 
 	for (struct soft_ping *ping = wire->ends[end].pings; ping; ping = ping->next) {
-		if (ping->id != id || ping->family != echo->family || number >= ping->sent || ping->answered[number])
+		if (ping->id != id || ping->family != echo->family || !ping->awaited[number])
 			continue;
-		ping->answered[number] = true;
+		ping->awaited[number] = false;
 		if (++ping->received == ping->count)
 			end_ping(wire, ping, 0);
 		return;
@@ -252,7 +250,7 @@ static bool go_on(struct xdplab_wire *wire, struct soft_ping *ping)
 	length = write_request(wire, ping, frame);
 	ping->next_ns = wire->now_ns + ping->interval_ns;
 	ping->deadline_ns = wire->now_ns + ping->timeout_ns;
-	ping->sent++;
+	ping->awaited[ping->sent++ % NUMBERS] = true;
 	send_frame(wire, ping->end, frame, length);
 	return true;
 }
@@ -295,9 +293,9 @@ int xdplab_wire_ping(struct xdplab_wire *wire, uint32_t end, const uint8_t *targ
 	int fault;
 
 	*sent = *received = 0;
-	if ((family != AF_INET && family != AF_INET6) || !count || count > MOST_REQUESTS || size > LONGEST_PAYLOAD)
+	if ((family != AF_INET && family != AF_INET6) || !count || size > LONGEST_PAYLOAD)
 		return -EINVAL;
-	ping = calloc(1, sizeof(*ping) + count * sizeof(*ping->answered));
+	ping = calloc(1, sizeof(*ping));
 	if (!ping)
 		return -ENOMEM;
 	ping->end = end;

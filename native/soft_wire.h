@@ -52,7 +52,7 @@ enum {
 	SOFT_HEAD = 64,  /* bytes of a generated frame that are its own: a cache line */
 	/* XDP's, in front of the UMEM's own headroom. */
 	SOFT_XDP_HEADROOM = 256,
-	SOFT_LONGEST = 16384, /* bytes of a frame that a generator makes, or the stack */
+	SOFT_LONGEST = 14 + 40 + 65535, /* bytes of a frame that a generator makes, or the stack */
 };
 
 /* A frame on its way. */

@@ -96,6 +96,12 @@ def test_its_stacks_answer_pings(soft: Lab, family: str) -> None:
     assert link["tx_packets"] >= 5
 
 
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_a_ping_may_be_as_large_as_on_a_real_host(soft: Lab, family: str) -> None:
+    result = soft.peer.ping(getattr(soft.port, family), size=65_507)
+    assert (result.sent, result.received) == (1, 1)
+
+
 def test_nobody_else_answers_pings(soft: Lab) -> None:
     result = soft.peer.ping("198.18.99.1", count=2, interval=0.001, timeout=0.05)
     assert (result.sent, result.received) == (2, 0)

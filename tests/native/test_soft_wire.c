@@ -24,11 +24,12 @@ static int ping(struct xdplab_wire *wire, const uint8_t *target, uint32_t family
 
 static void a_stack_answers_for_its_own_addresses_alone(void)
 {
+	enum { LARGEST = 65507 }; /* that IPv4 has */
 	struct xdplab_wire *wire = make_wire(1);
 	struct xdplab_link_statistics port;
 	uint32_t received;
 
-	for (uint32_t size = 0; size < 1400; size += 57) {
+	for (uint32_t size = 0; size <= LARGEST; size += LARGEST / 29) {
 		CHECK_COUNT(ping(wire, port_ipv4, AF_INET, size, &received), 0);
 		CHECK_COUNT(received, 3);
 		CHECK_COUNT(ping(wire, port_ipv6, AF_INET6, size, &received), 0);
@@ -37,12 +38,25 @@ static void a_stack_answers_for_its_own_addresses_alone(void)
 	CHECK_COUNT(ping(wire, (uint8_t[]){ 198, 18, 0, 9 }, AF_INET, 56, &received), 0);
 	CHECK_COUNT(received, 0);
 	xdplab_wire_link_statistics(wire, PORT, &port);
-	CHECK_COUNT(port.rx_packets, 25 * 6 + 3);
-	CHECK_COUNT(port.tx_packets, 25 * 6);
+	CHECK_COUNT(port.rx_packets, 30 * 6 + 3);
+	CHECK_COUNT(port.tx_packets, 30 * 6);
 	CHECK_COUNT(ping(wire, port_ipv4, AF_UNIX, 56, &received), -EINVAL);
 	CHECK_COUNT(ping(wire, port_ipv4, AF_INET, 1 << 20, &received), -EINVAL);
 	xdplab_wire_cut(wire);
 	CHECK_COUNT(ping(wire, port_ipv4, AF_INET, 56, &received), -ENETDOWN);
+	xdplab_wire_close(wire);
+}
+
+/* Their numbers have 16 bits. */
+static void there_may_be_more_requests_than_numbers(void)
+{
+	enum { REQUESTS = 70000 };
+	struct xdplab_wire *wire = make_wire(1);
+	uint32_t sent, received;
+
+	CHECK_COUNT(xdplab_wire_ping(wire, PEER, port_ipv4, AF_INET, REQUESTS, 0, 56, PATIENCE_NS, &sent, &received), 0);
+	CHECK_COUNT(sent, REQUESTS);
+	CHECK_COUNT(received, REQUESTS);
 	xdplab_wire_close(wire);
 }
 
@@ -334,6 +348,7 @@ static void a_queue_and_an_interface_are_taken_once(void)
 int main(void)
 {
 	a_stack_answers_for_its_own_addresses_alone();
+	there_may_be_more_requests_than_numbers();
 	its_packets_have_right_checksums();
 	captured_frames_are_sent_as_they_are_and_not_before_their_time();
 	an_interval_overrules_the_times_of_a_capture();
