@@ -174,7 +174,7 @@ if child == 0:
         lambda: setattr(lab.port.faults, "jitter", 0.1),
         lambda: Engine(lab.port),
         lambda: Traffic(lab.peer, lab.port),
-        lambda: lab.peer.ping(lab.port.ipv4),
+        lab.port.interface.link_statistics,
     ):
         try:
             use()
