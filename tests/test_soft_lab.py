@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
+from patience import eventually
 from talk import line, python
 
 from xdplab.engine import Engine
@@ -114,23 +114,27 @@ def test_a_ping_is_checked_as_on_a_real_host(soft: Lab) -> None:
         soft.peer.ping(soft.port.ipv4, interval=0)
 
 
-def test_a_lab_that_is_closed_ends_a_ping_under_way() -> None:
+def test_a_lab_that_is_closed_ends_the_pings_under_way_which_wait_for_no_other() -> None:
     lab = Lab(backend="soft")
     outcome: list[BaseException] = []
 
     def ping() -> None:
         try:
-            lab.peer.ping("198.18.99.1", count=100, interval=1)
+            lab.peer.ping("198.18.99.1", count=20, interval=1)
         except (InterfaceGoneError, ClosedError) as error:
             outcome.append(error)
 
-    thread = threading.Thread(target=ping)
-    thread.start()
-    time.sleep(0.05)  # most likely it is under way by then; either way it has to end
+    threads = [threading.Thread(target=ping) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert eventually(lambda: lab.port.interface.link_statistics()["rx_packets"] >= 3)
+    assert lab.peer.ping(lab.port.ipv4).received == 1
+    assert all(thread.is_alive() for thread in threads)
     lab.close()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert len(outcome) == 1
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(outcome) == 3
 
 
 def test_a_wire_that_is_cut_takes_both_interfaces_away(soft: Lab) -> None:
