@@ -7,7 +7,7 @@
  * The socket has to know its NAPI. It learns it at bind, from drivers that link their queues to NAPI (since
  * Linux 6.13), or with the first packet of a zero-copy driver. On others recvfrom has nothing to drive.
  *
- * A simulated one has no such options; it is left at a spin with a useless system call.
+ * A simulated socket has no such options; it is left at a spin with a useless system call.
  */
 #include <errno.h>
 #include <stdatomic.h>
