@@ -123,7 +123,7 @@ def test_a_client_whose_child_lives_on_leaves_nothing(broker: Broker) -> None:
             os.kill(child, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_a_broker_that_ends_takes_its_sessions_with_it(
     start_broker: Start, way: signal.Signals
 ) -> None:

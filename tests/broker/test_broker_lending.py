@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from brokers import Broker, Start
-from clients import Report, as_user, own_network, puppet
+from clients import Report, as_user, make_veth, own_network, puppet
 from patience import eventually
 from programs import client
 from pyroute2 import IPRoute
 from talk import line, tell
+from test_broker_namespaces import attach
 
 from xdplab.broker import protocol
 from xdplab.broker.connection import connect
@@ -182,6 +184,68 @@ def test_an_impostor_does_not_get_into_the_hosts_namespace(host: Namespace, lend
     assert lender.is_quiet()
     # A veth ends with the namespace that it was hidden in, and its other end with it.
     assert host.run(names) <= before - {"card0"}
+
+
+def test_a_name_that_is_taken_at_home_does_not_keep_it_away(
+    host: Namespace, lender: Broker
+) -> None:
+    def name_it_so() -> None:
+        with IPRoute() as route:
+            index = route.link_lookup(ifname="card0")[0]
+            route.link("property_add", index=index, altname=["mine", "private0"])
+
+    with puppet(borrower(lender.socket, name_it_so)) as client:
+        assert client.report() == "borrowed"
+    assert eventually(lambda: "card0" in host.run(names)), lender.log()
+
+
+def test_a_program_does_not_come_home_with_it(host: Namespace, lender: Broker) -> None:
+    def client(report: Report) -> object:
+        namespace = own_network()
+        with connect(protocol.INTERFACE, "card0", namespace, path=lender.socket) as held:
+            kept = attach(lender.socket, namespace, held.answer["index"])
+        port, _ = make_veth()
+        return kept + attach(lender.socket, namespace, port)
+
+    def program() -> object:
+        with IPRoute() as route:
+            (link,) = route.get_links(route.link_lookup(ifname="card0")[0])
+            return link.get_attr("IFLA_XDP").get_attr("IFLA_XDP_PROG_ID")
+
+    with puppet(client) as made:
+        assert made.report() == "done"
+        assert lender.is_quiet()
+        assert host.run(program) is None
+        # The client's link is one of nothing now, and its other one is as it was.
+        infos = [each.read_text() for each in Path(f"/proc/{made.process}/fdinfo").iterdir()]
+        links = [info.split("ifindex:")[1].split()[0] for info in infos if "ifindex:" in info]
+        assert sorted(number == "0" for number in links) == [False, True]
+
+
+def test_a_lender_that_is_told_to_end_again_and_again_brings_it_back(
+    host: Namespace, lender: Broker
+) -> None:
+    """As systemd tells all processes of a service, and the doorman its sessions."""
+    with puppet(borrower(lender.socket)) as client:
+        assert client.report() == "borrowed"
+        (session,) = lender.sessions()
+        with suppress(ProcessLookupError):
+            while Path(f"/proc/{session}/fd").exists():
+                os.kill(session, signal.SIGTERM)
+        assert lender.is_quiet()
+        assert "card0" in host.run(names), lender.log()
+
+
+def test_an_interrupt_at_the_brokers_terminal_brings_it_back(
+    host: Namespace, lender: Broker
+) -> None:
+    with puppet(borrower(lender.socket)) as client:
+        assert client.report() == "borrowed"
+        (session,) = lender.sessions()
+        assert os.getpgid(session) != os.getpgid(lender.process.pid)  # to which Ctrl-C goes
+        lender.process.send_signal(signal.SIGINT)
+        lender.process.wait(30)
+        assert "card0" in host.run(names), lender.log()
 
 
 def test_a_broker_that_is_told_to_end_brings_it_back_first(host: Namespace, lender: Broker) -> None:

@@ -27,8 +27,8 @@ _CALL_ELSEWHERE = {0x8D}  # by register
 _NUMBER, MAP_INDEX, MAP_VALUE_INDEX = 0, 5, 6
 _TO_64, _TO_CALL = 1, 10  # R_BPF_64_64, R_BPF_64_32
 
-# linux/bpf.h. None of these holds programs, other maps, or interfaces: whoever has such a map enters
-# those of the namespace that they are in, which is the host's.
+# linux/bpf.h. None of these holds programs, other maps, or interfaces: whoever has a map of those
+# enters what is in their own namespace, which is the host's.
 XSKMAP, _ARRAY, _RING_BUFFER = 17, 2, 27
 _PER_CPU = {5, 6, 10}
 _MAP_TYPES = {1, _ARRAY, *_PER_CPU, 9, 11, XSKMAP, 22, 23, _RING_BUFFER}

@@ -29,7 +29,6 @@ _NEEDED = (
     "pyroute2.ethtool.ioctl",
     "pyroute2.netlink.generic",
     "pyroute2.netlink.rtnl.nsidmsg",
-    "xdplab.lab_process",
 )
 _WHOLE = "0 0 4294967295"  # the first user namespace's map
 
