@@ -122,6 +122,27 @@ input()
         assert eventually(lambda: "card0" in host.run(names)), lender.log()
 
 
+def test_a_forked_child_does_not_keep_what_is_given_back(
+    host: Namespace, lender: Broker, installed: Path
+) -> None:
+    text = """
+import os, time
+from xdplab.loan import Loan
+with Loan("card0"):
+    child = os.fork()
+    if not child:
+        time.sleep(100)
+print(child, flush=True)
+input()
+"""
+    with client(installed, lender.socket, text) as process:
+        child = int(line(process))
+        try:
+            assert eventually(lambda: "card0" in host.run(names)), lender.log()
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
 def test_what_is_not_for_lending_or_carries_the_default_route_is_refused(
     host: Namespace, lender: Broker
 ) -> None:
