@@ -132,6 +132,8 @@ class Connection(Closing):
                     if self._unanswered:
                         close_all(received)
             except OSError as error:
+                # It came, and what it brought is lost.
+                self._unanswered -= error.errno == errno.EMFILE
                 raise _refused(error.errno or 0) from error
             except Malformed as error:
                 raise _refused(errno.EPROTO) from error
