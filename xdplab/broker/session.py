@@ -165,6 +165,7 @@ class Session:
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
+        self._connection.settimeout(None)
         self._connection.set_inheritable(True)
         served = str(self._connection.fileno())
         os.execv(sys.executable, [sys.executable, "-I", "-m", "xdplab.lab_process", served])
