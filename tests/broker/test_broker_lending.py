@@ -102,12 +102,22 @@ with Loan("card0") as loan:
     with Engine(loan.interface) as engine:
         print("captures", flush=True)
         input()
-        print(int(engine.telemetry.total()["rx_packets"]), flush=True)
+        while (received := int(engine.telemetry.total()["rx_packets"])) < 10:
+            pass  # what was sent last may be on its way
+        print(received, flush=True)
 print(loan, flush=True)
 input()
 """
     with client(installed, lender.socket, text) as process:
         assert line(process) == "captures", lender.log()
+
+        def is_connected() -> bool:
+            with IPRoute() as route:
+                (link,) = route.get_links(route.link_lookup(ifname="card0-peer")[0])
+                return bool(link.get("operstate") == "UP")
+
+        # Until the kernel has noticed, frames go nowhere.
+        assert eventually(lambda: host.run(is_connected))
 
         def send() -> None:
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
