@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -35,4 +39,36 @@ int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment 
 		return fail(error, XDPLAB_STEP_ATTACH_PROGRAM, EMFILE, "pass on the maps of an XDP program");
 	}
 	return 0;
+}
+
+/* An index is one of many namespaces, but a program's id is its own. */
+static bool is_link_of(int link, uint32_t interface_index, const struct bpf_xdp_query_opts *attached)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(link, &info, &length) && info.type == BPF_LINK_TYPE_XDP &&
+	       info.xdp.ifindex == interface_index &&
+	       (info.prog_id == attached->drv_prog_id || info.prog_id == attached->skb_prog_id ||
+		info.prog_id == attached->hw_prog_id);
+}
+
+int xdplab_detach_programs(uint32_t interface_index)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, attached);
+	int result = bpf_xdp_query((int)interface_index, 0, &attached);
+	uint32_t number = 0;
+
+	if (result || attached.attach_mode == XDP_ATTACHED_NONE)
+		return result;
+	while (!bpf_link_get_next_id(number, &number)) {
+		const int link = bpf_link_get_fd_by_id(number);
+
+		if (link < 0)
+			continue; /* gone already */
+		if (is_link_of(link, interface_index, &attached) && bpf_link_detach(link))
+			result = -errno;
+		close(link);
+	}
+	return result;
 }

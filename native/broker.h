@@ -48,6 +48,10 @@ int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error);
 int xdplab_program_attach(const struct xdplab_program *program, const int32_t *maps, uint32_t interface_index,
 			  uint32_t attach_mode, struct xdplab_error *error);
 
+/* Detaches all XDP programs from an interface of this network namespace, whoever holds their links. 0 or a negative
+ * errno. Needs CAP_SYS_ADMIN. */
+int xdplab_detach_programs(uint32_t interface_index);
+
 /* Descriptor of the generator's state, owned by the generator, */
 int xdplab_generator_state(const struct xdplab_generator *generator);
 /* and what another process may do with it. */

@@ -105,9 +105,11 @@ int xdplab_enter_user_namespace(uint32_t user, uint32_t group, const uint32_t *g
 		return refuse(error, "become the client's user");
 	if (unshare(CLONE_NEWUSER))
 		return refuse(error, "make a user namespace");
-	/* Or its files below /proc would be root's. */
+	/* Or its files below /proc would be root's; not for longer, as its memory is the broker's until it runs another
+	 * program. */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) || write_file("/proc/self/setgroups", "deny") ||
-	    write_file("/proc/self/uid_map", users) || write_file("/proc/self/gid_map", group_map))
+	    write_file("/proc/self/uid_map", users) || write_file("/proc/self/gid_map", group_map) ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return refuse(error, "become root of a user namespace");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return refuse(error, "forbid new privileges");

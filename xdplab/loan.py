@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from xdplab.backends.broker import BROKER
+from xdplab.backends.broker import BROKER, not_a_childs
 from xdplab.closing import Closing
 from xdplab.interface import Interface
 from xdplab.netlink import netlink
@@ -37,7 +37,7 @@ class Loan(Closing):
 
         with ExitStack() as undo:
             namespace = undo.enter_context(BROKER.create_namespace())
-            self._connection = connect(protocol.INTERFACE, name, namespace.fd)
+            self._connection = not_a_childs(connect(protocol.INTERFACE, name, namespace.fd))
             undo.callback(self._connection.close)
             namespace.run(_switch_on, self._connection.answer["index"])
             self.interface = Interface.find(name, namespace)

@@ -36,9 +36,11 @@ def as_user(
             said = True, function()
         except BaseException:
             said = False, traceback.format_exc()
-        with os.fdopen(theirs, "wb") as pipe:
-            pickle.dump(said, pipe)
-        os._exit(0)
+        try:
+            with os.fdopen(theirs, "wb") as pipe:
+                pickle.dump(said, pipe)
+        finally:
+            os._exit(0)
     os.close(theirs)
     with os.fdopen(ours, "rb") as pipe:
         answer = pipe.read()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import stat
+import struct
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from brokers import Broker, Start
 from clients import NOBODY, SERVED, Report, as_user, own_network, puppet
 from patience import eventually
+from pyroute2 import IPRoute
 
 from xdplab.broker import protocol
 from xdplab.broker.connection import Connection, connect
@@ -141,6 +144,64 @@ def test_a_user_who_has_all_connections_leaves_the_others_theirs(start_broker: S
         assert client.report() == "done"
         assert as_user(lambda: one_visit(broker.socket), user=NOBODY - 1)
     assert broker.is_quiet()
+
+
+def slow_to_close() -> int:
+    """Make a socket whose last holder waits, as it closes it, for what nobody reads."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = socket.create_connection(server.getsockname())
+        server.accept()[0].detach()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 40))
+    made.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            made.send(bytes(65_536))
+    return made.detach()
+
+
+def test_what_is_left_with_a_refused_connection_holds_nobody_up(start_broker: Start) -> None:
+    broker = start_broker("--sessions", "1")
+
+    def client(report: Report) -> object:
+        namespace = own_network()
+        with IPRoute() as route:
+            route.link("set", index=1, state="up")
+        held = connect(protocol.NETWORK, descriptor=namespace, path=broker.socket)
+        slow = slow_to_close()
+        with raw(broker.socket) as refused:
+            protocol.send(refused, protocol.encode_first(protocol.LAB), [slow])
+        os.close(slow)
+        return held
+
+    with puppet(client) as made:
+        assert made.report() == "done"
+        began = time.monotonic()
+        assert as_user(lambda: one_visit(broker.socket), user=NOBODY - 1)
+        assert time.monotonic() - began < 20
+
+
+def test_a_doorman_without_descriptors_serves_again_when_there_are(start_broker: Start) -> None:
+    broker = start_broker("--sessions", "100", before=("prlimit", "--nofile=40:40"))
+
+    def client(report: Report) -> object:
+        namespace = own_network()
+        with ExitStack() as stack:
+            held = []
+            for _ in range(60):
+                each = stack.enter_context(raw(broker.socket))
+                protocol.send(each, protocol.encode_first(protocol.NETWORK), [namespace])
+                held.append(each)
+            assert protocol.receive(held[0])[0]
+            report("many")
+            assert eventually(lambda: len(broker.sessions()) > 20)
+            stack.pop_all()
+        return held
+
+    with puppet(client) as made:
+        assert made.report() == "many"
+        assert made.report() == "done"
+    assert broker.is_quiet()
+    assert as_user(lambda: one_visit(broker.socket))
 
 
 def test_a_client_may_come_and_go_without_a_word(broker: Broker) -> None:

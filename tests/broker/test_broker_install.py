@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -81,6 +82,14 @@ def test_a_folder_to_import_from_that_another_user_can_write_is_refused(
     tmp_path.chmod(0o777)
     (package(copied).parent / "more.pth").write_text(f"{tmp_path}\n")
     assert f"{tmp_path} can be written" in refusal(*start(copied))
+
+
+def test_a_package_that_is_yet_to_be_imported_is_looked_at_first(copied: Path) -> None:
+    packages = package(copied).parent
+    (found,) = importlib.util.find_spec("pyroute2").submodule_search_locations  # type: ignore[union-attr,misc]
+    shutil.copytree(found, packages / "pyroute2")
+    os.chown(packages / "pyroute2" / "netlink" / "generic" / "__init__.py", OTHER, ROOTS)
+    assert f"generic/__init__.py belongs to user {OTHER}" in refusal(*start(copied))
 
 
 def test_an_interpreter_of_another_users_is_refused(copied: Path, tmp_path: Path) -> None:

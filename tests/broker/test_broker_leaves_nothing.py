@@ -53,16 +53,18 @@ def makes_everything(path: str, last: str = "") -> Callable[[Report], object]:
                 signal.pause()
 
         reach("started")
+        connections = [connect(protocol.LAB, path=path)]
+        reach("lab")
         namespace = own_network()
         reach("namespace")
         port, peer = make_veth()
         reach("wire")
-        connections = [connect(protocol.NETWORK, descriptor=namespace, path=path)]
+        connections.append(connect(protocol.NETWORK, descriptor=namespace, path=path))
         reach("connected")
-        held = [connections[0].request("attach", {**GOOD["attach"], "interface": port})]
+        held = [connections[1].request("attach", {**GOOD["attach"], "interface": port})]
         reach("attached")
         connections.append(connect(protocol.NETWORK, descriptor=namespace, path=path))
-        generator = connections[1]
+        generator = connections[2]
         stream = {**GOOD["generator_open"]["stream"], "limit_frames": 0}
         request = {**GOOD["generator_open"], "interface": peer, "stream": stream}
         held.append(generator.request("generator_open", request))
@@ -71,8 +73,6 @@ def makes_everything(path: str, last: str = "") -> Callable[[Report], object]:
         reach("sending")
         connections.append(connect(protocol.SOFTIRQ, path=path))
         reach("clock")
-        connections.append(connect(protocol.LAB, path=path))
-        reach("lab")
         return connections, held
 
     return client
@@ -80,6 +80,7 @@ def makes_everything(path: str, last: str = "") -> Callable[[Report], object]:
 
 STEPS = [
     "started",
+    "lab",
     "namespace",
     "wire",
     "connected",
@@ -87,7 +88,6 @@ STEPS = [
     "generator",
     "sending",
     "clock",
-    "lab",
 ]
 
 
@@ -123,7 +123,7 @@ def test_a_client_whose_child_lives_on_leaves_nothing(broker: Broker) -> None:
             os.kill(child, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_a_broker_that_ends_takes_its_sessions_with_it(
     start_broker: Start, way: signal.Signals
 ) -> None:

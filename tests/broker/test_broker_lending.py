@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from brokers import Broker, Start
-from clients import Report, as_user, own_network, puppet
+from clients import Report, as_user, make_veth, own_network, puppet
 from patience import eventually
 from programs import client
 from pyroute2 import IPRoute
 from talk import line, tell
+from test_broker_namespaces import attach
 
 from xdplab.broker import protocol
 from xdplab.broker.connection import connect
@@ -100,12 +102,22 @@ with Loan("card0") as loan:
     with Engine(loan.interface) as engine:
         print("captures", flush=True)
         input()
-        print(int(engine.telemetry.total()["rx_packets"]), flush=True)
+        while (received := int(engine.telemetry.total()["rx_packets"])) < 10:
+            pass  # what was sent last may be on its way
+        print(received, flush=True)
 print(loan, flush=True)
 input()
 """
     with client(installed, lender.socket, text) as process:
         assert line(process) == "captures", lender.log()
+
+        def is_connected() -> bool:
+            with IPRoute() as route:
+                (link,) = route.get_links(route.link_lookup(ifname="card0-peer")[0])
+                return bool(link.get("operstate") == "UP")
+
+        # Until the kernel has noticed, frames go nowhere.
+        assert eventually(lambda: host.run(is_connected))
 
         def send() -> None:
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
@@ -118,6 +130,27 @@ input()
         assert int(line(process)) >= 10
         assert line(process) == "<Loan of card0, given back>"
         assert eventually(lambda: "card0" in host.run(names)), lender.log()
+
+
+def test_a_forked_child_does_not_keep_what_is_given_back(
+    host: Namespace, lender: Broker, installed: Path
+) -> None:
+    text = """
+import os, time
+from xdplab.loan import Loan
+with Loan("card0"):
+    child = os.fork()
+    if not child:
+        time.sleep(100)
+print(child, flush=True)
+input()
+"""
+    with client(installed, lender.socket, text) as process:
+        child = int(line(process))
+        try:
+            assert eventually(lambda: "card0" in host.run(names)), lender.log()
+        finally:
+            os.kill(child, signal.SIGKILL)
 
 
 def test_what_is_not_for_lending_or_carries_the_default_route_is_refused(
@@ -182,6 +215,68 @@ def test_an_impostor_does_not_get_into_the_hosts_namespace(host: Namespace, lend
     assert lender.is_quiet()
     # A veth ends with the namespace that it was hidden in, and its other end with it.
     assert host.run(names) <= before - {"card0"}
+
+
+def test_a_name_that_is_taken_at_home_does_not_keep_it_away(
+    host: Namespace, lender: Broker
+) -> None:
+    def name_it_so() -> None:
+        with IPRoute() as route:
+            index = route.link_lookup(ifname="card0")[0]
+            route.link("property_add", index=index, altname=["mine", "private0"])
+
+    with puppet(borrower(lender.socket, name_it_so)) as client:
+        assert client.report() == "borrowed"
+    assert eventually(lambda: "card0" in host.run(names)), lender.log()
+
+
+def test_a_program_does_not_come_home_with_it(host: Namespace, lender: Broker) -> None:
+    def client(report: Report) -> object:
+        namespace = own_network()
+        with connect(protocol.INTERFACE, "card0", namespace, path=lender.socket) as held:
+            kept = attach(lender.socket, namespace, held.answer["index"])
+        port, _ = make_veth()
+        return kept + attach(lender.socket, namespace, port)
+
+    def program() -> object:
+        with IPRoute() as route:
+            (link,) = route.get_links(route.link_lookup(ifname="card0")[0])
+            return link.get_attr("IFLA_XDP").get_attr("IFLA_XDP_PROG_ID")
+
+    with puppet(client) as made:
+        assert made.report() == "done"
+        assert lender.is_quiet()
+        assert host.run(program) is None
+        # The client's link is one of nothing now, and its other one is as it was.
+        infos = [each.read_text() for each in Path(f"/proc/{made.process}/fdinfo").iterdir()]
+        links = [info.split("ifindex:")[1].split()[0] for info in infos if "ifindex:" in info]
+        assert sorted(number == "0" for number in links) == [False, True]
+
+
+def test_a_lender_that_is_told_to_end_again_and_again_brings_it_back(
+    host: Namespace, lender: Broker
+) -> None:
+    """As systemd tells all processes of a service, and the doorman its sessions."""
+    with puppet(borrower(lender.socket)) as client:
+        assert client.report() == "borrowed"
+        (session,) = lender.sessions()
+        with suppress(ProcessLookupError):
+            while Path(f"/proc/{session}/fd").exists():
+                os.kill(session, signal.SIGTERM)
+        assert lender.is_quiet()
+        assert "card0" in host.run(names), lender.log()
+
+
+def test_an_interrupt_at_the_brokers_terminal_brings_it_back(
+    host: Namespace, lender: Broker
+) -> None:
+    with puppet(borrower(lender.socket)) as client:
+        assert client.report() == "borrowed"
+        (session,) = lender.sessions()
+        assert os.getpgid(session) != os.getpgid(lender.process.pid)  # to which Ctrl-C goes
+        lender.process.send_signal(signal.SIGINT)
+        lender.process.wait(30)
+        assert "card0" in host.run(names), lender.log()
 
 
 def test_a_broker_that_is_told_to_end_brings_it_back_first(host: Namespace, lender: Broker) -> None:

@@ -25,7 +25,7 @@ from xdplab.broker.connection import connect
 from xdplab.broker.description import Description, check_description, describe
 from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedError
 
-ARRAY, PROGRAMS = 2, 3  # enum bpf_map_type
+PROGRAMS, PER_CPU_ARRAY, DEVICES = 3, 6, 14  # enum bpf_map_type
 HEAD = """
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -118,6 +118,11 @@ struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 4); __uint(k
          __uint(value_size, 4); } programs SEC(".maps");
 SEC("xdp") int tail(struct xdp_md *context)
 { bpf_tail_call(context, &programs, 0); return XDP_PASS; }""",
+    # The kernel looks up what a client enters in it where the client is: in the host's namespace.
+    "sends through what a map names": """
+struct { __uint(type, BPF_MAP_TYPE_DEVMAP); __uint(max_entries, 4); __uint(key_size, 4);
+         __uint(value_size, 4); } devices SEC(".maps");
+SEC("xdp") int sends(struct xdp_md *context) { return bpf_redirect_map(&devices, 0, 0); }""",
     "pins a map": """
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __type(key, __u32);
          __type(value, __u64); __uint(pinning, LIBBPF_PIN_BY_NAME); } pinned SEC(".maps");
@@ -275,6 +280,7 @@ def test_a_lying_parser_gets_nothing_past_the_session(compiled: Callable[[str], 
 
     of_map = [
         {"type": PROGRAMS},
+        {"type": DEVICES},
         {"type": "2"},
         {"entries": -1},
         {"entries": 2**32},
@@ -305,6 +311,17 @@ def test_a_lying_parser_gets_nothing_past_the_session(compiled: Callable[[str], 
     for lie in lies:
         with pytest.raises(ConfigurationError):
             check_description(lie, 1)
+
+
+def test_a_per_cpu_map_counts_for_each_core_that_may_ever_come(
+    compiled: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = describe(compiled(COUNTING), "count").plain()
+    plain["maps"][0] |= {"type": PER_CPU_ARRAY, "value_size": 1, "entries": 10_000}
+    assert check_description(plain, 1).maps
+    monkeypatch.setattr("xdplab.broker.description._CPUS", 512)
+    with pytest.raises(ConfigurationError, match="its maps take more"):
+        check_description(plain, 1)
 
 
 @settings(

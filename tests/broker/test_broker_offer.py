@@ -18,6 +18,7 @@ from clients import as_user
 from installs import SOURCE
 
 from xdplab.broker import confinement, protocol
+from xdplab.broker.limits import LAB_TASKS, Limits
 
 INSIDE = """#!/bin/sh
 echo "{name} $*" >> {log}
@@ -130,4 +131,9 @@ def test_the_units_say_what_the_broker_does() -> None:
         "0660",
         "xdplab",
     )
+    # One user's lab processes leave room for others, and one that takes all the memory ends alone.
+    assert int(service["Service"]["TasksMax"]) > LAB_TASKS * Limits().sessions
+    assert service["Service"]["OOMPolicy"] == "continue"
+    # The doorman ends its sessions itself.
+    assert service["Service"]["KillMode"] == "mixed"
     assert service["Service"]["ExecStart"].split()[:2] == ["/opt/xdplab/bin/python", "-I"]

@@ -128,7 +128,7 @@ class BrokerBackend(KernelBackend):
         from xdplab.broker.connection import connect  # noqa: PLC0415 - as above
         from xdplab.softirq import SoftirqMap  # noqa: PLC0415 - as above
 
-        return SoftirqMap(connect(protocol.SOFTIRQ))
+        return SoftirqMap(not_a_childs(connect(protocol.SOFTIRQ)))
 
     def _lab_process(self) -> LabProcess:
         """Return this process' lab process; all labs share it, so that they can be joined.
@@ -149,23 +149,31 @@ def _new_lab_process() -> LabProcess:
 
     try:
         return LabProcess()
-    except PermissionRefusedError:
-        # User namespaces are forbidden here, but not to the broker.
-        connection = connect(protocol.LAB)
-        return LabProcess(connection.socket)
+    except PermissionRefusedError as forbidden:
+        # User namespaces are forbidden here, but perhaps not to the broker.
+        try:
+            return LabProcess(connect(protocol.LAB).socket)
+        except KernelError as error:
+            remedy = f"Nor may the broker: {error}"
+            raise PermissionRefusedError(forbidden.tried, forbidden.errno or 0, remedy) from error
 
 
 def _session(namespace: Namespace) -> Connection:
     from xdplab.broker import protocol  # noqa: PLC0415 - as above
     from xdplab.broker.connection import connect  # noqa: PLC0415 - as above
 
-    made = connect(protocol.NETWORK, descriptor=namespace.fd)
-    _sessions.add(made)
-    return made
+    return not_a_childs(connect(protocol.NETWORK, descriptor=namespace.fd))
 
 
-# A session ends when nobody holds its connection any more. A forked child must not, if only because
-# it may outlive this process.
+def not_a_childs(session: Connection) -> Connection:
+    """Have forked children let go of a session, and return it.
+
+    It ends when nobody holds its connection any more, and they may outlive who made it.
+    """
+    _sessions.add(session)
+    return session
+
+
 _sessions: WeakSet[Connection] = WeakSet()
 
 

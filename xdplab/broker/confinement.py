@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 from xdplab._engine import ffi, lib
 from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedError
@@ -27,6 +28,9 @@ count for the client's user, to whom the usual limit of 8 MiB would leave nothin
 """
 LENDER = (NET_ADMIN, SYS_ADMIN)
 """To move an interface between namespaces."""
+
+# Below /proc/PID. Not the mount namespace: systemd gives the broker one of its own.
+_SURROUNDINGS = ("ns/user", "ns/pid", "ns/net", "root")
 
 
 def confine(
@@ -70,6 +74,37 @@ def enter_user_namespace(user: int, group: int, groups: Sequence[int]) -> None:
     error = new_error()
     if lib.xdplab_enter_user_namespace(user, group, list(groups), len(groups), error):
         raise_error(error)
+
+
+def check_surroundings(process: int, user: int, group: int) -> None:
+    """Check that a user's process sees the machine as this one does: from no container.
+
+    What runs here on its behalf would be out of there. Root needs nobody for that.
+
+    Raises
+    ------
+    PermissionRefusedError
+        When it does not, or is root.
+    """
+    # As who may look at it; this process keeps its capabilities, and can't be looked at.
+    os.setegid(group)
+    os.seteuid(user)
+    try:
+        alike = user != 0 and all(
+            Path(f"/proc/{process}/{each}").samefile(f"/proc/self/{each}") for each in _SURROUNDINGS
+        )
+    except OSError:
+        alike = False
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+    if not alike:
+        raise PermissionRefusedError(
+            "start a lab's process for another",
+            errno.EPERM,
+            "The broker does so for users of the host, not for root or out of a container: allow "
+            "user namespaces there.",
+        )
 
 
 def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:

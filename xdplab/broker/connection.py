@@ -35,6 +35,7 @@ _REMEDIES = {
     errno.ECONNRESET: f"The broker ended the connection, or has ended itself. {_START}",
     errno.EPIPE: f"The broker ended the connection, or has ended itself. {_START}",
     errno.EAGAIN: "The broker does not answer.",
+    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
 }
 
 
@@ -62,6 +63,7 @@ class Connection(Closing):
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
         self._lock = threading.Lock()
+        self._unanswered = 0
 
     def fileno(self) -> int:
         """Return the socket's descriptor, -1 once closed."""
@@ -112,7 +114,10 @@ class Connection(Closing):
     def exchange(
         self, message: bytes, descriptors: Sequence[int] = ()
     ) -> tuple[dict[str, Any], list[int]]:
-        """Send a message as it is, and wait for the answer, as `request` does."""
+        """Send a message as it is, and wait for the answer, as `request` does.
+
+        An interrupt ends only the wait: the next answer is that of the next message.
+        """
         with self._lock:
             if self.closed:
                 raise ClosedError("this connection to the broker was closed.")
@@ -120,8 +125,15 @@ class Connection(Closing):
                 # Who is shown out at the door is told why, but no longer listened to.
                 with suppress(BrokenPipeError, ConnectionResetError):
                     send(self.socket, message, descriptors)
-                answer, received = self._receive()
+                self._unanswered += 1
+                while self._unanswered:
+                    answer, received = self._receive()
+                    self._unanswered -= 1
+                    if self._unanswered:
+                        close_all(received)
             except OSError as error:
+                # It came, and what it brought is lost.
+                self._unanswered -= error.errno == errno.EMFILE
                 raise _refused(error.errno or 0) from error
             except Malformed as error:
                 raise _refused(errno.EPROTO) from error

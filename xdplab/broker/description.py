@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
+import re
 import struct
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from xdplab.broker.btf import Types
@@ -26,16 +27,19 @@ _CALL_ELSEWHERE = {0x8D}  # by register
 _NUMBER, MAP_INDEX, MAP_VALUE_INDEX = 0, 5, 6
 _TO_64, _TO_CALL = 1, 10  # R_BPF_64_64, R_BPF_64_32
 
-# linux/bpf.h. None of these holds programs, or other maps.
+# linux/bpf.h. None of these holds programs, other maps, or interfaces: whoever has a map of those
+# enters what is in their own namespace, which is the host's.
 XSKMAP, _ARRAY, _RING_BUFFER = 17, 2, 27
 _PER_CPU = {5, 6, 10}
-_MAP_TYPES = {1, _ARRAY, *_PER_CPU, 9, 11, 14, XSKMAP, 22, 23, _RING_BUFFER}
+_MAP_TYPES = {1, _ARRAY, *_PER_CPU, 9, 11, XSKMAP, 22, 23, _RING_BUFFER}
 # BPF_F_NO_PREALLOC, NO_COMMON_LRU, RDONLY_PROG, WRONLY_PROG, MMAPABLE
 _MAP_FLAGS = 1 | 2 | 1 << 7 | 1 << 8 | 1 << 10
 _READ_ONLY, _MAPPABLE = 1 << 7, 1 << 10
 _FRAGMENTS = 1 << 5  # BPF_F_XDP_HAS_FRAGS
 _NAME_BYTES = 15
 _ENTRY_OVERHEAD = 64  # bytes; about what a hash table takes
+# A per-CPU map has room for all that may ever come.
+_CPUS = int(re.split("[-,]", Path("/sys/devices/system/cpu/possible").read_text())[-1]) + 1
 
 _DECLARED = {
     "type": "type", "max_entries": "entries", "map_flags": "flags", "key": "key_size",
@@ -232,8 +236,9 @@ def _sized(one: Map, queues: int) -> Map:
 def _bytes(one: Map) -> int:
     if one.type == _RING_BUFFER:
         return one.entries
-    copies = os.cpu_count() or 1 if one.type in _PER_CPU else 1
-    return (one.key_size + one.value_size * copies + _ENTRY_OVERHEAD) * one.entries
+    copies = _CPUS if one.type in _PER_CPU else 1
+    value = (one.value_size + 7) // 8 * 8  # as the kernel rounds it
+    return (one.key_size + value * copies + _ENTRY_OVERHEAD) * one.entries
 
 
 def _check_name(name: object) -> None:

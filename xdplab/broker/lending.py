@@ -3,7 +3,9 @@
 Back in the host's namespace nothing may appear but the interface that was lent, whatever the client
 has made of it or in its place. So an interface is known again by what a client can't forge: a
 network card by the device that it is (a card returns by itself, too, when the namespace ends), one
-end of a veth pair by the other, which stayed.
+end of a veth pair by the other, which stayed. Programs that the client attached, by links that it
+still holds, are detached before it is switched on. What a client has built on top of it (VLANs,
+macvlans) and moved elsewhere is its own to remove: the kernel tells nobody of it.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from xdplab._engine import lib
 from xdplab.broker.confinement import LENDER, confine, enter_network
 from xdplab.errors import (
     ConfigurationError,
     InterfaceGoneError,
+    KernelError,
     PermissionRefusedError,
 )
 from xdplab.interface import Interface
@@ -88,6 +92,7 @@ class _Lent:
         self.interface, self._home = interface, home
         link = home.run(_link, interface.index)
         self._was_up = bool(link["flags"] & _UP)
+        self._names = _other_names(link)
         self._device = _device(link)
         self._peer = link.get("link") if _kind(link) == "veth" else None
         if not self._device and not self._peer:
@@ -111,6 +116,9 @@ class _Lent:
         if index is None:
             raise InterfaceGoneError(f"bring {self.interface.name} back", errno.ENODEV)
         with netlink(f"bring {self.interface.name} back") as route:
+            # A name that is taken at home would keep it out.
+            if given := _other_names(_link(index)) - self._names:
+                route.link("property_del", index=index, altname=sorted(given))
             route.link("set", index=index, net_ns_fd=self._home.fd, ifname=self.interface.name)
         self._home.run(self._receive)
 
@@ -122,6 +130,8 @@ class _Lent:
                 if arrived != self.find(None):
                     route.link("del", index=arrived)
                     raise InterfaceGoneError(f"take {name} back", errno.ENODEV)
+                if code := -lib.xdplab_detach_programs(arrived):
+                    raise KernelError(f"take the programs off {name}", code)
                 if self._was_up:
                     route.link("set", index=arrived, state="up")
 
@@ -155,6 +165,11 @@ def _number_of(namespace: int) -> int | None:
     _, kind, _, _, _, _, _, attribute, number = _NUMBER.unpack_from(answer)
     known = (kind, attribute) == (88, 1) and number >= 0  # RTM_NEWNSID, NETNSA_NSID
     return int(number) if known else None
+
+
+def _other_names(link: Any) -> set[str]:  # noqa: ANN401 - as above
+    listed = link.get_attr("IFLA_PROP_LIST")
+    return set(listed.get_attrs("IFLA_ALT_IFNAME")) if listed else set()
 
 
 def _kind(link: Any) -> str | None:  # noqa: ANN401 - as above

@@ -21,6 +21,8 @@ OBJECT_BYTES = 2 * _MEBIBYTE
 MAP_BYTES = 16 * _MEBIBYTE
 """Of the maps of one object together."""
 
+LAB_TASKS = 128
+"""Processes and threads of a lab process."""
 _DESCRIPTORS = 256
 
 
@@ -41,11 +43,19 @@ class Limits(NamedTuple):
 def limit_doorman() -> None:
     """Limit what the doorman hands on to its sessions."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each session takes one
 
 
 def limit_session() -> None:
     """Limit what a session takes of the machine."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
+    most = min(_DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def limit_lab_process() -> None:
+    """Limit a lab process' processes and threads, which systemd counts as the broker's."""
+    resource.setrlimit(resource.RLIMIT_NPROC, (LAB_TASKS, LAB_TASKS))
 
 
 def limit_parser() -> None:

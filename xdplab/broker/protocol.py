@@ -13,6 +13,7 @@ The first message is answered in the same way. Descriptors travel beside request
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -150,8 +151,13 @@ def receive(connection: socket.socket, most_bytes: int = MESSAGE_BYTES) -> tuple
     ------
     Malformed
         When it is longer, or brings more descriptors. Those that came are closed.
+    OSError
+        When this process has too few descriptors left for those that it brings, too.
     """
     message, descriptors, flags = receive_with_descriptors(connection, most_bytes, MOST_DESCRIPTORS)
+    if flags & socket.MSG_CTRUNC and len(descriptors) < MOST_DESCRIPTORS:
+        close_all(descriptors)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
         close_all(descriptors)
         raise Malformed(

@@ -16,13 +16,19 @@ from xdplab.broker import protocol
 from xdplab.broker.confinement import (
     SESSION,
     check_namespace,
+    check_surroundings,
     confine,
     die_with,
     enter_network,
     enter_user_namespace,
 )
 from xdplab.broker.lending import lend
-from xdplab.broker.limits import ANSWER_SECONDS, FIRST_MESSAGE_SECONDS, limit_session
+from xdplab.broker.limits import (
+    ANSWER_SECONDS,
+    FIRST_MESSAGE_SECONDS,
+    limit_lab_process,
+    limit_session,
+)
 from xdplab.broker.log import log
 from xdplab.broker.operations import Operations
 from xdplab.broker.protocol import Malformed, close_all
@@ -74,10 +80,12 @@ class Session:
         self._peer = peer
         self._doorman = doorman
         self._terms = terms
+        self._ends = list[int]()
+        """Descriptors that become readable when it is over, whatever the connection says."""
 
     def run(self) -> None:
         """Serve the client until it is gone, or says what no client of ours would."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         die_with(self._doorman)
         limit_session()
@@ -85,7 +93,7 @@ class Session:
             self._connection.settimeout(FIRST_MESSAGE_SECONDS)
             first, descriptors = protocol.receive(self._connection, protocol.FIRST.size)
             if first:
-                self._life = _life_of(self._connection, self._peer.process)
+                self._ends.append(_life_of(self._connection, self._peer.process))
                 self._connection.settimeout(ANSWER_SECONDS)
                 self._begin(first, descriptors)
         except Malformed as error:
@@ -99,14 +107,12 @@ class Session:
 
     def _begin(self, first: bytes, descriptors: list[int]) -> None:
         kind, name = protocol.decode_first(first)
-        most = 0 if kind == protocol.SOFTIRQ else 1
-        least = 1 if kind in (protocol.NETWORK, protocol.INTERFACE) else 0
-        if not least <= len(descriptors) <= most:
-            raise Malformed(f"{kind.decode()} takes a descriptor, and {len(descriptors)} came")
+        if len(descriptors) != (kind in (protocol.NETWORK, protocol.INTERFACE)):
+            raise Malformed(f"{kind.decode()} came with {len(descriptors)} descriptors")
         if kind == protocol.NETWORK:
             self._serve_network(descriptors[0])
         elif kind == protocol.LAB:
-            self._serve_lab(descriptors)
+            self._become_lab_process()
         elif kind == protocol.SOFTIRQ:
             self._serve_softirq()
         else:
@@ -145,17 +151,24 @@ class Session:
             close_all(descriptors)
         return True
 
-    def _serve_lab(self, descriptors: list[int]) -> None:
-        from xdplab.lab_process import serve  # noqa: PLC0415 - what no other session needs
-
+    def _become_lab_process(self) -> None:
         peer = self._peer
+        check_surroundings(peer.process, peer.user, peer.group)
+        if self._is_over():
+            return  # and the process that was looked at may have been another
         enter_user_namespace(peer.user, peer.group, peer.groups)
         die_with(self._doorman)
+        limit_lab_process()
         self._answer("lab", {})
-        # From here on it is the client's own program, and must not speak in the broker's name.
-        os.dup2(os.open(os.devnull, os.O_RDWR), 2)
+        # From here on it is the client's own program. It must neither speak in the broker's name,
+        # nor know where other sessions have what in their memory, which a fork of theirs would.
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
         self._connection.settimeout(None)
-        serve(socket.socket(fileno=descriptors[0]) if descriptors else self._connection)
+        self._connection.set_inheritable(True)
+        served = str(self._connection.fileno())
+        os.execv(sys.executable, [sys.executable, "-I", "-m", "xdplab.lab_process", served])
 
     def _serve_softirq(self) -> None:
         error = new_error()
@@ -170,8 +183,12 @@ class Session:
 
     def _lend_interface(self, name: str, namespace: int) -> None:
         check_namespace(namespace, self._peer.user)
-        # Whoever asks it to end: not before the interface is back.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        # Whoever asks it to end, and how often: not before the interface is back.
+        told, tells = socket.socketpair()
+        tells.setblocking(False)
+        signal.set_wakeup_fd(tells.fileno())
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        self._ends.append(told.fileno())
         die_with(self._doorman, signal.SIGTERM)
         with lend(name, namespace, self._terms.interfaces) as index:
             self._answer(f"lend {name}", {"name": name, "index": index})
@@ -190,10 +207,12 @@ class Session:
 
     def _await(self, most_bytes: int) -> tuple[bytes, list[int]]:
         """Wait for a message; for an empty one when the client is gone."""
-        connection = self._connection.fileno()
-        ready, _, _ = select.select([connection, self._life], [], [])
+        select.select([self._connection.fileno(), *self._ends], [], [])
         # Its child may still hold the connection, which is then nobody's.
-        return (b"", []) if self._life in ready else protocol.receive(self._connection, most_bytes)
+        return (b"", []) if self._is_over() else protocol.receive(self._connection, most_bytes)
+
+    def _is_over(self) -> bool:
+        return bool(select.select(self._ends, [], [], 0)[0])
 
     def _answer(self, operation: str, answer: dict[str, object], made: list[int] = []) -> None:  # noqa: B006 - never changed
         protocol.send(self._connection, protocol.encode_answer(answer), made)

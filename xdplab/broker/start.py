@@ -29,7 +29,6 @@ _NEEDED = (
     "pyroute2.ethtool.ioctl",
     "pyroute2.netlink.generic",
     "pyroute2.netlink.rtnl.nsidmsg",
-    "xdplab.lab_process",
 )
 _WHOLE = "0 0 4294967295"  # the first user namespace's map
 
@@ -46,7 +45,7 @@ def serve(options: argparse.Namespace) -> int:
         raise PermissionRefusedError(
             "start the broker", errno.EPERM, "Run it as root: sudo xdplab broker --group NAME."
         )
-    check_install()
+    check_install(_NEEDED)
     if Path("/proc/self/uid_map").read_text().split() != _WHOLE.split():
         raise ConfigurationError(
             "the broker runs on the host, not in a user namespace (a rootless container)."
@@ -96,15 +95,14 @@ def _passed_listener() -> socket.socket | None:
 def _listen(path: Path, group: int) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     _remove_stale(path)
-    before = os.umask(0o077)
+    before = os.umask(0o117)
     try:
         if path == Path(protocol.SOCKET_PATH):
             os.umask(0o022)
             path.parent.mkdir(exist_ok=True)
-            os.umask(0o077)
+            os.umask(0o117)
         listener.bind(str(path))
-        os.chown(path, 0, group)
-        path.chmod(0o660)
+        os.chown(path, 0, group, follow_symlinks=False)
         listener.listen(_WAITING)
     except OSError as error:
         raise KernelError(f"listen at {path}", error.errno or 0) from error

@@ -1,8 +1,8 @@
 """Whether the broker's own code is out of its clients' reach.
 
 Whoever can write what root runs is root. So the broker runs only from an install that belongs to
-root and that nobody else can write: its interpreter, every folder that Python imports from, and
-every file that is mapped into the process.
+root and that nobody else can write: its interpreter, every folder that Python imports from, the
+packages that it imports, and every file that is mapped into the process.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from xdplab.errors import XdplabError
@@ -27,8 +29,13 @@ class UntrustedInstallError(XdplabError):
     """The broker was started from code that others than root can write."""
 
 
-def check_install() -> None:
+def check_install(needed: Collection[str]) -> None:
     """Check all that this process runs, or may come to run.
+
+    Parameters
+    ----------
+    needed
+        Names of modules that it is going to import.
 
     Raises
     ------
@@ -41,26 +48,31 @@ def check_install() -> None:
         )
     if not sys.flags.isolated:
         raise UntrustedInstallError("the interpreter must run isolated (python -I).")
-    for place in _places():
+    for place in _places(needed):
         if (reason := _writable(place)) is not None:
             raise UntrustedInstallError(f"{reason}, and the broker's code is there. {_HOW}")
 
 
-def _places() -> Iterator[Path]:
+def _places(needed: Iterable[str]) -> Iterator[Path]:
     yield Path(sys.executable)
     yield from map(Path, filter(None, sys.path))
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     yield from map(Path, filter(None, files))
-    package = Path(__file__).parents[1]
-    yield from (
-        Path(folder) / name
-        for folder, folders, files in os.walk(package)
-        for name in [*folders, *files]
-    )
+    for package in {name.partition(".")[0] for name in (*sys.modules, *needed)}:
+        yield from _files_of(package)
     for line in Path("/proc/self/maps").read_text().splitlines():
         fields = line.split(maxsplit=5)
         if len(fields) == 6 and fields[5].startswith("/") and "x" in fields[1]:
             yield Path(fields[5])
+
+
+def _files_of(package: str) -> Iterator[Path]:
+    """List a package's files and folders, without importing it."""
+    with suppress(ValueError, ImportError):  # what was made as the program ran is in no file
+        spec = find_spec(package)
+        for place in (spec and spec.submodule_search_locations) or ():
+            for folder, folders, files in os.walk(place):
+                yield from (Path(folder) / name for name in (*folders, *files))
 
 
 def _writable(place: Path) -> str | None:
