@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.bench import counting_program, table, tcpdump, testpmd
-from xdplab.bench.peer import PeerError
+from xdplab.bench.peer import Peer, PeerError
 from xdplab.bench.peer_receiver import PeerReceiver
 from xdplab.bench.python_socket import SocketReceiver
 from xdplab.bench.rxdrop import rxdrop
@@ -346,6 +347,54 @@ def test_an_interrupt_ends_the_peer_and_leaves_no_report(fake: Fake, tmp_path: P
     assert (process.returncode, said.decode()) == (130, "")
     wait_until(lambda: not is_running(pid))
     assert not list(place.iterdir())
+
+
+def interrupt() -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def test_an_interrupt_amid_the_tidying_up_is_an_interrupt(
+    fake: Fake, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It leaves a folder, as the real one does.
+    leave = "os.mkdir(os.environ['RUNTIME_DIRECTORY'] + '/dpdk')"
+    pid = fake(testpmd.PROGRAM, changed(TESTPMD, "\n    say(", f"\n    {leave}\n    say("))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    close = os.close
+
+    def close_and_interrupt(descriptor: int) -> None:
+        is_ours = temporary in Path(f"/proc/self/fd/{descriptor}").readlink().parents
+        close(descriptor)
+        if is_ours:
+            monkeypatch.setattr(os, "close", close)
+            interrupt()
+
+    monkeypatch.setattr(os, "close", close_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        testpmd.Testpmd(lab.port, worker=0, other=0)
+    wait_until(lambda: not list(temporary.iterdir()))
+    assert not is_running(pid)
+
+
+def test_an_interrupt_while_a_peer_starts_leaves_none(
+    fake: Fake, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = fake(testpmd.PROGRAM, "time.sleep(100)")
+    start = subprocess.Popen
+
+    def start_later(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+        interrupt()
+        time.sleep(0.2)
+        started = start(arguments, **options)
+        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        return started
+
+    monkeypatch.setattr(subprocess, "Popen", start_later)
+    with pytest.raises(KeyboardInterrupt):
+        Peer(lab.port, [testpmd.PROGRAM])
+    wait_until(lambda: pid.exists() and pid.read_text() != "" and not is_running(pid))
 
 
 def test_tcpdump_dies_with_the_process_that_ran_it(tmp_path: Path) -> None:

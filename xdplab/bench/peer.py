@@ -194,6 +194,14 @@ def _start(
         raise PeerError(
             f"could not run `{error.filename}`: it is missing. Install Debian's util-linux."
         ) from error
+    except KeyboardInterrupt:  # which ends only the wait
+        started.add_done_callback(_kill)
+        raise
+
+
+def _kill(started: Future[subprocess.Popen[bytes]]) -> None:
+    if not started.exception():
+        started.result().kill()
 
 
 def _opened(stream: IO[bytes] | None) -> IO[bytes]:
