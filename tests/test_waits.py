@@ -17,7 +17,8 @@ from patience import eventually
 from test_capture import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
-from xdplab.measure import SYSCALLS, measure
+from xdplab.measure import measure
+from xdplab.records import SYSCALLS
 from xdplab.terminal import _summary
 
 # On veth, which does not tell an AF_XDP socket its NAPI.
@@ -51,7 +52,7 @@ def settled(engine: Engine) -> Any:  # noqa: ANN401 - a structured scalar
 
 
 def calls(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured scalar
-    made = {name: int(counters["syscalls"][kind]) for name, kind in SYSCALLS.items()}
+    made = {name: int(counters["syscalls"][kind]) for kind, name in enumerate(SYSCALLS)}
     return {name: count for name, count in made.items() if count and name != "publish"}
 
 
