@@ -27,13 +27,15 @@ _LARGEST_RING = 1 << 16
 _LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
-_SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
+_SHORTEST_INTERVAL = 0.001
+LONGEST_INTERVAL = 0.5
+"""Seconds between two records of the history, at most."""
+
 CHANGEABLE: tuple[str, ...] = (
     *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
     *("unaligned", "huge_pages", "multi_buffer"),
 )
 """What may differ from one configuration of an engine to the next: the region's layout stays."""
-
 
 ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
 """Names of the actions, in the order of their indices in the control block."""
@@ -212,7 +214,7 @@ class Configuration:
             "metadata": self._metadata(),
             "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, _LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
-                "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
+                "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, LONGEST_INTERVAL
             ),
         }
 
