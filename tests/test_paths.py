@@ -306,7 +306,7 @@ def test_whatever_is_stored_in_the_control_block_is_brought_within_bounds(
 ) -> None:
     with engine_on(lab, path) as engine:
         for word in ("action", "wait", "batch", "burst"):
-            for value in (0, 3, 7, 1 << 40, (1 << 64) - 1):
+            for value in (0, 7, (1 << 64) - 1):
                 control = lib.xdplab_engine_control(engine._native._pointer, 0)
                 lib.xdplab_store(ffi.addressof(control, word), value)
                 before = received(engine)

@@ -11,6 +11,8 @@ from xdplab.metrics import METRICS, take
 from xdplab.settings import KNOBS, apply, current, kept
 from xdplab.undo import undo
 
+# The kernel's alone: what sets NAPI, too, which a simulated NIC has none of.
+
 EVERYWHERE = {
     "ring_size": 1024,
     "headroom": 64,

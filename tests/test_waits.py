@@ -176,7 +176,7 @@ def test_adaptive_spins_before_it_parks_and_parks_at_once_if_told(lab: Lab) -> N
     assert calls(parking)["io_uring_enter"] > 10
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # which has veth
 def test_busy_poll_says_on_veth_that_it_can_do_nothing_and_what_would_help(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         assert set(engine.wait_ineffective) == INEFFECTIVE_ON_VETH
@@ -213,7 +213,7 @@ def test_what_busy_poll_asks_of_the_socket_follows_its_knobs_and_is_taken_back(l
         assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 3 * before)
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # which has NAPI
 def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=1, wait="uring-napi") as engine:
         assert "uring-napi" not in engine.wait_ineffective
@@ -222,7 +222,7 @@ def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
         assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 2 * before)
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # likewise
 @pytest.mark.parametrize("wait", ["uring-napi", "uring-multishot"])
 def test_uring_napi_waits_for_packets_without_leaving_its_core(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait) as engine:
