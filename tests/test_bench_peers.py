@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.bench import counting_program, table, tcpdump, testpmd
@@ -228,7 +229,6 @@ def test_a_testpmd_that_misbehaves_is_quoted_and_not_left_running(
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("time.sleep(100)", "within 1 s. It said nothing"),
         (changed(TCPDUMP, "libpcap version", "libwhat version"), "libwhat version"),
         (
             changed(TCPDUMP, 'say("tcpdump: listening on port0")', "sys.exit('no permission')"),
@@ -239,7 +239,7 @@ def test_a_testpmd_that_misbehaves_is_quoted_and_not_left_running(
         (changed(TCPDUMP, "9 packets received", "90 packets received"), "captured 7 of 90"),
         (changed(TCPDUMP, "        count()\n        sys.exit()", "        count()"), "did not end"),
     ],
-    ids=["hangs", "other", "refused", "dies", "garbles", "lags", "stays"],
+    ids=["other", "refused", "dies", "garbles", "lags", "stays"],
 )
 def test_a_tcpdump_that_misbehaves_is_quoted_and_not_left_running(
     body: str, reason: str, fake: Fake, lab: Lab
@@ -253,13 +253,10 @@ def test_a_tcpdump_that_misbehaves_is_quoted_and_not_left_running(
     ("body", "reason"),
     [
         ("time.sleep(100)", "scapy sniff did not say"),
-        ("raise OSError('no such device')", "with exit status 1. It said:"),
         (changed(COUNTING, "counted 7", "counted some"), "counted some"),
-        (changed(COUNTING, 'say("counted 7")', 'say(f"counted {time.time_ns()}")'), "still counts"),
-        (changed(COUNTING, 'say("counted 7")', "os.kill(os.getpid(), 9)"), "by signal 9"),
         (COUNTING + "    time.sleep(100)", "did not end within 1 s"),
     ],
-    ids=["hangs", "exits", "garbles", "counts-on", "dies", "stays"],
+    ids=["hangs", "garbles", "stays"],
 )
 def test_a_python_program_that_misbehaves_is_quoted_and_not_left_running(
     body: str, reason: str, fake: Fake, lab: Lab
