@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xdplab.account import Account
 from xdplab.engine import Engine
 from xdplab.errors import KernelError
-from xdplab.ledger import Account, Ledger
+from xdplab.ledger import Ledger
 from xdplab.records import SYSCALLS
 from xdplab.traffic import Traffic
 
