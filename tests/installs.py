@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -31,13 +32,22 @@ def run(
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel with the tools of this virtual environment."""
-    folder = tmp_path_factory.mktemp("wheel")
+    """Build the wheel with the tools of this virtual environment, once for all that share a run."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "wheel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(folder.glob("*.whl")):
+            _build_wheel(folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def _build_wheel(folder: Path) -> None:
     tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     pip = (sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps")
     run(*pip, "--wheel-dir", folder, SOURCE, environment={**os.environ, "PATH": tools})
-    (built,) = folder.glob("*.whl")
-    return built
 
 
 @pytest.fixture(scope="session")

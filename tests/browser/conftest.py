@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from notebook_page import Look, NotebookPage, OpenNotebook, Picture, write_notebook
 from playwright.sync_api import Browser
 
 from xdplab.bench.browser.chromium import open_chromium
 from xdplab.bench.browser.jupyter_server import JupyterServer
-from xdplab.bench.browser.notebook_page import NotebookPage, write_notebook
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 
-OpenNotebook = Callable[..., NotebookPage]
+NOTHING_STICKS_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output')].every(
+    (output) => output.scrollWidth <= output.clientWidth)"""
 
 
 @pytest.fixture(scope="session")
@@ -37,15 +39,26 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def pages_to_spare(chromium: Browser) -> list[NotebookPage]:
+    """Return pages of JupyterLab, without a notebook, that tests which passed have left."""
+    return []
+
+
 @pytest.fixture
 def open_notebook(
-    privileged: None, jupyter: JupyterServer, chromium: Browser, request: pytest.FixtureRequest
+    privileged: None,
+    jupyter: JupyterServer,
+    chromium: Browser,
+    pages_to_spare: list[NotebookPage],
+    request: pytest.FixtureRequest,
 ) -> Iterator[OpenNotebook]:
     """Open a new notebook of the cells that it is called with, or the same once more.
 
     At the end of the test no page may have logged an error or asked for anything that is not local.
     """
     pages: list[NotebookPage] = []
+    failed_before = request.session.testsfailed
 
     def open_(
         *cells: str, theme: str = "light", width: int = 1280, application: str = "lab"
@@ -54,26 +67,49 @@ def open_notebook(
         path = server.root / f"{request.node.name}.ipynb"
         if cells:
             write_notebook(path, cells)
-        pages.append(NotebookPage(chromium, server, path, theme=theme, width=width))
+        if server is jupyter and pages_to_spare:
+            pages.append(pages_to_spare.pop())
+            pages[-1].show(path, theme=theme, width=width)
+        else:
+            pages.append(NotebookPage(chromium, server, path, theme=theme, width=width))
         return pages[-1]
 
     yield open_
     complaints = [complaint for page in pages for complaint in page.complaints]
+    passed = not complaints and request.session.testsfailed == failed_before
     for page in pages:
-        page.close()
+        if passed and page.server is jupyter and not page.page.is_closed():
+            page.leave()
+            pages_to_spare.append(page)
+        else:
+            page.close()
     for server in {page.server for page in pages}:
         server.shut_kernels_down()
     assert complaints == []
 
 
 @pytest.fixture
-def picture(request: pytest.FixtureRequest) -> Callable[[NotebookPage], Path]:
+def picture(request: pytest.FixtureRequest) -> Picture:
     """Save a screenshot among the test artefacts, under the test's name."""
 
-    def save(page: NotebookPage) -> Path:
+    def save(page: NotebookPage, of: str = "") -> None:
         ARTEFACTS.mkdir(exist_ok=True)
-        path = ARTEFACTS / f"{request.node.name}.png"
-        page.page.screenshot(path=path)
-        return path
+        page.page.screenshot(path=ARTEFACTS / f"{request.node.name}{of}.png")
 
     return save
+
+
+@pytest.fixture
+def look(picture: Picture) -> Look:
+    """Look at a page, wide and light, narrow and dark: nothing may stick out at the right."""
+
+    def look_at(page: NotebookPage, height: int = 900) -> None:
+        page.hide_side_bar()
+        for width, theme in ((1280, "light"), (900, "dark")):
+            page.page.set_viewport_size({"width": width, "height": height})
+            page.change_theme(theme)
+            page.page.wait_for_function(NOTHING_STICKS_OUT)
+            time.sleep(1)  # until figures are drawn anew
+            picture(page, f"-{width}-{theme}")
+
+    return look_at

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 from jupyter_server import JupyterServer
-from notebook_page import NotebookPage
+from notebook_page import OpenNotebook, Picture
 from playwright.sync_api import expect
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
@@ -30,8 +29,8 @@ SHOWN = """cells => {
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_in_the_browser_without_a_complaint(
     jupyter: JupyterServer,
-    open_notebook: Callable[..., NotebookPage],
-    picture: Callable[[NotebookPage], Path],
+    open_notebook: OpenNotebook,
+    picture: Picture,
     request: pytest.FixtureRequest,
     path: Path,
 ) -> None:

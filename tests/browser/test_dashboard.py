@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 from live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows
-from notebook_page import NotebookPage
+from notebook_page import NotebookPage, OpenNotebook
 from playwright.sync_api import Locator
-
-OpenNotebook = Callable[..., NotebookPage]
 
 # Runs until `let_go`, or for two minutes.
 BUSY = """

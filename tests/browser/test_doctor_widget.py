@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
-from notebook_page import NotebookPage
-
-OpenNotebook = Callable[..., NotebookPage]
+from notebook_page import OpenNotebook, Picture
 
 # A finding that this machine may not have, so that there is a command to copy.
 SHOWN = """
@@ -32,7 +27,7 @@ BUSY = "import time; time.sleep(120)"
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 def test_findings_stand_in_a_table_with_what_helps_to_copy(
     open_notebook: OpenNotebook,
-    picture: Callable[[NotebookPage], Path],
+    picture: Picture,
     theme: str,
     width: int,
 ) -> None:
@@ -42,7 +37,7 @@ def test_findings_stand_in_a_table_with_what_helps_to_copy(
     page.page.locator(LIVE).get_by_text("look 1 <b>").wait_for()
     page.page.locator(LIVE).locator("code", has_text="echo <help>").click()
     assert page.page.evaluate("String(getSelection())") == "echo <help>"
-    page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    page.hide_side_bar()
     page.page.locator(LIVE).get_by_text("Nothing helps").scroll_into_view_if_needed()
     # What a page without a kernel shows instead.
     page.page.locator(".xdplab-picture").wait_for(state="hidden")

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
 from live_rows import SOURCES
+from notebook_page import Look, NotebookPage, OpenNotebook
 from playwright.sync_api import expect
-
-from xdplab.bench.browser.notebook_page import NotebookPage
-
-OpenNotebook = Callable[..., NotebookPage]
-Picture = Callable[[NotebookPage], Path]
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
 
@@ -54,11 +47,8 @@ def points(page: NotebookPage) -> dict[str, list[Any]]:
     return dict(figure["points"])
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
-def test_a_click_on_a_point_sets_the_engine(
-    open_notebook: OpenNotebook, picture: Picture, theme: str, width: int
-) -> None:
-    page = open_notebook(SEARCH, SET, theme=theme, width=width)
+def test_a_click_on_a_point_sets_the_engine(open_notebook: OpenNotebook, look: Look) -> None:
+    page = open_notebook(SEARCH, SET)
     page.run(0)
     page.hide_side_bar()
     shown = points(page)
@@ -75,7 +65,7 @@ def test_a_click_on_a_point_sets_the_engine(
     page.page.mouse.click(*places[number])
     expect(page.page.get_by_text("Applied: ").first).to_be_visible(timeout=PATIENCE)
     assert json.loads(page.run(1))["is"] | {"cpu": None} == wanted | {"cpu": None}
-    picture(page)
+    look(page)
 
 
 def loneliest(places: list[list[float]]) -> int:

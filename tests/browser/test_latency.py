@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from notebook_page import NotebookPage
-
-OpenNotebook = Callable[..., NotebookPage]
+from notebook_page import Look, NotebookPage, OpenNotebook
 
 MEASURE = """
 import json, time
@@ -198,15 +193,8 @@ def test_of_a_closed_engine_the_figures_stay(open_notebook: OpenNotebook) -> Non
     assert page.page.locator(".jupyter-button", has_text="Reset").is_disabled()
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 @pytest.mark.parametrize("tail", [False, True], ids=["histogram", "curve"])
-def test_latency_looks(
-    open_notebook: OpenNotebook,
-    picture: Callable[[NotebookPage], Path],
-    theme: str,
-    width: int,
-    tail: bool,
-) -> None:
+def test_latency_looks(open_notebook: OpenNotebook, look: Look, tail: bool) -> None:
     compare = MEASURE.replace(
         "shown = Latency(engine)",
         "time.sleep(1)\n"
@@ -216,14 +204,7 @@ def test_latency_looks(
         "time.sleep(0.2)\n"
         "shown.reset()",
     )
-    page = open_notebook(compare, theme=theme, width=width)
+    page = open_notebook(compare)
     page.run(0)
     wait_for_flags(page)
-    page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
-    time.sleep(2)
-    assert picture(page).stat().st_size > 0
-    # Nothing sticks out at the right.
-    assert page.page.evaluate(
-        "document.querySelector('.jp-OutputArea-output').scrollWidth"
-        " <= document.querySelector('.jp-OutputArea-output').clientWidth"
-    )
+    look(page)

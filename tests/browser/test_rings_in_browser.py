@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
 from live_rows import SOURCES
+from notebook_page import Look, NotebookPage, OpenNotebook
 from playwright.sync_api import Locator, expect
-
-from xdplab.bench.browser.notebook_page import NotebookPage
-
-OpenNotebook = Callable[..., NotebookPage]
-Picture = Callable[[NotebookPage], Path]
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
 
@@ -97,8 +90,8 @@ def found(page: NotebookPage, words: str) -> None:
     expect(page.page.get_by_text(words).first).to_be_visible(timeout=PATIENCE)
 
 
-def open_rings(open_notebook: OpenNotebook, *cells: str, **options: Any) -> NotebookPage:  # noqa: ANN401
-    page = open_notebook(RINGS, *cells, **options)
+def open_rings(open_notebook: OpenNotebook, *cells: str) -> NotebookPage:
+    page = open_notebook(RINGS, *cells)
     page.run(0)
     page.hide_side_bar()
     wait_for_entries(page, "entries.x.length === 32 + 3 * 16")
@@ -230,22 +223,17 @@ def test_two_views_of_one_engine_agree_and_a_closed_engine_still_shows_its_rings
     assert first["entries"]["number"].count("0") == 1
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
-def test_rings_look(open_notebook: OpenNotebook, picture: Picture, theme: str, width: int) -> None:
-    page = open_rings(
-        open_notebook, PAUSED + "; engine.step(5); rings.frame = 6", theme=theme, width=width
-    )
+def test_rings_look(open_notebook: OpenNotebook, look: Look) -> None:
+    page = open_rings(open_notebook, PAUSED + "; engine.step(5); rings.frame = 6")
     page.run(1)
     found(page, "frame 6: in the RX ring")
     found(page, "5 turns so far")
     page.page.locator(".jp-OutputArea-output").first.evaluate("area => area.scrollIntoView()")
-    assert picture(page).stat().st_size > 0
-    # Nothing sticks out at the right.
+    look(page)
     assert page.page.evaluate(
         """() => {
             const area = document.querySelector('.jp-OutputArea-output');
-            const figure = document.querySelector('.bk-Figure, [class*="live"]') ?? area;
-            return area.scrollWidth <= area.clientWidth
-                && figure.getBoundingClientRect().right <= area.getBoundingClientRect().right;
+            const figure = document.querySelector('.bk-Figure, [class*="live"]');
+            return figure.getBoundingClientRect().right <= area.getBoundingClientRect().right;
         }"""
     )

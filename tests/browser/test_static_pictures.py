@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from notebook_page import NotebookPage, OpenNotebook, Picture
 from playwright.sync_api import Locator
-
-from xdplab.bench.browser.notebook_page import NotebookPage
-
-OpenNotebook = Callable[..., NotebookPage]
 
 CAPTURE = """
 from xdplab import Engine, Lab, Traffic
@@ -57,7 +52,7 @@ def test_only_the_figure_that_lives_is_seen_and_its_view_is_never_made_anew(
 @applications
 def test_a_notebook_without_its_kernel_shows_the_picture(
     open_notebook: OpenNotebook,
-    picture: Callable[[NotebookPage], Path],
+    picture: Picture,
     application: str,
 ) -> None:
     page = open_notebook(CAPTURE, WAIT, application=application)

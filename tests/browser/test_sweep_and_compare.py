@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from live_rows import SOURCES
+from notebook_page import NotebookPage, OpenNotebook, Picture
 from playwright.sync_api import expect
-
-from xdplab.bench.browser.notebook_page import NotebookPage
-
-OpenNotebook = Callable[..., NotebookPage]
-Picture = Callable[[NotebookPage], Path]
 
 PATIENCE = 60_000  # ms: the machine may be busy with other tests
 

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 from live_rows import CAPTURE, rows, wait_for_rows, window
-from notebook_page import NotebookPage
-
-OpenNotebook = Callable[..., NotebookPage]
+from notebook_page import Look, NotebookPage, OpenNotebook
 
 MARKED = CAPTURE.replace("Dashboard(engine)\n", "Dashboard(engine, traffic)\n")
 
@@ -98,32 +91,18 @@ def test_timeline_lists_changes_and_says_when_the_engine_is_closed(
     assert wait_for_marks(page, 3) == LABELS
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
-def test_timeline_looks(
-    open_notebook: OpenNotebook,
-    picture: Callable[[NotebookPage], Path],
-    theme: str,
-    width: int,
-) -> None:
+def test_timeline_looks(open_notebook: OpenNotebook, look: Look) -> None:
     both = "from xdplab.widgets import Timeline; display(Dashboard(engine, traffic))\n"
     page = open_notebook(
         TIMELINE.replace(
             "Timeline(engine, traffic)\n", f"{both}Timeline(engine, traffic)\n"
         ).replace("import Timeline", "import Dashboard, Timeline"),
         TURNED,
-        theme=theme,
-        width=width,
     )
     page.run(0)
     page.run(1)
     page.page.get_by_text("traffic 20,000 → 10,000").wait_for()
-    page.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
     page.page.evaluate(
         "[...document.querySelectorAll('.jp-OutputArea-output')].at(-1).scrollIntoView(false)"
     )
-    time.sleep(2)
-    assert picture(page).stat().st_size > 0
-    assert page.page.evaluate(
-        "[...document.querySelectorAll('.jp-OutputArea-output')].every("
-        "(output) => output.scrollWidth <= output.clientWidth)"
-    )
+    look(page)

@@ -26,6 +26,16 @@ READY = """() => {
         && ['idle', 'busy'].includes(panel.sessionContext.session.kernel.status);
 }"""
 
+# Notebooks are closed without a question about what was not saved.
+CLOSE_ALL = """(but) => {
+    const shell = window.jupyterapp.shell;
+    for (const widget of [...shell.widgets('main')]) {
+        if (but === 'current' && widget === shell.currentWidget) continue;
+        if (widget.context) widget.context.model.dirty = false;
+        widget.close();
+    }
+}"""
+
 # Returns once the execution has begun, the cell being busy; `done` is kept for `wait_for`.
 RUN = """async (index) => {
     const app = window.jupyterapp;
@@ -81,6 +91,28 @@ class NotebookPage:
         self.theme = theme
         self.open()
 
+    def show(self, path: Path, *, theme: str, width: int) -> None:
+        """Open another notebook, in a JupyterLab whose page is there already.
+
+        That takes a second where loading the page takes several.
+        """
+        self.path, self.theme = path, theme
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.evaluate(
+            """path => {
+                window.cellsRun = {};
+                window.jupyterapp.shell.expandLeft();
+                return window.jupyterapp.commands.execute('docmanager:open', {path});
+            }""",
+            path.name,
+        )
+        self._wait_until_ready()
+        self.page.evaluate(CLOSE_ALL, "current")
+
+    def leave(self) -> None:
+        """Close the notebook, so that `show` can open another; the kernel lives on."""
+        self.page.evaluate(CLOSE_ALL, "none")
+
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.complaints.append(f"console: {message.text} ({message.location['url']})")
@@ -97,10 +129,17 @@ class NotebookPage:
     def open(self) -> None:
         """Open the notebook in a fresh workspace and wait for its kernel."""
         self.page.goto(self.server.page_url(self.path))
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
         self.page.wait_for_function(READY, timeout=60_000)
-        theme = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[self.theme]
+        self.change_theme(self.theme)
+
+    def change_theme(self, theme: str) -> None:
+        """Change between "light" and "dark"."""
+        name = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[theme]
         self.page.evaluate(
-            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
         )
 
     def reload(self) -> None:
@@ -159,7 +198,7 @@ class NotebookPage:
     def hide_side_bar(self) -> None:
         """Leave the whole width to the notebook, which in Notebook 7 has it anyway."""
         if self.server.application == "lab":
-            self.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+            self.page.evaluate("window.jupyterapp.shell.collapseLeft()")
 
     def close(self) -> None:
         """Close the page; the kernel lives on."""
