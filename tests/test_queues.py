@@ -199,6 +199,18 @@ def test_left_alone_workers_take_turns_on_the_cores(lab: Lab) -> None:
         assert engine.cpu == max(cores)
 
 
+def test_the_cores_that_are_told_are_the_workers_wherever_others_may_run_by_now(lab: Lab) -> None:
+    allowed = os.sched_getaffinity(0)
+    with Engine(lab.port, queue=[0, 1]) as engine, Engine(lab.peer, cpu=max(allowed)) as other:
+        cpus = engine.cpus
+        os.sched_setaffinity(0, {min(allowed)})
+        try:
+            assert engine.cpus == cpus
+            assert other.cpu == max(allowed)
+        finally:
+            os.sched_setaffinity(0, allowed)
+
+
 def test_a_knob_turns_for_all_workers(lab: Lab) -> None:
     with Engine(lab.port, queue=ALL) as engine:
         engine.batch, engine.wait, engine.action = 7, "spin", "reflect"

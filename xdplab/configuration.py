@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from xdplab._engine import ffi, lib
@@ -91,7 +92,7 @@ class Configuration:
             return "count"
         return "capture_metadata" if self.metadata else "capture"
 
-    @property
+    @cached_property
     def queues(self) -> tuple[int, ...]:
         """The queues of each interface that have a worker."""
         most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
@@ -103,7 +104,7 @@ class Configuration:
             )
         return queues
 
-    @property
+    @cached_property  # where this process may run can change, and the workers stay
     def cpus(self) -> tuple[int, ...]:
         """The core of each worker."""
         workers = len(self.interfaces) * len(self.queues)

@@ -188,8 +188,8 @@ def _run(seconds: float, sent: int, forwarded: int, told: Mapping[str, Any]) -> 
 def _bridged(ports: Sequence[Host]) -> Iterator[None]:
     """Join ports that stand in one namespace by a bridge of the kernel's."""
     place = ports[0]
-    place.run(_make_bridge, [port.interface.index for port in ports])
     try:
+        place.run(_make_bridge, [port.interface.index for port in ports])
         yield
     finally:
         place.run(_remove_bridge)
