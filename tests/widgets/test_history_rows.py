@@ -70,13 +70,12 @@ def test_drops_are_told_by_their_reason_and_not_twice(lab: Lab) -> None:
         with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
             traffic.wait()
             wait_until(lambda: int(engine.telemetry.total()["rx_ring_full"]) > 1_000)
-        time.sleep(0.1)
         engine.stop()
-        columns = whole(rows_of(engine))
+        columns = whole(rows_of(engine, 60))  # a busy machine may take more than 10 s for it
         counted = engine.telemetry.total()
     reasons = ("ring_full", "no_fill", "too_long")
     lost = int(counted["rx_ring_full"]) + int(counted["rx_dropped"])
-    assert sum(area(columns, reason) for reason in reasons) == pytest.approx(lost, rel=0.02)
+    assert sum(area(columns, reason, 60) for reason in reasons) == pytest.approx(lost, rel=0.02)
     # Percent of 64; one may be missing that the worker had just taken.
     assert np.nanmax(columns["rx"]) > 98
 
