@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import eventually
 from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import Engine, Lab, Traffic
@@ -102,6 +103,10 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 def one_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let our worker take one turn a round, and not nine."""
     monkeypatch.setattr("xdplab.bench.rxdrop.WAIT_STRATEGIES", ("poll",))
+
+
+def has_begun(pid: Path) -> bool:
+    return pid.exists() and pid.read_text() != ""
 
 
 def is_running(pid: Path) -> bool:
@@ -322,9 +327,9 @@ def test_a_peer_dies_with_the_process_that_ran_it(fake: Fake, tmp_path: Path) ->
     pid = fake(testpmd.PROGRAM, "time.sleep(100)")
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", RXDROP], env=environment) as process:
-        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        assert eventually(lambda: has_begun(pid))
         process.kill()
-    wait_until(lambda: not is_running(pid))
+    assert eventually(lambda: not is_running(pid))
 
 
 def test_an_interrupt_ends_the_peer_and_leaves_no_report(fake: Fake, tmp_path: Path) -> None:
@@ -337,12 +342,12 @@ def test_an_interrupt_ends_the_peer_and_leaves_no_report(fake: Fake, tmp_path: P
     place.mkdir()
     command = [sys.executable, "-c", RXDROP, "--report", str(place / "report.html")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        wait_until(started.exists)
+        assert eventually(started.exists)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     assert (process.returncode, said.decode()) == (130, "")
-    wait_until(lambda: not is_running(pid))
+    assert eventually(lambda: not is_running(pid))
     assert not list(place.iterdir())
 
 
@@ -371,7 +376,7 @@ def test_an_interrupt_amid_the_tidying_up_is_an_interrupt(
     monkeypatch.setattr(os, "close", close_and_interrupt)
     with pytest.raises(KeyboardInterrupt):
         testpmd.Testpmd(lab.port, worker=0, other=0)
-    wait_until(lambda: not list(temporary.iterdir()))
+    assert eventually(lambda: not list(temporary.iterdir()))
     assert not is_running(pid)
 
 
@@ -385,13 +390,13 @@ def test_an_interrupt_while_a_peer_starts_leaves_none(
         interrupt()
         time.sleep(0.2)
         started = start(arguments, **options)
-        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        assert eventually(lambda: has_begun(pid))
         return started
 
     monkeypatch.setattr(subprocess, "Popen", start_later)
     with pytest.raises(KeyboardInterrupt):
         Peer(lab.port, [testpmd.PROGRAM])
-    wait_until(lambda: pid.exists() and pid.read_text() != "" and not is_running(pid))
+    assert eventually(lambda: has_begun(pid) and not is_running(pid))
 
 
 def test_tcpdump_dies_with_the_process_that_ran_it(tmp_path: Path) -> None:
@@ -406,14 +411,7 @@ with Lab() as lab, Tcpdump(lab.port, cpu=0) as running:
         pass
 """
     with subprocess.Popen([sys.executable, "-c", text]) as process:
-        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        assert eventually(lambda: has_begun(pid))
         assert is_running(pid)
         process.kill()
-    wait_until(lambda: not is_running(pid))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert eventually(lambda: not is_running(pid))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
+from patience import eventually
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets.engine_view import EngineView
@@ -33,16 +33,9 @@ def area(columns: Columns, name: str, seconds: int = 10) -> float:
     return float(np.nansum(columns[name])) * STEPS[seconds]
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def settle(engine: Engine, traffic: Traffic) -> None:
     """Wait until the workers have published that they received all that was sent."""
-    wait_until(lambda: int(engine.telemetry.total()["rx_packets"]) == traffic.sent)
+    assert eventually(lambda: int(engine.telemetry.total()["rx_packets"]) == traffic.sent)
 
 
 def test_areas_are_what_the_engine_counted(lab: Lab) -> None:
@@ -50,7 +43,7 @@ def test_areas_are_what_the_engine_counted(lab: Lab) -> None:
         with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
             traffic.wait()
             settle(engine, traffic)
-            wait_until(lambda: int(engine.telemetry.total()["tx_packets"]) == traffic.sent)
+            assert eventually(lambda: int(engine.telemetry.total()["tx_packets"]) == traffic.sent)
         engine.stop()
         counted = engine.telemetry.total()
         for seconds in (10, 30, 60):
@@ -69,7 +62,7 @@ def test_drops_are_told_by_their_reason_and_not_twice(lab: Lab) -> None:
         engine.pace = 0.05  # so that the RX ring overflows
         with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
             traffic.wait()
-            wait_until(lambda: int(engine.telemetry.total()["rx_ring_full"]) > 1_000)
+            assert eventually(lambda: int(engine.telemetry.total()["rx_ring_full"]) > 1_000)
         engine.stop()
         columns = whole(rows_of(engine, 60))  # a busy machine may take more than 10 s for it
         counted = engine.telemetry.total()
@@ -105,7 +98,7 @@ def test_several_workers_add_up(privileged: None) -> None:
             with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
                 for _ in range(10):
                     udp.sendto(b"one of many", (lab.port.ipv4, 9))
-        wait_until(lambda: int(engine.telemetry.total()["rx_packets"]) == 640)
+        assert eventually(lambda: int(engine.telemetry.total()["rx_packets"]) == 640)
         engine.stop()
         each = [whole(rows_of(engine, worker=worker)) for worker in (0, 1)]
         both = whole(rows_of(engine))
@@ -118,7 +111,7 @@ def test_several_workers_add_up(privileged: None) -> None:
 
 def test_worker_that_an_engine_does_not_have_has_no_rows(lab: Lab) -> None:
     with Engine(lab.port) as engine:
-        wait_until(lambda: rows_of(engine)(None) is not None)
+        assert eventually(lambda: rows_of(engine)(None) is not None)
         assert rows_of(engine, worker=1)(None) is None
 
 
@@ -128,7 +121,7 @@ def test_standing_still_breaks_the_lines(lab: Lab) -> None:
         engine.stop()
         time.sleep(1)
         engine.start()
-        wait_until(lambda: _broken(rows_of(engine)(None)) is not None)
+        assert eventually(lambda: _broken(rows_of(engine)(None)) is not None)
         columns = whole(rows_of(engine))
     broken = np.isnan(columns["received"])
     assert not broken[0]
@@ -147,8 +140,8 @@ def _broken(update: Update | None) -> bool | None:
 
 def test_no_range_has_more_than_600_rows(lab: Lab) -> None:
     with Engine(lab.port, publish_interval=0.001) as engine:
-        wait_until(lambda: len(engine.telemetry.long_history()[0]) >= 2)
-        wait_until(lambda: len(engine.telemetry.history()[0]) > 600)
+        assert eventually(lambda: len(engine.telemetry.long_history()[0]) >= 2)
+        assert eventually(lambda: len(engine.telemetry.history()[0]) > 600)
         for seconds, step in STEPS.items():
             assert seconds / step <= 600
             assert 0 < len(whole(rows_of(engine, seconds))["time"]) <= 600
@@ -157,7 +150,7 @@ def test_no_range_has_more_than_600_rows(lab: Lab) -> None:
 def test_long_range_is_made_of_the_long_history(lab: Lab) -> None:
     with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=2_000) as traffic:
         traffic.start()
-        wait_until(lambda: len(engine.telemetry.long_history()[0]) >= 4)
+        assert eventually(lambda: len(engine.telemetry.long_history()[0]) >= 4)
         records, _ = engine.telemetry.long_history()
         columns = whole(rows_of(engine, seconds=600))
     # Interpolated, the rows hold no more than the last record counted.
@@ -172,7 +165,9 @@ def test_what_the_fine_history_has_forgotten_is_made_of_the_long_one(lab: Lab) -
         with Traffic(lab.peer, lab.port, rate=5_000, count=1_000) as traffic:
             traffic.wait()
             settle(engine, traffic)
-        wait_until(lambda: len(engine.telemetry.history()[0]) < engine.telemetry.history()[1])
+        assert eventually(
+            lambda: len(engine.telemetry.history()[0]) < engine.telemetry.history()[1]
+        )
         time.sleep(2)
         columns = whole(rows_of(engine, seconds=60))
         passed = time.monotonic() - opened
@@ -197,7 +192,7 @@ def test_rows_outlive_their_engine(lab: Lab) -> None:
 def test_rows_end_where_they_are_told_to(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         rows = rows_of(engine)
-        wait_until(lambda: rows(None) is not None)
+        assert eventually(lambda: rows(None) is not None)
         time.sleep(0.5)
         rows.until = time.monotonic_ns() - 300_000_000
         update = rows(None)
