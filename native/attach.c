@@ -28,7 +28,7 @@ int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment 
 	attachment->link = xdp.link;
 	attachment->verdicts = fcntl(xdp.verdicts, F_DUPFD_CLOEXEC, 0);
 	attachment->sockets = xdp.sockets < 0 ? -1 : fcntl(xdp.sockets, F_DUPFD_CLOEXEC, 0);
-	xdp_close(&xdp);
+	xdp.operations->close(&xdp);
 	if (attachment->verdicts < 0 || (xdp.sockets >= 0 && attachment->sockets < 0)) {
 		close(attachment->link);
 		close(attachment->verdicts);

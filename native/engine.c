@@ -170,11 +170,13 @@ static int open_paths(struct xdplab_engine *engine, uint32_t port, uint32_t inte
 /* The port's program runs from now on. */
 static int complete_port(struct xdplab_engine *engine, uint32_t port, struct xdplab_error *error)
 {
+	struct xdp *xdp = &engine->ports[port].xdp;
+
 	engine->ports[port].open = true;
 	if (!tell_attached(engine, port, error))
 		return 0;
-	xdp_detach(&engine->ports[port].xdp);
-	xdp_close(&engine->ports[port].xdp);
+	xdp->operations->detach(xdp);
+	xdp->operations->close(xdp);
 	engine->ports[port].open = false;
 	close_paths(engine, port);
 	return -error->code;
@@ -271,10 +273,10 @@ void xdplab_engine_detach(struct xdplab_engine *engine)
 
 		if (!port->open)
 			continue;
-		xdp_detach(&port->xdp);
+		port->xdp.operations->detach(&port->xdp);
 		if (!xdplab_engine_verdicts(engine, i, &total))
 			port->base = total;
-		xdp_close(&port->xdp);
+		port->xdp.operations->close(&port->xdp);
 		port->open = false;
 	}
 }
@@ -331,7 +333,7 @@ int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, st
 	int result;
 
 	*verdicts = (struct xdplab_verdicts){ 0 };
-	if (self->open && (result = xdp_verdicts(&self->xdp, verdicts)))
+	if (self->open && (result = self->xdp.operations->verdicts(&self->xdp, verdicts)))
 		return result;
 	verdicts->redirected += self->base.redirected;
 	verdicts->passed += self->base.passed;

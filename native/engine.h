@@ -267,15 +267,14 @@ struct xdplab_link_statistics {
 	uint64_t tx_dropped;
 };
 
-/* By the names of veth's, "rx_queue_N_xdp_packets" and so on. */
+/* By the names of veth's, "rx_queue_N_xdp_packets" and so on. What is sent has arrived at once, or is held for its
+ * delay: nothing between the ends can be full, so there is no "tx_queue_N_xdp_xmit_errors". */
 struct xdplab_queue_statistics {
 	uint64_t rx_xdp_packets;
 	uint64_t rx_xdp_bytes;
 	uint64_t rx_drops; /* redirected, but the socket refused them */
 	uint64_t rx_xdp_redirect;
-	uint64_t rx_xdp_drops;
 	uint64_t tx_xdp_xmit;
-	uint64_t tx_xdp_xmit_errors;
 };
 
 struct xdplab_wire *xdplab_wire_open(const struct xdplab_wire_config *config, struct xdplab_error *error);
@@ -289,8 +288,6 @@ void xdplab_wire_link_statistics(const struct xdplab_wire *wire, uint32_t end,
 				 struct xdplab_link_statistics *statistics);
 void xdplab_wire_queue_statistics(const struct xdplab_wire *wire, uint32_t end, uint32_t queue,
 				  struct xdplab_queue_statistics *statistics);
-/* Processor time of its thread, in nanoseconds: what stands for the kernel's work. */
-uint64_t xdplab_wire_cpu_ns(const struct xdplab_wire *wire);
 /* Echo requests from the end's stack to `target`, of 4 or 16 bytes by `family` (AF_INET, AF_INET6), with `size` bytes
  * of payload, of which those answered until `timeout_ns` after the last are counted. Returns when all are
  * answered or the time is up; 0 or a negative errno. */

@@ -92,7 +92,6 @@ struct path {
 	bool metadata;          /* a struct frame_metadata stands in front of each packet */
 	bool bare;              /* frames are datagrams' payload, without headers */
 	bool only_drops;        /* it can't send: no other action can be done on it */
-	bool simulated;         /* the soft NIC's */
 	bool zero_copy;
 	bool huge_pages;
 	bool given; /* its socket was: what takes a privilege was set on it by someone else */

@@ -141,7 +141,6 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 	self->xsk.operations.attached = attached;
 	self->xsk.operations.close = close_path;
 	self->xsk.path.port = &port_soft;
-	self->xsk.path.simulated = true;
 	self->xsk.path.queue = place->worker->queue;
 	self->xsk.path.metadata = config->metadata;
 	return &self->xsk.path;

@@ -54,20 +54,29 @@ static struct held *held_at(struct soft_delay *delay, uint64_t position)
 	return (struct held *)(delay->bytes + position % DELAY_BYTES);
 }
 
-/* Room for one in one piece, or NULL. Every place is a multiple of 16, so a header always fits. */
-static struct held *make_room(struct soft_delay *delay, uint32_t length)
+/* What is left empty at the memory's end, for one to be in one piece. */
+static uint64_t skipped_for(const struct soft_delay *delay, uint32_t length)
 {
-	const uint64_t needed = room_of(length), left = DELAY_BYTES - delay->end % DELAY_BYTES;
-	const uint64_t skipped = left < needed ? left : 0;
+	const uint64_t left = DELAY_BYTES - delay->end % DELAY_BYTES;
+
+	return left < room_of(length) ? left : 0;
+}
+
+bool soft_delay_has_room(const struct soft_delay *delay, uint32_t length)
+{
+	return delay->end - delay->first + skipped_for(delay, length) + room_of(length) <= DELAY_BYTES;
+}
+
+/* Every place is a multiple of 16, so a header always fits. */
+static struct held *take_room(struct soft_delay *delay, uint32_t length)
+{
+	const uint64_t skipped = skipped_for(delay, length);
 	struct held *held;
 
-	if (delay->end - delay->first + skipped + needed > DELAY_BYTES)
-		return NULL;
 	if (skipped)
 		held_at(delay, delay->end)->length = 0;
-	delay->end += skipped;
-	held = held_at(delay, delay->end);
-	delay->end += needed;
+	held = held_at(delay, delay->end + skipped);
+	delay->end += skipped + room_of(length);
 	return held;
 }
 
@@ -104,10 +113,9 @@ void soft_delay_put(struct xdplab_wire *wire, uint32_t end, uint32_t queue, cons
 		struct held *held;
 		uint8_t *bytes;
 
-		while (!(held = make_room(delay, frames[i].length)) && find_first(delay))
+		while (!soft_delay_has_room(delay, frames[i].length) && find_first(delay))
 			release_first(wire, end);
-		if (!held)
-			continue;
+		held = take_room(delay, frames[i].length);
 		if (due_ns > delay->latest_ns)
 			delay->latest_ns = due_ns;
 		*held = (struct held){ .due_ns = delay->latest_ns, .queue = queue, .length = frames[i].length };
@@ -128,6 +136,8 @@ bool soft_delay_release(struct xdplab_wire *wire, uint32_t end, bool all)
 		release_first(wire, end);
 		any = true;
 	}
+	if (all)
+		delay->latest_ns = 0;
 	if (delay->first != delay->end)
 		soft_expect(wire, held_at(delay, delay->first)->due_ns);
 	return any;

@@ -153,8 +153,6 @@ static void receive(struct soft_socket *socket, const struct soft_frame *frame, 
 
 static void finish(struct soft_socket *socket, const struct tally *tally)
 {
-	/* First what left the fill ring, as no frame is in both. */
-	ring_release(&socket->fill, 0);
 	soft_add(&socket->rx_dropped, tally->dropped);
 	soft_add(&socket->fill_ring_empty, tally->fill_ring_empty);
 	soft_add(&socket->rx_ring_full, tally->ring_full);
@@ -162,6 +160,9 @@ static void finish(struct soft_socket *socket, const struct tally *tally)
 		return;
 	if (socket->wire->alone && ring_free(&socket->rx, socket->rx.size) < socket->rx.size / 2 + tally->delivered)
 		socket->wire->crowded = true;
+	/* First what left the fill ring, as no frame is in both. As long as none is delivered, the kernel does not say
+	 * what it took from there. */
+	ring_release(&socket->fill, 0);
 	ring_submit(&socket->rx, (uint32_t)tally->delivered);
 	soft_signal(socket);
 }

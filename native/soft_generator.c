@@ -23,7 +23,8 @@ struct replay {
 	uint32_t repeat;
 	/* Where it is. */
 	uint32_t next;
-	uint64_t round;
+	uint32_t round;
+	uint64_t began_ns; /* the round, by the times of the capture */
 };
 
 struct xdplab_soft_generator {
@@ -106,16 +107,18 @@ static uint64_t replay_next_ns(const struct xdplab_soft_generator *generator)
 {
 	const struct replay *replay = generator->replay;
 
-	return generator->traffic.start_ns + replay->round * replay->times_ns[replay->count] +
-	       replay->times_ns[replay->next];
+	return replay->began_ns + replay->times_ns[replay->next];
 }
 
 static bool replay_is_due(struct xdplab_soft_generator *generator, uint64_t now_ns)
 {
 	if (is_finished(generator, now_ns))
 		return false;
-	if (generator->traffic.interval_ps)
+	if (generator->traffic.interval_ps) {
+		/* Its own times go on from here, once they count again. */
+		generator->replay->began_ns = now_ns - generator->replay->times_ns[generator->replay->next];
 		return traffic_is_due(&generator->traffic, now_ns);
+	}
 	return replay_next_ns(generator) <= now_ns;
 }
 
@@ -137,6 +140,7 @@ static uint32_t take_captured(struct xdplab_soft_generator *generator, struct so
 		if (++replay->next == replay->count) {
 			replay->next = 0;
 			replay->round++;
+			replay->began_ns += replay->times_ns[replay->count];
 		}
 	}
 	return count;
@@ -215,8 +219,10 @@ static void begin(struct xdplab_wire *wire, void *argument)
 	traffic->next_ps = 0;
 	traffic->limit_frames = generator->limit_frames ? traffic->sent + generator->limit_frames : 0;
 	traffic->deadline_ns = generator->limit_ns ? wire->now_ns + generator->limit_ns : FOREVER;
-	if (generator->replay)
+	if (generator->replay) {
 		generator->replay->next = generator->replay->round = 0;
+		generator->replay->began_ns = wire->now_ns;
+	}
 	generator->next = wire->ends[generator->end].generators;
 	wire->ends[generator->end].generators = generator;
 	wire->generators++;
@@ -279,7 +285,7 @@ static int copy_replay(struct replay *copy, const struct xdplab_replay *given)
 	if (!copy->offsets || !copy->times_ns)
 		return ENOMEM;
 	for (uint32_t i = 0; i < given->count; i++) {
-		if (!given->lengths[i] || given->lengths[i] > SOFT_LONGEST)
+		if (!given->lengths[i] || given->lengths[i] > UINT16_MAX)
 			return EMSGSIZE;
 		copy->offsets[i] = bytes;
 		bytes += given->lengths[i];

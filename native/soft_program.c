@@ -13,7 +13,7 @@ struct attachment {
 	int result;
 };
 
-static void attach(struct xdplab_wire *wire, void *argument)
+static void enter(struct xdplab_wire *wire, void *argument)
 {
 	struct attachment *attachment = argument;
 	struct soft_end *end = wire->ends + attachment->program->end;
@@ -26,50 +26,59 @@ static void attach(struct xdplab_wire *wire, void *argument)
 		end->program = attachment->program;
 }
 
-struct soft_program *soft_program_attach(const struct xdp_options_of_port *options, struct xdplab_error *error)
-{
-	struct soft_program *program =
-		calloc(1, sizeof(*program) + options->queues * sizeof(*program->sockets));
-	struct attachment attachment = { .program = program };
-
-	if (!program) {
-		fail(error, XDPLAB_STEP_LOAD_PROGRAM, ENOMEM, "allocate a program");
-		return NULL;
-	}
-	program->wire = options->wire;
-	program->end = options->end;
-	program->queues = options->queues;
-	program->takes_all = options->takes_all;
-	soft_call(program->wire, attach, &attachment);
-	if (!attachment.result)
-		return program;
-	fail(error, XDPLAB_STEP_ATTACH_PROGRAM, attachment.result, "attach a program to a simulated interface");
-	free(program);
-	return NULL;
-}
-
-static void detach(struct xdplab_wire *wire, void *argument)
+static void leave(struct xdplab_wire *wire, void *argument)
 {
 	const struct soft_program *program = argument;
 
 	wire->ends[program->end].program = NULL;
 }
 
-void soft_program_detach(struct soft_program *program)
+static void detach(struct xdp *xdp)
 {
-	soft_call(program->wire, detach, program);
+	soft_call(xdp->simulated->wire, leave, xdp->simulated);
 }
 
-void soft_program_close(struct soft_program *program)
+static void free_program(struct xdp *xdp)
 {
-	free(program);
+	free(xdp->simulated);
 }
 
-void soft_program_verdicts(const struct soft_program *program, struct xdplab_verdicts *verdicts)
+static int read_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
 {
+	const struct soft_program *program = xdp->simulated;
+
 	*verdicts = (struct xdplab_verdicts){
 		.redirected = soft_read(&program->redirected),
 		.passed = soft_read(&program->passed),
 		.no_socket = soft_read(&program->no_socket),
 	};
+	return 0;
+}
+
+static const struct xdp_operations operations = {
+	.detach = detach,
+	.close = free_program,
+	.verdicts = read_verdicts,
+};
+
+int soft_program_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error)
+{
+	struct soft_program *program =
+		calloc(1, sizeof(*program) + options->queues * sizeof(*program->sockets));
+	struct attachment attachment = { .program = program };
+
+	if (!program)
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, ENOMEM, "allocate a program");
+	program->wire = options->wire;
+	program->end = options->end;
+	program->queues = options->queues;
+	program->takes_all = options->takes_all;
+	soft_call(program->wire, enter, &attachment);
+	if (attachment.result) {
+		free(program);
+		return fail(error, XDPLAB_STEP_ATTACH_PROGRAM, attachment.result,
+			    "attach a program to a simulated interface");
+	}
+	*xdp = (struct xdp){ .operations = &operations, .simulated = program };
+	return 0;
 }

@@ -7,14 +7,9 @@
 
 #include "engine.h"
 
-struct soft_program;
+struct xdp;
 struct xdp_options_of_port;
 
-/* NULL where it fails. */
-struct soft_program *soft_program_attach(const struct xdp_options_of_port *options, struct xdplab_error *error);
-/* It counts no more after the first, and its counts can be read until the second. */
-void soft_program_detach(struct soft_program *program);
-void soft_program_close(struct soft_program *program);
-void soft_program_verdicts(const struct soft_program *program, struct xdplab_verdicts *verdicts);
+int soft_program_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
 
 #endif

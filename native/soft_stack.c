@@ -24,7 +24,7 @@ enum {
 	ICMP6_REPLY = 129,
 	HOP_LIMIT = 64,
 	LONGEST_PAYLOAD = SOFT_LONGEST - ETH_HLEN - IPV6_BYTES - ICMP_BYTES,
-	MOST_REQUESTS = 1 << 16, /* numbers in 16 bits */
+	NUMBERS = 1 << 16,
 };
 
 /* Whom a request goes to that is not for the wire's far end, but beyond: there is no ARP to ask. */
@@ -45,9 +45,8 @@ struct soft_ping {
 	uint32_t sent;
 	uint32_t received;
 	int fault;
-	bool over;
 	sem_t done;
-	bool answered[];
+	bool awaited[NUMBERS]; /* its answer */
 };
 
 /* An echo request or reply within a frame. */
@@ -132,8 +131,14 @@ static void send_frame(struct xdplab_wire *wire, uint32_t end, const uint8_t *by
 static void answer(struct xdplab_wire *wire, uint32_t end, const struct soft_frame *request, const struct echo *echo)
 {
 	const uint32_t source = source_of(echo->family), bytes = address_bytes(echo->family);
+	const struct soft_delay *delay = wire->ends[!end].delay;
 	uint8_t *reply = wire->answer;
 
+	/* What would go for it may be a request, whose answer would find no room here, and so on without end. */
+	if (delay && !soft_delay_has_room(delay, request->length)) {
+		soft_add(&wire->ends[end].tx_dropped, 1);
+		return;
+	}
 	memcpy(reply, request->head, request->head_length);
 	swap_ethernet(reply, request->head_length);
 	swap_bytes(reply + source, reply + source + bytes, bytes);
@@ -150,7 +155,6 @@ static void end_ping(struct xdplab_wire *wire, struct soft_ping *ping, int fault
 		place = &(*place)->next;
 	*place = ping->next;
 	ping->fault = fault;
-	ping->over = true;
 	sem_post(&ping->done); /* the last that is done to it here */
 }
 
@@ -160,9 +164,9 @@ static void take_reply(struct xdplab_wire *wire, uint32_t end, const uint8_t *fr
 	const uint16_t id = headers_load(message + 4), number = headers_load(message + 6);
 
 	for (struct soft_ping *ping = wire->ends[end].pings; ping; ping = ping->next) {
-		if (ping->id != id || ping->family != echo->family || number >= ping->sent || ping->answered[number])
+		if (ping->id != id || ping->family != echo->family || !ping->awaited[number])
 			continue;
-		ping->answered[number] = true;
+		ping->awaited[number] = false;
 		if (++ping->received == ping->count)
 			end_ping(wire, ping, 0);
 		return;
@@ -226,7 +230,7 @@ static uint32_t write_request(struct xdplab_wire *wire, const struct soft_ping *
 	return length;
 }
 
-/* True if it sent one. It may be over then: when the last is answered at once, or never. */
+/* True if it sent one. It may be over then, and others too: whose last answer came at once, or made room for it. */
 static bool go_on(struct xdplab_wire *wire, struct soft_ping *ping)
 {
 	uint8_t frame[SOFT_LONGEST];
@@ -246,7 +250,7 @@ static bool go_on(struct xdplab_wire *wire, struct soft_ping *ping)
 	length = write_request(wire, ping, frame);
 	ping->next_ns = wire->now_ns + ping->interval_ns;
 	ping->deadline_ns = wire->now_ns + ping->timeout_ns;
-	ping->sent++;
+	ping->awaited[ping->sent++ % NUMBERS] = true;
 	send_frame(wire, ping->end, frame, length);
 	return true;
 }
@@ -254,13 +258,13 @@ static bool go_on(struct xdplab_wire *wire, struct soft_ping *ping)
 bool soft_ping(struct xdplab_wire *wire, uint32_t end)
 {
 	struct soft_ping *ping = wire->ends[end].pings, *next;
-	bool any = false;
 
 	for (; ping; ping = next) {
 		next = ping->next;
-		any |= go_on(wire, ping);
+		if (go_on(wire, ping))
+			return true;
 	}
-	return any;
+	return false;
 }
 
 void soft_pings_end(struct xdplab_wire *wire, int fault)
@@ -289,9 +293,9 @@ int xdplab_wire_ping(struct xdplab_wire *wire, uint32_t end, const uint8_t *targ
 	int fault;
 
 	*sent = *received = 0;
-	if ((family != AF_INET && family != AF_INET6) || !count || count > MOST_REQUESTS || size > LONGEST_PAYLOAD)
+	if ((family != AF_INET && family != AF_INET6) || !count || size > LONGEST_PAYLOAD)
 		return -EINVAL;
-	ping = calloc(1, sizeof(*ping) + count * sizeof(*ping->answered));
+	ping = calloc(1, sizeof(*ping));
 	if (!ping)
 		return -ENOMEM;
 	ping->end = end;

@@ -15,7 +15,7 @@ static void set_faults(struct xdplab_wire *wire, void *argument)
 	struct faults_call *call = argument;
 	struct soft_end *end = wire->ends + call->end;
 
-	if (end->delay && !call->faults->jitter_ns)
+	if (end->delay && call->faults->jitter_ns != end->faults.set.jitter_ns)
 		soft_delay_release(wire, call->end, true);
 	end->faults = (struct soft_faults){ .set = *call->faults };
 	if (!end->delay != !call->faults->jitter_ns) {

@@ -48,8 +48,8 @@ static bool strikes(struct soft_socket *socket)
 
 static void take(struct soft_socket *socket, const struct xdp_desc *descriptor, struct batch *batch)
 {
-	socket->stopped = !is_valid(socket, descriptor) || strikes(socket);
-	if (socket->stopped) {
+	socket->stopped = true;
+	if (!is_valid(socket, descriptor) || strikes(socket)) {
 		batch->invalid++;
 		return;
 	}
@@ -58,6 +58,7 @@ static void take(struct soft_socket *socket, const struct xdp_desc *descriptor, 
 		batch->too_long++;
 		return;
 	}
+	socket->stopped = false;
 	batch->frames[batch->count] = (struct soft_frame){
 		.head = place_of(socket, descriptor->addr),
 		.head_length = descriptor->len,
@@ -84,7 +85,7 @@ bool soft_has_to_transmit(struct soft_socket *socket)
 }
 
 /* The kernel counts that it found the ring empty at the end of each kick that sent all there was. But an invalid
- * descriptor ends a kick before that. */
+ * descriptor ends a kick before that, and so does a frame that the device drops. */
 static void count_empty(struct soft_socket *socket, bool sent)
 {
 	bool kicked = false;

@@ -193,10 +193,7 @@ static int start_thread(struct xdplab_wire *wire, struct xdplab_error *error)
 	if (sched_getaffinity(getpid(), sizeof(wire->cpus), &wire->cpus))
 		return fail(error, XDPLAB_STEP_START_THREAD, errno, "ask where threads may run");
 	wire->alone = CPU_COUNT(&wire->cpus) == 1;
-	if (thread_start(&wire->thread, wire->config.cpu, 0, "xdplab-wire", wire_main, wire, error))
-		return -error->code;
-	pthread_getcpuclockid(wire->thread, &wire->clock);
-	return 0;
+	return thread_start(&wire->thread, wire->config.cpu, 0, "xdplab-wire", wire_main, wire, error);
 }
 
 struct xdplab_wire *xdplab_wire_open(const struct xdplab_wire_config *config, struct xdplab_error *error)
@@ -262,9 +259,4 @@ void xdplab_wire_close(struct xdplab_wire *wire)
 {
 	xdplab_wire_cut(wire);
 	soft_release(wire);
-}
-
-uint64_t xdplab_wire_cpu_ns(const struct xdplab_wire *wire)
-{
-	return clock_ns(wire->clock);
 }

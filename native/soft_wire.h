@@ -52,7 +52,7 @@ enum {
 	SOFT_HEAD = 64,  /* bytes of a generated frame that are its own: a cache line */
 	/* XDP's, in front of the UMEM's own headroom. */
 	SOFT_XDP_HEADROOM = 256,
-	SOFT_LONGEST = 16384, /* bytes of a frame that a generator makes, or the stack */
+	SOFT_LONGEST = 14 + 40 + 65535, /* bytes of a frame that a generator makes, or the stack */
 };
 
 /* A frame on its way. */
@@ -99,7 +99,7 @@ struct soft_socket {
 	/* A frame that was taken from the fill ring and found no room in the RX ring: the next one to fill. */
 	uint64_t spare;
 	bool has_spare;
-	bool stopped; /* the last descriptor from the TX ring was an invalid one */
+	bool stopped; /* the last descriptor from the TX ring was an invalid one, or its frame was dropped */
 	soft_count rx_dropped, rx_ring_full, fill_ring_empty, tx_invalid, tx_ring_empty;
 
 	/* Both sides'. */
@@ -148,7 +148,6 @@ struct xdplab_wire {
 	struct xdplab_wire_config config;
 	int bell; /* eventfd; non-blocking */
 	pthread_t thread;
-	clockid_t clock; /* of the thread */
 	_Atomic uint32_t holders;
 	_Atomic bool cut;
 	pthread_mutex_t callers; /* one call at a time */
@@ -201,6 +200,8 @@ struct soft_delay *soft_delay_create(void);
 void soft_delay_free(struct soft_delay *delay);
 void soft_delay_put(struct xdplab_wire *wire, uint32_t end, uint32_t queue, const struct soft_frame *frames,
 		    uint32_t count);
+/* Whether one more is held without another's going for it. */
+bool soft_delay_has_room(const struct soft_delay *delay, uint32_t length);
 /* Lets those go that are due, or all; true if there were any. */
 bool soft_delay_release(struct xdplab_wire *wire, uint32_t end, bool all);
 

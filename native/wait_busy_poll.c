@@ -26,7 +26,6 @@ struct busy_poll {
 	struct options before;
 	struct options set;
 	bool given; /* whoever opened the socket has set preference and budget, which takes CAP_NET_ADMIN */
-	bool simulated; /* there is no socket to be told */
 	bool driving;
 };
 
@@ -41,7 +40,8 @@ static int get(int socket, int option)
 
 static int set(int socket, int option, int value)
 {
-	return setsockopt(socket, SOL_SOCKET, option, &value, sizeof(value)) ? -errno : 0;
+	/* A simulated socket's descriptor is none of a socket. */
+	return setsockopt(socket, SOL_SOCKET, option, &value, sizeof(value)) && errno != ENOTSOCK ? -errno : 0;
 }
 
 /* In this order, so that the socket busy-polls only with its budget set. */
@@ -49,8 +49,6 @@ static int set_all(const struct busy_poll *self, int socket, const struct option
 {
 	int result = 0;
 
-	if (self->simulated)
-		return 0;
 	if (!self->given)
 		result = set(socket, SO_PREFER_BUSY_POLL, options->prefer);
 	if (!self->given && !result)
@@ -75,7 +73,6 @@ static int prepare(struct worker *worker, void **state)
 
 	if (!self)
 		return -ENOMEM;
-	self->simulated = worker->rx->simulated;
 	self->before.prefer = get(socket, SO_PREFER_BUSY_POLL);
 	self->before.microseconds = get(socket, SO_BUSY_POLL);
 	self->given = worker->rx->given;
@@ -146,11 +143,11 @@ static const char *ineffective(const struct worker *worker)
 	int napi = 0;
 	socklen_t length = sizeof(napi);
 
-	if (worker->rx->simulated)
-		return "a simulated interface has no NAPI, so there is nothing to drive: it spins, with a useless "
-		       "system call each time. Use spin.";
-	if (getsockopt(worker->rx->descriptor, SOL_SOCKET, SO_INCOMING_NAPI_ID, &napi, &length) || napi)
+	if (!getsockopt(worker->rx->descriptor, SOL_SOCKET, SO_INCOMING_NAPI_ID, &napi, &length) && napi)
 		return NULL;
+	if (!worker->napi)
+		return "the interface names no NAPI of this queue, so there is nothing to drive: it spins, with a "
+		       "useless system call each time. Use spin.";
 	return "the driver does not tell an AF_XDP socket its NAPI, so there is nothing to drive: it spins, with a "
 	       "useless system call each time. Use spin, or uring-napi, which is told the NAPI.";
 }

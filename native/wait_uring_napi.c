@@ -2,7 +2,8 @@
  *
  * uring-napi: sleeps in io_uring_enter on a multishot poll, and before it does drives the queue's NAPI from
  * there, for as long as the control block says (busy_poll_microseconds). io_uring is told the NAPI by its id
- * (static tracking), so it need not be known to the socket as for busy-poll.
+ * (static tracking), so it need not be known to the socket as for busy-poll. Where no id is known, as of a simulated
+ * interface, there is nothing to drive, and the kernel need not know how.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -43,7 +44,7 @@ static int drive(const struct parking *parking, uint32_t napi, uint32_t microsec
 	int result = call(parking, XDPLAB_IORING_REGISTER_NAPI, XDPLAB_IO_URING_NAPI_REGISTER_OP,
 			  XDPLAB_IO_URING_NAPI_TRACKING_STATIC, microseconds);
 
-	if (!result && napi)
+	if (!result)
 		result = call(parking, XDPLAB_IORING_REGISTER_NAPI, XDPLAB_IO_URING_NAPI_STATIC_ADD_ID, napi, 0);
 	/* A kernel that does not know the call or its opcodes; EINVAL would be said of io_uring as a whole. */
 	return result == -EINVAL ? -EOPNOTSUPP : result;
@@ -54,8 +55,7 @@ static int prepare(struct worker *worker, void **state)
 	int result;
 
 	result = parking_prepare(state, sizeof(struct uring_napi_state), uring_open);
-	/* A simulated interface has no NAPI, and the kernel need not know of any. */
-	if (result || worker->rx->simulated)
+	if (result || !worker->napi)
 		return result;
 	/* What an idle worker leaves registered costs nothing: NAPI is driven by those that wait. */
 	result = drive(*state, worker->napi, 1);
@@ -73,7 +73,7 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 
 	if (microseconds > MOST_MICROSECONDS)
 		microseconds = MOST_MICROSECONDS;
-	if (self->microseconds != microseconds && !worker->rx->simulated) {
+	if (worker->napi && self->microseconds != microseconds) {
 		const int result = drive(&self->parking, worker->napi, (uint32_t)microseconds);
 
 		if (result)
@@ -86,13 +86,9 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 
 static const char *ineffective(const struct worker *worker)
 {
-	if (worker->napi)
-		return NULL;
-	if (worker->rx->simulated)
-		return "a simulated interface has no NAPI, so there is nothing to drive: it sleeps like uring-multishot. "
-		       "Use that.";
-	return "the kernel names no NAPI of this queue, so there is nothing to drive: it sleeps like "
-	       "uring-multishot. Use that, or threaded NAPI on another core.";
+	return worker->napi ? NULL :
+			      "the interface names no NAPI of this queue (a real one does since Linux 6.13), so there is "
+			      "nothing to drive: it sleeps like uring-multishot. Use that.";
 }
 
 const struct wait_strategy wait_uring_napi = {

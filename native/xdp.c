@@ -53,15 +53,53 @@ static void set_flags(struct bpf_object *object, const struct xdp_options_of_por
 	bpf_program__set_flags(program, flags);
 }
 
+static void detach(struct xdp *xdp)
+{
+	close(xdp->link);
+}
+
+static void close_maps(struct xdp *xdp)
+{
+	if (xdp->object) {
+		bpf_object__close(xdp->object);
+		return;
+	}
+	if (xdp->sockets >= 0)
+		close(xdp->sockets);
+	close(xdp->verdicts);
+}
+
+static int sum_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	struct verdicts *per_cpu;
+	int result;
+
+	if (cpus < 0)
+		return cpus;
+	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return -ENOMEM;
+	result = xdp_sum_verdicts(xdp->verdicts, per_cpu, (uint32_t)cpus, verdicts);
+	free(per_cpu);
+	return result;
+}
+
+static const struct xdp_operations operations = {
+	.detach = detach,
+	.close = close_maps,
+	.verdicts = sum_verdicts,
+};
+
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,
 		    .flags = port->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	struct bpf_map *sockets;
 
-	xdp->simulated = port->wire ? soft_program_attach(port, error) : NULL;
 	if (port->wire)
-		return xdp->simulated ? 0 : -error->code;
+		return soft_program_attach(xdp, port, error);
+	xdp->operations = &operations;
 	xdp->object = program_open(port->program, error);
 	if (!xdp->object)
 		return -error->code;
@@ -89,6 +127,7 @@ refused:
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error)
 {
 	*xdp = (struct xdp){
+		.operations = &operations,
 		.link = fcntl(attachment->link, F_DUPFD_CLOEXEC, 0),
 		.sockets = attachment->sockets < 0 ? -1 : fcntl(attachment->sockets, F_DUPFD_CLOEXEC, 0),
 		.verdicts = fcntl(attachment->verdicts, F_DUPFD_CLOEXEC, 0),
@@ -96,32 +135,9 @@ int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct
 	if (xdp->link >= 0 && xdp->verdicts >= 0 && (attachment->sockets < 0 || xdp->sockets >= 0))
 		return 0;
 	fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "hold the XDP program's link and maps");
-	xdp_detach(xdp);
-	xdp_close(xdp);
+	detach(xdp);
+	close_maps(xdp);
 	return -error->code;
-}
-
-void xdp_detach(struct xdp *xdp)
-{
-	if (xdp->simulated)
-		soft_program_detach(xdp->simulated);
-	else
-		close(xdp->link);
-}
-
-void xdp_close(struct xdp *xdp)
-{
-	if (xdp->simulated) {
-		soft_program_close(xdp->simulated);
-		return;
-	}
-	if (xdp->object) {
-		bpf_object__close(xdp->object);
-		return;
-	}
-	if (xdp->sockets >= 0)
-		close(xdp->sockets);
-	close(xdp->verdicts);
 }
 
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error)
@@ -146,24 +162,4 @@ int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xd
 		verdicts->bytes += per_cpu[cpu].bytes;
 	}
 	return 0;
-}
-
-int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
-{
-	const int cpus = xdp->simulated ? 0 : libbpf_num_possible_cpus();
-	struct verdicts *per_cpu;
-	int result;
-
-	if (xdp->simulated) {
-		soft_program_verdicts(xdp->simulated, verdicts);
-		return 0;
-	}
-	if (cpus < 0)
-		return cpus;
-	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
-	if (!per_cpu)
-		return -ENOMEM;
-	result = xdp_sum_verdicts(xdp->verdicts, per_cpu, (uint32_t)cpus, verdicts);
-	free(per_cpu);
-	return result;
 }

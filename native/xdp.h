@@ -13,13 +13,23 @@
 struct bpf_object;
 struct soft_program;
 struct verdicts;
+struct xdp;
+
+/* What a program of the kernel's and a simulated one (soft_program.c) differ in once they are attached. */
+struct xdp_operations {
+	/* The program counts no more after the first, and its counts can be read until the second. */
+	void (*detach)(struct xdp *xdp);
+	void (*close)(struct xdp *xdp);
+	int (*verdicts)(const struct xdp *xdp, struct xdplab_verdicts *verdicts);
+};
 
 struct xdp {
+	const struct xdp_operations *operations;
 	struct bpf_object *object; /* NULL where someone else loaded it: then the maps' descriptors are its own */
 	int link;
 	int sockets;
 	int verdicts;
-	struct soft_program *simulated; /* or NULL: all else is not used then */
+	struct soft_program *simulated; /* of a simulated interface, which has nothing of the above */
 };
 
 struct xdp_options_of_port {
@@ -39,13 +49,9 @@ struct xdp_options_of_port {
 /* Holds what someone else attached. */
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error);
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
-/* The program counts no more after the first, and its counts can be read until the second. */
-void xdp_detach(struct xdp *xdp);
-void xdp_close(struct xdp *xdp);
 /* From now on, what arrives on the queue goes to the socket. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
-int xdp_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts);
-/* The same by the map's descriptor, with room for each of the cores. */
+/* The verdicts by the map's descriptor, with room for each of the cores. */
 int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xdplab_verdicts *verdicts);
 
 #endif

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
+from patience import eventually
+from talk import line, python
 
 from xdplab.engine import Engine
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError
@@ -95,6 +96,12 @@ def test_its_stacks_answer_pings(soft: Lab, family: str) -> None:
     assert link["tx_packets"] >= 5
 
 
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_a_ping_may_be_as_large_as_on_a_real_host(soft: Lab, family: str) -> None:
+    result = soft.peer.ping(getattr(soft.port, family), size=65_507)
+    assert (result.sent, result.received) == (1, 1)
+
+
 def test_nobody_else_answers_pings(soft: Lab) -> None:
     result = soft.peer.ping("198.18.99.1", count=2, interval=0.001, timeout=0.05)
     assert (result.sent, result.received) == (2, 0)
@@ -107,23 +114,27 @@ def test_a_ping_is_checked_as_on_a_real_host(soft: Lab) -> None:
         soft.peer.ping(soft.port.ipv4, interval=0)
 
 
-def test_a_lab_that_is_closed_ends_a_ping_under_way() -> None:
+def test_a_lab_that_is_closed_ends_the_pings_under_way_which_wait_for_no_other() -> None:
     lab = Lab(backend="soft")
     outcome: list[BaseException] = []
 
     def ping() -> None:
         try:
-            lab.peer.ping("198.18.99.1", count=100, interval=1)
+            lab.peer.ping("198.18.99.1", count=20, interval=1)
         except (InterfaceGoneError, ClosedError) as error:
             outcome.append(error)
 
-    thread = threading.Thread(target=ping)
-    thread.start()
-    time.sleep(0.05)  # most likely it is under way by then; either way it has to end
+    threads = [threading.Thread(target=ping) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert eventually(lambda: lab.port.interface.link_statistics()["rx_packets"] >= 3)
+    assert lab.peer.ping(lab.port.ipv4).received == 1
+    assert all(thread.is_alive() for thread in threads)
     lab.close()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert len(outcome) == 1
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(outcome) == 3
 
 
 def test_a_wire_that_is_cut_takes_both_interfaces_away(soft: Lab) -> None:
@@ -153,6 +164,33 @@ def test_a_closed_lab_says_so(soft: Lab) -> None:
     ):
         with pytest.raises(ClosedError):
             use()
+
+
+def test_a_forked_child_is_told_that_it_has_no_wire() -> None:
+    text = """
+import os, signal
+from xdplab import ClosedError, Engine, Lab, Traffic
+lab = Lab(backend="soft")
+child = os.fork()
+if child == 0:
+    signal.alarm(30)  # instead of waiting for a thread that there isn't
+    for use in (
+        lambda: setattr(lab.port.faults, "jitter", 0.1),
+        lambda: Engine(lab.port),
+        lambda: Traffic(lab.peer, lab.port),
+        lab.port.interface.link_statistics,
+    ):
+        try:
+            use()
+        except ClosedError:
+            continue
+        os._exit(1)
+    lab.close()
+    os._exit(0)
+print(os.waitpid(child, 0)[1], lab.peer.ping(lab.port.ipv4).received, flush=True)
+"""
+    with python(text) as process:
+        assert line(process) == "0 1"
 
 
 def test_a_lab_that_nobody_holds_is_gone() -> None:

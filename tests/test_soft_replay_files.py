@@ -13,6 +13,7 @@ from xdplab.errors import ConfigurationError
 from xdplab.replay import Replay
 
 ETHERNET, RAW_IP = 1, 101
+MOST = (1 << 32) - 1
 FRAMES = [bytes([number]) * (60 + 40 * number) for number in range(1, 5)]
 TIMES_NS = [1_700_000_000_000_000_000 + 250_000_000 * number for number in range(4)]
 
@@ -95,6 +96,9 @@ def test_a_last_frame_that_is_not_whole_is_left_out(tmp_path: Path, file: bytes)
         (pcap()[:24], "no frame to send"),
         (pcap(link=RAW_IP), "not Ethernet's"),
         (pcap([b"short"], [0]), "a frame of 5 bytes"),
+        (pcap([b""], [0]), "a frame of 0 bytes"),
+        (pcap([], []) + struct.pack("<IIII", 0, 0, 60, MOST) + bytes(60), f"a frame of {MOST:,} "),
+        (pcap([], []) + struct.pack("<IIII", 0, 0, MOST, 60) + bytes(60), "no frame to send"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_in_words(tmp_path: Path, file: bytes, words: str) -> None:

@@ -1,8 +1,10 @@
 """Whatever happens to an AF_XDP socket, the soft NIC says of it what the kernel says.
 
 The scenarios are in tests/native/soft_scenarios.c, which plays each to a socket of the kernel's or
-to a simulated one, and prints the six figures of XDP_STATISTICS, how far the kernel came in each of
-the four rings, and what it left in the RX and the completion ring.
+to a simulated one, and prints the six figures of XDP_STATISTICS, the program's verdicts, whether
+the kernel asks to be woken for the fill ring, how far it came in each of the four rings, and what
+it left in the RX and the completion ring. For the TX ring it asks each time, once it has come to
+its end.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from xdplab import Lab, _engine
 from xdplab.programs import program_path
 
 SCENARIOS = re.findall(
-    r"^\t(?:SCENARIO\(|NAMED\(\")(\w+)",
+    r"^\t(?:SCENARIO\(|NAMED\(\"|SENDING\(\")(\w+)",
     (Path(__file__).parent / "native" / "soft_scenarios.c").read_text(),
     re.MULTILINE,
 )
@@ -67,7 +69,7 @@ def real(privileged: None) -> dict[str, list[str]]:
 
 
 def test_the_table_is_played_as_it_is_written(simulated: dict[str, list[str]]) -> None:
-    assert len(SCENARIOS) > 40
+    assert len(SCENARIOS) > 50
     assert list(simulated) == SCENARIOS
 
 

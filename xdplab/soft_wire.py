@@ -47,8 +47,8 @@ class Wire(Closing):
         self.serial = next(_serials)
         """Tells it from other wires of this process."""
         self._owner, self._lock = os.getpid(), threading.RLock()
-        # Held by a ping, which takes its time and is to end before the wire is freed.
-        self._pings = threading.Lock()
+        # Those under way take their time, and end before the wire is freed.
+        self._pings, self._ping_ended = 0, threading.Condition(self._lock)
         config, error = ffi.new("struct xdplab_wire_config *"), new_error()
         config.queues, config.mtu, config.cpu = plan.queues, plan.mtu, _WHEREVER
         config.seed = plan.number + 1
@@ -71,10 +71,12 @@ class Wire(Closing):
         Raises
         ------
         ClosedError
-            After `close`.
+            After `close`, and in a forked child, where nobody would answer: it has no thread.
         """
         if self.closed:
             raise ClosedError("this simulated wire was closed, with the lab that it belonged to")
+        if os.getpid() != self._owner:
+            raise ClosedError("this simulated wire is another process'. Make a lab in this one.")
         return self._native
 
     @property
@@ -88,7 +90,7 @@ class Wire(Closing):
             if self.closed or os.getpid() != self._owner:
                 return
             lib.xdplab_wire_cut(self._native)
-        with self._pings, self._lock:
+            self._ping_ended.wait_for(lambda: not self._pings)
             self._closer()
 
     def cut(self) -> None:
@@ -150,21 +152,25 @@ class Wire(Closing):
         sent, received = ffi.new("uint32_t *"), ffi.new("uint32_t *")
 
         def send() -> int:
-            with self._pings:
-                return int(
-                    lib.xdplab_wire_ping(
-                        self.pointer,
-                        end,
-                        target.packed,
-                        socket.AF_INET if target.version == 4 else socket.AF_INET6,
-                        requests,
-                        round(interval * 1e9),
-                        size,
-                        round(timeout * 1e9),
-                        sent,
-                        received,
-                    )
-                )
+            with self._lock:
+                pointer = self.pointer
+                self._pings += 1
+            code = lib.xdplab_wire_ping(
+                pointer,
+                end,
+                target.packed,
+                socket.AF_INET if target.version == 4 else socket.AF_INET6,
+                requests,
+                round(interval * 1e9),
+                size,
+                round(timeout * 1e9),
+                sent,
+                received,
+            )
+            with self._lock:
+                self._pings -= 1
+                self._ping_ended.notify_all()
+            return int(code)
 
         # An interrupt (Ctrl-C) ends the wait for it.
         if code := on_a_thread(send):

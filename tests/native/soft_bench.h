@@ -83,10 +83,15 @@ static inline struct bench make_bench(uint32_t ring_size, uint32_t fill_frames, 
 	return bench;
 }
 
+static inline void free_program(struct xdp *program)
+{
+	program->operations->detach(program);
+	program->operations->close(program);
+}
+
 static inline void free_bench(struct bench *bench)
 {
-	xdp_detach(&bench->program);
-	xdp_close(&bench->program);
+	free_program(&bench->program);
 	soft_socket_close(bench->socket);
 	umem_free(&bench->umem);
 	xdplab_wire_close(bench->wire);
@@ -176,7 +181,7 @@ static inline struct xdplab_verdicts verdicts_of(const struct bench *bench)
 {
 	struct xdplab_verdicts verdicts;
 
-	CHECK(!xdp_verdicts(&bench->program, &verdicts), "no verdicts");
+	CHECK(!bench->program.operations->verdicts(&bench->program, &verdicts), "no verdicts");
 	return verdicts;
 }
 

@@ -18,29 +18,39 @@ struct side {
 	const char *program;
 };
 
-struct driver {
-	const struct side *side;
-	struct bench bench; /* of the kernel's side only UMEM, rings and program are used */
-	uint64_t sent;
-};
+struct driver;
 
 struct scenario {
 	const char *name;
 	void (*play)(struct driver *driver);
+	struct xdp_desc descriptor; /* to be sent, where it is one alone */
+	uint32_t ring_size;         /* 0: RING */
 	uint32_t fill_frames;
 	uint32_t headroom;
 	bool unaligned;
 };
 
-static inline void open_kernel_socket(struct driver *driver, const struct scenario *scenario)
+struct driver {
+	const struct side *side;
+	const struct scenario *scenario;
+	struct bench bench; /* of the kernel's side only UMEM, rings and program are used */
+	uint64_t sent;      /* to the socket */
+};
+
+static inline uint32_t ring_size(const struct scenario *scenario)
+{
+	return scenario->ring_size ? scenario->ring_size : RING;
+}
+
+static inline void open_kernel_socket(struct driver *driver)
 {
 	struct bench *bench = &driver->bench;
 	const struct xsk_options options = {
 		.interface_index = driver->side->interface_index,
-		.ring_size = RING,
+		.ring_size = ring_size(driver->scenario),
 		.fill_ring_size = FRAME_COUNT,
 		.bind_mode = XDPLAB_BIND_COPY,
-		.fill_frames = scenario->fill_frames,
+		.fill_frames = driver->scenario->fill_frames,
 		.umem_owner = -1,
 	};
 	const int descriptor = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -49,23 +59,49 @@ static inline void open_kernel_socket(struct driver *driver, const struct scenar
 	CHECK_WELL(!xsk_open(&bench->xsk, descriptor, &bench->umem, &options, &bench_error));
 }
 
-static inline void open_soft_socket(struct driver *driver, const struct scenario *scenario)
+static inline void open_soft_socket(struct driver *driver)
 {
 	struct bench *bench = &driver->bench;
 	const struct soft_socket_options options = {
-		.wire = bench->wire = make_wire(1),
-		.ring_size = RING,
+		.wire = bench->wire,
+		.ring_size = ring_size(driver->scenario),
 		.fill_ring_size = FRAME_COUNT,
-		.fill_frames = scenario->fill_frames,
+		.fill_frames = driver->scenario->fill_frames,
 	};
 
 	bench->socket = soft_socket_open(&options, &bench->umem, &bench->xsk, &bench_error);
 	CHECK_WELL(bench->socket);
 }
 
-static inline void open_driver(struct driver *driver, const struct scenario *scenario)
+static inline void open_socket(struct driver *driver)
 {
-	const bool kernel = driver->side->kernel;
+	driver->sent = 0;
+	if (driver->side->kernel)
+		open_kernel_socket(driver);
+	else
+		open_soft_socket(driver);
+}
+
+static inline void enter_socket(struct driver *driver)
+{
+	struct bench *bench = &driver->bench;
+
+	if (driver->side->kernel)
+		CHECK_WELL(!xdp_enter_socket(&bench->program, 0, bench->xsk.descriptor, &bench_error));
+	else
+		soft_socket_enter(bench->socket);
+}
+
+static inline void close_socket(struct driver *driver)
+{
+	if (driver->side->kernel)
+		xsk_close(&driver->bench.xsk);
+	else
+		soft_socket_close(driver->bench.socket);
+}
+
+static inline void open_driver(struct driver *driver)
+{
 	struct bench *bench = &driver->bench;
 	struct xdp_options_of_port port = {
 		.program = driver->side->program,
@@ -73,31 +109,23 @@ static inline void open_driver(struct driver *driver, const struct scenario *sce
 		.queues = 1,
 	};
 
-	bench->umem = make_umem(scenario->headroom, scenario->unaligned);
-	if (kernel)
-		open_kernel_socket(driver, scenario);
-	else
-		open_soft_socket(driver, scenario);
-	port.wire = bench->wire;
+	bench->umem = make_umem(driver->scenario->headroom, driver->scenario->unaligned);
+	if (!driver->side->kernel)
+		port.wire = bench->wire = make_wire(1);
+	open_socket(driver);
 	CHECK_WELL(!xdp_attach(&bench->program, &port, &bench_error));
-	if (kernel)
-		CHECK_WELL(!xdp_enter_socket(&bench->program, 0, bench->xsk.descriptor, &bench_error));
-	else
-		soft_socket_enter(bench->socket);
+	enter_socket(driver);
 }
 
 static inline void close_driver(struct driver *driver)
 {
 	struct bench *bench = &driver->bench;
 
-	if (!driver->side->kernel) {
-		free_bench(bench);
-		return;
-	}
-	xdp_detach(&bench->program);
-	xdp_close(&bench->program);
-	xsk_close(&bench->xsk);
+	free_program(&bench->program);
+	close_socket(driver);
 	umem_free(&bench->umem);
+	if (!driver->side->kernel)
+		xdplab_wire_close(bench->wire);
 }
 
 static inline struct xdp_statistics statistics(const struct driver *driver)
@@ -118,20 +146,31 @@ static inline uint64_t accounted(const struct driver *driver)
 	return ring_producer_position(&driver->bench.xsk.rx) + found.rx_dropped + found.rx_ring_full;
 }
 
-/* One by one, as the kernel tells some things only when it has come to an end. */
-static inline void receive(struct driver *driver, uint32_t size, uint32_t frames)
+static inline void send_from_peer(const struct driver *driver, uint32_t size, uint32_t frames)
 {
 	uint8_t frame[MTU] = { [12] = 0x08 };
 
-	for (uint32_t i = 0; i < frames; i++) {
-		if (driver->side->kernel)
-			CHECK(send(driver->side->packets, frame, size, 0) == (ssize_t)size, "%s", strerror(errno));
-		else
-			receive_from_peer(driver->bench.wire, size, 1);
-		driver->sent++;
-		AWAIT(accounted(driver) == driver->sent, "%llu of %llu", (unsigned long long)accounted(driver),
-		      (unsigned long long)driver->sent);
+	if (!driver->side->kernel) {
+		receive_from_peer(driver->bench.wire, size, frames);
+		return;
 	}
+	for (uint32_t i = 0; i < frames; i++)
+		CHECK(send(driver->side->packets, frame, size, 0) == (ssize_t)size, "%s", strerror(errno));
+}
+
+static inline void receive_at_once(struct driver *driver, uint32_t size, uint32_t frames)
+{
+	send_from_peer(driver, size, frames);
+	driver->sent += frames;
+	AWAIT(accounted(driver) == driver->sent, "%llu of %llu", (unsigned long long)accounted(driver),
+	      (unsigned long long)driver->sent);
+}
+
+/* One by one, as the kernel tells some things only when it has come to an end. */
+static inline void receive(struct driver *driver, uint32_t size, uint32_t frames)
+{
+	for (uint32_t i = 0; i < frames; i++)
+		receive_at_once(driver, size, 1);
 }
 
 static inline void take(struct driver *driver, uint32_t frames)

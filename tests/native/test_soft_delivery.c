@@ -126,8 +126,7 @@ static void housekeeping_and_what_comes_to_other_queues_is_left_to_the_stack(voi
 	receive_from_peer(bench.wire, 64, 10);
 	CHECK_COUNT(verdicts_of(&bench).no_socket, 10);
 	CHECK_COUNT(verdicts_of(&bench).redirected, 0);
-	xdp_detach(&bench.program);
-	xdp_close(&bench.program);
+	free_program(&bench.program);
 	umem_free(&bench.umem);
 	xdplab_wire_close(bench.wire);
 }

@@ -24,11 +24,12 @@ static int ping(struct xdplab_wire *wire, const uint8_t *target, uint32_t family
 
 static void a_stack_answers_for_its_own_addresses_alone(void)
 {
+	enum { LARGEST = 65507 }; /* that IPv4 has */
 	struct xdplab_wire *wire = make_wire(1);
 	struct xdplab_link_statistics port;
 	uint32_t received;
 
-	for (uint32_t size = 0; size < 1400; size += 57) {
+	for (uint32_t size = 0; size <= LARGEST; size += LARGEST / 29) {
 		CHECK_COUNT(ping(wire, port_ipv4, AF_INET, size, &received), 0);
 		CHECK_COUNT(received, 3);
 		CHECK_COUNT(ping(wire, port_ipv6, AF_INET6, size, &received), 0);
@@ -37,12 +38,25 @@ static void a_stack_answers_for_its_own_addresses_alone(void)
 	CHECK_COUNT(ping(wire, (uint8_t[]){ 198, 18, 0, 9 }, AF_INET, 56, &received), 0);
 	CHECK_COUNT(received, 0);
 	xdplab_wire_link_statistics(wire, PORT, &port);
-	CHECK_COUNT(port.rx_packets, 25 * 6 + 3);
-	CHECK_COUNT(port.tx_packets, 25 * 6);
+	CHECK_COUNT(port.rx_packets, 30 * 6 + 3);
+	CHECK_COUNT(port.tx_packets, 30 * 6);
 	CHECK_COUNT(ping(wire, port_ipv4, AF_UNIX, 56, &received), -EINVAL);
 	CHECK_COUNT(ping(wire, port_ipv4, AF_INET, 1 << 20, &received), -EINVAL);
 	xdplab_wire_cut(wire);
 	CHECK_COUNT(ping(wire, port_ipv4, AF_INET, 56, &received), -ENETDOWN);
+	xdplab_wire_close(wire);
+}
+
+/* Their numbers have 16 bits. */
+static void there_may_be_more_requests_than_numbers(void)
+{
+	enum { REQUESTS = 70000 };
+	struct xdplab_wire *wire = make_wire(1);
+	uint32_t sent, received;
+
+	CHECK_COUNT(xdplab_wire_ping(wire, PEER, port_ipv4, AF_INET, REQUESTS, 0, 56, PATIENCE_NS, &sent, &received), 0);
+	CHECK_COUNT(sent, REQUESTS);
+	CHECK_COUNT(received, REQUESTS);
 	xdplab_wire_close(wire);
 }
 
@@ -131,20 +145,24 @@ static void an_interval_overrules_the_times_of_a_capture(void)
 	xdplab_wire_close(wire);
 }
 
-static void what_is_late_arrives_whole_and_in_order(void)
+static void what_is_late_arrives_whole_and_in_order_however_jitter_is_turned(const struct xdplab_wire_faults *turned)
 {
-	const struct xdplab_wire_faults jitter = { .jitter_ns = 3000000 }, none = { 0 };
+	const struct xdplab_wire_faults jitter = { .jitter_ns = 3000000 }, more = { .jitter_ns = 60 * NS_PER_SECOND };
 	struct bench bench = make_bench(256, FRAME_COUNT, false);
 	const struct traffic_payload *payload;
 
 	xdplab_wire_set_faults(bench.wire, PORT, &jitter);
 	receive_from_peer(bench.wire, 200, 100);
 	AWAIT(ring_waiting_now(&bench.xsk.rx) == 100, "some are held for good");
+	xdplab_wire_set_faults(bench.wire, PORT, &more);
 	receive_from_peer(bench.wire, 200, 100);
 	/* Those that are held still go at once. */
-	xdplab_wire_set_faults(bench.wire, PORT, &none);
+	xdplab_wire_set_faults(bench.wire, PORT, turned);
 	CHECK_COUNT(ring_waiting_now(&bench.xsk.rx), 200);
-	for (uint32_t i = 0; i < 200; i++) {
+	/* And none after them waits for them. */
+	receive_from_peer(bench.wire, 200, 50);
+	AWAIT(ring_waiting_now(&bench.xsk.rx) == 250, "some are held for those before them");
+	for (uint32_t i = 0; i < 250; i++) {
 		payload = (const void *)(bench.umem.area + ring_descriptor(&bench.xsk.rx, i)->addr + TRAFFIC_HEADERS);
 		CHECK_COUNT(payload->sequence, i % 100);
 	}
@@ -165,6 +183,94 @@ static void no_frame_is_lost_for_being_late(void)
 	xdplab_wire_set_faults(wire, PORT, &none);
 	xdplab_wire_link_statistics(wire, PORT, &port);
 	CHECK_COUNT(port.rx_packets, 10000);
+	xdplab_wire_close(wire);
+}
+
+/* An echo request from one end's stack to the other's. */
+static void write_request(uint8_t *frame, uint32_t length, uint32_t from)
+{
+	const uint8_t addresses[] = { 198, 18, 0, (uint8_t)(from + 1), 198, 18, 0, (uint8_t)(2 - from) };
+
+	memset(frame, 0, length);
+	memcpy(frame, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)(2 - from) }, 6);
+	memcpy(frame + 6, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)(from + 1), 8, 0, 0x45 }, 9);
+	frame[14 + 2] = (uint8_t)((length - 14) >> 8);
+	frame[14 + 3] = (uint8_t)(length - 14);
+	frame[14 + 9] = IPPROTO_ICMP;
+	memcpy(frame + 14 + 12, addresses, sizeof(addresses));
+	frame[14 + 20] = 8;
+}
+
+/* An answer that finds no room does not make room for itself: another request would go, whose answer... */
+static void stacks_that_answer_each_other_late_come_to_an_end(void)
+{
+	enum { REQUESTS = 10000 };
+	const struct xdplab_wire_faults jitter = { .jitter_ns = 60 * NS_PER_SECOND }, none = { 0 };
+	const struct xdplab_traffic traffic = make_traffic(64, 0);
+	struct xdplab_wire *wire = make_wire(1);
+	struct xdplab_soft_generator *generators[XDPLAB_WIRE_ENDS];
+	struct xdplab_link_statistics ends[XDPLAB_WIRE_ENDS];
+	uint8_t request[1400];
+	const struct xdplab_replay replay = {
+		.frames = request,
+		.lengths = (uint32_t[]){ sizeof(request) },
+		.times_ns = (uint64_t[]){ 0 },
+		.count = 1,
+		.repeat = REQUESTS,
+	};
+
+	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++) {
+		xdplab_wire_set_faults(wire, end, &jitter);
+		write_request(request, sizeof(request), end);
+		generators[end] = xdplab_soft_generator_open(wire, end, &traffic, &replay, &bench_error);
+		CHECK_WELL(generators[end]);
+		CHECK_WELL(!xdplab_soft_generator_start(generators[end], &bench_error));
+	}
+	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++) {
+		AWAIT(!xdplab_soft_generator_running(generators[end]), "it goes on");
+		xdplab_soft_generator_close(generators[end]);
+	}
+	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++)
+		xdplab_wire_set_faults(wire, end, &none);
+	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++)
+		xdplab_wire_link_statistics(wire, end, ends + end);
+	/* Each request has arrived, and each answer, or it was dropped where it was made. */
+	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++)
+		CHECK_COUNT(ends[end].tx_packets + ends[end].tx_dropped, 2 * REQUESTS);
+	CHECK(ends[PORT].tx_dropped + ends[PEER].tx_dropped, "all found room");
+	xdplab_wire_close(wire);
+}
+
+static void *ping_once(void *wire)
+{
+	uint32_t sent, received;
+
+	CHECK_COUNT(xdplab_wire_ping(wire, PEER, port_ipv4, AF_INET, 1, 0, 56, PATIENCE_NS, &sent, &received), 0);
+	CHECK_COUNT(received, 1);
+	return NULL;
+}
+
+static void look_for_pings(struct xdplab_wire *wire, void *any)
+{
+	*(bool *)any = wire->ends[PEER].pings;
+}
+
+/* The request of the one is late, and goes to make room for those of the other: its answer ends it there and then. */
+static void a_stack_has_the_pings_of_several(void)
+{
+	const struct xdplab_wire_faults jitter = { .jitter_ns = 60 * NS_PER_SECOND };
+	struct xdplab_wire *wire = make_wire(1);
+	uint32_t sent, received;
+	bool begun = false;
+	pthread_t other;
+
+	xdplab_wire_set_faults(wire, PORT, &jitter);
+	pthread_create(&other, NULL, ping_once, wire);
+	AWAIT((soft_call(wire, look_for_pings, &begun), begun), "it does not begin");
+	CHECK_COUNT(xdplab_wire_ping(wire, PEER, port_ipv4, AF_INET, 1000, 0, 16000, 1, &sent, &received), 0);
+	CHECK_COUNT(sent, 1000);
+	CHECK(received && received < 1000, "%u were answered", received);
+	pthread_join(other, NULL);
 	xdplab_wire_close(wire);
 }
 
@@ -242,11 +348,15 @@ static void a_queue_and_an_interface_are_taken_once(void)
 int main(void)
 {
 	a_stack_answers_for_its_own_addresses_alone();
+	there_may_be_more_requests_than_numbers();
 	its_packets_have_right_checksums();
 	captured_frames_are_sent_as_they_are_and_not_before_their_time();
 	an_interval_overrules_the_times_of_a_capture();
-	what_is_late_arrives_whole_and_in_order();
+	what_is_late_arrives_whole_and_in_order_however_jitter_is_turned(&(struct xdplab_wire_faults){ 0 });
+	what_is_late_arrives_whole_and_in_order_however_jitter_is_turned(&(struct xdplab_wire_faults){ .jitter_ns = 1 });
 	no_frame_is_lost_for_being_late();
+	stacks_that_answer_each_other_late_come_to_an_end();
+	a_stack_has_the_pings_of_several();
 	a_paced_generator_keeps_its_pace_and_its_limit();
 	a_generator_outlives_its_wire();
 	a_queue_and_an_interface_are_taken_once();
