@@ -60,9 +60,11 @@ def test_areas_are_what_the_engine_counted(lab: Lab) -> None:
 def test_drops_are_told_by_their_reason_and_not_twice(lab: Lab) -> None:
     with Engine(lab.port, ring_size=64, batch=1) as engine:
         engine.pace = 0.05  # so that the RX ring overflows
-        with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
-            traffic.wait()
+        with Traffic(lab.peer, lab.port, rate=5_000) as traffic:
+            traffic.start()
             assert eventually(lambda: int(engine.telemetry.total()["rx_ring_full"]) > 1_000)
+            # The worker looks how many wait only when it has taken all that it saw.
+            assert eventually(lambda: engine.telemetry.history()[0]["rx_peak"].max() >= 63)
         engine.stop()
         columns = whole(rows_of(engine, 60))  # a busy machine may take more than 10 s for it
         counted = engine.telemetry.total()
