@@ -91,6 +91,13 @@ def test_what_can_not_work_is_one_line_that_helps(arguments: list[str], words: s
     assert done.stdout == ""
 
 
+def test_without_a_command_it_lists_them() -> None:
+    done = xdplab()
+    assert (done.returncode, done.stdout) == (2, "")
+    for command in ("run", "doctor", "broker", "bench"):
+        assert f"\n    {command} " in done.stderr
+
+
 @pytest.mark.parametrize("seconds", ["0", "nan", "soon"])
 def test_a_wrong_call_is_told_so_without_our_own_names(seconds: str) -> None:
     done = xdplab("run", "--seconds", seconds)

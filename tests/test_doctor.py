@@ -125,6 +125,17 @@ def test_the_capability_to_administer_stands_for_those_split_off_it() -> None:
     assert finding.verdict == "limited"
 
 
+def test_what_a_broker_does_for_this_process_is_not_missing() -> None:
+    (alone,) = kernel.capabilities(0, broker=False)
+    assert alone.verdict == "missing"
+    # What stands for others is not asked for beside them.
+    assert "--cap-add SYS_ADMIN" in alone.remedy
+    assert "--cap-add BPF" not in alone.remedy
+    (served,) = kernel.capabilities(0, broker=True)
+    assert (served.verdict, served.seen) == ("limited", alone.seen)
+    assert "Labs have it through the broker" in served.remedy
+
+
 @pytest.mark.parametrize(
     ("limit", "exempt", "verdict"),
     [
@@ -209,6 +220,9 @@ def test_backends_say_which_labs_take_and_how_to_get_the_next_better_one() -> No
     assert second.verdict == "limited"
     assert "labs take works, which only simulates" in second.seen
     assert second.remedy == "For refused: it was refused. Allow it."
+    real = type("Real", (Refused,), {"refusal": lambda _self: "", "simulated": False})()
+    (good,) = capture.backends({"refused": refused, "real": real})
+    assert (good.verdict, good.remedy) == ("good", "")
     (none,) = capture.backends({"refused": refused})
     assert none.verdict == "missing"
 
@@ -272,6 +286,10 @@ def test_an_interface_in_use_is_told_apart_from_a_free_one(lab: Lab) -> None:
     assert used.verdict == "limited"
     assert re.search(r"XDP program \d+ is attached", used.seen)
     assert "carries the default route" in used.seen
+    assert "`sudo ip link set dev port0 xdp off`" in used.remedy
+    # That takes nothing away in the other mode.
+    with Engine(lab.port, attach="skb", allow_default_route=True):
+        assert "port0 xdpgeneric off" in interfaces.describe(lab.port.interface).remedy
 
 
 @pytest.mark.kernel

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from xdplab.backends import BACKENDS, BEST, VARIABLE
 from xdplab.bench import BENCHMARKS, table, write_report
@@ -62,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="xdplab", description="See and tune the fast packet paths of Linux, live."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(command=partial(_list_commands, parser))
+    commands = parser.add_subparsers(metavar="COMMAND")
 
     run = commands.add_parser(
         "run",
@@ -79,17 +81,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="STRATEGY",
         help=f"when the RX ring is empty: {', '.join(WAIT_STRATEGIES)} (poll)",
     )
-    run.add_argument("--batch", type=int, default=64, help="most packets taken at once (64)")
-    run.add_argument("--seconds", type=_seconds, default=10.0, help="how long (10)")
+    run.add_argument(
+        "--batch", type=int, default=64, metavar="N", help="most packets taken at once (64)"
+    )
+    run.add_argument("--seconds", type=_seconds, default=10.0, metavar="N", help="how long (10)")
     run.add_argument(
         "--traffic",
         metavar="max|PPS|none",
         help="packets a second in the lab (max); with --interface: none",
     )
-    run.add_argument("--size", type=int, default=64, help="bytes a frame, 60 to 1514 (64)")
-    run.add_argument("--ring-size", type=int, default=2048, help="entries of the RX ring (2048)")
-    run.add_argument("--attach", default="native", help="native or skb (native)")
-    run.add_argument("--bind", default="auto", help="auto, copy or zero-copy (auto)")
+    run.add_argument(
+        "--size", type=int, default=64, metavar="N", help="bytes a frame, 60 to 1514 (64)"
+    )
+    run.add_argument(
+        "--ring-size", type=int, default=2048, metavar="N", help="entries of the RX ring (2048)"
+    )
+    run.add_argument("--attach", default="native", metavar="MODE", help="native or skb (native)")
+    run.add_argument(
+        "--bind", default="auto", metavar="MODE", help="auto, copy or zero-copy (auto)"
+    )
     run.add_argument(
         "--allow-default-route",
         action="store_true",
@@ -122,6 +132,11 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     return parser
+
+
+def _list_commands(parser: argparse.ArgumentParser, _options: argparse.Namespace) -> int:
+    parser.print_help(sys.stderr)
+    return 2
 
 
 def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
@@ -173,7 +188,7 @@ def _rate(text: str) -> Rate | None:
     try:
         return float(text)
     except ValueError:
-        raise ConfigurationError(f"--traffic {text} is none of: max, none, a number") from None
+        raise ConfigurationError(f"--traffic {text} is none of: max, none, a number.") from None
 
 
 def _run(options: argparse.Namespace) -> int:

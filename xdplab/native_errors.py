@@ -38,8 +38,8 @@ _BY_STEP: dict[tuple[int, int], tuple[type[KernelError], str]] = {
     ),
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EBUSY): (
         QueueBusyError,
-        "Another engine or XDP program holds the interface: close it, or remove the program with "
-        "`ip link set dev NAME xdp off`.",
+        "Another engine or XDP program holds the interface: close it, or end what attached it. "
+        "What that left behind, `sudo ip link set dev NAME xdp off` takes away.",
     ),
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EEXIST): (
         QueueBusyError,

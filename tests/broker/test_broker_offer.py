@@ -66,7 +66,7 @@ def lab(tree: Path, answer: str | None = None, **environment: str) -> str:
 
 def test_without_a_terminal_nothing_is_asked(tree: Path) -> None:
     called = lab(tree)
-    assert called.startswith("sudo --preserve-env setpriv")
+    assert "sudo --preserve-env setpriv" in called
     assert "/opt/xdplab" not in called
 
 
@@ -76,7 +76,18 @@ def test_in_continuous_integration_nothing_is_asked(tree: Path) -> None:
 
 def test_who_declines_gets_the_capabilities(tree: Path) -> None:
     called = lab(tree, "n")
-    assert called.startswith("sudo --preserve-env setpriv")
+    assert "sudo --preserve-env setpriv" in called
+    assert "/opt/xdplab" not in called
+
+
+def test_whom_sudo_refuses_gets_the_simulated_nic(tree: Path) -> None:
+    with (tree / "bin" / "sudo").open("a") as sudo:
+        sudo.write("exit 1\n")
+    assert [line.split()[0] for line in lab(tree).splitlines()] == ["sudo", "jupyter"]
+
+
+def test_who_wants_the_simulated_nic_is_asked_for_nothing(tree: Path) -> None:
+    assert lab(tree, "y", XDPLAB_BACKEND="soft").startswith("jupyter lab")
 
 
 def test_who_accepts_gets_a_broker_from_a_root_owned_install(tree: Path) -> None:

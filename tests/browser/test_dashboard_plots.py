@@ -62,6 +62,11 @@ print(*(packets[-1] - np.interp(times[-1] - span * 1e9, times, packets) for span
 """
 
 
+# Whether anything is drawn on a canvas.
+INKED = """(canvases) => canvases.map((canvas) => canvas.getContext('2d')
+    .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0))"""
+
+
 def hover(page: NotebookPage, plot: int, share: float) -> None:
     """Move the mouse into a plot, so far to the right."""
     box = page.page.locator(".bk-Canvas").nth(plot).bounding_box()
@@ -115,6 +120,18 @@ def test_ranges_show_what_the_engine_counted(open_notebook: OpenNotebook) -> Non
         assert len(shown["time"]) <= 600
         if packets is not None:  # a row's worth may be cut off at the beginning
             assert area(shown) == pytest.approx(packets, rel=0.01)
+
+
+def test_the_legend_has_a_sample_of_each_line(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE)
+    page.run(0)
+    wait_for_rows(page, 1)
+    samples = page.page.locator(".bk-Legend canvas")
+    labels = page.page.locator(".bk-Legend .bk-label")
+    assert samples.count() == labels.count() > 0
+    # They are painted once, soon after the legend is there.
+    page.page.wait_for_timeout(1000)
+    assert all(samples.evaluate_all(INKED))
 
 
 def test_range_pause_and_worker_are_traits(open_notebook: OpenNotebook) -> None:

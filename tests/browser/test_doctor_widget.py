@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from notebook_page import OpenNotebook, Picture
+from notebook_page import Look, OpenNotebook
 
 # A finding that this machine may not have, so that there is a command to copy.
 SHOWN = """
@@ -24,28 +23,18 @@ LIVE = ".xdplab-live"
 BUSY = "import time; time.sleep(120)"
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (900, "dark")])
 def test_findings_stand_in_a_table_with_what_helps_to_copy(
-    open_notebook: OpenNotebook,
-    picture: Picture,
-    theme: str,
-    width: int,
+    open_notebook: OpenNotebook, look: Look
 ) -> None:
-    page = open_notebook(SHOWN, theme=theme, width=width)
+    page = open_notebook(SHOWN)
     page.run(0)
-    page.page.locator(LIVE).get_by_text("with AF_XDP:").wait_for()
+    page.page.locator(LIVE).get_by_text("with AF_XDP").wait_for()
     page.page.locator(LIVE).get_by_text("look 1 <b>").wait_for()
     page.page.locator(LIVE).locator("code", has_text="echo <help>").click()
     assert page.page.evaluate("String(getSelection())") == "echo <help>"
-    page.hide_side_bar()
-    page.page.locator(LIVE).get_by_text("Nothing helps").scroll_into_view_if_needed()
     # What a page without a kernel shows instead.
     page.page.locator(".xdplab-picture").wait_for(state="hidden")
-    assert picture(page).stat().st_size > 0
-    assert page.page.evaluate(
-        "[...document.querySelectorAll('.jp-OutputArea-output')].every("
-        "(output) => output.scrollWidth <= output.clientWidth)"
-    )
+    look(page, height=2000)
 
 
 def test_it_looks_again_while_a_cell_runs(open_notebook: OpenNotebook) -> None:

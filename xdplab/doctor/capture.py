@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from xdplab.backends import BACKENDS, VARIABLE, Backend
 from xdplab.doctor.finding import CAPTURE, Finding
+from xdplab.doctor.privilege import real_backend
 from xdplab.engine import Engine
 from xdplab.lab import Lab
 from xdplab.traffic import Traffic
@@ -35,6 +36,9 @@ def backends(known: Mapping[str, Backend] = BACKENDS) -> Iterator[Finding]:
     seen = f"labs take {best}{simulates}; works: {', '.join(works)}"
     if named := os.environ.get(VARIABLE):
         seen += f"; {VARIABLE} says {named}"
+    if not known[best].simulated:
+        yield Finding("backends", "good", seen)
+        return
     better = list(known)[: list(known).index(best)]
     remedy = " ".join(f"For {name}: {refusals[name]}" for name in reversed(better))
     yield Finding("backends", "limited" if better else "good", seen, remedy)
@@ -42,9 +46,7 @@ def backends(known: Mapping[str, Backend] = BACKENDS) -> Iterator[Finding]:
 
 def capture() -> Iterator[Finding]:
     """Capture generated frames, from the generator to the worker's counters."""
-    real = [backend for backend in BACKENDS.values() if not backend.simulated]
-    usable = next((backend for backend in real if not backend.refusal()), real[0])
-    with Lab(backend=usable.name) as lab, Engine(lab.port) as engine:
+    with Lab(backend=real_backend().name) as lab, Engine(lab.port) as engine:
         with Traffic(lab.peer, lab.port, count=_FRAMES) as traffic:
             traffic.wait(_PATIENCE_SECONDS)
             deadline = time.monotonic() + _PATIENCE_SECONDS

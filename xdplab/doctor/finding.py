@@ -44,6 +44,13 @@ def refused(name: str, verdict: Verdict, error: XdplabError) -> Finding:
     return Finding(name, verdict, seen, remedy or "See what else is missing, and mend that first.")
 
 
+def outcome(findings: Iterable[Finding]) -> str:
+    """Say in a line, without a full stop, what they come to."""
+    if can_capture(findings):
+        return "This machine captures with AF_XDP"
+    return "This machine can't capture with AF_XDP yet, and labs are simulated"
+
+
 def can_capture(findings: Iterable[Finding]) -> bool:
     """Tell whether a real capture works here, since one did."""
     return any(f.name == CAPTURE and f.verdict == "good" for f in findings)

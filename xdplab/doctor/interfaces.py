@@ -59,11 +59,12 @@ def describe(interface: Interface) -> Finding:
             f"There are more queues than cores to serve them: "
             f"`sudo ethtool -L {name} combined {cores}`, or fewer."
         )
-    if program := interface.namespace.run(_attached_program, interface.index):
+    program, mode = interface.namespace.run(_attached_program, interface.index)
+    if program:
         seen.append(program)
         remedies.append(
-            "No engine can be attached while another XDP program is: end what attached it, or "
-            f"`ip link set dev {name} xdp off`."
+            "No engine can be attached while another XDP program is: end what attached it. What it "
+            f"left behind, `sudo ip link set dev {name} {mode} off` takes away."
         )
     if interface.carries_default_route():
         seen.append("carries the default route")
@@ -176,15 +177,17 @@ def _is_real(link: Any) -> bool:  # noqa: ANN401 - pyroute2 is untyped
     return link["ifi_type"] == _ETHERNET and link.get(("linkinfo", "kind")) is None
 
 
-def _attached_program(index: int) -> str:
+def _attached_program(index: int) -> tuple[str, str]:
+    """Tell which program is attached, and in which mode, by ip-link(8)'s word; else of neither."""
     with netlink("read which XDP program is attached") as route:
         (link,) = route.get_links(index)
         xdp = link.get("xdp") or {}
-        if not xdp.get("IFLA_XDP_ATTACHED"):
-            return ""
+        if not (mode := xdp.get("IFLA_XDP_ATTACHED")):
+            return "", ""
         # Several at once (one in each mode) have no number in common.
-        number = xdp.get("IFLA_XDP_PROG_ID")
-        return f"XDP program {number} is attached" if number else "XDP programs are attached"
+        if number := xdp.get("IFLA_XDP_PROG_ID"):
+            return f"XDP program {number} is attached", str(mode)
+        return "XDP programs are attached", "xdp"
 
 
 def _listed(numbers: Collection[int]) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from xdplab._engine import lib
 from xdplab.doctor.finding import Finding, Verdict, refused
+from xdplab.doctor.privilege import BY_BROKER, privilege_refused, real_backend, through_broker
 from xdplab.errors import KernelError
 from xdplab.namespace import Namespace
 from xdplab.native_errors import error_at
-from xdplab.softirq import SoftirqClock
 
 _FEATURES: tuple[tuple[tuple[int, int], str, Verdict], ...] = (
     ((5, 9), "XDP programs attached by bpf_link", "missing"),
@@ -63,28 +63,37 @@ def version(release: str | None = None) -> Iterator[Finding]:
 
 def af_xdp_sockets() -> Iterator[Finding]:
     """Open an AF_XDP socket, bound to nothing."""
+    name = "AF_XDP sockets"
     try:
         socket.socket(_AF_XDP, socket.SOCK_RAW).close()
     except OSError as error:
-        raise error_at(
-            lib.XDPLAB_STEP_OPEN_SOCKET, error.errno or 0, "open an AF_XDP socket"
-        ) from error
-    yield Finding("AF_XDP sockets", "good", "one could be opened")
+        tried = "open an AF_XDP socket"
+        refusal = error_at(lib.XDPLAB_STEP_OPEN_SOCKET, error.errno or 0, tried)
+        yield privilege_refused(name, refusal)
+    else:
+        yield Finding(name, "good", "one could be opened")
 
 
 def network_namespaces() -> Iterator[Finding]:
     """Make a network namespace, and end it."""
-    Namespace.create().close()
-    yield Finding("network namespaces", "good", "one could be made")
+    name = "network namespaces"
+    try:
+        Namespace.create().close()
+    except KernelError as error:
+        yield privilege_refused(name, error)
+    else:
+        yield Finding(name, "good", "one could be made")
 
 
-def capabilities(effective: int | None = None) -> Iterator[Finding]:
+def capabilities(effective: int | None = None, broker: bool | None = None) -> Iterator[Finding]:
     """Read which capabilities are effective.
 
     Parameters
     ----------
     effective
         The set as a bit mask; that of the calling thread unless told otherwise.
+    broker
+        Whether a broker has them for this process; looked up unless told otherwise.
     """
     held = _effective_capabilities() if effective is None else effective
     implied = _PART_OF_SYS_ADMIN if held >> _SYS_ADMIN & 1 else set()
@@ -94,9 +103,13 @@ def capabilities(effective: int | None = None) -> Iterator[Finding]:
     if not lacking:
         yield Finding("capabilities", "good", "all that are needed")
         return
-    verdict: Verdict = "missing" if "missing" in {loss for *_, loss in lacking} else "limited"
     seen = "lacking: " + ", ".join(f"{name} ({purpose})" for name, purpose, _ in lacking)
-    options = " ".join(f"--cap-add {name.removeprefix('CAP_')}" for name, *_ in lacking)
+    if through_broker() if broker is None else broker:
+        yield Finding("capabilities", "limited", seen, BY_BROKER)
+        return
+    verdict: Verdict = "missing" if "missing" in {loss for *_, loss in lacking} else "limited"
+    wanted = [bit for bit in _CAPABILITIES if not held >> bit & 1 and bit not in _PART_OF_SYS_ADMIN]
+    options = " ".join(f"--cap-add {_CAPABILITIES[bit][0].removeprefix('CAP_')}" for bit in wanted)
     remedy = (
         "Run as root, or open the notebooks with `make lab`. A container gets them with "
         f"`docker run --user root {options}`."
@@ -117,6 +130,10 @@ def locked_memory(limit: int | None = None, exempt: bool | None = None) -> Itera
     limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] if limit is None else limit
     if exempt is None:
         exempt = bool(_effective_capabilities() >> _IPC_LOCK & 1)
+        if not exempt and through_broker():
+            seen = f"{limit / (1 << 20):g} MiB, and the broker pins what is larger"
+            yield Finding("locked memory", "good", seen)
+            return
     if exempt or limit == resource.RLIM_INFINITY:
         yield Finding("locked memory", "good", "no limit for this process")
         return
@@ -144,7 +161,8 @@ def btf(path: Path = Path("/sys/kernel/btf/vmlinux")) -> Iterator[Finding]:
 def softirq_time() -> Iterator[Finding]:
     """Attach the tracepoints that measure the kernel's share of the work."""
     try:
-        SoftirqClock().close()
+        with real_backend().open_softirq():
+            pass
     except KernelError as error:
         yield refused("softirq time", "limited", error)
     else:

@@ -52,8 +52,9 @@ def isolated_cores(system: Path = _CPUS) -> Iterator[Finding]:
     else:
         last = (os.cpu_count() or 1) - 1
         remedy = (
-            f"For steady latencies, on a machine with cores to spare: boot with isolcpus={last} "
-            f"nohz_full={last}, and say Engine(..., cpu={last})."
+            f"For steady latencies, on a machine with cores to spare: add isolcpus={last} "
+            f"nohz_full={last} to GRUB_CMDLINE_LINUX in /etc/default/grub, `sudo update-grub`, "
+            f"boot anew, and say Engine(..., cpu={last})."
         )
         yield Finding("isolated cores", "limited", "none: any thread may disturb a worker", remedy)
 

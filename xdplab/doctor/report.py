@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from xdplab.doctor.finding import Finding, can_capture
+from xdplab.doctor.finding import Finding, can_capture, outcome
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,8 +30,5 @@ def report(findings: Iterable[Finding]) -> RenderableType:
             said.append(f"\n→ {finding.remedy}", style="cyan")
         verdict = Text(finding.verdict, style=_COLOURS[finding.verdict])
         table.add_row(verdict, Text(finding.name), said)
-    if can_capture(listed):
-        outcome = Text("This machine captures with AF_XDP.", style="bold green")
-    else:
-        outcome = Text("This machine can't capture with AF_XDP yet.", style="bold red")
-    return Group(table, Text(), outcome)
+    style = "bold green" if can_capture(listed) else "bold red"
+    return Group(table, Text(), Text(f"{outcome(listed)}.", style=style))

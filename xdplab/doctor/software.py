@@ -46,7 +46,7 @@ def notebook_packages(required: dict[str, str] | None = None) -> Iterator[Findin
     """
     required = _notebook_extra() if required is None else required
     for name, least in required.items():
-        install = f"`pip install '{name}>={least}'`"
+        install = f"`{sys.executable} -m pip install '{name}>={least}'`"
         purpose = _PURPOSES.get(name, "live figures and controls")
         try:
             installed = metadata.version(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -158,15 +159,16 @@ def legend_above(plot: figure, **options: Any) -> None:  # noqa: ANN401 - Bokeh'
     )
     legend.update(**options)
     # Bokeh (3.9) makes all of a legend anew whenever the rows of one of its glyphs change, which
-    # took the browser more time than the plot itself. So it is given glyphs that have no rows.
+    # took the browser more time than the plot itself. So it is given glyphs whose rows stay: one
+    # that is nowhere, since without any it would draw no sample of the line.
     for item in legend.items:
         if isinstance(item, LegendItem):
-            item.renderers = [_without_rows(plot, renderer) for renderer in item.renderers]
+            item.renderers = [_beside_rows(plot, renderer) for renderer in item.renderers]
     plot.add_layout(legend, "above")
 
 
-def _without_rows(plot: figure, renderer: GlyphRenderer[Any]) -> GlyphRenderer[Any]:
+def _beside_rows(plot: figure, renderer: GlyphRenderer[Any]) -> GlyphRenderer[Any]:
     source = renderer.data_source
     names = source.column_names if isinstance(source, ColumnDataSource) else []
-    columns: dict[str, list[float]] = {name: [] for name in names}
+    columns = {name: [math.nan] for name in names}
     return plot.add_glyph(ColumnDataSource(columns), renderer.glyph.clone())

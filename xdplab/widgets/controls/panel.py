@@ -22,8 +22,8 @@ _GROUP = {
 # Beside each other where there is room for both, else below.
 _COLUMN = {"flex": "1 1 330px", "min_width": "300px"}
 _NO_NAPI = (
-    "The kernel names no NAPI instance here. It takes Linux 6.13, and on veth an XDP program that "
-    "is attached natively, or GRO."
+    "The kernel names no NAPI instance here, as there is none behind a simulated interface. Else "
+    "it takes Linux 6.13, and on veth an XDP program that is attached natively, or GRO."
 )
 
 Pressed = Callable[[object], None]

@@ -6,8 +6,8 @@ import html
 import re
 from collections.abc import Sequence
 
-from xdplab.doctor import Finding, can_capture
-from xdplab.doctor.finding import Verdict
+from xdplab.doctor import Finding
+from xdplab.doctor.finding import Verdict, outcome
 from xdplab.widgets.palette import GREEN, ORANGE, VERMILLION
 
 _COLORS: dict[Verdict, str] = {"good": GREEN, "limited": ORANGE, "missing": VERMILLION}
@@ -20,12 +20,11 @@ _COMMAND = (
 )
 
 
-def outcome(findings: Sequence[Finding]) -> str:
-    """Say in a line what it all comes to."""
+def headline(findings: Sequence[Finding]) -> str:
+    """Say in a line what it all comes to, and how many findings stand where."""
     counts = {verdict: sum(f.verdict == verdict for f in findings) for verdict in _COLORS}
     listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    able = "captures" if can_capture(findings) else "can't capture"
-    return f"This machine {able} with AF_XDP: {listed}."
+    return f"{outcome(findings)}: {listed}."
 
 
 def table_html(findings: Sequence[Finding]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import ipywidgets
 
 from xdplab import doctor
-from xdplab.widgets.doctor.table import outcome, table_html
+from xdplab.widgets.doctor.table import headline, table_html
 from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.pictures.picture import STYLE, Bundle, Draw, follow_cells
 
@@ -55,7 +55,7 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
             + (f"\n          -> {each.remedy}" if each.remedy else "")
             for each in self.findings
         ]
-        return "\n".join([f"<Doctor: {outcome(self.findings)}>", *lines])
+        return "\n".join([f"<Doctor: {headline(self.findings)}>", *lines])
 
     def look(self) -> None:
         """Look at everything once more, on a thread of its own."""
@@ -85,12 +85,12 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
     def _look(self) -> None:
         self.findings = doctor.examine(self._checks)
         self._table.value = f"<style>{STYLE.read_text()}</style>{table_html(self.findings)}"
-        self._said.value = f'<b style="margin-left: 8px">{html.escape(outcome(self.findings))}</b>'
+        self._said.value = f'<b style="margin-left: 8px">{html.escape(headline(self.findings))}</b>'
         self._button.disabled = False
 
 
 def _bundle(findings: Sequence[doctor.Finding]) -> Bundle:
     return {
-        "text/html": f'<div class="xdplab-picture"><b>{html.escape(outcome(findings))}</b>'
+        "text/html": f'<div class="xdplab-picture"><b>{html.escape(headline(findings))}</b>'
         f"{table_html(findings)}</div>"
     }
