@@ -17,6 +17,8 @@ from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Host, Lab, Ledger, Stream, Traffic
 
+# The kernel's alone: what sends from sockets, which a simulated host lacks, or takes fragments.
+
 # Some strategies can do nothing on veth, and say so; they deliver nonetheless.
 pytestmark = pytest.mark.filterwarnings("ignore:.* is ineffective here")
 
@@ -146,18 +148,18 @@ def test_reflect_swaps_the_ethernet_addresses_and_nothing_else(lab: Lab) -> None
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
-@pytest.mark.parametrize("size", [0, 1, 2, 7, 512, 1451, 1452])
 def test_echo_answers_a_udp_socket_with_its_own_words(
-    lab: Lab, family: socket.AddressFamily, size: int
+    lab: Lab, family: socket.AddressFamily
 ) -> None:
     target = lab.port.ipv4 if family == socket.AF_INET else lab.port.ipv6
     with Engine(lab.port, action="echo"), lab.peer.socket(family, socket.SOCK_DGRAM) as udp:
         # Connected: only an answer from where it sent to counts. The kernel checks the checksum.
         udp.connect((target, 7))
         udp.settimeout(10)
-        message = os.urandom(size)
-        udp.send(message)
-        assert udp.recv(2048) == message
+        for size in (0, 1, 2, 7, 512, 1451, 1452):
+            message = os.urandom(size)
+            udp.send(message)
+            assert udp.recv(2048) == message
 
 
 @pytest.mark.kernel
@@ -289,7 +291,7 @@ def test_switching_actions_while_packets_flow_loses_and_leaks_nothing(lab: Lab) 
     dice = random.Random(1)
     stream = Stream(lab.peer, rate=1000)
     with Engine(lab.port, stream=stream, ring_size=DEEP_RING, inspect=True) as engine:
-        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 4, count=100_000)
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 4, count=40_000)
         ledger = Ledger(engine, traffic)
         traffic.start()
         turns = 0
@@ -304,6 +306,6 @@ def test_switching_actions_while_packets_flow_loses_and_leaks_nothing(lab: Lab) 
         counters = engine.telemetry.counters()
     assert turns > 100
     # Besides, the peer's stack complains of echoes that it did not ask for.
-    assert counters["stream_frames"] == 100_000 <= counters["rx_packets"]
+    assert counters["stream_frames"] == 40_000 <= counters["rx_packets"]
     assert counters["stream_missing"] == counters["stream_late"] == 0
     assert counters["tx_packets"] == counters["completion_consumer"] > 0

@@ -23,7 +23,16 @@ from xdplab.bench.rxdrop import rxdrop
 from xdplab.bench.udp_echo import MODES
 from xdplab.bench.waits import waits
 
+# The kernel's alone: what is held against the kernel's own figures, or beside its UDP sockets.
+
 pytestmark = pytest.mark.usefixtures("privileged")
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warm nothing up: here it is counted, and not how fast."""
+    for module in ("wire", "latency"):
+        monkeypatch.setattr(f"xdplab.bench.{module}._WARM_UP_SECONDS", 0.02)
 
 
 def entries(result: dict[str, Any], program: str) -> list[dict[str, Any]]:
@@ -150,7 +159,7 @@ def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatc
 def test_a_server_that_never_answers_has_no_percentiles(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xdplab.bench.latency._PORT", 10)
+    monkeypatch.setattr("xdplab.bench.latency.STREAM_PORT", 10)
     monkeypatch.setattr("xdplab.bench.latency.WAIT_STRATEGIES", ())
     result = latency(rounds=1, seconds=0.1, rates=[500], quiet=True)
     for entry in result["entries"]:

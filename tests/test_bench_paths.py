@@ -6,6 +6,7 @@ import shutil
 from typing import Any
 
 import pytest
+from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import ConfigurationError, Engine
 from xdplab.bench import BENCHMARKS, table, testpmd
@@ -94,7 +95,7 @@ def test_forward_counts_what_arrived_by_every_forwarder(monkeypatch: pytest.Monk
     assert all(f"{name} " in shown for name in by_name)
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # its ports are moved between namespaces
 def test_what_is_too_little_for_saturation_all_arrives(privileged: None) -> None:
     with open_crossing() as crossing:
         near, beyond = crossing.ports

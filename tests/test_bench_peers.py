@@ -10,16 +10,19 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import eventually
+from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.bench import counting_program, table, tcpdump, testpmd
-from xdplab.bench.peer import PeerError
+from xdplab.bench.peer import Peer, PeerError
 from xdplab.bench.peer_receiver import PeerReceiver
 from xdplab.bench.python_socket import SocketReceiver
 from xdplab.bench.rxdrop import rxdrop
@@ -100,6 +103,10 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 def one_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let our worker take one turn a round, and not nine."""
     monkeypatch.setattr("xdplab.bench.rxdrop.WAIT_STRATEGIES", ("poll",))
+
+
+def has_begun(pid: Path) -> bool:
+    return pid.exists() and pid.read_text() != ""
 
 
 def is_running(pid: Path) -> bool:
@@ -227,7 +234,6 @@ def test_a_testpmd_that_misbehaves_is_quoted_and_not_left_running(
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("time.sleep(100)", "within 1 s. It said nothing"),
         (changed(TCPDUMP, "libpcap version", "libwhat version"), "libwhat version"),
         (
             changed(TCPDUMP, 'say("tcpdump: listening on port0")', "sys.exit('no permission')"),
@@ -238,7 +244,7 @@ def test_a_testpmd_that_misbehaves_is_quoted_and_not_left_running(
         (changed(TCPDUMP, "9 packets received", "90 packets received"), "captured 7 of 90"),
         (changed(TCPDUMP, "        count()\n        sys.exit()", "        count()"), "did not end"),
     ],
-    ids=["hangs", "other", "refused", "dies", "garbles", "lags", "stays"],
+    ids=["other", "refused", "dies", "garbles", "lags", "stays"],
 )
 def test_a_tcpdump_that_misbehaves_is_quoted_and_not_left_running(
     body: str, reason: str, fake: Fake, lab: Lab
@@ -252,13 +258,10 @@ def test_a_tcpdump_that_misbehaves_is_quoted_and_not_left_running(
     ("body", "reason"),
     [
         ("time.sleep(100)", "scapy sniff did not say"),
-        ("raise OSError('no such device')", "with exit status 1. It said:"),
         (changed(COUNTING, "counted 7", "counted some"), "counted some"),
-        (changed(COUNTING, 'say("counted 7")', 'say(f"counted {time.time_ns()}")'), "still counts"),
-        (changed(COUNTING, 'say("counted 7")', "os.kill(os.getpid(), 9)"), "by signal 9"),
         (COUNTING + "    time.sleep(100)", "did not end within 1 s"),
     ],
-    ids=["hangs", "exits", "garbles", "counts-on", "dies", "stays"],
+    ids=["hangs", "garbles", "stays"],
 )
 def test_a_python_program_that_misbehaves_is_quoted_and_not_left_running(
     body: str, reason: str, fake: Fake, lab: Lab
@@ -324,9 +327,9 @@ def test_a_peer_dies_with_the_process_that_ran_it(fake: Fake, tmp_path: Path) ->
     pid = fake(testpmd.PROGRAM, "time.sleep(100)")
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", RXDROP], env=environment) as process:
-        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        assert eventually(lambda: has_begun(pid))
         process.kill()
-    wait_until(lambda: not is_running(pid))
+    assert eventually(lambda: not is_running(pid))
 
 
 def test_an_interrupt_ends_the_peer_and_leaves_no_report(fake: Fake, tmp_path: Path) -> None:
@@ -339,13 +342,61 @@ def test_an_interrupt_ends_the_peer_and_leaves_no_report(fake: Fake, tmp_path: P
     place.mkdir()
     command = [sys.executable, "-c", RXDROP, "--report", str(place / "report.html")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        wait_until(started.exists)
+        assert eventually(started.exists)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     assert (process.returncode, said.decode()) == (130, "")
-    wait_until(lambda: not is_running(pid))
+    assert eventually(lambda: not is_running(pid))
     assert not list(place.iterdir())
+
+
+def interrupt() -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def test_an_interrupt_amid_the_tidying_up_is_an_interrupt(
+    fake: Fake, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It leaves a folder, as the real one does.
+    leave = "os.mkdir(os.environ['RUNTIME_DIRECTORY'] + '/dpdk')"
+    pid = fake(testpmd.PROGRAM, changed(TESTPMD, "\n    say(", f"\n    {leave}\n    say("))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    close = os.close
+
+    def close_and_interrupt(descriptor: int) -> None:
+        is_ours = temporary in Path(f"/proc/self/fd/{descriptor}").readlink().parents
+        close(descriptor)
+        if is_ours:
+            monkeypatch.setattr(os, "close", close)
+            interrupt()
+
+    monkeypatch.setattr(os, "close", close_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        testpmd.Testpmd(lab.port, worker=0, other=0)
+    assert eventually(lambda: not list(temporary.iterdir()))
+    assert not is_running(pid)
+
+
+def test_an_interrupt_while_a_peer_starts_leaves_none(
+    fake: Fake, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = fake(testpmd.PROGRAM, "time.sleep(100)")
+    start = subprocess.Popen
+
+    def start_later(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+        interrupt()
+        time.sleep(0.2)
+        started = start(arguments, **options)
+        assert eventually(lambda: has_begun(pid))
+        return started
+
+    monkeypatch.setattr(subprocess, "Popen", start_later)
+    with pytest.raises(KeyboardInterrupt):
+        Peer(lab.port, [testpmd.PROGRAM])
+    assert eventually(lambda: has_begun(pid) and not is_running(pid))
 
 
 def test_tcpdump_dies_with_the_process_that_ran_it(tmp_path: Path) -> None:
@@ -360,14 +411,7 @@ with Lab() as lab, Tcpdump(lab.port, cpu=0) as running:
         pass
 """
     with subprocess.Popen([sys.executable, "-c", text]) as process:
-        wait_until(lambda: pid.exists() and pid.read_text() != "")
+        assert eventually(lambda: has_begun(pid))
         assert is_running(pid)
         process.kill()
-    wait_until(lambda: not is_running(pid))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert eventually(lambda: not is_running(pid))

@@ -55,7 +55,7 @@ def test_the_command_writes_the_report_beside_the_table(tmp_path: Path) -> None:
     assert f"<code>{command}</code>" in page
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # which NAPI is
 def test_with_json_the_report_leaves_standard_output_to_the_object(tmp_path: Path) -> None:
     place = tmp_path / "report.html"
     options = ("--rounds", "1", "--seconds", "0.1", "--batches", "16", "--json", "--report", place)
@@ -79,7 +79,7 @@ def test_a_place_that_can_not_be_written_to_is_refused_before_anything_runs(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # of which it tells, and of veth
 def test_the_report_describes_the_run_and_the_machine(
     tmp_path: Path, result: dict[str, Any]
 ) -> None:

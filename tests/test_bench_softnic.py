@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from xdplab import ConfigurationError
@@ -21,6 +23,12 @@ def test_softnic_measures_both_actions_and_says_that_it_is_simulated() -> None:
         assert 0 < run["pps"] * run["seconds"] <= run["sent"] + 1
         assert entry["user_ns_per_packet"]["median"] > 0
     assert "softnic [simulated]: " in table(result)
+
+
+def test_half_a_run_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xdplab.measure._watch", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        softnic(rounds=1, seconds=0.1, quiet=True)
 
 
 def test_softnic_refuses_a_strategy_that_there_is_not() -> None:

@@ -8,7 +8,7 @@ from xdplab.bench import table
 from xdplab.bench.tune import tune
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # whose NAPI it threads
 def test_the_search_has_a_quarter_of_the_grids_runs(may_place: None) -> None:
     knobs = {"threaded": [False, True], "wait": ["spin", "poll"], "batch": [16, 64, 256]}
     result = tune(rounds=2, seconds=0.1, knobs=knobs, quiet=True)

@@ -55,7 +55,7 @@ def test_the_cores_of_this_machines_interrupts_are_found() -> None:
     assert interrupt_cores(1 << 30) == frozenset()
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # which is asked for them
 def test_a_veth_has_no_interrupts(lab: Lab) -> None:
     found = Interface.find(lab.port.interface.name, lab.port.interface.namespace)
     assert found.interrupt_cores == frozenset()

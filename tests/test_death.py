@@ -11,13 +11,16 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from patience import eventually
 from talk import line, python
 from witness import Witness
+from xdplab._engine import lib
 
 from xdplab import Engine, Lab, QueueBusyError
+from xdplab.backends import kernel
 
 pytestmark = pytest.mark.usefixtures("privileged")
 BPF_SYSCALL, BPF_PROG_GET_NEXT_ID = 321, 11
@@ -126,6 +129,22 @@ def test_an_interrupt_while_an_engine_is_made_leaves_the_queue_free(lab: Lab) ->
             while True:  # it was made before the interrupt came
                 time.sleep(1)
         assert eventually(lambda: can_be_made(lab))
+
+
+@pytest.mark.privilege  # elsewhere no thread of its own opens a port
+def test_an_interrupt_whose_traceback_is_kept_leaves_the_queue_free(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_port(*arguments: object) -> int:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.2)
+        return int(lib.xdplab_engine_open_port(*arguments))
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) as interrupt:
+        patch.setattr(kernel, "lib", SimpleNamespace(xdplab_engine_open_port=open_port))
+        Engine(lab.port)
+    Engine(lab.port).close()
+    assert interrupt.traceback  # as a notebook keeps the last one
 
 
 def can_be_made(lab: Lab) -> bool:

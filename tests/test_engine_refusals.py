@@ -24,6 +24,8 @@ from xdplab import (
 )
 from xdplab.engine import WAIT_STRATEGIES
 
+# The kernel's alone: what takes routes and links that come and go.
+
 
 @pytest.mark.parametrize(
     ("wrong", "remedy"),

@@ -27,6 +27,8 @@ from xdplab import (
     Traffic,
 )
 
+# The kernel's alone: what sends from sockets, or takes links that come and go.
+
 # Some strategies can do nothing on veth, and say so; they deliver nonetheless.
 pytestmark = pytest.mark.filterwarnings("ignore:.* is ineffective here")
 

@@ -18,6 +18,8 @@ from test_capture import DEEP_RING, HOLDABLE_RATE
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Traffic
 from xdplab.host import Host
 
+# The kernel's alone: what sends from sockets, or takes several frames a packet.
+
 _HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP
 _RESERVED = Path("/proc/sys/vm/nr_hugepages")
 
@@ -57,12 +59,12 @@ def reserved_pages() -> Iterator[None]:
 def test_in_every_layout_all_frames_arrive_in_order(lab: Lab, layout: dict[str, Any]) -> None:
     # More frames than the UMEM has, so that each goes round.
     with Engine(lab.port, ring_size=1 << 13, inspect=True, **layout) as engine:
-        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 4, count=50_000)
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 4, count=20_000)
         ledger = Ledger(engine, traffic)
         assert traffic.start().wait(30)
         assert ledger.settle().balanced
         counters = engine.telemetry.counters()
-    assert counters["stream_frames"] == 50_000
+    assert counters["stream_frames"] == 20_000
     assert counters["stream_missing"] == counters["stream_late"] == 0
     assert counters["rx_invalid_descs"] == 0
 

@@ -23,6 +23,8 @@ from xdplab.interface import Interface
 from xdplab.lab import Lab
 from xdplab.traffic import Traffic
 
+# The kernel's alone: sockets, commands, links, routes, namespaces.
+
 ALL_FRAMES = 0x0003  # ETH_P_ALL
 
 

@@ -11,7 +11,8 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 from witness import Witness
 
-pytestmark = pytest.mark.usefixtures("privileged")
+# Namespaces are looked for, which are the kernel's.
+pytestmark = [pytest.mark.usefixtures("privileged"), pytest.mark.kernel]
 
 Kernel = tuple[KernelManager, BlockingKernelClient]
 
@@ -43,7 +44,6 @@ def witness(manager: KernelManager) -> Witness:
     return Witness(manager.provisioner.pid)  # type: ignore[union-attr]
 
 
-@pytest.mark.kernel
 def test_a_lab_works_inside_a_cell(kernel: Kernel) -> None:
     manager, client = kernel
     run(client, "import asyncio; assert asyncio.get_running_loop()")
@@ -56,7 +56,6 @@ def test_a_lab_works_inside_a_cell(kernel: Kernel) -> None:
     assert seen.sees_the_end()
 
 
-@pytest.mark.kernel
 def test_running_a_cell_again_replaces_its_lab(kernel: Kernel) -> None:
     manager, client = kernel
     cell = "from xdplab.lab import Lab\nlab = Lab()"
@@ -67,7 +66,6 @@ def test_running_a_cell_again_replaces_its_lab(kernel: Kernel) -> None:
     assert witness(manager).left() == 2
 
 
-@pytest.mark.kernel
 @pytest.mark.parametrize("now", [True, False], ids=["killed", "asked"])
 def test_a_kernel_restart_leaves_nothing_behind(kernel: Kernel, now: bool) -> None:
     manager, client = kernel

@@ -15,6 +15,8 @@ from witness import Witness
 
 from xdplab.lab import Lab
 
+# The kernel's alone: what looks for namespaces, or takes sockets and commands in them.
+
 pytestmark = pytest.mark.usefixtures("privileged")
 
 

@@ -11,6 +11,8 @@ from xdplab import Engine, Host, Interface, Lab, Stream, Traffic
 from xdplab.account import Account
 from xdplab.explain import Overflow, Situation, explain
 
+# The kernel's alone: what takes sockets, threaded NAPI, or other links than the wire.
+
 DEEP_RING = 1 << 15
 HOLDABLE_RATE = 100_000
 

@@ -14,6 +14,8 @@ from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 from xdplab.programs import program_path
 from xdplab.telemetry import SAMPLE_DEVICE_TIME, SAMPLE_HASH, SAMPLE_PROGRAM_TIME, Records
 
+# The kernel's alone: what sends from sockets.
+
 
 def _samples_of(engine: Engine, count: int) -> Records:
     assert eventually(lambda: len(engine.telemetry.samples()[0]) >= count)

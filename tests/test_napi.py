@@ -25,6 +25,8 @@ from xdplab.napi import Napi, read_napi, set_napi
 from xdplab.napi_settings import NapiSettings
 from xdplab.undo import undo
 
+pytestmark = pytest.mark.kernel  # whose NAPI it is
+
 UNTOUCHED = (False, 0, 0, 0)
 CHANGED = {
     "threaded": True,
@@ -51,7 +53,6 @@ def in_the_kernel(interface: Interface, engine: Engine) -> list[tuple[object, ..
     return [settings(napi) for napi in interface.namespace.run(read_napi, interface.index, numbers)]
 
 
-@pytest.mark.kernel
 def test_settings_are_set_in_the_kernel_and_read_back_and_noted(lab: Lab) -> None:
     engine = Engine(lab.port)
     (before,) = engine.napi.read()
@@ -71,7 +72,6 @@ def test_settings_are_set_in_the_kernel_and_read_back_and_noted(lab: Lab) -> Non
     assert engine.napi.irq_suspend_timeout == 0
 
 
-@pytest.mark.kernel
 def test_all_of_an_engines_queues_are_set_and_no_others(privileged: None) -> None:
     with Lab(queues=3) as lab, Engine(lab.port, queue=[0, 2]) as engine:
         other = NapiSettings([lab.port.interface], [1])
@@ -82,7 +82,6 @@ def test_all_of_an_engines_queues_are_set_and_no_others(privileged: None) -> Non
         assert [napi.defer_hard_irqs for napi in engine.napi.read()] == [5, 0]
 
 
-@pytest.mark.kernel
 def test_both_interfaces_of_an_engine_that_joins_two_are_set(privileged: None) -> None:
     with (
         Lab(number=0) as one,
@@ -94,7 +93,6 @@ def test_both_interfaces_of_an_engine_that_joins_two_are_set(privileged: None) -
             assert NapiSettings([lab.port.interface], [0]).defer_hard_irqs == 5
 
 
-@pytest.mark.kernel
 def test_what_was_changed_is_put_back_when_the_engine_is_closed(lab: Lab) -> None:
     there = NapiSettings([lab.port.interface], [0])
     there.gro_flush_timeout = 1_000  # somebody else's
@@ -107,7 +105,6 @@ def test_what_was_changed_is_put_back_when_the_engine_is_closed(lab: Lab) -> Non
     assert settings(there.read()[0]) == (False, 0, 1_000, 0)
 
 
-@pytest.mark.kernel
 def test_threaded_napi_runs_in_a_thread_of_its_own(lab: Lab) -> None:
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
         engine.napi.threaded = True
@@ -122,7 +119,6 @@ def test_threaded_napi_runs_in_a_thread_of_its_own(lab: Lab) -> None:
         assert int(clock.read_text().split()[0]) > before
 
 
-@pytest.mark.kernel
 def test_a_thread_that_is_switched_off_and_on_again_goes_back_to_its_core(
     may_place: None, lab: Lab
 ) -> None:
@@ -144,7 +140,6 @@ def test_a_thread_that_is_switched_off_and_on_again_goes_back_to_its_core(
     assert cores() == {0}  # put back when the engine was closed
 
 
-@pytest.mark.kernel
 def test_deferred_interrupts_hand_packets_over_in_batches_a_flush_timeout_apart(lab: Lab) -> None:
     period = 0.02
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
@@ -160,7 +155,6 @@ def test_deferred_interrupts_hand_packets_over_in_batches_a_flush_timeout_apart(
     assert counters["batches"][3:].sum() > 0
 
 
-@pytest.mark.kernel
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
@@ -183,7 +177,6 @@ def test_what_can_not_work_is_refused_before_anything_is_touched(
     assert engine.journal.changes == ()
 
 
-@pytest.mark.kernel
 def test_what_the_kernel_refuses_is_told_in_its_words(lab: Lab) -> None:
     with pytest.raises(
         KernelError, match=r"set defer_hard_irqs to 1 on NAPI 1: .* ENOENT .*come and go"
@@ -191,7 +184,6 @@ def test_what_the_kernel_refuses_is_told_in_its_words(lab: Lab) -> None:
         lab.port.interface.namespace.backend.set_napi(lab.port.interface, 1, {"defer_hard_irqs": 1})
 
 
-@pytest.mark.kernel
 def test_an_interface_without_napi_says_so(lab: Lab) -> None:
     loopback = Interface.find("lo", lab.port.interface.namespace)
     none = NapiSettings([loopback], [0])
@@ -200,7 +192,6 @@ def test_an_interface_without_napi_says_so(lab: Lab) -> None:
         none.threaded = True
 
 
-@pytest.mark.kernel
 def test_it_takes_cap_net_admin(lab: Lab) -> None:
     (instance,) = Engine(lab.port).napi.read()
 

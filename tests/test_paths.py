@@ -24,7 +24,8 @@ from xdplab import (
     Traffic,
 )
 from xdplab.account import Account
-from xdplab.measure import SYSCALLS, measure
+from xdplab.measure import measure
+from xdplab.records import SYSCALLS
 from xdplab.telemetry import SAMPLE_PAYLOAD
 
 pytestmark = pytest.mark.kernel  # whose sockets they are
@@ -68,7 +69,7 @@ def received(engine: Engine) -> int:
 
 def calls(engine: Engine) -> set[str]:
     counted = engine.telemetry.counters()["syscalls"]
-    return {name for name, kind in SYSCALLS.items() if counted[kind] and name != "publish"}
+    return {name for kind, name in enumerate(SYSCALLS) if counted[kind] and name != "publish"}
 
 
 def lost(account: Account) -> dict[str, int]:
@@ -305,7 +306,7 @@ def test_whatever_is_stored_in_the_control_block_is_brought_within_bounds(
 ) -> None:
     with engine_on(lab, path) as engine:
         for word in ("action", "wait", "batch", "burst"):
-            for value in (0, 3, 7, 1 << 40, (1 << 64) - 1):
+            for value in (0, 7, (1 << 64) - 1):
                 control = lib.xdplab_engine_control(engine._native._pointer, 0)
                 lib.xdplab_store(ffi.addressof(control, word), value)
                 before = received(engine)

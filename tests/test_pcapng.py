@@ -18,6 +18,8 @@ from xdplab import ConfigurationError, Engine, KernelError, Lab, Telemetry, Traf
 from xdplab.pcapng import write_pcapng
 from xdplab.telemetry import VERDICTS, Records
 
+# The kernel's alone: what sends from sockets.
+
 
 def tshark(path: Path) -> list[dict[str, Any]]:
     """Return what tshark reads: of each frame its layers, with the raw bytes beside them."""

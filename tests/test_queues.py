@@ -23,6 +23,8 @@ from xdplab import (
     Traffic,
 )
 
+# The kernel's alone: what sends from sockets, or takes a link that goes away.
+
 QUEUES = 4
 ALL = range(QUEUES)
 
@@ -146,7 +148,7 @@ def test_hosts_find_each_other_through_labs_joined_on_all_queues(privileged: Non
         Engine(left.port, forward_to=right.port, queue=ALL) as engine,
     ):
         # Each ping is a flow of its own, which the sender's kernel gives a queue.
-        for _ in range(10):
+        for _ in range(5):
             assert left.peer.ping(right.peer.ipv6, count=5, interval=0.05).received == 5
             assert right.peer.ping(left.peer.ipv4, count=5, interval=0.05).received == 5
         assert eventually(lambda: rest(engine))
@@ -195,6 +197,18 @@ def test_left_alone_workers_take_turns_on_the_cores(lab: Lab) -> None:
         assert set(engine.cpus) <= cores
         assert len(set(engine.cpus)) == min(len(cores), QUEUES)
         assert engine.cpu == max(cores)
+
+
+def test_the_cores_that_are_told_are_the_workers_wherever_others_may_run_by_now(lab: Lab) -> None:
+    allowed = os.sched_getaffinity(0)
+    with Engine(lab.port, queue=[0, 1]) as engine, Engine(lab.peer, cpu=max(allowed)) as other:
+        cpus = engine.cpus
+        os.sched_setaffinity(0, {min(allowed)})
+        try:
+            assert engine.cpus == cpus
+            assert other.cpu == max(allowed)
+        finally:
+            os.sched_setaffinity(0, allowed)
 
 
 def test_a_knob_turns_for_all_workers(lab: Lab) -> None:

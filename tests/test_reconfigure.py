@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from patience import eventually
 from test_capture import HOLDABLE_RATE
+from xdplab._engine import lib
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
+from xdplab.backends import kernel
 
 COUNT = 1000
 
@@ -87,6 +93,31 @@ def test_what_is_refused_leaves_the_engine_as_it_was(
         with pytest.raises(error):
             engine.reconfigure(**wrong)
         assert engine.running
+        assert engine.ring_size == 1024
+        send(lab)
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == COUNT)
+
+
+@pytest.mark.privilege  # elsewhere no thread of its own opens a port
+def test_an_interrupted_change_is_taken_back_once_its_thread_is_through(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def open_port(*arguments: object) -> int:
+        calls.append("begun")
+        if len(calls) == 1:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            time.sleep(0.2)
+        result = int(lib.xdplab_engine_open_port(*arguments))
+        calls.append("ended")
+        return result
+
+    with Engine(lab.port, ring_size=1024) as engine:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(kernel, "lib", SimpleNamespace(xdplab_engine_open_port=open_port))
+            engine.reconfigure(ring_size=2048)
+        assert calls == ["begun", "ended", "begun", "ended"]
         assert engine.ring_size == 1024
         send(lab)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == COUNT)

@@ -150,7 +150,7 @@ def test_a_generator_goes_on_with_the_next_number(lab: Lab) -> None:
         assert engine.telemetry.counters()["stream_missing"] == 0
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # whose stack it is
 def test_the_loopback_of_the_sender_still_works(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate=1000):
         assert lab.peer.ping("127.0.0.1", count=3).received == 3

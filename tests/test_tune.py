@@ -23,6 +23,8 @@ from xdplab.tuning.result import Tried, Tuning
 from xdplab.tuning.space import Space
 from xdplab.undo import next_undo
 
+# The kernel's alone: what sets NAPI, too, or takes a link that goes away.
+
 RATE = 20_000
 ALL = [name for name in KNOBS if KNOBS[name] != "traffic"]
 QUICK: dict[str, Any] = {"seconds": 0.1, "progress": False}

@@ -94,7 +94,7 @@ def test_a_value_that_is_refused_by_now_is_an_error_and_does_not_stand_in_the_wa
     assert engine.wait == "spin"
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # whose NAPI has some of them
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_all_its_knobs_and_is_undone_in_one_step(lab: Lab, preset: str) -> None:
     with Engine(lab.port, batch=32, wait="epoll") as engine:

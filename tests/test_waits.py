@@ -17,7 +17,8 @@ from patience import eventually
 from test_capture import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
-from xdplab.measure import SYSCALLS, measure
+from xdplab.measure import measure
+from xdplab.records import SYSCALLS
 from xdplab.terminal import _summary
 
 # On veth, which does not tell an AF_XDP socket its NAPI.
@@ -51,7 +52,7 @@ def settled(engine: Engine) -> Any:  # noqa: ANN401 - a structured scalar
 
 
 def calls(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured scalar
-    made = {name: int(counters["syscalls"][kind]) for name, kind in SYSCALLS.items()}
+    made = {name: int(counters["syscalls"][kind]) for kind, name in enumerate(SYSCALLS)}
     return {name: count for name, count in made.items() if count and name != "publish"}
 
 
@@ -175,7 +176,7 @@ def test_adaptive_spins_before_it_parks_and_parks_at_once_if_told(lab: Lab) -> N
     assert calls(parking)["io_uring_enter"] > 10
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # which has veth
 def test_busy_poll_says_on_veth_that_it_can_do_nothing_and_what_would_help(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         assert set(engine.wait_ineffective) == INEFFECTIVE_ON_VETH
@@ -212,7 +213,7 @@ def test_what_busy_poll_asks_of_the_socket_follows_its_knobs_and_is_taken_back(l
         assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 3 * before)
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # which has NAPI
 def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=1, wait="uring-napi") as engine:
         assert "uring-napi" not in engine.wait_ineffective
@@ -221,7 +222,7 @@ def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
         assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 2 * before)
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # likewise
 @pytest.mark.parametrize("wait", ["uring-napi", "uring-multishot"])
 def test_uring_napi_waits_for_packets_without_leaving_its_core(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait) as engine:

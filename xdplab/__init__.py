@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from xdplab.account import Account
 from xdplab.engine import ACTIONS, PATHS, WAIT_STRATEGIES, Engine, Verdicts
 from xdplab.errors import (
     ClosedError,
@@ -15,7 +16,7 @@ from xdplab.errors import (
 from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
 from xdplab.lab import Lab
-from xdplab.ledger import Account, Ledger
+from xdplab.ledger import Ledger
 from xdplab.stream import Stream
 from xdplab.telemetry import Latency, Telemetry
 from xdplab.traffic import Traffic

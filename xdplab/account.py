@@ -3,41 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from xdplab.explain import Situation, explain
-
-
-class Line(StrEnum):
-    """The stations' names, in the order in which a packet meets them."""
-
-    SENT = "sent by the generator"
-    TOO_LONG = "longer than the wire's MTU"
-    WIRE_FULL = "wire full"
-    OTHERS = "sent by others"
-    ON_WIRE = "on the wire when it began"
-    DEVICE = "seen by the device"
-    STACK = "left to the stack"
-    NO_SOCKET = "no socket on the queue"
-    REDIRECTED = "redirected to the socket"
-    BEGUN = "on the way when it began"
-    RING_FULL = "RX ring full"
-    NO_FILL = "no fill descriptor"
-    TOO_LARGE = "larger than a UMEM frame"
-    TOO_MANY = "of more frames than a packet may have"
-    WAITING = "waiting in the RX ring"
-    RECEIVED = "received by the worker"
-    HANDED = "handed to the TX ring"
-    TX_BEGUN = "being sent when it began"
-    TX_WAITING = "waiting in the TX ring"
-    TX_INVALID = "invalid TX descriptor"
-    TAKEN = "taken by the kernel"
-    PENDING = "awaiting completion"
-    COMPLETED = "completed"
-    TX_DROPPED = "dropped by the device"
-    TX_OTHERS = "sent by its own host"
-    FAR_END = "received at the far end"
-
+from xdplab.lines import Line
 
 _LOSSES = frozenset(
     {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from xdplab._engine import ffi, lib
@@ -27,13 +28,15 @@ _LARGEST_RING = 1 << 16
 _LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
-_SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.001, 0.5
+_SHORTEST_INTERVAL = 0.001
+LONGEST_INTERVAL = 0.5
+"""Seconds between two records of the history, at most."""
+
 CHANGEABLE: tuple[str, ...] = (
     *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
     *("unaligned", "huge_pages", "multi_buffer"),
 )
 """What may differ from one configuration of an engine to the next: the region's layout stays."""
-
 
 ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
 """Names of the actions, in the order of their indices in the control block."""
@@ -89,7 +92,7 @@ class Configuration:
             return "count"
         return "capture_metadata" if self.metadata else "capture"
 
-    @property
+    @cached_property
     def queues(self) -> tuple[int, ...]:
         """The queues of each interface that have a worker."""
         most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
@@ -101,7 +104,7 @@ class Configuration:
             )
         return queues
 
-    @property
+    @cached_property  # where this process may run can change, and the workers stay
     def cpus(self) -> tuple[int, ...]:
         """The core of each worker."""
         workers = len(self.interfaces) * len(self.queues)
@@ -212,7 +215,7 @@ class Configuration:
             "metadata": self._metadata(),
             "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, _LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
-                "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, _LONGEST_INTERVAL
+                "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, LONGEST_INTERVAL
             ),
         }
 

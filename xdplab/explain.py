@@ -5,14 +5,17 @@ Nothing here looks at the kernel: counts and settings go in, sentences come out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xdplab import explain_paths
+from xdplab.lines import Line
 
 _SPINNING = ("spin", "busy-poll", "adaptive")
 _SATURATED = 0.75  # of the time on its core: from here on a worker is called busy
 _LARGEST_RING = 65_536
+_PENDING = (Line.WAITING, Line.TX_WAITING, Line.PENDING)
+_BEGUN = (Line.ON_WIRE, Line.BEGUN, Line.TX_BEGUN)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
     Parameters
     ----------
     counts
-        Packets by the name of the stage; those of 0 may be left out.
+        Packets by the line; those of 0 may be left out.
     unaccounted
         Packets that the stages don't account for.
     now
@@ -86,39 +89,39 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
     losses = [
         f"{_share(counts, stage)}{_on_purpose(stage, now) or words}"
         for stage, words in (
-            ("longer than the wire's MTU", _too_long(now)),
-            ("wire full", _wire_full(now)),
-            ("no socket on the queue", _no_socket(now)),
-            ("RX ring full", _ring_full(now)),
-            ("no fill descriptor", _no_fill(now)),
-            ("larger than a UMEM frame", _too_large()),
+            (Line.TOO_LONG, _too_long(now)),
+            (Line.WIRE_FULL, _wire_full(now)),
+            (Line.NO_SOCKET, _no_socket(now)),
+            (Line.RING_FULL, _ring_full(now)),
+            (Line.NO_FILL, _no_fill(now)),
+            (Line.TOO_LARGE, _too_large()),
             (
-                "of more frames than a packet may have",
+                Line.TOO_MANY,
                 " came in more UMEM frames than can be sent as one packet (18), and were dropped. "
                 "Make frame_size larger, or the sender's MTU smaller.",
             ),
             (
-                "invalid TX descriptor",
+                Line.TX_INVALID,
                 " could not be sent: their descriptors were invalid, which "
                 "is a fault of the engine. Please report it.",
             ),
-            ("dropped by the device", _device_dropped()),
+            (Line.TX_DROPPED, _device_dropped()),
         )
         if counts.get(stage)
     ]
     rest = [*_left_over(counts, now), *_remainder(unaccounted, now)]
     if now.fault:
         rest.insert(0, f"A worker ended: {now.fault}")
-    if not losses and not unaccounted and not _pending(counts):
+    if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
     return losses + rest
 
 
 # The fault behind a loss that a soft NIC was told to have, and what it feigns.
-_FAULTS = {
-    "RX ring full": ("ring_full_every", "an RX ring that is full"),
-    "no fill descriptor": ("no_fill_every", "a fill ring that is empty"),
-    "invalid TX descriptor": ("bad_descriptor_every", "an invalid descriptor"),
+_FAULTS: Mapping[str, tuple[str, str]] = {
+    Line.RING_FULL: ("ring_full_every", "an RX ring that is full"),
+    Line.NO_FILL: ("no_fill_every", "a fill ring that is empty"),
+    Line.TX_INVALID: ("bad_descriptor_every", "an invalid descriptor"),
 }
 
 
@@ -136,8 +139,8 @@ def _on_purpose(stage: str, now: Situation) -> str:
 
 def _share(counts: Mapping[str, int], stage: str) -> str:
     lost = counts[stage]
-    sent = stage in ("invalid TX descriptor", "dropped by the device")
-    whole = ("handed to the TX ring",) if sent else ("sent by the generator", "seen by the device")
+    sent = stage in (Line.TX_INVALID, Line.TX_DROPPED)
+    whole = (Line.HANDED,) if sent else (Line.SENT, Line.DEVICE)
     of = next((counts[name] for name in whole if counts.get(name, 0) >= lost), 0)
     if not of:
         return _packets(lost)
@@ -183,11 +186,8 @@ def _no_socket(now: Situation) -> str:
     if now.stray_queues:
         queues = sorted({*now.queues, *now.stray_queues})
         named = ", ".join(str(queue) for queue in now.stray_queues)
-        came = (
-            f" came on queue {named}, where no engine is"
-            if len(now.stray_queues) == 1
-            else (f" came on the queues {named}, where no engine is")
-        )
+        on = "queue" if len(now.stray_queues) == 1 else "the queues"
+        came = f" came on {on} {named}, where no engine is"
         remedy = f"Engine(queue={queues}) captures on all of them, a worker each"
     else:
         came, remedy = (
@@ -282,17 +282,15 @@ def _device_dropped() -> str:
     )
 
 
-def _pending(counts: Mapping[str, int]) -> int:
-    stages = ("waiting in the RX ring", "waiting in the TX ring", "awaiting completion")
+def _sum(counts: Mapping[str, int], stages: Iterable[str]) -> int:
     return sum(counts.get(stage, 0) for stage in stages)
 
 
 def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     """Explain what is no loss, but may surprise."""
-    if passed := counts.get("left to the stack"):
+    if passed := counts.get(Line.STACK):
         yield explain_paths.left_over(_packets(passed), now)
-    stages = ("waiting in the RX ring", "waiting in the TX ring", "awaiting completion")
-    for stage in stages:
+    for stage in _PENDING:
         if waiting := counts.get(stage):
             until = (
                 "in flight; read the ledger again, or settle() it"
@@ -300,7 +298,7 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
                 else "the worker is stopped, and goes on with engine.start()"
             )
             yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
-    if begun := sum(count for stage, count in counts.items() if stage.endswith("when it began")):
+    if begun := _sum(counts, _BEGUN):
         yield f"{_packets(begun)} on the way when the ledger began: counted in."
     if not now.began_quiet:
         yield (
@@ -329,11 +327,11 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
 
 
 def _all_well(counts: Mapping[str, int], now: Situation) -> str:
-    if counts.get("received by the worker") or counts.get("handed to the TX ring"):
+    if counts.get(Line.RECEIVED) or counts.get(Line.HANDED):
         return "Every packet arrived."
-    if now.generator_cpu is not None and not counts.get("sent by the generator"):
+    if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
-    if counts.get("left to the stack"):
+    if counts.get(Line.STACK):
         return "No packet for the engine."
     return (
         f"No packet came to {now.interface}. Is anything sending to it, and is its link up? "

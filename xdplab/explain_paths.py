@@ -8,26 +8,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from xdplab.lines import Line
+
 if TYPE_CHECKING:
     from xdplab.explain import Situation
 
-_SOCKET = {"RX ring full": "socket buffer full", "waiting in the RX ring": "waiting in the socket"}
+_SOCKET: Mapping[str, str] = {
+    Line.RING_FULL: "socket buffer full",
+    Line.WAITING: "waiting in the socket",
+}
 
 NAMES: Mapping[str, Mapping[str, str]] = {
-    "udp": {**_SOCKET, "redirected to the socket": "for the UDP socket"},
-    "packet": {**_SOCKET, "redirected to the socket": "for the packet socket"},
+    "udp": {**_SOCKET, Line.REDIRECTED: "for the UDP socket"},
+    "packet": {**_SOCKET, Line.REDIRECTED: "for the packet socket"},
     "program": {
-        "redirected to the socket": "dropped by the XDP program",
-        "received by the worker": "counted by the worker",
+        Line.REDIRECTED: "dropped by the XDP program",
+        Line.RECEIVED: "counted by the worker",
     },
 }
 """What lines of a ledger are called, by the path's kind in small letters; others as on AF_XDP."""
 
 _NOT_THERE = {
-    "udp": {"no socket on the queue", "no fill descriptor", "larger than a UMEM frame"},
-    "packet": {"no socket on the queue", "no fill descriptor", "larger than a UMEM frame"},
+    "udp": {Line.NO_SOCKET, Line.NO_FILL, Line.TOO_LARGE},
+    "packet": {Line.NO_SOCKET, Line.NO_FILL, Line.TOO_LARGE},
 }
-_NOT_THERE["program"] = _NOT_THERE["udp"] | {"RX ring full", "waiting in the RX ring"}
+_NOT_THERE["program"] = _NOT_THERE["udp"] | {Line.RING_FULL, Line.WAITING}
 
 
 def name_of(stage: str, kind: str) -> str:

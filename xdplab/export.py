@@ -18,9 +18,9 @@ from xdplab.records import (
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
     SAMPLE_PROGRAM_TIME,
+    SYSCALLS,
     VERDICTS,
     Records,
-    names_of,
 )
 from xdplab.telemetry import Telemetry
 from xdplab.whole_file import Saved, place_of, whole_file
@@ -30,7 +30,7 @@ Table = dict[str, Column]
 """Columns of one length; a masked array where not every row has a value."""
 
 # How the elements of an array are called: by their number, unless it stands for something.
-_ELEMENTS = {"syscalls": names_of("xdplab_syscall", "XDPLAB_SYSCALL_")}
+_ELEMENTS = {"syscalls": SYSCALLS}
 
 _SAMPLE_FIELDS = ("time_ns", "frame", "sent_ns", "length", "captured", "queue")
 

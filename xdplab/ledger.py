@@ -19,9 +19,10 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Self
 
-from xdplab.account import Account, Line, Stage
+from xdplab.account import Account, Stage
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
+from xdplab.lines import Line
 from xdplab.stations import Counts, Stations
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 _SETTLE_SECONDS = 1.0
 _QUIET_SECONDS = 0.2
-
-__all__ = ["Account", "Ledger", "Line", "Stage"]
 
 
 class Ledger:

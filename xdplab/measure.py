@@ -8,26 +8,12 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from xdplab._engine import lib
+from xdplab.account import Account
 from xdplab.engine import Engine
 from xdplab.errors import KernelError
-from xdplab.ledger import Account, Ledger
+from xdplab.ledger import Ledger
+from xdplab.records import SYSCALLS
 from xdplab.traffic import Traffic
-
-SYSCALLS = {
-    "sendto": lib.XDPLAB_SYSCALL_SENDTO,
-    "recvfrom": lib.XDPLAB_SYSCALL_RECVFROM,
-    "poll": lib.XDPLAB_SYSCALL_POLL,
-    "epoll_wait": lib.XDPLAB_SYSCALL_EPOLL_WAIT,
-    "io_uring_enter": lib.XDPLAB_SYSCALL_IO_URING_ENTER,
-    "publish": lib.XDPLAB_SYSCALL_PUBLISH,
-    "settings": lib.XDPLAB_SYSCALL_SETTINGS,
-    "pace": lib.XDPLAB_SYSCALL_PACE,
-    "recvmmsg": lib.XDPLAB_SYSCALL_RECVMMSG,
-    "nanosleep": lib.XDPLAB_SYSCALL_NANOSLEEP,
-}
-"""Kinds of system call by name. `publish` is what telemetry itself costs, and
-`settings` what a wait strategy asks of the socket when it is taken up or left."""
 
 KERNEL_STATISTICS = (
     "rx_dropped",
@@ -160,7 +146,7 @@ def measure(
         kicks=grown("kicks"),
         syscalls={
             name: int(after["syscalls"][kind] - before["syscalls"][kind])
-            for name, kind in SYSCALLS.items()
+            for kind, name in enumerate(SYSCALLS)
         },
         user_ns_per_packet=each(grown("user_ns")),
         idle_ns_per_packet=each(grown("idle_ns")),
@@ -176,6 +162,27 @@ def measure(
         balanced=account.balanced,
         simulated=engine.simulated,
     ), account
+
+
+def measure_whole(
+    engine: Engine,
+    traffic: Traffic | None,
+    seconds: float,
+    watch: Callable[[], None] = lambda: None,
+) -> Measurement:
+    """Measure as `measure` does, but not half a run, which can't be compared with whole ones.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When it was interrupted.
+    KernelError
+        When the engine or the generator ended by itself.
+    """
+    measurement, _ = measure(engine, traffic, seconds, watch)
+    if measurement.interrupted:
+        raise KeyboardInterrupt
+    return measurement
 
 
 def _softirq_clock(stack: ExitStack, engine: Engine, cores: set[int]) -> Callable[[], int | None]:

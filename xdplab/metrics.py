@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from xdplab.measure import Measurement, measure
+from xdplab.measure import Measurement, measure_whole
 from xdplab.telemetry import LATENCY_STARTS, Latency, Telemetry
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def take(
     seconds: float,
     watch: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Measure one run, as `measure` does, with its latencies.
+    """Measure one run, as `measure_whole` does, with its latencies.
 
     Parameters
     ----------
@@ -120,15 +120,11 @@ def take(
 
     Raises
     ------
-    KeyboardInterrupt
-        When it was interrupted: half a run is not to be compared with whole ones.
-    KernelError
-        When the engine or the generator ended by itself.
+    KeyboardInterrupt, KernelError
+        As `measure_whole` does.
     """
     before = _latency(engine.telemetry)
-    measurement, _ = measure(engine, traffic, seconds, watch)
-    if measurement.interrupted:
-        raise KeyboardInterrupt
+    measurement = measure_whole(engine, traffic, seconds, watch)
     after = _latency(engine.telemetry)
     # Somebody may have emptied the histogram meanwhile.
     is_grown = bool((after.counts >= before.counts).all())

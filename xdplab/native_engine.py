@@ -49,7 +49,7 @@ class NativeEngine:
         self._workers = len(configuration.cpus)
         try:
             self._open_ports()
-        except KernelError:
+        except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
             self._closer()
             raise
 

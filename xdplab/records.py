@@ -40,6 +40,10 @@ def names_in(table: Callable[[int], Any]) -> tuple[str, ...]:
 VERDICTS = names_of("xdplab_verdict", "XDPLAB_VERDICT_")
 """What became of a sampled frame, by the number in its ``verdict``."""
 
+SYSCALLS = names_of("xdplab_syscall", "XDPLAB_SYSCALL_")
+"""Kinds of system call, in the order of a record's ``syscalls``. ``publish`` is what telemetry
+itself costs, and ``settings`` what a wait strategy asks of the socket when taken up or left."""
+
 
 def dtype_of(ctype: Any) -> np.dtype[Any]:  # noqa: ANN401 - cffi is untyped
     """Build the numpy dtype of a C type, field by field, at the offsets that the compiler chose."""

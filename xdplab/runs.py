@@ -65,13 +65,9 @@ class Runs:
     """
 
     def __init__(self, seconds: float, rounds: int, knobs: Mapping[str, Iterable[object]]) -> None:
-        if not (isinstance(seconds, int | float) and 0 < seconds <= _MOST_SECONDS):
-            raise ConfigurationError(
-                f"seconds={seconds!r} must be above 0, {_MOST_SECONDS:,} at most."
-            )
+        self.seconds, self.rounds = check_length(seconds, rounds)
         if not knobs:
             raise ConfigurationError("a sweep takes at least one knob: batch=[16, 64, 256].")
-        self.seconds, self.rounds = float(seconds), whole("rounds", rounds, 1, _MOST_ROUNDS)
         self.knobs = {name: values_of(name, values) for name, values in knobs.items()}
         """The values of each knob, each once."""
         total = self.rounds * math.prod(map(len, self.knobs.values()))
@@ -181,6 +177,13 @@ class Runs:
         if np.isnan(medians).all():
             raise ConfigurationError(f"{metric} was not measured yet: run the sweep first.")
         return int((np.nanargmax if METRICS[metric].more_is_better else np.nanargmin)(medians))
+
+
+def check_length(seconds: float, rounds: int) -> tuple[float, int]:
+    """Return the length of a run and how often each is taken, or raise `ConfigurationError`."""
+    if not (isinstance(seconds, int | float) and 0 < seconds <= _MOST_SECONDS):
+        raise ConfigurationError(f"seconds={seconds!r} must be above 0, {_MOST_SECONDS:,} at most.")
+    return float(seconds), whole("rounds", rounds, 1, _MOST_ROUNDS)
 
 
 def words(settings: Mapping[str, object]) -> str:

@@ -192,9 +192,8 @@ def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured
         "too_many": number["rx_too_long"],
         "waiting": number["rx_producer"] - number["rx_consumer"],
         "received": number["rx_packets"],
-        "handed": number[
-            "tx_producer"
-        ],  # as the kernel does: a packet of several frames is several
+        # As the kernel counts: a packet of several frames is several.
+        "handed": number["tx_producer"],
         "tx_waiting": number["tx_producer"] - number["tx_consumer"],
         "tx_invalid": number["tx_invalid_descs"],
         "taken": number["tx_consumer"],

@@ -16,10 +16,12 @@ from xdplab.interface import Interface
 
 Rate = int | float | Literal["max"]
 
+STREAM_PORT = 9
+"""The UDP port that streams go to: discard (RFC 863). native/traffic.h knows our frames by it."""
+
 _SMALLEST, _LARGEST = 60, 1514  # bytes of an Ethernet frame without its checksum
 _SLOWEST, _FASTEST = 0.001, 1_000_000_000
 _PICOSECONDS = 10**12
-_DISCARD_PORT = 9  # RFC 863; native/traffic.h knows our frames by it
 _MOST_FLOWS = 60_000
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 24 * 3600
 
@@ -110,7 +112,7 @@ def _headers(sender: Interface, receiver: Interface, size: int) -> bytes:
     checksum = _checksum(ipv4 + addresses)
     ipv4 = ipv4[:10] + struct.pack("!H", checksum) + addresses
     # Without a checksum, which IPv4 allows (RFC 768): the payload differs in every frame.
-    return ethernet + ipv4 + struct.pack("!HHHH", 0, _DISCARD_PORT, length - len(ipv4), 0)
+    return ethernet + ipv4 + struct.pack("!HHHH", 0, STREAM_PORT, length - len(ipv4), 0)
 
 
 def _mac(address: str) -> bytes:

@@ -9,9 +9,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from xdplab.account import Account
 from xdplab.engine import Engine
 from xdplab.explain_paths import name_of
-from xdplab.ledger import Account
+from xdplab.lines import Line
 from xdplab.measure import Measurement, measure
 from xdplab.traffic import Traffic
 
@@ -47,7 +48,7 @@ class _LiveTable:
         table.add_row("received / s", f"{packets:,.0f}", _graph(self._rates))
         table.add_row("gigabit / s", f"{rate('rx_bytes') * 8 / 1e9:,.2f}", "")
         table.add_row(
-            f"lost: {name_of('RX ring full', kind)} / s", f"{rate('rx_ring_full'):,.0f}", ""
+            f"lost: {name_of(Line.RING_FULL, kind)} / s", f"{rate('rx_ring_full'):,.0f}", ""
         )
         table.add_row(
             "packets a batch",

@@ -18,6 +18,8 @@ from xdplab.presets import PRESETS
 from xdplab.widgets import Controls
 from xdplab.widgets.controls.table import KNOBS, NAPI, TRAFFIC, WORKER
 
+# The kernel's alone: what sets NAPI, or says of veth what it can't do.
+
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:

@@ -14,6 +14,8 @@ from xdplab.widgets import Frames
 from xdplab.widgets.frames import rows as frame_rows
 from xdplab.widgets.frames.rows import KEPT, ROWS_AT_ONCE
 
+# The kernel's alone: what sends from sockets.
+
 
 def wait_for_rows(frames: Frames, count: int) -> None:
     assert eventually(lambda: len(frames.rows) >= count, 30)

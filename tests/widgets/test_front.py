@@ -26,11 +26,11 @@ SEEN: list[dict[str, float | None]] = [
     {},
 ]
 SETTINGS: list[dict[str, object]] = [
-    {"wait": "poll", "batch": 64, "threaded": True},
-    {"wait": "adaptive", "batch": 256, "threaded": False},
-    {"wait": "spin", "batch": 16, "threaded": False},
-    {"wait": "epoll", "batch": 64, "threaded": False},
-    {"wait": "spin", "batch": 9999, "threaded": False},
+    {"wait": "poll", "batch": 64, "inspect": True},
+    {"wait": "adaptive", "batch": 256, "inspect": False},
+    {"wait": "spin", "batch": 16, "inspect": False},
+    {"wait": "epoll", "batch": 64, "inspect": False},
+    {"wait": "spin", "batch": 9999, "inspect": False},
 ]
 
 
@@ -41,18 +41,17 @@ def tuning_of(engine: Engine) -> Tuning:
         else Tried(setting, reason="batch=9999 must be <less>")
         for setting, seen in zip(SETTINGS, SEEN, strict=True)
     ]  # fmt: skip
-    importances = {"threaded": 0.7, "wait": 0.3}
+    importances = {"inspect": 0.7, "wait": 0.3}
     return Tuning(tried, Objective.of("pps"), importances, engine, None, interrupted=False)
 
 
 @pytest.fixture
 def engine(lab: Lab) -> Iterator[Engine]:
     with Engine(lab.port) as engine:
-        engine.napi.threaded = True
+        engine.inspect = True
         yield engine
 
 
-@pytest.mark.kernel
 def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
     engine: Engine,
 ) -> None:
@@ -78,7 +77,6 @@ def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
     assert "3 M packets/s" in shown["said"][rows.index(1)]
 
 
-@pytest.mark.kernel
 def test_what_the_engine_is_set_to_is_ringed(engine: Engine) -> None:
     front = Front(tuning_of(engine))
     ring = front._feeds["present"]
@@ -91,19 +89,17 @@ def test_what_the_engine_is_set_to_is_ringed(engine: Engine) -> None:
     assert list(ring.columns["y"]) == []
 
 
-@pytest.mark.kernel
 def test_a_click_sets_the_engine_and_is_undone_in_one_step(engine: Engine) -> None:
     front = Front(tuning_of(engine), engine)
     front._clicked.value = "2 1234567"
     assert eventually(lambda: (engine.wait, engine.batch) == ("spin", 16))
-    assert eventually(lambda: engine.napi.threaded is False)
+    assert eventually(lambda: engine.inspect is False)
     front.refresh()
     assert eventually(lambda: "Applied: wait spin, batch 16" in front._note)
     undo(engine)
-    assert (engine.wait, engine.batch, engine.napi.threaded) == ("poll", 64, True)
+    assert (engine.wait, engine.batch, engine.inspect) == ("poll", 64, True)
 
 
-@pytest.mark.kernel
 def test_what_is_refused_is_said_and_nonsense_is_ignored(engine: Engine) -> None:
     front = Front(tuning_of(engine))
     front._clicked.value = "4 1"
@@ -115,7 +111,6 @@ def test_what_is_refused_is_said_and_nonsense_is_ignored(engine: Engine) -> None
         front.apply(3)
 
 
-@pytest.mark.kernel
 def test_it_says_what_was_found_and_draws_what_mattered(engine: Engine) -> None:
     tuning = tuning_of(engine)
     front = Front(tuning)
@@ -123,13 +118,12 @@ def test_it_says_what_was_found_and_draws_what_mattered(engine: Engine) -> None:
     assert tuning.sentence in said
     assert "0: wait adaptive, batch 256" in said
     bars = importances_html(tuning.importances)
-    assert "threaded" in bars
+    assert "inspect" in bars
     assert "70%" in bars
     assert "Too few runs" in importances_html({})
     assert "&lt;less&gt;" not in said  # the refused is not among what there is to pick
 
 
-@pytest.mark.kernel
 def test_a_static_picture_is_drawn(engine: Engine) -> None:
     draw = Front(tuning_of(engine))._figure.static_picture()
     assert draw is not None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
+from patience import eventually
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets.engine_view import EngineView
@@ -33,50 +33,44 @@ def area(columns: Columns, name: str, seconds: int = 10) -> float:
     return float(np.nansum(columns[name])) * STEPS[seconds]
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def settle(engine: Engine, traffic: Traffic) -> None:
     """Wait until the workers have published that they received all that was sent."""
-    wait_until(lambda: int(engine.telemetry.total()["rx_packets"]) == traffic.sent)
+    assert eventually(lambda: int(engine.telemetry.total()["rx_packets"]) == traffic.sent)
 
 
-@pytest.mark.parametrize("seconds", [10, 30, 60])
-def test_areas_are_what_the_engine_counted(lab: Lab, seconds: int) -> None:
+def test_areas_are_what_the_engine_counted(lab: Lab) -> None:
     with Engine(lab.port, action="reflect") as engine:
         with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
             traffic.wait()
             settle(engine, traffic)
-            wait_until(lambda: int(engine.telemetry.total()["tx_packets"]) == traffic.sent)
+            assert eventually(lambda: int(engine.telemetry.total()["tx_packets"]) == traffic.sent)
         engine.stop()
-        columns = whole(rows_of(engine, seconds))
         counted = engine.telemetry.total()
-    assert set(columns) == set(COLUMNS)
-    for name, counter in (("received", "rx_packets"), ("sent", "tx_packets")):
-        assert area(columns, name, seconds) == pytest.approx(int(counted[counter]))
-    assert area(columns, "bits_in", seconds) == pytest.approx(8 * int(counted["rx_bytes"]))
-    packets = np.array(columns["received"]) * STEPS[seconds]
-    spent = sum(np.nansum(packets * columns[part]) for part in ("user", "system", "idle"))
-    assert 0 < spent <= int(counted["cpu_ns"]) * 1.001
+        for seconds in (10, 30, 60):
+            columns = whole(rows_of(engine, seconds))
+            assert set(columns) == set(COLUMNS)
+            for name, counter in (("received", "rx_packets"), ("sent", "tx_packets")):
+                assert area(columns, name, seconds) == pytest.approx(int(counted[counter]))
+            assert area(columns, "bits_in", seconds) == pytest.approx(8 * int(counted["rx_bytes"]))
+            packets = np.array(columns["received"]) * STEPS[seconds]
+            spent = sum(np.nansum(packets * columns[part]) for part in ("user", "system", "idle"))
+            assert 0 < spent <= int(counted["cpu_ns"]) * 1.001
 
 
 def test_drops_are_told_by_their_reason_and_not_twice(lab: Lab) -> None:
     with Engine(lab.port, ring_size=64, batch=1) as engine:
         engine.pace = 0.05  # so that the RX ring overflows
-        with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
-            traffic.wait()
-            wait_until(lambda: int(engine.telemetry.total()["rx_ring_full"]) > 1_000)
-        time.sleep(0.1)
+        with Traffic(lab.peer, lab.port, rate=5_000) as traffic:
+            traffic.start()
+            assert eventually(lambda: int(engine.telemetry.total()["rx_ring_full"]) > 1_000)
+            # The worker looks how many wait only when it has taken all that it saw.
+            assert eventually(lambda: engine.telemetry.history()[0]["rx_peak"].max() >= 63)
         engine.stop()
-        columns = whole(rows_of(engine))
+        columns = whole(rows_of(engine, 60))  # a busy machine may take more than 10 s for it
         counted = engine.telemetry.total()
     reasons = ("ring_full", "no_fill", "too_long")
     lost = int(counted["rx_ring_full"]) + int(counted["rx_dropped"])
-    assert sum(area(columns, reason) for reason in reasons) == pytest.approx(lost, rel=0.02)
+    assert sum(area(columns, reason, 60) for reason in reasons) == pytest.approx(lost, rel=0.02)
     # Percent of 64; one may be missing that the worker had just taken.
     assert np.nanmax(columns["rx"]) > 98
 
@@ -99,14 +93,14 @@ def test_rows_do_not_depend_on_how_often_anybody_looks(lab: Lab) -> None:
         np.testing.assert_allclose(column, at_once[name][: len(seen)], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.kernel
+@pytest.mark.kernel  # whose sockets spread over the queues
 def test_several_workers_add_up(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1]) as engine:
         for _ in range(64):  # the sender's kernel chooses a queue for each socket
             with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
                 for _ in range(10):
                     udp.sendto(b"one of many", (lab.port.ipv4, 9))
-        wait_until(lambda: int(engine.telemetry.total()["rx_packets"]) == 640)
+        assert eventually(lambda: int(engine.telemetry.total()["rx_packets"]) == 640)
         engine.stop()
         each = [whole(rows_of(engine, worker=worker)) for worker in (0, 1)]
         both = whole(rows_of(engine))
@@ -119,7 +113,7 @@ def test_several_workers_add_up(privileged: None) -> None:
 
 def test_worker_that_an_engine_does_not_have_has_no_rows(lab: Lab) -> None:
     with Engine(lab.port) as engine:
-        wait_until(lambda: rows_of(engine)(None) is not None)
+        assert eventually(lambda: rows_of(engine)(None) is not None)
         assert rows_of(engine, worker=1)(None) is None
 
 
@@ -129,7 +123,7 @@ def test_standing_still_breaks_the_lines(lab: Lab) -> None:
         engine.stop()
         time.sleep(1)
         engine.start()
-        wait_until(lambda: _broken(rows_of(engine)(None)) is not None)
+        assert eventually(lambda: _broken(rows_of(engine)(None)) is not None)
         columns = whole(rows_of(engine))
     broken = np.isnan(columns["received"])
     assert not broken[0]
@@ -146,20 +140,19 @@ def _broken(update: Update | None) -> bool | None:
     return True if broken.any() and not broken[-1] else None
 
 
-@pytest.mark.parametrize("seconds", list(STEPS))
-def test_no_range_has_more_than_600_rows(lab: Lab, seconds: int) -> None:
-    assert seconds / STEPS[seconds] <= 600
+def test_no_range_has_more_than_600_rows(lab: Lab) -> None:
     with Engine(lab.port, publish_interval=0.001) as engine:
-        wait_until(lambda: len(engine.telemetry.long_history()[0]) >= 2)
-        time.sleep(0.5)
-        columns = whole(rows_of(engine, seconds))
-    assert 0 < len(columns["time"]) <= 600
+        assert eventually(lambda: len(engine.telemetry.long_history()[0]) >= 2)
+        assert eventually(lambda: len(engine.telemetry.history()[0]) > 600)
+        for seconds, step in STEPS.items():
+            assert seconds / step <= 600
+            assert 0 < len(whole(rows_of(engine, seconds))["time"]) <= 600
 
 
 def test_long_range_is_made_of_the_long_history(lab: Lab) -> None:
     with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=2_000) as traffic:
         traffic.start()
-        wait_until(lambda: len(engine.telemetry.long_history()[0]) >= 4)
+        assert eventually(lambda: len(engine.telemetry.long_history()[0]) >= 4)
         records, _ = engine.telemetry.long_history()
         columns = whole(rows_of(engine, seconds=600))
     # Interpolated, the rows hold no more than the last record counted.
@@ -174,7 +167,9 @@ def test_what_the_fine_history_has_forgotten_is_made_of_the_long_one(lab: Lab) -
         with Traffic(lab.peer, lab.port, rate=5_000, count=1_000) as traffic:
             traffic.wait()
             settle(engine, traffic)
-        wait_until(lambda: len(engine.telemetry.history()[0]) < engine.telemetry.history()[1])
+        assert eventually(
+            lambda: len(engine.telemetry.history()[0]) < engine.telemetry.history()[1]
+        )
         time.sleep(2)
         columns = whole(rows_of(engine, seconds=60))
         passed = time.monotonic() - opened
@@ -199,7 +194,7 @@ def test_rows_outlive_their_engine(lab: Lab) -> None:
 def test_rows_end_where_they_are_told_to(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         rows = rows_of(engine)
-        wait_until(lambda: rows(None) is not None)
+        assert eventually(lambda: rows(None) is not None)
         time.sleep(0.5)
         rows.until = time.monotonic_ns() - 300_000_000
         update = rows(None)

@@ -10,10 +10,11 @@ from patience import eventually
 from xdplab import PATHS, ConfigurationError, Engine, Lab, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, Latency, Ledger, Rings, Timeline
 
+pytestmark = pytest.mark.kernel  # whose sockets they are
+
 each_other_path = pytest.mark.parametrize("path", [path for path in PATHS if path != "xsk"])
 
 
-@pytest.mark.kernel
 @each_other_path
 def test_each_widget_shows_it_and_says_how_it_receives(lab: Lab, path: str) -> None:
     with Engine(lab.port, path=path, inspect=True, sample_every=1) as engine:
@@ -34,7 +35,6 @@ def test_each_widget_shows_it_and_says_how_it_receives(lab: Lab, path: str) -> N
         assert "port0" in repr(widget), name
 
 
-@pytest.mark.kernel
 @each_other_path
 def test_its_controls_turn_what_it_has_and_refuse_the_rest(lab: Lab, path: str) -> None:
     with Engine(lab.port, path=path) as engine:
@@ -48,7 +48,6 @@ def test_its_controls_turn_what_it_has_and_refuse_the_rest(lab: Lab, path: str) 
         assert engine.batch == 16
 
 
-@pytest.mark.kernel
 def test_the_menu_of_a_dashboard_says_that_there_is_none_to_choose(lab: Lab) -> None:
     with Engine(lab.port, path="udp-epoll") as engine:
         menus = [

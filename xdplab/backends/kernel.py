@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from xdplab._engine import ffi, lib
@@ -59,9 +60,24 @@ class KernelBackend(Backend):
 
     def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
         """Open the sockets in the interface's namespace, and attach the program."""
-        error = new_error()
-        # The thread is given the engine, which an interrupt of the wait for it lets go of.
-        if interface.namespace.run(_open_port, engine, port, interface.index, error):
+        error, calling, is_given_up = new_error(), Lock(), Event()
+
+        # It holds the engine, which an interrupt of the wait for it lets go of.
+        def call() -> int:
+            with calling:
+                if is_given_up.is_set():
+                    return 0
+                args = engine.pointer, port, interface.index, ffi.NULL, error
+                return int(lib.xdplab_engine_open_port(*args))
+
+        try:
+            code = interface.namespace.run(call)
+        except BaseException:
+            # An interrupt ends the wait alone. Nobody else may use the engine before the call ends.
+            is_given_up.set()
+            with calling:
+                raise
+        if code:
             raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
@@ -98,11 +114,6 @@ class KernelBackend(Backend):
     def open_softirq(self) -> AbstractContextManager[SoftirqReader]:
         """Attach to the kernel's tracepoints."""
         return SoftirqClock()
-
-
-def _open_port(engine: NativeEngine, port: int, index: int, error: Any) -> int:  # noqa: ANN401 - cffi is untyped
-    code: int = lib.xdplab_engine_open_port(engine.pointer, port, index, ffi.NULL, error)
-    return code
 
 
 KERNEL = KernelBackend()

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xdplab._engine import lib
 from xdplab.bench.benchmark import Benchmark, Option
 from xdplab.bench.receiver import COSTS, RATES, OurWorker, entry
 from xdplab.bench.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.rounds import Rounds
 from xdplab.bench.wire import open_wire
-from xdplab.checks import choice
+from xdplab.checks import choice, whole
 from xdplab.engine import WAIT_STRATEGIES
+from xdplab.errors import ConfigurationError
 
 _ACTIONS = ("drop", "reflect")
+_BURSTS = (1, 8, 64, 256, 4096, 1_048_576)
 
 
 def burst(
     rounds: int = 5,
     seconds: float = 2.0,
-    bursts: Sequence[float] = (1, 8, 64, 256, 4096, 1_048_576),
+    bursts: Sequence[int] = _BURSTS,
     wait: str = "spin",
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -35,7 +38,7 @@ def burst(
     seconds
         Length of a run, without the warm-up.
     bursts
-        Burst budgets, in packets.
+        Burst budgets, in packets: 1 to 1,048,576.
     wait
         The worker's wait strategy.
     quiet
@@ -56,10 +59,13 @@ def burst(
     """
     turns = Rounds("burst", rounds, seconds, quiet)
     choice("wait", wait, WAIT_STRATEGIES)
+    budgets = [whole("bursts", n, 1, lib.XDPLAB_LARGEST_BURST) for n in dict.fromkeys(bursts)]
+    if not budgets:
+        raise ConfigurationError("bursts=() must be at least one burst budget.")
     workers = [
-        OurWorker(wait, f"{int(budget):,}", action=action, burst=int(budget))
+        OurWorker(wait, f"{budget:,}", action=action, burst=budget)
         for action in _ACTIONS
-        for budget in dict.fromkeys(bursts)
+        for budget in budgets
     ]
     with open_wire() as wire:
         entries = [entry(w, wire, seconds, labels={"settings": w.settings}) for w in workers]
@@ -74,7 +80,7 @@ BENCHMARK = Benchmark(
     options={
         "rounds": Option(5, "runs of each"),
         "seconds": Option(2.0, "of each run"),
-        "bursts": Option((1.0, 8.0, 64.0, 256.0, 4096.0, 1_048_576.0), "burst budgets, in packets"),
+        "bursts": Option(_BURSTS, "burst budgets, in packets"),
         "wait": Option("spin", "wait strategy"),
     },
     title="million packets a second",

@@ -46,11 +46,6 @@ class CountingProgram(Counting):
             self._peer.close()
             raise
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._peer.pid
-
     def received(self) -> int:
         """Read how many packets it counted, once no more arrive.
 
@@ -75,7 +70,3 @@ class CountingProgram(Counting):
         """
         self._peer.tell("quit")
         self._peer.wait(ANSWER_SECONDS)
-
-    def close(self) -> None:
-        """Kill it if it is still there."""
-        self._peer.close()

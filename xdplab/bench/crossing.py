@@ -12,7 +12,7 @@ kernel's own bridge, find both.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from xdplab.bench.wire import FRAME_BYTES, Wire, unanswered
@@ -62,13 +62,14 @@ def open_crossing() -> Iterator[Crossing]:
         When there can be no lab or no generator here.
     """
     generator, worker = cores_for_queue(0, 1)
-    with Lab() as left, Lab(number=1) as right, unanswered(right.peer):
+    with (
+        Lab() as left,
+        Lab(number=1) as right,
+        unanswered(right.peer),
+        closing(Traffic(left.peer, right.peer, size=FRAME_BYTES, cpu=generator)) as traffic,
+    ):
         second = _bring("port1", right.port.interface, left.port)
-        traffic = Traffic(left.peer, right.peer, size=FRAME_BYTES, cpu=generator)
-        try:
-            yield Crossing(left, traffic, worker, (left.port, second), right.peer)
-        finally:
-            traffic.close()
+        yield Crossing(left, traffic, worker, (left.port, second), right.peer)
 
 
 def _bring(name: str, interface: Interface, host: Host) -> Host:

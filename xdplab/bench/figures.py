@@ -16,6 +16,7 @@ from xdplab.widgets.palette import (
     ORANGE,
     PURPLE,
     SKY,
+    legend_above,
     si_ticks,
     styled_plot,
 )
@@ -125,7 +126,7 @@ def _stack(title: str, entries: Sequence[Entry]) -> figure:
     told = [f" {number(total)}" if total else "" for total in totals]
     source = ColumnDataSource({"name": _names(entries), "total": totals, "text": told})
     _numbers(plot, source, "total")
-    _legend(plot)
+    legend_above(plot)
     return plot
 
 
@@ -153,19 +154,6 @@ def _rows(title: str, entries: Sequence[Entry], most: float) -> figure:
     plot.xaxis.formatter = si_ticks()
     plot.ygrid.visible = False
     return plot
-
-
-def _legend(plot: figure) -> None:
-    """Move the legend above the plot, where it hides no bar."""
-    legend = plot.legend[0]
-    legend.update(
-        orientation="horizontal",
-        background_fill_alpha=0,
-        border_line_color=None,
-        label_text_font_size="12px",
-        margin=4,
-    )
-    plot.add_layout(legend, "above")
 
 
 def _numbers(plot: figure, source: ColumnDataSource, at: str) -> None:

@@ -19,7 +19,7 @@ from xdplab.checks import choice
 from xdplab.engine import WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError
 from xdplab.host import Host
-from xdplab.measure import measure
+from xdplab.measure import measure_whole
 from xdplab.netlink import netlink
 
 _WAITS = ("spin", "poll", "uring-multishot", "adaptive")
@@ -124,10 +124,8 @@ def _our_entry(wait: str, crossing: Crossing, seconds: float) -> Entry:
         ):
             crossing.warm_up(REST_SECONDS)
             before = _arrived(crossing)
-            measured, _ = measure(engine, crossing.traffic, seconds)
+            measured = measure_whole(engine, crossing.traffic, seconds)
             arrived = _arrived(crossing) - before
-        if measured.interrupted:  # which `measure` takes as an early end
-            raise KeyboardInterrupt
         told = {"received": measured.rx_packets, "version": worker.version, **figures(measured)}
         return _run(measured.seconds, measured.sent or 0, arrived, told)
 
@@ -190,8 +188,8 @@ def _run(seconds: float, sent: int, forwarded: int, told: Mapping[str, Any]) -> 
 def _bridged(ports: Sequence[Host]) -> Iterator[None]:
     """Join ports that stand in one namespace by a bridge of the kernel's."""
     place = ports[0]
-    place.run(_make_bridge, [port.interface.index for port in ports])
     try:
+        place.run(_make_bridge, [port.interface.index for port in ports])
         yield
     finally:
         place.run(_remove_bridge)

@@ -13,14 +13,13 @@ from xdplab.bench.receiver import told_later
 from xdplab.bench.report import Column, least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds
 from xdplab.bench.udp_echo import MODES, UdpEcho
+from xdplab.bench.wire import FRAME_BYTES
 from xdplab.cores import cores_for_queue
 from xdplab.engine import WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError
 from xdplab.lab import Lab
-from xdplab.stream import interval_ps
+from xdplab.stream import STREAM_PORT, interval_ps
 
-_FRAME_BYTES = 64
-_PORT = 9  # that our streams go to, and by which the client knows the answers
 _WARM_UP_SECONDS = 0.3
 _FEW_TRIPS = 10
 
@@ -104,7 +103,7 @@ def latency(
     client_core, server_core = cores_for_queue(0, 1)
     with (
         Lab() as lab,
-        Client(lab.peer, lab.port, size=_FRAME_BYTES, cpu=client_core) as client,
+        Client(lab.peer, lab.port, size=FRAME_BYTES, cpu=client_core) as client,
     ):
         place = _Place(lab, server_core, client)
         entries = [
@@ -115,7 +114,7 @@ def latency(
         turns.take(entries)
         traffic = {
             "rates": list(rates),
-            "size": _FRAME_BYTES,
+            "size": FRAME_BYTES,
             "client_core": client_core,
             "server_core": server_core,
         }
@@ -146,7 +145,7 @@ class _Socket:
     mode: str
 
     def __call__(self, lab: Lab, cpu: int) -> UdpEcho:
-        return UdpEcho(lab.port, self.mode, port=_PORT, cpu=cpu)
+        return UdpEcho(lab.port, self.mode, port=STREAM_PORT, cpu=cpu)
 
 
 def _entry(server: _Server, place: _Place, rate: float, seconds: float) -> Entry:

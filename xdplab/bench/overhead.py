@@ -11,9 +11,8 @@ from xdplab.bench.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.rounds import Rounds, paired_ratio, ratio
 from xdplab.bench.wire import open_wire
 from xdplab.checks import choice
+from xdplab.configuration import LONGEST_INTERVAL
 from xdplab.engine import WAIT_STRATEGIES
-
-_LONGEST_INTERVAL = 0.5  # that an engine takes
 
 
 def overhead(
@@ -62,7 +61,7 @@ def overhead(
     choice("wait", wait, WAIT_STRATEGIES)
     workers = (
         OurWorker(wait, "on"),
-        OurWorker(wait, "off", sample_every=0, publish_interval=_LONGEST_INTERVAL),
+        OurWorker(wait, "off", sample_every=0, publish_interval=LONGEST_INTERVAL),
     )
     with open_wire() as wire:
         entries = [entry(w, wire, seconds, labels={"settings": w.settings}) for w in workers]

@@ -187,13 +187,21 @@ def _start(
         except BaseException as error:  # to be raised again in the caller, whatever it is
             started.set_exception(error)
 
-    Thread(target=keep, name="xdplab-peer", daemon=True).start()
     try:
+        Thread(target=keep, name="xdplab-peer", daemon=True).start()
         return started.result()
     except FileNotFoundError as error:
         raise PeerError(
             f"could not run `{error.filename}`: it is missing. Install Debian's util-linux."
         ) from error
+    except KeyboardInterrupt:  # which ends only the wait, be it that for the thread to begin
+        started.add_done_callback(_kill)
+        raise
+
+
+def _kill(started: Future[subprocess.Popen[bytes]]) -> None:
+    if not started.exception():
+        started.result().kill()
 
 
 def _opened(stream: IO[bytes] | None) -> IO[bytes]:

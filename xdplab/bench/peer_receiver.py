@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from xdplab.bench.peer import PeerError
+from xdplab.bench.peer import Peer, PeerError
 from xdplab.bench.receiver import Run
 from xdplab.bench.spending import spending
 from xdplab.bench.wire import REST_SECONDS, Wire, unanswered
@@ -26,11 +26,12 @@ class Counting(Closing):
 
     version: str
     """As the program itself says it."""
+    _peer: Peer
 
     @property
-    @abstractmethod
     def pid(self) -> int:
         """Its process id."""
+        return self._peer.pid
 
     @abstractmethod
     def received(self) -> int:
@@ -51,6 +52,10 @@ class Counting(Closing):
         PeerError
             When it does not.
         """
+
+    def close(self) -> None:
+        """Kill it if it is still there."""
+        self._peer.close()
 
 
 class PeerReceiver(ABC):

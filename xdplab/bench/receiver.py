@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from xdplab.bench.rounds import Entry
 from xdplab.bench.wire import Wire, unanswered
 from xdplab.engine import Engine
-from xdplab.measure import Measurement, measure
+from xdplab.measure import Measurement, measure_whole
 from xdplab.paths import Kind, kind_of
 from xdplab.stream import Rate
 
@@ -204,9 +204,7 @@ class OurWorker:
             Engine(wire.lab.port, cpu=wire.worker, **self.settings) as engine,
         ):
             wire.warm_up()
-            measured, _ = measure(engine, wire.traffic, seconds)
-        if measured.interrupted:  # which `measure` takes as an early end
-            raise KeyboardInterrupt
+            measured = measure_whole(engine, wire.traffic, seconds)
         return Run(measured.seconds, measured.sent or 0, measured.rx_packets, figures(measured))
 
 

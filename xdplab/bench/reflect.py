@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark, Option
@@ -11,7 +12,7 @@ from xdplab.bench.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds
 from xdplab.bench.wire import REST_SECONDS, Wire, open_wire
 from xdplab.engine import WAIT_STRATEGIES, Engine
-from xdplab.measure import measure
+from xdplab.measure import Measurement, measure_whole
 
 _SETTLE_SECONDS = 10.0
 _FIGURES = ("returned_pps", "kicks_per_second", "frames_per_kick", *COSTS)
@@ -56,30 +57,16 @@ def reflect(rounds: int = 5, seconds: float = 2.0, quiet: bool = False) -> dict[
     turns = Rounds("reflect", rounds, seconds, quiet)
     with open_wire() as wire:
         entries = [
-            _entry(OurWorker(wait, action="reflect"), wire, seconds) for wait in WAIT_STRATEGIES
+            Entry(worker.name, partial(_run, worker, wire, seconds), {"settings": worker.settings})
+            for worker in (OurWorker(wait, action="reflect") for wait in WAIT_STRATEGIES)
         ]
         turns.take(entries)
         traffic = {"rate": "max", **wire.as_dict()}
         return turns.result(wire.lab, entries, _FIGURES, traffic)
 
 
-def _entry(worker: OurWorker, wire: Wire, seconds: float) -> Entry:
-    def turn() -> dict[str, Any]:
-        return _run(worker, wire, seconds)
-
-    return Entry(worker.name, turn, {"settings": worker.settings})
-
-
 def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
-    def back() -> int:
-        count = wire.lab.peer.interface.link_statistics
-        return settled("the sender", lambda: count()["rx_packets"], _SETTLE_SECONDS)
-
-    with told_later(), Engine(wire.lab.port, cpu=wire.worker, **worker.settings) as engine:
-        wire.warm_up(REST_SECONDS)
-        before = back()
-        measured, _ = measure(engine, wire.traffic, seconds)
-        returned = back() - before
+    measured, returned = there_and_back(worker, wire, seconds)
     return {
         "seconds": measured.seconds,
         "sent": measured.sent,
@@ -91,6 +78,20 @@ def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
         "ineffective": measured.wait_note or None,
         **{name: getattr(measured, name) for name in COSTS},
     }
+
+
+def there_and_back(worker: OurWorker, wire: Wire, seconds: float) -> tuple[Measurement, int]:
+    """Let a worker take its turn; return what it showed, and how many frames came back."""
+
+    def back() -> int:
+        count = wire.lab.peer.interface.link_statistics
+        return settled("the sender", lambda: count()["rx_packets"], _SETTLE_SECONDS)
+
+    with told_later(), Engine(wire.lab.port, cpu=wire.worker, **worker.settings) as engine:
+        wire.warm_up(REST_SECONDS)
+        before = back()
+        measured = measure_whole(engine, wire.traffic, seconds)
+        return measured, back() - before
 
 
 BENCHMARK = Benchmark(

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xdplab.bench import machine
-from xdplab.checks import whole
-from xdplab.errors import ConfigurationError, XdplabError
+from xdplab.errors import XdplabError
 from xdplab.lab import Lab
-
-_MOST_ROUNDS, _MOST_SECONDS = 1000, 86_400
+from xdplab.runs import check_length
 
 Run = Mapping[str, Any]
 """What one turn showed: figures by name, None for what could not be measured."""
@@ -99,11 +97,7 @@ class Rounds:
 
     def __init__(self, benchmark: str, rounds: int, seconds: float, quiet: bool) -> None:
         self.benchmark, self.quiet = benchmark, quiet
-        self.rounds = whole("rounds", rounds, 1, _MOST_ROUNDS)
-        if not 0 < seconds <= _MOST_SECONDS:
-            limits = f"above 0, {_MOST_SECONDS:,} at most"
-            raise ConfigurationError(f"seconds={seconds!r} must be {limits}.")
-        self.seconds = seconds
+        self.seconds, self.rounds = check_length(seconds, rounds)
         self.date = time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
     def take(self, entries: Sequence[Entry]) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark, Option
-from xdplab.bench.peer_receiver import settled
-from xdplab.bench.receiver import OurWorker, told_later
+from xdplab.bench.receiver import OurWorker
+from xdplab.bench.reflect import there_and_back
 from xdplab.bench.report import costs, least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds
-from xdplab.bench.wire import REST_SECONDS, Wire, open_wire
+from xdplab.bench.wire import Wire, open_wire
 from xdplab.checks import choice
-from xdplab.engine import WAIT_STRATEGIES, Engine
-from xdplab.measure import measure
+from xdplab.engine import WAIT_STRATEGIES
 
 _ACTIONS = ("drop", "reflect")
-_SETTLE_SECONDS = 10.0
 _COSTS = ("user_ns_per_packet", "idle_ns_per_packet", "sys_ns_per_packet")
 _FIGURES = ("pps", "sent_pps", "lost_percent", *_COSTS)
 
@@ -64,29 +63,17 @@ def softnic(
     turns = Rounds("softnic", rounds, seconds, quiet)
     choice("wait", wait, WAIT_STRATEGIES)
     with open_wire("soft") as wire:
-        workers = [OurWorker(wait, action, action=action) for action in _ACTIONS]
-        entries = [_entry(worker, wire, seconds) for worker in workers]
+        entries = [
+            Entry(worker.name, partial(_run, worker, wire, seconds), {"settings": worker.settings})
+            for worker in (OurWorker(wait, action, action=action) for action in _ACTIONS)
+        ]
         turns.take(entries)
         return turns.result(wire.lab, entries, _FIGURES, {"rate": "max", **wire.as_dict()})
 
 
-def _entry(worker: OurWorker, wire: Wire, seconds: float) -> Entry:
-    def turn() -> dict[str, Any]:
-        return _run(worker, wire, seconds)
-
-    return Entry(worker.name, turn, {"settings": worker.settings})
-
-
 def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
-    def back() -> int:
-        count = wire.lab.peer.interface.link_statistics
-        return settled("the sender", lambda: count()["rx_packets"], _SETTLE_SECONDS)
-
-    with told_later(), Engine(wire.lab.port, cpu=wire.worker, **worker.settings) as engine:
-        wire.warm_up(REST_SECONDS)
-        before = back()
-        measured, _ = measure(engine, wire.traffic, seconds)
-        through = back() - before if worker.name == "reflect" else measured.rx_packets
+    measured, returned = there_and_back(worker, wire, seconds)
+    through = returned if worker.name == "reflect" else measured.rx_packets
     sent = measured.sent or 0
     return {
         "seconds": measured.seconds,

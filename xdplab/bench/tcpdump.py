@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import time
-from contextlib import ExitStack
 
 from xdplab.bench.peer import Peer, PeerError
 from xdplab.bench.peer_receiver import Counting, PeerReceiver
@@ -52,15 +51,12 @@ class Tcpdump(Counting):
         arguments = [PROGRAM, "-i", host.interface.name, "-n", "-w", "/dev/null"]
         # It would become another user, and then the kernel would no longer kill it with us.
         arguments += ["-Z", "root"] if os.geteuid() == 0 else []
-        with ExitStack() as undo:
-            self._peer = undo.enter_context(Peer(host, arguments, cpu=cpu))
+        self._peer = Peer(host, arguments, cpu=cpu)
+        try:
             self._peer.expect("listening on", ANSWER_SECONDS)
-            self._undo = undo.pop_all()
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._peer.pid
+        except BaseException:
+            self._peer.close()
+            raise
 
     def received(self) -> int:
         """Read how many packets it captured, once it has seen all that the kernel kept for it.
@@ -97,10 +93,6 @@ class Tcpdump(Counting):
         self._peer.signal(signal.SIGINT)
         self._peer.expect(_COUNTS, ANSWER_SECONDS)
         self._peer.wait(ANSWER_SECONDS)
-
-    def close(self) -> None:
-        """Kill it if it is still there."""
-        self._undo.close()
 
 
 class TcpdumpReceiver(PeerReceiver):

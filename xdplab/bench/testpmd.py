@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import ExitStack, suppress
-from tempfile import TemporaryDirectory
 
+from xdplab.bench.folder import temporary_folder
 from xdplab.bench.peer import Peer
 from xdplab.bench.peer_receiver import Counting, PeerReceiver, settled
 from xdplab.bench.wire import Wire
@@ -64,28 +64,24 @@ class Testpmd(Counting):
         busy_budget: int | None = None,
     ) -> None:
         self._interfaces = [host.interface for host in hosts]
-        # Even without shared files it makes itself a directory, and leaves it behind.
-        with ExitStack() as undo, TemporaryDirectory(prefix="xdplab-testpmd-") as directory:
+        with ExitStack() as undo:
             undo.callback(self._restore)
-            environment = {
-                "RUNTIME_DIRECTORY": directory,
-                # Not a bpffs: libxdp can't pin its dispatcher, which would stay after a kill, and
-                # attaches its program without one.
-                "LIBXDP_BPFFS": directory,
-            }
-            options = f",busy_budget={busy_budget}" if busy_budget is not None else ""
-            arguments = _arguments(self._interfaces, worker, other, driver, options)
-            self._peer = undo.enter_context(Peer(hosts[0], arguments, environment))
-            self.version = self._peer.expect(r"RTE Version: '([^'\n]+)'", ANSWER_SECONDS)[1]
-            self._peer.expect(_PROMPT, ANSWER_SECONDS)
-            self._peer.tell("start")
-            self._peer.expect(r"packets/burst=\d+", ANSWER_SECONDS)
+            # Even without shared files it makes itself a directory, and leaves it behind.
+            with temporary_folder("xdplab-testpmd-") as folder:
+                environment = {
+                    "RUNTIME_DIRECTORY": str(folder),
+                    # Not a bpffs: libxdp can't pin its dispatcher, which would stay after a kill,
+                    # and attaches its program without one.
+                    "LIBXDP_BPFFS": str(folder),
+                }
+                options = f",busy_budget={busy_budget}" if busy_budget is not None else ""
+                arguments = _arguments(self._interfaces, worker, other, driver, options)
+                self._peer = undo.enter_context(Peer(hosts[0], arguments, environment))
+                self.version = self._peer.expect(r"RTE Version: '([^'\n]+)'", ANSWER_SECONDS)[1]
+                self._peer.expect(_PROMPT, ANSWER_SECONDS)
+                self._peer.tell("start")
+                self._peer.expect(r"packets/burst=\d+", ANSWER_SECONDS)
             self._undo = undo.pop_all()
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._peer.pid
 
     def received(self) -> int:
         """Read how many packets it counted, once no more arrive.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,13 @@ from xdplab.cores import cores_for_queue
 from xdplab.errors import KernelError
 from xdplab.host import Host
 from xdplab.lab import Lab
+from xdplab.stream import STREAM_PORT
 from xdplab.traffic import Traffic
 
 FRAME_BYTES = 64
 _WARM_UP_SECONDS = 0.3
 REST_SECONDS = 0.25
 """For `Wire.warm_up`."""
-
-_STREAM_PORT = 9  # that our frames go to
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,9 @@ def unanswered(host: Host) -> Iterator[None]:
     """
     with host.socket() as never_read:
         try:
-            never_read.bind((host.ipv4, _STREAM_PORT))
+            never_read.bind((host.ipv4, STREAM_PORT))
         except OSError as error:
-            tried = f"bind a UDP socket to {host.ipv4} port {_STREAM_PORT}"
+            tried = f"bind a UDP socket to {host.ipv4} port {STREAM_PORT}"
             raise KernelError(tried, error.errno or 0) from error
         yield
 
@@ -101,9 +100,8 @@ def open_wire(backend: str | None = None) -> Iterator[Wire]:
         When there can be no lab or no generator here.
     """
     generator, worker = cores_for_queue(0, 1)
-    with Lab(backend=backend) as lab:
-        traffic = Traffic(lab.peer, lab.port, size=FRAME_BYTES, cpu=generator)
-        try:
-            yield Wire(lab, traffic, worker)
-        finally:
-            traffic.close()
+    with (
+        Lab(backend=backend) as lab,
+        closing(Traffic(lab.peer, lab.port, size=FRAME_BYTES, cpu=generator)) as traffic,
+    ):
+        yield Wire(lab, traffic, worker)

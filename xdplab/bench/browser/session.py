@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xdplab.bench.browser.chromium import open_chromium
@@ -15,6 +13,7 @@ from xdplab.bench.browser.far_view import FarView
 from xdplab.bench.browser.jupyter_server import JupyterServer
 from xdplab.bench.browser.kernel_process import KernelProcess
 from xdplab.bench.browser.notebook_page import NotebookPage, write_notebook
+from xdplab.bench.folder import temporary_folder
 from xdplab.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -191,8 +190,8 @@ def open_session(rate: float) -> Iterator[Session]:
     BrowserError
         When one of them does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="xdplab-") as folder:
-        server = JupyterServer(Path(folder))
+    with temporary_folder("xdplab-") as folder:
+        server = JupyterServer(folder)
         try:
             with open_chromium() as browser:
                 cells = [cell.replace("{rate}", str(rate)) for cell in CELLS.values()]

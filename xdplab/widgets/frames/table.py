@@ -12,7 +12,7 @@ Who sends what::
                                   ◀──    frame: its layers, and its bytes
     bye (the view was disposed)   ──▶
 
-As with `live_figure`, a view asks again for what it waits for after some seconds, and none of this
+As with `LiveFigure`, a view asks again for what it waits for after some seconds, and none of this
 is in the widget's state: a saved notebook holds no frame.
 """
 

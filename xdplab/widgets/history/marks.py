@@ -85,10 +85,7 @@ class Marks:
 
     def newest_of_each(self) -> list[int]:
         """Return when each journal's last change was, by CLOCK_MONOTONIC; 0 for never."""
-        return [
-            changes[-1].time_ns if (changes := journal.changes) else 0
-            for _, journal in self._journals
-        ]
+        return [last.time_ns if (last := journal.last) else 0 for _, journal in self._journals]
 
     def recent(self) -> list[Mark]:
         """Return the last 200 marks, oldest first."""

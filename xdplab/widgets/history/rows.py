@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab._engine import lib
-from xdplab.telemetry import COUNTERS, LONG_INTERVAL
+from xdplab.telemetry import COUNTERS, LONG_INTERVAL, Records
 from xdplab.widgets.engine_view import EngineView
 from xdplab.widgets.live.clock import local_ms
 from xdplab.widgets.live.figure import Update
@@ -66,7 +66,6 @@ _SYSCALLS = [
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Records = npt.NDArray[Any]
 Histories = list[tuple[Integers, Records]]  # of each worker: the records' times, the records
 
 # A worker that stops says so in its last record, which the long history need not have.

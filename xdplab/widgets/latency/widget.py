@@ -36,7 +36,6 @@ _DRAWING_INTERVAL = 0.15
 """Seconds, so that each second beat of the pump draws: faster figures can't be read."""
 
 _SPANS = {"since reset": None, "last second": 1, "last 10 s": 10}
-_ROLLOVER = 4000  # rows of a source; they are replaced as a whole, so it never matters
 
 
 class Frozen(NamedTuple):
@@ -108,7 +107,7 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
         self._figure = LiveFigure(
             latency_figure(),
             self._picture.feeds,
-            rollover=_ROLLOVER,
+            rollover=0,
             on_beat=self._beat,
             description=f"the latency of {self._view.label}",
             simulated=self._view.simulated,

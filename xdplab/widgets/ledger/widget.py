@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from xdplab.traffic import Traffic
 
 _DRAWING_INTERVAL = 0.15  # seconds, so that each second beat of the pump draws
-_ROLLOVER = 4000  # rows of a source; they are replaced as a whole, so it never matters
 
 _SCALE = (
     "Widths show packets in proportion to each other; what would be thinner than "
@@ -83,7 +82,7 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
         self._figure = LiveFigure(
             ledger_figure(),
             self._picture.feeds,
-            rollover=_ROLLOVER,
+            rollover=0,
             on_beat=self._beat,
             description=f"the ledger of {self._view.label}",
             simulated=self._view.simulated,

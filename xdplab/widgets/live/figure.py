@@ -106,7 +106,7 @@ class LiveFigure(Viewed[_View]):
         Where rows come from, by the `name` of each data source that is to live. They are called on
         the pump's thread, and only while somebody looks.
     rollover
-        How many rows a source keeps in the browser.
+        How many rows a source keeps in the browser; 0 where each update replaces all of them.
     on_beat
         Called at each beat of the pump while somebody looks, before the feeds.
     description

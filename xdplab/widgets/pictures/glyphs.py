@@ -13,6 +13,7 @@ from bokeh.models import FactorRange, Range, glyphs
 from bokeh.models.glyph import Glyph
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.cbook import STEP_LOOKUP_MAP
 from matplotlib.collections import Collection, LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.transforms import Transform
@@ -256,8 +257,6 @@ def _polyline(drawing: Drawing) -> Shapes:
 
 
 def _steps(drawing: Drawing) -> Shapes:
-    from matplotlib.cbook import STEP_LOOKUP_MAP  # noqa: PLC0415
-
     x, y = drawing.numbers("x", "y")
     return [np.column_stack(STEP_LOOKUP_MAP[_STEPS[drawing.get("mode")]](x, y))]
 
@@ -351,8 +350,6 @@ def _bands(drawing: Drawing) -> Shapes:
     for known in _runs(np.isfinite(x + low + high)):
         edges: Sequence[Points] = (x[known], low[known], high[known])
         if mode:
-            from matplotlib.cbook import STEP_LOOKUP_MAP  # noqa: PLC0415
-
             edges = STEP_LOOKUP_MAP[_STEPS[mode]](*edges)
         along, below, above = edges
         shapes.append(
