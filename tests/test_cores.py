@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdplab.cores import _listed, interrupt_cores, worker_cores
+from xdplab import cores as cores_module
+from xdplab.cores import _listed, device_interrupts, interrupt_cores, worker_cores
 from xdplab.interface import Interface
 from xdplab.lab import Lab
 
@@ -53,6 +54,21 @@ def test_the_cores_of_this_machines_interrupts_are_found() -> None:
         assert interrupt_cores(number) <= set(present)
     assert any(interrupt_cores(number) for number in numbers)
     assert interrupt_cores(1 << 30) == frozenset()
+
+
+def test_the_interrupts_of_a_card_are_its_devices_and_a_virtio_cards_what_it_stands_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for device, number in (("pci1", "38"), ("pci2", "39")):
+        (tmp_path / device / "msi_irqs" / number).mkdir(parents=True)
+    (tmp_path / "pci2" / "virtio0").mkdir()
+    for interface, device in (("card", "pci1"), ("virtual", "pci2/virtio0")):
+        (tmp_path / "net" / interface).mkdir(parents=True)
+        (tmp_path / "net" / interface / "device").symlink_to(tmp_path / device)
+    (tmp_path / "net" / "lo").mkdir()
+    monkeypatch.setattr(cores_module, "_INTERFACES", tmp_path / "net")
+    found = [device_interrupts(interface) for interface in ("card", "virtual", "lo", "gone")]
+    assert found == [{38}, {39}, set(), set()]
 
 
 @pytest.mark.kernel  # which is asked for them

@@ -155,16 +155,27 @@ def can_be_made(lab: Lab) -> bool:
     return True
 
 
-def test_a_forked_child_that_ends_leaves_the_engine_alone() -> None:
+def test_a_forked_child_can_not_start_the_engine_and_leaves_it_alone_as_it_ends() -> None:
     then = """
 import os
+from xdplab.errors import ClosedError
+engine.stop()
+traffic.stop()
 child = os.fork()
 if child == 0:
+    for refused in (engine.start, traffic.start, lambda: engine.reconfigure(ring_size=64)):
+        try:
+            refused()
+        except ClosedError:
+            continue
+        os._exit(1)
     for part in (engine, traffic, lab):
         part.close()
     del engine, traffic, lab
     raise SystemExit(0)
-print(os.waitpid(child, 0)[1], engine.running, engine.batch, flush=True)
+status = os.waitpid(child, 0)[1]
+engine.start()
+print(status, engine.running, engine.batch, flush=True)
 """
     with python(CAPTURING.format(wait="poll", rate=1000, then=then)) as process:
         assert line(process) == "capturing"

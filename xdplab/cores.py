@@ -9,6 +9,8 @@ from pathlib import Path
 
 from xdplab.errors import ConfigurationError
 
+_INTERFACES = Path("/sys/class/net")
+
 
 def worker_core() -> int:
     """Choose the last core this process may run on: the first ones serve interrupts."""
@@ -37,6 +39,19 @@ def interrupt_cores(interrupt: int) -> frozenset[int]:
         with suppress(OSError, ValueError):
             if cores := _listed((folder / name).read_text()):
                 return cores
+    return frozenset()
+
+
+def device_interrupts(interface: str) -> frozenset[int]:
+    """Find the interrupts of the device behind an interface; none where it has none.
+
+    They are its PCI device's (``msi_irqs``, Documentation/ABI/testing/sysfs-bus-pci, Linux 3.2); of
+    a virtio device, those of what it stands on.
+    """
+    device = _INTERFACES / interface / "device"
+    for folder in (device, device / ".."):
+        with suppress(OSError):
+            return frozenset(int(number.name) for number in (folder / "msi_irqs").iterdir())
     return frozenset()
 
 

@@ -8,6 +8,7 @@ import weakref
 from typing import Any, Protocol
 
 from xdplab._engine import lib
+from xdplab.errors import ClosedError
 from xdplab.native_errors import new_error, raise_error
 
 
@@ -80,6 +81,8 @@ class NativeGenerator:
 
     def start(self) -> None:
         """Send from now on."""
+        if os.getpid() != self._owner:
+            raise ClosedError("this generator is another process'. Make one in this process.")
         error = new_error()
         if self._call("start", error):
             raise_error(error)

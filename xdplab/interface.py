@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from xdplab.cores import interrupt_cores
+from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.namespace import Namespace
 from xdplab.netlink import addresses, driver_name, ethtool, netlink
@@ -40,7 +40,7 @@ class Interface:
     driver
         The name of its driver, such as ``veth``.
     interrupt_cores
-        Cores that serve its interrupts, as far as its driver tells; a veth has none.
+        Cores that serve its interrupts, as far as that can be known; a veth has none.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Interface:
             queues=queues,
             mtu=link.get("mtu"),
             driver=driver,
-            interrupt_cores=_interrupt_cores(link["index"]),
+            interrupt_cores=_interrupt_cores(name, link["index"]),
         )
 
     def link_statistics(self) -> dict[str, int]:
@@ -207,11 +207,13 @@ def _stack_above(index: int, links: list[Any]) -> set[int]:
     return stack
 
 
-def _interrupt_cores(index: int) -> frozenset[int]:
+def _interrupt_cores(name: str, index: int) -> frozenset[int]:
     """Collect the cores that serve an interface's interrupts, in the calling thread's namespace."""
     from xdplab.napi import interrupts  # noqa: PLC0415 - pyroute2 is slow to import
 
-    return frozenset().union(*map(interrupt_cores, interrupts(index)))
+    # Few drivers tell which interrupt is which NAPI instance's.
+    numbers = interrupts(index) or device_interrupts(name)
+    return frozenset().union(*map(interrupt_cores, numbers))
 
 
 def _outgoing(route: Any) -> set[int]:  # noqa: ANN401 - pyroute2 is untyped

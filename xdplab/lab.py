@@ -84,7 +84,7 @@ class Lab(Closing):
         self._backend, refusals, (self.port, self.peer) = _make(plan, candidates(backend))
         self.note = _note(self._backend, refusals)
         """Which backend made it, and how to get a better one; "" where there is none better."""
-        if refusals:
+        if refusals and self.simulated:
             _tell_once(self.note)
 
     @property
@@ -140,7 +140,8 @@ def _note(backend: Backend, refusals: dict[str, str]) -> str:
     if backend.name == BEST:
         return ""
     if not refusals:
-        return f"This lab is {backend.made}, as was asked for. Lab(backend={BEST!r}) is real."
+        better = f" Lab(backend={BEST!r}) is real." if backend.simulated else ""
+        return f"This lab is {backend.made}, as was asked for.{better}"
     why = " ".join(f"{name!r} can't be used: {words}" for name, words in refusals.items())
     return f"This lab is {backend.made}. {why}"
 

@@ -67,6 +67,14 @@ class NativeEngine:
                 raise ClosedError("this engine was closed. Make a new one: Engine(lab.port).")
             yield self._pointer
 
+    @contextmanager
+    def _ours(self) -> Iterator[Any]:
+        """Hold it for what a forked child must not do to rings that it shares with its parent."""
+        with self.held() as pointer:
+            if not self.is_ours:
+                raise ClosedError("this engine is another process'. Make one in this process.")
+            yield pointer
+
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
@@ -85,7 +93,7 @@ class NativeEngine:
     def start(self) -> None:
         """Let the workers run."""
         error = new_error()
-        with self.held() as pointer:
+        with self._ours() as pointer:
             if not self.started and lib.xdplab_engine_start(pointer, error):
                 raise_error(error)
             self.started = True
@@ -112,7 +120,7 @@ class NativeEngine:
         """
         error = new_error()
         native, _held = configuration.native()
-        with self.held() as pointer:
+        with self._ours() as pointer:
             self.configuration = configuration
             self.started = False
             if lib.xdplab_engine_reconfigure(pointer, native, error):

@@ -26,7 +26,10 @@ from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
 
 _PATIENCE = 60.0  # s; above it the broker is taken for stuck
-_START = "Start it: `sudo /opt/xdplab/bin/xdplab broker --group NAME`."
+_START = (
+    "Once installed as README says (Without root), it is started by "
+    "`sudo /opt/xdplab/bin/xdplab broker --group NAME`."
+)
 _REMEDIES = {
     errno.ENOENT: f"No broker runs here. {_START}",
     errno.ECONNREFUSED: f"The broker that was here has ended. {_START}",

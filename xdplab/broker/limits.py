@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 from typing import NamedTuple
 
 _MEBIBYTE = 1 << 20
@@ -38,6 +39,17 @@ class Limits(NamedTuple):
     def all_sessions(self) -> int:
         """Connections of all users."""
         return 4 * self.sessions
+
+
+def memory_to_spare() -> int:
+    """Bytes that may be pinned before less than a quarter of the machine's memory is available.
+
+    UMEMs live as long as their client's sockets, which outlive sessions: so a session's own limit
+    is none on what a client has pinned through many.
+    """
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    total, available = (int(lines[name].split()[0]) << 10 for name in ("MemTotal", "MemAvailable"))
+    return available - total // 4
 
 
 def limit_doorman() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from xdplab._engine import ffi, lib
+from xdplab.broker.limits import memory_to_spare
 from xdplab.broker.objects import load_object
 from xdplab.broker.requests import REQUESTS
 from xdplab.errors import ClosedError, ConfigurationError, KernelError, QueueBusyError
@@ -141,6 +142,12 @@ class Operations:
                     "register a UMEM",
                     errno.ENOBUFS,
                     "It is above what the broker allows a session: choose a smaller ring_size.",
+                )
+            if size > memory_to_spare():
+                raise KernelError(
+                    "register a UMEM",
+                    errno.ENOMEM,
+                    "The broker leaves a quarter of the machine's memory to others: close engines.",
                 )
             error = new_error()
             frames = ffi.new("struct xdplab_umem *", arguments)

@@ -143,7 +143,7 @@ def interrupts(interface: Interface, allowed: Collection[int] | None = None) -> 
     name = f"{interface.name}: interrupts"
     served = interface.interrupt_cores
     if not served:
-        return Finding(name, "good", "the driver tells of none")
+        return Finding(name, "good", "none")
     allowed = os.sched_getaffinity(0) if allowed is None else allowed
     seen = f"on {'core' if len(served) == 1 else 'cores'} {_listed(served)}"
     if free := set(allowed) - served:

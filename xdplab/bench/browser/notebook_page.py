@@ -17,7 +17,7 @@ FAULTS_OF_ITS_OWN = {
     # JupyterLab 4.6: a notebook that is closed while its debugger still asks the kernel something.
     "lab": ("Could not restore the debugger state: Canceled future",),
     # Notebook 7.6: its shortcuts look for a plugin's settings before these are there, on any page.
-    "notebook": ("Cannot read properties of undefined (reading 'schema')",)
+    "notebook": ("Cannot read properties of undefined (reading 'schema')",),
 }
 """Errors that an application raises on a page without a widget, too."""
 
