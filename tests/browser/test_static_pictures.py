@@ -65,6 +65,7 @@ def test_a_notebook_without_its_kernel_shows_the_picture(
     page = open_notebook(application=application)
     picture_of(page).wait_for(state="visible")
     picture(page)
+    page.close()
     # JupyterLab logs that it has no model for the view.
     page.complaints[:] = [text for text in page.complaints if "model not found" not in text]
 

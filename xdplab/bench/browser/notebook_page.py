@@ -21,11 +21,13 @@ FAULTS_OF_ITS_OWN = {
 }
 """Errors that an application raises on a page without a widget, too."""
 
+# A cell that runs before the page listens for widgets has its own not found.
 READY = """() => {
     const panel = window.jupyterapp?.shell?.currentWidget;
+    const kernel = panel?.sessionContext?.session?.kernel;
     return panel?.context?.isReady && panel.content.widgets !== undefined
-        && panel.sessionContext.session?.kernel?.connectionStatus === 'connected'
-        && ['idle', 'busy'].includes(panel.sessionContext.session.kernel.status);
+        && kernel?.connectionStatus === 'connected' && ['idle', 'busy'].includes(kernel.status)
+        && '_targetRegistry' in kernel && 'jupyter.widget' in kernel._targetRegistry;
 }"""
 
 # Notebooks are closed without a question about what was not saved.
