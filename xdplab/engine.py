@@ -252,7 +252,7 @@ class Engine(Waiting, Closing):
         KernelError
             When the kernel refuses: the engine goes on with the configuration that it had.
         """
-        with self._native.held():
+        with self._native.ours():
             old = self.configuration
             new = old.changed(**changes)
             runs, pace = self._native.started, self._load("pace_ns")

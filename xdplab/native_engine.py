@@ -68,8 +68,14 @@ class NativeEngine:
             yield self._pointer
 
     @contextmanager
-    def _ours(self) -> Iterator[Any]:
-        """Hold it for what a forked child must not do to rings that it shares with its parent."""
+    def ours(self) -> Iterator[Any]:
+        """Hold it for what a forked child must not do to rings that it shares with its parent.
+
+        Raises
+        ------
+        ClosedError
+            After `close`, and in a forked child.
+        """
         with self.held() as pointer:
             if not self.is_ours:
                 raise ClosedError("this engine is another process'. Make one in this process.")
@@ -93,7 +99,7 @@ class NativeEngine:
     def start(self) -> None:
         """Let the workers run."""
         error = new_error()
-        with self._ours() as pointer:
+        with self.ours() as pointer:
             if not self.started and lib.xdplab_engine_start(pointer, error):
                 raise_error(error)
             self.started = True
@@ -120,7 +126,7 @@ class NativeEngine:
         """
         error = new_error()
         native, _held = configuration.native()
-        with self._ours() as pointer:
+        with self.held() as pointer:
             self.configuration = configuration
             self.started = False
             if lib.xdplab_engine_reconfigure(pointer, native, error):
