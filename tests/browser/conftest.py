@@ -18,6 +18,17 @@ ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 NOTHING_STICKS_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output')].every(
     (output) => output.scrollWidth <= output.clientWidth)"""
 
+# The figures have the ink of the page's theme.
+SUITS_THE_THEME = """() => {
+    const live = document.querySelector('.xdplab-live');
+    const ink = live && getComputedStyle(live).color;
+    const dressed = ({properties, tags, major_label_text_color: color}) =>
+        !properties?.major_label_text_color || color === null || tags?.includes('keep-ink')
+        || color === ink;
+    return (window.Bokeh?.documents ?? []).flatMap((document) => document.roots()).every(
+        (root) => [...root.references()].every(dressed));
+}"""
+
 
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
@@ -109,6 +120,7 @@ def look(picture: Picture) -> Look:
             page.page.set_viewport_size({"width": width, "height": height})
             page.change_theme(theme)
             page.page.wait_for_function(NOTHING_STICKS_OUT)
+            page.page.wait_for_function(SUITS_THE_THEME)
             time.sleep(1)  # until figures are drawn anew
             picture(page, f"-{width}-{theme}")
 

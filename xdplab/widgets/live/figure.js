@@ -184,6 +184,7 @@ function render({ model, el }) {
   onError();
   ask();
   const timer = setInterval(() => {
+    if (bokeh) dressAnew(); // the theme may change while nothing else does
     const waits = wanted !== "embedding" && !model.get("error") && !document.hidden;
     if (waits && performance.now() - heard > patience) {
       patience = Math.min(2 * patience, LONGEST_PATIENCE);
