@@ -54,6 +54,7 @@ def check(installed: Path, user: int, backend: str, **variables: str) -> None:
     ignored = [f"--ignore={name}" for name in _ONCE]
     with _copied_for(user) as place:
         environment = {
+            # Not what tells a process that it is a worker of this run.
             **{name: value for name, value in os.environ.items() if "PYTEST" not in name},
             VARIABLE: backend,
             "HOME": str(place),
