@@ -170,7 +170,7 @@ def _check_batch(engine: Engine, settings: Mapping[str, object]) -> None:
     """Refuse a batch above the ring of the same setting before the sockets are made anew."""
     size = settings.get("ring_size", engine.ring_size)
     if "batch" in settings and isinstance(size, int):
-        whole("batch", settings["batch"], 1, size)  # type: ignore[arg-type] # which is what it checks
+        whole("batch", settings["batch"], 1, size)
 
 
 def _check_traffic(name: str, traffic: Traffic | None) -> None:
