@@ -34,7 +34,7 @@ _BIND_MODES = {
     "copy": lib.XDPLAB_BIND_COPY,
     "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
 }
-_LARGEST_RING = 1 << 16
+LARGEST_RING = 1 << 16
 _LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
@@ -237,7 +237,7 @@ class Configuration:
             "action": self.action_index(usual if self.action is None else self.action),
             "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
-            "ring_size": power_of_two("ring_size", self.ring_size, _LARGEST_RING),
+            "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
             **layout(
                 self.frame_size,
                 self.headroom,
