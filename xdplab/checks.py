@@ -75,13 +75,22 @@ def core(value: object, name: str = "cpu") -> int:
     return number
 
 
+def number(value: object) -> float:
+    """Return a number, or nan for what is none."""
+    try:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        return float(cast("float", value)) if is_number else math.nan
+    except Exception:  # the value's own, and OverflowError for what no float can hold
+        return math.nan
+
+
 def real(name: str, value: object, least: float, most: float, unit: str = "") -> float:
     """Return a number within bounds, of which the upper may be infinite."""
-    number = _float(value)
-    if not least <= number <= most:
+    found = number(value)
+    if not least <= found <= most:
         bounds = f"{least:,} or more" if math.isinf(most) else f"{least} to {most}"
         raise ConfigurationError(f"{name}={shown(value)} must be {bounds}{unit and f' {unit}'}.")
-    return number
+    return found
 
 
 def seconds(name: str, value: object, least: float, most: float) -> float:
@@ -192,15 +201,6 @@ def _index(value: object) -> int | None:
         return None if isinstance(value, bool) else int.__index__(number)
     except Exception:  # the value's own, and TypeError for what is no whole number
         return None
-
-
-def _float(value: object) -> float:
-    """Return a number, or nan for what is none."""
-    try:
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
-        return float(cast("float", value)) if is_number else math.nan
-    except Exception:  # the value's own, and OverflowError for what no float can hold
-        return math.nan
 
 
 def _is_encodable(given: str) -> bool:

@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 
 from xdplab._engine import lib
-from xdplab.checks import boolean, nanoseconds, seconds, whole
+from xdplab.checks import boolean, nanoseconds, number, whole
 from xdplab.journal import Journal
 from xdplab.stream import Rate, interval_ps, rate_of
 
@@ -157,8 +157,8 @@ class Knobs(ABC):
 
 
 def _pace_ns(value: object) -> int:
-    pace = seconds("pace", value, 0, math.inf)
+    pace = number(value)
     if pace == math.inf:
         return _ONLY_STEPS
     # Faster than that, a worker would do little else than show its rings.
-    return nanoseconds("pace", value, 1e-4, 3600) if pace else 0
+    return 0 if pace == 0 else nanoseconds("pace", value, 1e-4, 3600)
