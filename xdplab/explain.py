@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xdplab import explain_paths
+from xdplab import explain_frames, explain_paths
 from xdplab.lines import Line
 
 _SPINNING = ("spin", "busy-poll", "adaptive")
@@ -58,6 +58,13 @@ class Situation:
     frame_size: int = 0
     """Bytes of a frame of the generator."""
     mtu: int = 1500
+    """Of the generator's interface."""
+    port_mtu: int = 1500
+    """Of the engine's."""
+    attach: str = "native"
+    umem_frame: int = 2048
+    """Bytes of a frame of the UMEM."""
+    headroom: int = 0
     began_quiet: bool = True
     flowing: bool = False
     """Whether counts were still growing."""
@@ -99,12 +106,8 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
             (Line.NO_SOCKET, _no_socket(now)),
             (Line.RING_FULL, _ring_full(now)),
             (Line.NO_FILL, _no_fill(now)),
-            (Line.TOO_LARGE, _too_large()),
-            (
-                Line.TOO_MANY,
-                " came in more UMEM frames than can be sent as one packet (18), and were dropped. "
-                "Make frame_size larger, or the sender's MTU smaller.",
-            ),
+            (Line.TOO_LARGE, explain_frames.too_large(now)),
+            (Line.TOO_MANY, explain_frames.too_many(now)),
             (
                 Line.TX_INVALID,
                 " could not be sent: their descriptors were invalid, which "
@@ -268,14 +271,6 @@ def _no_fill(now: Situation) -> str:
         f"was in the worker's hands{sending}. A worker that loses its core amid a batch holds "
         f"all of it: take smaller ones (engine.batch = {batch}), or have more frames "
         f"(ring_size={_larger(now)}; the UMEM has twice as many)."
-    )
-
-
-def _too_large() -> str:
-    return (
-        " did not fit a UMEM frame, which has room for its frame_size less 256 bytes and "
-        "the headroom. Engine(frame_size=4096) has more; or lower the MTU. (With attach='skb', GRO "
-        "may have merged several packets of a stream into one.)"
     )
 
 
