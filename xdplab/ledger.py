@@ -260,4 +260,6 @@ class Ledger:
             simulated=engine.simulated,
             faults=self._faults(),
             replays=traffic is not None and traffic.replays,
+            left_out=traffic.left_out if traffic else 0,
+            remarks=traffic.remarks if traffic else (),
         )
