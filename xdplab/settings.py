@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from xdplab.checks import choice, items, mapping, power_of_two, whole
+from xdplab.checks import choice, is_a, items, mapping, power_of_two, whole
 from xdplab.configuration import CHANGEABLE, LARGEST_RING
 from xdplab.errors import ConfigurationError, XdplabError
 from xdplab.subjects import check_engine, check_traffic
@@ -43,8 +43,15 @@ KNOBS: Mapping[str, Home] = MappingProxyType(
 
 def check(names: Iterable[str]) -> None:
     """Raise `ConfigurationError`, which lists the knobs that there are, for any other name."""
-    for name in items("names", names, "names of knobs"):
+    for name in _listed(names):
         choice("knob", name, KNOBS)
+
+
+def _listed(names: object) -> list[str]:
+    """Return names of knobs, also those of a mapping."""
+    if is_a(names, Mapping):
+        return list(mapping("names", names, "knobs"))
+    return items("names", names, "names of knobs")
 
 
 def current(
@@ -74,7 +81,7 @@ def current(
     """
     check_engine(engine)
     check_traffic(traffic)
-    names = items("names", names, "names of knobs")
+    names = _listed(names)
     check(names)
     instance = None
     if any(KNOBS[name] == "napi" for name in names):
@@ -164,7 +171,7 @@ def kept(engine: Engine, names: Iterable[str], traffic: Traffic | None = None) -
 
 def _moved_by(names: Iterable[str]) -> list[str]:
     """Return the knobs that move with these: a smaller ring takes the batch along."""
-    names = items("names", names, "names of knobs")
+    names = _listed(names)
     check(names)
     names = list(dict.fromkeys(names))
     resized = "ring_size" in names and "batch" not in names
