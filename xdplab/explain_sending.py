@@ -20,7 +20,8 @@ def losses(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         yield (
             f"At least {_packets(unfinished)} sent on with an unfinished checksum, which the "
             "receiving stack drops and counts (`nstat -az` there: UdpInCsumErrors, "
-            f"Udp6InCsumErrors, TcpInCsumErrors). {_CAUSE} engine.checksum = 'software' has the worker finish them"
+            f"Udp6InCsumErrors, TcpInCsumErrors). {_CAUSE} "
+            "engine.checksum = 'software' has the worker finish them"
             f"{_or(now.checksum_remedies)}."
         )
     if oversized := counts.get(Line.OVERSIZED):

@@ -252,6 +252,10 @@ class Ledger:
             generator_cpu=traffic.cpu if traffic else None,
             frame_size=traffic.size if traffic else 0,
             mtu=traffic.sender.interface.mtu if traffic else 0,
+            port_mtu=max(interface.mtu for interface in engine.interfaces),
+            attach=engine.attach,
+            umem_frame=engine.configuration.frame_size,
+            headroom=engine.configuration.headroom,
             began_quiet=self._quiet,
             flowing=flowing,
             simulated=engine.simulated,
@@ -261,6 +265,8 @@ class Ledger:
                 grown.finished + grown.unfinished, remedies_for_checksums
             ),
             length_remedies=self._commands(grown.oversized, remedies_for_length),
+            left_out=traffic.left_out if traffic else 0,
+            remarks=traffic.remarks if traffic else (),
         )
 
     def _commands(
