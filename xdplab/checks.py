@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from numbers import Real
@@ -96,6 +97,13 @@ def real(name: str, value: object, least: float, most: float, unit: str = "") ->
 def seconds(name: str, value: object, least: float, most: float) -> float:
     """Return seconds within bounds."""
     return real(name, value, least, most, "seconds")
+
+
+def join_seconds(name: str, value: object) -> float | None:
+    """Return seconds to wait for a thread at most, or None: as long as it takes."""
+    # A lock waits for no longer than this.
+    longest = threading.TIMEOUT_MAX
+    return None if value is None else min(seconds(name, value, 0, math.inf), longest)
 
 
 def nanoseconds(name: str, value: object, least: float, most: float) -> int:

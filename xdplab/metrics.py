@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from xdplab.checks import instance_of
 from xdplab.measure import Measurement, measure_whole
+from xdplab.subjects import check_engine
 from xdplab.telemetry import LATENCY_STARTS, Latency, Telemetry
 
 if TYPE_CHECKING:
@@ -102,6 +104,8 @@ def metrics(measurement: Measurement, latency: Latency) -> dict[str, float | Non
     dict
         The figures by the names of `METRICS`; None for what could not be measured.
     """
+    instance_of("measurement", measurement, Measurement, "what measure returned")
+    instance_of("latency", latency, Latency, "a Latency")
     return {name: metric.of(measurement, latency) for name, metric in METRICS.items()}
 
 
@@ -123,6 +127,7 @@ def take(
     KeyboardInterrupt, KernelError
         As `measure_whole` does.
     """
+    check_engine(engine)
     before = _latency(engine.telemetry)
     measurement = measure_whole(engine, traffic, seconds, watch)
     after = _latency(engine.telemetry)

@@ -196,9 +196,10 @@ def value_words(value: object) -> str:
     """Write a knob's value for people."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, int | float):
-        return f"{value:,}"
-    return str(value)
+    try:
+        return f"{value:,}" if is_a(value, int) or is_a(value, float) else str(value)
+    except Exception:  # the value's own
+        return shown(value)
 
 
 def values_of(name: str, values: Iterable[object]) -> list[object]:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import pandas
 
 
+__all__ = ["Grid"]
+
+
 class Grid:
     """Every combination of some knobs' values, measured one after the other.
 
