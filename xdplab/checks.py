@@ -122,7 +122,7 @@ def boolean(name: str, value: object) -> bool:
 def choice(name: str, value: object, choices: Iterable[str]) -> str:
     """Return one of the names, or list them and name a close one."""
     names = list(choices)
-    given = str.__str__(value) if isinstance(value, str) else None
+    given = str.__str__(value) if is_a(value, str) else None
     if given in names:
         return given
     close: list[str] = []

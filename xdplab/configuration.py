@@ -131,7 +131,7 @@ class Configuration:
     def queues(self) -> tuple[int, ...]:
         """The queues of each interface that have a worker."""
         most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
-        wanted = self.queue if isinstance(self.queue, list | tuple) else [self.queue]
+        wanted = self.queue if type(self.queue) in (list, tuple) else [self.queue]
         queues = tuple(whole("queue", number, 0, most) for number in wanted)
         if not queues or len(set(queues)) < len(queues):
             raise ConfigurationError(
@@ -146,7 +146,7 @@ class Configuration:
         if self.cpu is None:
             interrupted = set().union(*(interface.interrupt_cores for interface in self.interfaces))
             return worker_cores(workers, interrupted)
-        wanted = self.cpu if isinstance(self.cpu, list | tuple) else [self.cpu] * workers
+        wanted = self.cpu if type(self.cpu) in (list, tuple) else [self.cpu] * workers
         if len(wanted) != workers:
             raise ConfigurationError(
                 f"cpu={shown(self.cpu)} must be one core, or one for each of {workers} workers."

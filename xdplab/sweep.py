@@ -78,7 +78,7 @@ class Grid:
     ) -> None:
         check_engine(engine)
         check_traffic(traffic)
-        settings.check(knobs)
+        settings.check(knobs, "knobs")
         self.engine, self.traffic = engine, traffic
         self.runs = Runs(seconds, rounds, knobs)
         """Run by run, what was measured."""

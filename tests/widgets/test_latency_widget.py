@@ -200,7 +200,7 @@ def test_workers_add_up_and_can_be_shown_one_by_one(privileged: None) -> None:
         assert "worker 1" in repr(widget)
         with pytest.raises(ConfigurationError, match="worker=2 must be a whole number, 0 to 1"):
             Latency(engine, worker=2)
-        with pytest.raises(ConfigurationError, match="seconds=.* must be one of 1, 10, or None"):
+        with pytest.raises(ConfigurationError, match=r"seconds=.* must be one of 1, 10, or None"):
             Latency(engine, seconds=5)
 
 

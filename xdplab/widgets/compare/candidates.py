@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xdplab.checks import choice, is_a, items, mapping, shown, text
 from xdplab.engine import PATHS, WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError
-from xdplab.runs import MOST_RUNS, value_words, words
+from xdplab.runs import MOST_RUNS, plain_value, value_words, words
 
 Path = str | tuple[str, Mapping[str, object]]
 """``"xsk"``, ``"xsk spin"`` or ``("xsk", {"wait": "spin", "batch": 256})``."""
@@ -69,8 +69,8 @@ def _candidate(given: Path, common: Mapping[str, object]) -> Candidate:
     else:
         name, own = _parsed(text("paths", given))
     path = choice("paths", name, PATHS)
-    for option in (*common, *own):
-        choice("option", option, _options())
+    for option, value in (*common.items(), *own.items()):
+        plain_value(choice("options", option, _options()), value)
     said = value_words(own["wait"]) if set(own) == {"wait"} else words(own)
     # The default is left out, so that a path's options are those that matter to it.
     of_path = {} if path == "xsk" else {"path": path}

@@ -84,7 +84,7 @@ class Sweep(Series):
         check_engine(engine)
         check_traffic(traffic)
         metric = choice("metric", metric, METRICS)
-        settings.check(knobs)
+        settings.check(knobs, "knobs")
         self.runs = Runs(seconds, rounds, knobs)
         """Run by run, what was measured."""
         self._view = EngineView(engine)
