@@ -33,7 +33,7 @@
 
 enum {
 	XDPLAB_MAGIC = 0x78647031, /* "xdp1" */
-	XDPLAB_ABI_VERSION = 3,
+	XDPLAB_ABI_VERSION = 4,
 	XDPLAB_CACHE_LINE = 64,
 	XDPLAB_BATCH_BUCKETS = 16,
 	XDPLAB_SYSCALL_KINDS = 10,
@@ -184,6 +184,11 @@ struct xdplab_counters {
 	uint64_t samples;
 	uint64_t rx_too_long; /* packets of more frames than can be sent as one, dropped */
 	uint64_t steps; /* turns that a paced worker took */
+	uint64_t streams; /* 1 while it has frames of its own stream to send */
+	/* Frames that a reconfiguration found in the rings and closed the socket on, though it waited: they were not
+	 * received, and the kernel did not take them to be sent. */
+	uint64_t rx_closed;
+	uint64_t tx_closed;
 };
 
 /* What a worker's four rings hold: of each entry the UMEM address in it, whoever's turn it is. An entry's

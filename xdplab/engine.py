@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
@@ -21,12 +20,12 @@ from xdplab.native_engine import NativeEngine
 from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.paths import PATHS, SOCKET_BUFFER, Kind, refuse_wait
+from xdplab.reconfiguring import reconfigure
+from xdplab.sending import remember
 from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
 from xdplab.waiting import Waiting
-
-_DRAIN_SECONDS = 1.0
 
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
@@ -41,6 +40,9 @@ class Verdicts(NamedTuple):
     UDP path whatever is not for its socket."""
     no_socket: int
     """On a queue without an engine, left to the stack."""
+    reconfiguring: int
+    """Came while the engine was set up or `Engine.reconfigure` at work, and were left to the stack.
+    """
 
 
 class Engine(Waiting, Closing):
@@ -155,6 +157,10 @@ class Engine(Waiting, Closing):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
+    uncounted = 0
+    """Packets that the drivers counted, at most, while `reconfigure` had no XDP program on an
+    interface: it takes one off to change `attach`."""
+
     def __init__(
         self,
         interface: End,
@@ -226,6 +232,8 @@ class Engine(Waiting, Closing):
         }
         replace_what_this_cell_made(self, self.interface, configuration.queues[0])
         self._native = NativeEngine(configuration)
+        if stream is not None:
+            remember(self)
         names = [name for name in names_of(self.interfaces) for _ in self.queues]
         self.telemetry = Telemetry(self._native.descriptor, names)
         for name, value in knobs.items():
@@ -235,8 +243,9 @@ class Engine(Waiting, Closing):
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
 
-        What waits in the rings is received first. From then until the new sockets are bound, a few
-        hundredths of a second, packets go to the stack.
+        What waits in the rings is received and sent first, for up to a second. From then until the
+        new sockets are bound, about a tenth of a second, packets go to the stack; the ledger has
+        them in a line of their own.
 
         Parameters
         ----------
@@ -250,40 +259,10 @@ class Engine(Waiting, Closing):
         ConfigurationError
             For values that can't work; nothing was touched.
         KernelError
-            When the kernel refuses: the engine goes on with the configuration that it had.
+            When the kernel refuses: the engine goes on with the configuration that it had. Or when
+            a worker ended by itself, from which an engine can't come back: nothing was touched.
         """
-        with self._native.ours():
-            old = self.configuration
-            new = old.changed(**changes)
-            runs, pace = self._native.started, self._load("pace_ns")
-            try:
-                self._store("pace_ns", 0)
-                self._drain()
-                self._native.reconfigure(new)
-            except BaseException:  # an interrupt, too, must not leave an engine without a program
-                self._native.reconfigure(old)
-                raise
-            finally:
-                self.napi.queues = self.queues
-                self.batch = min(self.batch, self.ring_size)
-                self._store("pace_ns", pace)
-                if runs:
-                    self.start()
-            for name in changes:
-                self.journal.note(name, getattr(old, name), getattr(new, name))
-
-    def _drain(self) -> None:
-        """Let the workers receive what waits, with nothing more to come, and stop them."""
-        self._native.detach()
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        self.start()
-        while self.running and time.monotonic() < deadline:
-            asked = time.monotonic_ns()
-            time.sleep(0.01)
-            total = self.telemetry.total()
-            if total["time_ns"] >= asked and total["rx_producer"] == total["rx_consumer"]:
-                break
-        self.stop()
+        reconfigure(self, self._native, changes)
 
     @property
     def queues(self) -> tuple[int, ...]:

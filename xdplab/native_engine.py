@@ -111,10 +111,16 @@ class NativeEngine:
                 lib.xdplab_engine_stop(self._pointer)
                 self.started = False
 
-    def detach(self) -> None:
-        """Take the XDP programs off: nothing more arrives."""
+    def pause(self) -> None:
+        """Leave packets to the stack, so that the rings can be emptied, until `reconfigure`."""
         with self.held() as pointer:
-            lib.xdplab_engine_detach(pointer)
+            lib.xdplab_engine_pause(pointer)
+
+    @property
+    def detachments(self) -> int:
+        """How often `reconfigure` left an interface without an XDP program for a moment."""
+        with self.held() as pointer:
+            return int(lib.xdplab_engine_detachments(pointer))
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Close the sockets, and open others with as many workers.
@@ -176,13 +182,13 @@ class NativeEngine:
                     return str(ffi.string(reason).decode())
         return ""
 
-    def verdicts(self, port: int) -> tuple[int, int, int]:
-        """Count the frames that a port's XDP program redirected, passed, and had no socket for."""
+    def verdicts(self, port: int) -> tuple[int, int, int, int]:
+        """Count what a port's XDP program did with frames, in the order of `Verdicts`."""
         counts = ffi.new("struct xdplab_verdicts *")
         with self.held() as pointer:
             if code := lib.xdplab_engine_verdicts(pointer, port, counts):
                 raise KernelError("read the XDP program's counters", -code)
-        return counts.redirected, counts.passed, counts.no_socket
+        return counts.redirected, counts.passed, counts.no_socket, counts.reconfiguring
 
     @property
     def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
@@ -193,6 +199,9 @@ class NativeEngine:
         for port, interface in enumerate(self.configuration.interfaces):
             interface.namespace.backend.open_port(self, port, interface)
             self._name_napi(port, interface)
+        error = new_error()
+        if lib.xdplab_engine_resume(self._pointer, error):
+            raise_error(error)
 
     def _name_napi(self, port: int, interface: Interface) -> None:
         """Tell the port's workers their NAPI, which some drivers have only now."""
