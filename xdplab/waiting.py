@@ -43,7 +43,7 @@ class Waiting(Knobs):
                 refuse_wait(self.path)
             return
         index = WAIT_STRATEGIES.index(choice("wait", value, WAIT_STRATEGIES))
-        with self._native.held():
+        with self._native.lock:
             if refusal := self._native.wait_refusal(index):
                 tried = f"prepare the wait strategy {value}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
