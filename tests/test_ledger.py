@@ -195,7 +195,7 @@ def test_what_a_umem_frame_has_no_room_for_is_told_from_a_missing_frame(privileg
         account = ledger.settle()
     assert account.balanced
     assert lost(account) == {"larger than a UMEM frame": 20}
-    assert "Engine(frame_size=4096)" in account.explain()
+    assert "engine.reconfigure(frame_size=4096)" in account.explain()
 
 
 @pytest.mark.kernel

@@ -29,6 +29,7 @@ from xdplab.traffic import Traffic
 from xdplab.waiting import Waiting
 
 _DRAIN_SECONDS = 1.0
+_USUAL_BATCH = 64
 
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
@@ -87,7 +88,8 @@ class Engine(Waiting, Closing):
         own frames through AF_XDP from its start on, and drops what it receives. With `inspect`, it
         measures the round trip of those that come back.
     batch
-        Most frames taken from the RX ring at once, 1 to `ring_size`.
+        Most frames taken from the RX ring at once, 1 to `ring_size`; unless told otherwise 64, or
+        as many as the ring has.
     burst
         Most packets received before the worker looks at its knobs, the clock and what was sent.
     wait
@@ -98,7 +100,8 @@ class Engine(Waiting, Closing):
     frame_size
         Bytes of a UMEM frame; the kernel takes 2048 or 4096. 256 of them are its own.
     headroom
-        Bytes left free before each packet, a multiple of 8, for headers to be put in front.
+        Bytes left free before each packet, for headers to be put in front: a multiple of 8, at
+        most `frame_size` less 704, which the kernel keeps for itself and the shortest packet.
     unaligned
         Whether frames may be of another size: a multiple of 8 from 2048 to 4096.
     huge_pages
@@ -166,7 +169,7 @@ class Engine(Waiting, Closing):
         queue: int | Sequence[int] = 0,
         action: str | None = None,
         stream: Stream | None = None,
-        batch: int = 64,
+        batch: int | None = None,
         burst: int = 256,
         wait: str = "poll",
         ring_size: int = 2048,
@@ -220,7 +223,7 @@ class Engine(Waiting, Closing):
         if configuration.kind != Kind.XSK and wait != "poll":
             refuse_wait(path)
         knobs = {
-            "batch": whole("batch", batch, 1, configuration.ring_size),
+            "batch": _batch(batch, configuration.ring_size),
             "burst": self._check_burst(burst),
             "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
@@ -482,3 +485,8 @@ class Engine(Waiting, Closing):
         state = "running" if self.running else "stopped" if self.error is None else "failed"
         way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
         return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"
+
+
+def _batch(asked: int | None, ring_size: int) -> int:
+    """Check the batch that was asked for, or return the usual one."""
+    return min(_USUAL_BATCH, ring_size) if asked is None else whole("batch", asked, 1, ring_size)
