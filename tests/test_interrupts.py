@@ -1,4 +1,4 @@
-"""An interrupt (Ctrl-C) at any moment: an engine says what it does, can go on, and can be closed."""
+"""An interrupt (Ctrl-C) at any moment: an engine says what it does, goes on, and can be closed."""
 
 from __future__ import annotations
 
