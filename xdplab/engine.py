@@ -248,20 +248,24 @@ class Engine(Waiting, Closing):
         }
         replace_what_this_cell_made(self, self.interface, configuration.queues[0])
         self._native = NativeEngine(configuration)
-        if stream is not None:
-            remember(self)
-        names = [name for name in names_of(self.interfaces) for _ in self.queues]
-        self.telemetry = Telemetry(self._native.descriptor, names)
-        for name, value in knobs.items():
-            self._store(name, value)
-        self._warn_if_ineffective(wait)
+        try:
+            names = [name for name in names_of(self.interfaces) for _ in self.queues]
+            self.telemetry = Telemetry(self._native.descriptor, names)
+            for name, value in knobs.items():
+                self._store(name, value)
+            self._warn_if_ineffective(wait)
+            if stream is not None:
+                remember(self)
+        except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
+            self._native.close()
+            raise
 
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
 
         What waits in the rings is received and sent first, for up to a second. From then until the
         new sockets are bound, about a tenth of a second, packets go to the stack; the ledger has
-        them in a line of their own.
+        them in a line of their own. After an interrupt (Ctrl-C) the change is taken back.
 
         Parameters
         ----------
@@ -346,7 +350,8 @@ class Engine(Waiting, Closing):
         ClosedError
             After `close`.
         """
-        with self._native.held():
+        with self._native.lock:
+            self._native.check_ours()
             if fault := self.error:
                 raise fault
             self._native.start()
@@ -416,12 +421,12 @@ class Engine(Waiting, Closing):
     @property
     def telemetry_path(self) -> str:
         """Where another process finds the telemetry region: `Telemetry.open` maps it."""
-        with self._native.held():
+        with self._native.lock:
             return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
 
     def verdicts(self) -> Verdicts:
         """Count what the XDP program did with the frames that it saw, on all interfaces."""
-        with self._native.held():
+        with self._native.lock:
             each = [self._native.verdicts(port) for port in range(len(self.interfaces))]
         return Verdicts(*map(sum, zip(*each, strict=True)))
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xdplab.namespace import to_the_end
 from xdplab.stations import device_packets
 
 if TYPE_CHECKING:
@@ -24,7 +26,23 @@ _LOOK_SECONDS = 0.01
 
 def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
     """Do what `Engine.reconfigure` says."""
-    with native.ours():
+    old, batch = native.configuration, engine.batch
+    try:
+        to_the_end(partial(_reconfigure, engine, native, changes))
+    except KeyboardInterrupt:
+        if native.configuration is not old:
+            before = {name: getattr(old, name) for name in changes}
+            to_the_end(partial(_reconfigure, engine, native, before))
+        raise
+    # Here, since a journal tells the threads that turn knobs apart.
+    engine.journal.note("batch", batch, engine.batch)
+    for name in changes:
+        engine.journal.note(name, getattr(old, name), getattr(native.configuration, name))
+
+
+def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
+    with native.lock:
+        native.check_ours()
         if fault := engine.error:
             raise fault
         old = native.configuration
@@ -37,18 +55,16 @@ def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]
             _drain(engine)
             gap.may_begin()
             native.reconfigure(new)
-        except BaseException:  # an interrupt, too, must not leave an engine without sockets
+        except BaseException:  # nothing must leave an engine without sockets
             native.reconfigure(old)
             raise
         finally:
             engine.napi.queues = engine.queues
-            engine.batch = min(engine.batch, engine.ring_size)
+            native.store("batch", min(engine.batch, engine.ring_size))
             native.store("pace_ns", pace)
             if runs:
                 engine.start()
             engine.uncounted += gap.packets()
-        for name in changes:
-            engine.journal.note(name, getattr(old, name), getattr(new, name))
 
 
 class _Gap:
