@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 from xdplab._engine import lib
-from xdplab.checks import choice, whole
+from xdplab.checks import boolean, choice, whole
 from xdplab.closing import Closing
 from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.ends import End, is_same, names_of, resolve
@@ -48,9 +48,9 @@ class Engine(Waiting, Closing):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
-    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`) are
-    plain attributes and take effect on the worker's next turn. `napi` has the settings of the
-    queues' NAPI instances, likewise (`NapiSettings`).
+    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`,
+    `checksum`) are plain attributes and take effect on the worker's next turn. `napi` has the
+    settings of the queues' NAPI instances, likewise (`NapiSettings`).
 
     An interface carries one XDP program, so one engine at a time.
 
@@ -138,6 +138,10 @@ class Engine(Waiting, Closing):
     inspect
         Whether latency and sequence number of every frame of our generators are looked at, not only
         those of sampled ones.
+    checksum
+        Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
+        local stack left that to its device, as on every veth: ``"software"``, the worker, for some
+        10 ns a packet to look and 0.05 ns a byte where one is unfinished; or ``"none"``.
     publish_interval
         Seconds between two records of the history, 0.001 to 0.5.
     allow_default_route
@@ -185,12 +189,18 @@ class Engine(Waiting, Closing):
         sample_every: int = 1000,
         sample_bytes: int = 256,
         inspect: bool = False,
+        checksum: str = "software",
         publish_interval: float = 0.01,
         allow_default_route: bool = False,
     ) -> None:
         self.journal = Journal()
-        ends = [interface] if forward_to is None else [interface, forward_to]
-        self.interfaces = tuple(resolve(end, allow_default_route) for end in ends)
+        boolean("allow_default_route", allow_default_route)
+        ends = {"interface": interface}
+        if forward_to is not None:
+            ends["forward_to"] = forward_to
+        self.interfaces = tuple(
+            resolve(end, allow_default_route, name) for name, end in ends.items()
+        )
         if len(self.interfaces) > 1 and is_same(*self.interfaces):
             raise ConfigurationError(
                 f"forward_to={self.interface.name} is the interface that it captures on. Name "
@@ -218,14 +228,16 @@ class Engine(Waiting, Closing):
             publish_interval=publish_interval,
         )
         self.napi = NapiSettings(self.interfaces, configuration.queues, self.journal)
+        wait = choice("wait", wait, WAIT_STRATEGIES)
         if configuration.kind != Kind.XSK and wait != "poll":
-            refuse_wait(path)
+            refuse_wait(configuration.path)
         knobs = {
             "batch": _batch(batch, configuration.ring_size),
             "burst": self._check_burst(burst),
-            "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
+            "wait": WAIT_STRATEGIES.index(wait),
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
-            "inspect": int(inspect),
+            "inspect": boolean("inspect", inspect),
+            "checksum": self._check_checksum(checksum),
         }
         replace_what_this_cell_made(self, self.interface, configuration.queues[0])
         self._native = NativeEngine(configuration)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xdplab import explain_frames, explain_paths
+from xdplab import explain_frames, explain_paths, explain_sending
 from xdplab.lines import Line
 
 _SPINNING = ("spin", "busy-poll", "adaptive")
@@ -74,6 +74,10 @@ class Situation:
     """Faults that a soft NIC was told to have: one frame in so many, by the fault's name."""
     replays: bool = False
     """Whether the generator sends a capture file's frames."""
+    checksum_remedies: tuple[str, ...] = ()
+    """Commands after which packets come with their checksums finished."""
+    length_remedies: tuple[str, ...] = ()
+    """Commands after which none comes that is longer than the MTU."""
     left_out: int = 0
     """Frames of that file that can't be sent."""
     remarks: tuple[str, ...] = ()
@@ -115,15 +119,25 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
             ),
             (Line.TX_DROPPED, _device_dropped()),
         )
-        if counts.get(stage)
+        if counts.get(stage) and not _is_told_below(stage, counts)
     ]
-    rest = [*_left_over(counts, now), *_remainder(unaccounted, now)]
+    losses += explain_sending.losses(counts, now)
+    rest = [
+        *explain_sending.finished(counts, now),
+        *_left_over(counts, now),
+        *_remainder(unaccounted, now),
+    ]
     rest += [f"Of the file: {remark}" for remark in now.remarks]
     if now.fault:
         rest.insert(0, f"A worker ended: {now.fault}")
     if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
     return losses + rest
+
+
+def _is_told_below(stage: str, counts: Mapping[str, int]) -> bool:
+    """Tell whether the device dropped nothing but what was too long for it."""
+    return stage == Line.TX_DROPPED and counts.get(Line.OVERSIZED, 0) >= counts[stage]
 
 
 # The fault behind a loss that a soft NIC was told to have, and what it feigns.

@@ -1,4 +1,4 @@
-"""Histograms of nanoseconds, as workers keep them."""
+"""Histograms of how long frames took."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab._engine import lib
+from xdplab.checks import instance_of, real, shown
+from xdplab.errors import ConfigurationError
 
 LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
     [lib.xdplab_latency_bucket_start(i) for i in range(lib.XDPLAB_LATENCY_BUCKETS)], dtype=np.uint64
@@ -25,6 +27,10 @@ class Latency:
     """
 
     def __init__(self, counts: npt.NDArray[np.uint64]) -> None:
+        wanted = f"an array of {len(LATENCY_STARTS)} whole numbers, as Telemetry.latency returns"
+        instance_of("counts", counts, np.ndarray, wanted)
+        if counts.shape != LATENCY_STARTS.shape or counts.dtype.kind not in "iu":
+            raise ConfigurationError(f"counts={shown(counts)} must be {wanted}.")
         self.counts = counts
 
     @property
@@ -34,6 +40,7 @@ class Latency:
 
     def percentile(self, percent: float) -> float:
         """Nanoseconds that `percent` of the frames took at most, to within 0.8 % below; or nan."""
+        percent = real("percent", percent, 0, 100)
         if not self.total:
             return float("nan")
         rank = max(1, int(np.ceil(self.total * percent / 100)))
@@ -41,6 +48,8 @@ class Latency:
         return float(LATENCY_STARTS[min(bucket, len(LATENCY_STARTS) - 1)])
 
     def __sub__(self, earlier: Latency) -> Latency:
+        if not isinstance(earlier, Latency):
+            return NotImplemented
         return Latency(self.counts - earlier.counts)
 
     def __repr__(self) -> str:

@@ -6,16 +6,17 @@ layout stands in ``native/telemetry.h`` alone; the dtypes below are built from i
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from xdplab._engine import ffi, lib
+from xdplab.checks import boolean, items, place, shown, text, whole
 from xdplab.closing import Closing
-from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.latency import LATENCY_STARTS, Latency
 from xdplab.native_errors import new_error, raise_error
 from xdplab.records import (
@@ -65,6 +66,9 @@ _COMBINED: dict[str, Any] = {
     "needs_wakeup": np.bitwise_or.reduce,
 }
 
+_LARGEST_DESCRIPTOR = (1 << 31) - 1
+_LAST_NUMBER = (1 << 64) - 1
+
 LONG_INTERVAL = 1.0
 """Seconds between two records of the long history, or one publish interval where that is longer."""
 
@@ -92,8 +96,10 @@ class Telemetry(Closing):
     """
 
     def __init__(self, descriptor: int, interfaces: Sequence[str] = ()) -> None:
+        names = [text("interfaces", name) for name in items("interfaces", interfaces, "names")]
         error = new_error()
-        region = lib.xdplab_region_map(descriptor, error)
+        number = whole("descriptor", descriptor, 0, _LARGEST_DESCRIPTOR)
+        region = lib.xdplab_region_map(number, error)
         if not region:
             raise_error(error)
         # Unmapped with the last reference: each call below holds one of its own, so that neither
@@ -101,7 +107,7 @@ class Telemetry(Closing):
         self._region: Any = ffi.gc(region, lib.xdplab_region_unmap)
         header = ffi.buffer(lib.xdplab_region_header(region), HEADER.itemsize)
         self.header = np.frombuffer(bytes(header), HEADER)[0]
-        self.interfaces = tuple(interfaces) or ("",) * self.workers
+        self.interfaces = tuple(names) or ("",) * self.workers
         """The name of each worker's interface, empty where nobody told."""
         if len(self.interfaces) != self.workers:
             raise ConfigurationError(
@@ -130,8 +136,22 @@ class Telemetry(Closing):
         ----------
         path
             What `Engine.telemetry_path` says there: ``/proc/PID/fd/N``.
+
+        Raises
+        ------
+        KernelError
+            When it can't be opened or mapped, or is no telemetry region of this version.
         """
-        descriptor = os.open(Path(path), os.O_RDONLY)
+        region = place("path", path)
+        try:
+            # A pipe without a writer would be waited for otherwise.
+            descriptor = os.open(region, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            raise KernelError(
+                f"open the telemetry region {shown(str(region))}",
+                error.errno or errno.EIO,
+                "Give what `Engine.telemetry_path` says in the engine's process, while that runs.",
+            ) from error
         try:
             return cls(descriptor)
         finally:
@@ -193,6 +213,7 @@ class Telemetry(Closing):
             What to pass as `since` the next time.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_HISTORY_RECORDS)
         return self._history(lib.xdplab_read_history, region, worker, since, room)
@@ -204,6 +225,7 @@ class Telemetry(Closing):
         ``rx_peak`` is the highest since the record before.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_long_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_LONG_RECORDS)
         return self._history(lib.xdplab_read_long_history, region, worker, since, room)
@@ -226,10 +248,10 @@ class Telemetry(Closing):
         region, rings = self._mapped(worker), np.zeros(1, RINGS)
         target = ffi.cast("struct xdplab_rings *", ffi.from_buffer(rings))
 
-        def shown() -> Records | None:
+        def read() -> Records | None:
             return rings if lib.xdplab_read_rings(region, worker, target) >= 0 else None
 
-        return self._whole(shown, f"the rings of worker {worker}")[0]
+        return self._whole(read, f"the rings of worker {worker}")[0]
 
     def samples(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
         """Read sampled frames.
@@ -254,6 +276,7 @@ class Telemetry(Closing):
             What to pass as `since` the next time.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_samples_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_SAMPLE_RECORDS)
         samples, following = np.zeros(room, self._sample), ffi.new("uint64_t *")
@@ -309,7 +332,7 @@ class Telemetry(Closing):
         """
         from xdplab.export import save_history  # noqa: PLC0415 - which needs what stands here
 
-        read = self.long_history if long else self.history
+        read = self.long_history if boolean("long", long) else self.history
         records = {each: read(worker=each)[0] for each in self._each(worker)}
         return save_history(path, self, records)
 
@@ -349,7 +372,9 @@ class Telemetry(Closing):
         self._region = None
 
     def _each(self, worker: int | None) -> Sequence[int]:
-        return range(self.workers) if worker is None else (worker,)
+        if worker is None:
+            return range(self.workers)
+        return (whole("worker", worker, 0, self.workers - 1),)
 
     def _mapped(self, worker: int) -> Any:  # noqa: ANN401 - cffi is untyped
         """Return the region, to be held for as long as it is read."""
@@ -358,8 +383,7 @@ class Telemetry(Closing):
             raise ClosedError(
                 "this telemetry region was closed. Map it again, or make a new engine."
             )
-        if not 0 <= worker < self.workers:
-            raise ConfigurationError(f"there is no worker {worker}: the region has {self.workers}")
+        whole("worker", worker, 0, self.workers - 1)
         return region
 
     def _history(
@@ -377,3 +401,7 @@ class Telemetry(Closing):
 
     def _whole(self, read: Callable[[], Records | None], what: str) -> Records:
         return await_whole(read, what, int(self.header["process_id"]))
+
+
+def _since(number: object) -> int:
+    return whole("since", number, 0, _LAST_NUMBER)
