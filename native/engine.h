@@ -216,7 +216,7 @@ uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t w
 				  struct xdplab_record *records, uint32_t limit, uint64_t *next);
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     void *records, uint32_t limit, uint64_t *next);
-/* 1, or 0 where the worker never ran. */
+/* 1, 0 where the worker never ran, or -EAGAIN where it is writing them: it may be done soon, or was killed. */
 int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings);
 void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets);
 /* The first nanosecond that belongs to a latency bucket. */
