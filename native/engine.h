@@ -149,6 +149,10 @@ int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, const
 			      struct xdplab_error *error);
 /* The UMEM as it is to be registered. 0, or -ENOENT where there is none that is shared. */
 int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem);
+/* Bytes of the UMEM that an engine makes. */
+uint64_t xdplab_umem_bytes(const struct xdplab_config *config);
+/* Descriptor of the BPF object that a file of a BPF filesystem stands for, or a negative errno. */
+int xdplab_pinned(const char *path);
 /* Takes the XDP programs off: from now on nothing arrives, and running workers empty their rings. */
 void xdplab_engine_detach(struct xdplab_engine *engine);
 /* Stops the engine and gives it another configuration with as many workers; its ports are to be opened again.

@@ -15,6 +15,7 @@ from xdplab.errors import ClosedError, KernelError
 from xdplab.interface import Interface
 from xdplab.namespace import on_a_thread, open_native
 from xdplab.native_errors import new_error, raise_error
+from xdplab.remedies import Place
 
 
 class NativeEngine:
@@ -42,7 +43,7 @@ class NativeEngine:
             on_a_thread, lib.xdplab_engine_open, lib.xdplab_engine_close, native, error, held=held
         )
         if not self._pointer:
-            raise_error(error)
+            raise_error(error, Place(configuration=configuration))
         # On exit too, so that the workers have ended when the interpreter takes itself apart.
         self._closer = weakref.finalize(self, _close, self._pointer, self._owner, self.lock)
         self.descriptor: int = lib.xdplab_engine_descriptor(self._pointer)
@@ -130,7 +131,7 @@ class NativeEngine:
             self.configuration = configuration
             self.started = False
             if lib.xdplab_engine_reconfigure(pointer, native, error):
-                raise_error(error)
+                raise_error(error, Place(configuration=configuration))
             self._open_ports()
 
     def refresh(self) -> None:

@@ -14,6 +14,7 @@ from xdplab.kernel_lab import make_lab, remove_lab
 from xdplab.namespace import Namespace
 from xdplab.native_errors import new_error, raise_error
 from xdplab.programs import c_path
+from xdplab.remedies import Place
 from xdplab.softirq import SoftirqClock
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class KernelBackend(Backend):
             with calling:
                 raise
         if code:
-            raise_error(error)
+            raise_error(error, Place(interface, engine.configuration))
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
         """Load the generator's program in the sender's namespace."""
@@ -88,7 +89,7 @@ class KernelBackend(Backend):
             lib.xdplab_generator_open, lib.xdplab_generator_close, native, error, held=program
         )
         if not pointer:
-            raise_error(error)
+            raise_error(error, Place(interface))
         return NativeGenerator(pointer, "xdplab_generator")
 
     def napi_ids(self, interface: Interface) -> dict[int, int]:
