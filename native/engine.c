@@ -120,6 +120,9 @@ static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t inte
 	if (!path)
 		return -error->code;
 	path->given = socket >= 0;
+	path->longest = engine->config.longest[place.worker->port];
+	if (!path->longest)
+		path->longest = UINT32_MAX;
 	lead_to(engine, index, path);
 	return 0;
 }
@@ -252,6 +255,14 @@ void xdplab_engine_stop(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
 		worker_stop(&engine->stations[i].worker);
+}
+
+int xdplab_engine_started(const struct xdplab_engine *engine)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		if (engine->stations[i].worker.joinable)
+			return 1;
+	return 0;
 }
 
 void xdplab_engine_refresh(struct xdplab_engine *engine)

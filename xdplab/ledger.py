@@ -15,18 +15,24 @@ summed over the engine's interfaces and workers, and explain.py has the words.
 from __future__ import annotations
 
 import copy
+import math
 import time
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Stage
+from xdplab.checks import seconds
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
 from xdplab.lines import Line
+from xdplab.offloads import remedies_for_checksums, remedies_for_length
 from xdplab.stations import Counts, Stations
+from xdplab.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
+    from xdplab.interface import Interface
     from xdplab.traffic import Traffic
 
 _SETTLE_SECONDS = 1.0
@@ -48,6 +54,8 @@ class Ledger:
     """
 
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
+        check_engine(engine)
+        check_traffic(traffic)
         self._engine, self._traffic = engine, traffic
         self._stations = Stations(engine, traffic)
         deadline = time.monotonic() + _QUIET_SECONDS
@@ -117,7 +125,7 @@ class Ledger:
 
     def settle(self, timeout: float = _SETTLE_SECONDS) -> Account:
         """Read until the packets in flight have arrived, at most for `timeout` seconds."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + seconds("timeout", timeout, 0, math.inf)
         while time.monotonic() < deadline:
             account = self.read()
             settled = not (self._last.waiting or self._last.tx_waiting or self._last.pending)
@@ -185,6 +193,9 @@ class Ledger:
         begun = self._start.tx_waiting + self._start.pending
         stages += [
             Stage(Line.HANDED, grown.handed),
+            *([Stage(Line.FINISHED, grown.finished)] if grown.finished else []),
+            *([Stage(Line.UNFINISHED, grown.unfinished)] if grown.unfinished else []),
+            *([Stage(Line.OVERSIZED, grown.oversized)] if grown.oversized else []),
             *([Stage(Line.TX_BEGUN, begun)] if begun else []),
             Stage(Line.TX_WAITING, now.tx_waiting),
             Stage(Line.TAKEN, grown.taken),
@@ -255,4 +266,19 @@ class Ledger:
             simulated=engine.simulated,
             faults=self._faults(),
             replays=traffic is not None and traffic.replays,
+            checksum_remedies=self._commands(
+                grown.finished + grown.unfinished, remedies_for_checksums
+            ),
+            length_remedies=self._commands(grown.oversized, remedies_for_length),
+            left_out=traffic.left_out if traffic else 0,
+            remarks=traffic.remarks if traffic else (),
         )
+
+    def _commands(
+        self, packets: int, remedies: Callable[[Interface], list[str]]
+    ) -> tuple[str, ...]:
+        """Collect the commands that would help, where any packet needs them."""
+        if not packets or self._engine.simulated:
+            return ()
+        found = [remedies(interface) for interface in self._engine.interfaces]
+        return tuple(dict.fromkeys(command for commands in found for command in commands))

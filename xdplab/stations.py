@@ -65,6 +65,9 @@ class Counts:
     waiting: int = 0
     received: int = 0
     handed: int = 0
+    finished: int = 0
+    unfinished: int = 0
+    oversized: int = 0
     tx_waiting: int = 0
     tx_invalid: int = 0
     taken: int = 0
@@ -194,6 +197,9 @@ def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured
         "received": number["rx_packets"],
         # As the kernel counts: a packet of several frames is several.
         "handed": number["tx_producer"],
+        "finished": number["checksums_finished"],
+        "unfinished": number["checksums_unfinished"],
+        "oversized": number["tx_too_long"],
         "tx_waiting": number["tx_producer"] - number["tx_consumer"],
         "tx_invalid": number["tx_invalid_descs"],
         "taken": number["tx_consumer"],
