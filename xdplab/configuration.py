@@ -212,6 +212,12 @@ class Configuration:
             native.stream = held[-1]
         return native, held
 
+    @property
+    def umem_bytes(self) -> int:
+        """Bytes of the UMEM."""
+        native, _held = self.native()
+        return int(lib.xdplab_umem_bytes(native))
+
     def _check_backend(self) -> None:
         simulated = [interface.namespace.backend.simulated for interface in self.interfaces]
         if any(simulated) and not all(simulated):
