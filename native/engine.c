@@ -8,17 +8,12 @@
 #include "clock.h"
 #include "error.h"
 #include "path.h"
+#include "port.h"
 #include "publish.h"
 #include "region.h"
 #include "station.h"
 #include "wait.h"
 #include "xdp.h"
-
-struct port {
-	struct xdp xdp;
-	bool open;
-	struct xdplab_verdicts base; /* of programs that were attached before */
-};
 
 struct xdplab_engine {
 	struct xdplab_config config; /* its pointers are good only until it is open */
@@ -39,9 +34,13 @@ static void free_workers(struct xdplab_engine *engine)
 
 static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *error)
 {
-	for (uint32_t i = 0; i < engine->worker_count; i++)
-		if (station_set_up(engine->stations + i, &engine->config, &engine->region, i, error))
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct station *station = engine->stations + i;
+
+		if (station_set_up(station, &engine->config, &engine->region, i, error))
 			return -error->code;
+		station->worker.port = engine->ports + station->config.port;
+	}
 	return 0;
 }
 
@@ -76,6 +75,8 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 		goto free_engine;
 	}
 	engine->worker_count = config->worker_count;
+	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
+		port_init(engine->ports + i);
 	if (region_create(&engine->region, config->worker_count, config->sample_bytes,
 			  config->publish_interval_ns, error))
 		goto free_engine;
@@ -170,14 +171,14 @@ static int open_paths(struct xdplab_engine *engine, uint32_t port, uint32_t inte
 /* The port's program runs from now on. */
 static int complete_port(struct xdplab_engine *engine, uint32_t port, struct xdplab_error *error)
 {
-	struct xdp *xdp = &engine->ports[port].xdp;
+	uint32_t workers = 0;
 
-	engine->ports[port].open = true;
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		workers += engine->stations[i].config.port == port;
+	port_opened(engine->ports + port, workers);
 	if (!tell_attached(engine, port, error))
 		return 0;
-	xdp->operations->detach(xdp);
-	xdp->operations->close(xdp);
-	engine->ports[port].open = false;
+	port_detach(engine->ports + port);
 	close_paths(engine, port);
 	return -error->code;
 }
@@ -267,18 +268,8 @@ void xdplab_engine_refresh(struct xdplab_engine *engine)
 
 void xdplab_engine_detach(struct xdplab_engine *engine)
 {
-	for (uint32_t i = 0; i < XDPLAB_PORTS; i++) {
-		struct port *port = engine->ports + i;
-		struct xdplab_verdicts total;
-
-		if (!port->open)
-			continue;
-		port->xdp.operations->detach(&port->xdp);
-		if (!xdplab_engine_verdicts(engine, i, &total))
-			port->base = total;
-		port->xdp.operations->close(&port->xdp);
-		port->open = false;
-	}
+	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
+		port_detach(engine->ports + i);
 }
 
 /* Gives back what depends on the configuration. */
@@ -302,6 +293,8 @@ int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_
 void xdplab_engine_close(struct xdplab_engine *engine)
 {
 	release(engine);
+	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
+		port_destroy(engine->ports + i);
 	region_destroy(&engine->region);
 	free(engine->program);
 	free(engine);
@@ -329,16 +322,22 @@ int xdplab_engine_huge_pages(const struct xdplab_engine *engine)
 
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts)
 {
-	const struct port *self = engine->ports + port;
-	int result;
+	return port_verdicts(engine->ports + port, verdicts);
+}
 
-	*verdicts = (struct xdplab_verdicts){ 0 };
-	if (self->open && (result = self->xdp.operations->verdicts(&self->xdp, verdicts)))
-		return result;
-	verdicts->redirected += self->base.redirected;
-	verdicts->passed += self->base.passed;
-	verdicts->no_socket += self->base.no_socket;
-	verdicts->bytes += self->base.bytes;
+int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold)
+{
+	struct port *self = engine->ports + port;
+
+	if (port_look(self, hold))
+		return -ENOENT;
+	for (uint32_t i = 0; i < engine->worker_count && !hold->taken_off; i++) {
+		struct path *path = engine->stations[i].path;
+
+		if (engine->stations[i].config.port == port && path && path->operations->is_reached &&
+		    !path->operations->is_reached(path, &self->xdp))
+			hold->unserved = (int32_t)path->queue;
+	}
 	return 0;
 }
 

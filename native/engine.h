@@ -118,6 +118,15 @@ struct xdplab_verdicts {
 	uint64_t bytes;      /* of those redirected, on other paths than AF_XDP */
 };
 
+/* What became of a port's XDP program, which others may take off and whose interface may move or go. */
+struct xdplab_hold {
+	uint32_t interface_index; /* that it is attached to, in whichever namespace that is now; 0: to none */
+	uint32_t program;         /* id of the program there; 0: none, or not told */
+	uint32_t loaded;          /* id of the engine's own */
+	int32_t unserved;         /* a queue whose socket is not in the XSKMAP any more, or -1 */
+	uint32_t taken_off;       /* by the port's last worker, when it ended; the first two are from just before */
+};
+
 /* What someone with the privilege opened in the interface's network namespace. The descriptors stay the caller's. */
 struct xdplab_given {
 	/* One for each worker of the port, in their order: AF_XDP, AF_PACKET (SOCK_RAW, of no protocol yet) or AF_INET
@@ -166,6 +175,9 @@ struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine,
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine);
 int xdplab_engine_huge_pages(const struct xdplab_engine *engine);
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts);
+/* Looks whether the port's program is still attached, which takes the kernel's lock on interfaces: no worker asks.
+ * 0, or -ENOENT where the port is closed or simulated. */
+int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold);
 
 /* Names of the wait strategies in the order of their indices; NULL past the last. */
 const char *xdplab_wait_strategy(uint32_t index);

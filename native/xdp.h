@@ -21,12 +21,17 @@ struct xdp_operations {
 	void (*detach)(struct xdp *xdp);
 	void (*close)(struct xdp *xdp);
 	int (*verdicts)(const struct xdp *xdp, struct xdplab_verdicts *verdicts);
+
+	/* Left out where nobody else can touch it. The first fills in where it is attached; after the second, what
+	 * arrives on the queue goes to the stack. */
+	void (*look)(const struct xdp *xdp, struct xdplab_hold *hold);
+	void (*remove_socket)(const struct xdp *xdp, uint32_t queue);
 };
 
 struct xdp {
 	const struct xdp_operations *operations;
 	struct bpf_object *object; /* NULL where someone else loaded it: then the maps' descriptors are its own */
-	int link;
+	int link; /* or -1 once it is detached */
 	int sockets;
 	int verdicts;
 	struct soft_program *simulated; /* of a simulated interface, which has nothing of the above */
@@ -51,6 +56,8 @@ int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
 /* From now on, what arrives on the queue goes to the socket. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
+/* Whether nobody has removed the socket since. */
+bool xdp_has_socket(const struct xdp *xdp, uint32_t queue, int socket);
 /* The verdicts by the map's descriptor, with room for each of the cores. */
 int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xdplab_verdicts *verdicts);
 

@@ -22,13 +22,13 @@ def resolve(interface: End, allow_default_route: bool) -> Interface:
         When there is none of that name.
     """
     if isinstance(interface, Host):
-        return interface.interface
+        return interface.interface.now()
     if not isinstance(interface, Interface | str):
         raise ConfigurationError(
             f"interface={interface!r} can't be captured on. Give a side of a lab (lab.port), an "
             "Interface, or the name of one."
         )
-    found = Interface.find(interface) if isinstance(interface, str) else interface
+    found = Interface.find(interface) if isinstance(interface, str) else interface.now()
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(
             f"{found.name} carries the default route: capturing on it can cut this machine off "

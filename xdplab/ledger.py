@@ -17,12 +17,17 @@ from __future__ import annotations
 import copy
 import time
 import weakref
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Stage
+from xdplab.errors import ClosedError, InterfaceGoneError
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
 from xdplab.lines import Line
+from xdplab.link_state import LinkState
 from xdplab.stations import Counts, Stations
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 
 _SETTLE_SECONDS = 1.0
 _QUIET_SECONDS = 0.2
+_SENDER = -1  # its place among the links, beside the engine's ports
 
 
 class Ledger:
@@ -59,6 +65,7 @@ class Ledger:
             # A generator that has lost its core for a moment is not quiet.
             self._quiet = self._start == before and not self._generates()
         self._last = self._start
+        self._links_before = self._links()
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
 
@@ -90,13 +97,12 @@ class Ledger:
         ------
         ClosedError
             When the engine was closed.
-        InterfaceGoneError
-            When an interface is gone.
         """
         now, by_queue = self._stations.look()
         flowing = now != self._last or self._generates()
         self._last = now
-        grown = now - self._start
+        grown_by_queue = by_queue - self._start_by_queue
+        grown = self._with_unseen(now - self._start, grown_by_queue)
         stages: list[Stage] = []
         gaps = [
             *self._account_for_device(grown, stages, self._account_for_wire(grown, stages)),
@@ -106,7 +112,7 @@ class Ledger:
         # Stations are read against the stream, so what is on the way makes a gap above 0. Below 0
         # it is what was on the way when the ledger began.
         unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
-        strays = sorted((by_queue - self._start_by_queue).keys() - set(self._engine.queues))
+        strays = sorted(grown_by_queue.keys() - set(self._engine.queues))
         situation = self._situation(grown, strays, flowing)
         named = tuple(
             Stage(line.stage, line.packets, name_of(line.stage, situation.kind))
@@ -134,6 +140,19 @@ class Ledger:
     def __repr__(self) -> str:
         return str(self.read())
 
+    def _with_unseen(self, grown: Counts, by_queue: Counter[int]) -> Counts:
+        """Count as without a socket what came on queues where the program does not run.
+
+        A veth does not run an attached program on queues that are added later (veth_set_channels,
+        Linux 6.18).
+        """
+        if not self._stations.veth:
+            return grown
+        strays = sum(by_queue[queue] for queue in by_queue.keys() - set(self._engine.queues))
+        gap = grown.device - grown.redirected - grown.passed - grown.no_socket
+        unseen = max(min(gap, strays - grown.no_socket), 0)
+        return replace(grown, no_socket=grown.no_socket + unseen)
+
     def _account_for_wire(self, grown: Counts, stages: list[Stage]) -> list[int]:
         if self._traffic is None:
             return []
@@ -142,6 +161,8 @@ class Ledger:
             Stage(Line.TOO_LONG, grown.too_long),
             Stage(Line.WIRE_FULL, grown.wire_full),
         ]
+        if self._stations.gone:
+            return []  # what the sender's device counted is not known
         gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
         if self._stations.veth:
             # Whatever the device saw beyond the generator's frames came from the peer's stack.
@@ -225,15 +246,47 @@ class Ledger:
                 told[name] = min(every, told.get(name, every))
         return told
 
+    def _links(self) -> dict[int, LinkState]:
+        """Look at the interfaces of engine and generator, as far as they are there."""
+        links = self._engine.links()
+        if self._traffic is not None:
+            with suppress(InterfaceGoneError, ClosedError):
+                links[_SENDER] = self._traffic.sender.interface.state()
+        return links
+
+    def _mtu(self) -> int:
+        """Read the largest packet that leaves the sender, without the Ethernet header."""
+        if self._traffic is None:
+            return 0
+        sender = self._traffic.sender.interface
+        try:
+            return sender.now().mtu
+        except (InterfaceGoneError, ClosedError):
+            return sender.mtu
+
     def _situation(self, grown: Counts, strays: list[int], flowing: bool) -> Situation:
         engine, traffic = self._engine, self._traffic
-        fault = engine.error
+        error, ended = str(engine.error or ""), engine.has_ended
+        links = self._links()
+        # Both ends of a wire may tell of one that is down.
+        broken = {
+            link.remedy: link.trouble() for link in reversed(links.values()) if not link.passes
+        }
+        before = self._links_before
         return Situation(
             interface=" and ".join(interface.name for interface in engine.interfaces),
             queues=engine.queues,
             stray_queues=tuple(strays),
-            running=engine.running,
-            fault=str(fault) if fault else "",
+            running=engine.running or bool(error and not ended),
+            fault=error if ended else "",
+            lost_program="" if ended else error,
+            gone=self._stations.gone,
+            broken_links=tuple(reversed(broken.values())),
+            carrier_losses={
+                link.name: link.carrier_losses - before[place].carrier_losses
+                for place, link in links.items()
+                if place in before and link.carrier_losses > before[place].carrier_losses
+            },
             sends=self._sends(grown),
             path=engine.path,
             kind=engine.configuration.kind.name.lower(),
@@ -245,7 +298,7 @@ class Ledger:
             overflow=self._stations.overflow() if grown.ring_full else None,
             generator_cpu=traffic.cpu if traffic else None,
             frame_size=traffic.size if traffic else 0,
-            mtu=traffic.sender.interface.mtu if traffic else 0,
+            mtu=self._mtu(),
             began_quiet=self._quiet,
             flowing=flowing,
             simulated=engine.simulated,

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from xdplab._engine import ffi, lib
 from xdplab.configuration import Configuration
@@ -15,6 +15,16 @@ from xdplab.errors import ClosedError, KernelError
 from xdplab.interface import Interface
 from xdplab.namespace import on_a_thread, open_native
 from xdplab.native_errors import new_error, raise_error
+
+
+class Hold(NamedTuple):
+    """What became of a port's XDP program: ``struct xdplab_hold``."""
+
+    interface_index: int
+    program: int
+    loaded: int
+    unserved: int
+    taken_off: bool
 
 
 class NativeEngine:
@@ -183,6 +193,15 @@ class NativeEngine:
             if code := lib.xdplab_engine_verdicts(pointer, port, counts):
                 raise KernelError("read the XDP program's counters", -code)
         return counts.redirected, counts.passed, counts.no_socket
+
+    def hold(self, port: int) -> Hold | None:
+        """Look what became of a port's XDP program; None where none is attached, or simulated."""
+        found = ffi.new("struct xdplab_hold *")
+        with self.held() as pointer:
+            if lib.xdplab_engine_hold(pointer, port, found):
+                return None
+        words = found.interface_index, found.program, found.loaded, found.unserved
+        return Hold(*words, bool(found.taken_off))
 
     @property
     def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped

@@ -20,15 +20,17 @@ The generator's program, the sender's and the receiver's driver, the capture pro
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from xdplab._engine import lib
+from xdplab.errors import ClosedError, InterfaceGoneError
 from xdplab.explain import Overflow
 from xdplab.paths import Kind
 
@@ -44,6 +46,9 @@ _OF_OVERFLOW = (
     *("rx_ring_full", "cpu_ns", "time_ns"),
     *("involuntary_switches", "voluntary_switches"),
 )
+
+
+_OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,11 @@ class Stations:
 
     def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
         self._engine, self._traffic = engine, traffic
+        self.gone: tuple[str, ...] = ()
+        """The interfaces that were no longer there at the last look."""
+        self._device: dict[object, Mapping[str, int]] = {}  # what each counted at last
         # In SKB mode a veth counts only where it has NAPI, as in a lab.
-        self.veth = all(interface.driver in _AS_VETH for interface in engine.interfaces) and (
+        self._veth = all(interface.driver in _AS_VETH for interface in engine.interfaces) and (
             engine.attach == "native" or traffic is not None
         )
         self._history = [
@@ -107,6 +115,11 @@ class Stations:
         stations._engine, stations._traffic = engine, traffic
         return stations
 
+    @property
+    def veth(self) -> bool:
+        """Whether the devices count each frame, and are there to be asked."""
+        return self._veth and not self.gone
+
     def look(self) -> tuple[Counts, Counter[int]]:
         """Read every station, the last ones first, and the device's packets by queue.
 
@@ -114,27 +127,53 @@ class Stations:
         """
         counts: dict[str, int] = dict.fromkeys(("tx_dropped", "far_end", "device"), 0)
         by_queue: Counter[int] = Counter()
-        for interface in self._engine.interfaces:
-            link = interface.link_statistics()
+        gone: list[str] = []
+        interfaces = self._engine.interfaces
+        for port, interface in enumerate(interfaces):
+            link = self._ask(("link", port), interface, interface.link_statistics, gone)
             counts["tx_dropped"] += link["tx_dropped"]
             counts["far_end"] += link["tx_packets"]
         counters = self._fresh_counters()
         verdicts = self._engine.verdicts()
-        for interface in self._engine.interfaces if self.veth else ():
-            driver = interface.driver_statistics()
+        for port, interface in enumerate(interfaces if self._veth else ()):
+            driver = self._ask(("driver", port), interface, interface.driver_statistics, gone)
             # The link counts frames that were redirected out of it, by a generator, as well.
             counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
-            by_queue += _packets_by_queue(interface, driver)
+            by_queue += _packets_by_queue(driver)
         counts["device"] = by_queue.total()
         if self._traffic is not None:
-            driver = self._traffic.sender.interface.driver_statistics()
+            sender = self._traffic.sender.interface
+            driver = self._ask("sender", sender, sender.driver_statistics, gone)
             counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
             counts["too_long"] = self._traffic.too_long
             counts["sent"] = self._traffic.sent
+        self.gone = tuple(dict.fromkeys(gone))
         found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
         return self._with_waiting(found), by_queue
+
+    def _ask(
+        self,
+        whose: object,
+        interface: Interface,
+        reader: Callable[[], dict[str, int]],
+        gone: list[str],
+    ) -> Mapping[str, int]:
+        """Read what a device counted; of one that is gone, what it had counted at last.
+
+        Raises
+        ------
+        XdplabError
+            Where it was gone at the first look.
+        """
+        try:
+            self._device[whose] = reader()
+        except (InterfaceGoneError, ClosedError):
+            if whose not in self._device:
+                raise
+            gone.append(interface.name)
+        return self._device[whose]
 
     def _with_waiting(self, found: Counts) -> Counts:
         """Add what waits in a UDP socket, of which the kernel does not say how many they are.
@@ -208,7 +247,7 @@ def _total(statistics: Mapping[str, int], start: str, end: str) -> int:
     )
 
 
-def _packets_by_queue(interface: Interface, driver: Mapping[str, int]) -> Counter[int]:
-    return Counter(
-        {queue: driver.get(f"rx_queue_{queue}_xdp_packets", 0) for queue in range(interface.queues)}
-    )
+def _packets_by_queue(driver: Mapping[str, int]) -> Counter[int]:
+    """Count by queue; queues may be added while packets flow."""
+    found = ((_OF_QUEUE.fullmatch(name), count) for name, count in driver.items())
+    return Counter({int(match[1]): count for match, count in found if match})
