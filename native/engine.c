@@ -121,6 +121,9 @@ static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t inte
 	if (!path)
 		return -error->code;
 	path->given = socket >= 0;
+	path->longest = engine->config.longest[place.worker->port];
+	if (!path->longest)
+		path->longest = UINT32_MAX;
 	lead_to(engine, index, path);
 	return 0;
 }

@@ -97,6 +97,7 @@ struct xdplab_config {
 	uint64_t socket_buffer; /* bytes for packets that wait: what SO_RCVBUF is asked for, or of a block ring */
 	uint32_t sample_bytes;
 	uint64_t publish_interval_ns;
+	uint32_t longest[XDPLAB_PORTS]; /* bytes of a packet that each port's interface sends; 0: not known */
 	/* Of the path soft, for each port that is used: its wire, which the engine then holds, and which end of it. */
 	struct xdplab_wire *wires[XDPLAB_PORTS];
 	uint32_t ends[XDPLAB_PORTS];

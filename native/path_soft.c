@@ -23,14 +23,14 @@ static struct path_soft *self_of(struct path *path)
 	return (struct path_soft *)path;
 }
 
-/* xdp_umem_reg, Linux 6.18. */
+/* xdp_umem_reg, Linux 6.18.44: behind its headrooms a frame has room for a skb_shared_info and 128 bytes. */
 static bool is_registrable(const struct xdplab_config *config)
 {
-	enum { SMALLEST_FRAME = 2048 };
+	enum { SMALLEST_FRAME = 2048, LEAST_ROOM = 320 + 128 };
 	const uint32_t size = config->frame_size;
 
 	return size >= SMALLEST_FRAME && size <= (uint32_t)sysconf(_SC_PAGESIZE) &&
-	       (config->unaligned || !(size & (size - 1))) && config->headroom < size - SOFT_XDP_HEADROOM;
+	       (config->unaligned || !(size & (size - 1))) && config->headroom <= size - SOFT_XDP_HEADROOM - LEAST_ROOM;
 }
 
 static int check(const struct xdplab_config *config, struct xdplab_error *error)

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "action.h"
+#include "checksum.h"
 #include "clock.h"
 #include "error.h"
 #include "histogram.h"
@@ -25,6 +26,7 @@ struct settings {
 	uint32_t burst;
 	uint32_t action_index;
 	const struct action *action;
+	bool finishes_checksums; /* of what it sends on */
 	struct sampling sampling;
 };
 
@@ -63,6 +65,7 @@ static struct settings read_control(struct worker *worker)
 		.burst = clamp(knob(&control->burst), worker->rx->packet_frames, XDPLAB_LARGEST_BURST),
 		.action_index = action_index,
 		.action = action,
+		.finishes_checksums = knob(&control->checksum) != XDPLAB_CHECKSUM_NONE,
 		.sampling = {
 			.every = every,
 			.inspect = knob(&control->inspect),
@@ -87,9 +90,18 @@ static void count_batch(struct worker *worker, const struct xdp_desc *frames, ui
 
 void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		worker->counters.tx_bytes += frames[i].len;
-	worker->counters.tx_packets += path_packets(worker->rx, frames, count);
+	struct xdplab_counters *counters = &worker->counters;
+	uint32_t length = 0; /* of the packet at hand, which may fill several frames */
+
+	for (uint32_t i = 0; i < count; i++) {
+		counters->tx_bytes += frames[i].len;
+		length += frames[i].len;
+		if (frames[i].options & XDP_PKT_CONTD)
+			continue;
+		counters->tx_packets++;
+		counters->tx_too_long += length > worker->tx->longest;
+		length = 0;
+	}
 	worker->tx->operations->transmit(worker->tx, frames, count);
 }
 
@@ -173,6 +185,26 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 	return limit < room ? limit : room;
 }
 
+/* Of what is about to be sent on. A worker that is told to leave checksums alone looks at one packet of a batch, so
+ * that the loss can be told. */
+static void look_at_checksums(struct worker *worker, const struct settings *settings, uint32_t count)
+{
+	const struct path *rx = worker->rx;
+	const bool long_packets = path_has_long_packets(rx);
+	const struct xdp_desc *frames = worker->frames;
+	uint32_t each;
+
+	if (!settings->finishes_checksums) {
+		each = long_packets ? packet_frames(frames) : 1;
+		worker->counters.checksums_unfinished += checksum_is_unfinished(rx->area, frames, each);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i += each) {
+		each = long_packets ? packet_frames(frames + i) : 1;
+		worker->counters.checksums_finished += checksum_finish(rx->area, frames + i, each);
+	}
+}
+
 /* Receives one batch, of a burst that has `received` packets already, and acts on it. */
 static uint32_t receive_batch(struct worker *worker, const struct settings *settings, uint32_t received)
 {
@@ -189,6 +221,8 @@ static uint32_t receive_batch(struct worker *worker, const struct settings *sett
 	}
 	sample_batch(worker, &settings->sampling, worker->frames, count);
 	count_batch(worker, worker->frames, count);
+	if (settings->action->transmits)
+		look_at_checksums(worker, settings, count);
 	settings->action->run(worker, worker->frames, count);
 	return count;
 }

@@ -82,7 +82,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"when the RX ring is empty: {', '.join(WAIT_STRATEGIES)} (poll)",
     )
     run.add_argument(
-        "--batch", type=int, default=64, metavar="N", help="most packets taken at once (64)"
+        "--batch",
+        type=int,
+        metavar="N",
+        help="most packets taken at once (64, or the ring's size where that is less)",
     )
     run.add_argument("--seconds", type=_seconds, default=10.0, metavar="N", help="how long (10)")
     run.add_argument(

@@ -24,6 +24,8 @@ _BIND_MODES = {
     "copy": lib.XDPLAB_BIND_COPY,
     "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
 }
+_ETHERNET = 14 + 4
+_LONGEST = (1 << 32) - 1
 _LARGEST_RING = 1 << 16
 _LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
@@ -170,6 +172,8 @@ class Configuration:
                 **self.interfaces[0].namespace.backend.engine_words(self.interfaces),
             },
         )
+        # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
+        native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
         held = [program, workers]
         if self.stream:
             stream = self.stream.config(self.interfaces[0])

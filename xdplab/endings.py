@@ -36,26 +36,36 @@ class Endings(Waiting):
     @property
     def interfaces(self) -> tuple[Interface, ...]:
         """Its interfaces, by the names that they have now: the first it captures on."""
-        known = vars(self).setdefault("_interfaces", {})
+        found = []
         for port, held in enumerate(self.configuration.interfaces):
             try:
-                known[port] = held.now()
+                found.append(held.now())
             except XdplabError:  # gone, or its lab was closed: as it was last seen
-                known.setdefault(port, held)
-        return tuple(known[port] for port in range(len(self.configuration.interfaces)))
+                found.append(replace(held, name=self.name_of(port)))
+        return tuple(found)
+
+    def name_of(self, port: int) -> str:
+        """Return what an interface is called now; what it was last called, if it is gone."""
+        names = vars(self).setdefault("_names", {})
+        held = self.configuration.interfaces[port]
+        hold = self._hold(port)
+        if hold is None or not hold.taken_off:  # else its index may be another's
+            with suppress(XdplabError):
+                names[port] = held.current_name()
+        return str(names.get(port, held.name))
 
     @property
     def interface(self) -> Interface:
         """The interface that it captures on, the first where it joins two."""
         return self.interfaces[0]
 
-    def links(self) -> dict[int, LinkState]:
-        """Tell of each of its interfaces, by its place, whether frames can pass it."""
-        found = {}
-        for port, held in enumerate(self.configuration.interfaces):
+    def broken_links(self) -> list[LinkState]:
+        """Collect the states of those of its interfaces that no frame can pass now."""
+        states = []
+        for held in self.configuration.interfaces:
             with suppress(XdplabError):  # gone, which is an error of the engine's
-                found[port] = replace(held.state(), label=self._end(port))
-        return found
+                states.append(held.look().state)
+        return [state for state in states if not state.passes]
 
     @property
     def has_ended(self) -> bool:
@@ -104,12 +114,22 @@ class Endings(Waiting):
                     return InterfaceGoneError(tried, code, words)
         return error_at(lib.XDPLAB_STEP_NONE, code, tried)
 
+    def is_gone(self, port: int) -> bool:
+        """Tell whether an interface left its namespace under the workers that received from it."""
+        hold, failed = self._hold(port), self._failed()
+        if hold is None or not hold.taken_off:
+            return False
+        count = len(self.configuration.queues)
+        codes = {int(failed[worker]["fault"]) for worker in failed if worker // count == port}
+        # The last is what a socket answers that sends, which may be another interface's.
+        return bool(codes & {errno.ENETDOWN, errno.ENODEV}) or not self._is_there(port)
+
     def _departure(self, port: int) -> str:
         """Say where an interface went, if it is no longer where it was."""
         hold, interface = self._hold(port), self.configuration.interfaces[port]
-        if hold is None or not hold.taken_off or not hold.interface_index:
+        if hold is None or not hold.interface_index or not self.is_gone(port):
             return ""
-        name = self._end(port)
+        name = self.end(port)
         where = find_interface(hold.interface_index, interface.mac)
         now = f" It is there now: `{where}`." if where else ""
         return (
@@ -129,7 +149,7 @@ class Endings(Waiting):
             if not self._native.started and hold.interface_index and not self._is_there(port):
                 # No worker runs that would notice.
                 remedy = (
-                    f"{self._end(port)} was moved out of its network namespace, and the engine's "
+                    f"{self.end(port)} was moved out of its network namespace, and the engine's "
                     "XDP program with it: engine.close() takes that off."
                 )
                 yield (
@@ -145,7 +165,7 @@ class Endings(Waiting):
                 yield {worker}, self._unserved(port, hold.unserved)
 
     def _detached(self, port: int, queue: int) -> KernelError:
-        tried, name = self._tried(port, queue), self._end(port)
+        tried, name = self._tried(port, queue), self.end(port)
         if not self._is_there(port):  # a worker will say so at its next record
             return error_at(lib.XDPLAB_STEP_NONE, errno.ENETDOWN, tried)
         remedy = f"Someone took the engine's XDP program off {name} (`bpftool link detach`)."
@@ -159,7 +179,7 @@ class Endings(Waiting):
 
     def _replaced(self, port: int, queue: int, number: int) -> KernelError:
         remedy = (
-            f"Someone put XDP program {number} in place of the engine's on {self._end(port)} "
+            f"Someone put XDP program {number} in place of the engine's on {self.end(port)} "
             f"(`bpftool prog show id {number}` says which). {self._again}"
         )
         return KernelError(self._tried(port, queue), errno.ENOLINK, remedy)
@@ -178,9 +198,9 @@ class Endings(Waiting):
         return "Make a new engine: engine.close() first."
 
     def _tried(self, port: int, queue: int) -> str:
-        where = f"{self._end(port)} queue {queue}"
+        where = f"{self.end(port)} queue {queue}"
         if len(self.configuration.interfaces) > 1:
-            return f"go on forwarding from {where} to {self._end(1 - port)}"
+            return f"go on forwarding from {where} to {self.end(1 - port)}"
         return f"go on capturing on {where}"
 
     def _is_there(self, port: int) -> bool:
@@ -194,12 +214,9 @@ class Endings(Waiting):
     def _hold(self, port: int) -> Hold | None:
         return None if self._native.closed else self._native.hold(port)
 
-    def _end(self, port: int) -> str:
+    def end(self, port: int) -> str:
         """Name an interface; with its address where there are two, as those of labs are alike."""
-        interfaces = self.interfaces
-        interface = interfaces[port]
-        # A move takes the addresses away.
-        ipv4 = interface.ipv4 or self.configuration.interfaces[port].ipv4
-        if len(interfaces) == 1 or not ipv4:
-            return interface.name
-        return f"{interface.name} ({ipv4})"
+        held = self.configuration.interfaces[port]
+        if len(self.configuration.interfaces) == 1 or not held.ipv4:
+            return self.name_of(port)
+        return f"{self.name_of(port)} ({held.ipv4})"

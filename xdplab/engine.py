@@ -24,6 +24,7 @@ from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
 
 _DRAIN_SECONDS = 1.0
+_USUAL_BATCH = 64
 
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
@@ -44,9 +45,9 @@ class Engine(Endings, Closing):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
-    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`) are
-    plain attributes and take effect on the worker's next turn. `napi` has the settings of the
-    queues' NAPI instances, likewise (`NapiSettings`).
+    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`,
+    `checksum`) are plain attributes and take effect on the worker's next turn. `napi` has the
+    settings of the queues' NAPI instances, likewise (`NapiSettings`).
 
     An interface carries one XDP program, so one engine at a time.
 
@@ -82,7 +83,8 @@ class Engine(Endings, Closing):
         own frames through AF_XDP from its start on, and drops what it receives. With `inspect`, it
         measures the round trip of those that come back.
     batch
-        Most frames taken from the RX ring at once, 1 to `ring_size`.
+        Most frames taken from the RX ring at once, 1 to `ring_size`; unless told otherwise 64, or
+        as many as the ring has.
     burst
         Most packets received before the worker looks at its knobs, the clock and what was sent.
     wait
@@ -93,7 +95,8 @@ class Engine(Endings, Closing):
     frame_size
         Bytes of a UMEM frame; the kernel takes 2048 or 4096. 256 of them are its own.
     headroom
-        Bytes left free before each packet, a multiple of 8, for headers to be put in front.
+        Bytes left free before each packet, for headers to be put in front: a multiple of 8, at
+        most `frame_size` less 704, which the kernel keeps for itself and the shortest packet.
     unaligned
         Whether frames may be of another size: a multiple of 8 from 2048 to 4096.
     huge_pages
@@ -132,6 +135,10 @@ class Engine(Endings, Closing):
     inspect
         Whether latency and sequence number of every frame of our generators are looked at, not only
         those of sampled ones.
+    checksum
+        Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
+        local stack left that to its device, as on every veth: ``"software"``, the worker, for some
+        10 ns a packet to look and 0.05 ns a byte where one is unfinished; or ``"none"``.
     publish_interval
         Seconds between two records of the history, 0.001 to 0.5.
     allow_default_route
@@ -161,7 +168,7 @@ class Engine(Endings, Closing):
         queue: int | Sequence[int] = 0,
         action: str | None = None,
         stream: Stream | None = None,
-        batch: int = 64,
+        batch: int | None = None,
         burst: int = 256,
         wait: str = "poll",
         ring_size: int = 2048,
@@ -179,6 +186,7 @@ class Engine(Endings, Closing):
         sample_every: int = 1000,
         sample_bytes: int = 256,
         inspect: bool = False,
+        checksum: str = "software",
         publish_interval: float = 0.01,
         allow_default_route: bool = False,
     ) -> None:
@@ -215,11 +223,12 @@ class Engine(Endings, Closing):
         if configuration.kind != Kind.XSK and wait != "poll":
             refuse_wait(path)
         knobs = {
-            "batch": whole("batch", batch, 1, configuration.ring_size),
+            "batch": _batch(batch, configuration.ring_size),
             "burst": self._check_burst(burst),
             "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
             "inspect": int(inspect),
+            "checksum": self._check_checksum(checksum),
         }
         replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
         self._native = NativeEngine(configuration)
@@ -417,13 +426,16 @@ class Engine(Endings, Closing):
         return self.start()
 
     def __repr__(self) -> str:
-        where = f"{self.interface.name} queue {self.queue}"
+        where = f"{self.name_of(0)} queue {self.queue}"
         mark = " [simulated]" if self.simulated else ""
         if self.closed:
             return f"<Engine on {where}, closed{mark}>"
         state = "running" if self.running else "stopped" if self.error is None else "failed"
-        state = ", ".join(
-            [state, *(link.brief for link in self.links().values() if not link.passes)]
-        )
+        state = ", ".join([state, *(link.brief for link in self.broken_links())])
         way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
         return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"
+
+
+def _batch(asked: int | None, ring_size: int) -> int:
+    """Check the batch that was asked for, or return the usual one."""
+    return min(_USUAL_BATCH, ring_size) if asked is None else whole("batch", asked, 1, ring_size)

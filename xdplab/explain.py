@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xdplab import explain_links, explain_paths
+from xdplab import explain_frames, explain_links, explain_paths, explain_sending
 from xdplab.lines import Line
 
 _SPINNING = ("spin", "busy-poll", "adaptive")
 _SATURATED = 0.75  # of the time on its core: from here on a worker is called busy
 _LARGEST_RING = 65_536
+_LARGEST_MTU = 65_535
 _PENDING = (Line.WAITING, Line.TX_WAITING, Line.PENDING)
 _BEGUN = (Line.ON_WIRE, Line.BEGUN, Line.TX_BEGUN)
 
@@ -65,6 +66,13 @@ class Situation:
     frame_size: int = 0
     """Bytes of a frame of the generator."""
     mtu: int = 1500
+    """Of the generator's interface."""
+    port_mtu: int = 1500
+    """Of the engine's."""
+    attach: str = "native"
+    umem_frame: int = 2048
+    """Bytes of a frame of the UMEM."""
+    headroom: int = 0
     began_quiet: bool = True
     flowing: bool = False
     """Whether counts were still growing."""
@@ -74,6 +82,14 @@ class Situation:
     """Faults that a soft NIC was told to have: one frame in so many, by the fault's name."""
     replays: bool = False
     """Whether the generator sends a capture file's frames."""
+    checksum_remedies: tuple[str, ...] = ()
+    """Commands after which packets come with their checksums finished."""
+    length_remedies: tuple[str, ...] = ()
+    """Commands after which none comes that is longer than the MTU."""
+    left_out: int = 0
+    """Frames of that file that can't be sent."""
+    remarks: tuple[str, ...] = ()
+    """What of that file is left out, or sent otherwise than it was captured."""
 
 
 def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list[str]:
@@ -102,12 +118,8 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
             (Line.NO_SOCKET, _no_socket(now)),
             (Line.RING_FULL, _ring_full(now)),
             (Line.NO_FILL, _no_fill(now)),
-            (Line.TOO_LARGE, _too_large()),
-            (
-                Line.TOO_MANY,
-                " came in more UMEM frames than can be sent as one packet (18), and were dropped. "
-                "Make frame_size larger, or the sender's MTU smaller.",
-            ),
+            (Line.TOO_LARGE, explain_frames.too_large(now)),
+            (Line.TOO_MANY, explain_frames.too_many(now)),
             (
                 Line.TX_INVALID,
                 " could not be sent: their descriptors were invalid, which "
@@ -115,12 +127,23 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
             ),
             (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped()),
         )
-        if counts.get(stage)
+        if counts.get(stage) and not _is_told_below(stage, counts)
     ]
-    rest = [*_left_over(counts, now), *_remainder(unaccounted, now)]
+    losses += explain_sending.losses(counts, now)
+    rest = [
+        *explain_sending.finished(counts, now),
+        *_left_over(counts, now),
+        *_remainder(unaccounted, now),
+    ]
+    rest += [f"Of the file: {remark}" for remark in now.remarks]
     if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
     return explain_links.ends(now) + losses + rest
+
+
+def _is_told_below(stage: str, counts: Mapping[str, int]) -> bool:
+    """Tell whether the device dropped nothing but what was too long for it."""
+    return stage == Line.TX_DROPPED and counts.get(Line.OVERSIZED, 0) >= counts[stage]
 
 
 # The fault behind a loss that a soft NIC was told to have, and what it feigns.
@@ -166,7 +189,7 @@ def _larger(now: Situation) -> int:
 def _too_long(now: Situation) -> str:
     largest = now.mtu + 14
     # A generator may have gone on to shorter frames.
-    mtu = f"Lab(mtu={now.frame_size - 14})"
+    mtu = f"Lab(mtu={min(now.frame_size - 14, _LARGEST_MTU)})"
     larger = f", or {mtu}" if now.frame_size > largest else ""
     remedy = f"Traffic(size={largest}) is the largest here{larger}."
     return (
@@ -275,14 +298,6 @@ def _no_fill(now: Situation) -> str:
     )
 
 
-def _too_large() -> str:
-    return (
-        " did not fit a UMEM frame, which has room for its frame_size less 256 bytes and "
-        "the headroom. Engine(frame_size=4096) has more; or lower the MTU. (With attach='skb', GRO "
-        "may have merged several packets of a stream into one.)"
-    )
-
-
 def _device_dropped() -> str:
     return (
         " got completed, but the device dropped them: the far end's ring was full, or the link "
@@ -343,7 +358,8 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
 def _all_well(counts: Mapping[str, int], now: Situation) -> str:
     ends = explain_links.ends(now)
     if counts.get(Line.RECEIVED) or counts.get(Line.HANDED):
-        return "Every packet that came arrived." if ends else "Every packet arrived."
+        which = "that was sent " if now.left_out else "that came " if ends else ""
+        return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
     if counts.get(Line.STACK):

@@ -11,7 +11,7 @@ import errno
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
@@ -21,6 +21,17 @@ from xdplab.netlink import addresses, driver_name, ethtool, netlink, refusal
 from xdplab.places import ip_in
 
 _UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" and the like
+
+
+class Look(NamedTuple):
+    """What netlink says of an interface at one moment."""
+
+    name: str
+    mac: str
+    mtu: int
+    statistics: dict[str, int]
+    """As `Interface.link_statistics`."""
+    state: LinkState
 
 
 @dataclass(frozen=True)
@@ -141,8 +152,8 @@ class Interface:
             )
         return link
 
-    def state(self) -> LinkState:
-        """Tell whether frames can pass it now, and if not, which end of the wire is at fault.
+    def current_name(self) -> str:
+        """Look up what it is called now.
 
         Raises
         ------
@@ -151,13 +162,38 @@ class Interface:
         ClosedError
             When its namespace was closed.
         """
-        peer = self._peer_namespace
-        known = None if peer is None or peer.closed else (peer, ip_in(peer))
-        return self.namespace.run(self._state, ip_in(self.namespace), known)
+        try:
+            return self.namespace.run(socket.if_indextoname, self.index)
+        except OSError as error:
+            raise refusal(f"find {self.name}", errno.ENODEV) from error
 
-    def _state(self, ip: str, peer_place: tuple[Namespace, str] | None) -> LinkState:
-        with netlink(f"read the state of {self.name}") as route:
-            return link_state(route, self._link(route), ip, peer_place)
+    def look(self) -> Look:
+        """Read by one question its name, what it counted, and whether frames can pass it now.
+
+        Raises
+        ------
+        InterfaceGoneError
+            When it was removed, or moved to another namespace.
+        ClosedError
+            When its namespace was closed.
+        """
+        found = self.namespace.run(self._look, "ip", None)
+        if not found.state.passes:  # which end of the wire is at fault, takes longer to tell
+            peer = self._peer_namespace
+            known = None if peer is None or peer.closed else (peer, ip_in(peer))
+            found = self.namespace.run(self._look, ip_in(self.namespace), known)
+        return found
+
+    def _look(self, ip: str, peer_place: tuple[Namespace, str] | None) -> Look:
+        with netlink(f"read the statistics of {self.name}") as route:
+            link = self._link(route)
+            return Look(
+                link.get("ifname"),
+                link.get("address") or "",
+                link.get("mtu"),
+                dict(link.get("stats64")),
+                link_state(route, link, ip, peer_place),
+            )
 
     def attached_program(self) -> int:
         """Return the number of the XDP program that is attached to it, or 0."""
@@ -184,11 +220,7 @@ class Interface:
         ClosedError
             When its namespace was closed.
         """
-        return self.namespace.run(self._link_statistics)
-
-    def _link_statistics(self) -> dict[str, int]:
-        with netlink(f"read the statistics of {self.name}") as route:
-            return dict(self._link(route).get("stats64"))
+        return self.look().statistics
 
     def driver_statistics(self) -> dict[str, int]:
         """Read what the driver counts for itself, as ``ethtool -S`` shows it.
@@ -233,7 +265,7 @@ class Interface:
 
     def is_up(self) -> bool:
         """Tell whether the interface is switched on."""
-        return self.state().up
+        return self.look().state.up
 
     def carries_default_route(self) -> bool:
         """Tell whether a default route, of IPv4 or IPv6, leads through this interface.

@@ -18,25 +18,24 @@ import copy
 import time
 import weakref
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Stage
-from xdplab.errors import ClosedError, InterfaceGoneError
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
 from xdplab.lines import Line
-from xdplab.link_state import LinkState
-from xdplab.stations import Counts, Stations
+from xdplab.offloads import remedies_for_checksums, remedies_for_length
+from xdplab.stations import SENDER, Counts, Stations
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
+    from xdplab.interface import Interface
     from xdplab.traffic import Traffic
 
 _SETTLE_SECONDS = 1.0
 _QUIET_SECONDS = 0.2
-_SENDER = -1  # its place among the links, beside the engine's ports
 
 
 class Ledger:
@@ -65,7 +64,7 @@ class Ledger:
             # A generator that has lost its core for a moment is not quiet.
             self._quiet = self._start == before and not self._generates()
         self._last = self._start
-        self._links_before = self._links()
+        self._links_before = dict(self._stations.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
 
@@ -206,6 +205,9 @@ class Ledger:
         begun = self._start.tx_waiting + self._start.pending
         stages += [
             Stage(Line.HANDED, grown.handed),
+            *([Stage(Line.FINISHED, grown.finished)] if grown.finished else []),
+            *([Stage(Line.UNFINISHED, grown.unfinished)] if grown.unfinished else []),
+            *([Stage(Line.OVERSIZED, grown.oversized)] if grown.oversized else []),
             *([Stage(Line.TX_BEGUN, begun)] if begun else []),
             Stage(Line.TX_WAITING, now.tx_waiting),
             Stage(Line.TAKEN, grown.taken),
@@ -241,52 +243,45 @@ class Ledger:
     def _faults(self) -> dict[str, int]:
         """Read the faults of the engine's ends; of two the one that strikes oftener."""
         told: dict[str, int] = {}
-        for interface in self._engine.interfaces:
+        for interface in self._engine.configuration.interfaces:
             for name, every in interface.faults().items():
                 told[name] = min(every, told.get(name, every))
         return told
 
-    def _links(self) -> dict[int, LinkState]:
-        """Look at the interfaces of engine and generator, as far as they are there."""
-        links = self._engine.links()
-        if self._traffic is not None:
-            with suppress(InterfaceGoneError, ClosedError):
-                links[_SENDER] = self._traffic.sender.interface.state()
-        return links
+    def _broken_links(self) -> tuple[str, ...]:
+        """Say of each link that frames can't pass why, once where both of its ends are ours."""
+        found: dict[str, str] = {}
+        for place, link in sorted(self._stations.links.items()):  # the sender first
+            label = link.name if place == SENDER else self._engine.end(place)
+            state = replace(link.state, label=label)
+            if not state.passes and link.name not in self._stations.gone:
+                found.setdefault(state.remedy, state.trouble())
+        return tuple(found.values())
 
-    def _mtu(self) -> int:
-        """Read the largest packet that leaves the sender, without the Ethernet header."""
-        if self._traffic is None:
-            return 0
-        sender = self._traffic.sender.interface
-        try:
-            return sender.now().mtu
-        except (InterfaceGoneError, ClosedError):
-            return sender.mtu
+    def _carrier_losses(self) -> dict[str, int]:
+        """Count how often each interface lost its carrier since the ledger began."""
+        found = {}
+        for place, link in self._stations.links.items():
+            before = self._links_before[place].state.carrier_losses
+            if lost := link.state.carrier_losses - before:
+                found[link.name] = lost
+        return found
 
     def _situation(self, grown: Counts, strays: list[int], flowing: bool) -> Situation:
         engine, traffic = self._engine, self._traffic
         error, ended = str(engine.error or ""), engine.has_ended
-        links = self._links()
-        # Both ends of a wire may tell of one that is down.
-        broken = {
-            link.remedy: link.trouble() for link in reversed(links.values()) if not link.passes
-        }
-        before = self._links_before
+        links = dict(self._stations.links)
+        sender = links.pop(SENDER, None)
         return Situation(
-            interface=" and ".join(interface.name for interface in engine.interfaces),
+            interface=" and ".join(link.name for link in links.values()),
             queues=engine.queues,
             stray_queues=tuple(strays),
             running=engine.running or bool(error and not ended),
             fault=error if ended else "",
             lost_program="" if ended else error,
             gone=self._stations.gone,
-            broken_links=tuple(reversed(broken.values())),
-            carrier_losses={
-                link.name: link.carrier_losses - before[place].carrier_losses
-                for place, link in links.items()
-                if place in before and link.carrier_losses > before[place].carrier_losses
-            },
+            broken_links=self._broken_links(),
+            carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
             path=engine.path,
             kind=engine.configuration.kind.name.lower(),
@@ -298,10 +293,29 @@ class Ledger:
             overflow=self._stations.overflow() if grown.ring_full else None,
             generator_cpu=traffic.cpu if traffic else None,
             frame_size=traffic.size if traffic else 0,
-            mtu=self._mtu(),
+            mtu=sender.mtu if sender else 0,
+            port_mtu=max(link.mtu for link in links.values()),
+            attach=engine.attach,
+            umem_frame=engine.configuration.frame_size,
+            headroom=engine.configuration.headroom,
             began_quiet=self._quiet,
             flowing=flowing,
             simulated=engine.simulated,
             faults=self._faults(),
             replays=traffic is not None and traffic.replays,
+            checksum_remedies=self._commands(
+                grown.finished + grown.unfinished, remedies_for_checksums
+            ),
+            length_remedies=self._commands(grown.oversized, remedies_for_length),
+            left_out=traffic.left_out if traffic else 0,
+            remarks=traffic.remarks if traffic else (),
         )
+
+    def _commands(
+        self, packets: int, remedies: Callable[[Interface], list[str]]
+    ) -> tuple[str, ...]:
+        """Collect the commands that would help, where any packet needs them."""
+        if not packets or self._engine.simulated:
+            return ()
+        found = [remedies(interface) for interface in self._engine.interfaces]
+        return tuple(dict.fromkeys(command for commands in found for command in commands))

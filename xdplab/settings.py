@@ -29,7 +29,7 @@ _KNOBS: dict[Home, tuple[str, ...]] = {
     "napi": ("threaded", "defer_hard_irqs", "gro_flush_timeout", "irq_suspend_timeout"),
     "engine": (
         *("batch", "burst", "wait", "spin_microseconds", "busy_poll_microseconds"),
-        *("busy_poll_budget", "sample_every", "inspect", "action"),
+        *("busy_poll_budget", "sample_every", "inspect", "checksum", "action"),
     ),
     "traffic": ("rate", "size"),
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.host import Host, Parameters, PingResult, Result
-from xdplab.interface import Interface
+from xdplab.interface import Interface, Look
 from xdplab.lab_plan import NAMES, NETWORKS, PORT_SIDE, LabPlan
 from xdplab.link_state import LinkState
 from xdplab.namespace import Namespace
@@ -138,9 +138,13 @@ class SoftInterface(Interface):
         """Tell whether the wire was not cut."""
         return not self.namespace.wire.is_cut
 
-    def state(self) -> LinkState:
-        """Tell that frames can pass, until the wire is cut."""
-        return LinkState(self.now().name)
+    def current_name(self) -> str:
+        """Return its name, which stays."""
+        return self.name
+
+    def look(self) -> Look:
+        """Read what was counted; frames can pass until the wire is cut."""
+        return Look(self.name, self.mac, self.mtu, self.link_statistics(), LinkState(self.name))
 
     def carries_default_route(self) -> bool:
         """Tell that there is no route through it."""

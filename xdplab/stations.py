@@ -23,7 +23,7 @@ import copy
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -36,9 +36,11 @@ from xdplab.paths import Kind
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
-    from xdplab.interface import Interface
+    from xdplab.interface import Interface, Look
     from xdplab.traffic import Traffic
 
+SENDER = -1
+"""The place of the generator's interface beside the engine's ports, which count from 0."""
 _AS_VETH = ("veth", "soft")  # drivers that count each frame, the latter in veth's way
 _FRESH_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 0.005
@@ -70,6 +72,9 @@ class Counts:
     waiting: int = 0
     received: int = 0
     handed: int = 0
+    finished: int = 0
+    unfinished: int = 0
+    oversized: int = 0
     tx_waiting: int = 0
     tx_invalid: int = 0
     taken: int = 0
@@ -100,11 +105,13 @@ class Stations:
         self._engine, self._traffic = engine, traffic
         self.gone: tuple[str, ...] = ()
         """The interfaces that were no longer there at the last look."""
-        self._device: dict[object, Mapping[str, int]] = {}  # what each counted at last
+        self.links: dict[int, Look] = {}
+        """What netlink said at the last look, by the engine's port, or `SENDER`."""
+        self._drivers: dict[int, Mapping[str, int]] = {}
         # In SKB mode a veth counts only where it has NAPI, as in a lab.
-        self._veth = all(interface.driver in _AS_VETH for interface in engine.interfaces) and (
-            engine.attach == "native" or traffic is not None
-        )
+        self._veth = all(
+            interface.driver in _AS_VETH for interface in engine.configuration.interfaces
+        ) and (engine.attach == "native" or traffic is not None)
         self._history = [
             engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
         ]
@@ -127,16 +134,16 @@ class Stations:
         """
         counts: dict[str, int] = dict.fromkeys(("tx_dropped", "far_end", "device"), 0)
         by_queue: Counter[int] = Counter()
-        gone: list[str] = []
-        interfaces = self._engine.interfaces
+        gone: dict[int, str] = {}
+        interfaces = self._engine.configuration.interfaces
         for port, interface in enumerate(interfaces):
-            link = self._ask(("link", port), interface, interface.link_statistics, gone)
+            link = self._look(port, interface, gone).statistics
             counts["tx_dropped"] += link["tx_dropped"]
             counts["far_end"] += link["tx_packets"]
         counters = self._fresh_counters()
         verdicts = self._engine.verdicts()
         for port, interface in enumerate(interfaces if self._veth else ()):
-            driver = self._ask(("driver", port), interface, interface.driver_statistics, gone)
+            driver = self._ask_driver(port, interface, gone)
             # The link counts frames that were redirected out of it, by a generator, as well.
             counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
@@ -144,36 +151,51 @@ class Stations:
         counts["device"] = by_queue.total()
         if self._traffic is not None:
             sender = self._traffic.sender.interface
-            driver = self._ask("sender", sender, sender.driver_statistics, gone)
+            self._look(SENDER, sender, gone)
+            driver = self._ask_driver(SENDER, sender, gone)
             counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
             counts["too_long"] = self._traffic.too_long
             counts["sent"] = self._traffic.sent
-        self.gone = tuple(dict.fromkeys(gone))
+        self.gone = tuple(dict.fromkeys(gone.values()))
         found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
         return self._with_waiting(found), by_queue
 
-    def _ask(
-        self,
-        whose: object,
-        interface: Interface,
-        reader: Callable[[], dict[str, int]],
-        gone: list[str],
-    ) -> Mapping[str, int]:
-        """Read what a device counted; of one that is gone, what it had counted at last.
+    def _look(self, place: int, interface: Interface, gone: dict[int, str]) -> Look:
+        """Ask netlink for an interface; of one that is gone, return what it said at last.
 
         Raises
         ------
         XdplabError
             Where it was gone at the first look.
         """
+        last = self.links.get(place)
+        # Whatever has its index now, is another one.
+        if last is not None and place != SENDER and self._engine.is_gone(place):
+            gone[place] = last.name
+            return last
         try:
-            self._device[whose] = reader()
+            # Both name and address may change, one after the other.
+            seen = interface if last is None else replace(interface, name=last.name, mac=last.mac)
+            last = self.links[place] = seen.look()
         except (InterfaceGoneError, ClosedError):
-            if whose not in self._device:
+            if last is None:
                 raise
-            gone.append(interface.name)
-        return self._device[whose]
+            gone[place] = last.name
+        return last
+
+    def _ask_driver(
+        self, place: int, interface: Interface, gone: dict[int, str]
+    ) -> Mapping[str, int]:
+        """Read what a driver counted; of an interface that is gone, what it had counted at last."""
+        try:
+            if place not in gone:
+                self._drivers[place] = interface.driver_statistics()
+        except (InterfaceGoneError, ClosedError):
+            if place not in self._drivers:
+                raise
+            gone[place] = self.links[place].name
+        return self._drivers[place]
 
     def _with_waiting(self, found: Counts) -> Counts:
         """Add what waits in a UDP socket, of which the kernel does not say how many they are.
@@ -233,6 +255,9 @@ def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured
         "received": number["rx_packets"],
         # As the kernel counts: a packet of several frames is several.
         "handed": number["tx_producer"],
+        "finished": number["checksums_finished"],
+        "unfinished": number["checksums_unfinished"],
+        "oversized": number["tx_too_long"],
         "tx_waiting": number["tx_producer"] - number["tx_consumer"],
         "tx_invalid": number["tx_invalid_descs"],
         "taken": number["tx_consumer"],

@@ -69,7 +69,7 @@ class Traffic(Closing):
         Core of the generator; not the worker's unless there is but one.
     replay
         A pcap or pcapng file, whose frames are sent as they are: `Replay.read` says which files.
-        Then `size` and `flows` are the file's.
+        Then `size` and `flows` are the file's. `left_out` and `remarks` say what of it is not sent.
     repeat
         How often a replay is sent in one start; 0 until it is stopped.
 
@@ -181,6 +181,16 @@ class Traffic(Closing):
         return self._replay is not None
 
     @property
+    def left_out(self) -> int:
+        """Frames of a replay's file that can't be sent; `remarks` say which, and why."""
+        return self._replay.left_out if self._replay else 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What of a replay's file is left out, or sent otherwise than it was captured."""
+        return self._replay.remarks if self._replay else ()
+
+    @property
     def rate(self) -> Rate | Literal["recorded"]:
         """Frames a second, ``"max"``, or a replay's ``"recorded"``; can be set while it runs."""
         return self._rate
@@ -265,5 +275,7 @@ class Traffic(Closing):
         state = "closed" if self.closed else "running" if self.running else "stopped"
         rate = self._rate if isinstance(self._rate, str) else f"{self._rate:,} a second"
         of = f"{self.size}-byte frames" if self._replay is None else self._replay.name
+        if self.left_out:
+            of += f" but for {self.left_out:,} of its frames"
         mark = " [simulated]" if self.sender.interface.namespace.backend.simulated else ""
         return f"<Traffic of {of}, {rate}, {state}: {self.sent:,} sent{mark}>"

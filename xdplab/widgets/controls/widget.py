@@ -55,6 +55,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
     burst = traitlets.Any(help="`Engine.burst`")
     sample_every = traitlets.Any(help="`Engine.sample_every`")
     inspect = traitlets.Any(help="`Engine.inspect`")
+    checksum = traitlets.Any(help="`Engine.checksum`")
     pace = traitlets.Any(help="`Engine.pace`")
     rate = traitlets.Any(help="`Engine.rate`; None without a stream")
     traffic_rate = traitlets.Any(help="`Traffic.rate`; None without traffic")
