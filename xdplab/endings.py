@@ -212,7 +212,7 @@ class Endings(Waiting):
         return True
 
     def _hold(self, port: int) -> Hold | None:
-        return None if self._native.closed else self._native.hold(port)
+        return self._native.hold(port)
 
     def end(self, port: int) -> str:
         """Name an interface; with its address where there are two, as those of labs are alike."""

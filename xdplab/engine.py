@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Self
 
-from xdplab.checks import choice, whole
+from xdplab.checks import boolean, choice, whole
 from xdplab.closing import Closing
 from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.endings import Endings
@@ -15,6 +16,7 @@ from xdplab.ends import End, is_same, names_of, resolve
 from xdplab.errors import ConfigurationError
 from xdplab.journal import Journal
 from xdplab.ledger import Ledger
+from xdplab.namespace import to_the_end
 from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
 from xdplab.notebook_cell import replace_what_this_cell_made
@@ -191,8 +193,11 @@ class Engine(Endings, Closing):
         allow_default_route: bool = False,
     ) -> None:
         self.journal = Journal()
-        ends = [interface] if forward_to is None else [interface, forward_to]
-        interfaces = tuple(resolve(end, allow_default_route) for end in ends)
+        boolean("allow_default_route", allow_default_route)
+        ends = {"interface": interface}
+        if forward_to is not None:
+            ends["forward_to"] = forward_to
+        interfaces = tuple(resolve(end, allow_default_route, name) for name, end in ends.items())
         if len(interfaces) > 1 and is_same(*interfaces):
             raise ConfigurationError(
                 f"forward_to={interfaces[0].name} is the interface that it captures on. Name "
@@ -220,29 +225,35 @@ class Engine(Endings, Closing):
             publish_interval=publish_interval,
         )
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
+        wait = choice("wait", wait, WAIT_STRATEGIES)
         if configuration.kind != Kind.XSK and wait != "poll":
-            refuse_wait(path)
+            refuse_wait(configuration.path)
         knobs = {
             "batch": _batch(batch, configuration.ring_size),
             "burst": self._check_burst(burst),
-            "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
+            "wait": WAIT_STRATEGIES.index(wait),
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
-            "inspect": int(inspect),
+            "inspect": boolean("inspect", inspect),
             "checksum": self._check_checksum(checksum),
         }
         replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
         self._native = NativeEngine(configuration)
-        names = [name for name in names_of(interfaces) for _ in self.queues]
-        self.telemetry = Telemetry(self._native.descriptor, names)
-        for name, value in knobs.items():
-            self._store(name, value)
-        self._warn_if_ineffective(wait)
+        try:
+            names = [name for name in names_of(interfaces) for _ in self.queues]
+            self.telemetry = Telemetry(self._native.descriptor, names)
+            for name, value in knobs.items():
+                self._store(name, value)
+            self._warn_if_ineffective(wait)
+        except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
+            self._native.close()
+            raise
 
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
 
         What waits in the rings is received first. From then until the new sockets are bound, a few
-        hundredths of a second, packets go to the stack.
+        hundredths of a second, packets go to the stack. After an interrupt (Ctrl-C) the change is
+        taken back.
 
         Parameters
         ----------
@@ -258,7 +269,22 @@ class Engine(Endings, Closing):
         KernelError
             When the kernel refuses: the engine goes on with the configuration that it had.
         """
-        with self._native.ours():
+        old, batch = self.configuration, self.batch
+        try:
+            to_the_end(partial(self._reconfigure, changes))
+        except KeyboardInterrupt:
+            if self.configuration is not old:
+                before = {name: getattr(old, name) for name in changes}
+                to_the_end(partial(self._reconfigure, before))
+            raise
+        # Here, since a journal tells the threads that turn knobs apart.
+        self.journal.note("batch", batch, self.batch)
+        for name in changes:
+            self.journal.note(name, getattr(old, name), getattr(self.configuration, name))
+
+    def _reconfigure(self, changes: Mapping[str, Any]) -> None:
+        with self._native.lock:
+            self._native.check_ours()
             if self._failed() and (fault := self.error):
                 raise fault
             old = self.configuration
@@ -268,17 +294,15 @@ class Engine(Endings, Closing):
                 self._store("pace_ns", 0)
                 self._drain()
                 self._native.reconfigure(new)
-            except BaseException:  # an interrupt, too, must not leave an engine without a program
+            except BaseException:  # nothing must leave an engine without a program
                 self._native.reconfigure(old)
                 raise
             finally:
                 self.napi.queues = self.queues
-                self.batch = min(self.batch, self.ring_size)
+                self._store("batch", min(self.batch, self.ring_size))
                 self._store("pace_ns", pace)
                 if runs:
                     self.start()
-            for name in changes:
-                self.journal.note(name, getattr(old, name), getattr(new, name))
 
     def _drain(self) -> None:
         """Let the workers receive what waits, with nothing more to come, and stop them."""
@@ -354,7 +378,8 @@ class Engine(Endings, Closing):
         ClosedError
             After `close`.
         """
-        with self._native.held():
+        with self._native.lock:
+            self._native.check_ours()
             if fault := self.error:
                 raise fault
             self._native.start()
@@ -391,15 +416,14 @@ class Engine(Endings, Closing):
     @property
     def telemetry_path(self) -> str:
         """Where another process finds the telemetry region: `Telemetry.open` maps it."""
-        with self._native.held():
+        with self._native.lock:
             return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
 
     def verdicts(self) -> Verdicts:
         """Count what the XDP program did with the frames that it saw, on all interfaces."""
-        with self._native.held():
-            each = [
-                self._native.verdicts(port) for port in range(len(self.configuration.interfaces))
-            ]
+        with self._native.lock:
+            ports = range(len(self.configuration.interfaces))
+            each = [self._native.verdicts(port) for port in ports]
         return Verdicts(*map(sum, zip(*each, strict=True)))
 
     def refresh(self) -> None:
