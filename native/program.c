@@ -4,6 +4,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "error.h"
 
@@ -31,4 +35,14 @@ int program_load(struct bpf_object *object, const char *path, struct xdplab_erro
 int program_descriptor(const struct bpf_object *object, const char *name)
 {
 	return bpf_program__fd(bpf_object__find_program_by_name(object, name));
+}
+
+/* Programs run, and drivers deliver what they redirect, within one softirq, which is a reader of RCU's; and this
+ * command waits for all readers (membarrier(2): synchronize_rcu). A kernel with nohz_full cores refuses it. */
+void programs_wait(void)
+{
+	enum { LONGER_THAN_A_SOFTIRQ_NS = 100 * 1000 * 1000 };
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&(struct timespec){ .tv_nsec = LONGER_THAN_A_SOFTIRQ_NS }, NULL);
 }

@@ -191,6 +191,11 @@ struct xdplab_counters {
 	uint64_t samples;
 	uint64_t rx_too_long; /* packets of more frames than can be sent as one, dropped */
 	uint64_t steps; /* turns that a paced worker took */
+	uint64_t streams; /* 1 while it has frames of its own stream to send */
+	/* Frames that a reconfiguration found in the rings and closed the socket on, though it waited: they were not
+	 * received, and the kernel did not take them to be sent. */
+	uint64_t rx_closed;
+	uint64_t tx_closed;
 	uint64_t checksums_finished;   /* packets whose checksum the worker finished before it sent them on */
 	uint64_t checksums_unfinished; /* that it sent on unfinished, as far as seen: it looks at one of a batch */
 	uint64_t tx_too_long; /* packets handed to the TX ring that are longer than the interface's MTU allows */

@@ -207,6 +207,7 @@ class Configuration:
             },
         )
         # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
+        native.queue_counts = [interface.queues for interface in self.interfaces]
         native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
         held = [program, workers]
         if self.stream:

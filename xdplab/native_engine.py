@@ -106,11 +106,17 @@ class NativeEngine:
             if not self.closed and self.is_ours:
                 lib.xdplab_engine_stop(self.pointer)
 
-    def detach(self) -> None:
-        """Take the XDP programs off: nothing more arrives."""
+    def pause(self) -> None:
+        """Leave packets to the stack, so that the rings can be emptied, until `reconfigure`."""
         with self.lock:
             self.check_ours()
-            lib.xdplab_engine_detach(self.pointer)
+            lib.xdplab_engine_pause(self.pointer)
+
+    @property
+    def detachments(self) -> int:
+        """How often `reconfigure` left an interface without an XDP program for a moment."""
+        with self.lock:
+            return int(lib.xdplab_engine_detachments(self.pointer))
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Close the sockets, and open others with as many workers.
@@ -172,13 +178,13 @@ class NativeEngine:
                     return str(ffi.string(reason).decode())
         return ""
 
-    def verdicts(self, port: int) -> tuple[int, int, int]:
-        """Count the frames that a port's XDP program redirected, passed, and had no socket for."""
+    def verdicts(self, port: int) -> tuple[int, int, int, int]:
+        """Count what a port's XDP program did with frames, in the order of `Verdicts`."""
         counts = ffi.new("struct xdplab_verdicts *")
         with self.lock:
             if code := lib.xdplab_engine_verdicts(self.pointer, port, counts):
                 raise KernelError("read the XDP program's counters", -code)
-        return counts.redirected, counts.passed, counts.no_socket
+        return counts.redirected, counts.passed, counts.no_socket, counts.reconfiguring
 
     def hold(self, port: int) -> Hold | None:
         """Look what became of a port's XDP program; None where none is attached, or simulated.
@@ -209,6 +215,9 @@ class NativeEngine:
         for port, interface in enumerate(self.configuration.interfaces):
             interface.namespace.backend.open_port(self, port, interface)
             self._name_napi(port, interface)
+        error = new_error()
+        if lib.xdplab_engine_resume(self.pointer, error):
+            raise_error(error)
 
     def _name_napi(self, port: int, interface: Interface) -> None:
         """Tell the port's workers their NAPI, which some drivers have only now."""

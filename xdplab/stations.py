@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 SENDER = -1
 """The place of the generator's interface beside the engine's ports, which count from 0."""
-_AS_VETH = ("veth", "soft")  # drivers that count each frame, the latter in veth's way
+AS_VETH = ("veth", "soft")
+"""Drivers that count each frame, the latter in veth's way."""
+
 _FRESH_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 0.005
 _OF_OVERFLOW = (
@@ -64,11 +66,14 @@ class Counts:
     device: int = 0
     passed: int = 0
     no_socket: int = 0
+    reconfiguring: int = 0
+    uncounted: int = 0
     redirected: int = 0
     ring_full: int = 0
     no_fill: int = 0
     too_large: int = 0
     too_many: int = 0
+    rx_closed: int = 0
     waiting: int = 0
     received: int = 0
     handed: int = 0
@@ -77,6 +82,7 @@ class Counts:
     oversized: int = 0
     tx_waiting: int = 0
     tx_invalid: int = 0
+    tx_closed: int = 0
     taken: int = 0
     completed: int = 0
     tx_dropped: int = 0
@@ -94,7 +100,7 @@ class Counts:
     @property
     def missing(self) -> int:
         """Frames between the XDP program and the RX ring; what it lost itself is told."""
-        lost = self.ring_full + self.no_fill + self.too_large + self.too_many
+        lost = self.ring_full + self.no_fill + self.too_large + self.too_many + self.rx_closed
         return self.redirected - lost - self.waiting - self.received
 
 
@@ -108,10 +114,11 @@ class Stations:
         self.links: dict[int, Look] = {}
         """What netlink said at the last look, by the engine's port, or `SENDER`."""
         self._drivers: dict[int, Mapping[str, int]] = {}
-        # In SKB mode a veth counts only where it has NAPI, as in a lab.
-        self._veth = all(
-            interface.driver in _AS_VETH for interface in engine.configuration.interfaces
-        ) and (engine.attach == "native" or traffic is not None)
+        self._begun_ns = time.monotonic_ns()
+        self._begun_as = engine.attach
+        self._each_is_veth = all(
+            interface.driver in AS_VETH for interface in engine.configuration.interfaces
+        )
         self._history = [
             engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
         ]
@@ -124,8 +131,15 @@ class Stations:
 
     @property
     def veth(self) -> bool:
-        """Whether the devices count each frame, and are there to be asked."""
-        return self._veth and not self.gone
+        """Whether the drivers count each frame, and are there to be asked.
+
+        In SKB mode a veth does only where it has NAPI, as in a lab.
+        """
+        changes = self._engine.journal.changes
+        changed = any(c.knob == "attach" and c.time_ns > self._begun_ns for c in changes)
+        always_native = self._begun_as == "native" and not changed
+        counts = self._each_is_veth and not self.gone
+        return counts and (always_native or self._traffic is not None)
 
     def look(self) -> tuple[Counts, Counter[int]]:
         """Read every station, the last ones first, and the device's packets by queue.
@@ -142,13 +156,14 @@ class Stations:
             counts["far_end"] += link["tx_packets"]
         counters = self._fresh_counters()
         verdicts = self._engine.verdicts()
-        for port, interface in enumerate(interfaces if self._veth else ()):
+        for port, interface in enumerate(interfaces if self._each_is_veth else ()):
             driver = self._ask_driver(port, interface, gone)
             # The link counts frames that were redirected out of it, by a generator, as well.
             counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
             by_queue += _packets_by_queue(driver)
         counts["device"] = by_queue.total()
+        counts["uncounted"] = self._engine.uncounted
         if self._traffic is not None:
             sender = self._traffic.sender.interface
             self._look(SENDER, sender, gone)
@@ -251,6 +266,7 @@ def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured
         "no_fill": no_fill,
         "too_large": number["rx_dropped"] - no_fill,
         "too_many": number["rx_too_long"],
+        "rx_closed": number["rx_closed"],
         "waiting": number["rx_producer"] - number["rx_consumer"],
         "received": number["rx_packets"],
         # As the kernel counts: a packet of several frames is several.
@@ -260,9 +276,13 @@ def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured
         "oversized": number["tx_too_long"],
         "tx_waiting": number["tx_producer"] - number["tx_consumer"],
         "tx_invalid": number["tx_invalid_descs"],
-        "taken": number["tx_consumer"],
+        # A ring that was closed with frames in it counts as taken and completed.
+        "tx_closed": number["tx_closed"],
+        "taken": number["tx_consumer"] - number["tx_closed"],
         # An invalid descriptor is completed too (tried on Linux 6.18.44), though nothing was sent.
-        "completed": number["completion_producer"] - number["tx_invalid_descs"],
+        "completed": number["completion_producer"]
+        - number["tx_invalid_descs"]
+        - number["tx_closed"],
     }
 
 
@@ -270,6 +290,13 @@ def _total(statistics: Mapping[str, int], start: str, end: str) -> int:
     return sum(
         count for name, count in statistics.items() if name.startswith(start) and name.endswith(end)
     )
+
+
+def device_packets(interface: Interface) -> int:
+    """Read how many frames the driver saw; 0 of one that does not count each."""
+    if interface.driver not in AS_VETH:
+        return 0
+    return _total(interface.driver_statistics(), "rx_queue_", "_xdp_packets")
 
 
 def _packets_by_queue(driver: Mapping[str, int]) -> Counter[int]:

@@ -101,14 +101,20 @@ class BrokerBackend(KernelBackend):
                 "struct xdplab_given *", {"sockets": descriptors, "umem_registered": registered}
             )
             error = new_error()
-            if lib.xdplab_engine_open_port(engine.pointer, port, interface.index, given, error):
+            opened = lib.xdplab_engine_open_port(
+                engine.pointer, port, interface.index, given, error
+            )
+            if opened < 0:
                 raise_error(error)
+            if not opened:  # the program that it has can stay
+                return
             link, verdicts, *rest = _attach(session, engine, interface)
             for descriptor in (link, verdicts, *rest):
                 stack.callback(os.close, descriptor)
             attachment = {"link": link, "verdicts": verdicts, "sockets": rest[0] if rest else -1}
             held = ffi.new("struct xdplab_attachment *", attachment)
-            if lib.xdplab_engine_attach_port(engine.pointer, port, held, error):
+            arguments = engine.pointer, port, interface.index, held, error
+            if lib.xdplab_engine_attach_port(*arguments):
                 raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
@@ -225,7 +231,7 @@ def _attach(session: Connection, engine: NativeEngine, interface: Interface) -> 
     arguments = {
         "program": configuration.program,
         "interface": interface.index,
-        "queues": max(configuration.queues) + 1,
+        "queues": max(*configuration.queues, lib.XDPLAB_MAP_QUEUES - 1) + 1,
         "counts": lib.xdplab_path_counts(native.path),
         **{name: getattr(native, name) for name in words},
     }
