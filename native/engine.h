@@ -172,6 +172,10 @@ int xdplab_engine_resume(struct xdplab_engine *engine, struct xdplab_error *erro
 void xdplab_engine_pause(struct xdplab_engine *engine);
 /* The UMEM as it is to be registered. 0, or -ENOENT where there is none that is shared. */
 int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem);
+/* Bytes of the UMEM that an engine makes. */
+uint64_t xdplab_umem_bytes(const struct xdplab_config *config);
+/* Descriptor of the BPF object that a file of a BPF filesystem stands for, or a negative errno. */
+int xdplab_pinned(const char *path);
 /* Stops the engine and gives it another configuration with as many workers; its ports are to be opened again.
  * Region, control blocks, counters and XDP programs stay. Where it fails, the engine is good for another try, or close. */
 int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_config *config,
@@ -229,7 +233,7 @@ uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t w
 				  struct xdplab_record *records, uint32_t limit, uint64_t *next);
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     void *records, uint32_t limit, uint64_t *next);
-/* 1, or 0 where the worker never ran. */
+/* 1, 0 where the worker never ran, or -EAGAIN where it is writing them: it may be done soon, or was killed. */
 int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings);
 void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets);
 /* The first nanosecond that belongs to a latency bucket. */

@@ -11,6 +11,7 @@ from xdplab.interface import Interface
 from xdplab.namespace import on_a_thread
 from xdplab.native_errors import new_error, raise_error
 from xdplab.native_handle import NativeHandle
+from xdplab.remedies import Place
 
 
 class Hold(NamedTuple):
@@ -47,7 +48,7 @@ class NativeEngine:
         error = new_error()
         native, kept = configuration.native()
         if not self._handle.open(on_a_thread, lib.xdplab_engine_open, native, error, kept=kept):
-            raise_error(error)
+            raise_error(error, Place(configuration=configuration))
         self._workers = len(configuration.cpus)
         try:
             self._open_ports()
@@ -131,7 +132,7 @@ class NativeEngine:
         with self.lock:
             self.configuration = configuration
             if lib.xdplab_engine_reconfigure(self.pointer, native, error):
-                raise_error(error)
+                raise_error(error, Place(configuration=configuration))
             self._open_ports()
 
     def refresh(self) -> None:
