@@ -13,9 +13,12 @@ from xdplab.interface import Interface
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 
-_PAIRS = ("veth", "netkit")
+PAIRS = ("veth", "netkit")
+"""Kinds of link that come in pairs: what one end sends, the other receives."""
+
 _NAMED = Path("/run/netns")  # where ip-netns(8) keeps them
 _PROCESSES = Path("/proc")
+_OWN = Path("/proc/self/fd")  # where those of labs are
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class FarEnd:
 
 def far_end(interface: Interface) -> FarEnd | None:
     """Find the other end of an interface's pair; None where it is no end of one."""
-    if interface.driver not in _PAIRS and interface.driver:
+    if interface.driver not in PAIRS and interface.driver:
         return None
     index, number = interface.namespace.run(_pair, interface.index)
     if not index:
@@ -64,7 +67,7 @@ def _pair(index: int) -> tuple[int, int | None]:
     """Read the other end's index, and the id of its namespace where that is another one."""
     with netlink("look for the other end of a pair") as route:
         (link,) = route.get_links(index)
-        if link.get(("linkinfo", "kind")) not in _PAIRS:
+        if link.get(("linkinfo", "kind")) not in PAIRS:
             return 0, None
         return int(link.get("link") or 0), link.get("link_netnsid")
 
@@ -107,6 +110,10 @@ def _ways() -> Iterator[tuple[Path, str]]:
     with suppress(OSError):
         for path in sorted(_NAMED.iterdir()):
             yield path, f"ip netns exec {path.name}"
+    for path in _OWN.iterdir():
+        with suppress(OSError):
+            if str(path.readlink()).startswith("net:"):
+                yield path, f"nsenter --net=/proc/{os.getpid()}/fd/{path.name}"
     for process in sorted(int(path.name) for path in _PROCESSES.glob("[0-9]*")):
         yield _PROCESSES / f"{process}/ns/net", f"nsenter -t {process} -n"
 
