@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 from xdplab._engine import lib
-from xdplab.checks import choice, whole
+from xdplab.checks import boolean, choice, whole
 from xdplab.closing import Closing
 from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.ends import End, is_same, names_of, resolve
@@ -194,8 +194,13 @@ class Engine(Waiting, Closing):
         allow_default_route: bool = False,
     ) -> None:
         self.journal = Journal()
-        ends = [interface] if forward_to is None else [interface, forward_to]
-        self.interfaces = tuple(resolve(end, allow_default_route) for end in ends)
+        boolean("allow_default_route", allow_default_route)
+        ends = {"interface": interface}
+        if forward_to is not None:
+            ends["forward_to"] = forward_to
+        self.interfaces = tuple(
+            resolve(end, allow_default_route, name) for name, end in ends.items()
+        )
         if len(self.interfaces) > 1 and is_same(*self.interfaces):
             raise ConfigurationError(
                 f"forward_to={self.interface.name} is the interface that it captures on. Name "
@@ -223,14 +228,15 @@ class Engine(Waiting, Closing):
             publish_interval=publish_interval,
         )
         self.napi = NapiSettings(self.interfaces, configuration.queues, self.journal)
+        wait = choice("wait", wait, WAIT_STRATEGIES)
         if configuration.kind != Kind.XSK and wait != "poll":
-            refuse_wait(path)
+            refuse_wait(configuration.path)
         knobs = {
             "batch": _batch(batch, configuration.ring_size),
             "burst": self._check_burst(burst),
-            "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
+            "wait": WAIT_STRATEGIES.index(wait),
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
-            "inspect": int(inspect),
+            "inspect": boolean("inspect", inspect),
             "checksum": self._check_checksum(checksum),
         }
         replace_what_this_cell_made(self, self.interface, configuration.queues[0])

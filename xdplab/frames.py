@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xdplab._engine import lib
-from xdplab.checks import whole
+from xdplab.checks import shown, whole
 from xdplab.errors import ConfigurationError
 
 _HUGE_PAGES: dict[bool | str, int] = {
@@ -51,12 +51,10 @@ def layout(
     ConfigurationError
         For values that can't work.
     """
-    whole("frame_size", frame_size, 1, _LARGEST_FRAME)
-    whole("headroom", headroom, 0, max(frame_size - XDP_HEADROOM - _LEAST_ROOM, 0))
+    frame_size = whole("frame_size", frame_size, 1, _LARGEST_FRAME)
+    headroom = whole("headroom", headroom, 0, max(frame_size - XDP_HEADROOM - _LEAST_ROOM, 0))
     if frame_size % _WORD or headroom % _WORD:
         raise ConfigurationError(f"{frame_size=} and {headroom=} must be multiples of {_WORD}.")
-    if huge_pages not in _HUGE_PAGES:
-        raise ConfigurationError(f"{huge_pages=} must be True, False or 'auto'.")
     if multi_buffer and ring_size < SMALLEST_LONG_RING:
         raise ConfigurationError(
             f"{ring_size=} is too small for a long packet: multi_buffer=True takes "
@@ -69,3 +67,10 @@ def layout(
         "huge_pages": _HUGE_PAGES[huge_pages],
         "multi_buffer": int(multi_buffer),
     }
+
+
+def which_pages(huge_pages: object) -> bool | str:
+    """Check of which pages the UMEM is to be made."""
+    if type(huge_pages) in (bool, str) and huge_pages in _HUGE_PAGES:
+        return huge_pages
+    raise ConfigurationError(f"huge_pages={shown(huge_pages)} must be True, False or 'auto'.")

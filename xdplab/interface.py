@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from xdplab.checks import instance_of, text
 from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.namespace import Namespace
@@ -72,6 +73,9 @@ class Interface:
         InterfaceGoneError
             When there is none of this name; the message lists those that there are.
         """
+        name = text("name", name)
+        if namespace is not None:
+            instance_of("namespace", namespace, Namespace, "a Namespace, such as that of a Host")
         place = Namespace.current() if namespace is None else namespace
         return place.run(cls._look_up, name, place)
 

@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 
 from xdplab._engine import lib
-from xdplab.checks import choice, nanoseconds, whole
+from xdplab.checks import boolean, choice, nanoseconds, number, whole
 from xdplab.journal import Journal
 from xdplab.records import names_of
 from xdplab.stream import Rate, interval_ps, rate_of
@@ -118,7 +118,7 @@ class Knobs(ABC):
 
     @inspect.setter
     def inspect(self, value: bool) -> None:
-        self._turn("inspect", "inspect", int(value))
+        self._turn("inspect", "inspect", boolean("inspect", value))
 
     @property
     def checksum(self) -> str:
@@ -181,8 +181,9 @@ class Knobs(ABC):
         return whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST)
 
 
-def _pace_ns(seconds: float) -> int:
-    if seconds == math.inf:
+def _pace_ns(value: object) -> int:
+    pace = number(value)
+    if pace == math.inf:
         return _ONLY_STEPS
     # Faster than that, a worker would do little else than show its rings.
-    return 0 if seconds == 0 else nanoseconds("pace", seconds, 1e-4, 3600)
+    return 0 if pace == 0 else nanoseconds("pace", value, 1e-4, 3600)

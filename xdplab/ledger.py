@@ -15,17 +15,20 @@ summed over the engine's interfaces and workers, and explain.py has the words.
 from __future__ import annotations
 
 import copy
+import math
 import time
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Stage
+from xdplab.checks import seconds
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
 from xdplab.lines import Line
 from xdplab.offloads import remedies_for_checksums, remedies_for_length
 from xdplab.stations import Counts, Stations
+from xdplab.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
@@ -51,6 +54,8 @@ class Ledger:
     """
 
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
+        check_engine(engine)
+        check_traffic(traffic)
         self._engine, self._traffic = engine, traffic
         self._stations = Stations(engine, traffic)
         deadline = time.monotonic() + _QUIET_SECONDS
@@ -120,7 +125,7 @@ class Ledger:
 
     def settle(self, timeout: float = _SETTLE_SECONDS) -> Account:
         """Read until the packets in flight have arrived, at most for `timeout` seconds."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + seconds("timeout", timeout, 0, math.inf)
         while time.monotonic() < deadline:
             account = self.read()
             settled = not (self._last.waiting or self._last.tx_waiting or self._last.pending)

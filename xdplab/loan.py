@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from xdplab.backends.broker import BROKER, not_a_childs
+from xdplab.checks import text
 from xdplab.closing import Closing
 from xdplab.interface import Interface
 from xdplab.netlink import netlink
@@ -35,6 +36,7 @@ class Loan(Closing):
         from xdplab.broker import protocol  # noqa: PLC0415 - what others do without
         from xdplab.broker.connection import connect  # noqa: PLC0415 - as above
 
+        name = text("name", name)
         with ExitStack() as undo:
             namespace = undo.enter_context(BROKER.create_namespace())
             self._connection = not_a_childs(connect(protocol.INTERFACE, name, namespace.fd))

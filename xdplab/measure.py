@@ -9,10 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xdplab.account import Account
+from xdplab.checks import callable_of
+from xdplab.checks import seconds as seconds_within
 from xdplab.engine import Engine
 from xdplab.errors import KernelError
 from xdplab.ledger import Ledger
 from xdplab.records import SYSCALLS
+from xdplab.subjects import check_engine, check_traffic
 from xdplab.traffic import Traffic
 
 KERNEL_STATISTICS = (
@@ -27,6 +30,7 @@ KERNEL_STATISTICS = (
 what the socket's buffer had no room for, and the rest 0."""
 
 _LOOK_SECONDS = 0.1
+_LONGEST_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,10 @@ def measure(
     KernelError
         When the engine or the generator ended by itself.
     """
+    check_engine(engine)
+    check_traffic(traffic)
+    seconds = seconds_within("seconds", seconds, 0, _LONGEST_SECONDS)
+    callable_of("watch", watch)
     with ExitStack() as stack:
         cores = set(engine.cpus) | ({traffic.cpu} if traffic else set())
         in_softirq = _softirq_clock(stack, engine, cores)

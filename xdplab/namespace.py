@@ -17,6 +17,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from xdplab._engine import lib
+from xdplab.checks import callable_of
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
 
@@ -142,6 +143,7 @@ class Namespace(Closing):
         Exception
             Whatever the function raises.
         """
+        callable_of("function", function)
         descriptor = self.fd
 
         def enter() -> Result:

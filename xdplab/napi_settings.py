@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from xdplab.checks import whole
+from xdplab.checks import boolean, whole
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.interface import Interface
 from xdplab.journal import Journal
@@ -68,7 +68,7 @@ class NapiSettings:
 
     @threaded.setter
     def threaded(self, value: bool) -> None:
-        self._set("threaded", whole("threaded", int(value), 0, 1))
+        self._set("threaded", boolean("threaded", value))
 
     @property
     def defer_hard_irqs(self) -> int | None:

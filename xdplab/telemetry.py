@@ -6,17 +6,18 @@ layout stands in ``native/telemetry.h`` alone; the dtypes below are built from i
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from xdplab._engine import ffi, lib
+from xdplab.checks import boolean, items, place, shown, text, whole
 from xdplab.closing import Closing
-from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.errors import ClosedError, KernelError
+from xdplab.latency import LATENCY_STARTS, Latency
 from xdplab.native_errors import new_error, raise_error
 from xdplab.records import (
     CONTROL,
@@ -64,47 +65,11 @@ _COMBINED: dict[str, Any] = {
     "needs_wakeup": np.bitwise_or.reduce,
 }
 
+_LARGEST_DESCRIPTOR = (1 << 31) - 1
+_LAST_NUMBER = (1 << 64) - 1
+
 LONG_INTERVAL = 1.0
 """Seconds between two records of the long history, or one publish interval where that is longer."""
-
-LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
-    [lib.xdplab_latency_bucket_start(i) for i in range(lib.XDPLAB_LATENCY_BUCKETS)], dtype=np.uint64
-)
-"""The first nanosecond of each latency bucket."""
-
-
-class Latency:
-    """A histogram of nanoseconds, log-linear: exact below 128 ns, then within 0.8 %.
-
-    `xdplab.widgets.Latency` shows an engine's live.
-
-    Parameters
-    ----------
-    counts
-        uint64, how many frames fell into each bucket; `LATENCY_STARTS` says where a bucket begins.
-    """
-
-    def __init__(self, counts: npt.NDArray[np.uint64]) -> None:
-        self.counts = counts
-
-    @property
-    def total(self) -> int:
-        """How many frames were measured."""
-        return int(self.counts.sum())
-
-    def percentile(self, percent: float) -> float:
-        """Nanoseconds that `percent` of the frames took at most, to within 0.8 % below; or nan."""
-        if not self.total:
-            return float("nan")
-        rank = max(1, int(np.ceil(self.total * percent / 100)))
-        return float(LATENCY_STARTS[int(np.searchsorted(np.cumsum(self.counts), rank))])
-
-    def __sub__(self, earlier: Latency) -> Latency:
-        return Latency(self.counts - earlier.counts)
-
-    def __repr__(self) -> str:
-        p50, p99 = self.percentile(50) / 1e3, self.percentile(99) / 1e3
-        return f"<Latency of {self.total} frames: p50 {p50:.1f} us, p99 {p99:.1f} us>"
 
 
 class Telemetry(Closing):
@@ -126,8 +91,10 @@ class Telemetry(Closing):
     """
 
     def __init__(self, descriptor: int, interfaces: Sequence[str] = ()) -> None:
+        names = [text("interfaces", name) for name in items("interfaces", interfaces, "names")]
         error = new_error()
-        region = lib.xdplab_region_map(descriptor, error)
+        number = whole("descriptor", descriptor, 0, _LARGEST_DESCRIPTOR)
+        region = lib.xdplab_region_map(number, error)
         if not region:
             raise_error(error)
         # Unmapped with the last reference: each call below holds one of its own, so that neither
@@ -135,7 +102,7 @@ class Telemetry(Closing):
         self._region: Any = ffi.gc(region, lib.xdplab_region_unmap)
         header = ffi.buffer(lib.xdplab_region_header(region), HEADER.itemsize)
         self.header = np.frombuffer(bytes(header), HEADER)[0]
-        self.interfaces = tuple(interfaces) or ("",) * self.workers
+        self.interfaces = tuple(names) or ("",) * self.workers
         """The name of each worker's interface, empty where nobody told."""
         self._sample = np.dtype(
             {
@@ -160,8 +127,22 @@ class Telemetry(Closing):
         ----------
         path
             What `Engine.telemetry_path` says there: ``/proc/PID/fd/N``.
+
+        Raises
+        ------
+        KernelError
+            When it can't be opened or mapped, or is no telemetry region of this version.
         """
-        descriptor = os.open(Path(path), os.O_RDONLY)
+        region = place("path", path)
+        try:
+            # A pipe without a writer would be waited for otherwise.
+            descriptor = os.open(region, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            raise KernelError(
+                f"open the telemetry region {shown(str(region))}",
+                error.errno or errno.EIO,
+                "Give what `Engine.telemetry_path` says in the engine's process, while that runs.",
+            ) from error
         try:
             return cls(descriptor)
         finally:
@@ -219,6 +200,7 @@ class Telemetry(Closing):
             What to pass as `since` the next time.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_HISTORY_RECORDS)
         return _history(lib.xdplab_read_history, region, worker, since, room)
@@ -230,6 +212,7 @@ class Telemetry(Closing):
         ``rx_peak`` is the highest since the record before.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_long_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_LONG_RECORDS)
         return _history(lib.xdplab_read_long_history, region, worker, since, room)
@@ -272,6 +255,7 @@ class Telemetry(Closing):
             What to pass as `since` the next time.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_samples_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_SAMPLE_RECORDS)
         samples, following = np.zeros(room, self._sample), ffi.new("uint64_t *")
@@ -327,7 +311,7 @@ class Telemetry(Closing):
         """
         from xdplab.export import save_history  # noqa: PLC0415 - which needs what stands here
 
-        read = self.long_history if long else self.history
+        read = self.long_history if boolean("long", long) else self.history
         records = {each: read(worker=each)[0] for each in self._each(worker)}
         return save_history(path, self, records)
 
@@ -367,7 +351,9 @@ class Telemetry(Closing):
         self._region = None
 
     def _each(self, worker: int | None) -> Sequence[int]:
-        return range(self.workers) if worker is None else (worker,)
+        if worker is None:
+            return range(self.workers)
+        return (whole("worker", worker, 0, self.workers - 1),)
 
     def _mapped(self, worker: int) -> Any:  # noqa: ANN401 - cffi is untyped
         """Return the region, to be held for as long as it is read."""
@@ -376,9 +362,12 @@ class Telemetry(Closing):
             raise ClosedError(
                 "this telemetry region was closed. Map it again, or make a new engine."
             )
-        if not 0 <= worker < self.workers:
-            raise ConfigurationError(f"there is no worker {worker}: the region has {self.workers}")
+        whole("worker", worker, 0, self.workers - 1)
         return region
+
+
+def _since(number: object) -> int:
+    return whole("since", number, 0, _LAST_NUMBER)
 
 
 def _history(
