@@ -11,6 +11,7 @@ from typing import Any, Self
 from xdplab.checks import instance_of, text
 from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
+from xdplab.link_type import ETHERNET
 from xdplab.namespace import Namespace
 from xdplab.netlink import addresses, driver_name, ethtool, netlink
 
@@ -42,6 +43,8 @@ class Interface:
         The name of its driver, such as ``veth``.
     interrupt_cores
         Cores that serve its interrupts, as far as that can be known; a veth has none.
+    link_type
+        What its frames begin with: the kernel's ARPHRD number (link_type.py).
     """
 
     name: str
@@ -54,6 +57,7 @@ class Interface:
     mtu: int
     driver: str
     interrupt_cores: frozenset[int] = frozenset()
+    link_type: int = ETHERNET
     # A veth dies with its peer's namespace, so an interface of a lab keeps that one too.
     _peer_namespace: Namespace | None = field(default=None, repr=False, compare=False)
 
@@ -109,6 +113,7 @@ class Interface:
             mtu=link.get("mtu"),
             driver=driver,
             interrupt_cores=_interrupt_cores(name, link["index"]),
+            link_type=link["ifi_type"],
         )
 
     def link_statistics(self) -> dict[str, int]:

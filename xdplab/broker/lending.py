@@ -27,6 +27,7 @@ from xdplab.errors import (
     PermissionRefusedError,
 )
 from xdplab.interface import Interface
+from xdplab.link_type import require_ethernet
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 
@@ -69,6 +70,7 @@ def lend(name: str, borrower: int, lendable: Collection[str]) -> Iterator[int]:
         )
     home = Namespace.current()
     lent = _Lent(Interface.find(name, home), home)
+    require_ethernet(lent.interface, "interface")
     if lent.interface.carries_default_route():
         raise PermissionRefusedError(
             f"lend {name}", errno.EPERM, "It carries the default route of this machine."

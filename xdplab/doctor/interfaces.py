@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from xdplab import link_type
 from xdplab.doctor.finding import Finding, Verdict
 from xdplab.errors import KernelError
 from xdplab.far_end import PAIRS, far_end
@@ -14,7 +15,7 @@ from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 from xdplab.offloads import command, left_to_device, read
 
-_ETHERNET = 1  # ARPHRD_ETHER
+_UP = 1  # IFF_UP
 
 _SPOILERS = {
     "rx-lro": (
@@ -48,6 +49,11 @@ def interfaces() -> Iterator[Finding]:
         yield interrupts(interface)
     for name in here.run(_ends_of_pairs):
         yield offloads(Interface.find(name, here))
+    for name in here.run(_without_ethernet):
+        interface = Interface.find(name, here)
+        seen = f"carries {link_type.describe(interface)}: no engine can capture there"
+        remedy = f"{link_type.instead(interface)}."
+        yield Finding(f"interface {name}", "limited", seen, remedy[0].upper() + remedy[1:])
 
 
 def describe(interface: Interface) -> Finding:
@@ -207,9 +213,17 @@ def _ends_of_pairs() -> list[str]:
         return [str(link.get("ifname")) for link in links]
 
 
+def _without_ethernet() -> list[str]:
+    """List what is switched on and carries something else: tunnels, TUN devices, CAN."""
+    with netlink("list the interfaces") as route:
+        kinds = (link_type.ETHERNET, link_type.LOOPBACK)
+        links = [link for link in route.get_links() if link["ifi_type"] not in kinds]
+        return [str(link.get("ifname")) for link in links if link["flags"] & _UP]
+
+
 def _is_real(link: Any) -> bool:  # noqa: ANN401 - pyroute2 is untyped
     """Tell real Ethernet from virtual links, all of which name their kind."""
-    return link["ifi_type"] == _ETHERNET and link.get(("linkinfo", "kind")) is None
+    return link["ifi_type"] == link_type.ETHERNET and link.get(("linkinfo", "kind")) is None
 
 
 def _attached_program(index: int) -> tuple[str, str]:
