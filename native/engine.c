@@ -257,6 +257,14 @@ void xdplab_engine_stop(struct xdplab_engine *engine)
 		worker_stop(&engine->stations[i].worker);
 }
 
+int xdplab_engine_started(const struct xdplab_engine *engine)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		if (engine->stations[i].worker.joinable)
+			return 1;
+	return 0;
+}
+
 void xdplab_engine_refresh(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {

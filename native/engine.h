@@ -158,6 +158,7 @@ int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_
 			      struct xdplab_error *error);
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error);
 void xdplab_engine_stop(struct xdplab_engine *engine);
+int xdplab_engine_started(const struct xdplab_engine *engine); /* and not stopped since */
 /* Packets go on arriving at a stopped worker: writes a record of what its rings hold now. Running ones do so
  * themselves. */
 void xdplab_engine_refresh(struct xdplab_engine *engine);
@@ -344,6 +345,13 @@ int xdplab_udp_echo_fault(const struct xdplab_udp_echo *echo); /* errno that end
 /* Of the calling thread; Python has these from 3.12 on. 0 or a negative errno. */
 int xdplab_setns(int descriptor);
 int xdplab_unshare_network(void);
+
+/* Closes what `held` points to, if anything, and sets that to NULL. */
+void xdplab_engine_give_back(struct xdplab_engine **held);
+void xdplab_generator_give_back(struct xdplab_generator **held);
+void xdplab_soft_generator_give_back(struct xdplab_soft_generator **held);
+void xdplab_wire_give_back(struct xdplab_wire **held);
+void xdplab_softirq_give_back(struct xdplab_softirq **held);
 
 #include "broker.h"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from xdplab._engine import lib
@@ -16,6 +17,8 @@ from xdplab.errors import ConfigurationError, KernelError
 from xdplab.interface import Interface
 from xdplab.journal import Journal
 from xdplab.ledger import Ledger
+from xdplab.loops import note, refuse_loop
+from xdplab.namespace import to_the_end
 from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
 from xdplab.native_errors import error_at
@@ -240,18 +243,25 @@ class Engine(Waiting, Closing):
             "checksum": self._check_checksum(checksum),
         }
         replace_what_this_cell_made(self, self.interface, configuration.queues[0])
+        refuse_loop(self, configuration.first_action)
         self._native = NativeEngine(configuration)
-        names = [name for name in names_of(self.interfaces) for _ in self.queues]
-        self.telemetry = Telemetry(self._native.descriptor, names)
-        for name, value in knobs.items():
-            self._store(name, value)
-        self._warn_if_ineffective(wait)
+        note(self)
+        try:
+            names = [name for name in names_of(self.interfaces) for _ in self.queues]
+            self.telemetry = Telemetry(self._native.descriptor, names)
+            for name, value in knobs.items():
+                self._store(name, value)
+            self._warn_if_ineffective(wait)
+        except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
+            self._native.close()
+            raise
 
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
 
         What waits in the rings is received first. From then until the new sockets are bound, a few
-        hundredths of a second, packets go to the stack.
+        hundredths of a second, packets go to the stack. After an interrupt (Ctrl-C) the change is
+        taken back.
 
         Parameters
         ----------
@@ -267,7 +277,22 @@ class Engine(Waiting, Closing):
         KernelError
             When the kernel refuses: the engine goes on with the configuration that it had.
         """
-        with self._native.ours():
+        old, batch = self.configuration, self.batch
+        try:
+            to_the_end(partial(self._reconfigure, changes))
+        except KeyboardInterrupt:
+            if self.configuration is not old:
+                before = {name: getattr(old, name) for name in changes}
+                to_the_end(partial(self._reconfigure, before))
+            raise
+        # Here, since a journal tells the threads that turn knobs apart.
+        self.journal.note("batch", batch, self.batch)
+        for name in changes:
+            self.journal.note(name, getattr(old, name), getattr(self.configuration, name))
+
+    def _reconfigure(self, changes: Mapping[str, Any]) -> None:
+        with self._native.lock:
+            self._native.check_ours()
             old = self.configuration
             new = old.changed(**changes)
             runs, pace = self._native.started, self._load("pace_ns")
@@ -275,17 +300,15 @@ class Engine(Waiting, Closing):
                 self._store("pace_ns", 0)
                 self._drain()
                 self._native.reconfigure(new)
-            except BaseException:  # an interrupt, too, must not leave an engine without a program
+            except BaseException:  # nothing must leave an engine without a program
                 self._native.reconfigure(old)
                 raise
             finally:
                 self.napi.queues = self.queues
-                self.batch = min(self.batch, self.ring_size)
+                self._store("batch", min(self.batch, self.ring_size))
                 self._store("pace_ns", pace)
                 if runs:
                     self.start()
-            for name in changes:
-                self.journal.note(name, getattr(old, name), getattr(new, name))
 
     def _drain(self) -> None:
         """Let the workers receive what waits, with nothing more to come, and stop them."""
@@ -366,7 +389,8 @@ class Engine(Waiting, Closing):
         ClosedError
             After `close`.
         """
-        with self._native.held():
+        with self._native.lock:
+            self._native.check_ours()
             if fault := self.error:
                 raise fault
             self._native.start()
@@ -431,17 +455,19 @@ class Engine(Waiting, Closing):
 
     @action.setter
     def action(self, value: str) -> None:
-        self._turn("action", "action", self.configuration.action_index(value))
+        index = self.configuration.action_index(value)
+        refuse_loop(self, value)
+        self._turn("action", "action", index)
 
     @property
     def telemetry_path(self) -> str:
         """Where another process finds the telemetry region: `Telemetry.open` maps it."""
-        with self._native.held():
+        with self._native.lock:
             return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
 
     def verdicts(self) -> Verdicts:
         """Count what the XDP program did with the frames that it saw, on all interfaces."""
-        with self._native.held():
+        with self._native.lock:
             each = [self._native.verdicts(port) for port in range(len(self.interfaces))]
         return Verdicts(*map(sum, zip(*each, strict=True)))
 

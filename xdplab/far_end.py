@@ -12,9 +12,7 @@ from xdplab.errors import XdplabError
 from xdplab.interface import Interface
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
-
-PAIRS = ("veth", "netkit")
-"""Kinds of link that come in pairs: what one end sends, the other receives."""
+from xdplab.pairs import PAIRS, number_of, other_end
 
 _NAMED = Path("/run/netns")  # where ip-netns(8) keeps them
 _PROCESSES = Path("/proc")
@@ -48,28 +46,19 @@ def far_end(interface: Interface) -> FarEnd | None:
     """Find the other end of an interface's pair; None where it is no end of one."""
     if interface.driver not in PAIRS and interface.driver:
         return None
-    index, number = interface.namespace.run(_pair, interface.index)
-    if not index:
+    end = interface.namespace.run(other_end, interface.index)
+    if end is None:
         return None
-    if number is None:
+    if end.namespace is None:
         place: Namespace | None = interface.namespace
         prefix = _way_to(interface.namespace)
     else:
-        place, prefix = _behind(interface, number)
+        place, prefix = _behind(interface, end.namespace)
     name = ""
     if place is not None:
         with suppress(XdplabError):
-            name = place.run(_name_of, index)
-    return FarEnd(index, place, name, prefix)
-
-
-def _pair(index: int) -> tuple[int, int | None]:
-    """Read the other end's index, and the id of its namespace where that is another one."""
-    with netlink("look for the other end of a pair") as route:
-        (link,) = route.get_links(index)
-        if link.get(("linkinfo", "kind")) not in PAIRS:
-            return 0, None
-        return int(link.get("link") or 0), link.get("link_netnsid")
+            name = place.run(_name_of, end.index)
+    return FarEnd(end.index, place, name, prefix)
 
 
 def _name_of(index: int) -> str:
@@ -81,15 +70,9 @@ def _name_of(index: int) -> str:
 def _behind(interface: Interface, number: int) -> tuple[Namespace | None, str]:
     """Find the namespace that has this id where the interface is, and a way into it."""
     for place, prefix in _places():
-        if interface.namespace.run(_id_of, place.fd) == number:
+        if interface.namespace.run(number_of, place) == number:
             return place, prefix
     return None, ""
-
-
-def _id_of(descriptor: int) -> int | None:
-    with netlink("look up a network namespace") as route:
-        found = route.get_netnsid(fd=descriptor)
-        return None if found is None else found["nsid"]
 
 
 def _places() -> Iterator[tuple[Namespace, str]]:

@@ -11,9 +11,10 @@ from typing import Any, Self
 from xdplab.checks import instance_of, text
 from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
-from xdplab.link_type import ETHERNET
+from xdplab.link_type import ETHERNET, LOOPBACK
 from xdplab.namespace import Namespace
 from xdplab.netlink import addresses, driver_name, ethtool, netlink
+from xdplab.pairs import is_other_end
 
 _SWITCHED_ON = 1  # IFF_UP
 _UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" and the like
@@ -178,6 +179,18 @@ class Interface:
         with netlink(f"read the state of {self.name}") as route:
             (link,) = route.get_links(self.index)
             return bool(link["flags"] & _SWITCHED_ON)
+
+    def leads_to(self, other: Interface) -> bool:
+        """Tell whether what is sent here arrives at another interface, or at this same one.
+
+        Known of loopback, and of the ends of a veth or netkit pair.
+        """
+        here = self.namespace.identity == other.namespace.identity
+        if self.link_type == LOOPBACK:
+            return here and self.index == other.index
+        return self.namespace.run(
+            is_other_end, self.index, other.index, None if here else other.namespace
+        )
 
     def carries_default_route(self) -> bool:
         """Tell whether a default route, of IPv4 or IPv6, leads through this interface.

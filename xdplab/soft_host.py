@@ -126,6 +126,15 @@ class SoftInterface(Interface):
         """Return what goes wrong on purpose: `Faults` by name, without those of 0."""
         return self.namespace.faults.every()
 
+    def leads_to(self, other: Interface) -> bool:
+        """Tell whether the other one is the other end of this wire."""
+        there = other.namespace
+        return (
+            isinstance(there, SoftNamespace)
+            and there.wire is self.namespace.wire
+            and there.end != self.namespace.end
+        )
+
     def is_up(self) -> bool:
         """Tell whether the wire was not cut."""
         return not self.namespace.wire.is_cut

@@ -176,7 +176,10 @@ class Telemetry(Closing):
         Where a sum means nothing it has the oldest ``time_ns``, the worst ``state`` and ``fault``,
         the largest ``rx_peak``, and what the first worker uses.
         """
-        each = np.array([self.counters(worker) for worker in range(self.workers)])
+        # Not made of the scalars: an interrupt within that would be an IndexError.
+        each = np.zeros(self.workers, COUNTERS)
+        for worker in range(self.workers):
+            each[worker] = self.counters(worker)
         total = each[:1].copy()
         for name in COUNTERS.names or ():
             if not name.startswith("control_"):

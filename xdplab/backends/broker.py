@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from xdplab._engine import ffi, lib
 from xdplab.backends.kernel import KernelBackend
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.kernel_lab import make_lab, remove_lab
+from xdplab.locks import new_lock
 from xdplab.native_errors import new_error, raise_error
 from xdplab.paths import Kind
 
@@ -53,7 +53,7 @@ class BrokerBackend(KernelBackend):
     shares_umem = True
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._processes: dict[int, LabProcess] = {}
 
     def refusal(self) -> str:

@@ -84,12 +84,9 @@ class KernelBackend(Backend):
         """Load the generator's program in the sender's namespace."""
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **traffic})
-        pointer = interface.namespace.open_native(
-            lib.xdplab_generator_open, lib.xdplab_generator_close, native, error, held=program
-        )
-        if not pointer:
-            raise_error(error)
-        return NativeGenerator(pointer, "xdplab_generator")
+        generator = NativeGenerator("xdplab_generator")
+        generator.open(interface.namespace.run, native, error, kept=program)
+        return generator
 
     def napi_ids(self, interface: Interface) -> dict[int, int]:
         """Ask in the interface's namespace."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,6 +23,7 @@ from xdplab.broker.protocol import (
 from xdplab.broker.requests import check_request
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+from xdplab.locks import new_lock
 
 _PATIENCE = 60.0  # s; above it the broker is taken for stuck
 _START = (
@@ -65,7 +65,7 @@ class Connection(Closing):
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._unanswered = 0
 
     def fileno(self) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 from xdplab import link_type
 from xdplab.doctor.finding import Finding, Verdict
 from xdplab.errors import KernelError
-from xdplab.far_end import PAIRS, far_end
+from xdplab.far_end import far_end
 from xdplab.interface import Interface
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 from xdplab.offloads import command, left_to_device, read
+from xdplab.pairs import PAIRS
 
 _UP = 1  # IFF_UP
 

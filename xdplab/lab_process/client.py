@@ -9,7 +9,6 @@ import select
 import socket
 import subprocess
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +20,7 @@ from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError, XdplabError
 from xdplab.lab_process.messages import receive, send
 from xdplab.lab_process.server import CALL, END, READY, prepare
+from xdplab.locks import new_lock
 from xdplab.namespace import Namespace
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class LabProcess(Closing):
 
     def __init__(self, client: socket.socket | None = None) -> None:
         self._namespaces = WeakValueDictionary[tuple[int, int], Namespace]()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         process = None
         if client is None:
             client, process = _start()
