@@ -186,8 +186,10 @@ class Interface:
         Known of loopback, and of the ends of a veth or netkit pair.
         """
         here = self.namespace.identity == other.namespace.identity
-        if self.link_type == LOOPBACK:
-            return here and self.index == other.index
+        if here and self.index == other.index:
+            return self.link_type == LOOPBACK
+        if LOOPBACK in (self.link_type, other.link_type):
+            return False
         return self.namespace.run(
             is_other_end, self.index, other.index, None if here else other.namespace
         )
