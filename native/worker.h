@@ -39,6 +39,8 @@ struct worker {
 	uint32_t frames_limit;
 	struct xdp_desc *frames; /* the batch at hand, frames_limit of them */
 	struct stream *stream;   /* what it sends of its own, or NULL */
+	bool ran; /* when its engine was paused to be reconfigured */
+	struct traffic_state streamed; /* where its stream was */
 
 	/* The thread's own. */
 	struct xdplab_counters counters;
@@ -68,6 +70,7 @@ struct worker {
 	pthread_t thread;
 	bool joinable;
 	_Atomic bool stop;
+	_Atomic bool draining; /* it makes no more of its stream */
 	sem_t prepared;
 	int refusals[WAIT_COUNT]; /* errno for which a strategy can't be used; written before `prepared` */
 	int refusal;              /* likewise of what it is to begin with: a strategy, or the path's own way */

@@ -17,6 +17,8 @@ struct xdp;
 
 /* What a program of the kernel's and a simulated one (soft_program.c) differ in once they are attached. */
 struct xdp_operations {
+	/* The program has no socket on the queue from now on. */
+	void (*leave)(const struct xdp *xdp, uint32_t queue);
 	/* The program counts no more after the first, and its counts can be read until the second. */
 	void (*detach)(struct xdp *xdp);
 	void (*close)(struct xdp *xdp);
@@ -36,7 +38,7 @@ struct xdp_options_of_port {
 	const char *program; /* path of the compiled capture program */
 	uint32_t interface_index;
 	uint32_t attach_mode; /* enum xdplab_attach_mode */
-	uint32_t queues;      /* one above the highest that has a socket */
+	uint32_t queues;      /* one above the highest that can have a socket */
 	bool multi_buffer;    /* packets may come in several buffers */
 	bool metadata;        /* the program asks the device for some */
 	uint32_t takes_all;   /* ARP and neighbour discovery too */
@@ -49,6 +51,11 @@ struct xdp_options_of_port {
 /* Holds what someone else attached. */
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error);
 int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
+/* Whether xdp_replace can: not what someone else attached, and not what is simulated. */
+bool xdp_is_replaceable(const struct xdp *xdp);
+/* Another program takes the place of an attached one, in the same mode: each packet meets the one or the other. What
+ * was before has its counts until it is closed; its link is the new one's. */
+int xdp_replace(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
 /* From now on, what arrives on the queue goes to the socket. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
 /* The verdicts by the map's descriptor, with room for each of the cores. */

@@ -37,7 +37,6 @@ _BIND_MODES = {
 _ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
 LARGEST_RING = 1 << 16
-_LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
 _SWITCHES = ("unaligned", "multi_buffer", "metadata")
@@ -219,6 +218,12 @@ class Configuration:
             native.stream = held[-1]
         return native, held
 
+    @property
+    def umem_bytes(self) -> int:
+        """Bytes of the UMEM."""
+        native, _held = self.native()
+        return int(lib.xdplab_umem_bytes(native))
+
     def _check_backend(self) -> None:
         simulated = [interface.namespace.backend.simulated for interface in self.interfaces]
         if any(simulated) and not all(simulated):
@@ -255,7 +260,7 @@ class Configuration:
                 ring_size=self.ring_size,
             ),
             "metadata": self._metadata(),
-            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, _LARGEST_SAMPLE),
+            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, lib.XDPLAB_LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, LONGEST_INTERVAL
             ),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 from xdplab._engine import lib
@@ -18,18 +16,18 @@ from xdplab.interface import Interface
 from xdplab.journal import Journal
 from xdplab.ledger import Ledger
 from xdplab.loops import note, refuse_loop
-from xdplab.namespace import to_the_end
 from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
 from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.paths import PATHS, SOCKET_BUFFER, Kind, refuse_wait
+from xdplab.reconfiguring import reconfigure
+from xdplab.sending import remember
 from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
 from xdplab.waiting import Waiting
 
-_DRAIN_SECONDS = 1.0
 _USUAL_BATCH = 64
 
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
@@ -45,6 +43,9 @@ class Verdicts(NamedTuple):
     UDP path whatever is not for its socket."""
     no_socket: int
     """On a queue without an engine, left to the stack."""
+    reconfiguring: int
+    """Came while the engine was set up or `Engine.reconfigure` at work, and were left to the stack.
+    """
 
 
 class Engine(Waiting, Closing):
@@ -165,6 +166,10 @@ class Engine(Waiting, Closing):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
+    uncounted = 0
+    """Packets that the drivers counted, at most, while `reconfigure` had no XDP program on an
+    interface: it takes one off to change `attach`."""
+
     def __init__(
         self,
         interface: End,
@@ -252,6 +257,8 @@ class Engine(Waiting, Closing):
             for name, value in knobs.items():
                 self._store(name, value)
             self._warn_if_ineffective(wait)
+            if stream is not None:
+                remember(self)
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
             self._native.close()
             raise
@@ -259,9 +266,9 @@ class Engine(Waiting, Closing):
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
 
-        What waits in the rings is received first. From then until the new sockets are bound, a few
-        hundredths of a second, packets go to the stack. After an interrupt (Ctrl-C) the change is
-        taken back.
+        What waits in the rings is received and sent first, for up to a second. From then until the
+        new sockets are bound, about a tenth of a second, packets go to the stack; the ledger has
+        them in a line of their own. After an interrupt (Ctrl-C) the change is taken back.
 
         Parameters
         ----------
@@ -275,53 +282,10 @@ class Engine(Waiting, Closing):
         ConfigurationError
             For values that can't work; nothing was touched.
         KernelError
-            When the kernel refuses: the engine goes on with the configuration that it had.
+            When the kernel refuses: the engine goes on with the configuration that it had. Or when
+            a worker ended by itself, from which an engine can't come back: nothing was touched.
         """
-        old, batch = self.configuration, self.batch
-        try:
-            to_the_end(partial(self._reconfigure, changes))
-        except KeyboardInterrupt:
-            if self.configuration is not old:
-                before = {name: getattr(old, name) for name in changes}
-                to_the_end(partial(self._reconfigure, before))
-            raise
-        # Here, since a journal tells the threads that turn knobs apart.
-        self.journal.note("batch", batch, self.batch)
-        for name in changes:
-            self.journal.note(name, getattr(old, name), getattr(self.configuration, name))
-
-    def _reconfigure(self, changes: Mapping[str, Any]) -> None:
-        with self._native.lock:
-            self._native.check_ours()
-            old = self.configuration
-            new = old.changed(**changes)
-            runs, pace = self._native.started, self._load("pace_ns")
-            try:
-                self._store("pace_ns", 0)
-                self._drain()
-                self._native.reconfigure(new)
-            except BaseException:  # nothing must leave an engine without a program
-                self._native.reconfigure(old)
-                raise
-            finally:
-                self.napi.queues = self.queues
-                self._store("batch", min(self.batch, self.ring_size))
-                self._store("pace_ns", pace)
-                if runs:
-                    self.start()
-
-    def _drain(self) -> None:
-        """Let the workers receive what waits, with nothing more to come, and stop them."""
-        self._native.detach()
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        self.start()
-        while self.running and time.monotonic() < deadline:
-            asked = time.monotonic_ns()
-            time.sleep(0.01)
-            total = self.telemetry.total()
-            if total["time_ns"] >= asked and total["rx_producer"] == total["rx_consumer"]:
-                break
-        self.stop()
+        reconfigure(self, self._native, changes)
 
     @property
     def queues(self) -> tuple[int, ...]:

@@ -39,6 +39,8 @@ class Situation:
     queues: tuple[int, ...] = (0,)
     stray_queues: tuple[int, ...] = ()
     """Queues without an engine on which packets came, where the driver counts by queue."""
+    queue_count: int = 0
+    """Queues that the interface has; 0 where that is not known."""
     running: bool = True
     fault: str = ""
     """Why a worker ended by itself."""
@@ -68,6 +70,10 @@ class Situation:
     began_quiet: bool = True
     flowing: bool = False
     """Whether counts were still growing."""
+    senders: tuple[str, ...] = ()
+    """Who was still sending, and what ends that."""
+    reconfigured: str = ""
+    """What `Engine.reconfigure` changed since the ledger began, as one types it."""
     simulated: bool = False
     """Whether the interface is a soft NIC's."""
     faults: Mapping[str, int] = field(default_factory=dict)
@@ -107,11 +113,14 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
         for stage, words in (
             (Line.TOO_LONG, _too_long(now)),
             (Line.WIRE_FULL, _wire_full(now)),
+            (Line.RECONFIGURING, _reconfiguring(now)),
             (Line.NO_SOCKET, _no_socket(now)),
             (Line.RING_FULL, _ring_full(now)),
             (Line.NO_FILL, _no_fill(now)),
             (Line.TOO_LARGE, explain_frames.too_large(now)),
             (Line.TOO_MANY, explain_frames.too_many(now)),
+            (Line.RX_CLOSED, _closed("received")),
+            (Line.TX_CLOSED, _closed("sent")),
             (
                 Line.TX_INVALID,
                 " could not be sent: their descriptors were invalid, which "
@@ -162,7 +171,7 @@ def _on_purpose(stage: str, now: Situation) -> str:
 
 def _share(counts: Mapping[str, int], stage: str) -> str:
     lost = counts[stage]
-    sent = stage in (Line.TX_INVALID, Line.TX_DROPPED)
+    sent = stage in (Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED)
     whole = (Line.HANDED,) if sent else (Line.SENT, Line.DEVICE)
     of = next((counts[name] for name in whole if counts.get(name, 0) >= lost), 0)
     if not of:
@@ -205,6 +214,28 @@ def _wire_full(now: Situation) -> str:
     )
 
 
+def _reconfiguring(now: Situation) -> str:
+    stop = (
+        "while nothing is sent (traffic.stop() before, traffic.start() after it)"
+        if now.generator_cpu is not None
+        else "while nothing is sent"
+    )
+    at_once = (
+        f", or begin with what it changed: Engine({now.reconfigured})" if now.reconfigured else ""
+    )
+    return (
+        f" came while engine.reconfigure({now.reconfigured}) made new sockets, and went to the "
+        f"stack. Reconfigure {stop}{at_once}."
+    )
+
+
+def _closed(how: str) -> str:
+    return (
+        f" waited in a ring when engine.reconfigure() closed it: it gives the worker a second to "
+        f"empty its rings, and these could not be {how} by then. Reconfigure while nothing is sent."
+    )
+
+
 def _no_socket(now: Situation) -> str:
     if now.stray_queues:
         queues = sorted({*now.queues, *now.stray_queues})
@@ -212,6 +243,12 @@ def _no_socket(now: Situation) -> str:
         on = "queue" if len(now.stray_queues) == 1 else "the queues"
         came = f" came on {on} {named}, where no engine is"
         remedy = f"Engine(queue={queues}) captures on all of them, a worker each"
+    elif len(now.queues) >= now.queue_count > 0:
+        return (
+            " found no socket on a queue that has an engine, and went to the stack: something "
+            "else has taken the socket out of the XDP program's map. engine.reconfigure() puts it "
+            "back."
+        )
     else:
         came, remedy = (
             " came on a queue without an engine",
@@ -313,6 +350,11 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
                 else "the worker is stopped, and goes on with engine.start()"
             )
             yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
+    if now.senders:
+        yield (
+            f"Still sending: {'; '.join(now.senders)}. What is in flight then is no loss: settle() "
+            "the ledger once it has ended."
+        )
     if begun := _sum(counts, _BEGUN):
         yield f"{_packets(begun)} on the way when the ledger began: counted in."
     if not now.began_quiet:

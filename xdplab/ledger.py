@@ -19,14 +19,17 @@ import math
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Stage
 from xdplab.checks import seconds
+from xdplab.configuration import CHANGEABLE
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
 from xdplab.lines import Line
 from xdplab.offloads import remedies_for_checksums, remedies_for_length
+from xdplab.sending import senders
 from xdplab.stations import Counts, Stations
 from xdplab.subjects import check_engine, check_traffic
 
@@ -65,7 +68,7 @@ class Ledger:
             before = self._start
             self._start, self._start_by_queue = self._stations.look()
             # A generator that has lost its core for a moment is not quiet.
-            self._quiet = self._start == before and not self._generates()
+            self._quiet = self._start == before and not senders(engine, traffic)
         self._last = self._start
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
@@ -102,12 +105,14 @@ class Ledger:
             When an interface is gone.
         """
         now, by_queue = self._stations.look()
-        flowing = now != self._last or self._generates()
+        sending = senders(self._engine, self._traffic)
+        flowing = now != self._last or bool(sending)
         self._last = now
         grown = now - self._start
         stages: list[Stage] = []
+        wire_gaps = self._account_for_wire(grown, stages)
         gaps = [
-            *self._account_for_device(grown, stages, self._account_for_wire(grown, stages)),
+            *self._account_for_device(grown, stages, wire_gaps),
             *self._account_for_reception(grown, now, stages),
             *self._account_for_sending(grown, now, stages),
         ]
@@ -115,7 +120,12 @@ class Ledger:
         # it is what was on the way when the ledger began.
         unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
         strays = sorted((by_queue - self._start_by_queue).keys() - set(self._engine.queues))
-        situation = self._situation(grown, strays, flowing)
+        situation = replace(
+            self._situation(grown, strays),
+            flowing=flowing,
+            senders=sending,
+            reconfigured=self._reconfigured(),
+        )
         named = tuple(
             Stage(line.stage, line.packets, name_of(line.stage, situation.kind))
             for line in stages
@@ -160,12 +170,19 @@ class Ledger:
     def _account_for_device(
         self, grown: Counts, stages: list[Stage], wire_gaps: list[int]
     ) -> list[int]:
+        # A program counts what came while it had no sockets. What came while there was no program,
+        # the driver alone counted, so that is no more than it counted then.
+        away, seen = grown.reconfiguring, grown.redirected + grown.passed + grown.no_socket
         if not self._stations.veth:
+            stages += [Stage(Line.RECONFIGURING, away)] if away else []
             return wire_gaps
-        gaps = [*wire_gaps, grown.device - grown.redirected - grown.passed - grown.no_socket]
+        uncounted = min(max(grown.device - seen - away, 0), grown.uncounted)
+        away += uncounted
+        gaps = [*wire_gaps, grown.device - seen - away]
         if begun := 0 if self._quiet else -sum(min(gap, 0) for gap in gaps):
             stages.append(Stage(Line.ON_WIRE, begun))
         stages.append(Stage(Line.DEVICE, grown.device))
+        stages += [Stage(Line.RECONFIGURING, away)] if away else []
         return gaps
 
     def _account_for_reception(self, grown: Counts, now: Counts, stages: list[Stage]) -> list[int]:
@@ -182,6 +199,7 @@ class Ledger:
             Stage(Line.NO_FILL, grown.no_fill),
             Stage(Line.TOO_LARGE, grown.too_large),
             *([Stage(Line.TOO_MANY, grown.too_many)] if grown.too_many else []),
+            *([Stage(Line.RX_CLOSED, grown.rx_closed)] if grown.rx_closed else []),
             Stage(Line.WAITING, now.waiting),
             Stage(Line.RECEIVED, grown.received),
         ]
@@ -198,6 +216,7 @@ class Ledger:
             *([Stage(Line.OVERSIZED, grown.oversized)] if grown.oversized else []),
             *([Stage(Line.TX_BEGUN, begun)] if begun else []),
             Stage(Line.TX_WAITING, now.tx_waiting),
+            *([Stage(Line.TX_CLOSED, grown.tx_closed)] if grown.tx_closed else []),
             Stage(Line.TAKEN, grown.taken),
             Stage(Line.TX_INVALID, grown.tx_invalid),
             Stage(Line.PENDING, now.pending),
@@ -205,10 +224,10 @@ class Ledger:
             Stage(Line.TX_DROPPED, grown.tx_dropped),
         ]
         gaps = [
-            grown.handed + self._start.tx_waiting - now.tx_waiting - grown.taken,
+            grown.handed + self._start.tx_waiting - now.tx_waiting - grown.tx_closed - grown.taken,
         ]
         # The device counts packets, and the rings frames: with several frames a packet they differ.
-        if self._stations.veth and not self._engine.configuration.multi_buffer:
+        if self._stations.veth and not self._had_multi_buffer():
             missing = grown.completed - grown.tx_dropped - grown.far_end
             stages += [
                 Stage(Line.TX_OTHERS, max(-missing, 0)),
@@ -217,16 +236,24 @@ class Ledger:
             gaps.append(max(missing, 0))
         return gaps
 
-    def _generates(self) -> bool:
-        return self._traffic is not None and self._traffic.running
-
     def _sends(self, grown: Counts) -> bool:
         return bool(grown.handed or grown.taken) or self._engine.action != "drop"
 
     def _was_paced(self) -> bool:
+        return bool(self._engine.pace) or "pace" in self._changed()
+
+    def _had_multi_buffer(self) -> bool:
+        return self._engine.configuration.multi_buffer or "multi_buffer" in self._changed()
+
+    def _changed(self) -> dict[str, object]:
+        """Return what was turned since it began, and what it was turned to at last."""
         changes = self._engine.journal.changes
-        paced_since = any(c.knob == "pace" and c.time_ns > self._begun_ns for c in changes)
-        return bool(self._engine.pace) or paced_since
+        return {c.knob: c.after for c in changes if c.time_ns > self._begun_ns}
+
+    def _reconfigured(self) -> str:
+        """Return what was changed with new sockets since it began, as it is typed."""
+        changed = self._changed().items()
+        return ", ".join(f"{name}={value!r}" for name, value in changed if name in CHANGEABLE)
 
     def _faults(self) -> dict[str, int]:
         """Read the faults of the engine's ends; of two the one that strikes oftener."""
@@ -236,13 +263,14 @@ class Ledger:
                 told[name] = min(every, told.get(name, every))
         return told
 
-    def _situation(self, grown: Counts, strays: list[int], flowing: bool) -> Situation:
+    def _situation(self, grown: Counts, strays: list[int]) -> Situation:
         engine, traffic = self._engine, self._traffic
         fault = engine.error
         return Situation(
             interface=" and ".join(interface.name for interface in engine.interfaces),
             queues=engine.queues,
             stray_queues=tuple(strays),
+            queue_count=min(interface.queues for interface in engine.interfaces),
             running=engine.running,
             fault=str(fault) if fault else "",
             sends=self._sends(grown),
@@ -262,7 +290,6 @@ class Ledger:
             umem_frame=engine.configuration.frame_size,
             headroom=engine.configuration.headroom,
             began_quiet=self._quiet,
-            flowing=flowing,
             simulated=engine.simulated,
             faults=self._faults(),
             replays=traffic is not None and traffic.replays,

@@ -11,6 +11,7 @@ from xdplab.interface import Interface
 from xdplab.namespace import on_a_thread
 from xdplab.native_errors import new_error, raise_error
 from xdplab.native_handle import NativeHandle
+from xdplab.remedies import Place
 
 
 class NativeEngine:
@@ -37,7 +38,7 @@ class NativeEngine:
         error = new_error()
         native, kept = configuration.native()
         if not self._handle.open(on_a_thread, lib.xdplab_engine_open, native, error, kept=kept):
-            raise_error(error)
+            raise_error(error, Place(configuration=configuration))
         self._workers = len(configuration.cpus)
         try:
             self._open_ports()
@@ -96,11 +97,17 @@ class NativeEngine:
             if not self.closed and self.is_ours:
                 lib.xdplab_engine_stop(self.pointer)
 
-    def detach(self) -> None:
-        """Take the XDP programs off: nothing more arrives."""
+    def pause(self) -> None:
+        """Leave packets to the stack, so that the rings can be emptied, until `reconfigure`."""
         with self.lock:
             self.check_ours()
-            lib.xdplab_engine_detach(self.pointer)
+            lib.xdplab_engine_pause(self.pointer)
+
+    @property
+    def detachments(self) -> int:
+        """How often `reconfigure` left an interface without an XDP program for a moment."""
+        with self.lock:
+            return int(lib.xdplab_engine_detachments(self.pointer))
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Close the sockets, and open others with as many workers.
@@ -115,7 +122,7 @@ class NativeEngine:
         with self.lock:
             self.configuration = configuration
             if lib.xdplab_engine_reconfigure(self.pointer, native, error):
-                raise_error(error)
+                raise_error(error, Place(configuration=configuration))
             self._open_ports()
 
     def refresh(self) -> None:
@@ -162,13 +169,13 @@ class NativeEngine:
                     return str(ffi.string(reason).decode())
         return ""
 
-    def verdicts(self, port: int) -> tuple[int, int, int]:
-        """Count the frames that a port's XDP program redirected, passed, and had no socket for."""
+    def verdicts(self, port: int) -> tuple[int, int, int, int]:
+        """Count what a port's XDP program did with frames, in the order of `Verdicts`."""
         counts = ffi.new("struct xdplab_verdicts *")
         with self.lock:
             if code := lib.xdplab_engine_verdicts(self.pointer, port, counts):
                 raise KernelError("read the XDP program's counters", -code)
-        return counts.redirected, counts.passed, counts.no_socket
+        return counts.redirected, counts.passed, counts.no_socket, counts.reconfiguring
 
     @property
     def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
@@ -185,6 +192,9 @@ class NativeEngine:
         for port, interface in enumerate(self.configuration.interfaces):
             interface.namespace.backend.open_port(self, port, interface)
             self._name_napi(port, interface)
+        error = new_error()
+        if lib.xdplab_engine_resume(self.pointer, error):
+            raise_error(error)
 
     def _name_napi(self, port: int, interface: Interface) -> None:
         """Tell the port's workers their NAPI, which some drivers have only now."""

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from xdplab.interface import Interface
     from xdplab.traffic import Traffic
 
-_AS_VETH = ("veth", "soft")  # drivers that count each frame, the latter in veth's way
+AS_VETH = ("veth", "soft")
+"""Drivers that count each frame, the latter in veth's way."""
+
 _FRESH_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 0.005
 _OF_OVERFLOW = (
@@ -57,11 +59,14 @@ class Counts:
     device: int = 0
     passed: int = 0
     no_socket: int = 0
+    reconfiguring: int = 0
+    uncounted: int = 0
     redirected: int = 0
     ring_full: int = 0
     no_fill: int = 0
     too_large: int = 0
     too_many: int = 0
+    rx_closed: int = 0
     waiting: int = 0
     received: int = 0
     handed: int = 0
@@ -70,6 +75,7 @@ class Counts:
     oversized: int = 0
     tx_waiting: int = 0
     tx_invalid: int = 0
+    tx_closed: int = 0
     taken: int = 0
     completed: int = 0
     tx_dropped: int = 0
@@ -87,7 +93,7 @@ class Counts:
     @property
     def missing(self) -> int:
         """Frames between the XDP program and the RX ring; what it lost itself is told."""
-        lost = self.ring_full + self.no_fill + self.too_large + self.too_many
+        lost = self.ring_full + self.no_fill + self.too_large + self.too_many + self.rx_closed
         return self.redirected - lost - self.waiting - self.received
 
 
@@ -96,10 +102,9 @@ class Stations:
 
     def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
         self._engine, self._traffic = engine, traffic
-        # In SKB mode a veth counts only where it has NAPI, as in a lab.
-        self.veth = all(interface.driver in _AS_VETH for interface in engine.interfaces) and (
-            engine.attach == "native" or traffic is not None
-        )
+        self._begun_ns = time.monotonic_ns()
+        self._begun_as = engine.attach
+        self._each_is_veth = all(interface.driver in AS_VETH for interface in engine.interfaces)
         self._history = [
             engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
         ]
@@ -109,6 +114,17 @@ class Stations:
         stations = copy.copy(self)
         stations._engine, stations._traffic = engine, traffic
         return stations
+
+    @property
+    def veth(self) -> bool:
+        """Whether the drivers count each frame.
+
+        In SKB mode a veth does only where it has NAPI, as in a lab.
+        """
+        changes = self._engine.journal.changes
+        changed = any(c.knob == "attach" and c.time_ns > self._begun_ns for c in changes)
+        always_native = self._begun_as == "native" and not changed
+        return self._each_is_veth and (always_native or self._traffic is not None)
 
     def look(self) -> tuple[Counts, Counter[int]]:
         """Read every station, the last ones first, and the device's packets by queue.
@@ -123,13 +139,14 @@ class Stations:
             counts["far_end"] += link["tx_packets"]
         counters = self._fresh_counters()
         verdicts = self._engine.verdicts()
-        for interface in self._engine.interfaces if self.veth else ():
+        for interface in self._engine.interfaces if self._each_is_veth else ():
             driver = interface.driver_statistics()
             # The link counts frames that were redirected out of it, by a generator, as well.
             counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
-            by_queue += _packets_by_queue(interface, driver)
+            by_queue += _packets_by_queue(interface.queues, driver)
         counts["device"] = by_queue.total()
+        counts["uncounted"] = self._engine.uncounted
         if self._traffic is not None:
             driver = self._traffic.sender.interface.driver_statistics()
             counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
@@ -193,6 +210,7 @@ def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured
         "no_fill": no_fill,
         "too_large": number["rx_dropped"] - no_fill,
         "too_many": number["rx_too_long"],
+        "rx_closed": number["rx_closed"],
         "waiting": number["rx_producer"] - number["rx_consumer"],
         "received": number["rx_packets"],
         # As the kernel counts: a packet of several frames is several.
@@ -202,9 +220,13 @@ def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured
         "oversized": number["tx_too_long"],
         "tx_waiting": number["tx_producer"] - number["tx_consumer"],
         "tx_invalid": number["tx_invalid_descs"],
-        "taken": number["tx_consumer"],
+        # A ring that was closed with frames in it counts as taken and completed.
+        "tx_closed": number["tx_closed"],
+        "taken": number["tx_consumer"] - number["tx_closed"],
         # An invalid descriptor is completed too (tried on Linux 6.18.44), though nothing was sent.
-        "completed": number["completion_producer"] - number["tx_invalid_descs"],
+        "completed": number["completion_producer"]
+        - number["tx_invalid_descs"]
+        - number["tx_closed"],
     }
 
 
@@ -214,7 +236,14 @@ def _total(statistics: Mapping[str, int], start: str, end: str) -> int:
     )
 
 
-def _packets_by_queue(interface: Interface, driver: Mapping[str, int]) -> Counter[int]:
+def device_packets(interface: Interface) -> int:
+    """Read how many frames the driver saw; 0 of one that does not count each."""
+    if interface.driver not in AS_VETH:
+        return 0
+    return _total(interface.driver_statistics(), "rx_queue_", "_xdp_packets")
+
+
+def _packets_by_queue(queues: int, driver: Mapping[str, int]) -> Counter[int]:
     return Counter(
-        {queue: driver.get(f"rx_queue_{queue}_xdp_packets", 0) for queue in range(interface.queues)}
+        {queue: driver.get(f"rx_queue_{queue}_xdp_packets", 0) for queue in range(queues)}
     )

@@ -14,6 +14,7 @@ from xdplab.kernel_lab import make_lab, remove_lab
 from xdplab.namespace import Namespace
 from xdplab.native_errors import new_error, raise_error
 from xdplab.programs import c_path
+from xdplab.remedies import Place
 from xdplab.softirq import SoftirqClock
 
 if TYPE_CHECKING:
@@ -78,14 +79,15 @@ class KernelBackend(Backend):
             with calling:
                 raise
         if code:
-            raise_error(error)
+            raise_error(error, Place(interface, engine.configuration))
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
         """Load the generator's program in the sender's namespace."""
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **traffic})
         generator = NativeGenerator("xdplab_generator")
-        generator.open(interface.namespace.run, native, error, kept=program)
+        place = Place(interface)
+        generator.open(interface.namespace.run, native, error, kept=program, place=place)
         return generator
 
     def napi_ids(self, interface: Interface) -> dict[int, int]:

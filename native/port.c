@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "port.h"
+
+#include "program.h"
+
+static void add(struct xdplab_verdicts *sum, const struct xdplab_verdicts *more)
+{
+	sum->redirected += more->redirected;
+	sum->passed += more->passed;
+	sum->no_socket += more->no_socket;
+	sum->reconfiguring += more->reconfiguring;
+	sum->bytes += more->bytes;
+}
+
+/* With what came while it is paused among the packets without a socket. */
+static int count_all(const struct port *port, struct xdplab_verdicts *verdicts)
+{
+	struct xdplab_verdicts now = { 0 };
+	int result = port->open ? port->xdp.operations->verdicts(&port->xdp, &now) : 0;
+
+	*verdicts = port->base;
+	add(verdicts, &now);
+	return result;
+}
+
+int port_verdicts(const struct port *port, struct xdplab_verdicts *verdicts)
+{
+	int result = count_all(port, verdicts);
+
+	if (!result && port->paused) {
+		verdicts->reconfiguring += verdicts->no_socket - port->paused_at;
+		verdicts->no_socket = port->paused_at;
+	}
+	return result;
+}
+
+void port_pause(struct port *port)
+{
+	struct xdplab_verdicts now;
+
+	if (port->paused || count_all(port, &now))
+		return;
+	port->paused = true;
+	port->paused_at = now.no_socket;
+}
+
+void port_leave(const struct port *port, uint32_t queue)
+{
+	if (port->open)
+		port->xdp.operations->leave(&port->xdp, queue);
+}
+
+void port_resume(struct port *port)
+{
+	struct xdplab_verdicts now;
+	uint64_t meanwhile;
+
+	if (!port->paused || port_verdicts(port, &now))
+		return;
+	meanwhile = now.reconfiguring - port->base.reconfiguring;
+	/* The base is what is added to the program's own count, which has them as packets without a socket. */
+	port->base.reconfiguring += meanwhile;
+	port->base.no_socket -= meanwhile;
+	port->paused = false;
+}
+
+/* Of a program that is attached no more, when it runs nowhere any more. */
+static void keep_counts(struct port *port, struct xdp *before)
+{
+	struct xdplab_verdicts last;
+
+	programs_wait();
+	if (!before->operations->verdicts(before, &last))
+		add(&port->base, &last);
+	before->operations->close(before);
+}
+
+void port_detach(struct port *port)
+{
+	if (!port->open)
+		return;
+	port->open = false;
+	port->detachments++;
+	port->xdp.operations->detach(&port->xdp);
+	keep_counts(port, &port->xdp);
+}
+
+void port_close(struct port *port)
+{
+	if (!port->open)
+		return;
+	port->open = false;
+	port->xdp.operations->detach(&port->xdp);
+	port->xdp.operations->close(&port->xdp);
+}
+
+static bool is_kept(const struct port *port, const struct xdp_options_of_port *options)
+{
+	const struct xdp_options_of_port *now = &port->options;
+
+	if (now->wire != options->wire || now->end != options->end)
+		return false;
+	/* A simulated program is the same for all of them. */
+	return options->wire || (now->attach_mode == options->attach_mode &&
+				 now->multi_buffer == options->multi_buffer && now->queues >= options->queues);
+}
+
+bool port_keeps(struct port *port, const struct xdp_options_of_port *options)
+{
+	if (port->open && !is_kept(port, options))
+		port_detach(port);
+	return port->open;
+}
+
+static void opened(struct port *port, const struct xdp_options_of_port *options)
+{
+	port->open = true;
+	port->options = *options;
+	port_pause(port);
+}
+
+int port_take(struct port *port, const struct xdp_options_of_port *options, const struct xdplab_attachment *attachment,
+	      struct xdplab_error *error)
+{
+	if (xdp_take(&port->xdp, attachment, error))
+		return -error->code;
+	opened(port, options);
+	return 0;
+}
+
+static int replace(struct port *port, const struct xdp_options_of_port *options, struct xdplab_error *error)
+{
+	struct xdp before = port->xdp;
+
+	if (xdp_replace(&port->xdp, options, error))
+		return -error->code;
+	port->options = *options;
+	keep_counts(port, &before);
+	return 0;
+}
+
+int port_attach(struct port *port, const struct xdp_options_of_port *options, struct xdplab_error *error)
+{
+	if (port->open && is_kept(port, options))
+		return 0;
+	if (port->open && xdp_is_replaceable(&port->xdp) && port->options.attach_mode == options->attach_mode)
+		return replace(port, options, error);
+	port_detach(port);
+	if (xdp_attach(&port->xdp, options, error))
+		return -error->code;
+	opened(port, options);
+	return 0;
+}
