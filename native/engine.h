@@ -100,6 +100,7 @@ struct xdplab_config {
 	uint64_t socket_buffer; /* bytes for packets that wait: what SO_RCVBUF is asked for, or of a block ring */
 	uint32_t sample_bytes;
 	uint64_t publish_interval_ns;
+	uint32_t queue_counts[XDPLAB_PORTS]; /* of each port's interface */
 	uint32_t longest[XDPLAB_PORTS]; /* bytes of a packet that each port's interface sends; 0: not known */
 	/* Of the path soft, for each port that is used: its wire, which the engine then holds, and which end of it. */
 	struct xdplab_wire *wires[XDPLAB_PORTS];
@@ -124,6 +125,15 @@ struct xdplab_verdicts {
 	uint64_t no_socket;  /* arrived on a queue without an engine, left to the stack */
 	uint64_t reconfiguring; /* arrived while the engine had no sockets, left to the stack */
 	uint64_t bytes;      /* of those redirected, on other paths than AF_XDP */
+};
+
+/* What became of a port's XDP program, which others may take off and whose interface may move or go. */
+struct xdplab_hold {
+	uint32_t interface_index; /* that it is attached to, in whichever namespace that is now; 0: to none */
+	uint32_t program;         /* id of the program there; 0: none, or not told */
+	uint32_t loaded;          /* id of the engine's own */
+	int32_t unserved;         /* a queue whose socket is not in the XSKMAP any more, or -1 */
+	uint32_t taken_off;       /* by the port's last worker, when it ended; the first two are from just before */
 };
 
 /* What someone with the privilege opened in the interface's network namespace. The descriptors stay the caller's. */
@@ -184,6 +194,9 @@ int xdplab_engine_huge_pages(const struct xdplab_engine *engine);
 /* How often it was without a program on an interface, as it takes to change the attach mode. */
 uint32_t xdplab_engine_detachments(const struct xdplab_engine *engine);
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts);
+/* Looks whether the port's program is still attached, which takes the kernel's lock on interfaces: no worker asks.
+ * 0, or -ENOENT where the port is closed or simulated. */
+int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold);
 
 /* Names of the wait strategies in the order of their indices; NULL past the last. */
 const char *xdplab_wait_strategy(uint32_t index);

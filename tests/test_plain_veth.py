@@ -210,7 +210,7 @@ def test_a_way_is_named_into_a_namespace_without_a_name(names: tuple[str, str, s
         run("umount", f"/run/netns/{left}")
         Path(f"/run/netns/{left}").unlink()
         (command,) = [c for c in commands_in(interfaces.offloads(near).remedy) if "p0" in c]
-        assert command == f"sudo nsenter -t {inside.pid} -n ethtool -K p0 tx off"
+        assert command == f"sudo nsenter --target {inside.pid} --net ethtool -K p0 tx off"
         run(*command.split()[1:])
         assert "p0" not in interfaces.offloads(near).seen
         inside.terminate()

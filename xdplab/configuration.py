@@ -168,7 +168,9 @@ class Configuration:
                 f"an engine with path={self.path!r} can't be reconfigured without packets that "
                 f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."
             )
-        new = replace(self, **changes)
+        # Queues may have been added or taken away since.
+        interfaces = tuple(interface.now() for interface in self.interfaces)
+        new = replace(self, interfaces=interfaces, **changes)
         if len(new.queues) != len(self.queues):
             raise ConfigurationError(
                 f"queue={new.queue!r} would change how many workers there are, and their telemetry "
@@ -210,6 +212,7 @@ class Configuration:
             },
         )
         # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
+        native.queue_counts = [interface.queues for interface in self.interfaces]
         native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
         held = [program, workers]
         if self.stream:

@@ -26,12 +26,12 @@ def resolve(interface: End, allow_default_route: bool, argument: str = "interfac
     """
     if is_a(interface, Host):
         require_ethernet(interface.interface, argument)
-        return interface.interface
+        return interface.interface.now()
     if is_a(interface, str):
         found = Interface.find(text(argument, interface))
     else:
         wanted = "a side of a lab (lab.port), an Interface, or the name of one"
-        found = instance_of(argument, interface, Interface, wanted)
+        found = instance_of(argument, interface, Interface, wanted).now()
     require_ethernet(found, argument)
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
+from xdplab.configuration import Configuration
 from xdplab.ends import is_same
 from xdplab.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.interface import Interface
@@ -24,8 +25,8 @@ class Sender(Protocol):
     """An engine, as far as it matters here."""
 
     @property
-    def interfaces(self) -> tuple[Interface, ...]:
-        """Where it receives."""
+    def configuration(self) -> Configuration:
+        """With the interfaces on which it receives."""
 
     @property
     def action(self) -> str:
@@ -42,8 +43,17 @@ def note(engine: Sender) -> None:
         _engines.add(engine)
 
 
-def refuse_loop(engine: Sender, action: str) -> None:
+def refuse_loop(engine: Sender, interfaces: tuple[Interface, ...], action: str) -> None:
     """Refuse an action with which a packet would come back to where it was received.
+
+    Parameters
+    ----------
+    engine
+        Which is to have the action.
+    interfaces
+        On which it receives.
+    action
+        One of `ACTIONS`.
 
     Raises
     ------
@@ -52,14 +62,14 @@ def refuse_loop(engine: Sender, action: str) -> None:
     """
     if action not in _SENDS_ON:
         return
-    ways = [*_ways(engine.interfaces)]
+    ways = [*_ways(interfaces)]
     with _lock:
         others = [other for other in _engines if other is not engine]
     for other in others:
         with suppress(ClosedError):
             if other.action in _SENDS_ON:
-                ways += _ways(other.interfaces)
-    for begin, out in ways[: len(engine.interfaces)]:
+                ways += _ways(other.configuration.interfaces)
+    for begin, out in ways[: len(interfaces)]:
         if (passed := _way_back(begin, out, ways)) is not None:
             raise ConfigurationError(_words(begin, passed, action))
 

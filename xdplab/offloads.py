@@ -64,7 +64,7 @@ def of_far_end(interface: Interface) -> tuple[FarEnd, Features] | None:
 
 def command(end: FarEnd, switches: str) -> str:
     """Return the command line that sets features of an interface's other end."""
-    return f"{end.prefix} ethtool -K {end.name} {switches}".strip()
+    return f"{end.prefix}ethtool -K {end.name} {switches}"
 
 
 def remedies_for_checksums(interface: Interface) -> list[str]:

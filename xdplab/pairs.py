@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
+from xdplab.places import number_of
 
 PAIRS = ("veth", "netkit")
 """Their kinds."""
@@ -33,11 +34,10 @@ def other_end(index: int) -> OtherEnd | None:
         return OtherEnd(int(link.get("link")), link.get("link_netnsid"))
 
 
-def number_of(namespace: Namespace) -> int | None:
+def number_in(namespace: Namespace) -> int | None:
     """Return the number by which this namespace knows another one; None where it does not."""
     with netlink("look up a network namespace") as route:
-        found = route.get_netnsid(fd=namespace.fd)
-        return None if found is None or found["nsid"] < 0 else found["nsid"]
+        return number_of(route, namespace.fd)
 
 
 def is_other_end(index: int, other: int, namespace: Namespace | None) -> bool:
@@ -55,4 +55,4 @@ def is_other_end(index: int, other: int, namespace: Namespace | None) -> bool:
     end = other_end(index)
     if end is None or end.index != other:
         return False
-    return end.namespace == (None if namespace is None else number_of(namespace))
+    return end.namespace == (None if namespace is None else number_in(namespace))

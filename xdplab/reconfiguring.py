@@ -43,7 +43,8 @@ def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]
 def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
     with native.lock:
         native.check_ours()
-        if fault := engine.error:
+        # A program that someone else took off is attached again.
+        if engine.has_ended and (fault := engine.error):
             raise fault
         old = native.configuration
         new = old.changed(**changes)
@@ -52,7 +53,7 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
         try:
             native.store("pace_ns", 0)
             native.pause()
-            _drain(engine)
+            _drain(engine, native)
             gap.may_begin()
             native.reconfigure(new)
         except BaseException:  # nothing must leave an engine without sockets
@@ -95,11 +96,11 @@ class _Gap:
         return sum(map(device_packets, self._interfaces)) if self._possible else 0
 
 
-def _drain(engine: Engine) -> None:
+def _drain(engine: Engine, native: NativeEngine) -> None:
     """Let the workers receive and send what waits, with nothing more to come, and stop them."""
     deadline = time.monotonic() + _DRAIN_SECONDS
-    engine.start()
-    while engine.running and time.monotonic() < deadline:
+    native.start()
+    while not engine.has_ended and time.monotonic() < deadline:
         asked = time.monotonic_ns()
         time.sleep(_LOOK_SECONDS)
         if _is_empty(engine, asked):

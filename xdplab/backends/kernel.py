@@ -94,14 +94,14 @@ class KernelBackend(Backend):
         """Ask in the interface's namespace."""
         from xdplab.napi import napi_ids  # noqa: PLC0415 - pyroute2 is slow to import
 
-        return interface.namespace.run(napi_ids, interface.index, interface.queues)
+        return interface.namespace.run(napi_ids, interface.index, interface.now().queues)
 
     def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
         """Ask in the interface's namespace."""
         from xdplab.napi import read_queues  # noqa: PLC0415 - as above
 
         return interface.namespace.run(
-            read_queues, interface.index, interface.queues, tuple(queues)
+            read_queues, interface.index, interface.now().queues, tuple(queues)
         )
 
     def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:

@@ -144,7 +144,7 @@ def _of_other_end(interface: Interface) -> tuple[list[str], list[str]]:
             "come longer than the MTU, and can't be sent on"
         )
     # Without checksums the kernel leaves no segmentation to the device either.
-    return seen, [f"`sudo {command(end, 'tx off')}`."] if seen else []
+    return seen, [f"`sudo {command(end, 'tx off').removeprefix('sudo ')}`."] if seen else []
 
 
 def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) -> Finding:
