@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 from xdplab.checks import instance_of, text
 from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
+from xdplab.interface_names import pick_link
 from xdplab.link_state import LinkState, link_state
 from xdplab.link_type import ETHERNET, LOOPBACK
 from xdplab.namespace import Namespace
@@ -86,7 +87,7 @@ class Interface:
         Parameters
         ----------
         name
-            Such as ``eth0``.
+            Such as ``eth0``, or an alternative one, such as ``enp1s0``.
         namespace
             Where to look; the namespace of the calling thread unless told otherwise.
 
@@ -105,11 +106,8 @@ class Interface:
     def _look_up(cls, name: str, namespace: Namespace) -> Self:
         tried = f"find the interface {name!r}"
         with netlink(tried) as route:
-            links = {link.get("ifname"): link for link in route.get_links()}
-            if name not in links:
-                remedy = f"Interfaces there are: {', '.join(sorted(links))}."
-                raise InterfaceGoneError(tried, errno.ENODEV, remedy)
-            link = links[name]
+            link = pick_link(name, route.get_links(), tried)
+            name = link.get("ifname")
             ipv4, ipv6 = _addresses(route, link["index"])
         queues, driver = _queues_and_driver(link)
         return cls(
