@@ -111,7 +111,7 @@ struct soft_socket {
 struct soft_program {
 	struct xdplab_wire *wire;
 	uint32_t end;
-	uint32_t queues; /* one above the highest that can have a socket */
+	uint32_t queues; /* of its end */
 	bool takes_all;
 	soft_count redirected, passed, no_socket;
 	struct soft_socket *sockets[];
@@ -155,6 +155,7 @@ struct xdplab_wire {
 
 	/* The thread's own. */
 	struct soft_end ends[XDPLAB_WIRE_ENDS];
+	uint64_t clock_offset_ns; /* clock.h */
 	cpu_set_t cpus; /* where it runs unless a generator takes it elsewhere */
 	uint32_t generators;
 	bool alone;   /* it shares its only core with the workers, */

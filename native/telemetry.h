@@ -42,6 +42,7 @@ enum {
 	/* 17 min, at a record a second or one each publish interval, whichever is longer. */
 	XDPLAB_LONG_RECORDS = 1024,
 	XDPLAB_SAMPLE_RECORDS = 4096,
+	XDPLAB_LARGEST_SAMPLE = 4096, /* bytes of a frame kept in a sample, at most */
 	/* Rings of up to so many entries are shown entry by entry. */
 	XDPLAB_RING_ENTRIES = 256,
 	/* Packets, after which a worker looks at its control block in any case. */
@@ -191,6 +192,11 @@ struct xdplab_counters {
 	uint64_t samples;
 	uint64_t rx_too_long; /* packets of more frames than can be sent as one, dropped */
 	uint64_t steps; /* turns that a paced worker took */
+	uint64_t streams; /* 1 while it has frames of its own stream to send */
+	/* Frames that a reconfiguration found in the rings and closed the socket on, though it waited: they were not
+	 * received, and the kernel did not take them to be sent. */
+	uint64_t rx_closed;
+	uint64_t tx_closed;
 	uint64_t checksums_finished;   /* packets whose checksum the worker finished before it sent them on */
 	uint64_t checksums_unfinished; /* that it sent on unfinished, as far as seen: it looks at one of a batch */
 	uint64_t tx_too_long; /* packets handed to the TX ring that are longer than the interface's MTU allows */

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "error.h"
 #include "histogram.h"
+#include "port.h"
 #include "publish.h"
 #include "sample.h"
 #include "thread.h"
@@ -135,7 +136,8 @@ static void give_back(struct worker *worker, uint32_t count)
 
 static bool produces(const struct worker *worker, const struct settings *settings, uint64_t now_ns)
 {
-	return settings->action->produce && worker->stream && !stream_is_finished(worker->stream, now_ns);
+	return settings->action->produce && worker->stream && !stream_is_finished(worker->stream, now_ns) &&
+	       !atomic_load_explicit(&worker->draining, memory_order_relaxed);
 }
 
 /* Sends what is due of the stream, and adds it to what was handled. Returns how long the worker may wait until
@@ -312,6 +314,7 @@ static void run_turns(struct worker *worker)
 		if (now >= worker->next_publish_ns) {
 			worker->counters.control_batch = settings.batch;
 			worker->counters.control_action = settings.action_index;
+			worker->counters.streams = produces(worker, &settings, now);
 			if (!publish_turn(worker, now))
 				return;
 			before = clock_ns(CLOCK_MONOTONIC);
@@ -361,6 +364,9 @@ static void *worker_main(void *argument)
 		if (worker->stream)
 			stream_begin(worker->stream, clock_ns(CLOCK_MONOTONIC));
 		run_turns(worker);
+		if (worker->counters.fault)
+			port_worker_ended(worker->port, worker->queue);
+		worker->counters.streams = 0;
 		worker->counters.state = worker->counters.fault ? XDPLAB_STATE_FAILED : XDPLAB_STATE_STOPPED;
 		publish(worker, clock_ns(CLOCK_MONOTONIC));
 	}

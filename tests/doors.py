@@ -28,11 +28,11 @@ class Door:
     parameters: tuple[inspect.Parameter, ...] = field(compare=False)
 
     def needed(self, good: Mapping[str, object]) -> dict[str, Any]:
-        """Return what it must be given, and what keeps it short."""
+        """Return what it must be given."""
         return {
             each.name: good.get(each.name)
             for each in self.parameters
-            if each.kind in _NAMED and (each.default is each.empty or each.name in good)
+            if each.kind in _NAMED and each.default is each.empty
         }
 
 

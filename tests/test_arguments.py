@@ -21,14 +21,28 @@ from patience import eventually
 from traitlets import TraitError
 from wild import WILD
 
-from xdplab import ConfigurationError, Engine, Lab, Ledger, Stream, Traffic, XdplabError, tune
+from xdplab import (
+    ConfigurationError,
+    Engine,
+    Lab,
+    Ledger,
+    Stream,
+    Traffic,
+    XdplabError,
+    doctor,
+    tune,
+)
 from xdplab.configuration import CHANGEABLE
 from xdplab.metrics import take
-from xdplab.settings import KNOBS
 from xdplab.sweep import Grid
 
-_BY_ANY_NAME = {"changes": CHANGEABLE, "knobs": tuple(KNOBS)}
+_BY_ANY_NAME = {"changes": CHANGEABLE, "knobs": ("batch", "wait")}
 """Some names that a door with ``**`` takes."""
+
+_BRIEF = {"seconds": 0.01, "budget": 2, "progress": False, "checks": {}, "paths": ["xsk spin"]}
+"""What is given where a door takes it, so that none takes long."""
+
+_UNNAMED = "does not name it: "
 
 _WIDGETS = "xdplab.widgets."
 
@@ -71,14 +85,10 @@ class World:
             "arguments": ["true"],
             "target_address": self.lab.peer.ipv4,
             "name": self.lab.port.interface.name,
-            "paths": ["xsk spin"],
             "rollover": 0,
+            "cpus": [0],
+            "other": self.free.peer.interface,
             "feeds": {},
-            # What keeps it short.
-            "seconds": 0.01,
-            "budget": 2,
-            "progress": False,
-            "checks": {},
         }
 
     def objects(self) -> list[object]:
@@ -86,15 +96,21 @@ class World:
         simulated = [self.lab.port.faults] if self.lab.simulated else []
         return [
             *(self.lab, self.lab.port, self.lab.port.interface, self.engine, self.engine.napi),
-            *(self.engine.journal, self.engine.telemetry, self.engine.telemetry.latency()),
+            *(self.engine.telemetry, self.engine.telemetry.latency()),
             *(self.traffic, Stream(self.lab.port), self.ledger, self.ledger.read()),
             *(Grid(self.engine, batch=[16]), self.tuning, *simulated),
         ]
 
-    def more(self, door: Door) -> dict[str, object]:
-        """Return what a door takes by any name and can't do without."""
-        sweeps = any(p.name == "knobs" and p.kind is p.VAR_KEYWORD for p in door.parameters)
-        return {"batch": [16]} if sweeps else {}
+    def given(self, door: Door) -> dict[str, object]:
+        """Return what a door must be given, and what keeps it short."""
+        taken = {parameter.name: parameter for parameter in door.parameters}
+        knobs = taken.get("knobs")
+        sweeps = knobs is not None and knobs.kind is knobs.VAR_KEYWORD
+        return {
+            **door.needed(self.good),
+            **{name: value for name, value in _BRIEF.items() if name in taken},
+            **({"batch": [16]} if sweeps else {}),
+        }
 
     def close(self) -> None:
         """Give everything back."""
@@ -104,8 +120,14 @@ class World:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, privileged: None, tmp_path: Path) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    privileged: None,
+    tmp_path: Path,
+) -> Iterator[World]:
     made = World(getattr(request, "param", "soft"), tmp_path)
+    monkeypatch.setattr(doctor, "CHECKS", {})  # which take seconds
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield made
@@ -141,7 +163,7 @@ def test_constructors_of_widgets(world: World, thread_errors: list[str]) -> None
 def test_methods_and_traits_of_widgets(world: World, thread_errors: list[str]) -> None:
     world.good["figure"] = pytest.importorskip("bokeh.plotting").figure()
     doors = of_names(named(lambda name: name.startswith(_WIDGETS)))
-    widgets = [door.call(**door.needed(world.good), **world.more(door)) for door in doors]
+    widgets = [door.call(**world.given(door)) for door in doors]
     assert try_all(of_objects(widgets), world) == []
     assert thread_errors == []
 
@@ -150,7 +172,7 @@ def test_methods_and_traits_of_widgets(world: World, thread_errors: list[str]) -
 def test_what_was_closed_works_or_says_so(world: World) -> None:
     doors = [*of_names(named(lambda _name: True)), *of_objects(world.objects())]
     world.close()
-    found = [outcome(door, door.needed(world.good), "") for door in doors]
+    found = [outcome(door, world.given(door), "") for door in doors]
     assert [words for words in found if words] == []
 
 
@@ -170,11 +192,15 @@ def try_all(doors: Iterable[Door], world: World) -> list[str]:
 
 
 def try_one(door: Door, world: World) -> Iterator[str]:
+    refused = False  # also with what is right, as by an engine that does not run
     for parameter in door.parameters:
         for name in names_of(parameter):
             for label, make in WILD.items():
-                given = {**door.needed(world.good), **world.more(door), name: make()}
-                if words := outcome(door, given, name):
+                words = outcome(door, {**world.given(door), name: make()}, name)
+                if words.startswith(_UNNAMED):
+                    refused = refused or outcome(door, world.given(door), name) == words
+                    words = "" if refused else words
+                if words:
                     yield f"{door.name}({name}={label}): {words}"
 
 
@@ -196,7 +222,7 @@ def outcome(door: Door, given: dict[str, object], name: str) -> str:
         elif close := getattr(made, "close", None):
             close()
     except ConfigurationError as error:
-        return "" if name in str(error) else f"does not name it: {error}"
+        return "" if name in str(error) else f"{_UNNAMED}{error}"
     except XdplabError:
         return ""
     except (TypeError, TraitError) as error:
@@ -208,7 +234,8 @@ def outcome(door: Door, given: dict[str, object], name: str) -> str:
 
 def held() -> Counter[str]:
     """Count what a process holds: threads, and descriptors by what they are of."""
-    found = Counter(f"thread {thread.name}" for thread in threading.enumerate())
+    names = [thread.name for thread in threading.enumerate()]
+    found = Counter(name for name in names if name != "tqdm_monitor")  # which stays, once there
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # of the listing itself
             found[str(descriptor.readlink()).partition(":")[0]] += 1

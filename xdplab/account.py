@@ -10,8 +10,9 @@ from xdplab.lines import Line
 
 _LOSSES = frozenset(
     {
-        *(Line.TOO_LONG, Line.WIRE_FULL, Line.NO_SOCKET, Line.RING_FULL, Line.NO_FILL),
-        *(Line.TOO_LARGE, Line.TOO_MANY, Line.TX_INVALID, Line.TX_DROPPED),
+        *(Line.TOO_LONG, Line.WIRE_FULL, Line.RECONFIGURING, Line.NO_SOCKET, Line.RING_FULL),
+        *(Line.NO_FILL, Line.TOO_LARGE, Line.TOO_MANY, Line.RX_CLOSED),
+        *(Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED),
     }
 )
 _NOTES = frozenset({Line.FINISHED, Line.UNFINISHED, Line.OVERSIZED})

@@ -13,6 +13,7 @@ from xdplab.checks import (
     choice,
     core,
     instance_of,
+    is_a,
     items,
     nanoseconds,
     power_of_two,
@@ -37,7 +38,6 @@ _BIND_MODES = {
 _ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
 LARGEST_RING = 1 << 16
-_LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
 _SWITCHES = ("unaligned", "multi_buffer", "metadata")
@@ -127,11 +127,18 @@ class Configuration:
             return "count"
         return "capture_metadata" if self.metadata else "capture"
 
+    @property
+    def first_action(self) -> str:
+        """The action that an engine begins with."""
+        usual = "generate" if self.stream else "forward" if len(self.interfaces) > 1 else "drop"
+        return usual if self.action is None else self.action
+
     @cached_property
     def queues(self) -> tuple[int, ...]:
         """The queues of each interface that have a worker."""
         most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
-        wanted = self.queue if type(self.queue) in (list, tuple) else [self.queue]
+        several = _several(self.queue)
+        wanted = [self.queue] if several is None else several
         queues = tuple(whole("queue", number, 0, most) for number in wanted)
         if not queues or len(set(queues)) < len(queues):
             raise ConfigurationError(
@@ -146,7 +153,8 @@ class Configuration:
         if self.cpu is None:
             interrupted = set().union(*(interface.interrupt_cores for interface in self.interfaces))
             return worker_cores(workers, interrupted)
-        wanted = self.cpu if type(self.cpu) in (list, tuple) else [self.cpu] * workers
+        several = _several(self.cpu)
+        wanted = [self.cpu] * workers if several is None else several
         if len(wanted) != workers:
             raise ConfigurationError(
                 f"cpu={shown(self.cpu)} must be one core, or one for each of {workers} workers."
@@ -163,7 +171,9 @@ class Configuration:
                 f"an engine with path={self.path!r} can't be reconfigured without packets that "
                 f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."
             )
-        new = replace(self, **changes)
+        # Queues may have been added or taken away since.
+        interfaces = tuple(interface.now() for interface in self.interfaces)
+        new = replace(self, interfaces=interfaces, **changes)
         if len(new.queues) != len(self.queues):
             raise ConfigurationError(
                 f"queue={new.queue!r} would change how many workers there are, and their telemetry "
@@ -205,6 +215,7 @@ class Configuration:
             },
         )
         # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
+        native.queue_counts = [interface.queues for interface in self.interfaces]
         native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
         held = [program, workers]
         if self.stream:
@@ -212,6 +223,12 @@ class Configuration:
             held.append(ffi.new("struct xdplab_stream_config *", stream))
             native.stream = held[-1]
         return native, held
+
+    @property
+    def umem_bytes(self) -> int:
+        """Bytes of the UMEM."""
+        native, _held = self.native()
+        return int(lib.xdplab_umem_bytes(native))
 
     def _check_backend(self) -> None:
         simulated = [interface.namespace.backend.simulated for interface in self.interfaces]
@@ -232,13 +249,11 @@ class Configuration:
             )
 
     def _words(self) -> dict[str, int]:
-        joins = len(self.interfaces) > 1
-        usual = "generate" if self.stream else "forward" if joins else "drop"
         return {
             **path_words(self),
-            "takes_all": int(joins),
+            "takes_all": int(len(self.interfaces) > 1),
             "shared_umem": int(self.interfaces[0].namespace.backend.shares_umem),
-            "action": self.action_index(usual if self.action is None else self.action),
+            "action": self.action_index(self.first_action),
             "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
@@ -251,7 +266,7 @@ class Configuration:
                 ring_size=self.ring_size,
             ),
             "metadata": self._metadata(),
-            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, _LARGEST_SAMPLE),
+            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, lib.XDPLAB_LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, LONGEST_INTERVAL
             ),
@@ -297,6 +312,11 @@ def _plain(value: object) -> object:
     except ConfigurationError:
         return value
     return several if type(value) is list else tuple(several)
+
+
+def _several(value: object) -> Sequence[object] | None:
+    """Return several values that `_plain` found, or None for a single one."""
+    return value if is_a(value, list) or is_a(value, tuple) else None
 
 
 def _like(given: object, numbers: Sequence[int]) -> object:

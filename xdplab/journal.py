@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from xdplab.closing import Uncopied
+from xdplab.locks import new_lock
+
 KEPT = 1000
 """Changes that a journal remembers."""
 
@@ -33,12 +36,12 @@ class Change(NamedTuple):
         return f"{self.knob} {self.before} → {self.after}"
 
 
-class Journal:
+class Journal(Uncopied):
     """The last changes, oldest first. Any thread may write and read it."""
 
     def __init__(self) -> None:
         self._changes: deque[Change] = deque(maxlen=KEPT)
-        self._lock = threading.Lock()  # held for no longer than it takes to write a line
+        self._lock = new_lock()  # held for no longer than it takes to write a line
         self._steps = 0
         self._undone: set[int] = set()
         self._move: Change | None = None  # a change that the next one may carry on

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xdplab.checks import boolean, whole
+from xdplab.closing import Uncopied
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.interface import Interface
 from xdplab.journal import Journal
+from xdplab.locks import new_lock
 
 if TYPE_CHECKING:
     from xdplab.napi import Napi
@@ -21,7 +22,7 @@ LONGEST_TIMEOUT = 10**9
 MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
 
 
-class NapiSettings:
+class NapiSettings(Uncopied):
     """The settings of the NAPI instances that receive for some queues, all set alike.
 
     Each is an attribute. Setting it sets it on every instance, or on none; reading it asks the
@@ -52,7 +53,7 @@ class NapiSettings:
         self.journal = Journal() if journal is None else journal
         self.latest: Napi | None = None
         """The first instance as last read or set here, without asking the kernel again."""
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._before: dict[tuple[Interface, int], dict[str, int]] = {}
         self._cores: dict[tuple[Interface, int], set[int]] = {}  # of threads that were switched off
 

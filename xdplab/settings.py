@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from xdplab.checks import choice, is_a, items, mapping, power_of_two, whole
+from xdplab.checks import choice, is_a, items, mapping, power_of_two, text, whole
 from xdplab.configuration import CHANGEABLE, LARGEST_RING
 from xdplab.errors import ConfigurationError, XdplabError
 from xdplab.subjects import check_engine, check_traffic
@@ -43,6 +43,7 @@ KNOBS: Mapping[str, Home] = MappingProxyType(
 
 def check(names: Iterable[str], argument: str = "names") -> None:
     """Raise `ConfigurationError`, which lists the knobs that there are, for any other name."""
+    argument = text("argument", argument)
     for name in _listed(names, argument):
         choice(f"{argument}: knob", name, KNOBS)
 

@@ -18,6 +18,7 @@ from xdplab import metrics, settings
 from xdplab.checks import boolean
 from xdplab.engine import Engine
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.locks import new_lock
 from xdplab.runs import Run, Runs, words
 from xdplab.subjects import check_engine, check_traffic
 from xdplab.traffic import Traffic
@@ -248,12 +249,12 @@ class _Turn:
     """Whose turn it is on an engine."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()  # held by the sweep that runs
+        self.lock = new_lock()  # held by the sweep that runs
         self.stop = threading.Event()  # what ends it
 
 
 _turns: weakref.WeakKeyDictionary[Engine, _Turn] = weakref.WeakKeyDictionary()
-_turns_lock = threading.Lock()
+_turns_lock = new_lock()
 
 
 @contextmanager

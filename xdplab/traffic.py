@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import time
 from dataclasses import replace
 from typing import Literal, Self
@@ -18,6 +17,8 @@ from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.generator import Generator
 from xdplab.host import Host
 from xdplab.journal import Journal
+from xdplab.link_type import require_ethernet
+from xdplab.locks import new_lock
 from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.replay import Replay
@@ -99,10 +100,11 @@ class Traffic(Closing):
         replay: str | os.PathLike[str] | None = None,
         repeat: int = 1,
     ) -> None:
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._generator: Generator | None = None
         host("sender", sender)
         host("receiver", receiver)
+        require_ethernet(sender.interface, "sender")
         if sender.interface.carries_default_route():
             raise ConfigurationError(
                 f"{sender.interface.name} carries the default route, and generated frames are for "

@@ -44,7 +44,7 @@ class Waiting(Knobs):
             return
         value = choice("wait", value, WAIT_STRATEGIES)
         index = WAIT_STRATEGIES.index(value)
-        with self._native.held():
+        with self._native.lock:
             if refusal := self._native.wait_refusal(index):
                 tried = f"prepare the wait strategy {value}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)

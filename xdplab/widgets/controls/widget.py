@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from xdplab import presets
 from xdplab.checks import choice
 from xdplab.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.journal import Change
+from xdplab.locks import new_lock
 from xdplab.subjects import check_traffic
 from xdplab.undo import next_undo, undo
 from xdplab.widgets.controls.knob import KnobControl
@@ -72,7 +72,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
         self._view = EngineView(engine)
         self._traffic_reference = None if traffic is None else weakref.ref(traffic)
         # Held while a knob is turned or shown, so that neither sees half of the other.
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._is_showing = False
         self._refused = ""  # what was asked for last, and why it can't be had
         self._reason = ""  # why the last preset is as it is

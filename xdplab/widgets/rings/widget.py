@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,8 @@ import ipywidgets
 import traitlets
 
 from xdplab.checks import whole
-from xdplab.errors import ClosedError
+from xdplab.errors import ClosedError, TelemetryError
+from xdplab.locks import new_lock
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live import traits
 from xdplab.widgets.live.figure import LiveFigure
@@ -64,7 +64,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
         self._view = EngineView(engine)
         worker = self._known(worker)
         # Whoever shows something holds it: the pump, or who asks for a picture or words.
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._state: RingState | None = None
         # As the engine last said it: what a closed one's rings held is still shown.
         self._pace = 0.0
@@ -170,7 +170,10 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
 
     def _draw(self) -> None:
         """Draw the rings anew, if anything about them has changed."""
-        record = self._view.telemetry.rings(self.worker)
+        try:
+            record = self._view.telemetry.rings(self.worker)
+        except TelemetryError:  # the worker is amid them, and has lost its core
+            return
         record["sequence"] = record["time_ns"] = 0  # which say when somebody looked, and no more
         paced = self._pace > 0
         seen = (record.tobytes(), self.worker, self.frame, self._frame_size, paced)

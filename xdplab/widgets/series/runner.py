@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from xdplab.checks import join_seconds
 from xdplab.errors import XdplabError
+from xdplab.locks import new_lock
 from xdplab.notebook_cell import current_cell
 
 Work = Callable[[threading.Event], None]
@@ -28,7 +29,7 @@ class Runner:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.error = ""
