@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from xdplab.doctor.finding import Finding, Verdict
-from xdplab.errors import KernelError
+from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.interface import Interface
 from xdplab.namespace import Namespace
 from xdplab.netlink import ethtool, netlink
@@ -39,11 +40,12 @@ def interfaces() -> Iterator[Finding]:
     if not names:
         yield Finding("interfaces", "good", "virtual ones only, and labs make their own")
     for name in names:
-        interface = Interface.find(name, here)
-        yield describe(interface)
-        yield native_xdp(interface)
-        yield offloads(interface)
-        yield interrupts(interface)
+        with suppress(InterfaceGoneError):  # removed or moved while the doctor looks
+            interface = Interface.find(name, here)
+            yield describe(interface)
+            yield native_xdp(interface)
+            yield offloads(interface)
+            yield interrupts(interface)
 
 
 def describe(interface: Interface) -> Finding:
@@ -52,6 +54,10 @@ def describe(interface: Interface) -> Finding:
     queues = "1 queue" if interface.queues == 1 else f"{interface.queues} queues"
     seen = [f"driver {interface.driver or 'unknown'}, {queues}"]
     remedies = []
+    link = interface.look().state
+    if not link.passes:
+        seen.insert(0, link.brief.removeprefix(f"{name} "))
+        remedies.append(link.trouble())
     if interface.queues > 1:
         seen.append("of which an engine takes one unless it is told several, as queue=[0, 1]")
     if interface.queues > (cores := os.cpu_count() or 1):
