@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.host import Host, Parameters, PingResult, Result
@@ -82,16 +82,6 @@ class SoftNamespace(Namespace):
         ConfigurationError
             Always, and ClosedError after `close`.
         """
-        self._refuse()
-
-    def open_native(
-        self,
-        opener: Callable[..., Any],
-        close: Callable[[Any], object],
-        *arguments: object,
-        held: object = None,
-    ) -> Any:  # noqa: ANN401 - as of what it overrides
-        """Refuse, as `run` does."""
         self._refuse()
 
     def close(self) -> None:
