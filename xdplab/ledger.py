@@ -345,7 +345,7 @@ class Ledger:
             checksum_remedies=self._commands(
                 grown.finished + grown.unfinished, remedies_for_checksums
             ),
-            length_remedies=self._commands(grown.oversized, remedies_for_length),
+            length_remedies=self._commands(grown.oversized + grown.too_large, remedies_for_length),
             left_out=traffic.left_out if traffic else 0,
             remarks=traffic.remarks if traffic else (),
         )
