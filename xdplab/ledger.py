@@ -71,6 +71,7 @@ class Ledger:
             # A generator that has lost its core for a moment is not quiet.
             self._quiet = self._start == before and not senders(engine, traffic)
         self._last = self._start
+        self._bypassed = engine.times_bypassed
         self._links_before = dict(self._stations.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
@@ -315,6 +316,7 @@ class Ledger:
             running=engine.running or bool(error and not ended),
             fault=error if ended else "",
             lost_program="" if ended else error,
+            bypassed=engine.times_bypassed > self._bypassed,
             gone=self._stations.gone,
             broken_links=self._broken_links(),
             carrier_losses=self._carrier_losses(),
