@@ -99,16 +99,17 @@ def _drain(engine: Engine) -> None:
     """Let the workers receive and send what waits, with nothing more to come, and stop them."""
     deadline = time.monotonic() + _DRAIN_SECONDS
     engine.start()
-    while engine.running and time.monotonic() < deadline:
-        asked = time.monotonic_ns()
+    begun_ns = time.monotonic_ns()
+    while engine.running and time.monotonic() < deadline and not _is_empty(engine, begun_ns):
         time.sleep(_LOOK_SECONDS)
-        if _is_empty(engine, asked):
-            break
     engine.stop()
 
 
 def _is_empty(engine: Engine, since_ns: int) -> bool:
-    """Tell whether nothing waits in the rings, or to be completed, by records that are newer."""
+    """Tell whether nothing waits in the rings, or to be completed, by records that are newer.
+
+    What was empty since then stays so: nothing comes any more.
+    """
     workers = range(engine.telemetry.workers)
     each = np.array([engine.telemetry.counters(worker) for worker in workers])
     return bool(

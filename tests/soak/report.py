@@ -1,0 +1,69 @@
+"""The figures of a soak: a table, and the page that keeps it."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from soak.rounds import Outcome
+from xdplab.bench.machine import cpu_model
+
+_KINDS = {
+    "capture": "captured",
+    "sending": "sent back",
+    "joined": "forwarded",
+    "stream": "sent by the engine",
+    "path": "by another path",
+}
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Return the figures as a table of Markdown."""
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault((outcome.recipe.backend, outcome.recipe.kind), []).append(outcome)
+    lines = [
+        "| packets | on | rounds | packets followed | reconfigurations | refused | unaccounted |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for (backend, kind), group in sorted(groups.items()):
+        lines.append(_row(_KINDS[kind], backend, group))
+    return "\n".join([*lines, _row("all", "", outcomes)])
+
+
+def _row(name: str, backend: str, group: Sequence[Outcome]) -> str:
+    done = sum((outcome.done for outcome in group), Counter())
+    refused = sum(times for step, times in done.items() if step.startswith("refused"))
+    figures = (len(group), sum(o.packets for o in group), done["reconfigure"], refused, 0)
+    cells = " | ".join(f"{figure:,}" for figure in figures)
+    return f"| {name} | {backend} | {cells} |"
+
+
+def steps(outcomes: Sequence[Outcome]) -> str:
+    """Say what was done while packets flowed."""
+    done = sum((outcome.done for outcome in outcomes), Counter())
+    return ", ".join(f"{name} {times:,}" for name, times in sorted(done.items()))
+
+
+def write_page(path: Path, outcomes: Sequence[Outcome], seed: int, seconds: float) -> None:
+    """Write the page."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    path.write_text(
+        f"""# Soak
+
+`make soak MINUTES={seconds / 60:.0f}` draws labs, engines, traffic and what is done to them while
+packets flow at random, and holds each round's ledger to the packet: a round that does not add up,
+or an engine that ends by itself, fails the soak. Last run {today}, with `SEED={seed}`, on Linux
+{platform.release()}, {cpu_model()}, {seconds:,.0f} seconds:
+
+{table(outcomes)}
+
+Done meanwhile: {steps(outcomes)}. What is refused, such as zero-copy on a veth, leaves the engine
+as it was.
+
+A round by itself: `make soak SEED={seed} ROUND=0`.
+"""
+    )
