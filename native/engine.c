@@ -36,9 +36,13 @@ static void free_workers(struct xdplab_engine *engine)
 
 static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *error)
 {
-	for (uint32_t i = 0; i < engine->worker_count; i++)
-		if (station_set_up(engine->stations + i, &engine->config, &engine->region, i, error))
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct station *station = engine->stations + i;
+
+		if (station_set_up(station, &engine->config, &engine->region, i, error))
 			return -error->code;
+		station->worker.port = engine->ports + station->config.port;
+	}
 	return 0;
 }
 
@@ -73,6 +77,8 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 		goto free_engine;
 	}
 	engine->worker_count = config->worker_count;
+	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
+		port_init(engine->ports + i);
 	if (region_create(&engine->region, config->worker_count, config->sample_bytes,
 			  config->publish_interval_ns, error))
 		goto free_engine;
@@ -183,6 +189,7 @@ static struct xdp_options_of_port options_of(const struct xdplab_engine *engine,
 		.interface_index = interface_index,
 		.attach_mode = engine->config.attach_mode,
 		.queues = XDPLAB_MAP_QUEUES,
+		.queue_count = engine->config.queue_counts[port],
 		.multi_buffer = engine->config.multi_buffer,
 		.metadata = engine->config.metadata,
 		.takes_all = engine->config.takes_all,
@@ -195,7 +202,10 @@ static struct xdp_options_of_port options_of(const struct xdplab_engine *engine,
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		const struct xdplab_worker_config *worker = &engine->stations[i].config;
 
-		if (worker->port == port && worker->queue >= options.queues)
+		if (worker->port != port)
+			continue;
+		options.workers++;
+		if (worker->queue >= options.queues)
 			options.queues = worker->queue + 1;
 	}
 	return options;
@@ -335,6 +345,8 @@ void xdplab_engine_close(struct xdplab_engine *engine)
 	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
 		port_close(engine->ports + port);
 	release(engine);
+	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
+		port_destroy(engine->ports + i);
 	region_destroy(&engine->region);
 	free(engine->program);
 	free(engine);
@@ -363,6 +375,22 @@ int xdplab_engine_huge_pages(const struct xdplab_engine *engine)
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts)
 {
 	return port_verdicts(engine->ports + port, verdicts);
+}
+
+int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold)
+{
+	struct port *self = engine->ports + port;
+
+	if (port_look(self, hold))
+		return -ENOENT;
+	for (uint32_t i = 0; i < engine->worker_count && !hold->taken_off && !self->paused; i++) {
+		struct path *path = engine->stations[i].path;
+
+		if (engine->stations[i].config.port == port && path && path->operations->is_reached &&
+		    !path->operations->is_reached(path, &self->xdp))
+			hold->unserved = (int32_t)path->queue;
+	}
+	return 0;
 }
 
 int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index)

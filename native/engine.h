@@ -100,6 +100,7 @@ struct xdplab_config {
 	uint64_t socket_buffer; /* bytes for packets that wait: what SO_RCVBUF is asked for, or of a block ring */
 	uint32_t sample_bytes;
 	uint64_t publish_interval_ns;
+	uint32_t queue_counts[XDPLAB_PORTS]; /* of each port's interface */
 	uint32_t longest[XDPLAB_PORTS]; /* bytes of a packet that each port's interface sends; 0: not known */
 	/* Of the path soft, for each port that is used: its wire, which the engine then holds, and which end of it. */
 	struct xdplab_wire *wires[XDPLAB_PORTS];
@@ -124,6 +125,15 @@ struct xdplab_verdicts {
 	uint64_t no_socket;  /* arrived on a queue without an engine, left to the stack */
 	uint64_t reconfiguring; /* arrived while the engine had no sockets, left to the stack */
 	uint64_t bytes;      /* of those redirected, on other paths than AF_XDP */
+};
+
+/* What became of a port's XDP program, which others may take off and whose interface may move or go. */
+struct xdplab_hold {
+	uint32_t interface_index; /* that it is attached to, in whichever namespace that is now; 0: to none */
+	uint32_t program;         /* id of the program there; 0: none, or not told */
+	uint32_t loaded;          /* id of the engine's own */
+	int32_t unserved;         /* a queue whose socket is not in the XSKMAP any more, or -1 */
+	uint32_t taken_off;       /* by the port's last worker, when it ended; the first two are from just before */
 };
 
 /* What someone with the privilege opened in the interface's network namespace. The descriptors stay the caller's. */
@@ -162,6 +172,10 @@ int xdplab_engine_resume(struct xdplab_engine *engine, struct xdplab_error *erro
 void xdplab_engine_pause(struct xdplab_engine *engine);
 /* The UMEM as it is to be registered. 0, or -ENOENT where there is none that is shared. */
 int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem);
+/* Bytes of the UMEM that an engine makes. */
+uint64_t xdplab_umem_bytes(const struct xdplab_config *config);
+/* Descriptor of the BPF object that a file of a BPF filesystem stands for, or a negative errno. */
+int xdplab_pinned(const char *path);
 /* Stops the engine and gives it another configuration with as many workers; its ports are to be opened again.
  * Region, control blocks, counters and XDP programs stay. Where it fails, the engine is good for another try, or close. */
 int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_config *config,
@@ -180,6 +194,9 @@ int xdplab_engine_huge_pages(const struct xdplab_engine *engine);
 /* How often it was without a program on an interface, as it takes to change the attach mode. */
 uint32_t xdplab_engine_detachments(const struct xdplab_engine *engine);
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts);
+/* Looks whether the port's program is still attached, which takes the kernel's lock on interfaces: no worker asks.
+ * 0, or -ENOENT where the port is closed or simulated. */
+int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold);
 
 /* Names of the wait strategies in the order of their indices; NULL past the last. */
 const char *xdplab_wait_strategy(uint32_t index);
@@ -216,7 +233,7 @@ uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t w
 				  struct xdplab_record *records, uint32_t limit, uint64_t *next);
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     void *records, uint32_t limit, uint64_t *next);
-/* 1, or 0 where the worker never ran. */
+/* 1, 0 where the worker never ran, or -EAGAIN where it is writing them: it may be done soon, or was killed. */
 int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings);
 void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets);
 /* The first nanosecond that belongs to a latency bucket. */

@@ -62,6 +62,8 @@ struct path_operations {
 	void (*end)(struct path *path);
 	/* The port's XDP program runs from now on. */
 	int (*attached)(struct path *path, const struct xdp *xdp, struct xdplab_error *error);
+	/* Whether that program still leads to it. */
+	bool (*is_reached)(const struct path *path, const struct xdp *xdp);
 };
 
 /* What a socket of the kernel's (port_xsk.c) and a simulated one (soft_port.c) differ in; wait strategies go through

@@ -139,6 +139,7 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 	path_xsk_begin(&self->xsk, umem, false);
 	self->xsk.operations.wants_kick = wants_kick;
 	self->xsk.operations.attached = attached;
+	self->xsk.operations.is_reached = NULL;
 	self->xsk.operations.close = close_path;
 	self->xsk.path.port = &port_soft;
 	self->xsk.path.queue = place->worker->queue;

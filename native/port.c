@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port.h"
 
+#include <errno.h>
+
 #include "program.h"
+
+void port_init(struct port *port)
+{
+	pthread_mutex_init(&port->lock, NULL);
+}
+
+void port_destroy(struct port *port)
+{
+	pthread_mutex_destroy(&port->lock);
+}
 
 static void add(struct xdplab_verdicts *sum, const struct xdplab_verdicts *more)
 {
@@ -94,15 +106,73 @@ void port_close(struct port *port)
 	port->xdp.operations->close(&port->xdp);
 }
 
-static bool is_kept(const struct port *port, const struct xdp_options_of_port *options)
+static void look(const struct port *port, struct xdplab_hold *hold)
+{
+	if (port->xdp.operations->look)
+		port->xdp.operations->look(&port->xdp, hold);
+}
+
+/* The program that was attached just now is the engine's own. */
+static void note_program(struct port *port)
+{
+	port->hold = (struct xdplab_hold){ .unserved = -1 };
+	look(port, &port->hold);
+	port->hold.loaded = port->hold.program;
+}
+
+void port_worker_ended(struct port *port, uint32_t queue)
+{
+	pthread_mutex_lock(&port->lock);
+	port_leave(port, queue);
+	port->ended++;
+	if (port->open && port->ended == port->options.workers) {
+		look(port, &port->hold);
+		port->hold.taken_off = 1;
+		if (port->xdp.operations->look)
+			port->xdp.operations->detach(&port->xdp);
+	}
+	pthread_mutex_unlock(&port->lock);
+}
+
+int port_look(struct port *port, struct xdplab_hold *hold)
+{
+	if (!port->open || !port->xdp.operations->look)
+		return -ENOENT;
+	pthread_mutex_lock(&port->lock);
+	*hold = port->hold;
+	if (!hold->taken_off)
+		look(port, hold);
+	pthread_mutex_unlock(&port->lock);
+	return 0;
+}
+
+/* Whether nobody took the program off, or put another in its place. */
+static bool is_attached(struct port *port)
+{
+	struct xdplab_hold hold;
+
+	return port_look(port, &hold) || (hold.interface_index && !hold.taken_off);
+}
+
+static bool is_own(struct port *port)
+{
+	struct xdplab_hold hold;
+
+	return port_look(port, &hold) || hold.program == hold.loaded;
+}
+
+static bool is_kept(struct port *port, const struct xdp_options_of_port *options)
 {
 	const struct xdp_options_of_port *now = &port->options;
 
-	if (now->wire != options->wire || now->end != options->end)
+	if (now->wire != options->wire || now->end != options->end || !is_attached(port) || !is_own(port))
 		return false;
 	/* A simulated program is the same for all of them. */
-	return options->wire || (now->attach_mode == options->attach_mode &&
-				 now->multi_buffer == options->multi_buffer && now->queues >= options->queues);
+	if (options->wire)
+		return true;
+	/* A veth runs a program on the queues that it had when that was attached (veth_enable_xdp, Linux 6.18). */
+	return now->queue_count == options->queue_count && now->attach_mode == options->attach_mode &&
+	       now->multi_buffer == options->multi_buffer && now->queues >= options->queues;
 }
 
 bool port_keeps(struct port *port, const struct xdp_options_of_port *options)
@@ -116,6 +186,7 @@ static void opened(struct port *port, const struct xdp_options_of_port *options)
 {
 	port->open = true;
 	port->options = *options;
+	note_program(port);
 	port_pause(port);
 }
 
@@ -135,6 +206,7 @@ static int replace(struct port *port, const struct xdp_options_of_port *options,
 	if (xdp_replace(&port->xdp, options, error))
 		return -error->code;
 	port->options = *options;
+	note_program(port);
 	keep_counts(port, &before);
 	return 0;
 }
@@ -143,7 +215,7 @@ int port_attach(struct port *port, const struct xdp_options_of_port *options, st
 {
 	if (port->open && is_kept(port, options))
 		return 0;
-	if (port->open && xdp_is_replaceable(&port->xdp) && port->options.attach_mode == options->attach_mode)
+	if (port->open && is_attached(port) && xdp_is_replaceable(&port->xdp) && port->options.attach_mode == options->attach_mode)
 		return replace(port, options, error);
 	port_detach(port);
 	if (xdp_attach(&port->xdp, options, error))

@@ -7,10 +7,15 @@
  * that came while the engine was reconfigured. A program that must be another one is replaced on the same link, which
  * loses nothing either. Only from native to SKB mode and back the kernel allows no such thing: then the interface is
  * without a program for a moment.
+ *
+ * Someone else may take the program off, and the interface may be moved to another network namespace or removed. The
+ * kernel takes an AF_XDP socket off an interface that moves, and leaves the program attached, which then has nowhere
+ * to lead packets to: the last worker of the port takes it off, so that the interface is not deaf where it is now.
  */
 #ifndef XDPLAB_PORT_H
 #define XDPLAB_PORT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "xdp.h"
@@ -23,7 +28,13 @@ struct port {
 	uint64_t paused_at;          /* packets without a socket when it was paused */
 	struct xdplab_verdicts base; /* of programs that were attached before */
 	uint32_t detachments;        /* times that it was left without a program */
+	uint32_t ended;              /* workers that ended by themselves */
+	struct xdplab_hold hold;     /* the id of its own program; the rest once all workers ended */
+	pthread_mutex_t lock;        /* of the link, between a worker that ends and whoever looks at it */
 };
+
+void port_init(struct port *port);
+void port_destroy(struct port *port);
 
 /* Attaches the program, or keeps the one there is, or replaces it. It is paused then. */
 int port_attach(struct port *port, const struct xdp_options_of_port *options, struct xdplab_error *error);
@@ -42,6 +53,10 @@ void port_resume(struct port *port);
 void port_detach(struct port *port);
 /* They are not. */
 void port_close(struct port *port);
+/* On the thread of a worker that ends by itself: packets of its queue go to the stack from now on. */
+void port_worker_ended(struct port *port, uint32_t queue);
+/* 0, or -ENOENT where no program is attached, or none that anybody else could touch. */
+int port_look(struct port *port, struct xdplab_hold *hold);
 int port_verdicts(const struct port *port, struct xdplab_verdicts *verdicts);
 
 #endif

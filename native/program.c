@@ -5,11 +5,28 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "error.h"
+
+/* Twice as many as libbpf 1.1 has open at once for the largest of our objects. */
+enum { DESCRIPTORS = 16 };
+
+int program_check_descriptors(const char *tried, struct xdplab_error *error)
+{
+	int taken[DESCRIPTORS], count = 0, code = 0;
+
+	while (count < DESCRIPTORS && (taken[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+		count++;
+	if (count < DESCRIPTORS)
+		code = errno;
+	while (count)
+		close(taken[--count]);
+	return code ? fail(error, XDPLAB_STEP_LOAD_PROGRAM, code, "%s", tried) : 0;
+}
 
 struct bpf_object *program_open(const char *path, struct xdplab_error *error)
 {
@@ -17,6 +34,8 @@ struct bpf_object *program_open(const char *path, struct xdplab_error *error)
 		    .kernel_log_size = sizeof(error->detail));
 	struct bpf_object *object;
 
+	if (program_check_descriptors("have the descriptors that a BPF object takes", error))
+		return NULL;
 	/* libbpf would write to standard error what our errors already say. */
 	libbpf_set_print(NULL);
 	object = bpf_object__open_file(path, &options);

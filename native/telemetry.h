@@ -42,6 +42,7 @@ enum {
 	/* 17 min, at a record a second or one each publish interval, whichever is longer. */
 	XDPLAB_LONG_RECORDS = 1024,
 	XDPLAB_SAMPLE_RECORDS = 4096,
+	XDPLAB_LARGEST_SAMPLE = 4096, /* bytes of a frame kept in a sample, at most */
 	/* Rings of up to so many entries are shown entry by entry. */
 	XDPLAB_RING_ENTRIES = 256,
 	/* Packets, after which a worker looks at its control block in any case. */

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "error.h"
 #include "histogram.h"
+#include "port.h"
 #include "publish.h"
 #include "sample.h"
 #include "thread.h"
@@ -363,6 +364,8 @@ static void *worker_main(void *argument)
 		if (worker->stream)
 			stream_begin(worker->stream, clock_ns(CLOCK_MONOTONIC));
 		run_turns(worker);
+		if (worker->counters.fault)
+			port_worker_ended(worker->port, worker->queue);
 		worker->counters.streams = 0;
 		worker->counters.state = worker->counters.fault ? XDPLAB_STATE_FAILED : XDPLAB_STATE_STOPPED;
 		publish(worker, clock_ns(CLOCK_MONOTONIC));

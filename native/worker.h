@@ -25,10 +25,13 @@
 #include "stream.h"
 #include "wait.h"
 
+struct port;
+
 struct worker {
 	/* Set up before the thread starts, read by it. */
 	struct path *rx; /* where frames come from, or NULL while it is closed */
 	struct path *tx; /* where they leave, the same or another; each ring of either has this one worker */
+	struct port *port; /* whose program leads to rx */
 	struct xdplab_worker_block *block;
 	const struct xdplab_region *region;
 	uint32_t index; /* of its block in the region */

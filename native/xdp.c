@@ -60,7 +60,20 @@ static void leave(const struct xdp *xdp, uint32_t queue)
 
 static void detach(struct xdp *xdp)
 {
-	close(xdp->link);
+	if (xdp->link >= 0)
+		close(xdp->link);
+	xdp->link = -1;
+}
+
+static void look(const struct xdp *xdp, struct xdplab_hold *hold)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(xdp->link, &info, &length))
+		return;
+	hold->interface_index = info.xdp.ifindex;
+	hold->program = info.prog_id;
 }
 
 static void close_maps(struct xdp *xdp)
@@ -95,6 +108,7 @@ static const struct xdp_operations operations = {
 	.detach = detach,
 	.close = close_maps,
 	.verdicts = sum_verdicts,
+	.look = look,
 };
 
 static int load(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
@@ -179,6 +193,13 @@ int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct x
 		return fail(error, XDPLAB_STEP_ENTER_SOCKET, errno, "enter the socket of queue %u in the XSKMAP",
 			    queue);
 	return 0;
+}
+
+/* An XSKMAP is not read. An update that only replaces does nothing where the socket is there already
+ * (xsk_map_update_elem, Linux 6.18); another's in its place it puts out. */
+bool xdp_has_socket(const struct xdp *xdp, uint32_t queue, int socket)
+{
+	return !bpf_map_update_elem(xdp->sockets, &queue, &socket, BPF_EXIST) || errno != ENOENT;
 }
 
 int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xdplab_verdicts *verdicts)

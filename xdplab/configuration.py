@@ -37,7 +37,6 @@ _BIND_MODES = {
 _ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
 LARGEST_RING = 1 << 16
-_LARGEST_SAMPLE = 4096
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
 _SWITCHES = ("unaligned", "multi_buffer", "metadata")
@@ -163,7 +162,9 @@ class Configuration:
                 f"an engine with path={self.path!r} can't be reconfigured without packets that "
                 f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."
             )
-        new = replace(self, **changes)
+        # Queues may have been added or taken away since.
+        interfaces = tuple(interface.now() for interface in self.interfaces)
+        new = replace(self, interfaces=interfaces, **changes)
         if len(new.queues) != len(self.queues):
             raise ConfigurationError(
                 f"queue={new.queue!r} would change how many workers there are, and their telemetry "
@@ -205,6 +206,7 @@ class Configuration:
             },
         )
         # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
+        native.queue_counts = [interface.queues for interface in self.interfaces]
         native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
         held = [program, workers]
         if self.stream:
@@ -212,6 +214,12 @@ class Configuration:
             held.append(ffi.new("struct xdplab_stream_config *", stream))
             native.stream = held[-1]
         return native, held
+
+    @property
+    def umem_bytes(self) -> int:
+        """Bytes of the UMEM."""
+        native, _held = self.native()
+        return int(lib.xdplab_umem_bytes(native))
 
     def _check_backend(self) -> None:
         simulated = [interface.namespace.backend.simulated for interface in self.interfaces]
@@ -251,7 +259,7 @@ class Configuration:
                 ring_size=self.ring_size,
             ),
             "metadata": self._metadata(),
-            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, _LARGEST_SAMPLE),
+            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, lib.XDPLAB_LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, LONGEST_INTERVAL
             ),

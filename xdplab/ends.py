@@ -23,12 +23,12 @@ def resolve(interface: End, allow_default_route: bool, argument: str = "interfac
         When there is none of that name.
     """
     if is_a(interface, Host):
-        return interface.interface
+        return interface.interface.now()
     if is_a(interface, str):
         found = Interface.find(text(argument, interface))
     else:
         wanted = "a side of a lab (lab.port), an Interface, or the name of one"
-        found = instance_of(argument, interface, Interface, wanted)
+        found = instance_of(argument, interface, Interface, wanted).now()
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(
             f"{found.name} carries the default route: capturing on it can cut this machine off "

@@ -6,18 +6,16 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
-from xdplab._engine import lib
 from xdplab.checks import boolean, choice, whole
 from xdplab.closing import Closing
 from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
+from xdplab.endings import Endings
 from xdplab.ends import End, is_same, names_of, resolve
-from xdplab.errors import ConfigurationError, KernelError
-from xdplab.interface import Interface
+from xdplab.errors import ConfigurationError
 from xdplab.journal import Journal
 from xdplab.ledger import Ledger
 from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
-from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.paths import PATHS, SOCKET_BUFFER, Kind, refuse_wait
 from xdplab.reconfiguring import reconfigure
@@ -25,7 +23,6 @@ from xdplab.sending import remember
 from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
-from xdplab.waiting import Waiting
 
 _USUAL_BATCH = 64
 
@@ -47,7 +44,7 @@ class Verdicts(NamedTuple):
     """
 
 
-class Engine(Waiting, Closing):
+class Engine(Endings, Closing):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -205,16 +202,14 @@ class Engine(Waiting, Closing):
         ends = {"interface": interface}
         if forward_to is not None:
             ends["forward_to"] = forward_to
-        self.interfaces = tuple(
-            resolve(end, allow_default_route, name) for name, end in ends.items()
-        )
-        if len(self.interfaces) > 1 and is_same(*self.interfaces):
+        interfaces = tuple(resolve(end, allow_default_route, name) for name, end in ends.items())
+        if len(interfaces) > 1 and is_same(*interfaces):
             raise ConfigurationError(
-                f"forward_to={self.interface.name} is the interface that it captures on. Name "
+                f"forward_to={interfaces[0].name} is the interface that it captures on. Name "
                 "another one; action='reflect' sends back to where a packet came from."
             )
         configuration = Configuration(
-            interfaces=self.interfaces,
+            interfaces=interfaces,
             queue=queue,
             action=action,
             stream=stream,
@@ -234,7 +229,7 @@ class Engine(Waiting, Closing):
             sample_bytes=sample_bytes,
             publish_interval=publish_interval,
         )
-        self.napi = NapiSettings(self.interfaces, configuration.queues, self.journal)
+        self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
         wait = choice("wait", wait, WAIT_STRATEGIES)
         if configuration.kind != Kind.XSK and wait != "poll":
             refuse_wait(configuration.path)
@@ -246,10 +241,10 @@ class Engine(Waiting, Closing):
             "inspect": boolean("inspect", inspect),
             "checksum": self._check_checksum(checksum),
         }
-        replace_what_this_cell_made(self, self.interface, configuration.queues[0])
+        replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
         self._native = NativeEngine(configuration)
         try:
-            names = [name for name in names_of(self.interfaces) for _ in self.queues]
+            names = [name for name in names_of(interfaces) for _ in self.queues]
             self.telemetry = Telemetry(self._native.descriptor, names)
             for name, value in knobs.items():
                 self._store(name, value)
@@ -322,12 +317,7 @@ class Engine(Waiting, Closing):
     @property
     def simulated(self) -> bool:
         """Whether there is no kernel behind it."""
-        return self.interface.namespace.backend.simulated
-
-    @property
-    def interface(self) -> Interface:
-        """The interface that it captures on, the first where it joins two."""
-        return self.interfaces[0]
+        return self.configuration.interfaces[0].namespace.backend.simulated
 
     @property
     def queue(self) -> int:
@@ -377,39 +367,6 @@ class Engine(Waiting, Closing):
         return "_native" not in vars(self) or self._native.closed
 
     @property
-    def running(self) -> bool:
-        """Whether it was started and not every worker has ended by itself."""
-        started = self._native.started and not self.closed
-        return started and len(self._failed()) < self.telemetry.workers
-
-    @property
-    def error(self) -> KernelError | None:
-        """Why a worker ended by itself, or None: the first that did. Others go on."""
-        failed = self._failed()
-        if not failed:
-            return None
-        worker = min(failed, key=lambda number: failed[number]["time_ns"])
-        port, place = divmod(worker, len(self.queues))
-        where = f"{self._end(port)} queue {self.queues[place]}"
-        tried = f"go on capturing on {where}"
-        if len(self.interfaces) > 1:
-            tried = f"go on forwarding from {where} to {self._end(1 - port)}"
-        return error_at(lib.XDPLAB_STEP_NONE, int(failed[worker]["fault"]), tried)
-
-    def _failed(self) -> dict[int, Any]:
-        """Collect the last records of the workers that ended by themselves."""
-        workers = range(self.telemetry.workers)
-        records = {worker: self.telemetry.counters(worker) for worker in workers}
-        return {n: last for n, last in records.items() if last["state"] == lib.XDPLAB_STATE_FAILED}
-
-    def _end(self, port: int) -> str:
-        """Name an interface; with its address where there are two, as those of labs are alike."""
-        interface = self.interfaces[port]
-        if len(self.interfaces) == 1 or not interface.ipv4:
-            return interface.name
-        return f"{interface.name} ({interface.ipv4})"
-
-    @property
     def action(self) -> str:
         """What becomes of a packet, one of `ACTIONS`."""
         return ACTIONS[self._load("action")]
@@ -427,7 +384,8 @@ class Engine(Waiting, Closing):
     def verdicts(self) -> Verdicts:
         """Count what the XDP program did with the frames that it saw, on all interfaces."""
         with self._native.lock:
-            each = [self._native.verdicts(port) for port in range(len(self.interfaces))]
+            ports = range(len(self.configuration.interfaces))
+            each = [self._native.verdicts(port) for port in ports]
         return Verdicts(*map(sum, zip(*each, strict=True)))
 
     def refresh(self) -> None:
@@ -454,11 +412,12 @@ class Engine(Waiting, Closing):
         return self.start()
 
     def __repr__(self) -> str:
-        where = f"{self.interface.name} queue {self.queue}"
+        where = f"{self.name_of(0)} queue {self.queue}"
         mark = " [simulated]" if self.simulated else ""
         if self.closed:
             return f"<Engine on {where}, closed{mark}>"
         state = "running" if self.running else "stopped" if self.error is None else "failed"
+        state = ", ".join([state, *(link.brief for link in self.broken_links())])
         way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
         return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"
 

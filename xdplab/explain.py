@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xdplab import explain_frames, explain_paths, explain_sending
+from xdplab import explain_frames, explain_links, explain_paths, explain_sending
 from xdplab.lines import Line
 
 _SPINNING = ("spin", "busy-poll", "adaptive")
@@ -44,6 +44,14 @@ class Situation:
     running: bool = True
     fault: str = ""
     """Why a worker ended by itself."""
+    lost_program: str = ""
+    """Why packets no longer reach the engine, where its workers go on."""
+    gone: tuple[str, ...] = ()
+    """Interfaces that are no longer where they were."""
+    broken_links: tuple[str, ...] = ()
+    """Which interfaces frames can't pass, why, and what to do: a sentence each."""
+    carrier_losses: Mapping[str, int] = field(default_factory=dict)
+    """How often an interface lost its carrier since the ledger began."""
     sends: bool = False
     path: str = "xsk"
     kind: str = "xsk"
@@ -126,7 +134,7 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
                 " could not be sent: their descriptors were invalid, which "
                 "is a fault of the engine. Please report it.",
             ),
-            (Line.TX_DROPPED, _device_dropped()),
+            (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped()),
         )
         if counts.get(stage) and not _is_told_below(stage, counts)
     ]
@@ -137,11 +145,9 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
         *_remainder(unaccounted, now),
     ]
     rest += [f"Of the file: {remark}" for remark in now.remarks]
-    if now.fault:
-        rest.insert(0, f"A worker ended: {now.fault}")
     if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
-    return losses + rest
+    return explain_links.ends(now) + losses + rest
 
 
 def _is_told_below(stage: str, counts: Mapping[str, int]) -> bool:
@@ -237,6 +243,8 @@ def _closed(how: str) -> str:
 
 
 def _no_socket(now: Situation) -> str:
+    if removed := explain_links.no_socket(now):
+        return removed
     if now.stray_queues:
         queues = sorted({*now.queues, *now.stray_queues})
         named = ", ".join(str(queue) for queue in now.stray_queues)
@@ -282,6 +290,8 @@ def _ring_full(now: Situation) -> str:
             "The worker was stopped then: leave it running, or let more packets wait "
             f"(ring_size={larger})."
         )
+    elif blocked := explain_links.ring_full(now):
+        why = blocked
     elif now.paced:
         why = (
             "The worker was paced, a batch at a time (engine.pace), so that one can watch it: "
@@ -344,10 +354,12 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         yield explain_paths.left_over(_packets(passed), now)
     for stage in _PENDING:
         if waiting := counts.get(stage):
+            sends = stage != Line.WAITING
             until = (
-                "in flight; read the ledger again, or settle() it"
-                if now.running
-                else "the worker is stopped, and goes on with engine.start()"
+                "the worker is stopped, and goes on with engine.start()"
+                if not now.running
+                else (sends and explain_links.waits(now))
+                or "in flight; read the ledger again, or settle() it"
             )
             yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
     if now.senders:
@@ -372,6 +384,8 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
             f"{_packets(unaccounted)} in flight: counted by one station and not yet by the "
             "next. Once the traffic has ended, settle() waits for them."
         )
+    elif blocked := explain_links.remainder(_packets(unaccounted), now):
+        yield blocked
     elif now.kind != "xsk":
         yield explain_paths.remainder(_packets(unaccounted))
     else:
@@ -384,12 +398,16 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
 
 
 def _all_well(counts: Mapping[str, int], now: Situation) -> str:
+    ends = explain_links.ends(now)
     if counts.get(Line.RECEIVED) or counts.get(Line.HANDED):
-        return f"Every packet {'that was sent ' if now.left_out else ''}arrived."
+        which = "that was sent " if now.left_out else "that came " if ends else ""
+        return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
     if counts.get(Line.STACK):
         return "No packet for the engine."
+    if ends:
+        return f"No packet came to {now.interface}."
     return (
         f"No packet came to {now.interface}. Is anything sending to it, and is its link up? "
         "On a real device, check that traffic is steered to the engine's queue."

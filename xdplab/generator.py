@@ -9,6 +9,7 @@ from xdplab._engine import lib
 from xdplab.errors import ClosedError
 from xdplab.native_errors import new_error, raise_error
 from xdplab.native_handle import NativeHandle
+from xdplab.remedies import NOWHERE, Place
 
 
 class Generator(Protocol):
@@ -77,8 +78,11 @@ class NativeGenerator:
         run: Callable[[Callable[[], None]], None],
         *arguments: object,
         kept: object = None,
+        place: Place = NOWHERE,
     ) -> None:
         """Open it, as `NativeHandle.open` does; the last of the arguments is for the error.
+
+        A refusal names what is at the place.
 
         Raises
         ------
@@ -86,7 +90,7 @@ class NativeGenerator:
             When the kernel refuses.
         """
         if not self._handle.open(run, self._function("open"), *arguments, kept=kept):
-            raise_error(arguments[-1])
+            raise_error(arguments[-1], place)
 
     def start(self) -> None:
         """Send from now on."""

@@ -44,7 +44,8 @@ class Latency:
         if not self.total:
             return float("nan")
         rank = max(1, int(np.ceil(self.total * percent / 100)))
-        return float(LATENCY_STARTS[int(np.searchsorted(np.cumsum(self.counts), rank))])
+        bucket = int(np.searchsorted(np.cumsum(self.counts), rank))
+        return float(LATENCY_STARTS[min(bucket, len(LATENCY_STARTS) - 1)])
 
     def __sub__(self, earlier: Latency) -> Latency:
         if not isinstance(earlier, Latency):

@@ -18,6 +18,7 @@ import copy
 import math
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
@@ -30,7 +31,7 @@ from xdplab.explain_paths import is_there, name_of
 from xdplab.lines import Line
 from xdplab.offloads import remedies_for_checksums, remedies_for_length
 from xdplab.sending import senders
-from xdplab.stations import Counts, Stations
+from xdplab.stations import SENDER, Counts, Stations
 from xdplab.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Ledger:
             # A generator that has lost its core for a moment is not quiet.
             self._quiet = self._start == before and not senders(engine, traffic)
         self._last = self._start
+        self._links_before = dict(self._stations.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
 
@@ -101,14 +103,13 @@ class Ledger:
         ------
         ClosedError
             When the engine was closed.
-        InterfaceGoneError
-            When an interface is gone.
         """
         now, by_queue = self._stations.look()
         sending = senders(self._engine, self._traffic)
         flowing = now != self._last or bool(sending)
         self._last = now
-        grown = now - self._start
+        grown_by_queue = by_queue - self._start_by_queue
+        grown = self._with_unseen(now - self._start, grown_by_queue)
         stages: list[Stage] = []
         wire_gaps = self._account_for_wire(grown, stages)
         gaps = [
@@ -119,7 +120,7 @@ class Ledger:
         # Stations are read against the stream, so what is on the way makes a gap above 0. Below 0
         # it is what was on the way when the ledger began.
         unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
-        strays = sorted((by_queue - self._start_by_queue).keys() - set(self._engine.queues))
+        strays = sorted(grown_by_queue.keys() - set(self._engine.queues))
         situation = replace(
             self._situation(grown, strays),
             flowing=flowing,
@@ -152,6 +153,20 @@ class Ledger:
     def __repr__(self) -> str:
         return str(self.read())
 
+    def _with_unseen(self, grown: Counts, by_queue: Counter[int]) -> Counts:
+        """Count as without a socket what came on queues where the program does not run.
+
+        A veth does not run an attached program on queues that are added later (veth_set_channels,
+        Linux 6.18).
+        """
+        if not self._stations.veth:
+            return grown
+        strays = sum(by_queue[queue] for queue in by_queue.keys() - set(self._engine.queues))
+        counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
+        gap = grown.device - counted - grown.uncounted
+        unseen = max(min(gap, strays - grown.no_socket), 0)
+        return replace(grown, no_socket=grown.no_socket + unseen)
+
     def _account_for_wire(self, grown: Counts, stages: list[Stage]) -> list[int]:
         if self._traffic is None:
             return []
@@ -160,6 +175,8 @@ class Ledger:
             Stage(Line.TOO_LONG, grown.too_long),
             Stage(Line.WIRE_FULL, grown.wire_full),
         ]
+        if self._stations.gone:
+            return []  # what the sender's device counted is not known
         gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
         if self._stations.veth:
             # Whatever the device saw beyond the generator's frames came from the peer's stack.
@@ -258,21 +275,50 @@ class Ledger:
     def _faults(self) -> dict[str, int]:
         """Read the faults of the engine's ends; of two the one that strikes oftener."""
         told: dict[str, int] = {}
-        for interface in self._engine.interfaces:
+        for interface in self._engine.configuration.interfaces:
             for name, every in interface.faults().items():
                 told[name] = min(every, told.get(name, every))
         return told
 
+    def _broken_links(self) -> tuple[str, ...]:
+        """Say of each link that frames can't pass why, once where both of its ends are ours."""
+        found: dict[str, str] = {}
+        for place, link in sorted(self._stations.links.items()):  # the sender first
+            label = link.name if place == SENDER else self._engine.end(place)
+            state = replace(link.state, label=label)
+            if not state.passes and link.name not in self._stations.gone:
+                found.setdefault(state.remedy, state.trouble())
+        return tuple(found.values())
+
+    def _queue_count(self) -> int:
+        """Return how many queues an engine may name; they can be added while packets flow."""
+        return min(interface.queues for interface in self._engine.interfaces)
+
+    def _carrier_losses(self) -> dict[str, int]:
+        """Count how often each interface lost its carrier since the ledger began."""
+        found = {}
+        for place, link in self._stations.links.items():
+            before = self._links_before[place].state.carrier_losses
+            if lost := link.state.carrier_losses - before:
+                found[link.name] = lost
+        return found
+
     def _situation(self, grown: Counts, strays: list[int]) -> Situation:
         engine, traffic = self._engine, self._traffic
-        fault = engine.error
+        error, ended = str(engine.error or ""), engine.has_ended
+        links = dict(self._stations.links)
+        sender = links.pop(SENDER, None)
         return Situation(
-            interface=" and ".join(interface.name for interface in engine.interfaces),
+            interface=" and ".join(link.name for link in links.values()),
             queues=engine.queues,
             stray_queues=tuple(strays),
-            queue_count=min(interface.queues for interface in engine.interfaces),
-            running=engine.running,
-            fault=str(fault) if fault else "",
+            queue_count=self._queue_count() if grown.ring_full else 0,
+            running=engine.running or bool(error and not ended),
+            fault=error if ended else "",
+            lost_program="" if ended else error,
+            gone=self._stations.gone,
+            broken_links=self._broken_links(),
+            carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
             path=engine.path,
             kind=engine.configuration.kind.name.lower(),
@@ -284,8 +330,8 @@ class Ledger:
             overflow=self._stations.overflow() if grown.ring_full else None,
             generator_cpu=traffic.cpu if traffic else None,
             frame_size=traffic.size if traffic else 0,
-            mtu=traffic.sender.interface.mtu if traffic else 0,
-            port_mtu=max(interface.mtu for interface in engine.interfaces),
+            mtu=sender.mtu if sender else 0,
+            port_mtu=max(link.mtu for link in links.values()),
             attach=engine.attach,
             umem_frame=engine.configuration.frame_size,
             headroom=engine.configuration.headroom,

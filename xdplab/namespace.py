@@ -20,6 +20,7 @@ from xdplab._engine import lib
 from xdplab.checks import callable_of
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+from xdplab.own_limits import more_descriptors
 
 if TYPE_CHECKING:
     from xdplab.backends import Backend
@@ -28,7 +29,6 @@ _OWN_NAMESPACE = Path("/proc/thread-self/ns/net")
 _REMEDIES = {
     errno.EPERM: "It needs CAP_SYS_ADMIN: run as root, or open the notebooks with `make lab`.",
     errno.ENOSPC: "Raise the limit in /proc/sys/user/max_net_namespaces, or close other labs.",
-    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
     errno.EINVAL: "This kernel may lack network namespaces (CONFIG_NET_NS).",
 }
 _NO_THREADS = (
@@ -83,7 +83,7 @@ class Namespace(Closing):
             return Namespace(os.open(_OWN_NAMESPACE, os.O_RDONLY))
         except OSError as error:
             code = error.errno or 0
-            raise KernelError("open a network namespace", code, _REMEDIES.get(code, "")) from error
+            raise KernelError("open a network namespace", code, _remedy(code)) from error
 
     @property
     def backend(self) -> Backend:
@@ -218,4 +218,8 @@ def _begin(function: Callable[[], Result]) -> Future[Result]:
 def _check(tried: str, answer: int) -> None:
     if answer < 0:
         kind = PermissionRefusedError if answer == -errno.EPERM else KernelError
-        raise kind(tried, -answer, _REMEDIES.get(-answer, ""))
+        raise kind(tried, -answer, _remedy(-answer))
+
+
+def _remedy(code: int) -> str:
+    return more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")

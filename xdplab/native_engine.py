@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from xdplab._engine import ffi, lib
 from xdplab.configuration import Configuration
@@ -11,6 +11,17 @@ from xdplab.interface import Interface
 from xdplab.namespace import on_a_thread
 from xdplab.native_errors import new_error, raise_error
 from xdplab.native_handle import NativeHandle
+from xdplab.remedies import Place
+
+
+class Hold(NamedTuple):
+    """What became of a port's XDP program: ``struct xdplab_hold``."""
+
+    interface_index: int
+    program: int
+    loaded: int
+    unserved: int
+    taken_off: bool
 
 
 class NativeEngine:
@@ -37,7 +48,7 @@ class NativeEngine:
         error = new_error()
         native, kept = configuration.native()
         if not self._handle.open(on_a_thread, lib.xdplab_engine_open, native, error, kept=kept):
-            raise_error(error)
+            raise_error(error, Place(configuration=configuration))
         self._workers = len(configuration.cpus)
         try:
             self._open_ports()
@@ -121,7 +132,7 @@ class NativeEngine:
         with self.lock:
             self.configuration = configuration
             if lib.xdplab_engine_reconfigure(self.pointer, native, error):
-                raise_error(error)
+                raise_error(error, Place(configuration=configuration))
             self._open_ports()
 
     def refresh(self) -> None:
@@ -175,6 +186,20 @@ class NativeEngine:
             if code := lib.xdplab_engine_verdicts(self.pointer, port, counts):
                 raise KernelError("read the XDP program's counters", -code)
         return counts.redirected, counts.passed, counts.no_socket, counts.reconfiguring
+
+    def hold(self, port: int) -> Hold | None:
+        """Look what became of a port's XDP program; None where none is attached, or simulated.
+
+        None as well after `close`, and in a forked child, which knows nothing of the workers.
+        """
+        found = ffi.new("struct xdplab_hold *")
+        with self.lock:
+            if self.closed or not self.is_ours:
+                return None
+            if lib.xdplab_engine_hold(self.pointer, port, found):
+                return None
+        words = found.interface_index, found.program, found.loaded, found.unserved
+        return Hold(*words, bool(found.taken_off))
 
     @property
     def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped

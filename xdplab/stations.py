@@ -20,6 +20,7 @@ The generator's program, the sender's and the receiver's driver, the capture pro
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -29,14 +30,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from xdplab._engine import lib
+from xdplab.errors import ClosedError, InterfaceGoneError
 from xdplab.explain import Overflow
 from xdplab.paths import Kind
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
-    from xdplab.interface import Interface
+    from xdplab.interface import Interface, Look
     from xdplab.traffic import Traffic
 
+SENDER = -1
+"""The place of the generator's interface beside the engine's ports, which count from 0."""
 AS_VETH = ("veth", "soft")
 """Drivers that count each frame, the latter in veth's way."""
 
@@ -46,6 +50,9 @@ _OF_OVERFLOW = (
     *("rx_ring_full", "cpu_ns", "time_ns"),
     *("involuntary_switches", "voluntary_switches"),
 )
+
+
+_OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,16 @@ class Stations:
 
     def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
         self._engine, self._traffic = engine, traffic
+        self.gone: tuple[str, ...] = ()
+        """The interfaces that were no longer there at the last look."""
+        self.links: dict[int, Look] = {}
+        """What netlink said at the last look, by the engine's port, or `SENDER`."""
+        self._drivers: dict[int, Mapping[str, int]] = {}
         self._begun_ns = time.monotonic_ns()
         self._begun_as = engine.attach
-        self._each_is_veth = all(interface.driver in AS_VETH for interface in engine.interfaces)
+        self._each_is_veth = all(
+            interface.driver in AS_VETH for interface in engine.configuration.interfaces
+        )
         self._history = [
             engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
         ]
@@ -117,14 +131,15 @@ class Stations:
 
     @property
     def veth(self) -> bool:
-        """Whether the drivers count each frame.
+        """Whether the drivers count each frame, and are there to be asked.
 
         In SKB mode a veth does only where it has NAPI, as in a lab.
         """
         changes = self._engine.journal.changes
         changed = any(c.knob == "attach" and c.time_ns > self._begun_ns for c in changes)
         always_native = self._begun_as == "native" and not changed
-        return self._each_is_veth and (always_native or self._traffic is not None)
+        counts = self._each_is_veth and not self.gone
+        return counts and (always_native or self._traffic is not None)
 
     def look(self) -> tuple[Counts, Counter[int]]:
         """Read every station, the last ones first, and the device's packets by queue.
@@ -133,28 +148,69 @@ class Stations:
         """
         counts: dict[str, int] = dict.fromkeys(("tx_dropped", "far_end", "device"), 0)
         by_queue: Counter[int] = Counter()
-        for interface in self._engine.interfaces:
-            link = interface.link_statistics()
+        gone: dict[int, str] = {}
+        interfaces = self._engine.configuration.interfaces
+        for port, interface in enumerate(interfaces):
+            link = self._look(port, interface, gone).statistics
             counts["tx_dropped"] += link["tx_dropped"]
             counts["far_end"] += link["tx_packets"]
         counters = self._fresh_counters()
         verdicts = self._engine.verdicts()
-        for interface in self._engine.interfaces if self._each_is_veth else ():
-            driver = interface.driver_statistics()
+        for port, interface in enumerate(interfaces if self._each_is_veth else ()):
+            driver = self._ask_driver(port, interface, gone)
             # The link counts frames that were redirected out of it, by a generator, as well.
             counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
-            by_queue += _packets_by_queue(interface.queues, driver)
+            by_queue += _packets_by_queue(driver)
         counts["device"] = by_queue.total()
         counts["uncounted"] = self._engine.uncounted
         if self._traffic is not None:
-            driver = self._traffic.sender.interface.driver_statistics()
+            sender = self._traffic.sender.interface
+            self._look(SENDER, sender, gone)
+            driver = self._ask_driver(SENDER, sender, gone)
             counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
             counts["too_long"] = self._traffic.too_long
             counts["sent"] = self._traffic.sent
+        self.gone = tuple(dict.fromkeys(gone.values()))
         found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
         return self._with_waiting(found), by_queue
+
+    def _look(self, place: int, interface: Interface, gone: dict[int, str]) -> Look:
+        """Ask netlink for an interface; of one that is gone, return what it said at last.
+
+        Raises
+        ------
+        XdplabError
+            Where it was gone at the first look.
+        """
+        last = self.links.get(place)
+        # Whatever has its index now, is another one.
+        if last is not None and place != SENDER and self._engine.is_gone(place):
+            gone[place] = last.name
+            return last
+        try:
+            # Both name and address may change, one after the other.
+            seen = interface if last is None else replace(interface, name=last.name, mac=last.mac)
+            last = self.links[place] = seen.look()
+        except (InterfaceGoneError, ClosedError):
+            if last is None:
+                raise
+            gone[place] = last.name
+        return last
+
+    def _ask_driver(
+        self, place: int, interface: Interface, gone: dict[int, str]
+    ) -> Mapping[str, int]:
+        """Read what a driver counted; of an interface that is gone, what it had counted at last."""
+        try:
+            if place not in gone:
+                self._drivers[place] = interface.driver_statistics()
+        except (InterfaceGoneError, ClosedError):
+            if place not in self._drivers:
+                raise
+            gone[place] = self.links[place].name
+        return self._drivers[place]
 
     def _with_waiting(self, found: Counts) -> Counts:
         """Add what waits in a UDP socket, of which the kernel does not say how many they are.
@@ -243,7 +299,7 @@ def device_packets(interface: Interface) -> int:
     return _total(interface.driver_statistics(), "rx_queue_", "_xdp_packets")
 
 
-def _packets_by_queue(queues: int, driver: Mapping[str, int]) -> Counter[int]:
-    return Counter(
-        {queue: driver.get(f"rx_queue_{queue}_xdp_packets", 0) for queue in range(queues)}
-    )
+def _packets_by_queue(driver: Mapping[str, int]) -> Counter[int]:
+    """Count by queue; queues may be added while packets flow."""
+    found = ((_OF_QUEUE.fullmatch(name), count) for name, count in driver.items())
+    return Counter({int(match[1]): count for match, count in found if match})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from xdplab._engine import ffi, lib
 from xdplab.checks import boolean, items, place, shown, text, whole
 from xdplab.closing import Closing
-from xdplab.errors import ClosedError, KernelError
+from xdplab.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.latency import LATENCY_STARTS, Latency
 from xdplab.native_errors import new_error, raise_error
 from xdplab.records import (
@@ -34,6 +34,7 @@ from xdplab.records import (
     Records,
     dtype_of,
 )
+from xdplab.region_checks import await_whole, check_latency, check_records, check_samples
 
 if TYPE_CHECKING:
     from xdplab.whole_file import Saved
@@ -86,8 +87,12 @@ class Telemetry(Closing):
 
     Raises
     ------
+    ConfigurationError
+        When there are more or fewer names than workers.
     KernelError
         When it can't be mapped, or is no telemetry region of this version.
+    TelemetryError
+        When what is read later can't be true, or is not there though the region says so.
     """
 
     def __init__(self, descriptor: int, interfaces: Sequence[str] = ()) -> None:
@@ -104,6 +109,10 @@ class Telemetry(Closing):
         self.header = np.frombuffer(bytes(header), HEADER)[0]
         self.interfaces = tuple(names) or ("",) * self.workers
         """The name of each worker's interface, empty where nobody told."""
+        if len(self.interfaces) != self.workers:
+            raise ConfigurationError(
+                f"interfaces={list(self.interfaces)} must be {self.workers} names, one a worker."
+            )
         self._sample = np.dtype(
             {
                 "names": [*(SAMPLE.names or ()), "bytes"],
@@ -164,11 +173,15 @@ class Telemetry(Closing):
         All zero until the worker wrote its first.
         """
         region = self._mapped(worker)
-        while written := lib.xdplab_history_written(region, worker):
-            records, _ = _history(lib.xdplab_read_history, region, worker, written - 1, 1)
-            if len(records):
-                return records[0]
-        return np.zeros(1, COUNTERS)[0]
+
+        def newest() -> Records | None:
+            if not (written := lib.xdplab_history_written(region, worker)):
+                return np.zeros(1, COUNTERS)
+            read = lib.xdplab_read_history
+            records, _ = self._history(read, region, worker, written - 1, 1)
+            return records if len(records) else None
+
+        return self._whole(newest, f"the counters of worker {worker}")[0]
 
     def total(self) -> Any:  # noqa: ANN401 - a structured scalar
         """Add up the newest records of all workers: a structured scalar of dtype `COUNTERS`.
@@ -206,7 +219,7 @@ class Telemetry(Closing):
         since = _since(since)
         written = lib.xdplab_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_HISTORY_RECORDS)
-        return _history(lib.xdplab_read_history, region, worker, since, room)
+        return self._history(lib.xdplab_read_history, region, worker, since, room)
 
     def long_history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
         """Read a worker's records of the last 17 minutes: one in `LONG_INTERVAL`.
@@ -218,7 +231,7 @@ class Telemetry(Closing):
         since = _since(since)
         written = lib.xdplab_long_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_LONG_RECORDS)
-        return _history(lib.xdplab_read_long_history, region, worker, since, room)
+        return self._history(lib.xdplab_read_long_history, region, worker, since, room)
 
     def rings(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
         """Read what a worker's four rings hold: a structured scalar of dtype `RINGS`.
@@ -229,11 +242,19 @@ class Telemetry(Closing):
         ``ring_size``, and twice that for the fill ring. Where that is above 256 no entries are
         shown. Positions are those of the sockets, which a reconfiguration makes anew. All zero for
         a worker that never ran, and on a path without rings but for the times.
+
+        Raises
+        ------
+        TelemetryError
+            When the worker was killed or stopped while it wrote them.
         """
-        rings = np.zeros(1, RINGS)
+        region, rings = self._mapped(worker), np.zeros(1, RINGS)
         target = ffi.cast("struct xdplab_rings *", ffi.from_buffer(rings))
-        lib.xdplab_read_rings(self._mapped(worker), worker, target)
-        return rings[0]
+
+        def read() -> Records | None:
+            return rings if lib.xdplab_read_rings(region, worker, target) >= 0 else None
+
+        return self._whole(read, f"the rings of worker {worker}")[0]
 
     def samples(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
         """Read sampled frames.
@@ -264,14 +285,14 @@ class Telemetry(Closing):
         samples, following = np.zeros(room, self._sample), ffi.new("uint64_t *")
         target = ffi.from_buffer(samples)
         count = lib.xdplab_read_samples(region, worker, since, target, room, following)
-        return samples[:count], int(following[0])
+        return check_samples(samples[:count], worker, self.header), int(following[0])
 
     def latency(self, worker: int = 0) -> Latency:
         """Read the latency histogram: from the generator's timestamp to the worker."""
         counts = np.zeros(lib.XDPLAB_LATENCY_BUCKETS, np.uint64)
         target = ffi.cast("uint64_t *", ffi.from_buffer(counts))
         lib.xdplab_read_latency(self._mapped(worker), worker, target)
-        return Latency(counts)
+        return Latency(check_latency(counts, worker))
 
     def control(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
         """Read the knobs as they are set: a structured scalar of dtype `CONTROL`."""
@@ -368,19 +389,22 @@ class Telemetry(Closing):
         whole("worker", worker, 0, self.workers - 1)
         return region
 
+    def _history(
+        self,
+        read: Any,  # noqa: ANN401 - cffi is untyped
+        region: Any,  # noqa: ANN401
+        worker: int,
+        since: int,
+        room: int,
+    ) -> tuple[Records, int]:
+        records, following = np.zeros(room, RECORD), ffi.new("uint64_t *")
+        target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
+        found = records["counters"][: read(region, worker, since, target, room, following)]
+        return check_records(found, worker, self.header), int(following[0])
+
+    def _whole(self, read: Callable[[], Records | None], what: str) -> Records:
+        return await_whole(read, what, int(self.header["process_id"]))
+
 
 def _since(number: object) -> int:
     return whole("since", number, 0, _LAST_NUMBER)
-
-
-def _history(
-    read: Any,  # noqa: ANN401 - cffi is untyped
-    region: Any,  # noqa: ANN401
-    worker: int,
-    since: int,
-    room: int,
-) -> tuple[Records, int]:
-    records, following = np.zeros(room, RECORD), ffi.new("uint64_t *")
-    target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
-    count = read(region, worker, since, target, room, following)
-    return records["counters"][:count], int(following[0])

@@ -12,6 +12,7 @@ privilege on the whole machine. What it makes, this process holds, and it ends w
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -24,8 +25,9 @@ from xdplab.backends.kernel import KernelBackend
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.kernel_lab import make_lab, remove_lab
 from xdplab.locks import new_lock
-from xdplab.native_errors import new_error, raise_error
+from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.paths import Kind
+from xdplab.remedies import Place
 
 if TYPE_CHECKING:
     from xdplab.broker.connection import Connection
@@ -44,6 +46,9 @@ _SOCKETS = {
     Kind.UDP: (socket.AF_INET, socket.SOCK_DGRAM),
     Kind.PROGRAM: (socket.AF_INET, socket.SOCK_DGRAM),
 }
+
+# What attaching is refused with for what is on the interface already, or for how it is set up.
+_TOLD_HERE = (errno.EBUSY, errno.EEXIST, errno.ERANGE, errno.ENOSPC)
 
 
 class BrokerBackend(KernelBackend):
@@ -105,10 +110,17 @@ class BrokerBackend(KernelBackend):
                 engine.pointer, port, interface.index, given, error
             )
             if opened < 0:
-                raise_error(error)
+                raise_error(error, Place(interface, engine.configuration))
             if not opened:  # the program that it has can stay
                 return
-            link, verdicts, *rest = _attach(session, engine, interface)
+            try:
+                link, verdicts, *rest = _attach(session, engine, interface)
+            except KernelError as refused:
+                # The broker does not look at who else is there.
+                if refused.errno not in _TOLD_HERE:
+                    raise
+                place, step = Place(interface, engine.configuration), lib.XDPLAB_STEP_ATTACH_PROGRAM
+                raise error_at(step, refused.errno, refused.tried, place=place) from refused
             for descriptor in (link, verdicts, *rest):
                 stack.callback(os.close, descriptor)
             attachment = {"link": link, "verdicts": verdicts, "sockets": rest[0] if rest else -1}

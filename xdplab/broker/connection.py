@@ -24,6 +24,7 @@ from xdplab.broker.requests import check_request
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.locks import new_lock
+from xdplab.own_limits import more_descriptors
 
 _PATIENCE = 60.0  # s; above it the broker is taken for stuck
 _START = (
@@ -38,7 +39,6 @@ _REMEDIES = {
     errno.ECONNRESET: f"The broker ended the connection, or has ended itself. {_START}",
     errno.EPIPE: f"The broker ended the connection, or has ended itself. {_START}",
     errno.EAGAIN: "The broker does not answer.",
-    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
 }
 
 
@@ -206,4 +206,6 @@ def probe() -> None:
 
 def _refused(code: int, tried: str = "talk to the broker") -> KernelError:
     kind = PermissionRefusedError if code == errno.EACCES else KernelError
-    return kind(tried, code, _REMEDIES.get(code, ""))
+    return kind(
+        tried, code, more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")
+    )

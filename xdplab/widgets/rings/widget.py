@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
-from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.errors import ClosedError, ConfigurationError, TelemetryError
 from xdplab.locks import new_lock
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live.figure import LiveFigure
@@ -167,7 +167,10 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
 
     def _draw(self) -> None:
         """Draw the rings anew, if anything about them has changed."""
-        record = self._view.telemetry.rings(self.worker)
+        try:
+            record = self._view.telemetry.rings(self.worker)
+        except TelemetryError:  # the worker is amid them, and has lost its core
+            return
         record["sequence"] = record["time_ns"] = 0  # which say when somebody looked, and no more
         paced = self._pace > 0
         seen = (record.tobytes(), self.worker, self.frame, self._frame_size, paced)
