@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 from collections import Counter
 from collections.abc import Sequence
@@ -51,19 +52,22 @@ def steps(outcomes: Sequence[Outcome]) -> str:
 def write_page(path: Path, outcomes: Sequence[Outcome], seed: int, seconds: float) -> None:
     """Write the page."""
     today = datetime.datetime.now(datetime.UTC).date()
+    kernel = platform.release().partition("-")[0]
     path.write_text(
         f"""# Soak
 
-`make soak MINUTES={seconds / 60:.0f}` draws labs, engines, traffic and what is done to them while
-packets flow at random, and holds each round's ledger to the packet: a round that does not add up,
-or an engine that ends by itself, fails the soak. Last run {today}, with `SEED={seed}`, on Linux
-{platform.release()}, {cpu_model()}, {seconds:,.0f} seconds:
+`make soak MINUTES=30 PAGE=docs/soak.md` writes this page. It draws labs, engines, traffic, and what
+is done to them while packets flow, at random, and holds the ledger of each round to the packet. A
+round that does not add up, or an engine that ends by itself, fails the soak.
+
+Last run: {today}, {seconds / 60:.0f} minutes with `SEED={seed}`, on Linux {kernel}, {cpu_model()},
+{len(os.sched_getaffinity(0))} cores.
 
 {table(outcomes)}
 
-Done meanwhile: {steps(outcomes)}. What is refused, such as zero-copy on a veth, leaves the engine
-as it was.
+Steps while packets flowed: {steps(outcomes)}. What is refused, such as zero-copy on a veth, must
+leave the engine as it was.
 
-A round by itself: `make soak SEED={seed} ROUND=0`.
+`make soak SEED={seed} ROUND=7` runs the round of that number again.
 """
     )

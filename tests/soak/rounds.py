@@ -155,8 +155,9 @@ class _Round:
 
 
 def _followed(account: Account) -> int:
-    """Count the packets that a ledger began with: that came, and that were made."""
+    """Count the packets that a ledger began with: that were sent or came, and that were made."""
     counts = {stage.stage: stage.packets for stage in account.stages}
-    came = counts.get(Line.DEVICE) or counts.get(Line.REDIRECTED, 0) + counts.get(Line.STACK, 0)
+    seen = counts.get(Line.DEVICE) or counts.get(Line.REDIRECTED, 0) + counts.get(Line.STACK, 0)
+    came = max(counts.get(Line.SENT, 0), seen)
     made = max(counts.get(Line.HANDED, 0) - counts.get(Line.RECEIVED, 0), 0)
     return came + made
