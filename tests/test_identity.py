@@ -345,6 +345,17 @@ def test_a_program_that_someone_took_off_is_noticed_and_attached_again(
 
 
 @pytest.mark.privilege
+def test_packets_that_came_while_the_program_was_off_are_told(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        ledger = Ledger(engine)
+        detach(lab.port.interface)
+        send(lab.peer, name="peer0")
+        assert "they went to the stack, past the engine" in ledger.explain()
+        engine.reconfigure()
+        assert "someone else had taken off" in ledger.explain()
+
+
+@pytest.mark.privilege
 def test_a_program_that_someone_put_in_place_of_the_engines_is_noticed(
     lab: Lab, wire: Interface
 ) -> None:

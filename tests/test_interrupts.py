@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from pathlib import Path
-
 import pytest
 from talk import python
 
@@ -97,16 +93,3 @@ def test_an_engine_that_was_interrupted_tells_the_truth_and_goes_on() -> None:
         said, _ = process.communicate(timeout=240)
         assert process.returncode == 0
         assert int(said) > 20  # interrupts that came in the middle
-
-
-@pytest.mark.parametrize("milliseconds", range(20, 500, 60))
-def test_a_command_that_is_interrupted_as_it_begins_ends_without_a_traceback(
-    milliseconds: int, tmp_path: Path
-) -> None:
-    from test_cli import started
-
-    with started("run", "--seconds", "20", errors=tmp_path / "errors") as process:
-        threading.Event().wait(milliseconds / 1000)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
-    assert "Traceback" not in (tmp_path / "errors").read_text()

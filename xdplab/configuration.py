@@ -126,6 +126,12 @@ class Configuration:
             return "count"
         return "capture_metadata" if self.metadata else "capture"
 
+    @property
+    def first_action(self) -> str:
+        """The action that an engine begins with."""
+        usual = "generate" if self.stream else "forward" if len(self.interfaces) > 1 else "drop"
+        return usual if self.action is None else self.action
+
     @cached_property
     def queues(self) -> tuple[int, ...]:
         """The queues of each interface that have a worker."""
@@ -240,13 +246,11 @@ class Configuration:
             )
 
     def _words(self) -> dict[str, int]:
-        joins = len(self.interfaces) > 1
-        usual = "generate" if self.stream else "forward" if joins else "drop"
         return {
             **path_words(self),
-            "takes_all": int(joins),
+            "takes_all": int(len(self.interfaces) > 1),
             "shared_umem": int(self.interfaces[0].namespace.backend.shares_umem),
-            "action": self.action_index(usual if self.action is None else self.action),
+            "action": self.action_index(self.first_action),
             "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),

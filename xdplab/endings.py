@@ -32,6 +32,9 @@ class Endings(Waiting):
 
     _native: NativeEngine
     telemetry: Telemetry
+    times_bypassed = 0
+    """How often packets went past it since others had touched its XDP program, until it was
+    attached again."""
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:

@@ -14,6 +14,7 @@ from xdplab.ends import End, is_same, names_of, resolve
 from xdplab.errors import ConfigurationError
 from xdplab.journal import Journal
 from xdplab.ledger import Ledger
+from xdplab.loops import note, refuse_loop
 from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
 from xdplab.notebook_cell import replace_what_this_cell_made
@@ -242,7 +243,9 @@ class Engine(Endings, Closing):
             "checksum": self._check_checksum(checksum),
         }
         replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
+        refuse_loop(self, interfaces, configuration.first_action)
         self._native = NativeEngine(configuration)
+        note(self)
         try:
             names = [name for name in names_of(interfaces) for _ in self.queues]
             self.telemetry = Telemetry(self._native.descriptor, names)
@@ -373,7 +376,9 @@ class Engine(Endings, Closing):
 
     @action.setter
     def action(self, value: str) -> None:
-        self._turn("action", "action", self.configuration.action_index(value))
+        index = self.configuration.action_index(value)
+        refuse_loop(self, self.configuration.interfaces, value)
+        self._turn("action", "action", index)
 
     @property
     def telemetry_path(self) -> str:

@@ -46,6 +46,8 @@ class Situation:
     """Why a worker ended by itself."""
     lost_program: str = ""
     """Why packets no longer reach the engine, where its workers go on."""
+    bypassed: bool = False
+    """Whether that was so at some time since the ledger began."""
     gone: tuple[str, ...] = ()
     """Interfaces that are no longer where they were."""
     broken_links: tuple[str, ...] = ()

@@ -16,9 +16,12 @@ from typing import Any, NamedTuple, Self
 from xdplab.checks import instance_of, text
 from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
+from xdplab.interface_names import pick_link
 from xdplab.link_state import LinkState, link_state
+from xdplab.link_type import ETHERNET, LOOPBACK
 from xdplab.namespace import Namespace
 from xdplab.netlink import addresses, driver_name, ethtool, netlink, refusal
+from xdplab.pairs import is_other_end
 from xdplab.places import ip_in
 
 _UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" and the like
@@ -59,6 +62,8 @@ class Interface:
         The name of its driver, such as ``veth``.
     interrupt_cores
         Cores that serve its interrupts, as far as that can be known; a veth has none.
+    link_type
+        What its frames begin with: the kernel's ARPHRD number (link_type.py).
     """
 
     name: str
@@ -71,6 +76,7 @@ class Interface:
     mtu: int
     driver: str
     interrupt_cores: frozenset[int] = frozenset()
+    link_type: int = ETHERNET
     # A veth dies with its peer's namespace, so an interface of a lab keeps that one too.
     _peer_namespace: Namespace | None = field(default=None, repr=False, compare=False)
 
@@ -81,7 +87,7 @@ class Interface:
         Parameters
         ----------
         name
-            Such as ``eth0``.
+            Such as ``eth0``, or an alternative one, such as ``enp1s0``.
         namespace
             Where to look; the namespace of the calling thread unless told otherwise.
 
@@ -100,11 +106,8 @@ class Interface:
     def _look_up(cls, name: str, namespace: Namespace) -> Self:
         tried = f"find the interface {name!r}"
         with netlink(tried) as route:
-            links = {link.get("ifname"): link for link in route.get_links()}
-            if name not in links:
-                remedy = f"Interfaces there are: {', '.join(sorted(links))}."
-                raise InterfaceGoneError(tried, errno.ENODEV, remedy)
-            link = links[name]
+            link = pick_link(name, route.get_links(), tried)
+            name = link.get("ifname")
             ipv4, ipv6 = _addresses(route, link["index"])
         queues, driver = _queues_and_driver(link)
         return cls(
@@ -118,6 +121,7 @@ class Interface:
             mtu=link.get("mtu"),
             driver=driver,
             interrupt_cores=_interrupt_cores(name, link["index"]),
+            link_type=link["ifi_type"],
         )
 
     def now(self) -> Self:
@@ -270,6 +274,20 @@ class Interface:
     def is_up(self) -> bool:
         """Tell whether the interface is switched on."""
         return self.look().state.up
+
+    def leads_to(self, other: Interface) -> bool:
+        """Tell whether what is sent here arrives at another interface, or at this same one.
+
+        Known of loopback, and of the ends of a veth or netkit pair.
+        """
+        here = self.namespace.identity == other.namespace.identity
+        if here and self.index == other.index:
+            return self.link_type == LOOPBACK
+        if LOOPBACK in (self.link_type, other.link_type):
+            return False
+        return self.namespace.run(
+            is_other_end, self.index, other.index, None if here else other.namespace
+        )
 
     def carries_default_route(self) -> bool:
         """Tell whether a default route, of IPv4 or IPv6, leads through this interface.

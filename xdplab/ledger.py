@@ -71,6 +71,7 @@ class Ledger:
             # A generator that has lost its core for a moment is not quiet.
             self._quiet = self._start == before and not senders(engine, traffic)
         self._last = self._start
+        self._bypassed = engine.times_bypassed
         self._links_before = dict(self._stations.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
@@ -316,6 +317,7 @@ class Ledger:
             running=engine.running or bool(error and not ended),
             fault=error if ended else "",
             lost_program="" if ended else error,
+            bypassed=engine.times_bypassed > self._bypassed,
             gone=self._stations.gone,
             broken_links=self._broken_links(),
             carrier_losses=self._carrier_losses(),
@@ -342,7 +344,7 @@ class Ledger:
             checksum_remedies=self._commands(
                 grown.finished + grown.unfinished, remedies_for_checksums
             ),
-            length_remedies=self._commands(grown.oversized, remedies_for_length),
+            length_remedies=self._commands(grown.oversized + grown.too_large, remedies_for_length),
             left_out=traffic.left_out if traffic else 0,
             remarks=traffic.remarks if traffic else (),
         )

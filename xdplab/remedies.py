@@ -6,11 +6,14 @@ sentences whose commands and settings can be typed as they stand.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from xdplab import io_uring
+from xdplab._engine import lib
 from xdplab.errors import XdplabError
 from xdplab.holders import Attached, Process, attached, attached_above, socket_holders
 from xdplab.netlink import netlink
@@ -216,6 +219,23 @@ def features(place: Place) -> str:
     if needs:
         return f"This kernel lacks what the program asks for: {'; '.join(needs)}."
     return "This kernel is too old for the program: take Lab(backend='soft'), or Linux 5.10."
+
+
+def no_io_uring(step: int, code: int, _place: Place) -> str:
+    """Say who refuses io_uring to a receive path or a wait strategy."""
+    if step == lib.XDPLAB_STEP_PREPARE_PATH:
+        return io_uring.remedy(code, "path='udp-epoll'")
+    busy = " For wait='busy-poll' CAP_NET_ADMIN is missing." if code == errno.EPERM else ""
+    return io_uring.remedy(code, "wait='poll'") + busy
+
+
+def no_call(_place: Place) -> str:
+    """Tell a system call that the kernel does not have from one that it does not let through."""
+    who = "A seccomp filter refuses that here, as containers have one"
+    return (
+        f"{who if io_uring.is_filtered() else 'This kernel lacks that'}: Lab(backend='soft') does "
+        "without."
+    )
 
 
 def cores(_place: Place) -> str:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.host import Host, Parameters, PingResult, Result
@@ -84,16 +84,6 @@ class SoftNamespace(Namespace):
         """
         self._refuse()
 
-    def open_native(
-        self,
-        opener: Callable[..., Any],
-        close: Callable[[Any], object],
-        *arguments: object,
-        held: object = None,
-    ) -> Any:  # noqa: ANN401 - as of what it overrides
-        """Refuse, as `run` does."""
-        self._refuse()
-
     def close(self) -> None:
         """Close the wire, and with it the other end."""
         self.wire.close()
@@ -127,6 +117,15 @@ class SoftInterface(Interface):
     def faults(self) -> dict[str, int]:
         """Return what goes wrong on purpose: `Faults` by name, without those of 0."""
         return self.namespace.faults.every()
+
+    def leads_to(self, other: Interface) -> bool:
+        """Tell whether the other one is the other end of this wire."""
+        there = other.namespace
+        return (
+            isinstance(there, SoftNamespace)
+            and there.wire is self.namespace.wire
+            and there.end != self.namespace.end
+        )
 
     def now(self) -> Self:
         """Look at it again: nothing about it changes until the wire is cut."""

@@ -15,7 +15,7 @@ import os
 import socket
 import struct
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from xdplab._engine import lib
@@ -27,6 +27,8 @@ from xdplab.errors import (
     PermissionRefusedError,
 )
 from xdplab.interface import Interface
+from xdplab.interface_names import names_of_link, pick_link
+from xdplab.link_type import require_ethernet
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 
@@ -63,12 +65,13 @@ def lend(name: str, borrower: int, lendable: Collection[str]) -> Iterator[int]:
     InterfaceGoneError
         When it is not here: it may be lent already.
     """
-    if name not in lendable:
+    home = Namespace.current()
+    if not home.run(_all_names, name) & set(lendable):
         raise PermissionRefusedError(
             f"lend {name}", errno.EPERM, f"Start the broker with --interface {name}."
         )
-    home = Namespace.current()
     lent = _Lent(Interface.find(name, home), home)
+    require_ethernet(lent.interface, "interface")
     if lent.interface.carries_default_route():
         raise PermissionRefusedError(
             f"lend {name}", errno.EPERM, "It carries the default route of this machine."
@@ -85,6 +88,14 @@ def lend(name: str, borrower: int, lendable: Collection[str]) -> Iterator[int]:
         lent.bring_back(borrower)
 
 
+def _all_names(name: str) -> set[str]:
+    """Collect the names of an interface; the one alone where it is not here."""
+    tried = f"look for {name}"
+    with netlink(tried) as route, suppress(InterfaceGoneError):
+        return set(names_of_link(pick_link(name, route.get_links(), tried)))
+    return {name}
+
+
 class _Lent:
     """An interface on its way; found again by what a client can't forge."""
 
@@ -92,7 +103,7 @@ class _Lent:
         self.interface, self._home = interface, home
         link = home.run(_link, interface.index)
         self._was_up = bool(link["flags"] & _UP)
-        self._names = _other_names(link)
+        self._names = set(names_of_link(link)[1:])
         self._device = _device(link)
         self._peer = link.get("link") if _kind(link) == "veth" else None
         if not self._device and not self._peer:
@@ -117,7 +128,7 @@ class _Lent:
             raise InterfaceGoneError(f"bring {self.interface.name} back", errno.ENODEV)
         with netlink(f"bring {self.interface.name} back") as route:
             # A name that is taken at home would keep it out.
-            if given := _other_names(_link(index)) - self._names:
+            if given := set(names_of_link(_link(index))[1:]) - self._names:
                 route.link("property_del", index=index, altname=sorted(given))
             route.link("set", index=index, net_ns_fd=self._home.fd, ifname=self.interface.name)
         self._home.run(self._receive)
@@ -165,11 +176,6 @@ def _number_of(namespace: int) -> int | None:
     _, kind, _, _, _, _, _, attribute, number = _NUMBER.unpack_from(answer)
     known = (kind, attribute) == (88, 1) and number >= 0  # RTM_NEWNSID, NETNSA_NSID
     return int(number) if known else None
-
-
-def _other_names(link: Any) -> set[str]:  # noqa: ANN401 - as above
-    listed = link.get_attr("IFLA_PROP_LIST")
-    return set(listed.get_attrs("IFLA_ALT_IFNAME")) if listed else set()
 
 
 def _kind(link: Any) -> str | None:  # noqa: ANN401 - as above

@@ -51,7 +51,7 @@ class Tried:
 
 
 class Tuning:
-    """What `tune` found. It does not keep the engine alive.
+    """What `tune` found. It does not keep the engine alive, and a copy of it has none.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Tuning:
         interrupted: bool,
     ) -> None:
         self._tried = tuple(tried)
-        self._engine = weakref.ref(engine)
+        self._engine: weakref.ref[Engine] | None = weakref.ref(engine)
         self.simulated = engine.simulated
         """Whether it was found on a soft NIC."""
         self._traffic = None if traffic is None else weakref.ref(traffic)
@@ -103,6 +103,10 @@ class Tuning:
         )
         """What was found, against what it began with."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Be the same result in another process, where the engine is not."""
+        return {**vars(self), "_engine": None, "_traffic": None}
+
     def __repr__(self) -> str:
         early = ", interrupted" if self.interrupted else ""
         mark = " [simulated]" if self.simulated else ""
@@ -111,7 +115,7 @@ class Tuning:
     @property
     def engine(self) -> Engine | None:
         """The engine on which it was found, while there is one."""
-        return self._engine()
+        return None if self._engine is None else self._engine()
 
     @property
     def traffic(self) -> Traffic | None:
