@@ -20,14 +20,17 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Stage
 from xdplab.checks import seconds
 from xdplab.configuration import CHANGEABLE
+from xdplab.errors import InterfaceGoneError
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
+from xdplab.filtering import Filtering, filtering
 from xdplab.lines import Line
 from xdplab.offloads import remedies_for_checksums, remedies_for_length
 from xdplab.sending import senders
@@ -335,6 +338,7 @@ class Ledger:
             mtu=sender.mtu if sender else 0,
             port_mtu=max(link.mtu for link in links.values()),
             attach=engine.attach,
+            filtering=None if grown.received else self._filtering(),
             umem_frame=engine.configuration.frame_size,
             headroom=engine.configuration.headroom,
             began_quiet=self._quiet,
@@ -348,6 +352,12 @@ class Ledger:
             left_out=traffic.left_out if traffic else 0,
             remarks=traffic.remarks if traffic else (),
         )
+
+    def _filtering(self) -> Filtering | None:
+        """Look how the first of the engine's interfaces filters, if it is still there."""
+        with suppress(InterfaceGoneError):
+            return filtering(self._engine.interface)
+        return None
 
     def _commands(
         self, packets: int, remedies: Callable[[Interface], list[str]]
