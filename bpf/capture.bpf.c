@@ -40,11 +40,12 @@ int capture(struct xdp_md *context)
 {
 	__u32 key = 0;
 	struct verdicts *counts = bpf_map_lookup_elem(&verdicts, &key);
+	const void *frame = (const void *)(long)context->data, *end = (const void *)(long)context->data_end;
 	long verdict;
 
 	if (!counts)
 		return XDP_ABORTED;
-	if (!constants.takes_all && belongs_to_stack(context)) {
+	if (!constants.takes_all && belongs_to_stack(frame, end)) {
 		counts->passed++;
 		return XDP_PASS;
 	}

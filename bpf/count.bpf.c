@@ -55,9 +55,11 @@ static int is_datagram_for_socket(struct xdp_md *context)
 
 static int is_for_path(struct xdp_md *context)
 {
+	const void *frame = (const void *)(long)context->data, *end = (const void *)(long)context->data_end;
+
 	if (constants.counts == COUNTS_DATAGRAMS)
 		return is_datagram_for_socket(context);
-	return constants.counts == COUNTS_ALL || !belongs_to_stack(context);
+	return constants.counts == COUNTS_ALL || !belongs_to_stack(frame, end);
 }
 
 SEC("xdp.frags")

@@ -72,3 +72,10 @@ int xdplab_detach_programs(uint32_t interface_index)
 	}
 	return result;
 }
+
+int xdplab_pinned(const char *path)
+{
+	const int descriptor = bpf_obj_get(path);
+
+	return descriptor < 0 ? -errno : descriptor;
+}

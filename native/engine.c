@@ -2,29 +2,26 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "error.h"
 #include "path.h"
+#include "port.h"
+#include "program.h"
 #include "publish.h"
 #include "region.h"
 #include "station.h"
 #include "wait.h"
-#include "xdp.h"
-
-struct port {
-	struct xdp xdp;
-	bool open;
-	struct xdplab_verdicts base; /* of programs that were attached before */
-};
 
 struct xdplab_engine {
 	struct xdplab_config config; /* its pointers are good only until it is open */
 	char *program;
 	const struct path_kind *kind;
 	void *shared; /* by its paths, or NULL */
+	bool paused;
 	struct xdplab_region region;
 	struct port ports[XDPLAB_PORTS];
 	uint32_t worker_count;
@@ -39,9 +36,13 @@ static void free_workers(struct xdplab_engine *engine)
 
 static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *error)
 {
-	for (uint32_t i = 0; i < engine->worker_count; i++)
-		if (station_set_up(engine->stations + i, &engine->config, &engine->region, i, error))
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct station *station = engine->stations + i;
+
+		if (station_set_up(station, &engine->config, &engine->region, i, error))
 			return -error->code;
+		station->worker.port = engine->ports + station->config.port;
+	}
 	return 0;
 }
 
@@ -76,11 +77,13 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 		goto free_engine;
 	}
 	engine->worker_count = config->worker_count;
+	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
+		port_init(engine->ports + i);
 	if (region_create(&engine->region, config->worker_count, config->sample_bytes,
 			  config->publish_interval_ns, error))
 		goto free_engine;
 	for (uint32_t i = 0; i < config->worker_count; i++)
-		station_set_defaults(&region_worker(&engine->region, i)->control, config->action);
+		station_set_defaults(&region_worker(&engine->region, i)->control, config);
 	if (!configure(engine, config, error)) {
 		region_set_simulated(&engine->region, engine->kind->simulated);
 		return engine;
@@ -120,6 +123,9 @@ static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t inte
 	if (!path)
 		return -error->code;
 	path->given = socket >= 0;
+	path->longest = engine->config.longest[place.worker->port];
+	if (!path->longest)
+		path->longest = UINT32_MAX;
 	lead_to(engine, index, path);
 	return 0;
 }
@@ -136,14 +142,22 @@ static void close_paths(struct xdplab_engine *engine, uint32_t port)
 	}
 }
 
-static int tell_attached(struct xdplab_engine *engine, uint32_t port, struct xdplab_error *error)
+static void leave_sockets(struct xdplab_engine *engine)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		port_leave(engine->ports + engine->stations[i].config.port, engine->stations[i].config.queue);
+}
+
+static int enter_sockets(struct xdplab_engine *engine, struct xdplab_error *error)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		struct path *path = engine->stations[i].path;
 
-		if (engine->stations[i].config.port == port && path->operations->attached &&
-		    path->operations->attached(path, &engine->ports[port].xdp, error))
+		if (path->operations->attached &&
+		    path->operations->attached(path, &engine->ports[engine->stations[i].config.port].xdp, error)) {
+			leave_sockets(engine);
 			return -error->code;
+		}
 	}
 	return 0;
 }
@@ -167,28 +181,15 @@ static int open_paths(struct xdplab_engine *engine, uint32_t port, uint32_t inte
 	return 0;
 }
 
-/* The port's program runs from now on. */
-static int complete_port(struct xdplab_engine *engine, uint32_t port, struct xdplab_error *error)
-{
-	struct xdp *xdp = &engine->ports[port].xdp;
-
-	engine->ports[port].open = true;
-	if (!tell_attached(engine, port, error))
-		return 0;
-	xdp->operations->detach(xdp);
-	xdp->operations->close(xdp);
-	engine->ports[port].open = false;
-	close_paths(engine, port);
-	return -error->code;
-}
-
-static int attach_own(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
-		      struct xdplab_error *error)
+static struct xdp_options_of_port options_of(const struct xdplab_engine *engine, uint32_t port,
+					     uint32_t interface_index)
 {
 	struct xdp_options_of_port options = {
 		.program = engine->program,
 		.interface_index = interface_index,
 		.attach_mode = engine->config.attach_mode,
+		.queues = XDPLAB_MAP_QUEUES,
+		.queue_count = engine->config.queue_counts[port],
 		.multi_buffer = engine->config.multi_buffer,
 		.metadata = engine->config.metadata,
 		.takes_all = engine->config.takes_all,
@@ -201,32 +202,70 @@ static int attach_own(struct xdplab_engine *engine, uint32_t port, uint32_t inte
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		const struct xdplab_worker_config *worker = &engine->stations[i].config;
 
-		if (worker->port == port && worker->queue >= options.queues)
+		if (worker->port != port)
+			continue;
+		options.workers++;
+		if (worker->queue >= options.queues)
 			options.queues = worker->queue + 1;
 	}
-	if (!xdp_attach(&engine->ports[port].xdp, &options, error))
-		return complete_port(engine, port, error);
-	close_paths(engine, port);
-	return -error->code;
+	return options;
 }
 
 /* The program comes last, when all else is known to work: attaching it can make a driver set its rings up
- * anew, and from then on it takes packets. */
+ * anew. */
 int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
 			    const struct xdplab_given *given, struct xdplab_error *error)
 {
+	const struct xdp_options_of_port options = options_of(engine, port, interface_index);
+
 	if (open_paths(engine, port, interface_index, given, error))
 		return -error->code;
-	return given ? 0 : attach_own(engine, port, interface_index, error);
-}
-
-int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, const struct xdplab_attachment *attachment,
-			      struct xdplab_error *error)
-{
-	if (!xdp_take(&engine->ports[port].xdp, attachment, error))
-		return complete_port(engine, port, error);
+	if (given)
+		return !port_keeps(engine->ports + port, &options);
+	if (!port_attach(engine->ports + port, &options, error))
+		return 0;
 	close_paths(engine, port);
 	return -error->code;
+}
+
+int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
+			      const struct xdplab_attachment *attachment, struct xdplab_error *error)
+{
+	const struct xdp_options_of_port options = options_of(engine, port, interface_index);
+
+	if (!port_take(engine->ports + port, &options, attachment, error))
+		return 0;
+	close_paths(engine, port);
+	return -error->code;
+}
+
+int xdplab_engine_resume(struct xdplab_engine *engine, struct xdplab_error *error)
+{
+	if (enter_sockets(engine, error))
+		return -error->code;
+	/* Who looked for a socket before has counted then that there was none. At first nobody minds. */
+	if (engine->paused)
+		programs_wait();
+	engine->paused = false;
+	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
+		port_resume(engine->ports + port);
+	return 0;
+}
+
+void xdplab_engine_pause(struct xdplab_engine *engine)
+{
+	engine->paused = true;
+	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
+		port_pause(engine->ports + port);
+	leave_sockets(engine);
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct worker *worker = &engine->stations[i].worker;
+
+		worker->ran = worker->joinable;
+		/* Relaxed: it may make a few more. */
+		atomic_store_explicit(&worker->draining, true, memory_order_relaxed);
+	}
+	programs_wait();
 }
 
 int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem)
@@ -254,6 +293,14 @@ void xdplab_engine_stop(struct xdplab_engine *engine)
 		worker_stop(&engine->stations[i].worker);
 }
 
+int xdplab_engine_started(const struct xdplab_engine *engine)
+{
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		if (engine->stations[i].worker.joinable)
+			return 1;
+	return 0;
+}
+
 void xdplab_engine_refresh(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
@@ -265,27 +312,11 @@ void xdplab_engine_refresh(struct xdplab_engine *engine)
 	}
 }
 
-void xdplab_engine_detach(struct xdplab_engine *engine)
-{
-	for (uint32_t i = 0; i < XDPLAB_PORTS; i++) {
-		struct port *port = engine->ports + i;
-		struct xdplab_verdicts total;
-
-		if (!port->open)
-			continue;
-		port->xdp.operations->detach(&port->xdp);
-		if (!xdplab_engine_verdicts(engine, i, &total))
-			port->base = total;
-		port->xdp.operations->close(&port->xdp);
-		port->open = false;
-	}
-}
-
-/* Gives back what depends on the configuration. */
+/* Gives back what depends on the configuration. The last records say what the rings held. */
 static void release(struct xdplab_engine *engine)
 {
 	xdplab_engine_stop(engine);
-	xdplab_engine_detach(engine);
+	xdplab_engine_refresh(engine);
 	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
 		close_paths(engine, port);
 	free_workers(engine);
@@ -299,9 +330,23 @@ int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_
 	return configure(engine, config, error);
 }
 
+uint32_t xdplab_engine_detachments(const struct xdplab_engine *engine)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
+		sum += engine->ports[port].detachments;
+	return sum;
+}
+
 void xdplab_engine_close(struct xdplab_engine *engine)
 {
+	xdplab_engine_stop(engine);
+	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
+		port_close(engine->ports + port);
 	release(engine);
+	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
+		port_destroy(engine->ports + i);
 	region_destroy(&engine->region);
 	free(engine->program);
 	free(engine);
@@ -329,16 +374,22 @@ int xdplab_engine_huge_pages(const struct xdplab_engine *engine)
 
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts)
 {
-	const struct port *self = engine->ports + port;
-	int result;
+	return port_verdicts(engine->ports + port, verdicts);
+}
 
-	*verdicts = (struct xdplab_verdicts){ 0 };
-	if (self->open && (result = self->xdp.operations->verdicts(&self->xdp, verdicts)))
-		return result;
-	verdicts->redirected += self->base.redirected;
-	verdicts->passed += self->base.passed;
-	verdicts->no_socket += self->base.no_socket;
-	verdicts->bytes += self->base.bytes;
+int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold)
+{
+	struct port *self = engine->ports + port;
+
+	if (port_look(self, hold))
+		return -ENOENT;
+	for (uint32_t i = 0; i < engine->worker_count && !hold->taken_off && !self->paused; i++) {
+		struct path *path = engine->stations[i].path;
+
+		if (engine->stations[i].config.port == port && path && path->operations->is_reached &&
+		    !path->operations->is_reached(path, &self->xdp))
+			hold->unserved = (int32_t)path->queue;
+	}
 	return 0;
 }
 

@@ -9,9 +9,12 @@
  *     open_port   the interface's sockets bound, its XDP program loaded and attached; called in the
  *                 interface's network namespace, once for each port
  *                 With sockets that someone else opened, it takes no privilege, and attach_port follows
+ *     resume      packets go to the sockets
  *     start       the workers' threads run, pinned
  *     stop        the threads end; sockets and region stay, and start may follow
  *     close       everything is given back
+ *
+ * To change its configuration: pause, start until its rings are empty, reconfigure, open_port, resume.
  *
  * A call that fails fills in the error, leaves nothing half-made and returns NULL or a negative errno.
  * An engine is used by one thread at a time, except for its region.
@@ -97,10 +100,15 @@ struct xdplab_config {
 	uint64_t socket_buffer; /* bytes for packets that wait: what SO_RCVBUF is asked for, or of a block ring */
 	uint32_t sample_bytes;
 	uint64_t publish_interval_ns;
+	uint32_t queue_counts[XDPLAB_PORTS]; /* of each port's interface */
+	uint32_t longest[XDPLAB_PORTS]; /* bytes of a packet that each port's interface sends; 0: not known */
 	/* Of the path soft, for each port that is used: its wire, which the engine then holds, and which end of it. */
 	struct xdplab_wire *wires[XDPLAB_PORTS];
 	uint32_t ends[XDPLAB_PORTS];
 };
+
+/* Queues that an XDP program can have a socket on; more where an engine asks for a higher one. */
+enum { XDPLAB_MAP_QUEUES = 256 };
 
 /* What the XDP program of a receive path counts as being for it. */
 enum xdplab_counts {
@@ -115,7 +123,17 @@ struct xdplab_verdicts {
 	uint64_t redirected; /* to the engine's socket, or for another path, whatever is for that */
 	uint64_t passed;     /* ARP, neighbour discovery and the like, left to the stack */
 	uint64_t no_socket;  /* arrived on a queue without an engine, left to the stack */
+	uint64_t reconfiguring; /* arrived while the engine had no sockets, left to the stack */
 	uint64_t bytes;      /* of those redirected, on other paths than AF_XDP */
+};
+
+/* What became of a port's XDP program, which others may take off and whose interface may move or go. */
+struct xdplab_hold {
+	uint32_t interface_index; /* that it is attached to, in whichever namespace that is now; 0: to none */
+	uint32_t program;         /* id of the program there; 0: none, or not told */
+	uint32_t loaded;          /* id of the engine's own */
+	int32_t unserved;         /* a queue whose socket is not in the XSKMAP any more, or -1 */
+	uint32_t taken_off;       /* by the port's last worker, when it ended; the first two are from just before */
 };
 
 /* What someone with the privilege opened in the interface's network namespace. The descriptors stay the caller's. */
@@ -141,22 +159,30 @@ struct xdplab_attachment {
 struct xdplab_engine;
 
 struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error);
-/* `given` or NULL. */
+/* `given` or NULL. With given sockets, 1 where a program is to be attached, which attach_port is told of. */
 int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
 			    const struct xdplab_given *given, struct xdplab_error *error);
 /* Of a port that was given its sockets. Where it fails, the port is closed. */
-int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, const struct xdplab_attachment *attachment,
-			      struct xdplab_error *error);
+int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
+			      const struct xdplab_attachment *attachment, struct xdplab_error *error);
+/* Of an engine whose ports are open: from now on, packets go to its sockets. */
+int xdplab_engine_resume(struct xdplab_engine *engine, struct xdplab_error *error);
+/* From now on its XDP programs leave packets to the stack, and count them. On return none is on its way to a socket,
+ * and running workers empty their rings and send no more of a stream, until the engine is reconfigured. */
+void xdplab_engine_pause(struct xdplab_engine *engine);
 /* The UMEM as it is to be registered. 0, or -ENOENT where there is none that is shared. */
 int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *umem);
-/* Takes the XDP programs off: from now on nothing arrives, and running workers empty their rings. */
-void xdplab_engine_detach(struct xdplab_engine *engine);
+/* Bytes of the UMEM that an engine makes. */
+uint64_t xdplab_umem_bytes(const struct xdplab_config *config);
+/* Descriptor of the BPF object that a file of a BPF filesystem stands for, or a negative errno. */
+int xdplab_pinned(const char *path);
 /* Stops the engine and gives it another configuration with as many workers; its ports are to be opened again.
- * Region, control blocks and counters stay. Where it fails, the engine is good for another try, or close. */
+ * Region, control blocks, counters and XDP programs stay. Where it fails, the engine is good for another try, or close. */
 int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_config *config,
 			      struct xdplab_error *error);
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error);
 void xdplab_engine_stop(struct xdplab_engine *engine);
+int xdplab_engine_started(const struct xdplab_engine *engine); /* and not stopped since */
 /* Packets go on arriving at a stopped worker: writes a record of what its rings hold now. Running ones do so
  * themselves. */
 void xdplab_engine_refresh(struct xdplab_engine *engine);
@@ -165,7 +191,12 @@ int xdplab_engine_descriptor(const struct xdplab_engine *engine); /* of the regi
 struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine, uint32_t worker);
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine);
 int xdplab_engine_huge_pages(const struct xdplab_engine *engine);
+/* How often it was without a program on an interface, as it takes to change the attach mode. */
+uint32_t xdplab_engine_detachments(const struct xdplab_engine *engine);
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts);
+/* Looks whether the port's program is still attached, which takes the kernel's lock on interfaces: no worker asks.
+ * 0, or -ENOENT where the port is closed or simulated. */
+int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold);
 
 /* Names of the wait strategies in the order of their indices; NULL past the last. */
 const char *xdplab_wait_strategy(uint32_t index);
@@ -202,7 +233,7 @@ uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t w
 				  struct xdplab_record *records, uint32_t limit, uint64_t *next);
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     void *records, uint32_t limit, uint64_t *next);
-/* 1, or 0 where the worker never ran. */
+/* 1, 0 where the worker never ran, or -EAGAIN where it is writing them: it may be done soon, or was killed. */
 int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings);
 void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets);
 /* The first nanosecond that belongs to a latency bucket. */
@@ -343,6 +374,13 @@ int xdplab_udp_echo_fault(const struct xdplab_udp_echo *echo); /* errno that end
 /* Of the calling thread; Python has these from 3.12 on. 0 or a negative errno. */
 int xdplab_setns(int descriptor);
 int xdplab_unshare_network(void);
+
+/* Closes what `held` points to, if anything, and sets that to NULL. */
+void xdplab_engine_give_back(struct xdplab_engine **held);
+void xdplab_generator_give_back(struct xdplab_generator **held);
+void xdplab_soft_generator_give_back(struct xdplab_soft_generator **held);
+void xdplab_wire_give_back(struct xdplab_wire **held);
+void xdplab_softirq_give_back(struct xdplab_softirq **held);
 
 #include "broker.h"
 

@@ -5,13 +5,17 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "program.h"
 
 int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = map->flags);
 	const uint32_t key = 0;
-	int descriptor = bpf_map_create(map->type, map->name, map->key_size, map->value_size, map->entries, &options);
+	int descriptor;
 
+	if (program_check_descriptors("have the descriptors that a map takes", error))
+		return -error->code;
+	descriptor = bpf_map_create(map->type, map->name, map->key_size, map->value_size, map->entries, &options);
 	if (descriptor < 0)
 		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "make the map %s", map->name);
 	if ((map->initial && bpf_map_update_elem(descriptor, &key, map->initial, BPF_ANY)) ||
@@ -32,6 +36,8 @@ int xdplab_program_attach(const struct xdplab_program *program, const int32_t *m
 		    .flags = attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	int descriptor, link;
 
+	if (program_check_descriptors("have the descriptors that an XDP program takes", error))
+		return -error->code;
 	descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, program->name, program->license,
 				   (const struct bpf_insn *)program->instructions, program->instruction_count, &load);
 	/* A log that did not fit is no refusal of the program's. */

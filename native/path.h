@@ -62,6 +62,8 @@ struct path_operations {
 	void (*end)(struct path *path);
 	/* The port's XDP program runs from now on. */
 	int (*attached)(struct path *path, const struct xdp *xdp, struct xdplab_error *error);
+	/* Whether that program still leads to it. */
+	bool (*is_reached)(const struct path *path, const struct xdp *xdp);
 };
 
 /* What a socket of the kernel's (port_xsk.c) and a simulated one (soft_port.c) differ in; wait strategies go through
@@ -88,6 +90,7 @@ struct path {
 	int descriptor; /* readable when a frame waits */
 	uint32_t peak;  /* most frames seen waiting since the last record */
 	uint32_t queue;
+	uint32_t longest;       /* bytes of a packet that its interface sends */
 	uint32_t packet_frames; /* most frames of a packet: 1, or with multi-buffer PACKET_FRAMES */
 	bool metadata;          /* a struct frame_metadata stands in front of each packet */
 	bool bare;              /* frames are datagrams' payload, without headers */

@@ -23,14 +23,14 @@ static struct path_soft *self_of(struct path *path)
 	return (struct path_soft *)path;
 }
 
-/* xdp_umem_reg, Linux 6.18. */
+/* xdp_umem_reg, Linux 6.18.44: behind its headrooms a frame has room for a skb_shared_info and 128 bytes. */
 static bool is_registrable(const struct xdplab_config *config)
 {
-	enum { SMALLEST_FRAME = 2048 };
+	enum { SMALLEST_FRAME = 2048, LEAST_ROOM = 320 + 128 };
 	const uint32_t size = config->frame_size;
 
 	return size >= SMALLEST_FRAME && size <= (uint32_t)sysconf(_SC_PAGESIZE) &&
-	       (config->unaligned || !(size & (size - 1))) && config->headroom < size - SOFT_XDP_HEADROOM;
+	       (config->unaligned || !(size & (size - 1))) && config->headroom <= size - SOFT_XDP_HEADROOM - LEAST_ROOM;
 }
 
 static int check(const struct xdplab_config *config, struct xdplab_error *error)
@@ -139,6 +139,7 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 	path_xsk_begin(&self->xsk, umem, false);
 	self->xsk.operations.wants_kick = wants_kick;
 	self->xsk.operations.attached = attached;
+	self->xsk.operations.is_reached = NULL;
 	self->xsk.operations.close = close_path;
 	self->xsk.path.port = &port_soft;
 	self->xsk.path.queue = place->worker->queue;

@@ -282,6 +282,11 @@ static int attached(struct path *path, const struct xdp *xdp, struct xdplab_erro
 	return xdp_enter_socket(xdp, path->queue, path->descriptor, error);
 }
 
+static bool is_reached(const struct path *path, const struct xdp *xdp)
+{
+	return xdp_has_socket(xdp, path->queue, path->descriptor);
+}
+
 static const struct path_operations plain_operations = {
 	.receive = receive,
 	.recycle = recycle,
@@ -297,6 +302,7 @@ static const struct path_operations plain_operations = {
 	.fault = fault,
 	.close = close_path,
 	.attached = attached,
+	.is_reached = is_reached,
 };
 
 void path_xsk_begin(struct path_xsk *self, const struct umem *umem, bool multi_buffer)

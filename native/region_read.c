@@ -5,16 +5,24 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
+#include "clock.h"
 #include "error.h"
 #include "histogram.h"
 #include "region.h"
 #include "seqlock.h"
+
+/* Looks at the rings before a reader is told that they are being written. */
+enum { RINGS_TRIES = 1000 };
+/* A clock base above it makes no sense; below, a sum of two clocks can't wrap. */
+#define LATEST_NS (1ull << 62)
 
 /* Sizes are bounded first, so that none of the sums and products that follow can wrap. */
 static bool plausible(const struct xdplab_header *header, uint64_t size)
@@ -22,12 +30,25 @@ static bool plausible(const struct xdplab_header *header, uint64_t size)
 	return header->magic == XDPLAB_MAGIC && header->abi_version == XDPLAB_ABI_VERSION &&
 	       header->region_size == size && header->worker_offset == sizeof(*header) &&
 	       header->sample_offset < size && header->sample_offset >= sizeof(struct xdplab_worker_block) &&
-	       header->sample_stride < size / XDPLAB_SAMPLE_RECORDS &&
+	       header->sample_stride < size / XDPLAB_SAMPLE_RECORDS && header->sample_bytes <= XDPLAB_LARGEST_SAMPLE &&
 	       header->sample_stride >= sizeof(struct xdplab_sample) + header->sample_bytes &&
 	       header->sample_offset % XDPLAB_CACHE_LINE == 0 && header->sample_stride % XDPLAB_CACHE_LINE == 0 &&
 	       header->worker_stride == header->sample_offset + sizeof(struct xdplab_ring_head) +
 						XDPLAB_SAMPLE_RECORDS * header->sample_stride &&
-	       header->worker_count == (size - sizeof(*header)) / header->worker_stride;
+	       header->worker_count == (size - sizeof(*header)) / header->worker_stride && header->worker_count &&
+	       header->monotonic_ns < LATEST_NS && header->realtime_ns < LATEST_NS && header->publish_interval_ns &&
+	       header->publish_interval_ns <= 3600 * NS_PER_SECOND;
+}
+
+/* Whether no page can go away under our mapping, which would kill whoever reads it: not at the end, where it could be
+ * cut short, and not from the middle. A hole that is punched in ordinary memory reads as zeros; in huge pages there may
+ * be none left to fill it with. */
+static bool stays_whole(int descriptor)
+{
+	const int seals = fcntl(descriptor, F_GET_SEALS);
+	struct statfs place;
+
+	return seals >= 0 && seals & F_SEAL_SHRINK && !fstatfs(descriptor, &place) && place.f_type == TMPFS_MAGIC;
 }
 
 struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *error)
@@ -37,16 +58,13 @@ struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *err
 	void *mapping;
 	struct stat status;
 	uint64_t size;
-	int seals;
 
 	if (fstat(descriptor, &status)) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, errno, "read descriptor %d", descriptor);
 		return NULL;
 	}
 	size = (uint64_t)status.st_size;
-	seals = fcntl(descriptor, F_GET_SEALS);
-	/* One that can still be cut short under our mapping would kill whoever reads it. */
-	if (size < sizeof(header) || seals < 0 || !(seals & F_SEAL_SHRINK)) {
+	if (size < sizeof(header) || !stays_whole(descriptor)) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, EPROTO, "find a telemetry region in descriptor %d",
 		     descriptor);
 		return NULL;
@@ -166,14 +184,17 @@ uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t w
 int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings)
 {
 	const struct xdplab_rings *shared = &region_worker(region, worker)->rings;
-	uint64_t sequence;
 
-	do {
-		sequence = atomic_load_explicit(&shared->sequence, memory_order_acquire);
+	/* A writer that is killed leaves them half-written for good. */
+	for (int i = 0; i < RINGS_TRIES; i++) {
+		const uint64_t sequence = atomic_load_explicit(&shared->sequence, memory_order_acquire);
+
 		if (!sequence)
 			return 0;
-	} while (!seqlock_read(rings, shared, sequence / 2 - 1, sizeof(*rings)));
-	return 1;
+		if (sequence % 2 == 0 && seqlock_read(rings, shared, sequence / 2 - 1, sizeof(*rings)))
+			return 1;
+	}
+	return -EAGAIN;
 }
 
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,

@@ -3,12 +3,10 @@
  * From the wire to the RX ring, with the kernel's reasons to lose a frame, in its order, and counted where it counts
  * them (veth_xdp_rcv_one, xsk_rcv, xp_alloc, Linux 6.18).
  */
-#include <linux/if_ether.h>
 #include <linux/if_xdp.h>
-#include <netinet/in.h>
 #include <string.h>
 
-#include "headers.h"
+#include "housekeeping.h"
 #include "program_maps.h"
 #include "soft_wire.h"
 
@@ -23,32 +21,6 @@ struct tally {
 	uint64_t fill_ring_empty;
 	uint64_t ring_full;
 };
-
-/* As in bpf/housekeeping.h. */
-static bool is_housekeeping(uint8_t icmp6_type)
-{
-	return (icmp6_type >= 133 && icmp6_type <= 137) || (icmp6_type >= 130 && icmp6_type <= 132) ||
-	       icmp6_type == 143;
-}
-
-static bool belongs_to_stack(const struct soft_frame *frame)
-{
-	enum { NEXT_HEADER = ETH_HLEN + 6, PAYLOAD = ETH_HLEN + 40 };
-	const uint8_t *bytes = frame->head;
-	uint16_t protocol;
-
-	if (frame->head_length < ETH_HLEN)
-		return false;
-	protocol = headers_load(bytes + 12);
-	if (protocol == ETH_P_ARP)
-		return true;
-	if (protocol != ETH_P_IPV6 || frame->head_length <= PAYLOAD)
-		return false;
-	if (bytes[NEXT_HEADER] == IPPROTO_HOPOPTS)
-		return frame->head_length > PAYLOAD + 8 && bytes[PAYLOAD] == IPPROTO_ICMPV6 &&
-		       bytes[PAYLOAD + 1] == 0 && is_housekeeping(bytes[PAYLOAD + 8]);
-	return bytes[NEXT_HEADER] == IPPROTO_ICMPV6 && is_housekeeping(bytes[PAYLOAD]);
-}
 
 /* The next address from the fill ring that is one; false where there is none. What is none is skipped, and no
  * statistic of the kernel's shows it. */
@@ -181,7 +153,9 @@ static struct tally run_program(struct xdplab_wire *wire, struct soft_program *p
 	for (uint32_t i = 0; socket && i < AHEAD; i++)
 		ask_for_memory(socket, i);
 	for (uint32_t i = 0; i < count; i++) {
-		if (!program->takes_all && belongs_to_stack(frames + i)) {
+		const uint8_t *head = frames[i].head;
+
+		if (!program->takes_all && belongs_to_stack(head, head + frames[i].head_length)) {
 			passed++;
 			soft_stack_receive(wire, program->end, frames + i);
 		} else if (!socket) {

@@ -285,7 +285,7 @@ static int copy_replay(struct replay *copy, const struct xdplab_replay *given)
 	if (!copy->offsets || !copy->times_ns)
 		return ENOMEM;
 	for (uint32_t i = 0; i < given->count; i++) {
-		if (!given->lengths[i] || given->lengths[i] > UINT16_MAX)
+		if (!given->lengths[i] || given->lengths[i] > SOFT_LONGEST)
 			return EMSGSIZE;
 		copy->offsets[i] = bytes;
 		bytes += given->lengths[i];

@@ -26,7 +26,28 @@ static void enter(struct xdplab_wire *wire, void *argument)
 		end->program = attachment->program;
 }
 
-static void leave(struct xdplab_wire *wire, void *argument)
+struct place {
+	struct soft_program *program;
+	uint32_t queue;
+};
+
+static void leave_queue(struct xdplab_wire *wire, void *argument)
+{
+	const struct place *place = argument;
+
+	(void)wire;
+	if (place->queue < place->program->queues)
+		place->program->sockets[place->queue] = NULL;
+}
+
+static void leave(const struct xdp *xdp, uint32_t queue)
+{
+	struct place place = { .program = xdp->simulated, .queue = queue };
+
+	soft_call(xdp->simulated->wire, leave_queue, &place);
+}
+
+static void leave_end(struct xdplab_wire *wire, void *argument)
 {
 	const struct soft_program *program = argument;
 
@@ -35,11 +56,12 @@ static void leave(struct xdplab_wire *wire, void *argument)
 
 static void detach(struct xdp *xdp)
 {
-	soft_call(xdp->simulated->wire, leave, xdp->simulated);
+	soft_call(xdp->simulated->wire, leave_end, xdp->simulated);
 }
 
 static void free_program(struct xdp *xdp)
 {
+	soft_release(xdp->simulated->wire);
 	free(xdp->simulated);
 }
 
@@ -56,6 +78,7 @@ static int read_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts
 }
 
 static const struct xdp_operations operations = {
+	.leave = leave,
 	.detach = detach,
 	.close = free_program,
 	.verdicts = read_verdicts,
@@ -63,15 +86,15 @@ static const struct xdp_operations operations = {
 
 int soft_program_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error)
 {
-	struct soft_program *program =
-		calloc(1, sizeof(*program) + options->queues * sizeof(*program->sockets));
+	const uint32_t queues = options->wire->config.queues;
+	struct soft_program *program = calloc(1, sizeof(*program) + queues * sizeof(*program->sockets));
 	struct attachment attachment = { .program = program };
 
 	if (!program)
 		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, ENOMEM, "allocate a program");
 	program->wire = options->wire;
 	program->end = options->end;
-	program->queues = options->queues;
+	program->queues = queues;
 	program->takes_all = options->takes_all;
 	soft_call(program->wire, enter, &attachment);
 	if (attachment.result) {
@@ -79,6 +102,7 @@ int soft_program_attach(struct xdp *xdp, const struct xdp_options_of_port *optio
 		return fail(error, XDPLAB_STEP_ATTACH_PROGRAM, attachment.result,
 			    "attach a program to a simulated interface");
 	}
+	soft_hold(program->wire); /* it outlives the sockets of a configuration */
 	*xdp = (struct xdp){ .operations = &operations, .simulated = program };
 	return 0;
 }

@@ -111,7 +111,7 @@ struct soft_socket {
 struct soft_program {
 	struct xdplab_wire *wire;
 	uint32_t end;
-	uint32_t queues; /* one above the highest that can have a socket */
+	uint32_t queues; /* of its end */
 	bool takes_all;
 	soft_count redirected, passed, no_socket;
 	struct soft_socket *sockets[];

@@ -28,8 +28,12 @@ struct xdplab_softirq *xdplab_softirq_open(const char *program, struct xdplab_er
 	softirq->object = program_open(program, error);
 	if (!softirq->object)
 		goto free_softirq;
-	if (program_load(softirq->object, program, error))
+	if (program_load(softirq->object, program, error)) {
+		/* A program that looks into the kernel takes more than one that looks at packets. */
+		if (error->code == EPERM)
+			error->step = XDPLAB_STEP_TRACE;
 		goto close_object;
+	}
 	softirq->times = bpf_object__find_map_fd_by_name(softirq->object, "softirq_times");
 	softirq->entry = bpf_raw_tracepoint_open("softirq_entry",
 						 program_descriptor(softirq->object, "softirq_entry"));

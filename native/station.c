@@ -12,7 +12,7 @@
 enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
 enum { DEFAULT_SPIN_NS = 50000, DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
 
-void station_set_defaults(struct xdplab_control *control, uint32_t action)
+void station_set_defaults(struct xdplab_control *control, const struct xdplab_config *config)
 {
 	atomic_init(&control->batch, DEFAULT_BATCH);
 	atomic_init(&control->burst, DEFAULT_BURST);
@@ -21,7 +21,9 @@ void station_set_defaults(struct xdplab_control *control, uint32_t action)
 	atomic_init(&control->spin_ns, DEFAULT_SPIN_NS);
 	atomic_init(&control->busy_poll_microseconds, DEFAULT_BUSY_POLL_MICROSECONDS);
 	atomic_init(&control->busy_poll_budget, DEFAULT_BUSY_POLL_BUDGET);
-	atomic_init(&control->action, action);
+	atomic_init(&control->action, config->action);
+	if (config->stream)
+		atomic_init(&control->interval_ps, config->stream->interval_ps);
 }
 
 static int set_up_stream(struct worker *worker, const struct xdplab_config *config, struct xdplab_error *error)
@@ -33,16 +35,19 @@ static int set_up_stream(struct worker *worker, const struct xdplab_config *conf
 	if (!worker->stream)
 		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a stream of %u frames",
 			    config->ring_size);
-	atomic_init(&worker->block->control.interval_ps, worker->stream->traffic.interval_ps);
+	if (worker->streamed.flows)
+		stream_follow(worker->stream, &worker->streamed, worker->ran);
 	return 0;
 }
 
-/* What an engine counted survives its reconfiguration. The rings were drained, and begin anew: what they held then
- * is in none of them now. */
+/* What an engine counted survives its reconfiguration. The rings begin anew: what they held is in none of them now.
+ * What the kernel had taken to send is sent, though nobody hears of its completion. */
 static struct xdplab_counters kept_counters(const struct worker *worker)
 {
 	struct xdplab_counters kept = worker->counters;
 
+	kept.rx_closed += kept.rx_producer - kept.rx_consumer;
+	kept.tx_closed += kept.tx_producer - kept.tx_consumer;
 	kept.fill_consumer = kept.fill_producer;
 	kept.rx_consumer = kept.rx_producer;
 	kept.tx_consumer = kept.tx_producer;
@@ -55,6 +60,8 @@ int station_set_up(struct station *station, const struct xdplab_config *config, 
 {
 	struct worker *worker = &station->worker;
 	const struct xdplab_counters kept = kept_counters(worker);
+	const struct traffic_state streamed = worker->streamed;
+	const bool ran = worker->ran;
 
 	station->config = config->workers[index];
 	*worker = (struct worker){
@@ -68,6 +75,8 @@ int station_set_up(struct station *station, const struct xdplab_config *config, 
 		.frames = calloc(config->ring_size, sizeof(struct xdp_desc)),
 		.counters = kept,
 		.base = kept,
+		.ran = ran,
+		.streamed = streamed,
 	};
 	if (!worker->frames)
 		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a batch of %u descriptors",
@@ -77,6 +86,8 @@ int station_set_up(struct station *station, const struct xdplab_config *config, 
 
 void station_free(struct station *station)
 {
+	if (station->worker.stream)
+		station->worker.streamed = station->worker.stream->traffic;
 	free(station->worker.stream);
 	free(station->worker.frames);
 	station->worker.stream = NULL;

@@ -14,7 +14,7 @@ struct station {
 };
 
 /* Nobody reads the control block yet. */
-void station_set_defaults(struct xdplab_control *control, uint32_t action);
+void station_set_defaults(struct xdplab_control *control, const struct xdplab_config *config);
 /* The worker as the configuration wants it, without its paths. What it counted stays. */
 int station_set_up(struct station *station, const struct xdplab_config *config, const struct xdplab_region *region,
 		   uint32_t index, struct xdplab_error *error);

@@ -24,8 +24,18 @@ struct stream *stream_create(const struct xdplab_stream_config *config, uint32_t
 	return stream;
 }
 
+void stream_follow(struct stream *stream, const struct traffic_state *before, bool goes_on)
+{
+	stream->traffic = *before;
+	stream->goes_on = goes_on;
+}
+
 void stream_begin(struct stream *stream, uint64_t now_ns)
 {
+	if (stream->goes_on) {
+		stream->goes_on = false;
+		return;
+	}
 	stream->traffic.start_ns = now_ns;
 	stream->traffic.next_ps = 0;
 	stream->traffic.limit_frames = stream->limit_frames ? stream->traffic.sent + stream->limit_frames : 0;

@@ -33,7 +33,7 @@
 
 enum {
 	XDPLAB_MAGIC = 0x78647031, /* "xdp1" */
-	XDPLAB_ABI_VERSION = 3,
+	XDPLAB_ABI_VERSION = 4,
 	XDPLAB_CACHE_LINE = 64,
 	XDPLAB_BATCH_BUCKETS = 16,
 	XDPLAB_SYSCALL_KINDS = 10,
@@ -42,6 +42,7 @@ enum {
 	/* 17 min, at a record a second or one each publish interval, whichever is longer. */
 	XDPLAB_LONG_RECORDS = 1024,
 	XDPLAB_SAMPLE_RECORDS = 4096,
+	XDPLAB_LARGEST_SAMPLE = 4096, /* bytes of a frame kept in a sample, at most */
 	/* Rings of up to so many entries are shown entry by entry. */
 	XDPLAB_RING_ENTRIES = 256,
 	/* Packets, after which a worker looks at its control block in any case. */
@@ -76,6 +77,12 @@ enum xdplab_verdict {
 	XDPLAB_VERDICT_REFLECT,
 	XDPLAB_VERDICT_ECHO,
 	XDPLAB_VERDICT_FORWARD,
+};
+
+/* Who finishes the checksum of a packet that is sent on, where its sender left that to a device (checksum.h). */
+enum xdplab_checksum {
+	XDPLAB_CHECKSUM_SOFTWARE, /* the worker */
+	XDPLAB_CHECKSUM_NONE,     /* nobody */
 };
 
 /* The kernel asks for a system call before it goes on with the ring. */
@@ -114,7 +121,8 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) latency_resets; /* a change empties the latency histogram */
 	XDPLAB_SHARED(uint64_t) pace_ns; /* 0, or how far batches are apart, one a turn; UINT64_MAX: only by steps */
 	XDPLAB_SHARED(uint64_t) steps;   /* of a paced worker: each count up is a turn */
-	uint64_t padding[3];
+	XDPLAB_SHARED(uint64_t) checksum; /* enum xdplab_checksum */
+	uint64_t padding[2];
 };
 
 /* Which fields of a sample are valid, and what its bytes are. */
@@ -184,6 +192,14 @@ struct xdplab_counters {
 	uint64_t samples;
 	uint64_t rx_too_long; /* packets of more frames than can be sent as one, dropped */
 	uint64_t steps; /* turns that a paced worker took */
+	uint64_t streams; /* 1 while it has frames of its own stream to send */
+	/* Frames that a reconfiguration found in the rings and closed the socket on, though it waited: they were not
+	 * received, and the kernel did not take them to be sent. */
+	uint64_t rx_closed;
+	uint64_t tx_closed;
+	uint64_t checksums_finished;   /* packets whose checksum the worker finished before it sent them on */
+	uint64_t checksums_unfinished; /* that it sent on unfinished, as far as seen: it looks at one of a batch */
+	uint64_t tx_too_long; /* packets handed to the TX ring that are longer than the interface's MTU allows */
 };
 
 /* What a worker's four rings hold: of each entry the UMEM address in it, whoever's turn it is. An entry's

@@ -6,9 +6,11 @@
 #include <stdatomic.h>
 
 #include "action.h"
+#include "checksum.h"
 #include "clock.h"
 #include "error.h"
 #include "histogram.h"
+#include "port.h"
 #include "publish.h"
 #include "sample.h"
 #include "thread.h"
@@ -24,6 +26,7 @@ struct settings {
 	uint32_t burst;
 	uint32_t action_index;
 	const struct action *action;
+	bool finishes_checksums; /* of what it sends on */
 	struct sampling sampling;
 };
 
@@ -62,6 +65,7 @@ static struct settings read_control(struct worker *worker)
 		.burst = clamp(knob(&control->burst), worker->rx->packet_frames, XDPLAB_LARGEST_BURST),
 		.action_index = action_index,
 		.action = action,
+		.finishes_checksums = knob(&control->checksum) != XDPLAB_CHECKSUM_NONE,
 		.sampling = {
 			.every = every,
 			.inspect = knob(&control->inspect),
@@ -86,9 +90,18 @@ static void count_batch(struct worker *worker, const struct xdp_desc *frames, ui
 
 void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		worker->counters.tx_bytes += frames[i].len;
-	worker->counters.tx_packets += path_packets(worker->rx, frames, count);
+	struct xdplab_counters *counters = &worker->counters;
+	uint32_t length = 0; /* of the packet at hand, which may fill several frames */
+
+	for (uint32_t i = 0; i < count; i++) {
+		counters->tx_bytes += frames[i].len;
+		length += frames[i].len;
+		if (frames[i].options & XDP_PKT_CONTD)
+			continue;
+		counters->tx_packets++;
+		counters->tx_too_long += length > worker->tx->longest;
+		length = 0;
+	}
 	worker->tx->operations->transmit(worker->tx, frames, count);
 }
 
@@ -123,7 +136,8 @@ static void give_back(struct worker *worker, uint32_t count)
 
 static bool produces(const struct worker *worker, const struct settings *settings, uint64_t now_ns)
 {
-	return settings->action->produce && worker->stream && !stream_is_finished(worker->stream, now_ns);
+	return settings->action->produce && worker->stream && !stream_is_finished(worker->stream, now_ns) &&
+	       !atomic_load_explicit(&worker->draining, memory_order_relaxed);
 }
 
 /* Sends what is due of the stream, and adds it to what was handled. Returns how long the worker may wait until
@@ -172,6 +186,26 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 	return limit < room ? limit : room;
 }
 
+/* Of what is about to be sent on. A worker that is told to leave checksums alone looks at one packet of a batch, so
+ * that the loss can be told. */
+static void look_at_checksums(struct worker *worker, const struct settings *settings, uint32_t count)
+{
+	const struct path *rx = worker->rx;
+	const bool long_packets = path_has_long_packets(rx);
+	const struct xdp_desc *frames = worker->frames;
+	uint32_t each;
+
+	if (!settings->finishes_checksums) {
+		each = long_packets ? packet_frames(frames) : 1;
+		worker->counters.checksums_unfinished += checksum_is_unfinished(rx->area, frames, each);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i += each) {
+		each = long_packets ? packet_frames(frames + i) : 1;
+		worker->counters.checksums_finished += checksum_finish(rx->area, frames + i, each);
+	}
+}
+
 /* Receives one batch, of a burst that has `received` packets already, and acts on it. */
 static uint32_t receive_batch(struct worker *worker, const struct settings *settings, uint32_t received)
 {
@@ -188,6 +222,8 @@ static uint32_t receive_batch(struct worker *worker, const struct settings *sett
 	}
 	sample_batch(worker, &settings->sampling, worker->frames, count);
 	count_batch(worker, worker->frames, count);
+	if (settings->action->transmits)
+		look_at_checksums(worker, settings, count);
 	settings->action->run(worker, worker->frames, count);
 	return count;
 }
@@ -278,6 +314,7 @@ static void run_turns(struct worker *worker)
 		if (now >= worker->next_publish_ns) {
 			worker->counters.control_batch = settings.batch;
 			worker->counters.control_action = settings.action_index;
+			worker->counters.streams = produces(worker, &settings, now);
 			if (!publish_turn(worker, now))
 				return;
 			before = clock_ns(CLOCK_MONOTONIC);
@@ -327,6 +364,9 @@ static void *worker_main(void *argument)
 		if (worker->stream)
 			stream_begin(worker->stream, clock_ns(CLOCK_MONOTONIC));
 		run_turns(worker);
+		if (worker->counters.fault)
+			port_worker_ended(worker->port, worker->queue);
+		worker->counters.streams = 0;
 		worker->counters.state = worker->counters.fault ? XDPLAB_STATE_FAILED : XDPLAB_STATE_STOPPED;
 		publish(worker, clock_ns(CLOCK_MONOTONIC));
 	}

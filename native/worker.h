@@ -25,10 +25,13 @@
 #include "stream.h"
 #include "wait.h"
 
+struct port;
+
 struct worker {
 	/* Set up before the thread starts, read by it. */
 	struct path *rx; /* where frames come from, or NULL while it is closed */
 	struct path *tx; /* where they leave, the same or another; each ring of either has this one worker */
+	struct port *port; /* whose program leads to rx */
 	struct xdplab_worker_block *block;
 	const struct xdplab_region *region;
 	uint32_t index; /* of its block in the region */
@@ -39,6 +42,8 @@ struct worker {
 	uint32_t frames_limit;
 	struct xdp_desc *frames; /* the batch at hand, frames_limit of them */
 	struct stream *stream;   /* what it sends of its own, or NULL */
+	bool ran; /* when its engine was paused to be reconfigured */
+	struct traffic_state streamed; /* where its stream was */
 
 	/* The thread's own. */
 	struct xdplab_counters counters;
@@ -68,6 +73,7 @@ struct worker {
 	pthread_t thread;
 	bool joinable;
 	_Atomic bool stop;
+	_Atomic bool draining; /* it makes no more of its stream */
 	sem_t prepared;
 	int refusals[WAIT_COUNT]; /* errno for which a strategy can't be used; written before `prepared` */
 	int refusal;              /* likewise of what it is to begin with: a strategy, or the path's own way */

@@ -53,9 +53,27 @@ static void set_flags(struct bpf_object *object, const struct xdp_options_of_por
 	bpf_program__set_flags(program, flags);
 }
 
+static void leave(const struct xdp *xdp, uint32_t queue)
+{
+	bpf_map_delete_elem(xdp->sockets, &queue);
+}
+
 static void detach(struct xdp *xdp)
 {
-	close(xdp->link);
+	if (xdp->link >= 0)
+		close(xdp->link);
+	xdp->link = -1;
+}
+
+static void look(const struct xdp *xdp, struct xdplab_hold *hold)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(xdp->link, &info, &length))
+		return;
+	hold->interface_index = info.xdp.ifindex;
+	hold->program = info.prog_id;
 }
 
 static void close_maps(struct xdp *xdp)
@@ -86,42 +104,71 @@ static int sum_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
 }
 
 static const struct xdp_operations operations = {
+	.leave = leave,
 	.detach = detach,
 	.close = close_maps,
 	.verdicts = sum_verdicts,
+	.look = look,
 };
 
-int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+static int load(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, options,
-		    .flags = port->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	struct bpf_map *sockets;
 
-	if (port->wire)
-		return soft_program_attach(xdp, port, error);
-	xdp->operations = &operations;
-	xdp->object = program_open(port->program, error);
+	*xdp = (struct xdp){ .operations = &operations, .object = program_open(port->program, error) };
 	if (!xdp->object)
 		return -error->code;
 	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
 	if (sockets)
 		bpf_map__set_max_entries(sockets, port->queues);
 	set_flags(xdp->object, port);
-	if (set_constants(xdp->object, port, error) || program_load(xdp->object, port->program, error))
-		goto refused;
+	if (set_constants(xdp->object, port, error) || program_load(xdp->object, port->program, error)) {
+		bpf_object__close(xdp->object);
+		return -error->code;
+	}
 	xdp->sockets = sockets ? bpf_map__fd(sockets) : -1;
 	xdp->verdicts = bpf_object__find_map_fd_by_name(xdp->object, "verdicts");
-	xdp->link = bpf_link_create(program_descriptor(xdp->object, "capture"), (int)port->interface_index,
-				    BPF_XDP, &options);
-	if (xdp->link < 0) {
-		fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
-		     port->attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
-		goto refused;
-	}
 	return 0;
-refused:
+}
+
+static int refuse(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+{
+	fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
+	     port->attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
 	bpf_object__close(xdp->object);
 	return -error->code;
+}
+
+int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+		    .flags = port->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+
+	if (port->wire)
+		return soft_program_attach(xdp, port, error);
+	if (load(xdp, port, error))
+		return -error->code;
+	xdp->link = bpf_link_create(program_descriptor(xdp->object, "capture"), (int)port->interface_index,
+				    BPF_XDP, &options);
+	return xdp->link < 0 ? refuse(xdp, port, error) : 0;
+}
+
+bool xdp_is_replaceable(const struct xdp *xdp)
+{
+	return xdp->object;
+}
+
+int xdp_replace(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+{
+	struct xdp next;
+
+	if (load(&next, port, error))
+		return -error->code;
+	next.link = xdp->link;
+	if (bpf_link_update(next.link, program_descriptor(next.object, "capture"), NULL))
+		return refuse(&next, port, error);
+	*xdp = next;
+	return 0;
 }
 
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error)
@@ -146,6 +193,13 @@ int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct x
 		return fail(error, XDPLAB_STEP_ENTER_SOCKET, errno, "enter the socket of queue %u in the XSKMAP",
 			    queue);
 	return 0;
+}
+
+/* An XSKMAP is not read. An update that only replaces does nothing where the socket is there already
+ * (xsk_map_update_elem, Linux 6.18); another's in its place it puts out. */
+bool xdp_has_socket(const struct xdp *xdp, uint32_t queue, int socket)
+{
+	return !bpf_map_update_elem(xdp->sockets, &queue, &socket, BPF_EXIST) || errno != ENOENT;
 }
 
 int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xdplab_verdicts *verdicts)

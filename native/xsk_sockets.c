@@ -7,6 +7,11 @@
 
 #include "error.h"
 
+uint64_t xdplab_umem_bytes(const struct xdplab_config *config)
+{
+	return (uint64_t)umem_frames_of_worker(config) * config->worker_count * config->frame_size;
+}
+
 void *xsk_sockets_share(const struct xdplab_config *config, struct xdplab_error *error)
 {
 	const struct umem_options options = {

@@ -69,7 +69,8 @@ def installed(wheel: Path) -> Iterator[Path]:
         (packages / "of-the-tests.pth").write_text(sysconfig.get_path("purelib"))
         command = folder / "bin" / "xdplab"
         command.write_text(
-            f"#!{folder}/bin/python\nimport sys\nfrom xdplab.cli import main\nsys.exit(main())\n"
+            f"#!{folder}/bin/python\n"
+            "import sys\nfrom xdplab_command import main\nsys.exit(main())\n"
         )
         command.chmod(0o755)
         yield folder

@@ -53,6 +53,17 @@ def test_values_that_can_not_work_are_refused(
     Engine(lab.port).close()
 
 
+@pytest.mark.parametrize("ring_size", [2, 16, 64, 2048])
+def test_a_batch_that_nobody_asked_for_fits_the_ring(lab: Lab, ring_size: int) -> None:
+    with Engine(lab.port, ring_size=ring_size) as engine:
+        assert engine.batch == min(64, ring_size)
+        Traffic(lab.peer, lab.port, count=1).start().wait(5)
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 1)
+    with Engine(lab.port) as engine:
+        engine.reconfigure(ring_size=ring_size)
+        assert engine.batch == min(64, ring_size)
+
+
 @pytest.mark.parametrize("frame_size", [1024, 3000, 8192])
 def test_a_frame_size_that_the_kernel_refuses_names_those_it_takes(
     lab: Lab, frame_size: int

@@ -127,7 +127,8 @@ def test_too_few_huge_pages_name_the_setting_that_has_more(lab: Lab) -> None:
     [
         ({"frame_size": 2050, "unaligned": True}, "multiples of 8"),
         ({"headroom": 4}, "multiples of 8"),
-        ({"headroom": 1792}, "headroom=1792 must be a whole number, 0 to 1784"),
+        ({"headroom": 1352}, "headroom=1352 must be a whole number, 0 to 1344"),
+        ({"headroom": 3400, "frame_size": 4096}, "headroom=3400 must be a whole number, 0 to 3392"),
         ({"headroom": -8}, "headroom=-8 must be"),
         ({"huge_pages": "yes"}, "must be True, False or 'auto'"),
     ],

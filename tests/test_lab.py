@@ -309,5 +309,5 @@ def test_what_a_host_receives_can_be_steered_to_another_core(lab: Lab) -> None:
 
 
 def test_steering_to_a_core_that_is_not_there_is_refused(lab: Lab) -> None:
-    with pytest.raises(ConfigurationError, match="cpu=4096"):
+    with pytest.raises(ConfigurationError, match="cpus=4096"):
         lab.port.steer_receiving([4096])

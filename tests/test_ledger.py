@@ -195,7 +195,7 @@ def test_what_a_umem_frame_has_no_room_for_is_told_from_a_missing_frame(privileg
         account = ledger.settle()
     assert account.balanced
     assert lost(account) == {"larger than a UMEM frame": 20}
-    assert "Engine(frame_size=4096)" in account.explain()
+    assert "engine.reconfigure(frame_size=4096)" in account.explain()
 
 
 @pytest.mark.kernel
@@ -248,7 +248,8 @@ def test_a_completed_frame_that_the_device_dropped_is_told(lab: Lab) -> None:
     assert account.packets("completed") == 1000
     assert lost(account) == {"dropped by the device": 1000}
     assert "1,000 packets of 1,000 (100.0 %) got completed" in account.explain()
-    assert "or the link down" in account.explain()
+    assert account.explain().startswith("port0 has no carrier, since its peer peer0")
+    assert "the device dropped them: a link is down (above)" in account.explain()
 
 
 @pytest.mark.kernel

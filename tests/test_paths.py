@@ -307,7 +307,7 @@ def test_whatever_is_stored_in_the_control_block_is_brought_within_bounds(
     with engine_on(lab, path) as engine:
         for word in ("action", "wait", "batch", "burst"):
             for value in (0, 7, (1 << 64) - 1):
-                control = lib.xdplab_engine_control(engine._native._pointer, 0)
+                control = lib.xdplab_engine_control(engine._native.pointer, 0)
                 lib.xdplab_store(ffi.addressof(control, word), value)
                 before = received(engine)
                 send(lab, 20)

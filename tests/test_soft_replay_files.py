@@ -35,21 +35,50 @@ def pcap(
     return file
 
 
-def block(kind: int, body: bytes) -> bytes:
+def block(kind: int, body: bytes, order: str = "<") -> bytes:
     """Build a block of a pcapng file."""
     body += bytes(-len(body) % 4)
-    length = struct.pack("<I", len(body) + 12)
-    return struct.pack("<I", kind) + length + body + length
+    length = struct.pack(f"{order}I", len(body) + 12)
+    return struct.pack(f"{order}I", kind) + length + body + length
+
+
+def option(code: int, value: bytes, order: str = "<") -> bytes:
+    """Build an option of a block."""
+    return struct.pack(f"{order}HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def section(order: str = "<") -> bytes:
+    """Build the header of a section."""
+    return block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+
+
+def interface(
+    *options: bytes, link: int = ETHERNET, snapshot: int = 1 << 18, order: str = "<"
+) -> bytes:
+    """Build the description of an interface."""
+    body = struct.pack(f"{order}HHI", link, 0, snapshot) + b"".join(options)
+    return block(1, body, order)
+
+
+def packet(
+    frame: bytes,
+    ticks: int = 0,
+    *options: bytes,
+    number: int = 0,
+    length: int | None = None,
+    order: str = "<",
+) -> bytes:
+    """Build a block of a frame."""
+    high, low = divmod(ticks, 1 << 32)
+    length = len(frame) if length is None else length
+    body = struct.pack(f"{order}IIIII", number, high, low, len(frame), length) + frame
+    return block(6, body + bytes(-len(frame) % 4) + b"".join(options), order)
 
 
 def pcapng() -> bytes:
     """Build a pcapng file, its times in microseconds."""
-    file = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
-    file += block(1, struct.pack("<HHI", ETHERNET, 0, 1 << 16))
-    for frame, time_ns in zip(FRAMES, TIMES_NS, strict=True):
-        high, low = divmod(time_ns // 1000, 1 << 32)
-        file += block(6, struct.pack("<IIIII", 0, high, low, len(frame), len(frame)) + frame)
-    return file
+    packets = (packet(frame, time // 1000) for frame, time in zip(FRAMES, TIMES_NS, strict=True))
+    return section() + interface() + b"".join(packets)
 
 
 @pytest.mark.parametrize(
@@ -95,10 +124,10 @@ def test_a_last_frame_that_is_not_whole_is_left_out(tmp_path: Path, file: bytes)
         (b"a text, and a long one", "no pcap or pcapng file"),
         (pcap()[:24], "no frame to send"),
         (pcap(link=RAW_IP), "not Ethernet's"),
-        (pcap([b"short"], [0]), "a frame of 5 bytes"),
-        (pcap([b""], [0]), "a frame of 0 bytes"),
-        (pcap([], []) + struct.pack("<IIII", 0, 0, 60, MOST) + bytes(60), f"a frame of {MOST:,} "),
-        (pcap([], []) + struct.pack("<IIII", 0, 0, MOST, 60) + bytes(60), "no frame to send"),
+        (pcap([b"short"], [0]), r"shorter than the 14 bytes .* \(frame 1\)"),
+        (pcap([b""], [0]), r"shorter than the 14 bytes .* \(frame 1\)"),
+        (pcap([], []) + struct.pack("<IIII", 0, 0, 60, MOST) + bytes(60), "longer than the 65,553"),
+        (pcap([], []) + struct.pack("<IIII", 0, 0, MOST, 60) + bytes(60), f"{MOST:,} bytes"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_in_words(tmp_path: Path, file: bytes, words: str) -> None:

@@ -331,7 +331,7 @@ def test_the_front_is_what_no_other_beats_in_everything(engine: Engine) -> None:
     assert list(tuning.front["batch"]) == [1, 2, 3]
     assert tuning.settings == tuning.setting(0) == {"batch": 1}
     assert "2 times the 100 packets/s that it began with (batch=0)" in tuning.sentence
-    with pytest.raises(ConfigurationError, match=r"place=3 must be 0, the best, to 2"):
+    with pytest.raises(ConfigurationError, match=r"place=3 must be a whole number, 0 to 2"):
         tuning.apply(3)
 
 

@@ -11,6 +11,7 @@ from xdplab.errors import (
     KernelError,
     PermissionRefusedError,
     QueueBusyError,
+    TelemetryError,
     XdplabError,
 )
 from xdplab.host import Host, PingResult
@@ -44,6 +45,7 @@ __all__ = [
     "QueueBusyError",
     "Stream",
     "Telemetry",
+    "TelemetryError",
     "Traffic",
     "Verdicts",
     "XdplabError",

@@ -9,10 +9,12 @@ from xdplab.lines import Line
 
 _LOSSES = frozenset(
     {
-        *(Line.TOO_LONG, Line.WIRE_FULL, Line.NO_SOCKET, Line.RING_FULL, Line.NO_FILL),
-        *(Line.TOO_LARGE, Line.TOO_MANY, Line.TX_INVALID, Line.TX_DROPPED),
+        *(Line.TOO_LONG, Line.WIRE_FULL, Line.RECONFIGURING, Line.NO_SOCKET, Line.RING_FULL),
+        *(Line.NO_FILL, Line.TOO_LARGE, Line.TOO_MANY, Line.RX_CLOSED),
+        *(Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED),
     }
 )
+_NOTES = frozenset({Line.FINISHED, Line.UNFINISHED, Line.OVERSIZED})
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Stage:
     def lost(self) -> bool:
         """Whether its packets ended there."""
         return self.stage in _LOSSES
+
+    @property
+    def note(self) -> bool:
+        """Whether it tells something of packets that the line before counts."""
+        return self.stage in _NOTES
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,9 +87,13 @@ class Account:
         return [*lines, {"stage": "unaccounted", "packets": self.unaccounted}]
 
     def __str__(self) -> str:
-        lines = [(f"- {s.name}" if s.lost else s.name, s.packets) for s in self.stages]
+        lines = [(f"{_mark(s)}{s.name}", s.packets) for s in self.stages]
         lines.append((self.remainder, self.unaccounted))
         table = [f"{name:<32}{packets:>16,}" for name, packets in lines]
         return "\n".join((["[simulated]"] if self.situation.simulated else []) + table)
 
     __repr__ = __str__
+
+
+def _mark(stage: Stage) -> str:
+    return "- " if stage.lost else "  " if stage.note else ""

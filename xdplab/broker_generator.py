@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from xdplab._engine import ffi, lib
 from xdplab.errors import ClosedError, KernelError, XdplabError
+from xdplab.locks import new_lock
 from xdplab.native_errors import new_error, raise_error
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class BrokerGenerator:
 
     def __init__(self, session: Connection, traffic: Mapping[str, Any]) -> None:
         self._session = session
-        self._owner, self._lock = os.getpid(), threading.RLock()
+        self._owner, self._lock = os.getpid(), new_lock()
         self._last: dict[str, int] = {}
         self._asked = 0.0
         try:

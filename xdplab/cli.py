@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,28 +24,42 @@ from xdplab.engine import WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError, XdplabError
 from xdplab.lab import MOST_QUEUES, Lab
 from xdplab.measure import measure
+from xdplab.output import complain, laid_out, say, take_any_text
+from xdplab.signals import Signals
 from xdplab.stream import Rate
 from xdplab.traffic import Traffic
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 0, 1 for what went wrong, 2 for a wrong call."""
-    options = _parser().parse_args(arguments)
-    # What the engine warns of stands in the table and in the JSON object.
-    warnings.filterwarnings("ignore", "wait=.* is ineffective here", UserWarning)
+    """Run the command; return its exit status.
+
+    0; 1 for what went wrong, 2 for a wrong call; and 128 and the number of a signal that ended it:
+    130 after Ctrl-C, 143 after SIGTERM.
+    """
+    signals = Signals()
     try:
-        with warnings.catch_warnings(), _chosen_backend(getattr(options, "backend", None)):
-            warnings.showwarning = _show_warning
-            return int(options.command(options))
+        with signals:
+            return _main(arguments, signals)
     except XdplabError as error:
-        print(f"xdplab: {error}", file=sys.stderr)
+        complain(f"xdplab: {error}")
         return 1
     except KeyboardInterrupt:
-        return 130
+        return signals.status or 128 + signal.SIGINT
+
+
+def _main(arguments: Sequence[str] | None, signals: Signals) -> int:
+    take_any_text()
+    options = _parser().parse_args(arguments)
+    options.signals = signals
+    # What the engine warns of stands in the table and in the JSON object.
+    warnings.filterwarnings("ignore", "wait=.* is ineffective here", UserWarning)
+    with warnings.catch_warnings(), _chosen_backend(getattr(options, "backend", None)):
+        warnings.showwarning = _show_warning
+        return int(options.command(options))
 
 
 def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
-    print(f"xdplab: {message}", file=sys.stderr)
+    complain(f"xdplab: {message}")
 
 
 @contextmanager
@@ -59,8 +74,16 @@ def _chosen_backend(name: str | None) -> Iterator[None]:
         os.environ[VARIABLE] = before
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what it has to say wherever that can be said."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        if message:
+            (complain if file is sys.stderr else say)(message.removesuffix("\n"))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="xdplab", description="See and tune the fast packet paths of Linux, live."
     )
     parser.set_defaults(command=partial(_list_commands, parser))
@@ -82,7 +105,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"when the RX ring is empty: {', '.join(WAIT_STRATEGIES)} (poll)",
     )
     run.add_argument(
-        "--batch", type=int, default=64, metavar="N", help="most packets taken at once (64)"
+        "--batch",
+        type=int,
+        metavar="N",
+        help="most packets taken at once (64, or the ring's size where that is less)",
     )
     run.add_argument("--seconds", type=_seconds, default=10.0, metavar="N", help="how long (10)")
     run.add_argument(
@@ -194,14 +220,19 @@ def _rate(text: str) -> Rate | None:
 def _run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         engine, traffic = _capture(options, stack)
+        signals: Signals = options.signals
+        signals.wait()  # so that none takes away the figures that there are
         if options.json:
-            measurement, _ = measure(engine, traffic, options.seconds)
-            print(json.dumps(measurement.as_dict()))
-            return 0
-        from xdplab.terminal import run_live  # noqa: PLC0415 - rich is slow to import
+            measurement, _ = measure(engine, traffic, options.seconds, signals.check)
+            words = json.dumps(measurement.as_dict())
+        else:
+            from xdplab.terminal import run_live  # noqa: PLC0415 - rich is slow to import
 
-        run_live(engine, traffic, options.seconds)
-        return 0
+            measurement, words = run_live(engine, traffic, options.seconds, signals.check)
+        is_said = say(words)
+        if measurement.error is not None:
+            complain(f"xdplab: {measurement.error}")
+        return signals.status or int(not is_said or measurement.error is not None)
 
 
 def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Traffic | None]:
@@ -241,18 +272,14 @@ def _doctor(options: argparse.Namespace) -> int:
 
     findings = doctor.examine()
     if options.json:
-        print(json.dumps(doctor.as_json(findings)))
+        words = json.dumps(doctor.as_json(findings))
     else:
-        from rich.console import Console  # noqa: PLC0415 - slow to import
-
-        Console().print(doctor.report(findings))
-    return 0 if doctor.can_capture(findings) else 1
+        words = laid_out(lambda console: console.print(doctor.report(findings)))
+    return int(not say(words) or not doctor.can_capture(findings))
 
 
 def _list_benchmarks(_options: argparse.Namespace) -> int:
-    for name, benchmark in BENCHMARKS.items():
-        print(f"{name:<10}{benchmark.help}")
-    return 0
+    return int(not say("\n".join(f"{name:<10}{b.help}" for name, b in BENCHMARKS.items())))
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -262,12 +289,12 @@ def _bench(options: argparse.Namespace) -> int:
     result = benchmark.run(**chosen, quiet=options.json)
     way = {} if options.backend is None else {"backend": options.backend}
     result["command"] = _command(benchmark.name, chosen | way)
-    print(json.dumps(result) if options.json else table(result))
+    is_said = say(json.dumps(result) if options.json else table(result))
     if place is not None:
         write_report(place, result)
         if not options.json:
-            print(f"report: {place}")
-    return 0
+            is_said = say(f"report: {place}") and is_said
+    return int(not is_said)
 
 
 def _command(name: str, chosen: Mapping[str, object]) -> str:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from xdplab._engine import ffi, lib
-from xdplab.checks import choice, core, nanoseconds, power_of_two, whole
+from xdplab.checks import (
+    boolean,
+    choice,
+    core,
+    instance_of,
+    items,
+    nanoseconds,
+    power_of_two,
+    shown,
+    whole,
+)
 from xdplab.cores import worker_cores
 from xdplab.errors import ConfigurationError
-from xdplab.frames import layout
+from xdplab.frames import layout, which_pages
 from xdplab.interface import Interface
 from xdplab.paths import PATHS, SOCKET_BUFFER, Kind, kind_of, path_words
 from xdplab.programs import c_path
@@ -24,10 +34,13 @@ _BIND_MODES = {
     "copy": lib.XDPLAB_BIND_COPY,
     "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
 }
-_LARGEST_RING = 1 << 16
-_LARGEST_SAMPLE = 4096
+_ETHERNET = 14 + 4
+_LONGEST = (1 << 32) - 1
+LARGEST_RING = 1 << 16
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
+_SWITCHES = ("unaligned", "multi_buffer", "metadata")
+_SIZES = ("ring_size", "frame_size", "headroom", "sample_bytes", "socket_buffer")
 _SHORTEST_INTERVAL = 0.001
 LONGEST_INTERVAL = 0.5
 """Seconds between two records of the history, at most."""
@@ -76,14 +89,35 @@ class Configuration:
     socket_buffer: int = SOCKET_BUFFER
 
     def __post_init__(self) -> None:
+        """Check everything, and keep plain values: they are compared, printed and pickled."""
+        self._keep(
+            path=choice("path", self.path, PATHS),
+            attach=choice("attach", self.attach, _ATTACH_MODES),
+            bind=choice("bind", self.bind, _BIND_MODES),
+            huge_pages=which_pages(self.huge_pages),
+            queue=_plain(self.queue),
+            cpu=None if self.cpu is None else _plain(self.cpu),
+            **{name: boolean(name, getattr(self, name)) for name in _SWITCHES},
+        )
+        if self.stream is not None:
+            instance_of("stream", self.stream, Stream, "a Stream: Stream(receiver)")
         self._check_backend()
-        self._words()
+        words = self._words()
+        self._keep(realtime=whole("realtime", self.realtime, 0, _HIGHEST_PRIORITY))
+        self._keep(**{name: words[name] for name in _SIZES})
+        self._keep(queue=_like(self.queue, self.queues))
+        if self.cpu is not None:
+            self._keep(cpu=_like(self.cpu, self.cpus))
         self._workers()
+
+    def _keep(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @property
     def kind(self) -> Kind:
         """What kind of path it is."""
-        return kind_of(choice("path", self.path, PATHS))
+        return kind_of(self.path)
 
     @property
     def program(self) -> str:
@@ -96,11 +130,11 @@ class Configuration:
     def queues(self) -> tuple[int, ...]:
         """The queues of each interface that have a worker."""
         most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
-        wanted = list(self.queue) if isinstance(self.queue, Iterable) else [self.queue]
+        wanted = self.queue if isinstance(self.queue, list | tuple) else [self.queue]
         queues = tuple(whole("queue", number, 0, most) for number in wanted)
         if not queues or len(set(queues)) < len(queues):
             raise ConfigurationError(
-                f"queue={self.queue!r} must name at least one queue, each once."
+                f"queue={shown(self.queue)} must name at least one queue, each once."
             )
         return queues
 
@@ -111,10 +145,10 @@ class Configuration:
         if self.cpu is None:
             interrupted = set().union(*(interface.interrupt_cores for interface in self.interfaces))
             return worker_cores(workers, interrupted)
-        wanted = list(self.cpu) if isinstance(self.cpu, Iterable) else [self.cpu] * workers
+        wanted = self.cpu if isinstance(self.cpu, list | tuple) else [self.cpu] * workers
         if len(wanted) != workers:
             raise ConfigurationError(
-                f"cpu={self.cpu!r} must be one core, or one for each of {workers} workers."
+                f"cpu={shown(self.cpu)} must be one core, or one for each of {workers} workers."
             )
         return tuple(core(number) for number in wanted)
 
@@ -128,7 +162,9 @@ class Configuration:
                 f"an engine with path={self.path!r} can't be reconfigured without packets that "
                 f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."
             )
-        new = replace(self, **changes)
+        # Queues may have been added or taken away since.
+        interfaces = tuple(interface.now() for interface in self.interfaces)
+        new = replace(self, interfaces=interfaces, **changes)
         if len(new.queues) != len(self.queues):
             raise ConfigurationError(
                 f"queue={new.queue!r} would change how many workers there are, and their telemetry "
@@ -138,7 +174,8 @@ class Configuration:
 
     def action_index(self, action: str) -> int:
         """Return the index of an action that this engine can do."""
-        index = ACTIONS.index(choice("action", action, ACTIONS))
+        action = choice("action", action, ACTIONS)
+        index = ACTIONS.index(action)
         if len(self.interfaces) > 1 and action not in _JOINED_ACTIONS:
             raise ConfigurationError(
                 f"action={action!r} takes an engine of one interface: what one that joins two "
@@ -168,12 +205,21 @@ class Configuration:
                 **self.interfaces[0].namespace.backend.engine_words(self.interfaces),
             },
         )
+        # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
+        native.queue_counts = [interface.queues for interface in self.interfaces]
+        native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
         held = [program, workers]
         if self.stream:
             stream = self.stream.config(self.interfaces[0])
             held.append(ffi.new("struct xdplab_stream_config *", stream))
             native.stream = held[-1]
         return native, held
+
+    @property
+    def umem_bytes(self) -> int:
+        """Bytes of the UMEM."""
+        native, _held = self.native()
+        return int(lib.xdplab_umem_bytes(native))
 
     def _check_backend(self) -> None:
         simulated = [interface.namespace.backend.simulated for interface in self.interfaces]
@@ -187,7 +233,7 @@ class Configuration:
                 "multi_buffer=True is not simulated: a soft NIC has one frame a packet. Leave it "
                 "out, and take a larger frame_size."
             )
-        if any(simulated) and self.path in PATHS and self.path != "xsk":
+        if any(simulated) and self.path != "xsk":
             raise ConfigurationError(
                 f"path={self.path!r} is the kernel's, and a simulated NIC has AF_XDP's rings only. "
                 "Take path='xsk', or a real lab: Lab(backend='kernel')."
@@ -200,10 +246,10 @@ class Configuration:
             **path_words(self),
             "takes_all": int(joins),
             "shared_umem": int(self.interfaces[0].namespace.backend.shares_umem),
-            "action": self.action_index(self.action or usual),
-            "attach_mode": _ATTACH_MODES[choice("attach", self.attach, _ATTACH_MODES)],
+            "action": self.action_index(usual if self.action is None else self.action),
+            "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
-            "ring_size": power_of_two("ring_size", self.ring_size, _LARGEST_RING),
+            "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
             **layout(
                 self.frame_size,
                 self.headroom,
@@ -213,7 +259,7 @@ class Configuration:
                 ring_size=self.ring_size,
             ),
             "metadata": self._metadata(),
-            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, _LARGEST_SAMPLE),
+            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, lib.XDPLAB_LARGEST_SAMPLE),
             "publish_interval_ns": nanoseconds(
                 "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, LONGEST_INTERVAL
             ),
@@ -228,19 +274,17 @@ class Configuration:
         return int(self.metadata)
 
     def _bind_mode(self) -> int:
-        wanted = choice("bind", self.bind, _BIND_MODES)
-        if self.attach == "skb" and wanted == "zero-copy":
+        if self.attach == "skb" and self.bind == "zero-copy":
             raise ConfigurationError(
                 "bind='zero-copy' is the driver's, and attach='skb' goes around it. Ask for "
                 "attach='native', or leave out bind."
             )
         # A driver with zero-copy would fill frames that the stack fills, too.
-        return int(_BIND_MODES["copy" if self.attach == "skb" else wanted])
+        return int(_BIND_MODES["copy" if self.attach == "skb" else self.bind])
 
     def _workers(self) -> list[dict[str, int]]:
         """Lay out one worker a queue of each interface; those of two send through each other's."""
         queues, cpus = self.queues, self.cpus
-        realtime = whole("realtime", self.realtime, 0, _HIGHEST_PRIORITY)
         places = [(port, queue) for port in range(len(self.interfaces)) for queue in queues]
         return [
             {
@@ -248,7 +292,23 @@ class Configuration:
                 "queue": queue,
                 "transmit": (number + len(queues)) % len(places),
                 "cpu": cpus[number],
-                "realtime": realtime,
+                "realtime": self.realtime,
             }
             for number, (port, queue) in enumerate(places)
         ]
+
+
+def _plain(value: object) -> object:
+    """Return several values as a list or tuple, and all else as it is."""
+    try:
+        several = items("", value, "")
+    except ConfigurationError:
+        return value
+    return several if type(value) is list else tuple(several)
+
+
+def _like(given: object, numbers: Sequence[int]) -> object:
+    """Return checked numbers in the shape in which they were given."""
+    if isinstance(given, list | tuple):
+        return type(given)(numbers)
+    return numbers[0]

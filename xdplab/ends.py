@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdplab.checks import instance_of, is_a, text
 from xdplab.errors import ConfigurationError
 from xdplab.host import Host
 from xdplab.interface import Interface
@@ -11,7 +12,7 @@ from xdplab.interface import Interface
 End = Host | Interface | str
 
 
-def resolve(interface: End, allow_default_route: bool) -> Interface:
+def resolve(interface: End, allow_default_route: bool, argument: str = "interface") -> Interface:
     """Return the interface that is meant, if it may and can be captured on.
 
     Raises
@@ -21,14 +22,13 @@ def resolve(interface: End, allow_default_route: bool) -> Interface:
     InterfaceGoneError
         When there is none of that name.
     """
-    if isinstance(interface, Host):
-        return interface.interface
-    if not isinstance(interface, Interface | str):
-        raise ConfigurationError(
-            f"interface={interface!r} can't be captured on. Give a side of a lab (lab.port), an "
-            "Interface, or the name of one."
-        )
-    found = Interface.find(interface) if isinstance(interface, str) else interface
+    if is_a(interface, Host):
+        return interface.interface.now()
+    if is_a(interface, str):
+        found = Interface.find(text(argument, interface))
+    else:
+        wanted = "a side of a lab (lab.port), an Interface, or the name of one"
+        found = instance_of(argument, interface, Interface, wanted).now()
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(
             f"{found.name} carries the default route: capturing on it can cut this machine off "

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
-from xdplab._engine import lib
-from xdplab.checks import choice, whole
+from xdplab.checks import boolean, choice, whole
 from xdplab.closing import Closing
 from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
+from xdplab.endings import Endings
 from xdplab.ends import End, is_same, names_of, resolve
-from xdplab.errors import ConfigurationError, KernelError
-from xdplab.interface import Interface
+from xdplab.errors import ConfigurationError
 from xdplab.journal import Journal
 from xdplab.ledger import Ledger
 from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
-from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.paths import PATHS, SOCKET_BUFFER, Kind, refuse_wait
+from xdplab.reconfiguring import reconfigure
+from xdplab.sending import remember
 from xdplab.stream import Stream
 from xdplab.telemetry import Telemetry
 from xdplab.traffic import Traffic
-from xdplab.waiting import Waiting
 
-_DRAIN_SECONDS = 1.0
+_USUAL_BATCH = 64
 
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
@@ -41,15 +39,18 @@ class Verdicts(NamedTuple):
     UDP path whatever is not for its socket."""
     no_socket: int
     """On a queue without an engine, left to the stack."""
+    reconfiguring: int
+    """Came while the engine was set up or `Engine.reconfigure` at work, and were left to the stack.
+    """
 
 
-class Engine(Waiting, Closing):
+class Engine(Endings, Closing):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
-    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`) are
-    plain attributes and take effect on the worker's next turn. `napi` has the settings of the
-    queues' NAPI instances, likewise (`NapiSettings`).
+    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`,
+    `checksum`) are plain attributes and take effect on the worker's next turn. `napi` has the
+    settings of the queues' NAPI instances, likewise (`NapiSettings`).
 
     An interface carries one XDP program, so one engine at a time.
 
@@ -85,7 +86,8 @@ class Engine(Waiting, Closing):
         own frames through AF_XDP from its start on, and drops what it receives. With `inspect`, it
         measures the round trip of those that come back.
     batch
-        Most frames taken from the RX ring at once, 1 to `ring_size`.
+        Most frames taken from the RX ring at once, 1 to `ring_size`; unless told otherwise 64, or
+        as many as the ring has.
     burst
         Most packets received before the worker looks at its knobs, the clock and what was sent.
     wait
@@ -96,7 +98,8 @@ class Engine(Waiting, Closing):
     frame_size
         Bytes of a UMEM frame; the kernel takes 2048 or 4096. 256 of them are its own.
     headroom
-        Bytes left free before each packet, a multiple of 8, for headers to be put in front.
+        Bytes left free before each packet, for headers to be put in front: a multiple of 8, at
+        most `frame_size` less 704, which the kernel keeps for itself and the shortest packet.
     unaligned
         Whether frames may be of another size: a multiple of 8 from 2048 to 4096.
     huge_pages
@@ -135,6 +138,10 @@ class Engine(Waiting, Closing):
     inspect
         Whether latency and sequence number of every frame of our generators are looked at, not only
         those of sampled ones.
+    checksum
+        Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
+        local stack left that to its device, as on every veth: ``"software"``, the worker, for some
+        10 ns a packet to look and 0.05 ns a byte where one is unfinished; or ``"none"``.
     publish_interval
         Seconds between two records of the history, 0.001 to 0.5.
     allow_default_route
@@ -155,6 +162,10 @@ class Engine(Waiting, Closing):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
+    uncounted = 0
+    """Packets that the drivers counted, at most, while `reconfigure` had no XDP program on an
+    interface: it takes one off to change `attach`."""
+
     def __init__(
         self,
         interface: End,
@@ -164,7 +175,7 @@ class Engine(Waiting, Closing):
         queue: int | Sequence[int] = 0,
         action: str | None = None,
         stream: Stream | None = None,
-        batch: int = 64,
+        batch: int | None = None,
         burst: int = 256,
         wait: str = "poll",
         ring_size: int = 2048,
@@ -182,19 +193,23 @@ class Engine(Waiting, Closing):
         sample_every: int = 1000,
         sample_bytes: int = 256,
         inspect: bool = False,
+        checksum: str = "software",
         publish_interval: float = 0.01,
         allow_default_route: bool = False,
     ) -> None:
         self.journal = Journal()
-        ends = [interface] if forward_to is None else [interface, forward_to]
-        self.interfaces = tuple(resolve(end, allow_default_route) for end in ends)
-        if len(self.interfaces) > 1 and is_same(*self.interfaces):
+        boolean("allow_default_route", allow_default_route)
+        ends = {"interface": interface}
+        if forward_to is not None:
+            ends["forward_to"] = forward_to
+        interfaces = tuple(resolve(end, allow_default_route, name) for name, end in ends.items())
+        if len(interfaces) > 1 and is_same(*interfaces):
             raise ConfigurationError(
-                f"forward_to={self.interface.name} is the interface that it captures on. Name "
+                f"forward_to={interfaces[0].name} is the interface that it captures on. Name "
                 "another one; action='reflect' sends back to where a packet came from."
             )
         configuration = Configuration(
-            interfaces=self.interfaces,
+            interfaces=interfaces,
             queue=queue,
             action=action,
             stream=stream,
@@ -214,29 +229,38 @@ class Engine(Waiting, Closing):
             sample_bytes=sample_bytes,
             publish_interval=publish_interval,
         )
-        self.napi = NapiSettings(self.interfaces, configuration.queues, self.journal)
+        self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
+        wait = choice("wait", wait, WAIT_STRATEGIES)
         if configuration.kind != Kind.XSK and wait != "poll":
-            refuse_wait(path)
+            refuse_wait(configuration.path)
         knobs = {
-            "batch": whole("batch", batch, 1, configuration.ring_size),
+            "batch": _batch(batch, configuration.ring_size),
             "burst": self._check_burst(burst),
-            "wait": WAIT_STRATEGIES.index(choice("wait", wait, WAIT_STRATEGIES)),
+            "wait": WAIT_STRATEGIES.index(wait),
             "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
-            "inspect": int(inspect),
+            "inspect": boolean("inspect", inspect),
+            "checksum": self._check_checksum(checksum),
         }
-        replace_what_this_cell_made(self, self.interface, configuration.queues[0])
+        replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
         self._native = NativeEngine(configuration)
-        names = [name for name in names_of(self.interfaces) for _ in self.queues]
-        self.telemetry = Telemetry(self._native.descriptor, names)
-        for name, value in knobs.items():
-            self._store(name, value)
-        self._warn_if_ineffective(wait)
+        try:
+            names = [name for name in names_of(interfaces) for _ in self.queues]
+            self.telemetry = Telemetry(self._native.descriptor, names)
+            for name, value in knobs.items():
+                self._store(name, value)
+            self._warn_if_ineffective(wait)
+            if stream is not None:
+                remember(self)
+        except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
+            self._native.close()
+            raise
 
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
 
-        What waits in the rings is received first. From then until the new sockets are bound, a few
-        hundredths of a second, packets go to the stack.
+        What waits in the rings is received and sent first, for up to a second. From then until the
+        new sockets are bound, about a tenth of a second, packets go to the stack; the ledger has
+        them in a line of their own. After an interrupt (Ctrl-C) the change is taken back.
 
         Parameters
         ----------
@@ -250,40 +274,10 @@ class Engine(Waiting, Closing):
         ConfigurationError
             For values that can't work; nothing was touched.
         KernelError
-            When the kernel refuses: the engine goes on with the configuration that it had.
+            When the kernel refuses: the engine goes on with the configuration that it had. Or when
+            a worker ended by itself, from which an engine can't come back: nothing was touched.
         """
-        with self._native.ours():
-            old = self.configuration
-            new = old.changed(**changes)
-            runs, pace = self._native.started, self._load("pace_ns")
-            try:
-                self._store("pace_ns", 0)
-                self._drain()
-                self._native.reconfigure(new)
-            except BaseException:  # an interrupt, too, must not leave an engine without a program
-                self._native.reconfigure(old)
-                raise
-            finally:
-                self.napi.queues = self.queues
-                self.batch = min(self.batch, self.ring_size)
-                self._store("pace_ns", pace)
-                if runs:
-                    self.start()
-            for name in changes:
-                self.journal.note(name, getattr(old, name), getattr(new, name))
-
-    def _drain(self) -> None:
-        """Let the workers receive what waits, with nothing more to come, and stop them."""
-        self._native.detach()
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        self.start()
-        while self.running and time.monotonic() < deadline:
-            asked = time.monotonic_ns()
-            time.sleep(0.01)
-            total = self.telemetry.total()
-            if total["time_ns"] >= asked and total["rx_producer"] == total["rx_consumer"]:
-                break
-        self.stop()
+        reconfigure(self, self._native, changes)
 
     @property
     def queues(self) -> tuple[int, ...]:
@@ -323,12 +317,7 @@ class Engine(Waiting, Closing):
     @property
     def simulated(self) -> bool:
         """Whether there is no kernel behind it."""
-        return self.interface.namespace.backend.simulated
-
-    @property
-    def interface(self) -> Interface:
-        """The interface that it captures on, the first where it joins two."""
-        return self.interfaces[0]
+        return self.configuration.interfaces[0].namespace.backend.simulated
 
     @property
     def queue(self) -> int:
@@ -351,7 +340,8 @@ class Engine(Waiting, Closing):
         ClosedError
             After `close`.
         """
-        with self._native.held():
+        with self._native.lock:
+            self._native.check_ours()
             if fault := self.error:
                 raise fault
             self._native.start()
@@ -377,39 +367,6 @@ class Engine(Waiting, Closing):
         return "_native" not in vars(self) or self._native.closed
 
     @property
-    def running(self) -> bool:
-        """Whether it was started and not every worker has ended by itself."""
-        started = self._native.started and not self.closed
-        return started and len(self._failed()) < self.telemetry.workers
-
-    @property
-    def error(self) -> KernelError | None:
-        """Why a worker ended by itself, or None: the first that did. Others go on."""
-        failed = self._failed()
-        if not failed:
-            return None
-        worker = min(failed, key=lambda number: failed[number]["time_ns"])
-        port, place = divmod(worker, len(self.queues))
-        where = f"{self._end(port)} queue {self.queues[place]}"
-        tried = f"go on capturing on {where}"
-        if len(self.interfaces) > 1:
-            tried = f"go on forwarding from {where} to {self._end(1 - port)}"
-        return error_at(lib.XDPLAB_STEP_NONE, int(failed[worker]["fault"]), tried)
-
-    def _failed(self) -> dict[int, Any]:
-        """Collect the last records of the workers that ended by themselves."""
-        workers = range(self.telemetry.workers)
-        records = {worker: self.telemetry.counters(worker) for worker in workers}
-        return {n: last for n, last in records.items() if last["state"] == lib.XDPLAB_STATE_FAILED}
-
-    def _end(self, port: int) -> str:
-        """Name an interface; with its address where there are two, as those of labs are alike."""
-        interface = self.interfaces[port]
-        if len(self.interfaces) == 1 or not interface.ipv4:
-            return interface.name
-        return f"{interface.name} ({interface.ipv4})"
-
-    @property
     def action(self) -> str:
         """What becomes of a packet, one of `ACTIONS`."""
         return ACTIONS[self._load("action")]
@@ -421,13 +378,14 @@ class Engine(Waiting, Closing):
     @property
     def telemetry_path(self) -> str:
         """Where another process finds the telemetry region: `Telemetry.open` maps it."""
-        with self._native.held():
+        with self._native.lock:
             return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
 
     def verdicts(self) -> Verdicts:
         """Count what the XDP program did with the frames that it saw, on all interfaces."""
-        with self._native.held():
-            each = [self._native.verdicts(port) for port in range(len(self.interfaces))]
+        with self._native.lock:
+            ports = range(len(self.configuration.interfaces))
+            each = [self._native.verdicts(port) for port in ports]
         return Verdicts(*map(sum, zip(*each, strict=True)))
 
     def refresh(self) -> None:
@@ -454,10 +412,16 @@ class Engine(Waiting, Closing):
         return self.start()
 
     def __repr__(self) -> str:
-        where = f"{self.interface.name} queue {self.queue}"
+        where = f"{self.name_of(0)} queue {self.queue}"
         mark = " [simulated]" if self.simulated else ""
         if self.closed:
             return f"<Engine on {where}, closed{mark}>"
         state = "running" if self.running else "stopped" if self.error is None else "failed"
+        state = ", ".join([state, *(link.brief for link in self.broken_links())])
         way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
         return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"
+
+
+def _batch(asked: int | None, ring_size: int) -> int:
+    """Check the batch that was asked for, or return the usual one."""
+    return min(_USUAL_BATCH, ring_size) if asked is None else whole("batch", asked, 1, ring_size)

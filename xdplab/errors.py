@@ -61,5 +61,9 @@ class InterfaceGoneError(KernelError):
     """The interface disappeared or was never there."""
 
 
+class TelemetryError(XdplabError):
+    """A telemetry region has what its engine can't have written, or has not what it says."""
+
+
 class ClosedError(XdplabError):
     """The lab, engine or traffic was used after it was closed."""

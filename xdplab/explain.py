@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xdplab import explain_paths
+from xdplab import explain_frames, explain_links, explain_paths, explain_sending
 from xdplab.lines import Line
 
 _SPINNING = ("spin", "busy-poll", "adaptive")
 _SATURATED = 0.75  # of the time on its core: from here on a worker is called busy
 _LARGEST_RING = 65_536
+_LARGEST_MTU = 65_535
 _PENDING = (Line.WAITING, Line.TX_WAITING, Line.PENDING)
 _BEGUN = (Line.ON_WIRE, Line.BEGUN, Line.TX_BEGUN)
 
@@ -38,9 +39,19 @@ class Situation:
     queues: tuple[int, ...] = (0,)
     stray_queues: tuple[int, ...] = ()
     """Queues without an engine on which packets came, where the driver counts by queue."""
+    queue_count: int = 0
+    """Queues that the interface has; 0 where that is not known."""
     running: bool = True
     fault: str = ""
     """Why a worker ended by itself."""
+    lost_program: str = ""
+    """Why packets no longer reach the engine, where its workers go on."""
+    gone: tuple[str, ...] = ()
+    """Interfaces that are no longer where they were."""
+    broken_links: tuple[str, ...] = ()
+    """Which interfaces frames can't pass, why, and what to do: a sentence each."""
+    carrier_losses: Mapping[str, int] = field(default_factory=dict)
+    """How often an interface lost its carrier since the ledger began."""
     sends: bool = False
     path: str = "xsk"
     kind: str = "xsk"
@@ -57,15 +68,34 @@ class Situation:
     frame_size: int = 0
     """Bytes of a frame of the generator."""
     mtu: int = 1500
+    """Of the generator's interface."""
+    port_mtu: int = 1500
+    """Of the engine's."""
+    attach: str = "native"
+    umem_frame: int = 2048
+    """Bytes of a frame of the UMEM."""
+    headroom: int = 0
     began_quiet: bool = True
     flowing: bool = False
     """Whether counts were still growing."""
+    senders: tuple[str, ...] = ()
+    """Who was still sending, and what ends that."""
+    reconfigured: str = ""
+    """What `Engine.reconfigure` changed since the ledger began, as one types it."""
     simulated: bool = False
     """Whether the interface is a soft NIC's."""
     faults: Mapping[str, int] = field(default_factory=dict)
     """Faults that a soft NIC was told to have: one frame in so many, by the fault's name."""
     replays: bool = False
     """Whether the generator sends a capture file's frames."""
+    checksum_remedies: tuple[str, ...] = ()
+    """Commands after which packets come with their checksums finished."""
+    length_remedies: tuple[str, ...] = ()
+    """Commands after which none comes that is longer than the MTU."""
+    left_out: int = 0
+    """Frames of that file that can't be sent."""
+    remarks: tuple[str, ...] = ()
+    """What of that file is left out, or sent otherwise than it was captured."""
 
 
 def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list[str]:
@@ -91,30 +121,38 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
         for stage, words in (
             (Line.TOO_LONG, _too_long(now)),
             (Line.WIRE_FULL, _wire_full(now)),
+            (Line.RECONFIGURING, _reconfiguring(now)),
             (Line.NO_SOCKET, _no_socket(now)),
             (Line.RING_FULL, _ring_full(now)),
             (Line.NO_FILL, _no_fill(now)),
-            (Line.TOO_LARGE, _too_large()),
-            (
-                Line.TOO_MANY,
-                " came in more UMEM frames than can be sent as one packet (18), and were dropped. "
-                "Make frame_size larger, or the sender's MTU smaller.",
-            ),
+            (Line.TOO_LARGE, explain_frames.too_large(now)),
+            (Line.TOO_MANY, explain_frames.too_many(now)),
+            (Line.RX_CLOSED, _closed("received")),
+            (Line.TX_CLOSED, _closed("sent")),
             (
                 Line.TX_INVALID,
                 " could not be sent: their descriptors were invalid, which "
                 "is a fault of the engine. Please report it.",
             ),
-            (Line.TX_DROPPED, _device_dropped()),
+            (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped()),
         )
-        if counts.get(stage)
+        if counts.get(stage) and not _is_told_below(stage, counts)
     ]
-    rest = [*_left_over(counts, now), *_remainder(unaccounted, now)]
-    if now.fault:
-        rest.insert(0, f"A worker ended: {now.fault}")
+    losses += explain_sending.losses(counts, now)
+    rest = [
+        *explain_sending.finished(counts, now),
+        *_left_over(counts, now),
+        *_remainder(unaccounted, now),
+    ]
+    rest += [f"Of the file: {remark}" for remark in now.remarks]
     if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
-    return losses + rest
+    return explain_links.ends(now) + losses + rest
+
+
+def _is_told_below(stage: str, counts: Mapping[str, int]) -> bool:
+    """Tell whether the device dropped nothing but what was too long for it."""
+    return stage == Line.TX_DROPPED and counts.get(Line.OVERSIZED, 0) >= counts[stage]
 
 
 # The fault behind a loss that a soft NIC was told to have, and what it feigns.
@@ -139,7 +177,7 @@ def _on_purpose(stage: str, now: Situation) -> str:
 
 def _share(counts: Mapping[str, int], stage: str) -> str:
     lost = counts[stage]
-    sent = stage in (Line.TX_INVALID, Line.TX_DROPPED)
+    sent = stage in (Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED)
     whole = (Line.HANDED,) if sent else (Line.SENT, Line.DEVICE)
     of = next((counts[name] for name in whole if counts.get(name, 0) >= lost), 0)
     if not of:
@@ -160,7 +198,7 @@ def _larger(now: Situation) -> int:
 def _too_long(now: Situation) -> str:
     largest = now.mtu + 14
     # A generator may have gone on to shorter frames.
-    mtu = f"Lab(mtu={now.frame_size - 14})"
+    mtu = f"Lab(mtu={min(now.frame_size - 14, _LARGEST_MTU)})"
     larger = f", or {mtu}" if now.frame_size > largest else ""
     remedy = f"Traffic(size={largest}) is the largest here{larger}."
     return (
@@ -182,13 +220,43 @@ def _wire_full(now: Situation) -> str:
     )
 
 
+def _reconfiguring(now: Situation) -> str:
+    stop = (
+        "while nothing is sent (traffic.stop() before, traffic.start() after it)"
+        if now.generator_cpu is not None
+        else "while nothing is sent"
+    )
+    at_once = (
+        f", or begin with what it changed: Engine({now.reconfigured})" if now.reconfigured else ""
+    )
+    return (
+        f" came while engine.reconfigure({now.reconfigured}) made new sockets, and went to the "
+        f"stack. Reconfigure {stop}{at_once}."
+    )
+
+
+def _closed(how: str) -> str:
+    return (
+        f" waited in a ring when engine.reconfigure() closed it: it gives the worker a second to "
+        f"empty its rings, and these could not be {how} by then. Reconfigure while nothing is sent."
+    )
+
+
 def _no_socket(now: Situation) -> str:
+    if removed := explain_links.no_socket(now):
+        return removed
     if now.stray_queues:
         queues = sorted({*now.queues, *now.stray_queues})
         named = ", ".join(str(queue) for queue in now.stray_queues)
         on = "queue" if len(now.stray_queues) == 1 else "the queues"
         came = f" came on {on} {named}, where no engine is"
         remedy = f"Engine(queue={queues}) captures on all of them, a worker each"
+    elif len(now.queues) >= now.queue_count > 0:
+        return (
+            " found no socket on a queue that has an engine, and went to the stack: something "
+            "else has taken the socket out of the XDP program's map. engine.reconfigure() puts it "
+            "back."
+        )
     else:
         came, remedy = (
             " came on a queue without an engine",
@@ -222,6 +290,8 @@ def _ring_full(now: Situation) -> str:
             "The worker was stopped then: leave it running, or let more packets wait "
             f"(ring_size={larger})."
         )
+    elif blocked := explain_links.ring_full(now):
+        why = blocked
     elif now.paced:
         why = (
             "The worker was paced, a batch at a time (engine.pace), so that one can watch it: "
@@ -265,14 +335,6 @@ def _no_fill(now: Situation) -> str:
     )
 
 
-def _too_large() -> str:
-    return (
-        " did not fit a UMEM frame, which has room for its frame_size less 256 bytes and "
-        "the headroom. Engine(frame_size=4096) has more; or lower the MTU. (With attach='skb', GRO "
-        "may have merged several packets of a stream into one.)"
-    )
-
-
 def _device_dropped() -> str:
     return (
         " got completed, but the device dropped them: the far end's ring was full, or the link "
@@ -292,12 +354,19 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         yield explain_paths.left_over(_packets(passed), now)
     for stage in _PENDING:
         if waiting := counts.get(stage):
+            sends = stage != Line.WAITING
             until = (
-                "in flight; read the ledger again, or settle() it"
-                if now.running
-                else "the worker is stopped, and goes on with engine.start()"
+                "the worker is stopped, and goes on with engine.start()"
+                if not now.running
+                else (sends and explain_links.waits(now))
+                or "in flight; read the ledger again, or settle() it"
             )
             yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
+    if now.senders:
+        yield (
+            f"Still sending: {'; '.join(now.senders)}. What is in flight then is no loss: settle() "
+            "the ledger once it has ended."
+        )
     if begun := _sum(counts, _BEGUN):
         yield f"{_packets(begun)} on the way when the ledger began: counted in."
     if not now.began_quiet:
@@ -315,6 +384,8 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
             f"{_packets(unaccounted)} in flight: counted by one station and not yet by the "
             "next. Once the traffic has ended, settle() waits for them."
         )
+    elif blocked := explain_links.remainder(_packets(unaccounted), now):
+        yield blocked
     elif now.kind != "xsk":
         yield explain_paths.remainder(_packets(unaccounted))
     else:
@@ -327,12 +398,16 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
 
 
 def _all_well(counts: Mapping[str, int], now: Situation) -> str:
+    ends = explain_links.ends(now)
     if counts.get(Line.RECEIVED) or counts.get(Line.HANDED):
-        return "Every packet arrived."
+        which = "that was sent " if now.left_out else "that came " if ends else ""
+        return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
     if counts.get(Line.STACK):
         return "No packet for the engine."
+    if ends:
+        return f"No packet came to {now.interface}."
     return (
         f"No packet came to {now.interface}. Is anything sending to it, and is its link up? "
         "On a real device, check that traffic is steered to the engine's queue."

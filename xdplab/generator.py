@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from xdplab._engine import lib
 from xdplab.errors import ClosedError
 from xdplab.native_errors import new_error, raise_error
+from xdplab.native_handle import NativeHandle
+from xdplab.remedies import NOWHERE, Place
 
 
 class Generator(Protocol):
@@ -61,27 +61,40 @@ class Generator(Protocol):
 
 
 class NativeGenerator:
-    """A generator of the C engine, in this process.
+    """A generator of the C engine, in this process. To be opened next.
 
     Parameters
     ----------
-    pointer
-        To it; owned from now on.
     functions
         What the names of its functions begin with, such as ``"xdplab_generator"``.
     """
 
-    def __init__(self, pointer: Any, functions: str) -> None:  # noqa: ANN401 - cffi is untyped
-        self._pointer, self._functions = pointer, functions
-        self._owner, self._lock = os.getpid(), threading.RLock()
-        # On exit too: a daemon thread may still be in a call then, which the lock waits for.
-        self._closer = weakref.finalize(
-            self, _close, pointer, self._function("close"), self._owner, self._lock
-        )
+    def __init__(self, functions: str) -> None:
+        self._functions = functions
+        self._handle = NativeHandle(functions, "this generator was closed. Make a new one.")
+
+    def open(
+        self,
+        run: Callable[[Callable[[], None]], None],
+        *arguments: object,
+        kept: object = None,
+        place: Place = NOWHERE,
+    ) -> None:
+        """Open it, as `NativeHandle.open` does; the last of the arguments is for the error.
+
+        A refusal names what is at the place.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses.
+        """
+        if not self._handle.open(run, self._function("open"), *arguments, kept=kept):
+            raise_error(arguments[-1], place)
 
     def start(self) -> None:
         """Send from now on."""
-        if os.getpid() != self._owner:
+        if not self._handle.is_ours:
             raise ClosedError("this generator is another process'. Make one in this process.")
         error = new_error()
         if self._call("start", error):
@@ -89,7 +102,7 @@ class NativeGenerator:
 
     def stop(self) -> None:
         """Stop; nothing in a forked child, which has none of its threads."""
-        if os.getpid() == self._owner:
+        if self._handle.is_ours:
             self._call("stop")
 
     def set_interval(self, picoseconds: int) -> None:
@@ -123,21 +136,15 @@ class NativeGenerator:
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return not self._closer.alive
+        return self._handle.closed
 
     def close(self) -> None:
         """Stop and give everything back."""
-        self._closer()
+        self._handle.close()
 
     def _call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 - cffi is untyped
-        with self._lock:
-            return self._function(name)(self._pointer, *arguments)
+        with self._handle.lock:
+            return self._function(name)(self._handle.pointer, *arguments)
 
     def _function(self, name: str) -> Any:  # noqa: ANN401 - as above
         return getattr(lib, f"{self._functions}_{name}")
-
-
-def _close(pointer: Any, close: Any, owner: int, lock: threading.RLock) -> None:  # noqa: ANN401 - as above
-    if os.getpid() == owner:
-        with lock:
-            close(pointer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import errno
 import os
 import re
 import socket
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from xdplab.checks import core
-from xdplab.errors import ConfigurationError, XdplabError
+from xdplab.checks import callable_of, core, instance_of, is_a, items, seconds, shown, text, whole
+from xdplab.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.interface import Interface
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ Result = TypeVar("Result")
 
 _LARGEST_PING = 65507  # bytes of payload that fit an IPv4 packet
 _LONGEST_PING_SECONDS = 3600
+_MOST_PINGS = 1000 * _LONGEST_PING_SECONDS
+_LONGEST_COMMAND_SECONDS = 1_000_000  # poll(2) takes milliseconds in an int
+_LARGEST_INT = (1 << 31) - 1
+_MOST_ARGUMENTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,9 @@ class Host:
     """
 
     def __init__(self, interface: Interface) -> None:
-        self.interface = interface
+        self.interface = instance_of(
+            "interface", interface, Interface, "an Interface: Interface.find(NAME)"
+        )
 
     @property
     def ipv4(self) -> str:
@@ -66,6 +72,7 @@ class Host:
 
         A process that the function leaves running keeps the namespace alive; `command` does not.
         """
+        callable_of("function", function)
         return self.interface.namespace.run(function, *args, **kwargs)
 
     def socket(
@@ -80,10 +87,20 @@ class Host:
         ------
         ClosedError
             After the lab was closed.
-        OSError
+        KernelError
             When the kernel refuses the socket.
         """
-        return self.run(socket.socket, family, type, proto)
+        wanted = {"family": family, "type": type, "proto": proto}
+        numbers = [whole(name, value, 0, _LARGEST_INT) for name, value in wanted.items()]
+        try:
+            return self.run(socket.socket, *numbers)
+        except KernelError:
+            raise
+        except OSError as error:
+            given = ", ".join(f"{name}={value}" for name, value in wanted.items())
+            raise KernelError(
+                f"open a socket with {given} on {self.interface.name}", error.errno or errno.EIO
+            ) from error
 
     def command(
         self, arguments: Sequence[str | os.PathLike[str]], timeout: float = 60
@@ -111,15 +128,17 @@ class Host:
         ClosedError
             After the lab was closed.
         """
+        timeout = seconds("timeout", timeout, 0, _LONGEST_COMMAND_SECONDS)
         # The parent's death is the death of the thread that started it, which waits here.
-        bound = ["setpriv", "--pdeathsig", "KILL", "--", *arguments]
+        bound = ["setpriv", "--pdeathsig", "KILL", "--", *_command(arguments)]
         try:
             return self.run(
                 subprocess.run,
                 bound,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=timeout,
                 env={**os.environ, "LC_ALL": "C.UTF-8"},
             )
@@ -127,10 +146,16 @@ class Host:
             raise XdplabError(
                 "could not run `setpriv`: it is missing. Install Debian's util-linux."
             ) from error
+        except KernelError:
+            raise
+        except OSError as error:  # such as E2BIG
+            raise KernelError(
+                f"run {shown(arguments)} on {self.interface.name}", error.errno or errno.EIO
+            ) from error
         except subprocess.TimeoutExpired as error:
-            shown = " ".join(str(argument) for argument in arguments)
+            program = " ".join(bound[bound.index("--") + 1 :])
             raise XdplabError(
-                f"`{shown}` did not end within {timeout} s and was killed. "
+                f"`{program}` did not end within {timeout} s and was killed. "
                 "Give it a longer timeout, or less to do."
             ) from error
 
@@ -170,28 +195,29 @@ class Host:
         ClosedError
             After the lab was closed.
         """
-        try:
-            target = ip_address(target_address)
-        except ValueError as error:
-            raise ConfigurationError(
-                f"target_address={target_address!r} is no IP address. Give one such as "
-                f"{self.ipv4}: there is no name resolution in a lab."
-            ) from error
-        if count < 1 or not 0 <= size <= _LARGEST_PING:
-            raise ConfigurationError(
-                f"count={count} and size={size} must be at least 1, and 0 to {_LARGEST_PING} bytes."
-            )
-        if not (interval >= 0.001 and timeout > 0 and math.isfinite(interval + timeout)):
-            raise ConfigurationError(
-                f"interval={interval} must be at least 0.001 s and timeout={timeout} above 0."
-            )
-        seconds = count * interval + timeout
-        if seconds > _LONGEST_PING_SECONDS:
+        target = self._address(target_address)
+        count = whole("count", count, 1, _MOST_PINGS)
+        size = whole("size", size, 0, _LARGEST_PING)
+        interval = seconds("interval", interval, 0.001, _LONGEST_PING_SECONDS)
+        timeout = seconds("timeout", timeout, 0.001, _LONGEST_PING_SECONDS)
+        if count * interval + timeout > _LONGEST_PING_SECONDS:
             raise ConfigurationError(
                 f"{count} requests every {interval} s take longer than {_LONGEST_PING_SECONDS} s. "
                 "Send fewer, or more often."
             )
         return self._ping(target, count, interval, size, timeout)
+
+    def _address(self, target_address: object) -> IPv4Address | IPv6Address:
+        if is_a(target_address, IPv4Address) or is_a(target_address, IPv6Address):
+            return target_address
+        try:
+            # Of a whole number, too, it would make an address.
+            return ip_address(text("target_address", target_address))
+        except ValueError as error:
+            raise ConfigurationError(
+                f"target_address={shown(target_address)} is no IP address. Give one such as "
+                f"{self.ipv4}: there is no name resolution in a lab."
+            ) from error
 
     def _ping(
         self,
@@ -248,7 +274,7 @@ class Host:
             When the kernel refuses: the setting is in sysfs (``queues/rx-*/rps_cpus``, see
             Documentation/networking/scaling.rst), where only root may write.
         """
-        mask = sum(1 << core(cpu) for cpu in set(cpus))
+        mask = sum({1 << core(cpu, "cpus") for cpu in items("cpus", cpus, "cores")})
         # A sysfs shows the namespace of whoever mounted it: ours, out of the host's sight.
         script = (
             "mount -t sysfs sysfs /sys && "
@@ -266,3 +292,20 @@ class Host:
     def __repr__(self) -> str:
         interface = self.interface
         return f"<Host {interface.name} {interface.ipv4} {interface.ipv6}>"
+
+
+def _command(arguments: object) -> list[str]:
+    """Check a program and its arguments."""
+    wanted = "a program and its arguments, such as ['ip', 'address']"
+    words: list[str] = []
+    for argument in items("arguments", arguments, wanted, _MOST_ARGUMENTS):
+        try:
+            words.append(text("arguments", os.fspath(argument)))
+        except Exception:  # the argument's own
+            raise ConfigurationError(
+                f"arguments={shown(arguments)} must be a list of {wanted}: {shown(argument)} is "
+                "neither text nor a path."
+            ) from None
+    if not words:
+        raise ConfigurationError(f"arguments=[] must be a list of {wanted}.")
+    return words

@@ -1,25 +1,44 @@
-"""A network interface: where it is, what it is called and what it counted."""
+"""A network interface: where it is, what it is called and what it counted.
+
+An index in a namespace tells it from others for as long as it is there; a name does not, since it
+can be given to another. Queues and MTU change too. So what is read later is read by index, and what
+acts by name looks the name up just before.
+"""
 
 from __future__ import annotations
 
 import errno
 import socket
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
+from xdplab.checks import instance_of, text
 from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
+from xdplab.interface_names import pick_link
+from xdplab.link_state import LinkState, link_state
 from xdplab.namespace import Namespace
-from xdplab.netlink import addresses, driver_name, ethtool, netlink
+from xdplab.netlink import addresses, driver_name, ethtool, netlink, refusal
+from xdplab.places import ip_in
 
-_SWITCHED_ON = 1  # IFF_UP
 _UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" and the like
+
+
+class Look(NamedTuple):
+    """What netlink says of an interface at one moment."""
+
+    name: str
+    mac: str
+    mtu: int
+    statistics: dict[str, int]
+    """As `Interface.link_statistics`."""
+    state: LinkState
 
 
 @dataclass(frozen=True)
 class Interface:
-    """One network interface, as it was when it was looked up.
+    """One network interface, as it was when it was looked up; `now` looks again.
 
     Parameters
     ----------
@@ -63,7 +82,7 @@ class Interface:
         Parameters
         ----------
         name
-            Such as ``eth0``.
+            Such as ``eth0``, or an alternative one, such as ``enp1s0``.
         namespace
             Where to look; the namespace of the calling thread unless told otherwise.
 
@@ -72,6 +91,9 @@ class Interface:
         InterfaceGoneError
             When there is none of this name; the message lists those that there are.
         """
+        name = text("name", name)
+        if namespace is not None:
+            instance_of("namespace", namespace, Namespace, "a Namespace, such as that of a Host")
         place = Namespace.current() if namespace is None else namespace
         return place.run(cls._look_up, name, place)
 
@@ -79,21 +101,10 @@ class Interface:
     def _look_up(cls, name: str, namespace: Namespace) -> Self:
         tried = f"find the interface {name!r}"
         with netlink(tried) as route:
-            links = {link.get("ifname"): link for link in route.get_links()}
-            if name not in links:
-                remedy = f"Interfaces there are: {', '.join(sorted(links))}."
-                raise InterfaceGoneError(tried, errno.ENODEV, remedy)
-            link = links[name]
-            ipv4, ipv6 = (
-                next(iter(addresses(route, link["index"], family)), "")
-                for family in (socket.AF_INET, socket.AF_INET6)
-            )
-        queues, driver = int(link.get("num_rx_queues")), ""
-        with suppress(KernelError), ethtool(name, tried) as device:
-            driver = driver_name(device)
-            # A driver may have queues allocated that it does not use.
-            channels = device.get_channels()
-            queues = channels.rx_count + channels.combined_count
+            link = pick_link(name, route.get_links(), tried)
+            name = link.get("ifname")
+            ipv4, ipv6 = _addresses(route, link["index"])
+        queues, driver = _queues_and_driver(link)
         return cls(
             name=name,
             index=link["index"],
@@ -106,6 +117,94 @@ class Interface:
             driver=driver,
             interrupt_cores=_interrupt_cores(name, link["index"]),
         )
+
+    def now(self) -> Self:
+        """Look the same interface up again: its name, addresses, queues and MTU may have changed.
+
+        Raises
+        ------
+        InterfaceGoneError
+            When it was removed, or moved to another namespace.
+        ClosedError
+            When its namespace was closed.
+        """
+        return replace(self, **self.namespace.run(self._look_again))
+
+    def _look_again(self) -> dict[str, Any]:
+        with netlink(f"look {self.name} up again") as route:
+            link = self._link(route)
+            ipv4, ipv6 = _addresses(route, self.index)
+        return {
+            "name": link.get("ifname"),
+            "mac": link.get("address") or "",
+            "ipv4": ipv4,
+            "ipv6": ipv6,
+            "queues": _queues_and_driver(link)[0],
+            "mtu": link.get("mtu"),
+        }
+
+    def _link(self, route: Any) -> Any:  # noqa: ANN401 - pyroute2 is untyped
+        """Ask netlink for it; another one may have been given its index since."""
+        (link,) = route.get_links(self.index)
+        if link.get("ifname") != self.name and (link.get("address") or "") != self.mac:
+            raise InterfaceGoneError(
+                f"find {self.name}",
+                errno.ENODEV,
+                f"It left its network namespace, where {link.get('ifname')} has its index now.",
+            )
+        return link
+
+    def current_name(self) -> str:
+        """Look up what it is called now.
+
+        Raises
+        ------
+        InterfaceGoneError
+            When it was removed, or moved to another namespace.
+        ClosedError
+            When its namespace was closed.
+        """
+        try:
+            return self.namespace.run(socket.if_indextoname, self.index)
+        except OSError as error:
+            raise refusal(f"find {self.name}", errno.ENODEV) from error
+
+    def look(self) -> Look:
+        """Read by one question its name, what it counted, and whether frames can pass it now.
+
+        Raises
+        ------
+        InterfaceGoneError
+            When it was removed, or moved to another namespace.
+        ClosedError
+            When its namespace was closed.
+        """
+        found = self.namespace.run(self._look, "ip", None)
+        if not found.state.passes:  # which end of the wire is at fault, takes longer to tell
+            peer = self._peer_namespace
+            known = None if peer is None or peer.closed else (peer, ip_in(peer))
+            found = self.namespace.run(self._look, ip_in(self.namespace), known)
+        return found
+
+    def _look(self, ip: str, peer_place: tuple[Namespace, str] | None) -> Look:
+        with netlink(f"read the statistics of {self.name}") as route:
+            link = self._link(route)
+            return Look(
+                link.get("ifname"),
+                link.get("address") or "",
+                link.get("mtu"),
+                dict(link.get("stats64")),
+                link_state(route, link, ip, peer_place),
+            )
+
+    def attached_program(self) -> int:
+        """Return the number of the XDP program that is attached to it, or 0."""
+        return self.namespace.run(self._attached_program)
+
+    def _attached_program(self) -> int:
+        with netlink(f"read which XDP program is attached to {self.name}") as route:
+            xdp = self._link(route).get("xdp") or {}
+            return int(xdp.get("IFLA_XDP_PROG_ID") or 0)
 
     def link_statistics(self) -> dict[str, int]:
         """Read what the kernel counted on the link since it was made.
@@ -123,12 +222,7 @@ class Interface:
         ClosedError
             When its namespace was closed.
         """
-        return self.namespace.run(self._link_statistics)
-
-    def _link_statistics(self) -> dict[str, int]:
-        with netlink(f"read the statistics of {self.name}") as route:
-            (link,) = route.get_links(self.index)
-            return dict(link.get("stats64"))
+        return self.look().statistics
 
     def driver_statistics(self) -> dict[str, int]:
         """Read what the driver counts for itself, as ``ethtool -S`` shows it.
@@ -149,13 +243,23 @@ class Interface:
         return self.namespace.run(self._driver_statistics)
 
     def _driver_statistics(self) -> dict[str, int]:
-        try:
-            with ethtool(self.name, f"read the driver statistics of {self.name}") as device:
-                return dict(device.get_statistics())
-        except KernelError as error:
-            if error.errno == errno.EOPNOTSUPP:
-                return {}
-            raise
+        tried = f"read the driver statistics of {self.name}"
+        while True:
+            try:
+                # ethtool acts by name, which may go to another interface meanwhile.
+                name = socket.if_indextoname(self.index)
+                with ethtool(name, tried) as device:
+                    statistics = dict(device.get_statistics())
+                if socket.if_nametoindex(name) == self.index:
+                    return statistics
+            except InterfaceGoneError:
+                continue  # renamed just then; without the index, the next look says so
+            except KernelError as error:
+                if error.errno == errno.EOPNOTSUPP:
+                    return {}
+                raise
+            except OSError as error:
+                raise refusal(tried, errno.ENODEV) from error
 
     def faults(self) -> dict[str, int]:
         """Return what goes wrong on purpose, one frame in so many: nothing where it is real."""
@@ -163,12 +267,7 @@ class Interface:
 
     def is_up(self) -> bool:
         """Tell whether the interface is switched on."""
-        return self.namespace.run(self._is_up)
-
-    def _is_up(self) -> bool:
-        with netlink(f"read the state of {self.name}") as route:
-            (link,) = route.get_links(self.index)
-            return bool(link["flags"] & _SWITCHED_ON)
+        return self.look().state.up
 
     def carries_default_route(self) -> bool:
         """Tell whether a default route, of IPv4 or IPv6, leads through this interface.
@@ -187,6 +286,26 @@ class Interface:
                 for message in route.get_routes(family=family)
                 if message["dst_len"] == 0 and message["type"] == _UNICAST
             )
+
+
+def _addresses(route: Any, index: int) -> tuple[str, str]:  # noqa: ANN401 - pyroute2 is untyped
+    """Find an address of each family, of the widest scope."""
+    ipv4, ipv6 = (
+        next(iter(addresses(route, index, family)), "")
+        for family in (socket.AF_INET, socket.AF_INET6)
+    )
+    return ipv4, ipv6
+
+
+def _queues_and_driver(link: Any) -> tuple[int, str]:  # noqa: ANN401 - as above
+    """Count the queues in use; a driver may have some allocated that it does not use."""
+    name = link.get("ifname")
+    queues, driver = int(link.get("num_rx_queues")), ""
+    with suppress(KernelError), ethtool(name, f"ask the driver of {name}") as device:
+        driver = driver_name(device)
+        channels = device.get_channels()
+        queues = channels.rx_count + channels.combined_count
+    return queues, driver
 
 
 def _stack_above(index: int, links: list[Any]) -> set[int]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from xdplab.locks import new_lock
+
 KEPT = 1000
 """Changes that a journal remembers."""
 
@@ -38,7 +40,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._changes: deque[Change] = deque(maxlen=KEPT)
-        self._lock = threading.Lock()  # held for no longer than it takes to write a line
+        self._lock = new_lock()  # held for no longer than it takes to write a line
         self._steps = 0
         self._undone: set[int] = set()
         self._move: Change | None = None  # a change that the next one may carry on

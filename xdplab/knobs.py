@@ -9,11 +9,15 @@ import math
 from abc import ABC, abstractmethod
 
 from xdplab._engine import lib
-from xdplab.checks import nanoseconds, whole
+from xdplab.checks import boolean, choice, nanoseconds, number, whole
 from xdplab.journal import Journal
+from xdplab.records import names_of
 from xdplab.stream import Rate, interval_ps, rate_of
 
 _ONLY_STEPS = (1 << 64) - 1
+
+CHECKSUMS: tuple[str, ...] = names_of("xdplab_checksum", "XDPLAB_CHECKSUM_")
+"""Who finishes the checksum of a packet that is sent on: the values of `Knobs.checksum`."""
 
 
 class Knobs(ABC):
@@ -114,7 +118,24 @@ class Knobs(ABC):
 
     @inspect.setter
     def inspect(self, value: bool) -> None:
-        self._turn("inspect", "inspect", int(value))
+        self._turn("inspect", "inspect", boolean("inspect", value))
+
+    @property
+    def checksum(self) -> str:
+        """Who finishes an unfinished checksum before a packet is sent on: one of `CHECKSUMS`.
+
+        A local stack leaves the checksums of TCP, UDP and SCTP to the device where that offers it,
+        as veth does, and the device of the far end is to know: an AF_XDP frame can't say so, and
+        its receiver drops it. With ``"software"`` the worker looks for such packets, behind VLAN
+        tags, IP options and tunnels too, and adds what is missing; it changes no other. With
+        ``"none"`` packets leave as they came, and one of each batch is looked at, so that the
+        ledger can tell.
+        """
+        return CHECKSUMS[min(self._load("checksum"), len(CHECKSUMS) - 1)]
+
+    @checksum.setter
+    def checksum(self, value: str) -> None:
+        self._turn("checksum", "checksum", self._check_checksum(value))
 
     @property
     def pace(self) -> float:
@@ -152,12 +173,17 @@ class Knobs(ABC):
         return whole("batch", value, 1, self.ring_size)
 
     @staticmethod
+    def _check_checksum(value: str) -> int:
+        return CHECKSUMS.index(choice("checksum", value, CHECKSUMS))
+
+    @staticmethod
     def _check_burst(value: int) -> int:
         return whole("burst", value, 1, lib.XDPLAB_LARGEST_BURST)
 
 
-def _pace_ns(seconds: float) -> int:
-    if seconds == math.inf:
+def _pace_ns(value: object) -> int:
+    pace = number(value)
+    if pace == math.inf:
         return _ONLY_STEPS
     # Faster than that, a worker would do little else than show its rings.
-    return 0 if seconds == 0 else nanoseconds("pace", seconds, 1e-4, 3600)
+    return 0 if pace == 0 else nanoseconds("pace", value, 1e-4, 3600)

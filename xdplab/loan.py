@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from xdplab.backends.broker import BROKER, not_a_childs
+from xdplab.checks import text
 from xdplab.closing import Closing
+from xdplab.errors import XdplabError
 from xdplab.interface import Interface
 from xdplab.netlink import netlink
 
@@ -35,6 +37,10 @@ class Loan(Closing):
         from xdplab.broker import protocol  # noqa: PLC0415 - what others do without
         from xdplab.broker.connection import connect  # noqa: PLC0415 - as above
 
+        name = text("name", name)
+        # The broker is told its name proper, which an alternative one stands for.
+        with suppress(XdplabError):
+            name = Interface.find(name).name
         with ExitStack() as undo:
             namespace = undo.enter_context(BROKER.create_namespace())
             self._connection = not_a_childs(connect(protocol.INTERFACE, name, namespace.fd))

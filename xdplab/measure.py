@@ -8,11 +8,16 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from xdplab.account import Account
+from xdplab.account import Account, Stage
+from xdplab.checks import callable_of
+from xdplab.checks import seconds as seconds_within
 from xdplab.engine import Engine
-from xdplab.errors import KernelError
+from xdplab.errors import KernelError, XdplabError
+from xdplab.explain import Situation
 from xdplab.ledger import Ledger
+from xdplab.lines import Line
 from xdplab.records import SYSCALLS
+from xdplab.subjects import check_engine, check_traffic
 from xdplab.traffic import Traffic
 
 KERNEL_STATISTICS = (
@@ -27,6 +32,7 @@ KERNEL_STATISTICS = (
 what the socket's buffer had no room for, and the rest 0."""
 
 _LOOK_SECONDS = 0.1
+_LONGEST_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class Measurement:
 
     ``wait`` is empty on a `path` that waits in its own way. ``wait_effective`` is False where the
     strategy can do nothing on this device, and ``wait_note`` says why and what to use instead.
-    ``interrupted`` is whether it was ended early (Ctrl-C).
+    ``interrupted`` is whether it was ended early (Ctrl-C). ``error`` is why it ended by itself, as
+    when the interface went away, or None: the figures are those until then.
     """
 
     path: str
@@ -50,6 +57,7 @@ class Measurement:
     batch: int
     seconds: float
     interrupted: bool
+    error: str | None
     sent: int | None
     rx_packets: int
     rx_bytes: int
@@ -94,11 +102,23 @@ def measure(
     watch
         Called ten times a second meanwhile.
 
-    Raises
-    ------
-    KernelError
-        When the engine or the generator ended by itself.
+    Returns
+    -------
+    tuple
+        The measurement and the ledger's account. Where engine or generator ended by themselves,
+        they are of what there was until then, and `Measurement.error` says why.
     """
+    measurement, account, _ended = _measure(engine, traffic, seconds, watch)
+    return measurement, account
+
+
+def _measure(
+    engine: Engine, traffic: Traffic | None, seconds: float, watch: Callable[[], None]
+) -> tuple[Measurement, Account, XdplabError | None]:
+    check_engine(engine)
+    check_traffic(traffic)
+    seconds = seconds_within("seconds", seconds, 0, _LONGEST_SECONDS)
+    callable_of("watch", watch)
     with ExitStack() as stack:
         cores = set(engine.cpus) | ({traffic.cpu} if traffic else set())
         in_softirq = _softirq_clock(stack, engine, cores)
@@ -108,16 +128,22 @@ def measure(
         started = time.monotonic()
         if traffic:
             traffic.start()
-        interrupted = False
+        interrupted, ended = False, None
         try:
             _watch(engine, traffic, started + seconds, watch)
         except KeyboardInterrupt:
             interrupted = True
+        except XdplabError as error:
+            ended = error
         finally:
             if traffic:
                 traffic.stop()
         elapsed = time.monotonic() - started
-        account = ledger.settle()
+        try:
+            account = ledger.settle()
+        except XdplabError as error:  # the interface is gone, and its counters with it
+            ended = ended or error
+            account = _account_of_worker(engine, traffic, int(before["rx_packets"]), sent, ended)
         after, softirq_after = engine.telemetry.total(), in_softirq()
     packets = int(after["rx_packets"] - before["rx_packets"])
 
@@ -127,7 +153,7 @@ def measure(
     def grown(name: str) -> int:
         return int(after[name] - before[name])
 
-    return Measurement(
+    measurement = Measurement(
         path=engine.path,
         wait=engine.wait,
         wait_effective=not engine.wait_note,
@@ -135,6 +161,7 @@ def measure(
         batch=engine.batch,
         seconds=round(elapsed, 6),
         interrupted=interrupted,
+        error=None if ended is None else str(ended),
         sent=traffic.sent - sent if traffic else None,
         rx_packets=packets,
         rx_bytes=grown("rx_bytes"),
@@ -161,7 +188,8 @@ def measure(
         ledger=account.as_list(),
         balanced=account.balanced,
         simulated=engine.simulated,
-    ), account
+    )
+    return measurement, account, ended
 
 
 def measure_whole(
@@ -179,10 +207,27 @@ def measure_whole(
     KernelError
         When the engine or the generator ended by itself.
     """
-    measurement, _ = measure(engine, traffic, seconds, watch)
+    measurement, _, ended = _measure(engine, traffic, seconds, watch)
+    if ended is not None:
+        raise ended
     if measurement.interrupted:
         raise KeyboardInterrupt
     return measurement
+
+
+def _account_of_worker(
+    engine: Engine, traffic: Traffic | None, before: int, sent: int, ended: XdplabError
+) -> Account:
+    """Account with what worker and generator counted themselves."""
+    received = int(engine.telemetry.total()["rx_packets"]) - before
+    stages, missing = [Stage(Line.RECEIVED, received)], 0
+    if traffic is not None:
+        stages.insert(0, Stage(Line.SENT, traffic.sent - sent))
+        missing = max(traffic.sent - sent - received, 0)
+    situation = Situation(
+        interface=engine.interface.name, simulated=engine.simulated, fault=str(ended)
+    )
+    return Account(tuple(stages), missing, situation)
 
 
 def _softirq_clock(stack: ExitStack, engine: Engine, cores: set[int]) -> Callable[[], int | None]:

@@ -11,14 +11,16 @@ import errno
 import os
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from xdplab._engine import lib
+from xdplab.checks import callable_of
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+from xdplab.own_limits import more_descriptors
 
 if TYPE_CHECKING:
     from xdplab.backends import Backend
@@ -27,9 +29,12 @@ _OWN_NAMESPACE = Path("/proc/thread-self/ns/net")
 _REMEDIES = {
     errno.EPERM: "It needs CAP_SYS_ADMIN: run as root, or open the notebooks with `make lab`.",
     errno.ENOSPC: "Raise the limit in /proc/sys/user/max_net_namespaces, or close other labs.",
-    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
     errno.EINVAL: "This kernel may lack network namespaces (CONFIG_NET_NS).",
 }
+_NO_THREADS = (
+    "There are as many processes and threads as there may be: end some, or raise the limit, "
+    "`ulimit -u` or the cgroup's pids.max."
+)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -78,7 +83,7 @@ class Namespace(Closing):
             return Namespace(os.open(_OWN_NAMESPACE, os.O_RDONLY))
         except OSError as error:
             code = error.errno or 0
-            raise KernelError("open a network namespace", code, _REMEDIES.get(code, "")) from error
+            raise KernelError("open a network namespace", code, _remedy(code)) from error
 
     @property
     def backend(self) -> Backend:
@@ -142,6 +147,7 @@ class Namespace(Closing):
         Exception
             Whatever the function raises.
         """
+        callable_of("function", function)
         descriptor = self.fd
 
         def enter() -> Result:
@@ -151,16 +157,6 @@ class Namespace(Closing):
             return function(*args, **kwargs)
 
         return on_a_thread(enter)
-
-    def open_native(
-        self,
-        opener: Callable[..., Any],
-        close: Callable[[Any], object],
-        *arguments: object,
-        held: object = None,
-    ) -> Any:  # noqa: ANN401 - cffi is untyped
-        """Call `open_native` inside the namespace."""
-        return open_native(self.run, opener, close, *arguments, held=held)
 
     def close(self) -> None:
         """Let go of the namespace. The kernel ends it once no socket or process is in it."""
@@ -173,7 +169,35 @@ class Namespace(Closing):
 
 
 def on_a_thread(function: Callable[[], Result]) -> Result:
-    """Call a function on a plain thread, and wait for it."""
+    """Call a function on a plain thread, and wait for it.
+
+    Raises
+    ------
+    KernelError
+        When there can be no more threads.
+    KeyboardInterrupt
+        On an interrupt (Ctrl-C), which ends only the wait.
+    Exception
+        Whatever the function raises.
+    """
+    return _begin(function).result()
+
+
+def to_the_end(function: Callable[[], Result]) -> Result:
+    """Call a function as `on_a_thread` does; an interrupt is raised once it has returned.
+
+    So the function does all that it is to do, wherever the interrupt comes. A second interrupt ends
+    the wait.
+    """
+    outcome = _begin(function)
+    try:
+        return outcome.result()
+    except KeyboardInterrupt:
+        wait([outcome])
+        raise
+
+
+def _begin(function: Callable[[], Result]) -> Future[Result]:
     outcome: Future[Result] = Future()
 
     def work() -> None:
@@ -183,38 +207,19 @@ def on_a_thread(function: Callable[[], Result]) -> Result:
             outcome.set_exception(error)
 
     # A daemon, so that an interpreter that ends does not wait for what may never return.
-    Thread(target=work, name="xdplab-namespace", daemon=True).start()
-    return outcome.result()
-
-
-def open_native(
-    run: Callable[[Callable[[], None]], None],
-    opener: Callable[..., Any],
-    close: Callable[[Any], object],
-    *arguments: object,
-    held: object = None,
-) -> Any:  # noqa: ANN401 - cffi is untyped
-    """Call a native function that opens something, on another thread; NULL where it was refused.
-
-    An interrupt (Ctrl-C) ends only the caller's wait. What the thread opens nevertheless is
-    closed, or its queue would be taken for as long as the process lives. `run` calls a function on
-    a thread, and `held` is what the arguments point to: like them, it must live until the function
-    has returned.
-    """
-    opened: Future[Any] = Future()
-
-    def call(_held: object = held) -> None:
-        opened.set_result(opener(*arguments))
-
+    thread = Thread(target=work, name="xdplab-namespace", daemon=True)
     try:
-        run(call)
-    except BaseException:
-        opened.add_done_callback(lambda made: made.result() and close(made.result()))
-        raise
-    return opened.result()
+        thread.start()
+    except RuntimeError as error:  # which is what Python makes of pthread_create's EAGAIN
+        raise KernelError("start a thread", errno.EAGAIN, _NO_THREADS) from error
+    return outcome
 
 
 def _check(tried: str, answer: int) -> None:
     if answer < 0:
         kind = PermissionRefusedError if answer == -errno.EPERM else KernelError
-        raise kind(tried, -answer, _REMEDIES.get(-answer, ""))
+        raise kind(tried, -answer, _remedy(-answer))
+
+
+def _remedy(code: int) -> str:
+    return more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")

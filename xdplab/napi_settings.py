@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from xdplab.checks import whole
+from xdplab.checks import boolean, whole
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.interface import Interface
 from xdplab.journal import Journal
+from xdplab.locks import new_lock
 
 if TYPE_CHECKING:
     from xdplab.napi import Napi
@@ -52,7 +52,7 @@ class NapiSettings:
         self.journal = Journal() if journal is None else journal
         self.latest: Napi | None = None
         """The first instance as last read or set here, without asking the kernel again."""
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._before: dict[tuple[Interface, int], dict[str, int]] = {}
         self._cores: dict[tuple[Interface, int], set[int]] = {}  # of threads that were switched off
 
@@ -68,7 +68,7 @@ class NapiSettings:
 
     @threaded.setter
     def threaded(self, value: bool) -> None:
-        self._set("threaded", whole("threaded", int(value), 0, 1))
+        self._set("threaded", boolean("threaded", value))
 
     @property
     def defer_hard_irqs(self) -> int | None:

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xdplab.errors import InterfaceGoneError, KernelError, PermissionRefusedError
+from xdplab.own_limits import more_descriptors
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _ETHTOOL_GDRVINFO = 0x3
 _REMEDIES = {
     errno.EPERM: "It needs CAP_NET_ADMIN: run as root, or open the notebooks with `make lab`.",
-    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
     errno.ENODEV: "The interface is gone, or never was there.",
 }
 _KINDS: dict[int, type[KernelError]] = {
@@ -118,5 +118,6 @@ def _scope(message: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
 
 def refusal(tried: str, code: int, remedies: dict[int, str] | None = None) -> KernelError:
     """Make a `KernelError` of what netlink answered, with what is always said of it, and more."""
-    remedy = (remedies or {}).get(code) or _REMEDIES.get(code, "")
+    usual = more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")
+    remedy = (remedies or {}).get(code) or usual
     return _KINDS.get(code, KernelError)(tried, code, remedy)

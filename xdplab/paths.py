@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from xdplab._engine import lib
-from xdplab.checks import choice, whole
+from xdplab.checks import shown, whole
 from xdplab.errors import ConfigurationError
 from xdplab.records import names_in
 
@@ -78,21 +78,19 @@ def path_words(configuration: Configuration) -> dict[str, int]:
     ConfigurationError
         For values that can't work.
     """
-    path = choice("path", configuration.path, PATHS)
-    kind = kind_of(path)
+    path, kind = configuration.path, configuration.kind
+    buffer = whole("socket_buffer", configuration.socket_buffer, _SMALLEST_BUFFER, _LARGEST_BUFFER)
     if kind != Kind.XSK:
         _check_other(configuration, path)
-    if not kind.has_socket_buffer and configuration.socket_buffer != SOCKET_BUFFER:
+    if not kind.has_socket_buffer and buffer != SOCKET_BUFFER:
         raise ConfigurationError(
-            f"socket_buffer={configuration.socket_buffer!r} takes a path with an ordinary socket, "
+            f"socket_buffer={buffer} takes a path with an ordinary socket, "
             f"and path={path!r} has none. Leave it out{_or_rings(kind)}."
         )
     return {
         "path": PATHS.index(path),
         "address": _address(configuration, path) if kind == Kind.UDP else 0,
-        "socket_buffer": whole(
-            "socket_buffer", configuration.socket_buffer, _SMALLEST_BUFFER, _LARGEST_BUFFER
-        ),
+        "socket_buffer": buffer,
     }
 
 
@@ -106,14 +104,14 @@ def _check_other(configuration: Configuration, path: str) -> None:
         raise ConfigurationError(f"forward_to=... joins two interfaces with AF_XDP. {remedy}")
     if configuration.queues != (0,):
         raise ConfigurationError(
-            f"queue={configuration.queue!r} is AF_XDP's: path={path!r} receives from all queues, "
-            "with one worker, which counts as queue 0. Leave it out."
+            f"queue={shown(configuration.queue)} is AF_XDP's: path={path!r} receives from all "
+            "queues, with one worker, which counts as queue 0. Leave it out."
         )
     if configuration.stream is not None:
         raise ConfigurationError(f"stream=... is sent through AF_XDP. {remedy}")
     for name, usual in _OF_XSK.items():
         if (value := getattr(configuration, name)) != usual:
-            raise ConfigurationError(f"{name}={value!r} is AF_XDP's. {remedy}")
+            raise ConfigurationError(f"{name}={shown(value)} is AF_XDP's. {remedy}")
 
 
 def _address(configuration: Configuration, path: str) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from xdplab import settings
 from xdplab.checks import choice
+from xdplab.subjects import check_engine
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
@@ -95,6 +96,7 @@ def setting(engine: Engine, preset: str) -> dict[str, object]:
     ConfigurationError
         When there is no such preset.
     """
+    check_engine(engine)
     chosen = PRESETS[choice("preset", preset, PRESETS)]
     of_napi = settings.current(engine, chosen.napi)
     knobs = dict(chosen.knobs)

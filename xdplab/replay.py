@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-import logging
 import os
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.capture_file import (
+    ETHERNET,
+    DamagedError,
+    Frame,
+    NoCaptureFileError,
+    Unreadable,
+    read,
+)
 from xdplab.errors import ConfigurationError
 
-_LINKTYPE_ETHERNET = 1
-_SHORTEST_FRAME, _LONGEST_FRAME = 14, 65_535
+_SHORTEST_FRAME = 14
+_LONGEST_FRAME = 65_535 + 14 + 4  # of the largest MTU, with a VLAN tag
 _MOST_BYTES = 256 << 20  # of frames, which are held in memory
-_NANOSECONDS = 10**9
-_LATEST_NS = 1 << 62  # a pcapng file can name any year
-_CUT = "`editcap` cuts a part out of it"
+_LATEST_NS = 1 << 61  # a pcapng file can name any year
+_MOST_NAMED = 5  # frames of a remark
+
+_SHORT = f"shorter than the {_SHORTEST_FRAME} bytes of an Ethernet header"
+_LONG = (
+    f"longer than the {_LONGEST_FRAME:,} bytes that a wire takes at most, as where a capture sees "
+    "them before the NIC cuts them (`ethtool -K NAME tso off gso off gro off` before it begins)"
+)
+_IN_PART = "captured in part, and zeros stand for the rest"
+_WITHOUT_FCS = "sent without the frame check sequence, of 4 bytes, that the file has"
+_BACK = "captured before the frame in front of it by their times, and sent right behind it"
 
 
 @dataclass(frozen=True)
@@ -39,13 +56,20 @@ class Replay:
         When each is due after the first, uint64, in nanoseconds; never falling.
     repeat
         How often they are sent in one start; 0 until it is stopped.
+    left_out
+        How many frames of the file are not among them, as far as they can be counted.
+    remarks
+        A sentence for each reason to leave frames out, or to send them otherwise than they are in
+        the file, with the frames' numbers, which count from 1.
     """
 
     name: str
-    frames: bytes = field(repr=False)
+    frames: bytes | bytearray = field(repr=False)
     lengths: npt.NDArray[np.uint32] = field(repr=False)
     times_ns: npt.NDArray[np.uint64] = field(repr=False)
     repeat: int = 1
+    left_out: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def longest(self) -> int:
@@ -57,96 +81,156 @@ class Replay:
         """Read a pcap or pcapng file, also one that gzip made smaller.
 
         Of a frame that was cut short when it was captured, zeros stand for the rest. A frame with
-        an earlier time than the one before it is due with that one. A last frame of which the file
-        lacks a part is left out.
+        an earlier time than the one before it is due with that one. A frame check sequence that the
+        file says it has is taken off. What can't be sent, or can't be read, is left out, and
+        `remarks` say so.
 
         Parameters
         ----------
         path
-            Of the file; its frames are Ethernet's, of 14 to 65,535 bytes, 256 MiB in all.
+            Of the file; its frames are Ethernet's, of 14 to 65,553 bytes, 256 MiB in all.
 
         Raises
         ------
         ConfigurationError
-            For no such file, another kind of file or frame, no frame at all, and where scapy is
-            missing.
+            For no such file, another kind of file, and where it has no frame that can be sent.
         """
-        place = Path(path).expanduser()
-        frames: list[bytes] = []
-        times: list[int] = []
-        size = 0
-        with _opened(place) as reader:
-            for frame, time_ns in _frames(reader, place):
-                size += len(frame)
-                if size > _MOST_BYTES:
-                    raise ConfigurationError(
-                        f"{place} has more than {_MOST_BYTES >> 20} MiB of frames, which are held "
-                        f"in memory: {_CUT}."
-                    )
-                frames.append(frame)
-                times.append(time_ns if time_ns is not None else times[-1] if times else 0)
-        if not frames:
-            raise ConfigurationError(f"{place} has no frame to send. Choose another file.")
-        due = np.maximum.accumulate(np.array(times, np.int64))
+        pile = _Pile()
+        with _opened(path) as (place, file):
+            try:
+                for frame in read(file):
+                    pile.add(frame)
+                    if len(pile.frames) > _MOST_BYTES:
+                        raise ConfigurationError(
+                            f"{place} has more than {_MOST_BYTES >> 20} MiB of frames, which are "
+                            f"held in memory: `editcap -r {place} part.pcapng 1-{pile.seen - 1}` "
+                            "takes those that there is room for."
+                        )
+            except DamagedError as error:
+                pile.end(str(error))
+        if not pile.lengths:
+            raise ConfigurationError(
+                f"can't replay {os.fspath(path)!r}: it has no frame to send. "
+                + " ".join([*pile.remarks(), pile.remedy])
+            )
+        due = np.maximum.accumulate(np.frombuffer(pile.times, np.int64))
         return cls(
             place.name,
-            b"".join(frames),
-            np.array([len(frame) for frame in frames], np.uint32),
+            pile.frames,
+            np.frombuffer(pile.lengths, np.uint32),
             (due - due[0]).astype(np.uint64),
+            left_out=pile.left_out,
+            remarks=tuple(pile.remarks()),
         )
 
 
+class _Pile:
+    """Frames that can be sent, and what is to be said of the others."""
+
+    def __init__(self) -> None:
+        self.frames, self.lengths, self.times = bytearray(), array("I"), array("q")
+        self.seen = self.left_out = 0
+        self._out: dict[str, array[int]] = {}
+        self._otherwise: dict[str, array[int]] = {}
+        self._end = ""
+        self._timeless = True
+        self._only_foreign = True
+
+    def add(self, frame: Frame | Unreadable) -> None:
+        self.seen += 1
+        if why := _why_not(frame):
+            self.left_out += 1
+            self._only_foreign &= isinstance(frame, Frame) and frame.link != ETHERNET
+            self._out.setdefault(why, array("Q")).append(self.seen)
+            return
+        assert isinstance(frame, Frame)
+        if len(frame.bytes) < frame.length:
+            self._note(_IN_PART)
+        if frame.without_fcs:
+            self._note(_WITHOUT_FCS)
+        self._add_time(frame.time_ns)
+        self.frames += frame.bytes
+        self.frames += bytes(frame.length - len(frame.bytes))
+        self.lengths.append(frame.length)
+
+    def _add_time(self, time_ns: int | None) -> None:
+        latest = self.times[-1] if self.times else 0
+        if time_ns is None:
+            self.times.append(latest)
+            return
+        time_ns = max(-_LATEST_NS, min(time_ns, _LATEST_NS))
+        if self._timeless:  # those before it are due with it
+            self._timeless = False
+            self.times = array("q", [time_ns]) * len(self.times)
+        elif time_ns < latest:
+            self._note(_BACK)
+            time_ns = latest
+        self.times.append(time_ns)
+
+    def end(self, why: str) -> None:
+        """Note that frames behind those seen can't be read."""
+        self.left_out += 1
+        self._end = f"Frame {self.seen + 1:,} and what follows it was left out: {why}."
+
+    def remarks(self) -> Iterator[str]:
+        for why, numbers in self._out.items():
+            was = "was" if len(numbers) == 1 else "were"
+            yield f"{self._of(numbers)} {was} left out, {why} {_named(numbers)}."
+        if self._end:
+            yield self._end
+        for how, numbers in self._otherwise.items():
+            was = "was" if len(numbers) == 1 else "were"
+            yield f"{self._of(numbers)} {was} {how} {_named(numbers)}."
+
+    @property
+    def remedy(self) -> str:
+        """What to do where there is no frame to send."""
+        if self._out and self._only_foreign:
+            return "Capture on an Ethernet interface, not on `any`."
+        return "Choose another file."
+
+    def _note(self, how: str) -> None:
+        self._otherwise.setdefault(how, array("Q")).append(self.seen)
+
+    def _of(self, numbers: array[int]) -> str:
+        return f"{len(numbers):,} of {self.seen:,} frame{'' if self.seen == 1 else 's'}"
+
+
+def _why_not(frame: Frame | Unreadable) -> str:
+    """Say why a frame can't be sent; empty where it can."""
+    if isinstance(frame, Unreadable):
+        return frame.why
+    if frame.link != ETHERNET:
+        return f"not Ethernet's (link type {frame.link})"
+    if frame.length < _SHORTEST_FRAME:
+        return _SHORT
+    return _LONG if frame.length > _LONGEST_FRAME else ""
+
+
+def _named(numbers: array[int]) -> str:
+    named = ", ".join(f"{number:,}" for number in numbers[:_MOST_NAMED])
+    more = ", ..." if len(numbers) > _MOST_NAMED else ""
+    return f"(frame{'' if len(numbers) == 1 else 's'} {named}{more})"
+
+
 @contextmanager
-def _opened(place: Path) -> Iterator[Any]:
+def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[Path, BufferedReader]]:
     try:
-        from scapy.error import Scapy_Exception  # noqa: PLC0415 - slow to import
-        from scapy.utils import RawPcapReader  # noqa: PLC0415
-    except ImportError as error:
+        place = Path(path).expanduser()
+        with place.open("rb") as file:
+            yield place, file
+    except NoCaptureFileError as error:
         raise ConfigurationError(
-            f"can't replay {os.fspath(place)!r}: it takes scapy, which can't be imported "
-            f"({error}). `pip install scapy`."
-        ) from error
-    # What it warns of is a file that ends too early, of which the documentation speaks.
-    logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
-    try:
-        reader = RawPcapReader(os.fspath(place))
-    except (Scapy_Exception, EOFError) as error:
-        raise ConfigurationError(
-            f"can't replay {os.fspath(place)!r}: it is no pcap or pcapng file. `editcap` reads "
-            "others, and writes these."
+            f"can't replay {os.fspath(path)!r}: it is no pcap or pcapng file. `editcap "
+            f"{place} other.pcapng` makes one of other formats."
         ) from error
     except OSError as error:
         raise ConfigurationError(
-            f"can't replay {os.fspath(place)!r}: {error.strerror}. Name a file that can be read."
+            f"can't replay {os.fspath(path)!r}: {error.strerror}. Name a file that can be read."
         ) from error
-    with reader:
-        yield reader
-
-
-def _frames(reader: Any, place: Path) -> Iterator[tuple[bytes, int | None]]:  # noqa: ANN401 - scapy's
-    """Return each frame, and its time in ns where it has one."""
-    for captured, about in reader:
-        link = getattr(about, "linktype", None)  # of pcapng it is an interface's, else the file's
-        if (reader.linktype if link is None else link) != _LINKTYPE_ETHERNET:
-            raise ConfigurationError(
-                f"can't replay {os.fspath(place)!r}: its frames are not Ethernet's. Capture on an "
-                "Ethernet interface, not on `any`."
-            )
-        if len(captured) < getattr(about, "caplen", 0):
-            return
-        length = max(about.wirelen or 0, len(captured))
-        if not _SHORTEST_FRAME <= length <= _LONGEST_FRAME:
-            raise ConfigurationError(
-                f"can't replay {os.fspath(place)!r}: it has a frame of {length:,} bytes, and they "
-                f"must be {_SHORTEST_FRAME} to {_LONGEST_FRAME:,}. {_CUT[0].upper()}{_CUT[1:]}."
-            )
-        yield captured.ljust(length, b"\0"), _time_ns(reader, about)
-
-
-def _time_ns(reader: Any, about: Any) -> int | None:  # noqa: ANN401 - as above
-    if hasattr(about, "sec"):
-        return int(about.sec * _NANOSECONDS + about.usec * (1 if reader.nano else 1000))
-    if about.tshigh is None:  # a block without a time
-        return None
-    since_1970 = ((about.tshigh << 32) + about.tslow) * _NANOSECONDS // about.tsresol
-    return min(int(since_1970), _LATEST_NS)
+    except (RuntimeError, ValueError) as error:  # no such user's home, a NUL
+        if isinstance(error, ConfigurationError):
+            raise
+        raise ConfigurationError(
+            f"can't replay {os.fspath(path)!r}: {error}. Name a file that can be read."
+        ) from error

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.checks import choice, whole
+from xdplab.checks import choice, is_a, items, shown, whole
+from xdplab.checks import seconds as seconds_within
 from xdplab.errors import ConfigurationError
 from xdplab.metrics import METRICS, Figures
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 10_000
 _MOST_ROUNDS, _MOST_SECONDS = 1000, 86_400
+_LARGEST = (1 << 64) - 1
 
 Status = Literal["planned", "measured", "refused", "failed"]
 """A combination that the engine refused was not measured; a run that failed ended early."""
@@ -181,9 +183,8 @@ class Runs:
 
 def check_length(seconds: float, rounds: int) -> tuple[float, int]:
     """Return the length of a run and how often each is taken, or raise `ConfigurationError`."""
-    if not (isinstance(seconds, int | float) and 0 < seconds <= _MOST_SECONDS):
-        raise ConfigurationError(f"seconds={seconds!r} must be above 0, {_MOST_SECONDS:,} at most.")
-    return float(seconds), whole("rounds", rounds, 1, _MOST_ROUNDS)
+    length = seconds_within("seconds", seconds, 0.001, _MOST_SECONDS)
+    return length, whole("rounds", rounds, 1, _MOST_ROUNDS)
 
 
 def words(settings: Mapping[str, object]) -> str:
@@ -202,18 +203,32 @@ def value_words(value: object) -> str:
 
 def values_of(name: str, values: Iterable[object]) -> list[object]:
     """Return the values to try of a knob, each once; ConfigurationError where that is no list."""
+    wanted = f"the values to try, such as {name}=[...]"
     each: list[object] = []
-    if not isinstance(values, str | bytes | Mapping) and isinstance(values, Iterable):
-        for value in values:
-            # Whole numbers of numpy's are as good as Python's, but print otherwise.
-            plain = value.item() if isinstance(value, np.generic) else value
-            if plain not in each:
-                each.append(plain)
+    for value in items(name, values, wanted, MOST_RUNS):
+        plain = _plain(name, value)
+        if plain not in each:
+            each.append(plain)
     if not each:
-        raise ConfigurationError(
-            f"{name}={values!r} must be a list of the values to try, such as {name}=[...]."
-        )
+        raise ConfigurationError(f"{name}={shown(values)} must be a list of {wanted}.")
     return each
+
+
+def _plain(name: str, value: object) -> object:
+    """Return a value without classes of others: numpy's whole numbers print otherwise."""
+    if is_a(value, np.generic):
+        value = value.item()
+    if value is None or is_a(value, bool):
+        return value
+    if is_a(value, list) or is_a(value, tuple):
+        return [whole(name, each, 0, _LARGEST) for each in items(name, value, "whole numbers")]
+    if is_a(value, int) and -_LARGEST <= int.__index__(value) <= _LARGEST:
+        return int.__index__(value)
+    if is_a(value, float):
+        return float.__float__(value)
+    if is_a(value, str):
+        return str.__str__(value)
+    raise ConfigurationError(f"{name}=[..., {shown(value)}, ...] has a value that no knob takes.")
 
 
 def _column(values: Sequence[object], distinct: Sequence[object]) -> npt.NDArray[Any]:

@@ -10,9 +10,10 @@ from contextlib import contextmanager, nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from xdplab.checks import choice, whole
-from xdplab.configuration import CHANGEABLE
+from xdplab.checks import choice, is_a, items, mapping, power_of_two, whole
+from xdplab.configuration import CHANGEABLE, LARGEST_RING
 from xdplab.errors import ConfigurationError, XdplabError
+from xdplab.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
@@ -29,7 +30,7 @@ _KNOBS: dict[Home, tuple[str, ...]] = {
     "napi": ("threaded", "defer_hard_irqs", "gro_flush_timeout", "irq_suspend_timeout"),
     "engine": (
         *("batch", "burst", "wait", "spin_microseconds", "busy_poll_microseconds"),
-        *("busy_poll_budget", "sample_every", "inspect", "action"),
+        *("busy_poll_budget", "sample_every", "inspect", "checksum", "action"),
     ),
     "traffic": ("rate", "size"),
 }
@@ -42,8 +43,15 @@ KNOBS: Mapping[str, Home] = MappingProxyType(
 
 def check(names: Iterable[str]) -> None:
     """Raise `ConfigurationError`, which lists the knobs that there are, for any other name."""
-    for name in names:
+    for name in _listed(names):
         choice("knob", name, KNOBS)
+
+
+def _listed(names: object) -> list[str]:
+    """Return names of knobs, also those of a mapping."""
+    if is_a(names, Mapping):
+        return list(mapping("names", names, "knobs"))
+    return items("names", names, "names of knobs")
 
 
 def current(
@@ -71,7 +79,9 @@ def current(
     ConfigurationError
         For another name, and for ``rate`` and ``size`` without a generator.
     """
-    names = list(names)
+    check_engine(engine)
+    check_traffic(traffic)
+    names = _listed(names)
     check(names)
     instance = None
     if any(KNOBS[name] == "napi" for name in names):
@@ -111,6 +121,7 @@ def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | Non
     XdplabError
         When a knob is refused for another reason. All are as they were.
     """
+    settings = mapping("settings", settings, "knobs' values by their names")
     before = current(engine, _moved_by(settings), traffic)
     _check_batch(engine, settings)
     resocketed = _reconfigure(engine, before, settings)
@@ -160,17 +171,18 @@ def kept(engine: Engine, names: Iterable[str], traffic: Traffic | None = None) -
 
 def _moved_by(names: Iterable[str]) -> list[str]:
     """Return the knobs that move with these: a smaller ring takes the batch along."""
-    names = list(dict.fromkeys(names))
+    names = _listed(names)
     check(names)
+    names = list(dict.fromkeys(names))
     resized = "ring_size" in names and "batch" not in names
     return [*names, "batch"] if resized else names
 
 
 def _check_batch(engine: Engine, settings: Mapping[str, object]) -> None:
     """Refuse a batch above the ring of the same setting before the sockets are made anew."""
-    size = settings.get("ring_size", engine.ring_size)
-    if "batch" in settings and isinstance(size, int):
-        whole("batch", settings["batch"], 1, size)  # type: ignore[arg-type] # which is what it checks
+    if "batch" in settings:
+        size = settings.get("ring_size", engine.ring_size)
+        whole("batch", settings["batch"], 1, power_of_two("ring_size", size, LARGEST_RING))
 
 
 def _check_traffic(name: str, traffic: Traffic | None) -> None:
@@ -188,11 +200,19 @@ def _reconfigure(
     changed = {
         name: value
         for name, value in settings.items()
-        if KNOBS[name] == "sockets" and value != before[name]
+        if KNOBS[name] == "sockets" and _differs(value, before[name])
     }
     if changed:
         engine.reconfigure(**changed)
     return bool(changed)
+
+
+def _differs(value: object, before: object) -> bool:
+    """Tell whether a knob is to be turned; whatever has no equal is for the knob to refuse."""
+    try:
+        return bool(value != before)
+    except Exception:  # the value's own
+        return True
 
 
 def _turns(
@@ -207,7 +227,7 @@ def _turns(
     for kind, home in homes.items():
         for name, value in settings.items():
             is_wanted = value is not None if kind == "napi" else True
-            if KNOBS[name] == kind and is_wanted and (resocketed or value != before[name]):
+            if KNOBS[name] == kind and is_wanted and (resocketed or _differs(value, before[name])):
                 yield home, name, value
 
 

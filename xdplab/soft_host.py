@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Self
 
-from xdplab.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.host import Host, Parameters, PingResult, Result
-from xdplab.interface import Interface
+from xdplab.interface import Interface, Look
 from xdplab.lab_plan import NAMES, NETWORKS, PORT_SIDE, LabPlan
+from xdplab.link_state import LinkState
 from xdplab.namespace import Namespace
 from xdplab.soft_faults import Faults
 from xdplab.soft_wire import ENDS, Wire
@@ -82,16 +84,6 @@ class SoftNamespace(Namespace):
         """
         self._refuse()
 
-    def open_native(
-        self,
-        opener: Callable[..., Any],
-        close: Callable[[Any], object],
-        *arguments: object,
-        held: object = None,
-    ) -> Any:  # noqa: ANN401 - as of what it overrides
-        """Refuse, as `run` does."""
-        self._refuse()
-
     def close(self) -> None:
         """Close the wire, and with it the other end."""
         self.wire.close()
@@ -126,9 +118,23 @@ class SoftInterface(Interface):
         """Return what goes wrong on purpose: `Faults` by name, without those of 0."""
         return self.namespace.faults.every()
 
+    def now(self) -> Self:
+        """Look at it again: nothing about it changes until the wire is cut."""
+        if self.namespace.wire.is_cut:
+            raise InterfaceGoneError(f"look {self.name} up again", errno.ENODEV)
+        return self
+
     def is_up(self) -> bool:
         """Tell whether the wire was not cut."""
         return not self.namespace.wire.is_cut
+
+    def current_name(self) -> str:
+        """Return its name, which stays."""
+        return self.name
+
+    def look(self) -> Look:
+        """Read what was counted; frames can pass until the wire is cut."""
+        return Look(self.name, self.mac, self.mtu, self.link_statistics(), LinkState(self.name))
 
     def carries_default_route(self) -> bool:
         """Tell that there is no route through it."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import threading
-import weakref
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from itertools import count
@@ -16,8 +14,9 @@ from xdplab._engine import ffi, lib
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, InterfaceGoneError
 from xdplab.lab_plan import NAMES, PEER_SIDE, PORT_SIDE, LabPlan
-from xdplab.namespace import on_a_thread, open_native
+from xdplab.namespace import on_a_thread
 from xdplab.native_errors import new_error, raise_error
+from xdplab.native_handle import NativeHandle
 
 ENDS = {PORT_SIDE: 0, PEER_SIDE: 1}
 """Numbers of the ends, as the native wire has them, by a plan's sides."""
@@ -46,7 +45,10 @@ class Wire(Closing):
         self.queues = plan.queues
         self.serial = next(_serials)
         """Tells it from other wires of this process."""
-        self._owner, self._lock = os.getpid(), threading.RLock()
+        self._handle = NativeHandle(
+            "xdplab_wire", "this simulated wire was closed, with the lab that it belonged to"
+        )
+        self._lock = self._handle.lock
         # Those under way take their time, and end before the wire is freed.
         self._pings, self._ping_ended = 0, threading.Condition(self._lock)
         config, error = ffi.new("struct xdplab_wire_config *"), new_error()
@@ -56,13 +58,8 @@ class Wire(Closing):
             config.ends[end].mac = bytes.fromhex(plan.mac(side).replace(":", ""))
             config.ends[end].ipv4 = plan.ipv4(side).packed
             config.ends[end].ipv6 = plan.ipv6(side).packed
-        pointer = open_native(
-            on_a_thread, lib.xdplab_wire_open, lib.xdplab_wire_close, config, error
-        )
-        if not pointer:
+        if not self._handle.open(on_a_thread, lib.xdplab_wire_open, config, error):
             raise_error(error)
-        self._native = pointer
-        self._closer = weakref.finalize(self, _close, pointer, self._owner)
 
     @property
     def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
@@ -73,25 +70,24 @@ class Wire(Closing):
         ClosedError
             After `close`, and in a forked child, where nobody would answer: it has no thread.
         """
-        if self.closed:
-            raise ClosedError("this simulated wire was closed, with the lab that it belonged to")
-        if os.getpid() != self._owner:
+        pointer = self._handle.pointer
+        if not self._handle.is_ours:
             raise ClosedError("this simulated wire is another process'. Make a lab in this one.")
-        return self._native
+        return pointer
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return not self._closer.alive
+        return self._handle.closed
 
     def close(self) -> None:
         """Cut it, and let go of it. The native one goes with the last engine and generator."""
         with self._lock:
-            if self.closed or os.getpid() != self._owner:
+            if self.closed or not self._handle.is_ours:
                 return
-            lib.xdplab_wire_cut(self._native)
+            lib.xdplab_wire_cut(self._handle.pointer)
             self._ping_ended.wait_for(lambda: not self._pings)
-            self._closer()
+            self._handle.close()
 
     def cut(self) -> None:
         """Let both interfaces go away under whoever uses them, as a veth's do that is removed."""
@@ -181,9 +177,3 @@ class Wire(Closing):
         if lib.xdplab_wire_is_cut(self.pointer):
             side = next(side for side, number in ENDS.items() if number == end)
             raise InterfaceGoneError(f"read the {what} of {NAMES[side]}", errno.ENODEV)
-
-
-def _close(pointer: Any, owner: int) -> None:  # noqa: ANN401 - cffi is untyped
-    # A forked child has a copy of it, but neither its thread nor a claim to it.
-    if os.getpid() == owner:
-        lib.xdplab_wire_close(pointer)

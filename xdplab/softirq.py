@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from xdplab._engine import lib
 from xdplab.closing import Closing
+from xdplab.namespace import on_a_thread
 from xdplab.native_errors import new_error, raise_error
+from xdplab.native_handle import NativeHandle
 from xdplab.programs import c_path
 
 if TYPE_CHECKING:
@@ -29,18 +31,19 @@ class SoftirqClock(Closing):
 
     def __init__(self) -> None:
         error = new_error()
-        self._native = lib.xdplab_softirq_open(c_path("softirq"), error)
-        if not self._native:
+        self._handle = NativeHandle("xdplab_softirq", "this clock was closed. Make a new one.")
+        if not self._handle.open(on_a_thread, lib.xdplab_softirq_open, c_path("softirq"), error):
             raise_error(error)
-        self._closer = weakref.finalize(self, lib.xdplab_softirq_close, self._native)
 
     def nanoseconds(self, cores: set[int]) -> int:
         """Read the time so far, in ns, of these cores together."""
-        return sum(int(lib.xdplab_softirq_ns(self._native, core)) for core in cores)
+        with self._handle.lock:
+            pointer = self._handle.pointer
+            return sum(int(lib.xdplab_softirq_ns(pointer, core)) for core in cores)
 
     def close(self) -> None:
         """Stop measuring."""
-        self._closer()
+        self._handle.close()
 
 
 class SoftirqMap(Closing):

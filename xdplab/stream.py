@@ -6,10 +6,10 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
-from numbers import Real
 from typing import Literal
 
-from xdplab.checks import nanoseconds, whole
+from xdplab.checks import instance_of, is_a, real, shown, whole
+from xdplab.checks import seconds as seconds_within
 from xdplab.errors import ConfigurationError
 from xdplab.host import Host
 from xdplab.interface import Interface
@@ -60,13 +60,22 @@ class Stream:
     flows: int = 1
 
     def __post_init__(self) -> None:
-        interval_ps(self.rate)
-        frame_size(self.size)
-        whole("flows", self.flows, 1, _MOST_FLOWS)
+        """Check everything, and keep plain values: they are printed and pickled."""
+        host("receiver", self.receiver)
+        self._keep(
+            rate=checked_rate(self.rate),
+            size=frame_size(self.size),
+            flows=whole("flows", self.flows, 1, _MOST_FLOWS),
+        )
         if self.count is not None:
-            whole("count", self.count, 1, 1 << 62)
+            self._keep(count=whole("count", self.count, 1, 1 << 62))
         if self.seconds is not None:
-            nanoseconds("seconds", self.seconds, _SHORTEST_SECONDS, _LONGEST_SECONDS)
+            bounds = _SHORTEST_SECONDS, _LONGEST_SECONDS
+            self._keep(seconds=seconds_within("seconds", self.seconds, *bounds))
+
+    def _keep(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def config(self, sender: Interface) -> dict[str, object]:
         """Return the stream as the native engine takes it, from one interface."""
@@ -80,21 +89,33 @@ class Stream:
         }
 
 
-def frame_size(size: int) -> int:
+def frame_size(size: object) -> int:
     """Check the bytes of a frame."""
     return whole("size", size, _SMALLEST, _LARGEST)
 
 
-def interval_ps(rate: Rate) -> int:
-    """Turn a rate into picoseconds between two frames; 0 stands for no pause at all."""
-    if rate == "max":
-        return 0
-    is_number = isinstance(rate, Real) and not isinstance(rate, bool)
-    if not is_number or not _SLOWEST <= rate <= _FASTEST:
+def host(name: str, value: object) -> Host:
+    """Check a side of a lab."""
+    return instance_of(name, value, Host, "a side of a lab, such as lab.port or lab.peer")
+
+
+def checked_rate(rate: object) -> Rate:
+    """Check a rate, and return it as a plain value."""
+    if is_a(rate, str) and str.__str__(rate) == "max":
+        return "max"
+    try:
+        frames = real("rate", rate, _SLOWEST, _FASTEST)
+    except ConfigurationError:
         raise ConfigurationError(
-            f"rate={rate!r} must be 'max', or {_SLOWEST} to {_FASTEST:,} frames a second."
-        )
-    return round(_PICOSECONDS / rate)
+            f"rate={shown(rate)} must be 'max', or {_SLOWEST} to {_FASTEST:,} frames a second."
+        ) from None
+    return int(frames) if frames.is_integer() else frames
+
+
+def interval_ps(rate: object) -> int:
+    """Turn a rate into picoseconds between two frames; 0 stands for no pause at all."""
+    checked = checked_rate(rate)
+    return 0 if checked == "max" else round(_PICOSECONDS / checked)
 
 
 def rate_of(interval: int) -> Rate:
@@ -104,6 +125,13 @@ def rate_of(interval: int) -> Rate:
 
 def _headers(sender: Interface, receiver: Interface, size: int) -> bytes:
     """Build Ethernet, IPv4 and UDP headers; the source port is the program's to fill in."""
+    for interface in (sender, receiver):
+        if not (interface.ipv4 and interface.mac):
+            raise ConfigurationError(
+                f"{interface.name} has no {'IPv4' if interface.mac else 'hardware'} address, and "
+                "the frames go from one IPv4 address to another over Ethernet. Take the sides of a "
+                "lab."
+            )
     ethernet = _mac(receiver.mac) + _mac(sender.mac) + struct.pack("!H", 0x0800)
     length = size - len(ethernet)
     stream = os.urandom(2)  # by which a worker tells our streams apart: native/traffic.h

@@ -15,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab import metrics, settings
+from xdplab.checks import boolean
 from xdplab.engine import Engine
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.locks import new_lock
 from xdplab.runs import Run, Runs, words
+from xdplab.subjects import check_engine, check_traffic
 from xdplab.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -71,6 +74,8 @@ class Grid:
         rounds: int = 1,
         **knobs: Iterable[object],
     ) -> None:
+        check_engine(engine)
+        check_traffic(traffic)
         settings.check(knobs)
         self.engine, self.traffic = engine, traffic
         self.runs = Runs(seconds, rounds, knobs)
@@ -97,6 +102,7 @@ class Grid:
         ClosedError
             When the engine or the traffic was closed.
         """
+        boolean("progress", progress)
         self._stop = threading.Event()
         with interrupt_sets(self._stop), _bar(self.runs, progress) as advance:
             take(self.runs, self.engine, self.traffic, self._stop, advance)
@@ -240,12 +246,12 @@ class _Turn:
     """Whose turn it is on an engine."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()  # held by the sweep that runs
+        self.lock = new_lock()  # held by the sweep that runs
         self.stop = threading.Event()  # what ends it
 
 
 _turns: weakref.WeakKeyDictionary[Engine, _Turn] = weakref.WeakKeyDictionary()
-_turns_lock = threading.Lock()
+_turns_lock = new_lock()
 
 
 @contextmanager

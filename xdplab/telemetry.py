@@ -6,17 +6,18 @@ layout stands in ``native/telemetry.h`` alone; the dtypes below are built from i
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from xdplab._engine import ffi, lib
+from xdplab.checks import boolean, items, place, shown, text, whole
 from xdplab.closing import Closing
-from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.latency import LATENCY_STARTS, Latency
 from xdplab.native_errors import new_error, raise_error
 from xdplab.records import (
     CONTROL,
@@ -33,6 +34,7 @@ from xdplab.records import (
     Records,
     dtype_of,
 )
+from xdplab.region_checks import await_whole, check_latency, check_records, check_samples
 
 if TYPE_CHECKING:
     from xdplab.whole_file import Saved
@@ -64,47 +66,11 @@ _COMBINED: dict[str, Any] = {
     "needs_wakeup": np.bitwise_or.reduce,
 }
 
+_LARGEST_DESCRIPTOR = (1 << 31) - 1
+_LAST_NUMBER = (1 << 64) - 1
+
 LONG_INTERVAL = 1.0
 """Seconds between two records of the long history, or one publish interval where that is longer."""
-
-LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
-    [lib.xdplab_latency_bucket_start(i) for i in range(lib.XDPLAB_LATENCY_BUCKETS)], dtype=np.uint64
-)
-"""The first nanosecond of each latency bucket."""
-
-
-class Latency:
-    """A histogram of nanoseconds, log-linear: exact below 128 ns, then within 0.8 %.
-
-    `xdplab.widgets.Latency` shows an engine's live.
-
-    Parameters
-    ----------
-    counts
-        uint64, how many frames fell into each bucket; `LATENCY_STARTS` says where a bucket begins.
-    """
-
-    def __init__(self, counts: npt.NDArray[np.uint64]) -> None:
-        self.counts = counts
-
-    @property
-    def total(self) -> int:
-        """How many frames were measured."""
-        return int(self.counts.sum())
-
-    def percentile(self, percent: float) -> float:
-        """Nanoseconds that `percent` of the frames took at most, to within 0.8 % below; or nan."""
-        if not self.total:
-            return float("nan")
-        rank = max(1, int(np.ceil(self.total * percent / 100)))
-        return float(LATENCY_STARTS[int(np.searchsorted(np.cumsum(self.counts), rank))])
-
-    def __sub__(self, earlier: Latency) -> Latency:
-        return Latency(self.counts - earlier.counts)
-
-    def __repr__(self) -> str:
-        p50, p99 = self.percentile(50) / 1e3, self.percentile(99) / 1e3
-        return f"<Latency of {self.total} frames: p50 {p50:.1f} us, p99 {p99:.1f} us>"
 
 
 class Telemetry(Closing):
@@ -121,13 +87,19 @@ class Telemetry(Closing):
 
     Raises
     ------
+    ConfigurationError
+        When there are more or fewer names than workers.
     KernelError
         When it can't be mapped, or is no telemetry region of this version.
+    TelemetryError
+        When what is read later can't be true, or is not there though the region says so.
     """
 
     def __init__(self, descriptor: int, interfaces: Sequence[str] = ()) -> None:
+        names = [text("interfaces", name) for name in items("interfaces", interfaces, "names")]
         error = new_error()
-        region = lib.xdplab_region_map(descriptor, error)
+        number = whole("descriptor", descriptor, 0, _LARGEST_DESCRIPTOR)
+        region = lib.xdplab_region_map(number, error)
         if not region:
             raise_error(error)
         # Unmapped with the last reference: each call below holds one of its own, so that neither
@@ -135,8 +107,12 @@ class Telemetry(Closing):
         self._region: Any = ffi.gc(region, lib.xdplab_region_unmap)
         header = ffi.buffer(lib.xdplab_region_header(region), HEADER.itemsize)
         self.header = np.frombuffer(bytes(header), HEADER)[0]
-        self.interfaces = tuple(interfaces) or ("",) * self.workers
+        self.interfaces = tuple(names) or ("",) * self.workers
         """The name of each worker's interface, empty where nobody told."""
+        if len(self.interfaces) != self.workers:
+            raise ConfigurationError(
+                f"interfaces={list(self.interfaces)} must be {self.workers} names, one a worker."
+            )
         self._sample = np.dtype(
             {
                 "names": [*(SAMPLE.names or ()), "bytes"],
@@ -160,8 +136,22 @@ class Telemetry(Closing):
         ----------
         path
             What `Engine.telemetry_path` says there: ``/proc/PID/fd/N``.
+
+        Raises
+        ------
+        KernelError
+            When it can't be opened or mapped, or is no telemetry region of this version.
         """
-        descriptor = os.open(Path(path), os.O_RDONLY)
+        region = place("path", path)
+        try:
+            # A pipe without a writer would be waited for otherwise.
+            descriptor = os.open(region, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            raise KernelError(
+                f"open the telemetry region {shown(str(region))}",
+                error.errno or errno.EIO,
+                "Give what `Engine.telemetry_path` says in the engine's process, while that runs.",
+            ) from error
         try:
             return cls(descriptor)
         finally:
@@ -183,11 +173,15 @@ class Telemetry(Closing):
         All zero until the worker wrote its first.
         """
         region = self._mapped(worker)
-        while written := lib.xdplab_history_written(region, worker):
-            records, _ = _history(lib.xdplab_read_history, region, worker, written - 1, 1)
-            if len(records):
-                return records[0]
-        return np.zeros(1, COUNTERS)[0]
+
+        def newest() -> Records | None:
+            if not (written := lib.xdplab_history_written(region, worker)):
+                return np.zeros(1, COUNTERS)
+            read = lib.xdplab_read_history
+            records, _ = self._history(read, region, worker, written - 1, 1)
+            return records if len(records) else None
+
+        return self._whole(newest, f"the counters of worker {worker}")[0]
 
     def total(self) -> Any:  # noqa: ANN401 - a structured scalar
         """Add up the newest records of all workers: a structured scalar of dtype `COUNTERS`.
@@ -195,7 +189,10 @@ class Telemetry(Closing):
         Where a sum means nothing it has the oldest ``time_ns``, the worst ``state`` and ``fault``,
         the largest ``rx_peak``, and what the first worker uses.
         """
-        each = np.array([self.counters(worker) for worker in range(self.workers)])
+        # Not made of the scalars: an interrupt within that would be an IndexError.
+        each = np.zeros(self.workers, COUNTERS)
+        for worker in range(self.workers):
+            each[worker] = self.counters(worker)
         total = each[:1].copy()
         for name in COUNTERS.names or ():
             if not name.startswith("control_"):
@@ -219,9 +216,10 @@ class Telemetry(Closing):
             What to pass as `since` the next time.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_HISTORY_RECORDS)
-        return _history(lib.xdplab_read_history, region, worker, since, room)
+        return self._history(lib.xdplab_read_history, region, worker, since, room)
 
     def long_history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
         """Read a worker's records of the last 17 minutes: one in `LONG_INTERVAL`.
@@ -230,9 +228,10 @@ class Telemetry(Closing):
         ``rx_peak`` is the highest since the record before.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_long_history_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_LONG_RECORDS)
-        return _history(lib.xdplab_read_long_history, region, worker, since, room)
+        return self._history(lib.xdplab_read_long_history, region, worker, since, room)
 
     def rings(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
         """Read what a worker's four rings hold: a structured scalar of dtype `RINGS`.
@@ -243,11 +242,19 @@ class Telemetry(Closing):
         ``ring_size``, and twice that for the fill ring. Where that is above 256 no entries are
         shown. Positions are those of the sockets, which a reconfiguration makes anew. All zero for
         a worker that never ran, and on a path without rings but for the times.
+
+        Raises
+        ------
+        TelemetryError
+            When the worker was killed or stopped while it wrote them.
         """
-        rings = np.zeros(1, RINGS)
+        region, rings = self._mapped(worker), np.zeros(1, RINGS)
         target = ffi.cast("struct xdplab_rings *", ffi.from_buffer(rings))
-        lib.xdplab_read_rings(self._mapped(worker), worker, target)
-        return rings[0]
+
+        def read() -> Records | None:
+            return rings if lib.xdplab_read_rings(region, worker, target) >= 0 else None
+
+        return self._whole(read, f"the rings of worker {worker}")[0]
 
     def samples(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
         """Read sampled frames.
@@ -272,19 +279,20 @@ class Telemetry(Closing):
             What to pass as `since` the next time.
         """
         region = self._mapped(worker)
+        since = _since(since)
         written = lib.xdplab_samples_written(region, worker)
         room = min(max(written - since, 0), lib.XDPLAB_SAMPLE_RECORDS)
         samples, following = np.zeros(room, self._sample), ffi.new("uint64_t *")
         target = ffi.from_buffer(samples)
         count = lib.xdplab_read_samples(region, worker, since, target, room, following)
-        return samples[:count], int(following[0])
+        return check_samples(samples[:count], worker, self.header), int(following[0])
 
     def latency(self, worker: int = 0) -> Latency:
         """Read the latency histogram: from the generator's timestamp to the worker."""
         counts = np.zeros(lib.XDPLAB_LATENCY_BUCKETS, np.uint64)
         target = ffi.cast("uint64_t *", ffi.from_buffer(counts))
         lib.xdplab_read_latency(self._mapped(worker), worker, target)
-        return Latency(counts)
+        return Latency(check_latency(counts, worker))
 
     def control(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
         """Read the knobs as they are set: a structured scalar of dtype `CONTROL`."""
@@ -327,7 +335,7 @@ class Telemetry(Closing):
         """
         from xdplab.export import save_history  # noqa: PLC0415 - which needs what stands here
 
-        read = self.long_history if long else self.history
+        read = self.long_history if boolean("long", long) else self.history
         records = {each: read(worker=each)[0] for each in self._each(worker)}
         return save_history(path, self, records)
 
@@ -367,7 +375,9 @@ class Telemetry(Closing):
         self._region = None
 
     def _each(self, worker: int | None) -> Sequence[int]:
-        return range(self.workers) if worker is None else (worker,)
+        if worker is None:
+            return range(self.workers)
+        return (whole("worker", worker, 0, self.workers - 1),)
 
     def _mapped(self, worker: int) -> Any:  # noqa: ANN401 - cffi is untyped
         """Return the region, to be held for as long as it is read."""
@@ -376,19 +386,25 @@ class Telemetry(Closing):
             raise ClosedError(
                 "this telemetry region was closed. Map it again, or make a new engine."
             )
-        if not 0 <= worker < self.workers:
-            raise ConfigurationError(f"there is no worker {worker}: the region has {self.workers}")
+        whole("worker", worker, 0, self.workers - 1)
         return region
 
+    def _history(
+        self,
+        read: Any,  # noqa: ANN401 - cffi is untyped
+        region: Any,  # noqa: ANN401
+        worker: int,
+        since: int,
+        room: int,
+    ) -> tuple[Records, int]:
+        records, following = np.zeros(room, RECORD), ffi.new("uint64_t *")
+        target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
+        found = records["counters"][: read(region, worker, since, target, room, following)]
+        return check_records(found, worker, self.header), int(following[0])
 
-def _history(
-    read: Any,  # noqa: ANN401 - cffi is untyped
-    region: Any,  # noqa: ANN401
-    worker: int,
-    since: int,
-    room: int,
-) -> tuple[Records, int]:
-    records, following = np.zeros(room, RECORD), ffi.new("uint64_t *")
-    target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
-    count = read(region, worker, since, target, room, following)
-    return records["counters"][:count], int(following[0])
+    def _whole(self, read: Callable[[], Records | None], what: str) -> Records:
+        return await_whole(read, what, int(self.header["process_id"]))
+
+
+def _since(number: object) -> int:
+    return whole("since", number, 0, _LAST_NUMBER)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from io import StringIO
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +18,7 @@ from xdplab.engine import Engine
 from xdplab.explain_paths import name_of
 from xdplab.lines import Line
 from xdplab.measure import Measurement, measure
+from xdplab.output import laid_out
 from xdplab.traffic import Traffic
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -78,20 +83,61 @@ def _graph(rates: list[float]) -> str:
     return "".join(_BARS[round(rate / top * (len(_BARS) - 1))] for rate in rates)
 
 
-def run_live(engine: Engine, traffic: Traffic | None, seconds: float) -> None:
-    """Measure with a live table, then print the ledger and what a packet cost."""
-    console = Console()
+def run_live(
+    engine: Engine, traffic: Traffic | None, seconds: float, check: Callable[[], None]
+) -> tuple[Measurement, str]:
+    """Measure with a live table on a terminal.
+
+    Parameters
+    ----------
+    engine, traffic, seconds
+        As for `measure`.
+    check
+        Called ten times a second; what it raises, as `measure` has it, ends the run.
+
+    Returns
+    -------
+    tuple
+        The measurement, and in words the ledger and what a packet cost.
+    """
     table = _LiveTable(engine, traffic)
-    with Live(console=console, auto_refresh=False, transient=console.is_terminal) as live:
+    with _live() as show:
 
         def watch() -> None:
-            if console.is_terminal:
-                live.update(table.render(), refresh=True)
+            check()
+            show(table)
 
         measurement, account = measure(engine, traffic, seconds, watch)
-    console.print(_ledger_table(account))
-    console.print(account.explain(), markup=False, highlight=False)
-    console.print(_summary(measurement), markup=False, highlight=False)
+
+    def write(console: Console) -> None:
+        console.print(_ledger_table(account))
+        console.print(account.explain(), markup=False, highlight=False)
+        console.print(_summary(measurement), markup=False, highlight=False)
+
+    return measurement, laid_out(write)
+
+
+@contextmanager
+def _live() -> Iterator[Callable[[_LiveTable], None]]:
+    """Give a function that shows the table, on a terminal for as long as that is there."""
+    console = Console(file=sys.stdout or StringIO())
+    with ExitStack() as stack:
+        live = Live(console=console, auto_refresh=False, transient=True)
+        is_there = console.is_terminal
+        if is_there:
+            stack.enter_context(suppress(OSError))
+            stack.callback(live.stop)
+
+        def show(table: _LiveTable) -> None:
+            nonlocal is_there
+            if is_there:
+                try:
+                    live.start()
+                    live.update(table.render(), refresh=True)
+                except OSError:
+                    is_there = False
+
+        yield show
 
 
 def _ledger_table(account: Account) -> Table:

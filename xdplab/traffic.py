@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
-import threading
 import time
 from dataclasses import replace
 from typing import Literal, Self
 
 from xdplab._engine import lib
-from xdplab.checks import core, whole
+from xdplab.checks import core, place, shown, whole
+from xdplab.checks import seconds as seconds_within
 from xdplab.closing import Closing
 from xdplab.cores import generator_core
 from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.generator import Generator
 from xdplab.host import Host
 from xdplab.journal import Journal
+from xdplab.locks import new_lock
 from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
 from xdplab.replay import Replay
-from xdplab.stream import Rate, Stream, frame_size, interval_ps
+from xdplab.stream import Rate, Stream, checked_rate, frame_size, host, interval_ps
 
 RECORDED: Literal["recorded"] = "recorded"
 """The rate of a replay that keeps to its own times."""
@@ -69,7 +71,7 @@ class Traffic(Closing):
         Core of the generator; not the worker's unless there is but one.
     replay
         A pcap or pcapng file, whose frames are sent as they are: `Replay.read` says which files.
-        Then `size` and `flows` are the file's.
+        Then `size` and `flows` are the file's. `left_out` and `remarks` say what of it is not sent.
     repeat
         How often a replay is sent in one start; 0 until it is stopped.
 
@@ -97,8 +99,10 @@ class Traffic(Closing):
         replay: str | os.PathLike[str] | None = None,
         repeat: int = 1,
     ) -> None:
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._generator: Generator | None = None
+        host("sender", sender)
+        host("receiver", receiver)
         if sender.interface.carries_default_route():
             raise ConfigurationError(
                 f"{sender.interface.name} carries the default route, and generated frames are for "
@@ -112,19 +116,22 @@ class Traffic(Closing):
                 "replay=... is for simulated labs: the kernel's generator makes frames of its own "
                 "only. Take Lab(backend='soft'), or send the file with `tcpreplay`."
             )
-        self._replay = None if replay is None else Replay.read(replay)
-        self._rate = rate if rate is not None else RECORDED if self._replay else "max"
-        self._size = size if self._replay is None else self._replay.longest
-        interval = self._interval_ps(self._rate)
         stream = Stream(receiver, "max", size, count, seconds, flows)
+        repeats = whole("repeat", repeat, 0, _MOST_REPEATS)
         self.cpu = generator_core() if cpu is None else core(cpu)
+        self._replay = None if replay is None else Replay.read(place("replay", replay))
+        usual: Rate | Literal["recorded"] = RECORDED if self._replay else "max"
+        self._rate = usual if rate is None else self._checked_rate(rate)
+        self._size = stream.size if self._replay is None else self._replay.longest
         config: dict[str, object] = {
             "interface_index": sender.interface.index,
             "cpu": self.cpu,
             "longest": sender.interface.mtu + _ETHERNET + _TAG,
-            "stream": {**stream.config(sender.interface), "interval_ps": interval},
+            "stream": {
+                **stream.config(sender.interface),
+                "interval_ps": self._interval_ps(self._rate),
+            },
         }
-        repeats = whole("repeat", repeat, 0, _MOST_REPEATS)
         if self._replay is not None:
             config["replay"] = replace(self._replay, repeat=repeats)
         replace_what_this_cell_made(self, sender.interface)
@@ -165,6 +172,8 @@ class Traffic(Closing):
         KernelError
             When the kernel ended the generator.
         """
+        if timeout is not None:
+            timeout = seconds_within("timeout", timeout, 0, math.inf)
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.running:
             if deadline is not None and time.monotonic() > deadline:
@@ -181,17 +190,27 @@ class Traffic(Closing):
         return self._replay is not None
 
     @property
+    def left_out(self) -> int:
+        """Frames of a replay's file that can't be sent; `remarks` say which, and why."""
+        return self._replay.left_out if self._replay else 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What of a replay's file is left out, or sent otherwise than it was captured."""
+        return self._replay.remarks if self._replay else ()
+
+    @property
     def rate(self) -> Rate | Literal["recorded"]:
         """Frames a second, ``"max"``, or a replay's ``"recorded"``; can be set while it runs."""
         return self._rate
 
     @rate.setter
     def rate(self, value: Rate | Literal["recorded"]) -> None:
-        interval = self._interval_ps(value)
+        rate = self._checked_rate(value)
         with self._lock:
-            self._open().set_interval(interval)
-            self.journal.note("traffic", self._rate, value)
-            self._rate = value
+            self._open().set_interval(self._interval_ps(rate))
+            self.journal.note("traffic", self._rate, rate)
+            self._rate = rate
 
     @property
     def size(self) -> int:
@@ -206,8 +225,8 @@ class Traffic(Closing):
     def size(self, value: int) -> None:
         if self._replay is not None:
             raise ConfigurationError(
-                f"size={value!r} can't be set: the frames of {self._replay.name} are as long as "
-                "they are."
+                f"size={shown(value)} can't be set: the frames of {self._replay.name} are as long "
+                "as they are."
             )
         size = frame_size(value)
         with self._lock:
@@ -248,10 +267,15 @@ class Traffic(Closing):
 
     _final = _final_too_long = 0
 
+    def _checked_rate(self, rate: object) -> Rate | Literal["recorded"]:
+        if self._replay is not None and type(rate) is str and rate == RECORDED:
+            return RECORDED
+        return checked_rate(rate)
+
     def _interval_ps(self, rate: Rate | Literal["recorded"]) -> int:
-        if self._replay is None:
-            return interval_ps(rate)  # type: ignore[arg-type] # which is what it checks
-        return 0 if rate == RECORDED else interval_ps(rate) or _AT_ONCE_PS
+        if rate == RECORDED:
+            return 0
+        return interval_ps(rate) or (0 if self._replay is None else _AT_ONCE_PS)
 
     def _open(self) -> Generator:
         if self._generator is None or self._generator.closed:
@@ -265,5 +289,7 @@ class Traffic(Closing):
         state = "closed" if self.closed else "running" if self.running else "stopped"
         rate = self._rate if isinstance(self._rate, str) else f"{self._rate:,} a second"
         of = f"{self.size}-byte frames" if self._replay is None else self._replay.name
+        if self.left_out:
+            of += f" but for {self.left_out:,} of its frames"
         mark = " [simulated]" if self.sender.interface.namespace.backend.simulated else ""
         return f"<Traffic of {of}, {rate}, {state}: {self.sent:,} sent{mark}>"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xdplab.errors import XdplabError
 from xdplab.journal import Change, Journal
+from xdplab.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
@@ -21,6 +22,8 @@ def next_undo(engine: Engine, traffic: Traffic | None = None) -> tuple[Change, .
     A step is one knob turned, whoever turned it (a slider that was dragged counts once), or a
     preset. What `Engine.reconfigure` changed is not undone.
     """
+    check_engine(engine)
+    check_traffic(traffic)
     steps = [step for _journal, step in _steps(engine, traffic)]
     return max(steps, key=lambda step: step[-1].time_ns, default=())
 

@@ -39,11 +39,12 @@ class Waiting(Knobs):
     @wait.setter
     def wait(self, value: str) -> None:
         if not self.wait_strategies:
-            if value:  # what it is can be put back
+            if choice("wait", value, ("", *WAIT_STRATEGIES)):  # what it is can be put back
                 refuse_wait(self.path)
             return
-        index = WAIT_STRATEGIES.index(choice("wait", value, WAIT_STRATEGIES))
-        with self._native.held():
+        value = choice("wait", value, WAIT_STRATEGIES)
+        index = WAIT_STRATEGIES.index(value)
+        with self._native.lock:
             if refusal := self._native.wait_refusal(index):
                 tried = f"prepare the wait strategy {value}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)

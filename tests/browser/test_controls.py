@@ -136,6 +136,7 @@ USES = {
         choose("Action", "reflect"),
         "ACTIONS[counted('control_action')[0]] == 'reflect' and grown('tx_packets')[1] > 0",
     ),
+    "checksum": Use("", choose("Checksums", "none"), "engine.checksum == 'none'"),
     "burst": Use(
         # Packets come by the hundred, so that there is a burst to be cut.
         "engine.action = 'drop'; engine.napi.defer_hard_irqs = 100;"

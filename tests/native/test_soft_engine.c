@@ -43,6 +43,7 @@ static struct xdplab_engine *start_engine(const struct xdplab_config *config, ui
 	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
 		if (config->wires[port])
 			CHECK_WELL(!xdplab_engine_open_port(engine, port, 0, NULL, &bench_error));
+	CHECK_WELL(!xdplab_engine_resume(engine, &bench_error));
 	for (uint32_t i = 0; i < config->worker_count; i++)
 		xdplab_store((uint64_t *)&xdplab_engine_control(engine, i)->wait, wait);
 	if (xdplab_engine_start(engine, &bench_error)) {
@@ -137,6 +138,7 @@ static void what_is_forwarded_arrives_on_the_other_side(void)
 	xdplab_wire_close(other);
 	for (uint32_t port = 0; port < 2; port++)
 		CHECK_WELL(!xdplab_engine_open_port(engine, port, 0, NULL, &bench_error));
+	CHECK_WELL(!xdplab_engine_resume(engine, &bench_error));
 	CHECK_WELL(!xdplab_engine_start(engine, &bench_error));
 	generator = start_generator(one, 10);
 	AWAIT(received_by(one, PORT) > 2000, "%llu", (unsigned long long)received_by(one, PORT));
@@ -145,24 +147,36 @@ static void what_is_forwarded_arrives_on_the_other_side(void)
 	xdplab_wire_close(one);
 }
 
-static void after_detaching_nothing_arrives_and_another_engine_may_come(void)
+static void a_paused_engine_leaves_packets_to_the_stack_and_counts_them(void)
 {
 	struct xdplab_wire *wire = make_wire(1);
 	struct xdplab_engine *engine = start_one(wire, ACTION_DROP, WAIT_poll);
 	struct xdplab_soft_generator *generator = start_generator(wire, 100);
+	static const struct xdplab_worker_config workers[] = { { .port = 0 } };
+	struct xdplab_config config = make_config(workers, 1, ACTION_DROP);
 	struct xdplab_verdicts verdicts;
 
 	AWAIT(received_by(wire, PORT) == 100, "they do not arrive");
 	xdplab_soft_generator_close(generator);
-	xdplab_engine_detach(engine);
+	xdplab_engine_pause(engine);
 	generator = start_generator(wire, 100);
 	AWAIT(received_by(wire, PORT) == 200, "they do not arrive");
 	CHECK(!xdplab_engine_verdicts(engine, 0, &verdicts), "no verdicts");
 	CHECK_COUNT(verdicts.redirected, 100);
+	CHECK_COUNT(verdicts.reconfiguring, 100);
 	xdplab_soft_generator_close(generator);
-	xdplab_engine_stop(engine);
-	xdplab_engine_close(engine);
-	engine = start_one(wire, ACTION_DROP, WAIT_poll);
+	config.wires[0] = wire;
+	CHECK_WELL(!xdplab_engine_reconfigure(engine, &config, &bench_error));
+	CHECK_WELL(!xdplab_engine_open_port(engine, 0, 0, NULL, &bench_error));
+	CHECK_WELL(!xdplab_engine_resume(engine, &bench_error));
+	CHECK_WELL(!xdplab_engine_start(engine, &bench_error));
+	generator = start_generator(wire, 100);
+	AWAIT(received_by(wire, PORT) == 300, "they do not arrive");
+	CHECK(!xdplab_engine_verdicts(engine, 0, &verdicts), "no verdicts");
+	CHECK_COUNT(verdicts.redirected, 200);
+	CHECK_COUNT(verdicts.reconfiguring, 100);
+	CHECK_COUNT(verdicts.no_socket, 0);
+	xdplab_soft_generator_close(generator);
 	xdplab_engine_close(engine);
 	xdplab_wire_close(wire);
 }
@@ -222,7 +236,7 @@ int main(void)
 	for (uint32_t wait = 0; wait < WAIT_COUNT; wait++)
 		all_comes_back(wait);
 	what_is_forwarded_arrives_on_the_other_side();
-	after_detaching_nothing_arrives_and_another_engine_may_come();
+	a_paused_engine_leaves_packets_to_the_stack_and_counts_them();
 	an_engine_outlives_its_wire_and_ends_as_on_an_interface_that_is_gone(WAIT_spin);
 	an_engine_outlives_its_wire_and_ends_as_on_an_interface_that_is_gone(WAIT_poll);
 	several_frames_a_packet_and_no_copy_are_refused();

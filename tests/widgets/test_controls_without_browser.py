@@ -77,6 +77,7 @@ OTHER_VALUES = {
     "burst": 512,
     "sample_every": 10,
     "inspect": True,
+    "checksum": "none",
     "pace": 0.01,
     "traffic_rate": 1000,
     "traffic_size": 512,

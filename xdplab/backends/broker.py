@@ -12,9 +12,9 @@ privilege on the whole machine. What it makes, this process holds, and it ends w
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,10 @@ from xdplab._engine import ffi, lib
 from xdplab.backends.kernel import KernelBackend
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.kernel_lab import make_lab, remove_lab
-from xdplab.native_errors import new_error, raise_error
+from xdplab.locks import new_lock
+from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.paths import Kind
+from xdplab.remedies import Place
 
 if TYPE_CHECKING:
     from xdplab.broker.connection import Connection
@@ -45,6 +47,9 @@ _SOCKETS = {
     Kind.PROGRAM: (socket.AF_INET, socket.SOCK_DGRAM),
 }
 
+# What attaching is refused with for what is on the interface already, or for how it is set up.
+_TOLD_HERE = (errno.EBUSY, errno.EEXIST, errno.ERANGE, errno.ENOSPC)
+
 
 class BrokerBackend(KernelBackend):
     """Does in the lab process what being root there allows, and asks the broker for the rest."""
@@ -53,7 +58,7 @@ class BrokerBackend(KernelBackend):
     shares_umem = True
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._processes: dict[int, LabProcess] = {}
 
     def refusal(self) -> str:
@@ -101,14 +106,27 @@ class BrokerBackend(KernelBackend):
                 "struct xdplab_given *", {"sockets": descriptors, "umem_registered": registered}
             )
             error = new_error()
-            if lib.xdplab_engine_open_port(engine.pointer, port, interface.index, given, error):
-                raise_error(error)
-            link, verdicts, *rest = _attach(session, engine, interface)
+            opened = lib.xdplab_engine_open_port(
+                engine.pointer, port, interface.index, given, error
+            )
+            if opened < 0:
+                raise_error(error, Place(interface, engine.configuration))
+            if not opened:  # the program that it has can stay
+                return
+            try:
+                link, verdicts, *rest = _attach(session, engine, interface)
+            except KernelError as refused:
+                # The broker does not look at who else is there.
+                if refused.errno not in _TOLD_HERE:
+                    raise
+                place, step = Place(interface, engine.configuration), lib.XDPLAB_STEP_ATTACH_PROGRAM
+                raise error_at(step, refused.errno, refused.tried, place=place) from refused
             for descriptor in (link, verdicts, *rest):
                 stack.callback(os.close, descriptor)
             attachment = {"link": link, "verdicts": verdicts, "sockets": rest[0] if rest else -1}
             held = ffi.new("struct xdplab_attachment *", attachment)
-            if lib.xdplab_engine_attach_port(engine.pointer, port, held, error):
+            arguments = engine.pointer, port, interface.index, held, error
+            if lib.xdplab_engine_attach_port(*arguments):
                 raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
@@ -225,7 +243,7 @@ def _attach(session: Connection, engine: NativeEngine, interface: Interface) -> 
     arguments = {
         "program": configuration.program,
         "interface": interface.index,
-        "queues": max(configuration.queues) + 1,
+        "queues": max(*configuration.queues, lib.XDPLAB_MAP_QUEUES - 1) + 1,
         "counts": lib.xdplab_path_counts(native.path),
         **{name: getattr(native, name) for name in words},
     }

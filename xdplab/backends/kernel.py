@@ -14,6 +14,7 @@ from xdplab.kernel_lab import make_lab, remove_lab
 from xdplab.namespace import Namespace
 from xdplab.native_errors import new_error, raise_error
 from xdplab.programs import c_path
+from xdplab.remedies import Place
 from xdplab.softirq import SoftirqClock
 
 if TYPE_CHECKING:
@@ -78,31 +79,29 @@ class KernelBackend(Backend):
             with calling:
                 raise
         if code:
-            raise_error(error)
+            raise_error(error, Place(interface, engine.configuration))
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
         """Load the generator's program in the sender's namespace."""
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **traffic})
-        pointer = interface.namespace.open_native(
-            lib.xdplab_generator_open, lib.xdplab_generator_close, native, error, held=program
-        )
-        if not pointer:
-            raise_error(error)
-        return NativeGenerator(pointer, "xdplab_generator")
+        generator = NativeGenerator("xdplab_generator")
+        place = Place(interface)
+        generator.open(interface.namespace.run, native, error, kept=program, place=place)
+        return generator
 
     def napi_ids(self, interface: Interface) -> dict[int, int]:
         """Ask in the interface's namespace."""
         from xdplab.napi import napi_ids  # noqa: PLC0415 - pyroute2 is slow to import
 
-        return interface.namespace.run(napi_ids, interface.index, interface.queues)
+        return interface.namespace.run(napi_ids, interface.index, interface.now().queues)
 
     def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
         """Ask in the interface's namespace."""
         from xdplab.napi import read_queues  # noqa: PLC0415 - as above
 
         return interface.namespace.run(
-            read_queues, interface.index, interface.queues, tuple(queues)
+            read_queues, interface.index, interface.now().queues, tuple(queues)
         )
 
     def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:

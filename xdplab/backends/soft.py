@@ -12,7 +12,7 @@ from xdplab.backends.backend import Backend
 from xdplab.errors import ConfigurationError, KernelError
 from xdplab.generator import Generator, NativeGenerator
 from xdplab.lab_plan import PEER_SIDE, PORT_SIDE, LabPlan
-from xdplab.namespace import on_a_thread, open_native
+from xdplab.namespace import on_a_thread
 from xdplab.native_errors import error_at, new_error, raise_error
 from xdplab.paths import SOFT_PATH
 from xdplab.replay import Replay
@@ -70,20 +70,9 @@ class SoftBackend(Backend):
         words = dict(traffic)
         replay, held = _native_replay(words.pop("replay", None))
         native = ffi.new("struct xdplab_traffic *", words)
-        pointer = open_native(
-            on_a_thread,
-            lib.xdplab_soft_generator_open,
-            lib.xdplab_soft_generator_close,
-            namespace.wire.pointer,
-            namespace.end,
-            native,
-            replay,
-            error,
-            held=(held, namespace),
-        )
-        if not pointer:
-            raise_error(error)
-        generator = NativeGenerator(pointer, "xdplab_soft_generator")
+        generator = NativeGenerator("xdplab_soft_generator")
+        end = namespace.wire.pointer, namespace.end
+        generator.open(on_a_thread, *end, native, replay, error, kept=(held, namespace))
         namespace.generator = weakref.ref(generator)
         return generator
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from xdplab.output import laid_out
+
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from xdplab.bench.benchmark import Benchmark
@@ -90,15 +93,14 @@ COSTS_NOTE = "ns are for a packet, idle is empty polls, softirq is on both cores
 
 def render(benchmark: Benchmark, result: Mapping[str, Any]) -> str:
     """Lay out a result for the terminal that standard output is, or for a file."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import
 
-    console = Console()
-    with console.capture() as captured:
+    def write(console: Console) -> None:
         for group, entries in groupby(result["entries"], benchmark.group):
             console.print(_table(benchmark, result, group, list(entries)))
         for line in notes(benchmark, result):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return captured.get().rstrip("\n")
+
+    return laid_out(write)
 
 
 def _table(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +24,8 @@ from xdplab.broker.protocol import (
 from xdplab.broker.requests import check_request
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+from xdplab.locks import new_lock
+from xdplab.own_limits import more_descriptors
 
 _PATIENCE = 60.0  # s; above it the broker is taken for stuck
 _RETRY_SECONDS = 0.01
@@ -41,7 +42,6 @@ _REMEDIES = {
     errno.EPIPE: f"The broker ended the connection, or has ended itself. {_START}",
     errno.EAGAIN: "The broker has no room for more connections: see its log, or start it anew.",
     errno.ETIMEDOUT: "The broker does not answer: see its log, or start it anew.",
-    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
 }
 
 
@@ -68,7 +68,7 @@ class Connection(Closing):
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._unanswered = 0
 
     def fileno(self) -> int:
@@ -221,4 +221,6 @@ def _wait_to_be_accepted(connected: socket.socket, path: str) -> None:
 
 def _refused(code: int, tried: str = "talk to the broker") -> KernelError:
     kind = PermissionRefusedError if code == errno.EACCES else KernelError
-    return kind(tried, code, _REMEDIES.get(code, ""))
+    return kind(
+        tried, code, more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")
+    )

@@ -18,12 +18,12 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from xdplab._engine import lib
 from xdplab.broker.confinement import LENDER, confine, enter_network
-from xdplab.broker.link_settings import LinkSettings, other_names
+from xdplab.broker.link_settings import LinkSettings
 from xdplab.broker.whereabouts import namespaces_of
 from xdplab.errors import (
     ConfigurationError,
@@ -32,6 +32,7 @@ from xdplab.errors import (
     PermissionRefusedError,
 )
 from xdplab.interface import Interface
+from xdplab.interface_names import names_of_link, pick_link
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 
@@ -94,11 +95,11 @@ def lend(
     InterfaceGoneError
         When it is not here: it may be lent already. Or when it does not come back.
     """
-    if name not in lendable:
+    home = Namespace.current()
+    if not home.run(_all_names, name) & set(lendable):
         raise PermissionRefusedError(
             f"lend {name}", errno.EPERM, f"Start the broker with --interface {name}."
         )
-    home = Namespace.current()
     lent = _Lent(Interface.find(name, home), home)
     if lent.interface.carries_default_route():
         raise PermissionRefusedError(
@@ -147,6 +148,14 @@ def _is_brought_back(lent: _Lent, borrower: Borrower, report: Report) -> bool:
             report("was moved on, and found in another namespace of its borrower's")
             return True
     return lent.is_home()
+
+
+def _all_names(name: str) -> set[str]:
+    """Collect the names of an interface; the one alone where it is not here."""
+    tried = f"look for {name}"
+    with netlink(tried) as route, suppress(InterfaceGoneError):
+        return set(names_of_link(pick_link(name, route.get_links(), tried)))
+    return {name}
 
 
 class _Lent:
@@ -200,7 +209,7 @@ class _Lent:
         try:
             with netlink(f"bring {name} back") as route:
                 # A name that is taken at home would keep it out.
-                if given := other_names(_link(index)) - self._settings.other_names:
+                if given := set(names_of_link(_link(index))[1:]) - self._settings.other_names:
                     route.link("property_del", index=index, altname=sorted(given))
                 route.link("set", index=index, net_ns_fd=self._home.fd, ifname=name)
         except InterfaceGoneError:  # moved or deleted just now

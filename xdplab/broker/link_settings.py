@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from xdplab.errors import KernelError
+from xdplab.interface_names import names_of_link
 from xdplab.napi import Napi, read_queues, set_napi
 from xdplab.netlink import ethtool, netlink
 
@@ -61,7 +62,7 @@ class LinkSettings(NamedTuple):
             attributes={key: value for key, value in attributes.items() if value is not None}
             | {"ifalias": attributes["ifalias"] or ""},
             flags=link["flags"] & _FLAGS,
-            other_names=other_names(link),
+            other_names=frozenset(names_of_link(link)[1:]),
             features=_read_features(name),
             driver={each: found for each in _OF_THE_DRIVER if (found := _read_driver(name, each))},
             napi=_read_napi(index, link),
@@ -108,12 +109,6 @@ class LinkSettings(NamedTuple):
                 }
                 if wanted:
                     set_napi(now.id, wanted)
-
-
-def other_names(link: Any) -> frozenset[str]:  # noqa: ANN401 - pyroute2 is untyped
-    """Return an interface's alternative names."""
-    listed = link.get_attr("IFLA_PROP_LIST")
-    return frozenset(listed.get_attrs("IFLA_ALT_IFNAME")) if listed else frozenset()
 
 
 def _tried(change: Callable[[], None]) -> Iterator[str]:

@@ -34,11 +34,11 @@ def _number(least: int, most: int) -> Check:
 
 
 def _flag(name: str, value: object) -> int:
-    return int(value) if isinstance(value, bool) else whole(name, value, 0, 1)  # type: ignore[arg-type]
+    return int(value) if isinstance(value, bool) else whole(name, value, 0, 1)
 
 
 def _program(name: str, value: object) -> str:
-    return choice(name, value, PROGRAMS)  # type: ignore[arg-type]
+    return choice(name, value, PROGRAMS)
 
 
 def _text(name: str, value: object) -> str:

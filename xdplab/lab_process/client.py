@@ -9,7 +9,6 @@ import select
 import socket
 import subprocess
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +20,9 @@ from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError, XdplabError
 from xdplab.lab_process.messages import receive, send
 from xdplab.lab_process.server import CALL, END, READY, prepare
+from xdplab.locks import new_lock
 from xdplab.namespace import Namespace
+from xdplab.own_limits import more_descriptors
 
 if TYPE_CHECKING:
     from xdplab.backends import Backend
@@ -30,7 +31,6 @@ _PATIENCE_SECONDS = 5.0
 _LONGEST_REFUSAL = 4096
 _REMEDIES = {
     errno.EBADF: "It was closed: make a new lab.",
-    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
     errno.EAGAIN: "There are too many processes: see `ulimit -u`.",
 }
 _FORBIDDEN = (
@@ -62,7 +62,7 @@ class LabProcess(Closing):
 
     def __init__(self, client: socket.socket | None = None) -> None:
         self._namespaces = WeakValueDictionary[tuple[int, int], Namespace]()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         process = None
         if client is None:
             client, process = _start()
@@ -176,7 +176,9 @@ def _ended() -> ClosedError:
 
 
 def _refused(tried: str, error: OSError) -> KernelError:
-    return KernelError(tried, error.errno or 0, _REMEDIES.get(error.errno or 0, ""))
+    code = error.errno or 0
+    remedy = more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")
+    return KernelError(tried, code, remedy)
 
 
 def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:

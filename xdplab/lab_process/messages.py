@@ -25,6 +25,7 @@ import cloudpickle
 from xdplab.descriptors import receive_with_descriptors
 from xdplab.errors import KernelError, XdplabError
 from xdplab.namespace import Namespace
+from xdplab.own_limits import more_descriptors
 
 _HEADER = struct.Struct("=QI")
 _MOST_DESCRIPTORS = 253  # SCM_MAX_FD, include/net/scm.h
@@ -83,8 +84,8 @@ def receive(channel: socket.socket, hold: Callable[[int], Namespace] = Namespace
             raise EOFError
         size, count = _HEADER.unpack(header)
         if len(descriptors) < count:
-            remedy = "Close what holds descriptors, or raise `ulimit -n`."
-            raise KernelError("receive a socket or namespace", errno.EMFILE, remedy)
+            tried = "receive a socket or namespace"
+            raise KernelError(tried, errno.EMFILE, more_descriptors())
         return _Unpickler(_read(channel, size), descriptors, hold).load()
     finally:
         for descriptor in descriptors:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite, isnan
 from typing import Self
 
-from xdplab.checks import choice
+from xdplab.checks import choice, is_a, real
 from xdplab.metrics import METRICS, Figures
 
 Function = Callable[[Figures], float | None]
@@ -35,7 +35,7 @@ class Objective:
             For a name that is not in `FIGURES`.
         """
         if callable(objective):
-            return cls(getattr(objective, "__name__", "function"), None, objective)
+            return cls(str(getattr(objective, "__name__", "function")), None, objective)
         name = choice("objective", objective, FIGURES)
         return cls(name, FIGURES[name])
 
@@ -46,8 +46,11 @@ class Objective:
         divided by the share of the packets that arrived.
         """
         if self.metric is None:
-            value = None if self.function is None else self.function(figures)
-            return value if value is not None and isfinite(value) else None
+            judged = None if self.function is None else self.function(figures)
+            if judged is None or (is_a(judged, float) and isnan(judged)):
+                return None
+            score = real(f"objective: {self.name}(...)", judged, -inf, inf)
+            return score if isfinite(score) else None
         value = figures[self.metric]
         if value is None or METRICS[self.metric].more_is_better:
             return value

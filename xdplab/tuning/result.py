@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab import settings
-from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.checks import whole
+from xdplab.errors import ClosedError
 from xdplab.metrics import METRICS, Figures
 from xdplab.tuning.objective import Objective
 from xdplab.tuning.space import Setting
@@ -138,15 +139,12 @@ class Tuning:
         ConfigurationError
             When the front has no such place.
         """
-        if not 0 <= place < len(self._front):
-            raise ConfigurationError(
-                f"place={place!r} must be 0, the best, to {len(self._front) - 1}, the front's last."
-            )
+        place = whole("place", place, 0, len(self._front) - 1)
         return dict(self._tried[self._front[place]].setting)
 
     def tried(self, row: int) -> Setting:
         """Return the setting of a row of `trials`."""
-        return dict(self._tried[row].setting)
+        return dict(self._tried[whole("row", row, 0, len(self._tried) - 1)].setting)
 
     def apply(self, place: int = 0) -> None:
         """Set the engine, and its generator where that was searched, to a setting of the front.

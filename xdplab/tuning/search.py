@@ -7,12 +7,15 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from math import inf
 from typing import TYPE_CHECKING
 
 from xdplab import presets, settings
-from xdplab.checks import nanoseconds, whole
+from xdplab.checks import boolean, whole
+from xdplab.checks import seconds as seconds_within
 from xdplab.errors import ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.metrics import Figures, take
+from xdplab.subjects import check_engine, check_traffic
 from xdplab.sweep import alone, interrupt_sets
 from xdplab.tuning.importance import importances
 from xdplab.tuning.objective import Function, Objective
@@ -33,6 +36,7 @@ _LEADERS = 3
 _FINAL_SHARE = 4  # the last quarter of the runs measures the leaders again
 _STARTUP_SHARE = 4  # the first quarter, presets included, goes anywhere
 _LONGEST_RUN = 3600
+_LARGEST_SEED = (1 << 32) - 1  # which numpy takes
 
 
 def tune(
@@ -96,9 +100,15 @@ def tune(
         When the engine or the generator ended, or not one setting could be measured.
     """
     _check_optuna()
+    check_engine(engine)
+    check_traffic(traffic)
     judge = Objective.of(objective)
-    whole("budget", budget, 1, 1_000_000)
-    nanoseconds("seconds", seconds, 0.01, _LONGEST_RUN)
+    budget = whole("budget", budget, 1, 1_000_000)
+    seconds = seconds_within("seconds", seconds, 0.01, _LONGEST_RUN)
+    if time_limit is not None:
+        time_limit = seconds_within("time_limit", time_limit, 0, inf)
+    seed = whole("seed", seed, 0, _LARGEST_SEED)
+    apply, progress = boolean("apply", apply), boolean("progress", progress)
     space = Space(engine, traffic, knobs)
     deadline = None if time_limit is None else time.monotonic() + time_limit
     stop = threading.Event()

@@ -10,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from xdplab import settings
+from xdplab.checks import is_a, items, mapping
 from xdplab.errors import ConfigurationError
 from xdplab.runs import values_of
 
@@ -201,9 +202,9 @@ def _wanted(
     if knobs is None:
         usual = {n: list(entry.choices(engine, traffic)) for n, entry in _USUAL.items()}
         return {name: values for name, values in usual.items() if len(values) > 1}
-    names = list(knobs)
+    told = mapping("knobs", knobs, "values by names") if is_a(knobs, Mapping) else {}
+    names = list(told) or items("knobs", knobs, "names of knobs")
     settings.check(names)
-    told = knobs if isinstance(knobs, Mapping) else {}
     # What others depend on first.
     names.sort(key=lambda name: list(_USUAL).index(name) if name in _USUAL else len(_USUAL))
     wanted = {}

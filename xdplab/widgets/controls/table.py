@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xdplab.configuration import ACTIONS
 from xdplab.errors import ConfigurationError
+from xdplab.knobs import CHECKSUMS
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
@@ -193,6 +194,15 @@ WORKER = (
         lambda _engine: [0, *(10**exponent for exponent in range(7))],
     ),
     Knob("inspect", "Inspect every frame", "Measure each frame's latency, not only samples'"),
+    Knob(
+        "checksum",
+        "Checksums",
+        "Who finishes the checksum of a packet that is sent on, where its sender left that to a "
+        "device",
+        values=lambda _engine: CHECKSUMS,
+        matters=lambda engine: engine.action in ("reflect", "echo", "forward"),
+        menu=True,
+    ),
     Knob(
         "pace",
         "Pace",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import traitlets
 from xdplab import presets
 from xdplab.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.journal import Change
+from xdplab.locks import new_lock
 from xdplab.undo import next_undo, undo
 from xdplab.widgets.controls.knob import KnobControl
 from xdplab.widgets.controls.panel import Panel
@@ -55,6 +55,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
     burst = traitlets.Any(help="`Engine.burst`")
     sample_every = traitlets.Any(help="`Engine.sample_every`")
     inspect = traitlets.Any(help="`Engine.inspect`")
+    checksum = traitlets.Any(help="`Engine.checksum`")
     pace = traitlets.Any(help="`Engine.pace`")
     rate = traitlets.Any(help="`Engine.rate`; None without a stream")
     traffic_rate = traitlets.Any(help="`Traffic.rate`; None without traffic")
@@ -68,7 +69,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
         self._view = EngineView(engine)
         self._traffic_reference = None if traffic is None else weakref.ref(traffic)
         # Held while a knob is turned or shown, so that neither sees half of the other.
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._is_showing = False
         self._refused = ""  # what was asked for last, and why it can't be had
         self._reason = ""  # why the last preset is as it is

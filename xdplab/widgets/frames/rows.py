@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from xdplab.dissect import Layer, layers, summarize
 from xdplab.export import save_samples
+from xdplab.locks import new_lock
 from xdplab.pcapng import what_is_known_of
 from xdplab.records import SAMPLE_PAYLOAD, VERDICTS, Records
 from xdplab.telemetry import Telemetry
@@ -111,7 +111,7 @@ class FrameRows:
         self._count = 0
         self._allowance = float(ROWS_AT_ONCE)
         self._asked = time.monotonic()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def take(self) -> None:
         """Make rows of the newest samples that came since, as many as there is time for."""

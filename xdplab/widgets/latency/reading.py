@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.locks import new_lock
 from xdplab.telemetry import LATENCY_STARTS, Telemetry
 from xdplab.telemetry import Latency as Histogram
 
@@ -46,7 +46,7 @@ class LatencyReader:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._lock = threading.Lock()  # the pump reads, and whoever asks for a repr
+        self._lock = new_lock()  # the pump reads, and whoever asks for a repr
         self._resets = self._count_resets()
         nothing = np.zeros((telemetry.workers, len(LATENCY_STARTS)), np.uint64)
         self._zero = _Snapshot(0, nothing, np.zeros(telemetry.workers, np.int64))

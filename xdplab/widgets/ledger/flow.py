@@ -123,6 +123,8 @@ class _Builder:
         joining: list[Stage] = []
         leaving: list[Stage] = []
         for stage in self._account.stages:
+            if stage.note:
+                continue
             kind = _kind(stage)
             if kind == Kind.JOINED:
                 joining.append(stage)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xdplab.account import Account
 from xdplab.errors import XdplabError
 from xdplab.ledger import Ledger as Book
+from xdplab.locks import new_lock
 
 if TYPE_CHECKING:
     from xdplab.traffic import Traffic
@@ -62,7 +63,7 @@ class LedgerReader:
         self._engine = weakref.ref(book.engine)
         self._traffic = None if book.traffic is None else weakref.ref(book.traffic)
         self._book = book.weakly()
-        self._lock = threading.Lock()  # held while the book is read or replaced
+        self._lock = new_lock()  # held while the book is read or replaced
         self._wants_anew = False
         self._busy = False
         self._due = self._overdue = self._looked = 0.0

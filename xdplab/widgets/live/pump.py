@@ -11,6 +11,8 @@ import time
 import weakref
 from typing import Protocol
 
+from xdplab.locks import new_lock
+
 INTERVAL = 0.1
 """Seconds from one beat to the next."""
 
@@ -26,7 +28,7 @@ class Subscriber(Protocol):
 
 
 # Guards these two, so that a thread that is about to end is never taken for one that will go on.
-_lock = threading.Lock()
+_lock = new_lock()
 _subscribers: weakref.WeakSet[Subscriber] = weakref.WeakSet()
 _thread: threading.Thread | None = None
 

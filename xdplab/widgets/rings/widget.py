@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
-from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.errors import ClosedError, ConfigurationError, TelemetryError
+from xdplab.locks import new_lock
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.whole import Whole
@@ -61,7 +61,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, engine: Engine, worker: int = 0) -> None:
         self._view = EngineView(engine)
         # Whoever shows something holds it: the pump, or who asks for a picture or words.
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._state: RingState | None = None
         # As the engine last said it: what a closed one's rings held is still shown.
         self._pace = 0.0
@@ -167,7 +167,10 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
 
     def _draw(self) -> None:
         """Draw the rings anew, if anything about them has changed."""
-        record = self._view.telemetry.rings(self.worker)
+        try:
+            record = self._view.telemetry.rings(self.worker)
+        except TelemetryError:  # the worker is amid them, and has lost its core
+            return
         record["sequence"] = record["time_ns"] = 0  # which say when somebody looked, and no more
         paced = self._pace > 0
         seen = (record.tobytes(), self.worker, self.frame, self._frame_size, paced)

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 
 from xdplab.errors import XdplabError
+from xdplab.locks import new_lock
 from xdplab.notebook_cell import current_cell
 
 Work = Callable[[threading.Event], None]
@@ -27,7 +28,7 @@ class Runner:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.error = ""

@@ -1,0 +1,306 @@
+"""The ledger adds up to the packet whatever is done to the engine while packets flow."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import struct
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patience import eventually
+
+from xdplab import Engine, KernelError, Lab, Stream, Traffic, reconfiguring
+from xdplab.account import Account
+from xdplab.ledger import Ledger
+
+RATE = 20_000
+MEANWHILE = "while it was reconfigured"
+
+
+def some_flow(engine: Engine) -> None:
+    """Wait until the engine has received some more packets."""
+    before = engine.verdicts().redirected
+    assert eventually(lambda: engine.verdicts().redirected > before + 100)
+
+
+def balance(ledger: Ledger, traffic: Traffic) -> Account:
+    traffic.stop()
+    account = ledger.settle(10)
+    assert account.balanced, f"{account}\n{account.explain()}"
+    return account
+
+
+@pytest.mark.parametrize("action", ["drop", "reflect"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ring_size": 1024},
+        {"frame_size": 4096, "headroom": 64},
+        {"unaligned": True, "frame_size": 3000},
+        pytest.param({"multi_buffer": True}, marks=pytest.mark.kernel),
+        {"huge_pages": "auto"},
+        {"bind": "copy"},
+        {"attach": "skb"},
+        {"cpu": 0},
+    ],
+)
+def test_what_came_while_it_was_reconfigured_is_a_line_of_the_ledger(
+    lab: Lab, action: str, change: dict[str, Any]
+) -> None:
+    with Engine(lab.port, action=action, ring_size=4096) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=RATE)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        some_flow(engine)
+        engine.reconfigure(**change)
+        some_flow(engine)
+        account = balance(ledger, traffic)
+        assert account.packets(MEANWHILE) > 0
+        assert account.packets("no socket on the queue") == 0
+        words = account.explain()
+        assert "made new sockets, and went to the stack" in words
+        assert "queue=" not in words  # there is but one
+        # What it advises is what was changed.
+        advised = re.search(r"Engine\((.*?)\)\.", words)
+        if advised:
+            assert eval(f"dict({advised[1]})").items() <= change.items()
+        traffic.close()
+
+
+def test_several_reconfigurations_back_and_forth_add_up(lab: Lab) -> None:
+    with Engine(lab.port, action="reflect") as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=RATE)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        for change in ({"ring_size": 64}, {"attach": "skb"}, {"frame_size": 4096}, {"cpu": 0}):
+            some_flow(engine)
+            engine.reconfigure(**change)
+        engine.reconfigure(attach="native", ring_size=4096)
+        engine.stop()
+        engine.reconfigure(ring_size=512)
+        engine.start()
+        some_flow(engine)
+        assert balance(ledger, traffic).packets(MEANWHILE) > 0
+        traffic.close()
+
+
+def test_a_queue_that_is_left_is_named_and_the_rest_is_the_reconfigurations(
+    privileged: None,
+) -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=0) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=RATE, cpu=0)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        some_flow(engine)
+        engine.reconfigure(queue=1)
+        assert eventually(lambda: engine.verdicts().no_socket > 100)
+        account = balance(ledger, traffic)
+        assert account.packets(MEANWHILE) > 0
+        assert account.packets("no socket on the queue") == engine.verdicts().no_socket
+        assert "Engine(queue=[0, 1]) captures on all of them" in account.explain()
+        traffic.close()
+
+
+@pytest.mark.parametrize("refused", [{"bind": "zero-copy"}, {"frame_size": 3000}])
+def test_a_refused_reconfiguration_adds_up(lab: Lab, refused: dict[str, Any]) -> None:
+    with Engine(lab.port) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=RATE)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        some_flow(engine)
+        with pytest.raises(KernelError):
+            engine.reconfigure(**refused)
+        some_flow(engine)
+        account = balance(ledger, traffic)
+        assert account.packets(MEANWHILE) > 0
+        assert "came while engine.reconfigure() made new sockets" in account.explain()
+        traffic.close()
+
+
+def test_an_interrupted_reconfiguration_adds_up(lab: Lab) -> None:
+    with Engine(lab.port, action="reflect") as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=RATE)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        for delay in (0.0, 0.01, 0.03, 0.06):
+            some_flow(engine)
+            main = threading.main_thread().ident or 0
+            interrupt = threading.Timer(delay, signal.pthread_kill, (main, signal.SIGINT))
+            with pytest.raises(KeyboardInterrupt):
+                interrupt.start()
+                engine.reconfigure(ring_size=1024)
+                time.sleep(5)  # it was through already
+        some_flow(engine)
+        balance(ledger, traffic)
+        traffic.close()
+
+
+def test_a_ledger_that_begins_amid_a_reconfiguration_adds_up(lab: Lab) -> None:
+    with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=RATE) as traffic:
+        some_flow(engine)
+        changing = threading.Thread(target=engine.reconfigure, kwargs={"ring_size": 1024})
+        changing.start()
+        ledger = engine.ledger(traffic)
+        changing.join()
+        some_flow(engine)
+        balance(ledger, traffic)
+
+
+def test_two_joined_interfaces_are_reconfigured_without_losing_count(privileged: None) -> None:
+    with (
+        Lab() as left,
+        Lab(number=1) as right,
+        Engine(left.port, forward_to=right.port) as engine,
+    ):
+        traffic = Traffic(left.peer, left.port, rate=RATE)
+        back = Traffic(right.peer, right.port, rate=RATE)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        back.start()
+        some_flow(engine)
+        engine.reconfigure(ring_size=1024)
+        some_flow(engine)
+        back.stop()
+        account = balance(ledger, traffic)
+        assert account.packets(MEANWHILE) > 0
+        back.close()
+        traffic.close()
+
+
+def test_a_paced_engine_is_reconfigured_without_losing_count(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=1024, action="reflect") as engine:
+        engine.pace = 0.05
+        traffic = Traffic(lab.peer, lab.port, rate=RATE)
+        ledger = engine.ledger(traffic)
+        traffic.start()
+        some_flow(engine)
+        engine.reconfigure(ring_size=64)
+        some_flow(engine)
+        traffic.stop()
+        engine.pace = 0
+        assert balance(ledger, traffic).packets(MEANWHILE) > 0
+        traffic.close()
+
+
+def test_a_generating_engine_loses_no_frame_of_its_stream(lab: Lab) -> None:
+    sender = Engine(lab.port, stream=Stream(lab.peer, rate=RATE))
+    with Engine(lab.peer) as receiver, closing(sender):
+        ledger, arrivals = sender.ledger(), receiver.ledger()
+        sender.start()
+        some_flow(receiver)
+        sender.reconfigure(ring_size=1024)
+        some_flow(receiver)
+        sender.action = "drop"
+        account = ledger.settle(10)
+        assert account.balanced, account
+        handed = account.packets("handed to the TX ring")
+        assert handed == account.packets("received at the far end")
+        arrived = arrivals.settle(10)
+        assert arrived.balanced, arrived
+        assert arrived.packets("received by the worker") == handed
+
+
+def test_a_stream_goes_on_where_it_was(lab: Lab) -> None:
+    stream = Stream(lab.peer, rate=RATE, count=RATE // 2)
+    with Engine(lab.peer, inspect=True) as receiver, Engine(lab.port, stream=stream) as sender:
+        some_flow(receiver)
+        sender.reconfigure(ring_size=1024)
+        sender.reconfigure(frame_size=4096)
+        assert eventually(lambda: not sender.telemetry.total()["streams"])
+        assert eventually(lambda: receiver.telemetry.total()["rx_packets"] >= stream.count)
+        assert sender.telemetry.total()["tx_packets"] == stream.count
+        assert receiver.telemetry.total()["stream_missing"] == 0
+        assert receiver.telemetry.total()["stream_late"] == 0
+
+
+@pytest.mark.kernel
+def test_frames_that_could_not_be_sent_before_the_ring_was_closed_are_told(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_link(state: str) -> None:
+        assert lab.port.command(["ip", "link", "set", "port0", state]).returncode == 0
+
+    def drain(engine: Engine) -> None:
+        usual(engine)
+        set_link("up")  # or no socket could be bound
+
+    usual = reconfiguring._drain
+    monkeypatch.setattr(reconfiguring, "_drain", drain)
+    with closing(Engine(lab.port, stream=Stream(lab.peer), ring_size=64)) as engine:
+        ledger = engine.ledger()
+        set_link("down")
+        engine.start()
+        assert eventually(lambda: engine.telemetry.total()["tx_producer"] == 63)
+        engine.reconfigure(ring_size=128)
+        engine.action = "drop"
+        account = ledger.settle(10)
+        assert account.balanced, account
+        assert account.packets("in a TX ring that was closed") == 63
+        assert "could not be sent by then" in account.explain()
+
+
+def test_a_stream_that_is_still_sending_when_the_ledger_settles_is_named(lab: Lab) -> None:
+    sender = Engine(lab.port, stream=Stream(lab.peer, rate=RATE))
+    with Engine(lab.peer) as receiver, closing(sender):
+        ledger, arrivals = sender.ledger(), receiver.ledger()
+        sender.start()
+        some_flow(receiver)
+        account = ledger.settle()
+        assert "Still sending: its own Stream (engine.action = 'drop' ends it)" in account.explain()
+        assert account.remainder == ("in flight" if account.unaccounted else "unaccounted")
+        words = arrivals.explain()
+        assert "Still sending: the Stream of the engine on port0" in words
+        sender.stop()
+        for each in (ledger, arrivals):
+            account = each.settle(10)
+            assert account.balanced, account
+            assert account.explain() == "Every packet arrived."
+
+
+def test_a_generator_that_is_still_sending_is_named(lab: Lab) -> None:
+    with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=RATE) as traffic:
+        ledger = engine.ledger(traffic)
+        assert "its generator (traffic.stop() ends it)" in ledger.explain()
+        traffic.stop()
+        assert "Still sending" not in balance(ledger, traffic).explain()
+
+
+def map_of_sockets() -> int:
+    """Find a descriptor of this process' that is an XSKMAP."""
+    for each in Path("/proc/self/fd").iterdir():
+        try:
+            if (
+                str(each.readlink()) == "anon_inode:bpf-map"
+                and "map_type:\t17\n" in Path("/proc/self/fdinfo", each.name).read_text()
+            ):
+                return int(each.name)
+        except FileNotFoundError:
+            continue
+    raise AssertionError("there is no XSKMAP")
+
+
+@pytest.mark.kernel
+def test_a_socket_that_was_taken_out_of_the_map_is_put_back_as_the_words_say(lab: Lab) -> None:
+    delete, key = 3, ctypes.create_string_buffer(struct.pack("I", 0))  # BPF_MAP_DELETE_ELEM
+    with Engine(lab.port) as engine:
+        attributes = struct.pack("IxxxxQQQ", map_of_sockets(), ctypes.addressof(key), 0, 0)
+        bpf = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+        assert ctypes.CDLL(None).syscall(bpf, delete, attributes, len(attributes)) == 0
+        traffic = Traffic(lab.peer, lab.port, rate=RATE, count=100)
+        ledger = engine.ledger(traffic)
+        assert traffic.start().wait(10)
+        account = balance(ledger, traffic)
+        assert account.packets("no socket on the queue") == 100
+        assert "engine.reconfigure() puts it back" in account.explain()
+        engine.reconfigure()
+        ledger = engine.ledger(traffic)
+        assert traffic.start().wait(10)
+        assert balance(ledger, traffic).packets("received by the worker") == 100
+        traffic.close()

@@ -1,0 +1,95 @@
+"""An interrupt (Ctrl-C) at any moment: an engine says what it does, goes on, and can be closed."""
+
+from __future__ import annotations
+
+import pytest
+from talk import python
+
+pytestmark = pytest.mark.usefixtures("privileged")
+
+# In a process of its own, since the alarm that raises the interrupts is pytest's, too.
+STORM = """
+import random, signal, sys, threading, time
+from collections import Counter
+from xdplab import Engine, Lab, QueueBusyError, Traffic
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+chance, interrupted = random.Random(25), Counter()
+
+
+def interrupt(function, longest):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, longest))
+        function()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def read(engine, traffic):
+    for _ in range(400):
+        engine.telemetry.total(), engine.batch, engine.running, traffic.sent
+
+
+def does_something(engine):
+    before, deadline = engine.telemetry.total()["rx_packets"], time.monotonic() + 20
+    while engine.telemetry.total()["rx_packets"] == before:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def close_one(lab):
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return Engine(lab.port).close()
+        except QueueBusyError:  # the kernel frees a queue late
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+with Lab() as lab:
+    for _ in range(ROUNDS):
+        engine, traffic = Engine(lab.port), Traffic(lab.peer, lab.port, rate=2000)
+        if chance.random() < 0.5:
+            engine.start(), traffic.start()
+        calls = {
+            "stop": (engine.stop, 2e-3),
+            "start": (engine.start, 2e-3),
+            "close": (engine.close, 1e-2),
+            "reconfigure": (lambda: engine.reconfigure(ring_size=1024), 0.1),
+            "read": (lambda: read(engine, traffic), 5e-3),
+            "start traffic": (traffic.start, 1e-3),
+            "stop traffic": (traffic.stop, 1e-2),
+            "close traffic": (traffic.close, 2e-2),
+        }
+        name = chance.choice(list(calls))
+        interrupted[name] += interrupt(*calls[name])
+        other = threading.Thread(target=lambda: (engine.closed or engine.batch, traffic.sent))
+        other.start()
+        other.join(20)
+        assert not other.is_alive(), f"{name}: locked for other threads"
+        if not engine.closed:
+            if traffic.closed:
+                traffic = Traffic(lab.peer, lab.port, rate=2000)
+            traffic.start()
+            assert engine.start().running, name
+            assert does_something(engine), f"{name}: the engine says it runs, and does nothing"
+            engine.stop()
+            assert not engine.running, name
+        engine.close(), traffic.close()
+        assert engine.closed and traffic.closed, name
+        close_one(lab)
+print(sum(interrupted.values()), flush=True)
+"""
+
+
+def test_an_engine_that_was_interrupted_tells_the_truth_and_goes_on() -> None:
+    with python(STORM.replace("ROUNDS", "120")) as process:
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 0
+        assert int(said) > 20  # interrupts that came in the middle

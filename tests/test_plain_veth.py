@@ -1,0 +1,174 @@
+"""A veth as docker makes it: its stack leaves to the device what that does not do."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from patience import eventually
+
+from xdplab import Engine
+from xdplab.interface import Interface
+from xdplab.namespace import Namespace
+
+pytestmark = [pytest.mark.kernel, pytest.mark.privilege]
+
+
+def run(*words: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture
+def names(privileged: None) -> Iterator[tuple[str, str, str]]:
+    """Have a namespace in the middle, with v0 and w0, whose other ends p0 and q0 are hosts' own."""
+    middle, left, right = (f"xdplab-{os.getpid()}-{each}" for each in ("middle", "left", "right"))
+    try:
+        for name in (middle, left, right):
+            run("ip", "netns", "add", name)
+        for near, far, host, number in (("v0", "p0", left, 2), ("w0", "q0", right, 3)):
+            run("ip", "-n", middle, "link", "add", near, "type", "veth", "peer", far, "netns", host)
+            run("ip", "-n", middle, "link", "set", near, "up")
+            run("ip", "-n", host, "address", "add", f"10.9.0.{number}/24", "dev", far)
+            run("ip", "-n", host, "address", "add", f"2001:db8::{number}/64", "dev", far, "nodad")
+            run("ip", "-n", host, "link", "set", far, "up")
+        run("ip", "-n", middle, "address", "add", "10.9.0.1/24", "dev", "v0")
+        run("ip", "-n", middle, "address", "add", "2001:db8::1/64", "dev", "v0", "nodad")
+        yield middle, left, right
+    finally:
+        for name in (middle, left, right):
+            with suppress(AssertionError):
+                run("ip", "netns", "delete", name)
+
+
+def namespace(name: str) -> Namespace:
+    return Namespace(os.open(f"/run/netns/{name}", os.O_RDONLY))
+
+
+def udp_answers(name: str, target: str, count: int = 10) -> int:
+    """Send datagrams from a namespace, and count those that are answered."""
+    family = socket.AF_INET6 if ":" in target else socket.AF_INET
+    with namespace(name).run(socket.socket, family, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(0.5)
+        answered = 0
+        for number in range(count):
+            message = os.urandom(97 * number)
+            udp.sendto(message, (target, 7))
+            with suppress(TimeoutError):
+                answered += udp.recv(2048) == message
+    return answered
+
+
+_CSUM_ERRORS = ("UdpInCsumErrors", "Udp6InCsumErrors", "TcpInCsumErrors")
+
+
+def csum_errors(name: str) -> int:
+    rows = [line.split() for line in run("ip", "netns", "exec", name, "nstat", "-asz").splitlines()]
+    return sum(int(row[1]) for row in rows if row[0] in _CSUM_ERRORS)
+
+
+def tcp_carries(source: str, destination: str, target: str, count: int) -> bool:
+    """Move bytes over TCP from one namespace to another."""
+    family = socket.AF_INET6 if ":" in target else socket.AF_INET
+    message = os.urandom(count)
+    with namespace(destination).run(socket.socket, family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((target, 5001))
+        listener.listen()
+        listener.settimeout(5)
+        with namespace(source).run(socket.socket, family) as sender:
+            sender.settimeout(3)
+            try:
+                sender.connect((target, 5001))
+            except TimeoutError:
+                return False
+            taken, _ = listener.accept()
+            with taken:
+                taken.settimeout(5)
+                came = b""
+                sender.setblocking(False)
+                left = message
+                while len(came) < count:
+                    with suppress(BlockingIOError):
+                        left = left[sender.send(left) :] if left else left
+                    try:
+                        came += taken.recv(1 << 16)
+                    except TimeoutError:
+                        return False
+                return came == message
+
+
+MODES = ["native", "skb"]
+
+
+@pytest.mark.parametrize("attach", MODES)
+@pytest.mark.parametrize("target", ["10.9.0.1", "2001:db8::1"])
+def test_echo_over_a_plain_veth_answers_every_datagram(
+    names: tuple[str, str, str], attach: str, target: str
+) -> None:
+    middle, left, _ = names
+    with Engine(Interface.find("v0", namespace(middle)), action="echo", attach=attach) as engine:
+        book = engine.ledger()
+        assert udp_answers(left, target) == 10
+        assert eventually(lambda: engine.telemetry.counters()["checksums_finished"] >= 10)
+        assert f"`ip netns exec {left} ethtool -K p0 tx off`" in book.explain()
+        engine.checksum = "none"
+        assert udp_answers(left, target, 1) == 0
+        engine.checksum = "software"
+        assert udp_answers(left, target) == 10
+    assert csum_errors(left) == 1
+
+
+@pytest.mark.parametrize("target", ["10.9.0.3", "2001:db8::3"])
+def test_tcp_passes_an_engine_between_two_plain_veths(
+    names: tuple[str, str, str], target: str
+) -> None:
+    middle, left, right = names
+    near, far = (Interface.find(name, namespace(middle)) for name in ("v0", "w0"))
+    with Engine(near, forward_to=far) as engine:
+        assert tcp_carries(left, right, target, 100_000)
+        assert eventually(lambda: engine.telemetry.total()["checksums_finished"] > 0)
+    assert csum_errors(left) == csum_errors(right) == 0
+
+
+def commands_in(words: str) -> list[str]:
+    return [part for part in words.split("`") if "ethtool -K" in part]
+
+
+def test_packets_longer_than_the_mtu_are_told_with_the_remedy(names: tuple[str, str, str]) -> None:
+    middle, left, right = names
+    near, far = (Interface.find(name, namespace(middle)) for name in ("v0", "w0"))
+    # In the stack an XDP program leaves the far end's segmentation as it is.
+    with Engine(near, forward_to=far, attach="skb", multi_buffer=True) as engine:
+        book = engine.ledger()
+        tcp_carries(left, right, "10.9.0.3", 100_000)
+        account = book.settle()
+        assert account.packets("too long to be sent") > 0
+        assert "Every packet arrived" not in account.explain()
+        commands = commands_in(account.explain())
+        assert f"ip netns exec {left} ethtool -K p0 tx off" in commands
+        for command in commands:
+            run(*command.split())
+        again = engine.ledger()
+        assert tcp_carries(left, right, "10.9.0.3", 1_000_000)
+        assert "Every packet arrived." in again.explain()
+
+
+def test_the_remedy_that_the_ledger_names_works_as_typed(names: tuple[str, str, str]) -> None:
+    middle, left, _ = names
+    near = Interface.find("v0", namespace(middle))
+    with Engine(near, action="echo", checksum="none") as engine:
+        book = engine.ledger()
+        assert udp_answers(left, "10.9.0.1", 2) == 0
+        said = book.explain()
+        assert "Every packet arrived" not in said
+        (command,) = commands_in(said)
+        run(*command.split())
+        again = engine.ledger()
+        assert udp_answers(left, "10.9.0.1") == 10
+        assert "Every packet arrived." in again.explain()

@@ -1,0 +1,76 @@
+"""The words of a ledger for packets that are sent on as no wire would carry them.
+
+As in explain.py, counts and settings go in, and sentences come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from xdplab.lines import Line
+
+if TYPE_CHECKING:
+    from xdplab.explain import Situation
+
+
+def losses(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
+    """Say which packets were sent on although their receiver, or the device, drops them."""
+    if unfinished := counts.get(Line.UNFINISHED):
+        yield (
+            f"At least {_packets(unfinished)} sent on with an unfinished checksum, which the "
+            "receiving stack drops and counts (`nstat -az` there: UdpInCsumErrors, "
+            f"Udp6InCsumErrors, TcpInCsumErrors). {_CAUSE} "
+            "engine.checksum = 'software' has the worker finish them"
+            f"{_or(now.checksum_remedies)}."
+        )
+    if oversized := counts.get(Line.OVERSIZED):
+        yield (
+            f"{_packets(oversized)} handed to the TX ring longer than the MTU of the interface "
+            "allows, and dropped by the device. They are super-packets: several packets of a "
+            "stream that the sending stack left to its device to cut apart (GSO, TSO), or that GRO "
+            "merged where they arrived; neither an XDP program nor an AF_XDP socket cuts them. "
+            f"{_instead(now.length_remedies)}"
+        )
+
+
+def finished(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
+    """Say what the worker did to packets that it sent on."""
+    if number := counts.get(Line.FINISHED):
+        yield (
+            f"{_packets(number)} received with an unfinished checksum; the worker finished it "
+            f"before it sent each on. {_CAUSE} That is no loss"
+            + (
+                f"; {_listed(now.checksum_remedies)} spares the worker that."
+                if now.checksum_remedies
+                else "."
+            )
+        )
+
+
+_CAUSE = (
+    "A local stack leaves the checksum to its device, and a veth has none that would finish it."
+)
+
+
+def _packets(count: int) -> str:
+    return f"{count:,} packet{' was' if count == 1 else 's were'}"
+
+
+def _listed(commands: tuple[str, ...]) -> str:
+    return " and ".join(f"`{command}`" for command in commands)
+
+
+def _or(commands: tuple[str, ...]) -> str:
+    if commands:
+        return f"; or {_listed(commands)} has the sending stack do it"
+    return "; or let the sending stack do it: `ethtool -K NAME tx off` on the interface it sends by"
+
+
+def _instead(commands: tuple[str, ...]) -> str:
+    if commands:
+        return f"{_listed(commands)} avoids them."
+    return (
+        "`ethtool -K NAME tx off` on the interface by which they are sent avoids them, or "
+        "`ethtool -K NAME gro off` where they arrive."
+    )

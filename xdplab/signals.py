@@ -1,0 +1,58 @@
+"""Signals that end a command early: by Ctrl-C, `kill`, or a terminal that goes away."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Self
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE_SECONDS = 5.0
+"""How long after the first signal others change nothing, so that figures can be written."""
+
+
+class Signals:
+    """Turns the first of these signals into an interrupt (KeyboardInterrupt), while it is entered.
+
+    A signal that was ignored before, as `nohup` has it, stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._number, self._first, self._waits = 0, 0.0, False
+        self._before: dict[int, object] = {}
+
+    @property
+    def status(self) -> int:
+        """The exit status of a command that a signal ended, as a shell has it; 0 without one."""
+        return 128 + self._number if self._number else 0
+
+    def wait(self) -> None:
+        """From now on a signal is no interrupt by itself: `check` says when one may come."""
+        self._waits = True
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal came."""
+        if self._number:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in _ENDING:
+                if (before := signal.getsignal(number)) is not signal.SIG_IGN:
+                    self._before[number] = before
+                    signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type] # it was one
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        is_first = not self._number
+        if is_first:
+            self._number, self._first = number, now
+        if (is_first and not self._waits) or now > self._first + _PATIENCE_SECONDS:
+            raise KeyboardInterrupt
