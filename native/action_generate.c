@@ -27,7 +27,7 @@ static uint32_t produce(struct worker *worker, uint32_t limit, uint64_t now_ns)
 		struct xdp_desc *frame = worker->frames + count++;
 
 		*frame = (struct xdp_desc){ .addr = stream->spare[--stream->spare_count], .len = stream->size };
-		traffic_write(&stream->traffic, worker->tx->area + frame->addr, now_ns);
+		traffic_write(&stream->traffic, worker->tx->area + frame->addr, now_ns - worker->clock_offset_ns);
 	}
 	if (count)
 		worker_transmit(worker, worker->frames, count);

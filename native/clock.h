@@ -7,6 +7,11 @@
 
 #define NS_PER_SECOND 1000000000ull
 
+/* How far CLOCK_MONOTONIC of this process is ahead of the kernel's own, modulo 2^64: other than 0 in a time namespace
+ * (time_namespaces(7)). XDP programs go by the kernel's, and so do the timestamps in our generators' frames, since
+ * sender and receiver may be in different namespaces. All else goes by the process's. */
+uint64_t clock_offset_ns(void);
+
 static inline uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec time;

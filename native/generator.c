@@ -46,6 +46,7 @@ struct xdplab_generator {
 	uint64_t limit_frames;
 	uint64_t limit_ns;
 	int32_t cpu;
+	uint64_t clock_offset_ns;
 
 	pthread_t thread;
 	bool joinable;
@@ -90,20 +91,28 @@ static int run_program(const struct xdplab_generator *generator, uint32_t frames
 	return bpf_prog_test_run_opts(generator->program, &options) ? errno : 0;
 }
 
-static bool is_finished(const struct traffic_state *state)
+/* By the clock of the program. */
+static uint64_t kernel_ns(const struct xdplab_generator *generator)
 {
+	return clock_ns(CLOCK_MONOTONIC) - generator->clock_offset_ns;
+}
+
+static bool is_finished(const struct xdplab_generator *generator)
+{
+	const struct traffic_state *state = generator->state;
 	const uint64_t limit = state->limit_frames;
 
 	return (limit && state_load(&state->sent) >= limit) ||
-	       clock_ns(CLOCK_MONOTONIC) >= state->deadline_ns;
+	       kernel_ns(generator) >= state->deadline_ns;
 }
 
 /* Sleeps where the next frame is far off, so that slow traffic does not take a core. Returns how many frames
  * the next run should try. */
-static uint32_t await_next(const struct traffic_state *state)
+static uint32_t await_next(const struct xdplab_generator *generator)
 {
+	const struct traffic_state *state = generator->state;
 	const uint64_t due = state->start_ns + state_load(&state->next_ps) / 1000;
-	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	const uint64_t now = kernel_ns(generator);
 	uint64_t until = due < state->deadline_ns ? due : state->deadline_ns;
 
 	if (state_load(&state->interval_ps) < SLEEP_FROM_NS * 1000ull)
@@ -123,13 +132,14 @@ static void *generator_main(void *argument)
 	struct traffic_state *state = generator->state;
 	int fault = 0;
 
-	state->start_ns = clock_ns(CLOCK_MONOTONIC);
+	generator->clock_offset_ns = clock_offset_ns();
+	state->start_ns = kernel_ns(generator);
 	state->limit_frames = generator->limit_frames ? state->sent + generator->limit_frames : 0;
 	state->deadline_ns = generator->limit_ns ? state->start_ns + generator->limit_ns : FOREVER;
 	/* Acquire pairs with the release in xdplab_generator_stop. */
-	while (!fault && !is_finished(state) &&
+	while (!fault && !is_finished(generator) &&
 	       !atomic_load_explicit(&generator->stop, memory_order_acquire)) {
-		const uint32_t frames = await_next(state);
+		const uint32_t frames = await_next(generator);
 		const uint64_t sent = state->sent;
 
 		adopt_size(generator);

@@ -18,7 +18,7 @@ enum { COUNTS_DATAGRAMS = 1, COUNTS_ALL, COUNTS_DROPPED };
 /* bpf/capture_metadata.bpf.c: in front of each frame. */
 enum { METADATA_MAGIC = 0x6d657461, METADATA_HASH = 1, METADATA_DEVICE_TIME = 2, METADATA_PROGRAM_TIME = 4 };
 struct frame_metadata {
-	__u64 time_ns; /* by the device's clock, or CLOCK_MONOTONIC */
+	__u64 time_ns; /* by the device's clock, or the kernel's own CLOCK_MONOTONIC */
 	__u32 hash;
 	__u32 hash_type; /* enum xdp_rss_hash_type */
 	__u32 flags;

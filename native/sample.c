@@ -107,6 +107,7 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 	struct xdplab_sample *sample = region_sample(worker->region, worker->index, number);
 	const uint32_t limit = worker->region->header.sample_bytes;
 	const struct frame_metadata metadata = metadata_of(worker->rx, frames);
+	const bool by_kernel = metadata.flags & METADATA_PROGRAM_TIME;
 	const struct xdplab_sample content = {
 		.time_ns = now_ns,
 		.frame = packet,
@@ -116,7 +117,7 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 		.queue = worker->queue,
 		.verdict = sampling->verdict,
 		.flags = (uint16_t)(metadata.flags | (worker->rx->bare ? XDPLAB_SAMPLE_PAYLOAD : 0)),
-		.device_time_ns = metadata.time_ns,
+		.device_time_ns = metadata.time_ns + (by_kernel ? worker->clock_offset_ns : 0),
 		.hash = metadata.hash,
 		.hash_type = metadata.hash_type,
 	};
@@ -145,18 +146,20 @@ static inline __attribute__((always_inline)) void look_into(struct worker *worke
 		const uint8_t *bytes = worker->rx->area + frames[i].addr;
 		const bool chosen = sampling->every && worker->sample_countdown-- == 0;
 		const struct traffic_payload *payload = NULL;
+		uint64_t sent_ns = 0;
 
 		if (chosen || sampling->inspect)
 			payload = bare ? bare_payload_of(bytes, frames[i].len) : payload_of(bytes, frames[i].len);
+		if (payload)
+			sent_ns = payload->time_ns + worker->clock_offset_ns;
 
 		each = long_packets ? packet_frames(frames + i) : 1;
 		if (payload)
-			measure_latency(worker, payload->time_ns, now_ns);
+			measure_latency(worker, sent_ns, now_ns);
 		if (payload && sampling->inspect)
 			follow_stream(worker, bytes, payload);
 		if (chosen) {
-			write_sample(worker, sampling, frames + i, each, packet, payload ? payload->time_ns : 0,
-				     now_ns);
+			write_sample(worker, sampling, frames + i, each, packet, sent_ns, now_ns);
 			worker->sample_countdown = sampling->every - 1;
 		}
 	}

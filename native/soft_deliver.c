@@ -113,7 +113,7 @@ static void receive(struct soft_socket *socket, const struct soft_frame *frame, 
 	}
 	copy_frame(socket->area + address + socket->headroom, frame);
 	if (socket->metadata)
-		write_metadata(socket->area + address + socket->headroom, socket->wire->now_ns);
+		write_metadata(socket->area + address + socket->headroom, socket->wire->now_ns - socket->wire->clock_offset_ns);
 	descriptor = ring_descriptor(&socket->rx, socket->rx.own + tally->delivered);
 	descriptor->addr = socket->unaligned ?
 				   address | (uint64_t)socket->headroom << XSK_UNALIGNED_BUF_OFFSET_SHIFT :

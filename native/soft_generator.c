@@ -91,7 +91,7 @@ static uint32_t write_frames(struct xdplab_soft_generator *generator, struct sof
 	while (count < SOFT_BATCH && traffic_is_due(&generator->traffic, now_ns)) {
 		uint8_t *head = generator->heads[count];
 
-		traffic_write(&generator->traffic, head, now_ns);
+		traffic_write(&generator->traffic, head, now_ns - generator->wire->clock_offset_ns);
 		frames[count++] = (struct soft_frame){
 			.head = head,
 			.tail = generator->tail,

@@ -205,6 +205,7 @@ struct xdplab_wire *xdplab_wire_open(const struct xdplab_wire_config *config, st
 		return NULL;
 	}
 	wire->config = *config;
+	wire->clock_offset_ns = clock_offset_ns();
 	wire->holders = 1;
 	wire->random = config->seed;
 	pthread_mutex_init(&wire->callers, NULL);

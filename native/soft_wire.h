@@ -155,6 +155,7 @@ struct xdplab_wire {
 
 	/* The thread's own. */
 	struct soft_end ends[XDPLAB_WIRE_ENDS];
+	uint64_t clock_offset_ns; /* clock.h */
 	cpu_set_t cpus; /* where it runs unless a generator takes it elsewhere */
 	uint32_t generators;
 	bool alone;   /* it shares its only core with the workers, */

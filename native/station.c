@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "error.h"
 #include "umem.h"
 
@@ -72,6 +73,7 @@ int station_set_up(struct station *station, const struct xdplab_config *config, 
 		.cpu = station->config.cpu,
 		.realtime = station->config.realtime,
 		.frames_limit = config->ring_size,
+		.clock_offset_ns = clock_offset_ns(),
 		.frames = calloc(config->ring_size, sizeof(struct xdp_desc)),
 		.counters = kept,
 		.base = kept,

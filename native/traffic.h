@@ -28,7 +28,7 @@ enum {
 struct traffic_payload {
 	__u16 magic;
 	__u64 sequence;
-	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 time_ns; /* the kernel's own CLOCK_MONOTONIC, as bpf_ktime_get_ns has it */
 } __attribute__((packed));
 
 /* What a generator writes, and from its own cache line on what it is told. The XDP program's is a map entry,
@@ -38,7 +38,7 @@ struct traffic_state {
 	__u64 next_ps;     /* since start_ns, when the next frame is due */
 	__u64 unplugged;   /* 1: the interface is gone, and the kernel took it out of the DEVMAP */
 	__u64 padding[5];
-	__u64 start_ns;
+	__u64 start_ns; /* by the clock of whoever looks at it: the XDP program's is the kernel's own */
 	__u64 interval_ps;
 	__u64 limit_frames;
 	__u64 deadline_ns;

@@ -40,6 +40,7 @@ struct worker {
 	int32_t cpu;
 	uint32_t realtime;
 	uint32_t frames_limit;
+	uint64_t clock_offset_ns; /* clock.h */
 	struct xdp_desc *frames; /* the batch at hand, frames_limit of them */
 	struct stream *stream;   /* what it sends of its own, or NULL */
 	bool ran; /* when its engine was paused to be reconfigured */

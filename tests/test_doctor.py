@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from no_io_uring import forbid_io_uring
+from refused_calls import IO_URING_SETUP, refuse
 from rich.console import Console
 
 from xdplab import Engine, Lab, doctor
@@ -150,14 +151,17 @@ def test_locked_memory_must_hold_an_engine(limit: int, exempt: bool, verdict: st
     assert finding.verdict == verdict
 
 
-def test_a_container_that_forbids_io_uring_can_still_capture_with_poll() -> None:
-    with ThreadPoolExecutor(1, initializer=forbid_io_uring) as container:
+@pytest.mark.parametrize("code", ["EPERM", "ENOSYS"])  # docker's, and podman's
+def test_a_container_that_forbids_io_uring_can_still_capture_with_poll(code: str) -> None:
+    answer = (IO_URING_SETUP, getattr(errno, code))
+    with ThreadPoolExecutor(1, initializer=refuse, initargs=answer) as container:
         (finding,) = container.submit(lambda: list(sandbox.io_uring())).result()
         marks = {"container": "lxc"}
         (place,) = container.submit(lambda: list(sandbox.container(Path("/no"), marks))).result()
     assert finding.verdict == "limited"
-    assert "EPERM" in finding.seen
+    assert code in finding.seen
     assert "seccomp" in finding.seen
+    assert "A seccomp filter refuses io_uring" in finding.remedy
     assert "wait='poll'" in finding.remedy
     assert (place.verdict, place.seen) == ("limited", "lxc, with a seccomp filter")
 
@@ -290,6 +294,19 @@ def test_an_interface_in_use_is_told_apart_from_a_free_one(lab: Lab) -> None:
     # That takes nothing away in the other mode.
     with Engine(lab.port, attach="skb", allow_default_route=True):
         assert "port0 xdpgeneric off" in interfaces.describe(lab.port.interface).remedy
+
+
+@pytest.mark.kernel
+def test_a_link_that_is_down_is_told_first_with_the_end_at_fault(lab: Lab) -> None:
+    lab.peer.command(["ip", "link", "set", "peer0", "down"]).check_returncode()
+    found = interfaces.describe(lab.port.interface)
+    assert (found.verdict, found.seen) == ("limited", "has no carrier, driver veth, 1 queue")
+    assert "its peer peer0" in found.remedy
+    assert "link set peer0 up`" in found.remedy
+    lab.port.command(["ip", "link", "set", "port0", "down"]).check_returncode()
+    found = interfaces.describe(lab.port.interface)
+    assert found.seen.startswith("is down, ")
+    assert "link set port0 up`" in found.remedy
 
 
 @pytest.mark.kernel

@@ -7,11 +7,14 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from patience import eventually
 
-from xdplab import Engine
+from xdplab import Engine, Lab
+from xdplab.doctor import interfaces
+from xdplab.far_end import far_end
 from xdplab.interface import Interface
 from xdplab.namespace import Namespace
 
@@ -140,15 +143,19 @@ def commands_in(words: str) -> list[str]:
     return [part for part in words.split("`") if "ethtool -K" in part]
 
 
-def test_packets_longer_than_the_mtu_are_told_with_the_remedy(names: tuple[str, str, str]) -> None:
+@pytest.mark.parametrize("multi_buffer", [True, False])
+def test_packets_longer_than_the_mtu_are_told_with_the_remedy(
+    names: tuple[str, str, str], multi_buffer: bool
+) -> None:
     middle, left, right = names
     near, far = (Interface.find(name, namespace(middle)) for name in ("v0", "w0"))
     # In the stack an XDP program leaves the far end's segmentation as it is.
-    with Engine(near, forward_to=far, attach="skb", multi_buffer=True) as engine:
+    with Engine(near, forward_to=far, attach="skb", multi_buffer=multi_buffer) as engine:
         book = engine.ledger()
-        tcp_carries(left, right, "10.9.0.3", 100_000)
+        tcp_carries(left, right, "10.9.0.3", 30_000)
         account = book.settle()
-        assert account.packets("too long to be sent") > 0
+        line = "too long to be sent" if multi_buffer else "larger than a UMEM frame"
+        assert account.packets(line) > 0
         assert "Every packet arrived" not in account.explain()
         commands = commands_in(account.explain())
         assert f"ip netns exec {left} ethtool -K p0 tx off" in commands
@@ -172,3 +179,50 @@ def test_the_remedy_that_the_ledger_names_works_as_typed(names: tuple[str, str, 
         again = engine.ledger()
         assert udp_answers(left, "10.9.0.1") == 10
         assert "Every packet arrived." in again.explain()
+
+
+def test_the_doctor_names_what_the_other_end_leaves_to_its_device(
+    names: tuple[str, str, str],
+) -> None:
+    middle, left, _ = names
+    near = Interface.find("v0", namespace(middle))
+    found = interfaces.offloads(near)
+    assert found.verdict == "limited"
+    for word in ("p0", "checksums", "tx", "tso, gso"):
+        assert word in found.seen
+    # Those of the namespace that it is run in, in full.
+    listed = {each.name: each for each in namespace(middle).run(lambda: [*interfaces.interfaces()])}
+    assert listed["v0: offloads"] == found
+    assert "q0" in listed["w0: offloads"].seen
+    (command,) = [each for each in commands_in(found.remedy) if "p0" in each]
+    assert command == f"sudo ip netns exec {left} ethtool -K p0 tx off"
+    run(*command.split()[1:])
+    assert "p0" not in interfaces.offloads(near).seen
+
+
+def test_a_way_is_named_into_a_namespace_without_a_name(names: tuple[str, str, str]) -> None:
+    middle, left, _ = names
+    near = Interface.find("v0", namespace(middle))
+    with subprocess.Popen(
+        ["ip", "netns", "exec", left, "sleep", "60"], stdout=subprocess.DEVNULL
+    ) as inside:
+        assert eventually(lambda: _namespace_of(inside.pid) == namespace(left).identity)
+        run("umount", f"/run/netns/{left}")
+        Path(f"/run/netns/{left}").unlink()
+        (command,) = [c for c in commands_in(interfaces.offloads(near).remedy) if "p0" in c]
+        assert command == f"sudo nsenter --target {inside.pid} --net ethtool -K p0 tx off"
+        run(*command.split()[1:])
+        assert "p0" not in interfaces.offloads(near).seen
+        inside.terminate()
+
+
+def _namespace_of(process: int) -> tuple[int, int]:
+    found = Path(f"/proc/{process}/ns/net").stat()
+    return found.st_dev, found.st_ino
+
+
+def test_a_lab_leaves_nothing_to_its_devices(lab: Lab) -> None:
+    for host in (lab.port, lab.peer):
+        end = far_end(host.interface)
+        assert end is not None and end.name
+        assert "other end" not in interfaces.offloads(host.interface).seen

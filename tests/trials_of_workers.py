@@ -26,10 +26,28 @@ def try_io_uring_refused(code: int, settings: str, remedy: str) -> None:
     )
     assert errno.errorcode[code] in refused
     assert remedy in refused
+    if code != errno.EINVAL:
+        assert "A seccomp filter refuses io_uring here" in refused
     assert not other
 
 
-for refused_with in (errno.EPERM, errno.EINVAL, errno.ENOSYS):
+@provokes(lib.XDPLAB_STEP_NONE, errno.ENOSYS)
+def try_a_system_call_that_is_not_let_through() -> None:
+    refused, other = in_a_child(
+        """
+        lab = Lab()
+        refuse(BPF, errno.ENOSYS)
+        tried(lambda: Engine(lab.port).start())
+        tried(lambda: Engine(Lab(backend='soft').port).start())
+        """
+    )
+    assert "ENOSYS" in refused
+    assert "A seccomp filter refuses that here" in refused
+    assert "Lab(backend='soft')" in refused
+    assert not other
+
+
+for refused_with in (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS):
     for at, settings_, remedy_ in (
         (lib.XDPLAB_STEP_PREPARE_PATH, "path='udp-uring'", "path='udp-epoll'"),
         (lib.XDPLAB_STEP_PREPARE_WAIT, "wait='uring-multishot'", "wait='poll'"),

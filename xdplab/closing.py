@@ -1,14 +1,26 @@
-"""What has a `close` is a context manager that calls it at the end."""
+"""Mixins of what stands for something that there is once: it can be closed, and not be copied."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 
-class Closing(ABC):
-    """Closes itself at the end of a ``with`` block."""
+class Uncopied:
+    """Mixin: refuses `copy`, `deepcopy` and `pickle`, which would make half of another one."""
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"{'an' if name[0] in 'AEIO' else 'a'} {name} can't be copied or pickled: there is one "
+            "of its kind in the kernel or in this process. Hand on the object itself, or copies of "
+            "the figures that were read from it."
+        )
+
+
+class Closing(Uncopied, ABC):
+    """Mixin: makes a class with `close` a context manager that calls it at the end."""
 
     @abstractmethod
     def close(self) -> None:

@@ -39,7 +39,7 @@ _LONGEST = (1 << 32) - 1
 LARGEST_RING = 1 << 16
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
-_SWITCHES = ("unaligned", "multi_buffer", "metadata")
+_SWITCHES = ("unaligned", "multi_buffer", "metadata", "promiscuous")
 _SIZES = ("ring_size", "frame_size", "headroom", "sample_bytes", "socket_buffer")
 _SHORTEST_INTERVAL = 0.001
 LONGEST_INTERVAL = 0.5
@@ -47,7 +47,7 @@ LONGEST_INTERVAL = 0.5
 
 CHANGEABLE: tuple[str, ...] = (
     *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
-    *("unaligned", "huge_pages", "multi_buffer"),
+    *("unaligned", "huge_pages", "multi_buffer", "promiscuous"),
 )
 """What may differ from one configuration of an engine to the next: the region's layout stays."""
 
@@ -87,6 +87,7 @@ class Configuration:
     publish_interval: float
     path: str = "xsk"
     socket_buffer: int = SOCKET_BUFFER
+    promiscuous: bool = False
 
     def __post_init__(self) -> None:
         """Check everything, and keep plain values: they are compared, printed and pickled."""
@@ -125,6 +126,12 @@ class Configuration:
         if self.kind != Kind.XSK:
             return "count"
         return "capture_metadata" if self.metadata else "capture"
+
+    @property
+    def first_action(self) -> str:
+        """The action that an engine begins with."""
+        usual = "generate" if self.stream else "forward" if len(self.interfaces) > 1 else "drop"
+        return usual if self.action is None else self.action
 
     @cached_property
     def queues(self) -> tuple[int, ...]:
@@ -240,13 +247,11 @@ class Configuration:
             )
 
     def _words(self) -> dict[str, int]:
-        joins = len(self.interfaces) > 1
-        usual = "generate" if self.stream else "forward" if joins else "drop"
         return {
             **path_words(self),
-            "takes_all": int(joins),
+            "takes_all": int(len(self.interfaces) > 1),
             "shared_umem": int(self.interfaces[0].namespace.backend.shares_umem),
-            "action": self.action_index(usual if self.action is None else self.action),
+            "action": self.action_index(self.first_action),
             "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),

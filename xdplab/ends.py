@@ -8,6 +8,8 @@ from xdplab.checks import instance_of, is_a, text
 from xdplab.errors import ConfigurationError
 from xdplab.host import Host
 from xdplab.interface import Interface
+from xdplab.link_type import require_ethernet
+from xdplab.places import ip_in
 
 End = Host | Interface | str
 
@@ -18,17 +20,20 @@ def resolve(interface: End, allow_default_route: bool, argument: str = "interfac
     Raises
     ------
     ConfigurationError
-        When it is no interface, is down, or carries the default route and may not be used.
+        When it is no interface, is down, carries no Ethernet frames, or the default route and may
+        not be used.
     InterfaceGoneError
         When there is none of that name.
     """
     if is_a(interface, Host):
+        require_ethernet(interface.interface, argument)
         return interface.interface.now()
     if is_a(interface, str):
         found = Interface.find(text(argument, interface))
     else:
         wanted = "a side of a lab (lab.port), an Interface, or the name of one"
         found = instance_of(argument, interface, Interface, wanted).now()
+    require_ethernet(found, argument)
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(
             f"{found.name} carries the default route: capturing on it can cut this machine off "
@@ -36,7 +41,8 @@ def resolve(interface: End, allow_default_route: bool, argument: str = "interfac
         )
     if not found.is_up():
         raise ConfigurationError(
-            f"{found.name} is down, so nothing arrives there: `ip link set {found.name} up`."
+            f"{found.name} is down, so nothing arrives there: "
+            f"`{ip_in(found.namespace)} link set {found.name} up`."
         )
     return found
 

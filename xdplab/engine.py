@@ -14,6 +14,7 @@ from xdplab.ends import End, is_same, names_of, resolve
 from xdplab.errors import ConfigurationError
 from xdplab.journal import Journal
 from xdplab.ledger import Ledger
+from xdplab.loops import note, refuse_loop
 from xdplab.napi_settings import NapiSettings
 from xdplab.native_engine import NativeEngine
 from xdplab.notebook_cell import replace_what_this_cell_made
@@ -121,6 +122,10 @@ class Engine(Endings, Closing):
     bind
         ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
         In SKB mode frames are always copied.
+    promiscuous
+        Whether the interface takes in unicast and multicast that is for others, too, which a card
+        or a macvlan filters out: until `close`, or the end of the process, whichever way. A veth
+        and a soft NIC filter nothing.
     socket_buffer
         Bytes for packets that wait in the socket of a ``udp-`` or ``packet`` path, 131,072 to
         1,073,741,824: what SO_RCVBUF is asked for, of which the kernel makes twice as many and
@@ -187,6 +192,7 @@ class Engine(Endings, Closing):
         metadata: bool = False,
         attach: str = "native",
         bind: str = "auto",
+        promiscuous: bool = False,
         socket_buffer: int = SOCKET_BUFFER,
         cpu: int | Sequence[int] | None = None,
         realtime: int = 0,
@@ -223,6 +229,7 @@ class Engine(Endings, Closing):
             attach=attach,
             bind=bind,
             path=path,
+            promiscuous=promiscuous,
             socket_buffer=socket_buffer,
             cpu=cpu,
             realtime=realtime,
@@ -242,7 +249,9 @@ class Engine(Endings, Closing):
             "checksum": self._check_checksum(checksum),
         }
         replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
+        refuse_loop(self, interfaces, configuration.first_action)
         self._native = NativeEngine(configuration)
+        note(self)
         try:
             names = [name for name in names_of(interfaces) for _ in self.queues]
             self.telemetry = Telemetry(self._native.descriptor, names)
@@ -267,7 +276,7 @@ class Engine(Endings, Closing):
         changes
             Any of the constructor's `queue` (as many as there were), `cpu`, `realtime`, `attach`,
             `bind`, `ring_size`, `frame_size`, `headroom`, `unaligned`, `huge_pages`,
-            `multi_buffer`, `socket_buffer`.
+            `multi_buffer`, `promiscuous`, `socket_buffer`.
 
         Raises
         ------
@@ -373,7 +382,9 @@ class Engine(Endings, Closing):
 
     @action.setter
     def action(self, value: str) -> None:
-        self._turn("action", "action", self.configuration.action_index(value))
+        index = self.configuration.action_index(value)
+        refuse_loop(self, self.configuration.interfaces, value)
+        self._turn("action", "action", index)
 
     @property
     def telemetry_path(self) -> str:

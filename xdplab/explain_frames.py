@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xdplab import explain_sending
 from xdplab.frames import LARGEST_REAL_FRAME, MOST_FRAMES, SMALLEST_LONG_RING, XDP_HEADROOM
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ def too_large(now: Situation) -> str:
     )
     wanted = now.port_mtu + _HEADERS + XDP_HEADROOM + now.headroom
     mtu = f"or let the sender's MTU be {room - _HEADERS:,} or less."
+    if now.attach == "skb" and not now.simulated and now.sends:
+        return (
+            f"{what}With attach='skb', the stack hands over what GRO, or a sender on this machine, "
+            "merged of a stream, up to 64 KiB. That is longer than the MTU, so no engine can send "
+            f"it on. {explain_sending.uncut(now)}"
+        )
     if now.attach == "skb" and not now.simulated:
         several = _several(now, LARGEST_REAL_FRAME)
         return (

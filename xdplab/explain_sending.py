@@ -30,7 +30,7 @@ def losses(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             "allows, and dropped by the device. They are super-packets: several packets of a "
             "stream that the sending stack left to its device to cut apart (GSO, TSO), or that GRO "
             "merged where they arrived; neither an XDP program nor an AF_XDP socket cuts them. "
-            f"{_instead(now.length_remedies)}"
+            f"{uncut(now)}"
         )
 
 
@@ -67,9 +67,10 @@ def _or(commands: tuple[str, ...]) -> str:
     return "; or let the sending stack do it: `ethtool -K NAME tx off` on the interface it sends by"
 
 
-def _instead(commands: tuple[str, ...]) -> str:
-    if commands:
-        return f"{_listed(commands)} avoids them."
+def uncut(now: Situation) -> str:
+    """Say, in a sentence, what keeps packets from coming longer than the MTU."""
+    if now.length_remedies:
+        return f"{_listed(now.length_remedies)} avoids them."
     return (
         "`ethtool -K NAME tx off` on the interface by which they are sent avoids them, or "
         "`ethtool -K NAME gro off` where they arrive."

@@ -18,8 +18,10 @@ from xdplab.cores import device_interrupts, interrupt_cores
 from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.interface_names import pick_link
 from xdplab.link_state import LinkState, link_state
+from xdplab.link_type import ETHERNET, LOOPBACK
 from xdplab.namespace import Namespace
 from xdplab.netlink import addresses, driver_name, ethtool, netlink, refusal
+from xdplab.pairs import is_other_end
 from xdplab.places import ip_in
 
 _UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" and the like
@@ -60,6 +62,8 @@ class Interface:
         The name of its driver, such as ``veth``.
     interrupt_cores
         Cores that serve its interrupts, as far as that can be known; a veth has none.
+    link_type
+        What its frames begin with: the kernel's ARPHRD number (link_type.py).
     """
 
     name: str
@@ -72,6 +76,7 @@ class Interface:
     mtu: int
     driver: str
     interrupt_cores: frozenset[int] = frozenset()
+    link_type: int = ETHERNET
     # A veth dies with its peer's namespace, so an interface of a lab keeps that one too.
     _peer_namespace: Namespace | None = field(default=None, repr=False, compare=False)
 
@@ -116,6 +121,7 @@ class Interface:
             mtu=link.get("mtu"),
             driver=driver,
             interrupt_cores=_interrupt_cores(name, link["index"]),
+            link_type=link["ifi_type"],
         )
 
     def now(self) -> Self:
@@ -268,6 +274,20 @@ class Interface:
     def is_up(self) -> bool:
         """Tell whether the interface is switched on."""
         return self.look().state.up
+
+    def leads_to(self, other: Interface) -> bool:
+        """Tell whether what is sent here arrives at another interface, or at this same one.
+
+        Known of loopback, and of the ends of a veth or netkit pair.
+        """
+        here = self.namespace.identity == other.namespace.identity
+        if here and self.index == other.index:
+            return self.link_type == LOOPBACK
+        if LOOPBACK in (self.link_type, other.link_type):
+            return False
+        return self.namespace.run(
+            is_other_end, self.index, other.index, None if here else other.namespace
+        )
 
     def carries_default_route(self) -> bool:
         """Tell whether a default route, of IPv4 or IPv6, leads through this interface.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from xdplab.closing import Uncopied
 from xdplab.locks import new_lock
 
 KEPT = 1000
@@ -35,7 +36,7 @@ class Change(NamedTuple):
         return f"{self.knob} {self.before} → {self.after}"
 
 
-class Journal:
+class Journal(Uncopied):
     """The last changes, oldest first. Any thread may write and read it."""
 
     def __init__(self) -> None:

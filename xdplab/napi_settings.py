@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xdplab.checks import boolean, whole
+from xdplab.closing import Uncopied
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.interface import Interface
 from xdplab.journal import Journal
@@ -21,7 +22,7 @@ LONGEST_TIMEOUT = 10**9
 MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
 
 
-class NapiSettings:
+class NapiSettings(Uncopied):
     """The settings of the NAPI instances that receive for some queues, all set alike.
 
     Each is an attribute. Setting it sets it on every instance, or on none; reading it asks the
@@ -196,6 +197,11 @@ class NapiSettings:
                 "lab's: Lab(backend='kernel')."
             )
         if not instances:
+            for interface in self.interfaces:
+                if trouble := interface.look().state.trouble():
+                    raise ConfigurationError(
+                        f"{name} can't be set: {trouble} {where} has no NAPI before."
+                    )
             raise ConfigurationError(
                 f"{name} can't be set: the kernel names no NAPI instance of {where}. It takes "
                 "Linux 6.13, and on veth an XDP program that is attached natively, or GRO."

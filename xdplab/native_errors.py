@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 from xdplab import remedies
@@ -37,6 +38,7 @@ BY_ERRNO: Mapping[int, tuple[type[KernelError], Remedy]] = {
     errno.ENETDOWN: (InterfaceGoneError, remedies.down_or_gone),
     errno.ENOMEM: (KernelError, "There is too little memory: choose a smaller ring_size."),
     errno.EMFILE: (KernelError, lambda _place: more_descriptors()),
+    errno.ENOSYS: (KernelError, remedies.no_call),
 }
 """What an errno means at any step: the kind of error, and the remedy."""
 
@@ -88,29 +90,24 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
         InterfaceGoneError,
         "The interface no longer has the IPv4 address that it had: look it up again.",
     ),
-    (lib.XDPLAB_STEP_PREPARE_PATH, errno.EPERM): (
-        PermissionRefusedError,
-        "io_uring is forbidden here (sysctl kernel.io_uring_disabled, or a container's seccomp "
-        "filter): choose path='udp-epoll'.",
-    ),
+    **{
+        (step, code): (kind, partial(remedies.no_io_uring, step, code))
+        for step in (lib.XDPLAB_STEP_PREPARE_PATH, lib.XDPLAB_STEP_PREPARE_WAIT)
+        for code, kind in (
+            (errno.EPERM, PermissionRefusedError),
+            (errno.EACCES, PermissionRefusedError),
+            (errno.ENOSYS, KernelError),
+        )
+    },
     (lib.XDPLAB_STEP_PREPARE_PATH, errno.EINVAL): (
         KernelError,
         "The path needs Linux 6.1 or newer: choose path='udp-epoll'.",
-    ),
-    (lib.XDPLAB_STEP_PREPARE_PATH, errno.ENOSYS): (
-        KernelError,
-        "This kernel lacks io_uring: choose path='udp-epoll'.",
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
         PermissionRefusedError,
         "A realtime priority needs CAP_SYS_NICE: run as root, or leave realtime=0.",
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EINVAL): (KernelError, remedies.cores),
-    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.EPERM): (
-        PermissionRefusedError,
-        "io_uring is forbidden here (sysctl kernel.io_uring_disabled, or a container's seccomp "
-        "filter), or for busy-poll CAP_NET_ADMIN is missing: choose wait='poll'.",
-    ),
     (lib.XDPLAB_STEP_PREPARE_WAIT, errno.EINVAL): (
         KernelError,
         "The strategy needs Linux 6.1 or newer: choose wait='poll'.",
@@ -123,10 +120,6 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     (lib.XDPLAB_STEP_PREPARE_WAIT, errno.ENOPROTOOPT): (
         KernelError,
         "It needs Linux 5.11 or newer, built with CONFIG_NET_RX_BUSY_POLL: choose wait='spin'.",
-    ),
-    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.ENOSYS): (
-        KernelError,
-        "This kernel lacks io_uring: choose wait='poll'.",
     ),
     (lib.XDPLAB_STEP_GENERATE, errno.EBUSY): (QueueBusyError, remedies.generator_held),
     (lib.XDPLAB_STEP_TRACE, errno.EPERM): (

@@ -43,13 +43,12 @@ def is_segmentation(feature: str) -> bool:
 def left_to_device(features: Features) -> tuple[bool, bool]:
     """Tell whether checksums, and whether segmentation, are left to the device."""
     on = [name for name, (is_on, _) in features.items() if is_on]
-    # The kernel segments by itself what it may not leave to the device.
-    segments = [name for name in on if is_segmentation(name) and name != GENERIC_SEGMENTATION]
-    return any(map(is_checksum, on)), bool(segments)
-
-
-GENERIC_SEGMENTATION = "tx-generic-segmentation"
-"""The kernel's own segmentation, just before the device."""
+    if not any(map(is_checksum, on)):
+        # What is segmented needs new checksums, so the kernel then does it all by itself
+        # (harmonize_features, Linux 6.18), whatever else the features say.
+        return False, False
+    # As it does with the last of them, which is its own, just before the device.
+    return True, any(is_segmentation(name) and name != "tx-generic-segmentation" for name in on)
 
 
 def of_far_end(interface: Interface) -> tuple[FarEnd, Features] | None:
@@ -65,7 +64,7 @@ def of_far_end(interface: Interface) -> tuple[FarEnd, Features] | None:
 
 def command(end: FarEnd, switches: str) -> str:
     """Return the command line that sets features of an interface's other end."""
-    return f"{end.prefix} ethtool -K {end.name} {switches}".strip()
+    return f"{end.prefix}ethtool -K {end.name} {switches}"
 
 
 def remedies_for_checksums(interface: Interface) -> list[str]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from xdplab.errors import XdplabError
 from xdplab.namespace import Namespace
@@ -22,9 +22,9 @@ _UNKNOWN = (1 << 32) - 1  # NETNSA_NSID_NOT_ASSIGNED
 def ip_in(namespace: Namespace) -> str:
     """Return `ip` as it acts in a namespace, for who runs it in a shell of the host."""
     wanted = namespace.identity
-    for path, command in _candidates():
-        if _identity(path) == wanted:
-            return command
+    for place in candidates():
+        if _identity(place.path) == wanted:
+            return place.ip
     return f"{_sudo()}nsenter --net=/proc/{os.getpid()}/fd/{namespace.fd} ip"
 
 
@@ -40,14 +40,14 @@ def ip_in_numbered(route: IPRoute, number: int, known: tuple[Namespace, str] | N
     known
         A namespace that it may be, and `ip` as it acts there.
     """
-    if known is not None and _number(route, known[0].fd) == number:
+    if known is not None and number_of(route, known[0].fd) == number:
         return known[1]
-    for path, command in _candidates():
+    for place in candidates():
         with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = os.open(place.path, os.O_RDONLY)
             try:
-                if _number(route, descriptor) == number:
-                    return command
+                if number_of(route, descriptor) == number:
+                    return place.ip
             finally:
                 os.close(descriptor)
     return ""
@@ -61,10 +61,10 @@ def find_interface(index: int, mac: str) -> str:
     index, mac
         Its own; in its own namespace, which is one that has a path.
     """
-    for path, command in _candidates():
-        with suppress(OSError, XdplabError), Namespace(os.open(path, os.O_RDONLY)) as place:
-            if name := place.run(_name_of, index, mac):
-                return f"{command} link show {name}"
+    for place in candidates():
+        with suppress(OSError, XdplabError), Namespace(os.open(place.path, os.O_RDONLY)) as inside:
+            if name := inside.run(_name_of, index, mac):
+                return f"{place.ip} link show {name}"
     return ""
 
 
@@ -74,34 +74,48 @@ def _name_of(index: int, mac: str) -> str:
         return str(link.get("ifname")) if link.get("address") == mac else ""
 
 
-def _number(route: IPRoute, descriptor: int) -> int | None:
+def number_of(route: IPRoute, descriptor: int) -> int | None:
+    """Return the number by which a namespace knows another, which a descriptor stands for."""
     found = route.get_netnsid(fd=descriptor)["nsid"]
     return None if found == _UNKNOWN else int(found)
 
 
-def _candidates() -> Iterator[tuple[Path, str]]:
+class Place(NamedTuple):
+    """A network namespace that has a path, and how a shell of the host gets there."""
+
+    path: Path
+    enter: str
+    """What to write before a command that is to run there; empty where the shell is."""
+    ip: str
+    """`ip` as it acts there."""
+
+
+def candidates() -> Iterator[Place]:
     """List the namespaces that have a path, each once: ours, named ones, held ones, processes'."""
     seen = set()
-    for path, command in _paths():
-        identity = _identity(path)
+    for place in _places():
+        identity = _identity(place.path)
         if identity is not None and identity not in seen:
             seen.add(identity)
-            yield path, command
+            yield place
 
 
-def _paths() -> Iterator[tuple[Path, str]]:
+def _places() -> Iterator[Place]:
     sudo = _sudo()
-    yield Path("/proc/self/ns/net"), f"{sudo}ip"
+    yield Place(Path("/proc/self/ns/net"), sudo, f"{sudo}ip")
     with suppress(OSError):
         for path in sorted(_NAMED.iterdir()):
-            yield path, f"{sudo}ip -n {path.name}"
+            enter = f"{sudo}ip netns exec {path.name} "
+            yield Place(path, enter, f"{sudo}ip -n {path.name}")
     for path in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
             if str(path.readlink()).startswith("net:["):
-                yield path, f"{sudo}nsenter --net=/proc/{os.getpid()}/fd/{path.name} ip"
+                enter = f"{sudo}nsenter --net=/proc/{os.getpid()}/fd/{path.name} "
+                yield Place(path, enter, f"{enter}ip")
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
-            yield process / "ns/net", f"{sudo}nsenter --target {process.name} --net ip"
+            enter = f"{sudo}nsenter --target {process.name} --net "
+            yield Place(process / "ns/net", enter, f"{enter}ip")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -43,8 +43,8 @@ def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]
 def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
     with native.lock:
         native.check_ours()
-        # A program that someone else took off is attached again.
-        if engine.has_ended and (fault := engine.error):
+        fault = engine.error
+        if fault and engine.has_ended:
             raise fault
         old = native.configuration
         new = old.changed(**changes)
@@ -56,6 +56,7 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
             _drain(engine, native)
             gap.may_begin()
             native.reconfigure(new)
+            engine.times_bypassed += fault is not None
         except BaseException:  # nothing must leave an engine without sockets
             native.reconfigure(old)
             raise

@@ -118,6 +118,15 @@ class SoftInterface(Interface):
         """Return what goes wrong on purpose: `Faults` by name, without those of 0."""
         return self.namespace.faults.every()
 
+    def leads_to(self, other: Interface) -> bool:
+        """Tell whether the other one is the other end of this wire."""
+        there = other.namespace
+        return (
+            isinstance(there, SoftNamespace)
+            and there.wire is self.namespace.wire
+            and there.end != self.namespace.end
+        )
+
     def now(self) -> Self:
         """Look at it again: nothing about it changes until the wire is cut."""
         if self.namespace.wire.is_cut:

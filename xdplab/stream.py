@@ -13,6 +13,7 @@ from xdplab.checks import seconds as seconds_within
 from xdplab.errors import ConfigurationError
 from xdplab.host import Host
 from xdplab.interface import Interface
+from xdplab.link_type import require_ethernet
 
 Rate = int | float | Literal["max"]
 
@@ -62,6 +63,7 @@ class Stream:
     def __post_init__(self) -> None:
         """Check everything, and keep plain values: they are printed and pickled."""
         host("receiver", self.receiver)
+        require_ethernet(self.receiver.interface, "receiver")
         self._keep(
             rate=checked_rate(self.rate),
             size=frame_size(self.size),

@@ -17,6 +17,7 @@ from xdplab.errors import ClosedError, ConfigurationError
 from xdplab.generator import Generator
 from xdplab.host import Host
 from xdplab.journal import Journal
+from xdplab.link_type import require_ethernet
 from xdplab.locks import new_lock
 from xdplab.native_errors import error_at
 from xdplab.notebook_cell import replace_what_this_cell_made
@@ -103,6 +104,7 @@ class Traffic(Closing):
         self._generator: Generator | None = None
         host("sender", sender)
         host("receiver", receiver)
+        require_ethernet(sender.interface, "sender")
         if sender.interface.carries_default_route():
             raise ConfigurationError(
                 f"{sender.interface.name} carries the default route, and generated frames are for "
@@ -126,7 +128,7 @@ class Traffic(Closing):
         config: dict[str, object] = {
             "interface_index": sender.interface.index,
             "cpu": self.cpu,
-            "longest": sender.interface.mtu + _ETHERNET + _TAG,
+            "longest": sender.interface.now().mtu + _ETHERNET + _TAG,
             "stream": {
                 **stream.config(sender.interface),
                 "interval_ps": self._interval_ps(self._rate),

@@ -10,13 +10,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from xdplab.errors import ConfigurationError, KernelError
+from xdplab import checks
+from xdplab.errors import ConfigurationError, KernelError, XdplabError
 
 _REMEDIES = {
     errno.ENOSPC: "Make room, or choose another folder.",
     errno.EDQUOT: "Make room, or choose another folder.",
     errno.ENOENT: "Make the folder first, or choose another.",
     errno.ENOTDIR: "Choose a folder that is one.",
+    errno.ENAMETOOLONG: "Choose a shorter name: 255 bytes at most, and 4,095 with its folders.",
+    errno.ELOOP: "Choose another name: this is a link that leads back to itself.",
+    errno.EROFS: "Choose a folder on a disk that can be written to.",
+    errno.EFBIG: "Raise the limit on the size of files: `ulimit -f unlimited`.",
+    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
+    errno.ENFILE: "Close what holds descriptors, or raise `sysctl fs.file-max`.",
 }
 _REMEDY = "Choose a file in a folder that you may write to."
 
@@ -41,10 +48,22 @@ def place_of(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ConfigurationError
-        For what is there and no plain file: a folder, a device.
+        For what is there and no plain file, such as a folder or a device, and for no path at all.
+    KernelError
+        Where it can't be looked for: too long a name, a folder that must not be entered.
     """
-    place = Path(os.path.realpath(Path(path).expanduser()))
-    if place.exists() and not place.is_file():
+    given = checks.place("path", path)
+    try:
+        place = Path(os.path.realpath(given.expanduser()))
+        is_other = place.exists() and not place.is_file()
+    except RuntimeError:  # which is what Python makes of a user that it can't find
+        raise ConfigurationError(
+            f"path={checks.shown(path)} is in the home of a user that is not known here. Write the "
+            "folder out, or begin with `./~` for a name that begins so."
+        ) from None
+    except OSError as error:
+        raise _refused(given, error) from error
+    if is_other:
         raise ConfigurationError(f"{place} is no plain file. Give the name of one, or a new name.")
     return place
 
@@ -63,20 +82,27 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ConfigurationError
         For what is no plain file.
     KernelError
-        When the file can't be written: a full disk, no such folder, no permission. Nothing
-        half-written is left, and an older file of that name is as it was.
+        When the file can't be written: a full disk, no such folder, no permission, a limit on its
+        size. Nothing half-written is left, and an older file of that name is as it was.
     """
     place = place_of(path)
-    draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    # Not longer than the name that it gets in the end may be.
+    draft = place.with_name(f".xdplab.{secrets.token_hex(8)}")
     try:
         with draft.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(place)
+    except XdplabError:  # of what was to be written
+        raise
     except OSError as error:
-        code = error.errno or errno.EIO
-        raise KernelError(f"write {place}", code, _REMEDIES.get(code, _REMEDY)) from error
+        raise _refused(place, error) from error
     finally:
         with suppress(OSError):  # it is gone, or never was
             draft.unlink()
+
+
+def _refused(place: Path, error: OSError) -> KernelError:
+    code = error.errno or errno.EIO
+    return KernelError(f"write {place}", code, _REMEDIES.get(code, _REMEDY))

@@ -33,6 +33,7 @@ from xdplab.errors import (
 )
 from xdplab.interface import Interface
 from xdplab.interface_names import names_of_link, pick_link
+from xdplab.link_type import require_ethernet
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 
@@ -101,6 +102,7 @@ def lend(
             f"lend {name}", errno.EPERM, f"Start the broker with --interface {name}."
         )
     lent = _Lent(Interface.find(name, home), home)
+    require_ethernet(lent.interface, "interface")
     if lent.interface.carries_default_route():
         raise PermissionRefusedError(
             f"lend {name}", errno.EPERM, "It carries the default route of this machine."

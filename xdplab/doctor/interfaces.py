@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from xdplab import link_type
 from xdplab.doctor.finding import Finding, Verdict
-from xdplab.errors import KernelError
+from xdplab.errors import InterfaceGoneError, KernelError
+from xdplab.far_end import far_end
 from xdplab.interface import Interface
 from xdplab.namespace import Namespace
-from xdplab.netlink import ethtool, netlink
+from xdplab.netlink import netlink
+from xdplab.offloads import command, left_to_device, read
+from xdplab.pairs import PAIRS
 
-_ETHERNET = 1  # ARPHRD_ETHER
+_UP = 1  # IFF_UP
 
 _SPOILERS = {
     "rx-lro": (
@@ -39,11 +44,21 @@ def interfaces() -> Iterator[Finding]:
     if not names:
         yield Finding("interfaces", "good", "virtual ones only, and labs make their own")
     for name in names:
-        interface = Interface.find(name, here)
-        yield describe(interface)
-        yield native_xdp(interface)
-        yield offloads(interface)
-        yield interrupts(interface)
+        with suppress(InterfaceGoneError):  # removed or moved while the doctor looks
+            interface = Interface.find(name, here)
+            yield describe(interface)
+            yield native_xdp(interface)
+            yield offloads(interface)
+            yield interrupts(interface)
+    for name in here.run(_ends_of_pairs):
+        with suppress(InterfaceGoneError):
+            yield offloads(Interface.find(name, here))
+    for name in here.run(_without_ethernet):
+        with suppress(InterfaceGoneError):
+            interface = Interface.find(name, here)
+            seen = f"carries {link_type.describe(interface)}: no engine can capture there"
+            remedy = f"{link_type.instead(interface)}."
+            yield Finding(f"interface {name}", "limited", seen, remedy[0].upper() + remedy[1:])
 
 
 def describe(interface: Interface) -> Finding:
@@ -52,6 +67,10 @@ def describe(interface: Interface) -> Finding:
     queues = "1 queue" if interface.queues == 1 else f"{interface.queues} queues"
     seen = [f"driver {interface.driver or 'unknown'}, {queues}"]
     remedies = []
+    link = interface.look().state
+    if not link.passes:
+        seen.insert(0, link.brief.removeprefix(f"{name} "))
+        remedies.append(link.trouble())
     if interface.queues > 1:
         seen.append("of which an engine takes one unless it is told several, as queue=[0, 1]")
     if interface.queues > (cores := os.cpu_count() or 1):
@@ -98,11 +117,42 @@ def offloads(interface: Interface) -> Finding:
     """Look for what the card does to frames before an XDP program sees them."""
     name = f"{interface.name}: offloads"
     try:
-        features = interface.namespace.run(_features, interface.name)
+        features = interface.namespace.run(read, interface.name)
     except KernelError as error:
-        seen = f"the driver does not tell: {error}"
-        return Finding(name, "limited", seen, f"`ethtool -k {interface.name}` lists them.")
-    return judge_offloads(interface.name, features)
+        told = f"the driver does not tell: {error}"
+        return Finding(name, "limited", told, f"`ethtool -k {interface.name}` lists them.")
+    own = judge_offloads(interface.name, features)
+    seen, remedies = _of_other_end(interface)
+    if own.verdict != "good":
+        return _finding(name, [own.seen, *seen], [own.remedy, *remedies])
+    return _finding(name, seen or [own.seen], remedies)
+
+
+def _of_other_end(interface: Interface) -> tuple[list[str], list[str]]:
+    """Tell what the stack at the other end of a veth leaves to its device, and the command."""
+    end = far_end(interface)
+    if end is None:
+        return [], []
+    if end.namespace is None or not end.name:
+        return ["its other end is in a network namespace that can't be looked at from here"], []
+    try:
+        checksums, segments = left_to_device(end.namespace.run(read, end.name))
+    except KernelError:
+        return [], []
+    seen = []
+    if checksums:
+        seen.append(
+            f"{end.name}, its other end, leaves checksums to the device (tx), and a veth has none "
+            "that would finish them: packets come unfinished, and whoever receives them by way of "
+            "an engine drops them, unless the engine finishes them (checksum='software')"
+        )
+    if segments:
+        seen.append(
+            f"{end.name} leaves segmentation to the device (tso, gso): with attach='skb' packets "
+            "come longer than the MTU, and can't be sent on"
+        )
+    # Without checksums the kernel leaves no segmentation to the device either.
+    return seen, [f"`sudo {command(end, 'tx off').removeprefix('sudo ')}`."] if seen else []
 
 
 def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) -> Finding:
@@ -161,20 +211,28 @@ def _finding(name: str, seen: list[str], remedies: list[str]) -> Finding:
     return Finding(name, verdict, ", ".join(seen), " ".join(remedies))
 
 
-def _features(name: str) -> dict[str, tuple[bool, bool]]:
-    with ethtool(name, f"read the offloads of {name}") as device:
-        features = device.get_features()
-        return {each: (features[each], features.is_available(each)) for each in features.keys()}  # noqa: SIM118 - its iteration yields more than keys
-
-
 def _real_interfaces() -> list[str]:
     with netlink("list the interfaces") as route:
         return [str(link.get("ifname")) for link in route.get_links() if _is_real(link)]
 
 
+def _ends_of_pairs() -> list[str]:
+    with netlink("list the interfaces") as route:
+        links = [link for link in route.get_links() if link.get(("linkinfo", "kind")) in PAIRS]
+        return [str(link.get("ifname")) for link in links]
+
+
+def _without_ethernet() -> list[str]:
+    """List what is switched on and carries something else: tunnels, TUN devices, CAN."""
+    with netlink("list the interfaces") as route:
+        kinds = (link_type.ETHERNET, link_type.LOOPBACK)
+        links = [link for link in route.get_links() if link["ifi_type"] not in kinds]
+        return [str(link.get("ifname")) for link in links if link["flags"] & _UP]
+
+
 def _is_real(link: Any) -> bool:  # noqa: ANN401 - pyroute2 is untyped
     """Tell real Ethernet from virtual links, all of which name their kind."""
-    return link["ifi_type"] == _ETHERNET and link.get(("linkinfo", "kind")) is None
+    return link["ifi_type"] == link_type.ETHERNET and link.get(("linkinfo", "kind")) is None
 
 
 def _attached_program(index: int) -> tuple[str, str]:

@@ -11,15 +11,18 @@ from pathlib import Path
 
 from xdplab._engine import lib
 from xdplab.doctor.finding import Finding, refused
+from xdplab.io_uring import is_filtered, switched_off
+from xdplab.io_uring import remedy as no_ring
 from xdplab.native_errors import error_at
 
 _SYS_IO_URING_SETUP = 425
 _SINGLE_ISSUER, _DEFER_TASKRUN = 1 << 12, 1 << 13  # linux/io_uring.h
 
+_INSTEAD = "wait='poll'"
+
 _SETTINGS = Path("/proc/sys")
 
 _MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
-_SECCOMP_FILTER = "2"  # proc_pid_status(5)
 
 # What a lab's own namespaces take. Every distribution has the program.
 _OWN_NAMESPACES = ("unshare", "--user", "--map-root-user", "--net", "true")
@@ -53,7 +56,7 @@ def container(
         yield Finding("container", "good", "no sign of one")
         return
     seen = " in ".join(dict.fromkeys(found))
-    if _seccomp() != _SECCOMP_FILTER:
+    if not is_filtered():
         yield Finding("container", "good", f"{seen}, without a seccomp filter")
         return
     remedy = (
@@ -100,17 +103,11 @@ def io_uring() -> Iterator[Finding]:
         seen = "a ring could be set up, but without DEFER_TASKRUN"
         remedy = "The io_uring wait strategies need Linux 6.1 or newer; `poll` and `spin` work."
         yield Finding("io_uring", "limited", seen, remedy)
-    elif (disabled := read_setting("kernel.io_uring_disabled")) not in ("", "0"):
-        seen = f"switched off by kernel.io_uring_disabled={disabled}"
-        remedy = "`sudo sysctl kernel.io_uring_disabled=0`, or choose wait='poll'."
-        yield Finding("io_uring", "limited", seen, remedy)
-    elif _seccomp() == _SECCOMP_FILTER:
+    elif code == errno.EPERM and (setting := switched_off()):
+        yield Finding("io_uring", "limited", f"switched off by {setting}", no_ring(code, _INSTEAD))
+    elif is_filtered():
         seen = f"refused by a seccomp filter ({errno.errorcode.get(code, code)}), as containers do"
-        remedy = (
-            "`docker run --security-opt seccomp=FILE` with io_uring allowed in FILE, or "
-            "seccomp=unconfined; or choose wait='poll'."
-        )
-        yield Finding("io_uring", "limited", seen, remedy)
+        yield Finding("io_uring", "limited", seen, no_ring(code, _INSTEAD))
     else:
         error = error_at(lib.XDPLAB_STEP_PREPARE_WAIT, code, "set up a ring")
         yield refused("io_uring", "limited", error)
@@ -128,11 +125,6 @@ def _set_up_ring(flags: int) -> int:
         return ctypes.get_errno()
     os.close(descriptor)
     return 0
-
-
-def _seccomp() -> str:
-    status = Path("/proc/thread-self/status").read_text()
-    return next((line.split()[1] for line in status.splitlines() if line[:8] == "Seccomp:"), "")
 
 
 def read_setting(name: str, settings: Path = _SETTINGS) -> str:
