@@ -297,6 +297,19 @@ def test_an_interface_in_use_is_told_apart_from_a_free_one(lab: Lab) -> None:
 
 
 @pytest.mark.kernel
+def test_a_link_that_is_down_is_told_first_with_the_end_at_fault(lab: Lab) -> None:
+    lab.peer.command(["ip", "link", "set", "peer0", "down"]).check_returncode()
+    found = interfaces.describe(lab.port.interface)
+    assert (found.verdict, found.seen) == ("limited", "has no carrier, driver veth, 1 queue")
+    assert "its peer peer0" in found.remedy
+    assert "link set peer0 up`" in found.remedy
+    lab.port.command(["ip", "link", "set", "port0", "down"]).check_returncode()
+    found = interfaces.describe(lab.port.interface)
+    assert found.seen.startswith("is down, ")
+    assert "link set port0 up`" in found.remedy
+
+
+@pytest.mark.kernel
 def test_more_queues_than_cores_are_too_many(privileged: None) -> None:
     cores = os.cpu_count() or 1
     with Lab(queues=cores + 1) as lab:

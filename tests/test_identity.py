@@ -307,6 +307,31 @@ def test_a_peer_that_moved_away_is_named(lab: Lab, wire: Interface) -> None:
             assert "running: " in repr(engine)
 
 
+def test_of_two_joined_interfaces_the_one_with_the_dead_far_end_is_named(
+    lab: Lab, wire: Interface
+) -> None:
+    ip(lab.port, "link add b0 type veth peer name b1", "link set b0 up", "link set b1 up")
+    other = Interface.find("b0", lab.port.interface.namespace)
+    with Engine(wire, forward_to=other) as engine:
+        ledger = Ledger(engine)
+        send(lab.port)
+        assert eventually(lambda: ledger.read().packets("completed") >= 10)
+        ip(lab.port, "link set b1 down")
+        assert "running, b0 has no carrier:" in repr(engine)
+        assert ledger.explain().startswith("b0 has no carrier, since its peer b1 is down")
+
+
+def test_a_generator_is_told_the_mtu_that_its_interface_has_then(lab: Lab) -> None:
+    ip(lab.peer, "link set peer0 mtu 1000")
+    with Engine(lab.port) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=1000, count=10, size=1400)
+        ledger = Ledger(engine, traffic)
+        assert traffic.start().wait(10)
+        account = ledger.settle()
+    assert account.packets("longer than the wire's MTU") == 10
+    assert "an MTU of 1,000" in account.explain()
+
+
 def test_forwarding_to_a_link_that_is_down_blames_the_link(lab: Lab, wire: Interface) -> None:
     ip(lab.port, "link add b0 type veth peer name b1", "link set b0 up", "link set b1 up")
     other = Interface.find("b0", lab.port.interface.namespace)
@@ -342,6 +367,17 @@ def test_a_program_that_someone_took_off_is_noticed_and_attached_again(
         assert engine.running
         send(lab.port)
         assert eventually(lambda: received(engine) >= 10)
+
+
+@pytest.mark.privilege
+def test_packets_that_came_while_the_program_was_off_are_told(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        ledger = Ledger(engine)
+        detach(lab.port.interface)
+        send(lab.peer, name="peer0")
+        assert "they went to the stack, past the engine" in ledger.explain()
+        engine.reconfigure()
+        assert "someone else had taken off" in ledger.explain()
 
 
 @pytest.mark.privilege

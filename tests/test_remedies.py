@@ -24,6 +24,9 @@ NOT_HERE: dict[Row, str] = {
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EINVAL): (
         "the interface goes between bind and attach, or a card's driver is set up so"
     ),
+    (lib.XDPLAB_STEP_BIND_SOCKET, errno.EADDRNOTAVAIL): (
+        "the address goes between the look for it and the bind"
+    ),
     (lib.XDPLAB_STEP_BIND, errno.EINVAL): (
         "takes a kernel older than 6.6, or a zero-copy driver; queues are counted before"
     ),

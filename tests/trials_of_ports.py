@@ -12,7 +12,7 @@ from patience import eventually
 from typed import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
 from xdplab._engine import lib
 
-from xdplab import Engine, Interface, Lab
+from xdplab import Engine, Lab
 
 ANY = lib.XDPLAB_STEP_NONE
 
@@ -295,15 +295,3 @@ def try_a_low_port_without_the_capability() -> None:
     assert "CAP_NET_BIND_SERVICE" in refused
     assert not other
     assert in_own_namespace(text) == ["", ""]
-
-
-@provokes(lib.XDPLAB_STEP_BIND_SOCKET, errno.EADDRNOTAVAIL)
-def try_an_address_that_is_gone() -> None:
-    with Lab() as lab:
-        name, namespace = lab.port.interface.name, lab.port.interface.namespace
-        stale = Interface.find(name, namespace)
-        lab.port.command(["ip", "addr", "flush", "dev", name])
-        lab.port.command(["ip", "addr", "add", "198.18.99.1/24", "dev", name])
-        remedy = refusal(errno.EADDRNOTAVAIL, lambda: Engine(stale, path="udp-epoll"))
-        assert "look it up again" in remedy
-        assert opens(Interface.find(name, namespace), path="udp-epoll")

@@ -127,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
         "--bind", default="auto", metavar="MODE", help="auto, copy or zero-copy (auto)"
     )
     run.add_argument(
+        "--promiscuous", action="store_true", help="take in what is for other addresses, too"
+    )
+    run.add_argument(
         "--allow-default-route",
         action="store_true",
         help="even on the interface that carries the default route",
@@ -244,6 +247,7 @@ def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Tra
         "ring_size": options.ring_size,
         "attach": options.attach,
         "bind": options.bind,
+        "promiscuous": options.promiscuous,
         "allow_default_route": options.allow_default_route,
     }
     if options.interface is not None:

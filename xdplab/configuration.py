@@ -40,7 +40,7 @@ _LONGEST = (1 << 32) - 1
 LARGEST_RING = 1 << 16
 _HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
-_SWITCHES = ("unaligned", "multi_buffer", "metadata")
+_SWITCHES = ("unaligned", "multi_buffer", "metadata", "promiscuous")
 _SIZES = ("ring_size", "frame_size", "headroom", "sample_bytes", "socket_buffer")
 _SHORTEST_INTERVAL = 0.001
 LONGEST_INTERVAL = 0.5
@@ -48,7 +48,7 @@ LONGEST_INTERVAL = 0.5
 
 CHANGEABLE: tuple[str, ...] = (
     *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
-    *("unaligned", "huge_pages", "multi_buffer"),
+    *("unaligned", "huge_pages", "multi_buffer", "promiscuous"),
 )
 """What may differ from one configuration of an engine to the next: the region's layout stays."""
 
@@ -88,6 +88,7 @@ class Configuration:
     publish_interval: float
     path: str = "xsk"
     socket_buffer: int = SOCKET_BUFFER
+    promiscuous: bool = False
 
     def __post_init__(self) -> None:
         """Check everything, and keep plain values: they are compared, printed and pickled."""

@@ -33,6 +33,9 @@ class Endings(Waiting):
 
     _native: NativeEngine
     telemetry: Telemetry
+    times_bypassed = 0
+    """How often packets went past it since others had touched its XDP program, until it was
+    attached again."""
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:
@@ -64,9 +67,9 @@ class Endings(Waiting):
     def broken_links(self) -> list[LinkState]:
         """Collect the states of those of its interfaces that no frame can pass now."""
         states = []
-        for held in self.configuration.interfaces:
+        for port, held in enumerate(self.configuration.interfaces):
             with suppress(XdplabError):  # gone, which is an error of the engine's
-                states.append(held.look().state)
+                states.append(replace(held.look().state, label=self.end(port)))
         return [state for state in states if not state.passes]
 
     @property

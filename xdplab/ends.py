@@ -9,6 +9,7 @@ from xdplab.errors import ConfigurationError
 from xdplab.host import Host
 from xdplab.interface import Interface
 from xdplab.link_type import require_ethernet
+from xdplab.places import ip_in
 
 End = Host | Interface | str
 
@@ -40,7 +41,8 @@ def resolve(interface: End, allow_default_route: bool, argument: str = "interfac
         )
     if not found.is_up():
         raise ConfigurationError(
-            f"{found.name} is down, so nothing arrives there: `ip link set {found.name} up`."
+            f"{found.name} is down, so nothing arrives there: "
+            f"`{ip_in(found.namespace)} link set {found.name} up`."
         )
     return found
 

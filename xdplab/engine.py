@@ -122,6 +122,10 @@ class Engine(Endings, Closing):
     bind
         ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
         In SKB mode frames are always copied.
+    promiscuous
+        Whether the interface takes in unicast and multicast that is for others, too, which a card
+        or a macvlan filters out: until `close`, or the end of the process, whichever way. A veth
+        and a soft NIC filter nothing.
     socket_buffer
         Bytes for packets that wait in the socket of a ``udp-`` or ``packet`` path, 131,072 to
         1,073,741,824: what SO_RCVBUF is asked for, of which the kernel makes twice as many and
@@ -142,7 +146,7 @@ class Engine(Endings, Closing):
     checksum
         Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
         local stack left that to its device, as on every veth: ``"software"``, the worker, for some
-        10 ns a packet to look and 0.05 ns a byte where one is unfinished; or ``"none"``.
+        10 ns a packet to look, and where it is unfinished 0.1 ns a byte; or ``"none"``.
     publish_interval
         Seconds between two records of the history, 0.001 to 0.5.
     allow_default_route
@@ -188,6 +192,7 @@ class Engine(Endings, Closing):
         metadata: bool = False,
         attach: str = "native",
         bind: str = "auto",
+        promiscuous: bool = False,
         socket_buffer: int = SOCKET_BUFFER,
         cpu: int | Sequence[int] | None = None,
         realtime: int = 0,
@@ -224,6 +229,7 @@ class Engine(Endings, Closing):
             attach=attach,
             bind=bind,
             path=path,
+            promiscuous=promiscuous,
             socket_buffer=socket_buffer,
             cpu=cpu,
             realtime=realtime,
@@ -270,7 +276,7 @@ class Engine(Endings, Closing):
         changes
             Any of the constructor's `queue` (as many as there were), `cpu`, `realtime`, `attach`,
             `bind`, `ring_size`, `frame_size`, `headroom`, `unaligned`, `huge_pages`,
-            `multi_buffer`, `socket_buffer`.
+            `multi_buffer`, `promiscuous`, `socket_buffer`.
 
         Raises
         ------

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xdplab import explain_frames, explain_links, explain_paths, explain_sending
+from xdplab import explain_filters, explain_frames, explain_links, explain_paths, explain_sending
+from xdplab.filtering import Filtering
 from xdplab.lines import Line
 
 _SPINNING = ("spin", "busy-poll", "adaptive")
@@ -46,6 +47,8 @@ class Situation:
     """Why a worker ended by itself."""
     lost_program: str = ""
     """Why packets no longer reach the engine, where its workers go on."""
+    bypassed: bool = False
+    """Whether that was so at some time since the ledger began."""
     gone: tuple[str, ...] = ()
     """Interfaces that are no longer where they were."""
     broken_links: tuple[str, ...] = ()
@@ -72,6 +75,8 @@ class Situation:
     port_mtu: int = 1500
     """Of the engine's."""
     attach: str = "native"
+    filtering: Filtering | None = None
+    """How the engine's interface filters by address, where no packet came."""
     umem_frame: int = 2048
     """Bytes of a frame of the UMEM."""
     headroom: int = 0
@@ -405,10 +410,11 @@ def _all_well(counts: Mapping[str, int], now: Situation) -> str:
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
     if counts.get(Line.STACK):
-        return "No packet for the engine."
+        return f"No packet for the engine.{explain_filters.filtered(now)}"
     if ends:
         return f"No packet came to {now.interface}."
     return (
         f"No packet came to {now.interface}. Is anything sending to it, and is its link up? "
         "On a real device, check that traffic is steered to the engine's queue."
+        f"{explain_filters.filtered(now)}"
     )

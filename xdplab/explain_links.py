@@ -55,6 +55,11 @@ def remainder(unaccounted: str, now: Situation) -> str:
     """Say what became of packets that nobody counted, where that is known; else nothing."""
     if now.lost_program:
         return f"{unaccounted} unaccounted for: they went to the stack, past the engine (above)."
+    if now.bypassed:
+        return (
+            f"{unaccounted} unaccounted for: they went to the stack while the engine's XDP program "
+            "was off, which someone else had taken off, or another's was in its place."
+        )
     if not now.broken_links:
         return ""
     return (

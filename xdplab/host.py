@@ -275,6 +275,7 @@ class Host:
             Documentation/networking/scaling.rst), where only root may write.
         """
         mask = sum({1 << core(cpu, "cpus") for cpu in items("cpus", cpus, "cores")})
+        name = self.interface.current_name()
         # A sysfs shows the namespace of whoever mounted it: ours, out of the host's sight.
         script = (
             "mount -t sysfs sysfs /sys && "
@@ -282,10 +283,10 @@ class Host:
         )
         words = [mask >> shift & 0xFFFFFFFF for shift in range(0, max(mask.bit_length(), 1), 32)]
         text = ",".join(f"{word:x}" for word in reversed(words))
-        done = self.command(["unshare", "--mount", "sh", "-ec", script, self.interface.name, text])
+        done = self.command(["unshare", "--mount", "sh", "-ec", script, name, text])
         if done.returncode:
             raise XdplabError(
-                f"could not steer what {self.interface.name} receives: {done.stderr.strip()}. "
+                f"could not steer what {name} receives: {done.stderr.strip()}. "
                 "It takes root, and a kernel with receive packet steering (CONFIG_RPS)."
             )
 

@@ -20,14 +20,17 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from xdplab.account import Account, Stage
 from xdplab.checks import seconds
 from xdplab.configuration import CHANGEABLE
+from xdplab.errors import InterfaceGoneError
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
+from xdplab.filtering import Filtering, filtering
 from xdplab.lines import Line
 from xdplab.offloads import remedies_for_checksums, remedies_for_length
 from xdplab.sending import senders
@@ -71,6 +74,7 @@ class Ledger:
             # A generator that has lost its core for a moment is not quiet.
             self._quiet = self._start == before and not senders(engine, traffic)
         self._last = self._start
+        self._bypassed = engine.times_bypassed
         self._links_before = dict(self._stations.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
@@ -162,7 +166,8 @@ class Ledger:
         if not self._stations.veth:
             return grown
         strays = sum(by_queue[queue] for queue in by_queue.keys() - set(self._engine.queues))
-        gap = grown.device - grown.redirected - grown.passed - grown.no_socket
+        counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
+        gap = grown.device - counted - grown.uncounted
         unseen = max(min(gap, strays - grown.no_socket), 0)
         return replace(grown, no_socket=grown.no_socket + unseen)
 
@@ -315,6 +320,7 @@ class Ledger:
             running=engine.running or bool(error and not ended),
             fault=error if ended else "",
             lost_program="" if ended else error,
+            bypassed=engine.times_bypassed > self._bypassed,
             gone=self._stations.gone,
             broken_links=self._broken_links(),
             carrier_losses=self._carrier_losses(),
@@ -332,6 +338,7 @@ class Ledger:
             mtu=sender.mtu if sender else 0,
             port_mtu=max(link.mtu for link in links.values()),
             attach=engine.attach,
+            filtering=None if grown.received else self._filtering(),
             umem_frame=engine.configuration.frame_size,
             headroom=engine.configuration.headroom,
             began_quiet=self._quiet,
@@ -345,6 +352,12 @@ class Ledger:
             left_out=traffic.left_out if traffic else 0,
             remarks=traffic.remarks if traffic else (),
         )
+
+    def _filtering(self) -> Filtering | None:
+        """Look how the first of the engine's interfaces filters, if it is still there."""
+        with suppress(InterfaceGoneError):
+            return filtering(self._engine.interface)
+        return None
 
     def _commands(
         self, packets: int, remedies: Callable[[Interface], list[str]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xdplab.pairs import PAIRS
 from xdplab.places import ip_in_numbered
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _SWITCHED_ON = 1  # IFF_UP
 
 @dataclass(frozen=True)
 class Peer:
-    """The other end of a veth."""
+    """The other end of a veth or netkit pair."""
 
     name: str
     """Empty where it can't be looked at."""
@@ -108,7 +109,7 @@ def link_state(
         A namespace in which the peer may be, and `ip` as it acts there.
     """
     up, carrier = bool(link["flags"] & _SWITCHED_ON), bool(link.get("carrier"))
-    needs_peer = up and not carrier and link.get(("linkinfo", "kind")) == "veth"
+    needs_peer = up and not carrier and link.get(("linkinfo", "kind")) in PAIRS
     return LinkState(
         name=link.get("ifname"),
         up=up,

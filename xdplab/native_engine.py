@@ -11,6 +11,7 @@ from xdplab.interface import Interface
 from xdplab.namespace import on_a_thread
 from xdplab.native_errors import new_error, raise_error
 from xdplab.native_handle import NativeHandle
+from xdplab.promiscuity import Promiscuity
 from xdplab.remedies import Place
 
 
@@ -50,6 +51,7 @@ class NativeEngine:
         if not self._handle.open(on_a_thread, lib.xdplab_engine_open, native, error, kept=kept):
             raise_error(error, Place(configuration=configuration))
         self._workers = len(configuration.cpus)
+        self._promiscuity = Promiscuity()
         try:
             self._open_ports()
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
@@ -92,6 +94,7 @@ class NativeEngine:
     def close(self) -> None:
         """Stop the workers and give everything back."""
         self._handle.close()
+        self._promiscuity.close()
 
     def start(self) -> None:
         """Let the workers run."""
@@ -213,6 +216,10 @@ class NativeEngine:
         return self._handle.pointer
 
     def _open_ports(self) -> None:
+        # Before the old one ends, so that a card that stays promiscuous does not filter meanwhile.
+        wanted = self.configuration.interfaces if self.configuration.promiscuous else ()
+        before, self._promiscuity = self._promiscuity, Promiscuity(wanted)
+        before.close()
         for port, interface in enumerate(self.configuration.interfaces):
             interface.namespace.backend.open_port(self, port, interface)
             self._name_napi(port, interface)

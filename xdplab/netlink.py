@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ETHTOOL_GDRVINFO = 0x3
 _REMEDIES = {
     errno.EPERM: "It needs CAP_NET_ADMIN: run as root, or open the notebooks with `make lab`.",
-    errno.ENODEV: "The interface is gone, or never was there.",
+    errno.ENODEV: "The interface is gone: look it up again, or make a new lab.",
 }
 _KINDS: dict[int, type[KernelError]] = {
     errno.EPERM: PermissionRefusedError,

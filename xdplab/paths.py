@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from xdplab._engine import lib
 from xdplab.checks import shown, whole
 from xdplab.errors import ConfigurationError
+from xdplab.places import ip_in
 from xdplab.records import names_in
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def _address(configuration: Configuration, path: str) -> int:
     if not interface.ipv4:
         raise ConfigurationError(
             f"path={path!r} binds a socket to the interface's IPv4 address, and {interface.name} "
-            f"has none: `ip address add ADDRESS/LENGTH dev {interface.name}`, or take "
-            "path='packet'."
+            f"has none: `{ip_in(interface.namespace)} address add 192.0.2.1/24 dev "
+            f"{interface.name}`, or another address; or take path='packet'."
         )
     return int.from_bytes(socket.inet_aton(interface.ipv4), sys.byteorder)
 

@@ -18,6 +18,7 @@ from xdplab.errors import XdplabError
 from xdplab.holders import Attached, Process, attached, attached_above, socket_holders
 from xdplab.netlink import netlink
 from xdplab.own_limits import more_locked_memory
+from xdplab.places import ip_in
 
 if TYPE_CHECKING:
     from xdplab.configuration import Configuration
@@ -39,14 +40,9 @@ NOWHERE = Place()
 """Of a refusal that has no place, or none that matters."""
 
 
-def typed(interface: Interface, command: str) -> str:
-    """Write a command for an interface as one types it as root, in whatever namespace that is."""
-    namespace = interface.namespace
-    with suppress(OSError):
-        own = Path("/proc/self/ns/net").stat()
-        if namespace.identity == (own.st_dev, own.st_ino):
-            return f"`sudo {command}`"
-    return f"`sudo nsenter --net=/proc/{os.getpid()}/fd/{namespace.fd} {command}`"
+def _typed(interface: Interface, command: str) -> str:
+    """Write what ip-link(8) is to do about an interface as one types it, whichever namespace."""
+    return f"`{ip_in(interface.namespace)} link set dev {command}`"
 
 
 def program_held(place: Place) -> str:
@@ -72,7 +68,7 @@ def _take_off(found: Attached, name: str, interface: Interface) -> str:
     words = "XDP programs are" if not found.number else f"XDP program {found.number} is"
     there = f"{words} on {name}, attach={found.attach!r}"
     if not found.processes and not found.pinned:
-        off = typed(interface, f"ip link set dev {name} {found.mode} off")
+        off = _typed(interface, f"{name} {found.mode} off")
         return (
             f"{there}, and no process that can be seen from here holds it: {off} takes it off. If "
             "that says EBUSY, a process that only root can see holds it: try again as root."
@@ -136,7 +132,7 @@ def down_or_gone(place: Place) -> str:
     if interface is not None:
         with suppress(XdplabError, OSError):
             if not interface.is_up():
-                up = typed(interface, f"ip link set dev {interface.name} up")
+                up = _typed(interface, f"{interface.name} up")
                 return f"The interface is down: {up}."
     return GONE
 
@@ -164,11 +160,11 @@ def mtu(place: Place) -> str:
     if interface is None:
         return f"{several}, or lower the MTU to {_MOST_MTU:,} or less."
     if interface.driver != "veth":
-        lower = typed(interface, f"ip link set dev {interface.name} mtu {_MOST_MTU}")
+        lower = _typed(interface, f"{interface.name} mtu {_MOST_MTU}")
         return f"{several}, or lower the MTU: {lower}."
     # It is the sender's that the driver looks at.
     if peer := interface.namespace.run(_peer, interface.index):
-        return f"{several}, or lower its peer's: {typed(interface, _lower(peer))}."
+        return f"{several}, or lower its peer's: {_typed(interface, _lower(peer))}."
     return (
         f"{several}, or lower the MTU of the veth's other end, which is in another namespace, to "
         f"{_MOST_MTU:,} or less: of a lab, Lab(mtu={_MOST_MTU})."
@@ -176,7 +172,7 @@ def mtu(place: Place) -> str:
 
 
 def _lower(name: str) -> str:
-    return f"ip link set dev {name} mtu {_MOST_MTU}"
+    return f"{name} mtu {_MOST_MTU}"
 
 
 def _peer(index: int) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from xdplab import link_type
 from xdplab.doctor.finding import Finding, Verdict
-from xdplab.errors import KernelError
+from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.far_end import far_end
 from xdplab.interface import Interface
 from xdplab.namespace import Namespace
@@ -43,18 +44,21 @@ def interfaces() -> Iterator[Finding]:
     if not names:
         yield Finding("interfaces", "good", "virtual ones only, and labs make their own")
     for name in names:
-        interface = Interface.find(name, here)
-        yield describe(interface)
-        yield native_xdp(interface)
-        yield offloads(interface)
-        yield interrupts(interface)
+        with suppress(InterfaceGoneError):  # removed or moved while the doctor looks
+            interface = Interface.find(name, here)
+            yield describe(interface)
+            yield native_xdp(interface)
+            yield offloads(interface)
+            yield interrupts(interface)
     for name in here.run(_ends_of_pairs):
-        yield offloads(Interface.find(name, here))
+        with suppress(InterfaceGoneError):
+            yield offloads(Interface.find(name, here))
     for name in here.run(_without_ethernet):
-        interface = Interface.find(name, here)
-        seen = f"carries {link_type.describe(interface)}: no engine can capture there"
-        remedy = f"{link_type.instead(interface)}."
-        yield Finding(f"interface {name}", "limited", seen, remedy[0].upper() + remedy[1:])
+        with suppress(InterfaceGoneError):
+            interface = Interface.find(name, here)
+            seen = f"carries {link_type.describe(interface)}: no engine can capture there"
+            remedy = f"{link_type.instead(interface)}."
+            yield Finding(f"interface {name}", "limited", seen, remedy[0].upper() + remedy[1:])
 
 
 def describe(interface: Interface) -> Finding:
@@ -63,6 +67,10 @@ def describe(interface: Interface) -> Finding:
     queues = "1 queue" if interface.queues == 1 else f"{interface.queues} queues"
     seen = [f"driver {interface.driver or 'unknown'}, {queues}"]
     remedies = []
+    link = interface.look().state
+    if not link.passes:
+        seen.insert(0, link.brief.removeprefix(f"{name} "))
+        remedies.append(link.trouble())
     if interface.queues > 1:
         seen.append("of which an engine takes one unless it is told several, as queue=[0, 1]")
     if interface.queues > (cores := os.cpu_count() or 1):

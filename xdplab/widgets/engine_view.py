@@ -60,12 +60,22 @@ class EngineView:
         """Its changes, likewise."""
         self.simulated = engine.simulated
         self._ring_size = engine.ring_size
-        queues = ", ".join(map(str, engine.queues))
-        self.name = " and ".join(
-            f"{interface.name} queue{'s' * (len(engine.queues) > 1)} {queues}"
-            for interface in engine.interfaces
-        )
-        """The interfaces and queues that it captures on."""
+        self.number = ""
+        """Before the name, where several that may be called alike are shown."""
+        self._name = ""
+
+    @property
+    def name(self) -> str:
+        """The interfaces and queues that it captures on, as they are called now."""
+        engine = self._reference()
+        if engine is not None:
+            queues = ", ".join(map(str, engine.queues))
+            many = "s" * (len(engine.queues) > 1)
+            ports = range(len(engine.configuration.interfaces))
+            self._name = " and ".join(
+                f"{engine.name_of(port)} queue{many} {queues}" for port in ports
+            )
+        return f"{self.number}{self._name}"
 
     @property
     def label(self) -> str:

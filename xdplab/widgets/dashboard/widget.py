@@ -73,7 +73,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         # Those of labs are called alike, so numbered are numbered.
         numbers = [f"{place}: " if numbered else "" for place in range(1, len(self._views) + 1)]
         for number, view in zip(numbers, self._views, strict=True):
-            view.name = f"{number}{view.name}"
+            view.number = number
         self._workers = max(view.telemetry.workers for view in self._views)
         self._rows = [HistoryRows(view) for view in self._views]
         self._heads = [
