@@ -42,6 +42,12 @@ _BY_ANY_NAME = {"changes": CHANGEABLE, "knobs": ("batch", "wait")}
 _BRIEF = {"seconds": 0.01, "budget": 2, "progress": False, "checks": {}, "paths": ["xsk spin"]}
 """What is given where a door takes it, so that none takes long."""
 
+LEFT_OUT = {
+    "xdplab.widgets.live.figure.LiveFigure.failed": "the pump calls it, with an exception",
+    "xdplab.widgets.live.figure.LiveFigure.error =": "the widget's own word to the browser",
+}
+"""Doors that are not tried, and why."""
+
 _UNNAMED = "does not name it: "
 
 _WIDGETS = "xdplab.widgets."
@@ -104,11 +110,13 @@ class World:
     def given(self, door: Door) -> dict[str, object]:
         """Return what a door must be given, and what keeps it short."""
         taken = {parameter.name: parameter for parameter in door.parameters}
+        # None is no time at all.
+        brief = {n for n in _BRIEF.keys() & taken if n != "seconds" or taken[n].default is not None}
         knobs = taken.get("knobs")
         sweeps = knobs is not None and knobs.kind is knobs.VAR_KEYWORD
         return {
             **door.needed(self.good),
-            **{name: value for name, value in _BRIEF.items() if name in taken},
+            **{name: _BRIEF[name] for name in brief},
             **({"batch": [16]} if sweeps else {}),
         }
 
@@ -164,7 +172,10 @@ def test_methods_and_traits_of_widgets(world: World, thread_errors: list[str]) -
     world.good["figure"] = pytest.importorskip("bokeh.plotting").figure()
     doors = of_names(named(lambda name: name.startswith(_WIDGETS)))
     widgets = [door.call(**world.given(door)) for door in doors]
-    assert try_all(of_objects(widgets), world) == []
+    tried = {door.name: door for door in of_objects(widgets)}
+    left_out = [tried.pop(name) for name in LEFT_OUT]
+    assert try_all(tried.values(), world) == []
+    assert all(list(try_one(door, world)) for door in left_out), "it could be tried"
     assert thread_errors == []
 
 

@@ -123,6 +123,13 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
         ]
         self._show()
 
+    @traitlets.validate("worker")
+    def _check_worker(self, proposal: dict[str, Any]) -> int | None:
+        worker = proposal["value"]
+        if worker is None:
+            return None
+        return whole("worker", worker, 0, self._view.telemetry.workers - 1)
+
     def _controls(self, engine: Engine) -> list[ipywidgets.Widget]:
         self._reset = _button("Reset", "Empty the engine's histogram, in every view", self.reset)
         self._freeze = _button("Freeze", "Keep this histogram, to compare with", self._freeze_shown)

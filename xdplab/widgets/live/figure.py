@@ -188,6 +188,7 @@ class LiveFigure(Viewed[_View]):
         ConfigurationError
             When the figure has no model of that name.
         """
+        model_name = text("model_name", model_name)
         if model_name not in self._models:
             raise ConfigurationError(
                 f"the figure has no model named {model_name!r}, but {sorted(self._models)}"
