@@ -39,8 +39,18 @@ from xdplab.sweep import Grid
 _BY_ANY_NAME = {"changes": CHANGEABLE, "knobs": ("batch", "wait")}
 """Some names that a door with ``**`` takes."""
 
-_BRIEF = {"seconds": 0.01, "budget": 2, "progress": False, "checks": {}, "paths": ["xsk spin"]}
+_BRIEF = {
+    "seconds": 0.01,
+    "timeout": 0.01,
+    "budget": 2,
+    "progress": False,
+    "checks": {},
+    "paths": ["xsk spin"],
+}
 """What is given where a door takes it, so that none takes long."""
+
+_NEVER_NONE = ("checks", "paths")
+"""Of these, where None is not nothing but the most."""
 
 LEFT_OUT = {
     "xdplab.widgets.live.figure.LiveFigure.failed": "the pump calls it, with an exception",
@@ -111,7 +121,9 @@ class World:
         """Return what a door must be given, and what keeps it short."""
         taken = {parameter.name: parameter for parameter in door.parameters}
         # None is no time at all.
-        brief = {n for n in _BRIEF.keys() & taken if n != "seconds" or taken[n].default is not None}
+        brief = {
+            n for n in _BRIEF.keys() & taken if taken[n].default is not None or n in _NEVER_NONE
+        }
         knobs = taken.get("knobs")
         sweeps = knobs is not None and knobs.kind is knobs.VAR_KEYWORD
         return {
