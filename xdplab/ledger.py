@@ -166,7 +166,8 @@ class Ledger:
         if not self._stations.veth:
             return grown
         strays = sum(by_queue[queue] for queue in by_queue.keys() - set(self._engine.queues))
-        gap = grown.device - grown.redirected - grown.passed - grown.no_socket
+        counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
+        gap = grown.device - counted - grown.uncounted
         unseen = max(min(gap, strays - grown.no_socket), 0)
         return replace(grown, no_socket=grown.no_socket + unseen)
 
