@@ -212,9 +212,10 @@ def test_a_stream_goes_on_where_it_was(lab: Lab) -> None:
         some_flow(receiver)
         sender.reconfigure(ring_size=1024)
         sender.reconfigure(frame_size=4096)
-        assert eventually(lambda: not sender.telemetry.total()["streams"])
-        assert eventually(lambda: receiver.telemetry.total()["rx_packets"] >= stream.count)
-        assert sender.telemetry.total()["tx_packets"] == stream.count
+        sent = sender.telemetry.total
+        assert eventually(lambda: sent()["tx_packets"] >= stream.count and not sent()["streams"])
+        assert eventually(lambda: receiver.telemetry.total()["stream_frames"] >= stream.count)
+        assert sent()["tx_packets"] == stream.count
         assert receiver.telemetry.total()["stream_missing"] == 0
         assert receiver.telemetry.total()["stream_late"] == 0
 

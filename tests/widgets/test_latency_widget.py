@@ -64,7 +64,8 @@ def test_the_curve_meets_the_percentiles(nanoseconds: list[int]) -> None:
     assert x[-1] == max(histogram.percentile(100), 100)
     for longer, ns in zip(y, x, strict=True):
         # By a hair to either side, since a share of the frames may be a whole number of them.
-        around = [histogram.percentile(100 * (1 - longer * wide)) for wide in (1 + 1e-9, 1 - 1e-9)]
+        shares = [100 * max(1 - longer * wide, 0) for wide in (1 + 1e-9, 1 - 1e-9)]
+        around = [histogram.percentile(share) for share in shares]
         assert max(around[0], 100) <= ns <= max(around[1], 100)
 
 
