@@ -74,6 +74,7 @@ enum xdplab_filter {
 	XDPLAB_FILTER_NONE,
 	XDPLAB_FILTER_SESSION, /* bpf, netlink, threads; no file is written, no program run, no namespace entered */
 	XDPLAB_FILTER_PARSER,  /* read, write, memory */
+	XDPLAB_FILTER_KEEPER,  /* wait for children, and kill */
 };
 struct xdplab_confinement {
 	uint32_t user, group;  /* becomes that; no supplementary group is left */
@@ -82,10 +83,21 @@ struct xdplab_confinement {
 };
 /* Of the calling process, which has one thread, for good. A process that this fails in must end. */
 int xdplab_confine(const struct xdplab_confinement *confinement, struct xdplab_error *error);
-/* Becomes root of a user namespace of its own that belongs to the user, without a capability outside of it.
- * Needs CAP_SETUID, CAP_SETGID and, where users may not make such a namespace themselves, CAP_SYS_ADMIN. */
-int xdplab_enter_user_namespace(uint32_t user, uint32_t group, const uint32_t *groups, uint32_t count,
-				struct xdplab_error *error);
+/* A lab process comes to be in three steps, and belongs to its client only after the last: until then its real and
+ * saved user are root's, so that the client can neither signal it nor look into it.
+ *
+ * First, in a child: makes a user namespace that belongs to the user. Needs CAP_SETUID, CAP_SETGID and, where users may
+ * not make such a namespace themselves, CAP_SYS_ADMIN. */
+int xdplab_make_user_namespace(uint32_t user, uint32_t group, const uint32_t *groups, uint32_t count,
+			       struct xdplab_error *error);
+/* Second, in its parent: says in /proc/PROCESS who is root there. Needs CAP_SETUID, CAP_SETGID and CAP_SYS_ADMIN. */
+int xdplab_map_user_namespace(int32_t process, uint32_t user, uint32_t group, struct xdplab_error *error);
+/* Third, in the child: becomes root there, without a capability outside of it. */
+int xdplab_enter_user_namespace(struct xdplab_error *error);
+/* Orphans among what the calling process' children start become its own children; 0 or a negative errno. */
+int xdplab_adopt_orphans(void);
+/* Whether the map (or else the program) with an id is there. Needs CAP_SYS_ADMIN. */
+int xdplab_bpf_exists(uint32_t is_map, uint32_t id);
 /* A signal when the process that made this one ends; 0 or a negative errno, -ESRCH where it already has. */
 int xdplab_die_with(int32_t parent, int32_t signal);
 

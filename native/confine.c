@@ -4,12 +4,9 @@
  * are none.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
-#include <sched.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -45,9 +42,9 @@ static int empty_bounding_set(void)
 	return 0;
 }
 
-static int become(uint32_t user, uint32_t group, const uint32_t *groups, uint32_t count)
+static int become(uint32_t user, uint32_t group)
 {
-	return setgroups(count, groups) || setresgid(group, group, group) || setresuid(user, user, user) ? -1 : 0;
+	return setgroups(0, NULL) || setresgid(group, group, group) || setresuid(user, user, user) ? -1 : 0;
 }
 
 int xdplab_confine(const struct xdplab_confinement *confinement, struct xdplab_error *error)
@@ -65,55 +62,17 @@ int xdplab_confine(const struct xdplab_confinement *confinement, struct xdplab_e
 			return refuse(error, "lock the secure bits");
 		if (empty_bounding_set())
 			return refuse(error, "empty the bounding set");
-		if (become(confinement->user, confinement->group, NULL, 0))
+		if (become(confinement->user, confinement->group))
 			return refuse(error, "become the client's user");
 	}
 	if (set_capabilities(confinement->capabilities))
 		return refuse(error, "drop capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return refuse(error, "forbid new privileges");
-	/* Nobody but root may look into it: its memory, its descriptors. */
+	/* Its user may not look into it, only root with CAP_SYS_PTRACE: neither at its memory nor at its descriptors. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return refuse(error, "forbid to trace it");
 	return filter_load(confinement->filter, error);
-}
-
-static int write_file(const char *path, const char *text)
-{
-	int file = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t written;
-
-	if (file < 0)
-		return -1;
-	written = write(file, text, __builtin_strlen(text));
-	close(file);
-	return written < 0 ? -1 : 0;
-}
-
-int xdplab_enter_user_namespace(uint32_t user, uint32_t group, const uint32_t *groups, uint32_t count,
-				struct xdplab_error *error)
-{
-	const int securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
-	char users[32], group_map[32];
-
-	snprintf(users, sizeof(users), "0 %u 1", user);
-	snprintf(group_map, sizeof(group_map), "0 %u 1", group);
-	/* A change of user takes no capability, and with them it makes the namespace; that resets both. */
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ||
-	    prctl(PR_SET_SECUREBITS, (unsigned long)securebits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) ||
-	    become(user, group, groups, count))
-		return refuse(error, "become the client's user");
-	if (unshare(CLONE_NEWUSER))
-		return refuse(error, "make a user namespace");
-	/* Or its files below /proc would be root's; not for longer, as its memory is the broker's until it runs another
-	 * program. */
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) || write_file("/proc/self/setgroups", "deny") ||
-	    write_file("/proc/self/uid_map", users) || write_file("/proc/self/gid_map", group_map) ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-		return refuse(error, "become root of a user namespace");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return refuse(error, "forbid new privileges");
-	return 0;
 }
 
 int xdplab_die_with(int32_t parent, int32_t signal)
@@ -121,4 +80,9 @@ int xdplab_die_with(int32_t parent, int32_t signal)
 	if (prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0))
 		return -errno;
 	return getppid() == parent ? 0 : -ESRCH;
+}
+
+int xdplab_adopt_orphans(void)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) ? -errno : 0;
 }

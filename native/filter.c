@@ -13,6 +13,8 @@
 
 #define NAMESPACES                                                                                             \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+/* A process with this is a child of the session's parent. */
+#define NOT_A_CHILD CLONE_PARENT
 
 struct rule {
 	int call;
@@ -47,11 +49,18 @@ static const struct rule session[] = {
 	ANY(stat), ANY(statx), ANY(readlink), ANY(readlinkat), ANY(getdents64), ANY(access), ANY(faccessat), ANY(faccessat2),
 	ANY(getcwd), ANY(ioctl), ANY(fcntl), ANY(dup), ANY(dup2), ANY(dup3), ANY(pipe2), ANY(close_range),
 	ANY(getuid), ANY(geteuid), ANY(getgid), ANY(getegid), ANY(getppid), ANY(uname), ANY(sysinfo),
-	WHERE(clone, WITHOUT(0, NAMESPACES)), ANY(wait4), ANY(set_robust_list), ANY(rseq), ANY(prctl), ANY(seccomp),
+	WHERE(clone, WITHOUT(0, NAMESPACES | NOT_A_CHILD)), ANY(wait4), ANY(set_robust_list), ANY(rseq), ANY(prctl), ANY(seccomp),
 	ANY(capset), /* and seccomp: of its parser, which takes more away */
 	ANY(sched_getaffinity), ANY(sched_setaffinity), ANY(sched_yield), ANY(getcpu), ANY(membarrier),
 	ANY(nanosleep), ANY(clock_nanosleep), ANY(clock_getres), ANY(gettimeofday), ANY(getrlimit),
 	ANY(prlimit64),
+};
+
+/* What the keeper of a lab process does on top of the first. */
+static const struct rule keeper[] = {
+	ANY(kill), ANY(wait4), ANY(poll), ANY(ppoll), ANY(select), ANY(pselect6), ANY(sendto), ANY(sendmsg), ANY(recvfrom),
+	WHERE(openat, WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)), WHERE(open, WITHOUT(1, O_ACCMODE | O_CREAT | O_TRUNC)),
+	ANY(stat), ANY(statx), ANY(getdents64), ANY(ioctl), ANY(fcntl), ANY(nanosleep), ANY(clock_nanosleep),
 };
 
 static int add(scmp_filter_ctx filter, const struct rule *rules, size_t count)
@@ -80,6 +89,8 @@ int filter_load(uint32_t wanted, struct xdplab_error *error)
 	result = add(filter, parser, sizeof(parser) / sizeof(*parser));
 	if (!result && wanted == XDPLAB_FILTER_SESSION)
 		result = add(filter, session, sizeof(session) / sizeof(*session));
+	if (!result && wanted == XDPLAB_FILTER_KEEPER)
+		result = add(filter, keeper, sizeof(keeper) / sizeof(*keeper));
 	/* Its flags can't be looked at, and the C library then uses clone. */
 	if (!result && wanted == XDPLAB_FILTER_SESSION)
 		result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

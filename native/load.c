@@ -58,3 +58,14 @@ int xdplab_program_attach(const struct xdplab_program *program, const int32_t *m
 	close(descriptor);
 	return link < 0 ? -error->code : link;
 }
+
+int xdplab_bpf_exists(uint32_t is_map, uint32_t id)
+{
+	uint32_t next = 0;
+	int result;
+
+	if (!id)
+		return 0;
+	result = is_map ? bpf_map_get_next_id(id - 1, &next) : bpf_prog_get_next_id(id - 1, &next);
+	return !result && next == id;
+}

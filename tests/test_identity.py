@@ -242,6 +242,27 @@ def test_a_ledger_whose_interface_was_removed_still_accounts_for_what_was_seen(
         assert "moved" not in account.explain()
 
 
+def test_a_ledger_whose_lab_was_closed_still_accounts_for_what_was_seen(
+    privileged: None,
+) -> None:
+    lab = Lab(mtu=3400)
+    with Engine(lab.port, ring_size=64) as engine, lab.peer.socket() as udp:
+        traffic = Traffic(lab.peer, lab.port, rate="max", seconds=0.2)
+        ledger = Ledger(engine, traffic)
+        # What is lost, and why it is, is looked for where the interface no longer is.
+        udp.sendto(bytes(2500), (lab.port.ipv4, 4000))
+        assert traffic.start().wait(10)
+        assert eventually(lambda: ledger.read().packets("larger than a UMEM frame") == 1)
+        seen = ledger.settle()
+        lab.close()
+        assert eventually(lambda: engine.error is not None)
+        account = ledger.settle()
+        for stage in ("received by the worker", "RX ring full", "larger than a UMEM frame"):
+            assert account.packets(stage) == seen.packets(stage)
+        assert account.packets("sent by the generator") == seen.packets("sent by the generator")
+        assert "port0 is gone from its network namespace" in account.explain()
+
+
 def test_what_takes_name_and_index_of_an_interface_is_not_taken_for_it(
     lab: Lab, wire: Interface
 ) -> None:
@@ -305,6 +326,31 @@ def test_a_peer_that_moved_away_is_named(lab: Lab, wire: Interface) -> None:
         if lab.backend == "kernel":
             typed(said)
             assert "running: " in repr(engine)
+
+
+def test_of_two_joined_interfaces_the_one_with_the_dead_far_end_is_named(
+    lab: Lab, wire: Interface
+) -> None:
+    ip(lab.port, "link add b0 type veth peer name b1", "link set b0 up", "link set b1 up")
+    other = Interface.find("b0", lab.port.interface.namespace)
+    with Engine(wire, forward_to=other) as engine:
+        ledger = Ledger(engine)
+        send(lab.port)
+        assert eventually(lambda: ledger.read().packets("completed") >= 10)
+        ip(lab.port, "link set b1 down")
+        assert "running, b0 has no carrier:" in repr(engine)
+        assert ledger.explain().startswith("b0 has no carrier, since its peer b1 is down")
+
+
+def test_a_generator_is_told_the_mtu_that_its_interface_has_then(lab: Lab) -> None:
+    ip(lab.peer, "link set peer0 mtu 1000")
+    with Engine(lab.port) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=1000, count=10, size=1400)
+        ledger = Ledger(engine, traffic)
+        assert traffic.start().wait(10)
+        account = ledger.settle()
+    assert account.packets("longer than the wire's MTU") == 10
+    assert "an MTU of 1,000" in account.explain()
 
 
 def test_forwarding_to_a_link_that_is_down_blames_the_link(lab: Lab, wire: Interface) -> None:

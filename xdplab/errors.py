@@ -16,6 +16,9 @@ _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGA
 class XdplabError(Exception):
     """Base of every exception that xdplab raises on purpose."""
 
+    results: object = None
+    """What an experiment had found when this ended it: of `tune` a `Tuning`."""
+
 
 class ConfigurationError(XdplabError, ValueError):
     """A value that can't work was asked for; nothing was touched."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from xdplab.checks import callable_of, core, instance_of, is_a, items, seconds, shown, text, whole
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.interface import Interface
+from xdplab.own_limits import MORE_THREADS
 
 if TYPE_CHECKING:
     from xdplab.soft_faults import Faults
@@ -149,9 +150,9 @@ class Host:
         except KernelError:
             raise
         except OSError as error:  # such as E2BIG
-            raise KernelError(
-                f"run {shown(arguments)} on {self.interface.name}", error.errno or errno.EIO
-            ) from error
+            tried = f"run {shown(arguments)} on {self.interface.name}"
+            code = error.errno or errno.EIO
+            raise KernelError(tried, code, MORE_THREADS * (code == errno.EAGAIN)) from error
         except subprocess.TimeoutExpired as error:
             program = " ".join(bound[bound.index("--") + 1 :])
             raise XdplabError(
@@ -275,6 +276,7 @@ class Host:
             Documentation/networking/scaling.rst), where only root may write.
         """
         mask = sum({1 << core(cpu, "cpus") for cpu in items("cpus", cpus, "cores")})
+        name = self.interface.current_name()
         # A sysfs shows the namespace of whoever mounted it: ours, out of the host's sight.
         script = (
             "mount -t sysfs sysfs /sys && "
@@ -282,10 +284,10 @@ class Host:
         )
         words = [mask >> shift & 0xFFFFFFFF for shift in range(0, max(mask.bit_length(), 1), 32)]
         text = ",".join(f"{word:x}" for word in reversed(words))
-        done = self.command(["unshare", "--mount", "sh", "-ec", script, self.interface.name, text])
+        done = self.command(["unshare", "--mount", "sh", "-ec", script, name, text])
         if done.returncode:
             raise XdplabError(
-                f"could not steer what {self.interface.name} receives: {done.stderr.strip()}. "
+                f"could not steer what {name} receives: {done.stderr.strip()}. "
                 "It takes root, and a kernel with receive packet steering (CONFIG_RPS)."
             )
 

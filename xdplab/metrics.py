@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from xdplab.links import broken_link
 from xdplab.measure import Measurement, measure_whole
 from xdplab.telemetry import LATENCY_STARTS, Latency, Telemetry
 
@@ -121,10 +122,12 @@ def take(
     Raises
     ------
     KeyboardInterrupt, KernelError
-        As `measure_whole` does.
+        As `measure_whole` does; and when a link is down at its end.
     """
     before = _latency(engine.telemetry)
     measurement = measure_whole(engine, traffic, seconds, watch)
+    if broken := broken_link(engine, traffic):
+        raise broken
     after = _latency(engine.telemetry)
     # Somebody may have emptied the histogram meanwhile.
     is_grown = bool((after.counts >= before.counts).all())

@@ -197,6 +197,11 @@ class NapiSettings(Uncopied):
                 "lab's: Lab(backend='kernel')."
             )
         if not instances:
+            for interface in self.interfaces:
+                if trouble := interface.look().state.trouble():
+                    raise ConfigurationError(
+                        f"{name} can't be set: {trouble} {where} has no NAPI before."
+                    )
             raise ConfigurationError(
                 f"{name} can't be set: the kernel names no NAPI instance of {where}. It takes "
                 "Linux 6.13, and on veth an XDP program that is attached natively, or GRO."

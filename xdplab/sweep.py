@@ -18,6 +18,7 @@ from xdplab import metrics, settings
 from xdplab.checks import boolean
 from xdplab.engine import Engine
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.links import broken_link
 from xdplab.locks import new_lock
 from xdplab.runs import Run, Runs, words
 from xdplab.subjects import check_engine, check_traffic
@@ -98,7 +99,8 @@ class Grid:
         ConfigurationError
             When the engine or the traffic is not as the parameters say.
         KernelError
-            When the engine ended by itself, as when its interface is gone.
+            When the engine ended by itself, as when its interface is gone; and when a link is down
+            before the first run.
         ClosedError
             When the engine or the traffic was closed.
         """
@@ -233,6 +235,8 @@ def _check_ready(engine: Engine, traffic: Traffic | None) -> None:
         raise fault
     if not engine.running:
         raise ConfigurationError("the engine does not run: engine.start() before the sweep.")
+    if broken := broken_link(engine, traffic):
+        raise broken
     if traffic is not None and traffic.closed:
         raise ClosedError("the traffic was closed. Make a new one, and a sweep with it.")
     if traffic is not None and traffic.running:

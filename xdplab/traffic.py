@@ -128,7 +128,7 @@ class Traffic(Closing):
         config: dict[str, object] = {
             "interface_index": sender.interface.index,
             "cpu": self.cpu,
-            "longest": sender.interface.mtu + _ETHERNET + _TAG,
+            "longest": sender.interface.now().mtu + _ETHERNET + _TAG,
             "stream": {
                 **stream.config(sender.interface),
                 "interval_ps": self._interval_ps(self._rate),

@@ -16,6 +16,15 @@ from patience import eventually
 GROUP = "nogroup"
 
 
+def children_of(process: int) -> list[int]:
+    """List the children of a process that has one thread."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(number) for number in children.split()]
+
+
 class Broker:
     """A running broker."""
 
@@ -28,8 +37,11 @@ class Broker:
 
     def sessions(self) -> list[int]:
         """List the processes of its sessions."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(number) for number in children.read_text().split()]
+        return children_of(self.process.pid)
+
+    def lab_processes(self) -> list[int]:
+        """List the lab processes that it started: children of the sessions that keep them."""
+        return [child for session in self.sessions() for child in children_of(session)]
 
     def is_quiet(self) -> bool:
         """Wait until all its sessions have ended."""

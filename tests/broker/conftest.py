@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from brokers import Broker, Start, running
+from hosts import make_host
+
+from xdplab.namespace import Namespace
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +47,18 @@ def start_broker(root: None, installed: Path) -> Iterator[Start]:
             return stack.enter_context(running(installed, *options, before=before))
 
         yield start
+
+
+@pytest.fixture
+def host(root: None) -> Iterator[Namespace]:
+    """Make a network namespace that plays the host's own."""
+    with Namespace.create() as made:
+        made.run(make_host)
+        yield made
+
+
+@pytest.fixture
+def lender(host: Namespace, start_broker: Start) -> Iterator[Broker]:
+    """Start a broker that lends `card0` and `card1` of that host."""
+    enter = ("nsenter", f"--net=/proc/{os.getpid()}/fd/{host.fd}")
+    yield start_broker("--interface", "card0", "--interface", "card1", before=enter)

@@ -76,6 +76,39 @@ def test_code_that_a_group_or_all_can_write_is_refused(copied: Path, place: str,
     assert "can be written by others than root" in refusal(*start(copied))
 
 
+RUN_BY_ROOT = {
+    "configuration of the interpreter": "../../../../pyvenv.cfg",
+    "command that starts it": "../../../../bin/xdplab",
+    "command beside that": "../../../../bin/activate",
+    "list of folders to import from": "../of-the-tests.pth",
+    "module that is not there yet": "../sitecustomize.py",
+    "module that a package looks for": "../_manylinux.py",
+}
+
+
+@pytest.mark.parametrize("what", RUN_BY_ROOT)
+def test_whatever_root_may_come_to_run_is_looked_at(copied: Path, what: str) -> None:
+    spoilt = package(copied) / RUN_BY_ROOT[what]
+    spoilt.touch()
+    spoilt.chmod(0o666)
+    said = refusal(*start(copied))
+    assert f"{spoilt.resolve()} can be written" in said or f"/{spoilt.name} can be written" in said
+
+
+def test_a_link_counts_with_where_it_leads(copied: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.py").touch()
+    (tmp_path / "elsewhere.py").chmod(0o666)
+    (package(copied).parent / "usercustomize.py").symlink_to(tmp_path / "elsewhere.py")
+    assert "elsewhere.py can be written" in refusal(*start(copied))
+
+
+def test_a_folder_that_anybody_could_make_is_refused(copied: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="xdplab-nothing-", dir="/tmp") as gone:
+        pass
+    (package(copied).parent / "more.pth").write_text(f"import sys; sys.path.append({gone!r})\n")
+    assert "/tmp can be written by others" in refusal(*start(copied))
+
+
 def test_a_folder_to_import_from_that_another_user_can_write_is_refused(
     copied: Path, tmp_path: Path
 ) -> None:

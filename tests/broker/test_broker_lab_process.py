@@ -70,7 +70,7 @@ with Lab() as lab:
 """
     with client(installed, broker.socket, text) as made:
         *seen, process = json.loads(line(made))
-        assert process in broker.sessions()
+        assert process in broker.lab_processes()
         made.kill()
         assert broker.is_quiet()
     assert seen == ["broker", False, True, 900, 2]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from brokers import Broker, Start
+from brokers import Broker
 from clients import Report, as_user, make_veth, own_network, puppet
+from hosts import names
 from patience import eventually
 from programs import client
 from pyroute2 import IPRoute
@@ -22,35 +23,6 @@ from xdplab.broker import protocol
 from xdplab.broker.connection import connect
 from xdplab.errors import InterfaceGoneError, PermissionRefusedError
 from xdplab.namespace import Namespace
-
-
-def make_host() -> None:
-    with IPRoute() as route:
-        for name in ("card0", "card1", "private0"):
-            route.link("add", kind="veth", ifname=name, peer={"ifname": f"{name}-peer"})
-            for end in (name, f"{name}-peer"):
-                route.link("set", index=route.link_lookup(ifname=end)[0], state="up")
-        index = route.link_lookup(ifname="card1")[0]
-        route.addr("add", index=index, address="198.18.200.1", prefixlen=24)
-        route.route("add", dst="default", gateway="198.18.200.2", oif=index)
-
-
-def names() -> set[str]:
-    return {name for _, name in socket.if_nameindex()}
-
-
-@pytest.fixture
-def host(root: None) -> Iterator[Namespace]:
-    """Make a network namespace that plays the host's own."""
-    with Namespace.create() as made:
-        made.run(make_host)
-        yield made
-
-
-@pytest.fixture
-def lender(host: Namespace, start_broker: Start) -> Iterator[Broker]:
-    enter = ("nsenter", f"--net=/proc/{os.getpid()}/fd/{host.fd}")
-    yield start_broker("--interface", "card0", "--interface", "card1", before=enter)
 
 
 def borrower(path: str, then: Callable[[], object] = lambda: None) -> Callable[[Report], object]:

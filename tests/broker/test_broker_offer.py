@@ -125,7 +125,7 @@ def test_the_units_say_what_the_broker_does() -> None:
     names = ["KILL", "SETGID", "SETUID", "SETPCAP", "NET_ADMIN", "IPC_LOCK", "SYS_ADMIN"]
     names += ["PERFMON", "BPF"]
     assert granted == {f"CAP_{name}" for name in names}
-    assert {getattr(confinement, name) for name in names} == set(confinement.DOORMAN)
+    assert {getattr(confinement, name) for name in names} == set(confinement.LISTENER)
     assert listener["Socket"]["ListenSequentialPacket"] == protocol.SOCKET_PATH
     assert (listener["Socket"]["SocketMode"], listener["Socket"]["SocketGroup"]) == (
         "0660",
@@ -134,6 +134,6 @@ def test_the_units_say_what_the_broker_does() -> None:
     # One user's lab processes leave room for others, and one that takes all the memory ends alone.
     assert int(service["Service"]["TasksMax"]) > LAB_TASKS * Limits().sessions
     assert service["Service"]["OOMPolicy"] == "continue"
-    # The doorman ends its sessions itself.
+    # The listener ends its sessions itself.
     assert service["Service"]["KillMode"] == "mixed"
     assert service["Service"]["ExecStart"].split()[:2] == ["/opt/xdplab/bin/python", "-I"]

@@ -68,7 +68,7 @@ def test_a_softirq_session_has_no_capability_left(broker: Broker) -> None:
         assert seen["Seccomp"] == "2"
 
 
-def test_the_doorman_has_what_its_sessions_need_and_no_more(broker: Broker) -> None:
+def test_the_listener_has_what_its_sessions_need_and_no_more(broker: Broker) -> None:
     held = int(status(broker.process.pid)["CapEff"], 16)
     assert bin(held).count("1") <= 9
     for forbidden in (1, 2, 17, 19, 24, 27):  # DAC, RAWIO, PTRACE, RESOURCE, MKNOD
@@ -177,6 +177,7 @@ FORBIDDEN: dict[str, Callable[[], object]] = {
     "watch the kernel": lambda: checked(LIBC.syscall(298, None, 0, -1, -1, 0)),
     "load a module": lambda: checked(LIBC.syscall(313, 0, b"", 0)),
     "map code": lambda: mmap.mmap(-1, 4096, prot=7),
+    "make a child of its parent": lambda: checked(LIBC.syscall(56, 0x8000, 0, 0, 0, 0)),
     "regain a capability": lambda: confine(NOBODY, SERVED, (*SESSION, 21)),
 }
 

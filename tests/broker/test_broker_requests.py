@@ -18,10 +18,8 @@ from clients import as_user, make_veth, own_network
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xdplab.broker import operations, protocol
+from xdplab.broker import protocol
 from xdplab.broker.connection import Connection, connect
-from xdplab.broker.limits import memory_to_spare
-from xdplab.broker.operations import Operations
 from xdplab.broker.requests import REQUESTS, check_request
 from xdplab.errors import ClosedError, ConfigurationError, KernelError, XdplabError
 
@@ -246,24 +244,6 @@ def test_a_session_pins_no_more_memory_than_it_may(broker: Broker) -> None:
         return "refused"
 
     assert as_user(lambda: talk(broker.socket, say)) == "refused"
-
-
-def test_whatever_sessions_have_pinned_a_quarter_of_the_memory_stays_free(
-    root: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    umem = GOOD["register_umem"]
-    size = umem["frame_size"] * umem["frame_count"]
-    held = memory(size, fcntl.F_SEAL_SHRINK)
-    done = Operations(size * 2)
-    with socket.socket(AF_XDP, socket.SOCK_RAW, 0) as xsk:
-        passed = [xsk.fileno(), held]
-        monkeypatch.setattr(operations, "memory_to_spare", lambda: size - 1)
-        with pytest.raises(KernelError, match="ENOMEM"):
-            done.perform("register_umem", umem, passed)
-        monkeypatch.undo()
-        assert size < memory_to_spare() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        assert done.perform("register_umem", umem, passed) == ({}, [])
-    os.close(held)
 
 
 def test_descriptors_beside_what_takes_none_are_not_kept(broker: Broker) -> None:

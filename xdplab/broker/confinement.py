@@ -18,23 +18,29 @@ KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF = (
     *(12, 14, 21, 38, 39),
 )
 
-DOORMAN = (KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF)
+LISTENER = (KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF)
 """To end sessions, to become users, to lower sessions' powers; and what sessions need."""
 SESSION = (NET_ADMIN, IPC_LOCK, BPF)
 """Programs of one's own can't read the kernel's memory with these.
 
-What is pinned with CAP_IPC_LOCK counts for nobody, so sessions count it. Without it a UMEM would
-count for the client's user, to whom the usual limit of 8 MiB would leave nothing for io_uring.
+What is pinned with CAP_IPC_LOCK counts for nobody, so the listener counts it (`holdings.py`).
+Without it a UMEM would count for the client's user, to whom the usual limit of 8 MiB would leave
+nothing for io_uring.
 """
-LENDER = (NET_ADMIN, SYS_ADMIN)
-"""To move an interface between namespaces."""
+LENDER = (NET_ADMIN, SETGID, SETUID, SYS_ADMIN)
+"""To move an interface between namespaces, and to look for it as its borrower."""
+KEEPER = (KILL,)
+"""To end a lab process and what it has started."""
 
 # Below /proc/PID. Not the mount namespace: systemd gives the broker one of its own.
 _SURROUNDINGS = ("ns/user", "ns/pid", "ns/net", "root")
 
 
 def confine(
-    user: int, group: int, capabilities: Sequence[int], filter_: int = lib.XDPLAB_FILTER_NONE
+    user: int,
+    group: int,
+    capabilities: Sequence[int],
+    filter_: int = lib.XDPLAB_FILTER_NONE,
 ) -> None:
     """Become a user, keep some capabilities and no way to another, and filter system calls.
 
@@ -60,19 +66,6 @@ def confine(
         "filter": filter_,
     }
     if lib.xdplab_confine(ffi.new("struct xdplab_confinement *", wanted), error):
-        raise_error(error)
-
-
-def enter_user_namespace(user: int, group: int, groups: Sequence[int]) -> None:
-    """Become root of a user namespace that belongs to a user, with no power outside of it.
-
-    Raises
-    ------
-    KernelError
-        When the kernel refuses. The process must end then.
-    """
-    error = new_error()
-    if lib.xdplab_enter_user_namespace(user, group, list(groups), len(groups), error):
         raise_error(error)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -27,6 +28,7 @@ from xdplab.locks import new_lock
 from xdplab.own_limits import more_descriptors
 
 _PATIENCE = 60.0  # s; above it the broker is taken for stuck
+_RETRY_SECONDS = 0.01
 _START = (
     "Once installed as README says (Without root), it is started by "
     "`sudo /opt/xdplab/bin/xdplab broker --group NAME`."
@@ -38,7 +40,8 @@ _REMEDIES = {
     errno.EPROTO: "Broker and client must be of the same version of xdplab.",
     errno.ECONNRESET: f"The broker ended the connection, or has ended itself. {_START}",
     errno.EPIPE: f"The broker ended the connection, or has ended itself. {_START}",
-    errno.EAGAIN: "The broker does not answer.",
+    errno.EAGAIN: "The broker has no room for more connections: see its log, or start it anew.",
+    errno.ETIMEDOUT: "The broker does not answer: see its log, or start it anew.",
 }
 
 
@@ -125,7 +128,7 @@ class Connection(Closing):
             if self.closed:
                 raise ClosedError("this connection to the broker was closed.")
             try:
-                # Who is shown out at the door is told why, but no longer listened to.
+                # A rejected client gets the reason; its input is ignored.
                 with suppress(BrokenPipeError, ConnectionResetError):
                     send(self.socket, message, descriptors)
                 self._unanswered += 1
@@ -137,7 +140,8 @@ class Connection(Closing):
             except OSError as error:
                 # It came, and what it brought is lost.
                 self._unanswered -= error.errno == errno.EMFILE
-                raise _refused(error.errno or 0) from error
+                late = errno.ETIMEDOUT if isinstance(error, TimeoutError) else 0
+                raise _refused(error.errno or late) from error
             except Malformed as error:
                 raise _refused(errno.EPROTO) from error
         if not answer:
@@ -182,11 +186,8 @@ def connect(
     connected = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection = Connection(connected)
     try:
+        _wait_to_be_accepted(connected, path or socket_path())
         connected.settimeout(_PATIENCE)
-        try:
-            connected.connect(path or socket_path())
-        except OSError as error:
-            raise _refused(error.errno or 0, "connect to the broker") from error
         given = [] if descriptor is None else [descriptor]
         connection.answer, connection.descriptors = connection.exchange(first, given)
     except BaseException:
@@ -198,10 +199,24 @@ def connect(
 def probe() -> None:
     """Raise what `connect` would for want of a broker that serves this user, or do nothing."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connected:
+        _wait_to_be_accepted(connected, socket_path())
+
+
+def _wait_to_be_accepted(connected: socket.socket, path: str) -> None:
+    """Connect, which the kernel refuses with EAGAIN while too many others wait for the broker."""
+    deadline = time.monotonic() + _PATIENCE
+    connected.setblocking(False)
+    while True:
         try:
-            connected.connect(socket_path())
+            connected.connect(path)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise _refused(errno.EAGAIN, "connect to the broker") from error
+            time.sleep(_RETRY_SECONDS)
         except OSError as error:
             raise _refused(error.errno or 0, "connect to the broker") from error
+        else:
+            return
 
 
 def _refused(code: int, tried: str = "talk to the broker") -> KernelError:

@@ -38,6 +38,8 @@ _READ_ONLY, _MAPPABLE = 1 << 7, 1 << 10
 _FRAGMENTS = 1 << 5  # BPF_F_XDP_HAS_FRAGS
 _NAME_BYTES = 15
 _ENTRY_OVERHEAD = 64  # bytes; about what a hash table takes
+_MAP_OVERHEAD, _PROGRAM_OVERHEAD = 16_384, 8_192
+_COMPILED = 8  # as often: rewritten by the verifier, and as machine code
 # A per-CPU map has room for all that may ever come.
 _CPUS = int(re.split("[-,]", Path("/sys/devices/system/cpu/possible").read_text())[-1]) + 1
 
@@ -69,6 +71,12 @@ class Description(NamedTuple):
     license: str
     instructions: bytes
     flags: int
+
+    @property
+    def size(self) -> int:
+        """Bytes that the kernel takes for it, or less than that many."""
+        program = _PROGRAM_OVERHEAD + _COMPILED * len(self.instructions)
+        return program + sum(_MAP_OVERHEAD + _bytes(one) for one in self.maps)
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON takes it."""

@@ -3,9 +3,12 @@
 Back in the host's namespace nothing may appear but the interface that was lent, whatever the client
 has made of it or in its place. So an interface is known again by what a client can't forge: a
 network card by the device that it is (a card returns by itself, too, when the namespace ends), one
-end of a veth pair by the other, which stayed. Programs that the client attached, by links that it
-still holds, are detached before it is switched on. What a client has built on top of it (VLANs,
-macvlans) and moved elsewhere is its own to remove: the kernel tells nobody of it.
+end of a veth pair by the other, which stayed. One that the client moved on is looked for in all
+namespaces that the client's processes hold, and waited for where it is in none of them: until it is
+there, or gone, or the broker ends. Programs that the client attached, by links that it still holds,
+are detached before it is switched on, and its settings are what they were (`link_settings.py`).
+What a client has built on top of it (VLANs, macvlans) and moved elsewhere is its own to remove: the
+kernel tells nobody of it.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from xdplab._engine import lib
 from xdplab.broker.confinement import LENDER, confine, enter_network
+from xdplab.broker.link_settings import LinkSettings
+from xdplab.broker.whereabouts import namespaces_of
 from xdplab.errors import (
     ConfigurationError,
     InterfaceGoneError,
@@ -33,13 +38,35 @@ from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 
 _DEVICE = ("IFLA_PARENT_DEV_BUS_NAME", "IFLA_PARENT_DEV_NAME", "IFLA_PERM_ADDRESS")
-_UP = 1  # IFF_UP
+_LOOK_SECONDS = 0.5
 # Header of a message, a family, and one attribute.
 _NUMBER = struct.Struct("=IHHIIB3xHHi")
 
 
+class Borrower(NamedTuple):
+    """To whom an interface is lent."""
+
+    namespace: int
+    """Descriptor of a namespace, which was checked to be the client's own."""
+    user: int
+    group: int
+
+
+class Report(Protocol):
+    """Takes what happens to a lent interface, for the log."""
+
+    def __call__(self, said: str) -> None:
+        """Take one thing that happened."""
+
+
 @contextmanager
-def lend(name: str, borrower: int, lendable: Collection[str]) -> Iterator[int]:
+def lend(
+    name: str,
+    borrower: Borrower,
+    lendable: Collection[str],
+    report: Report,
+    is_told_to_end: Callable[[float], bool],
+) -> Iterator[int]:
     """Move an interface into a client's network namespace for the block.
 
     Addresses and routes of an interface go when it is moved, and don't come back with it.
@@ -49,9 +76,13 @@ def lend(name: str, borrower: int, lendable: Collection[str]) -> Iterator[int]:
     name
         Its name here.
     borrower
-        Descriptor of the namespace, which was checked to be the client's own.
+        Who gets it.
     lendable
         Names of those that the broker was started with.
+    report
+        Is told how it came back, or why it did not.
+    is_told_to_end
+        Waits for so many seconds; says whether the broker ends.
 
     Yields
     ------
@@ -63,7 +94,7 @@ def lend(name: str, borrower: int, lendable: Collection[str]) -> Iterator[int]:
     PermissionRefusedError
         When it is not for lending, or carries a default route.
     InterfaceGoneError
-        When it is not here: it may be lent already.
+        When it is not here: it may be lent already. Or when it does not come back.
     """
     home = Namespace.current()
     if not home.run(_all_names, name) & set(lendable):
@@ -77,15 +108,48 @@ def lend(name: str, borrower: int, lendable: Collection[str]) -> Iterator[int]:
             f"lend {name}", errno.EPERM, "It carries the default route of this machine."
         )
     confine(os.getuid(), os.getgid(), LENDER)
-    lent.move(borrower)
-    enter_network(borrower)
+    lent.move(borrower.namespace)
+    enter_network(borrower.namespace)
     try:
-        index = lent.find(borrower)
+        index = lent.find(borrower.namespace)
         if index is None:
             raise InterfaceGoneError(f"find {name} where it was lent to", errno.ENODEV)
         yield index
     finally:
-        lent.bring_back(borrower)
+        _bring_back(lent, borrower, report, is_told_to_end)
+
+
+def _bring_back(
+    lent: _Lent, borrower: Borrower, report: Report, is_told_to_end: Callable[[float], bool]
+) -> None:
+    tried = f"bring {lent.interface.name} back"
+    told = False
+    while not _is_brought_back(lent, borrower, report):
+        if lent.is_deleted():
+            remedy = f"User {borrower.user}, who had borrowed it, deleted it: make it anew."
+            raise InterfaceGoneError(tried, errno.ENODEV, remedy)
+        if not told:
+            report(
+                "is in a network namespace that its borrower hides; it comes back once that ends, "
+                f"with the processes of user {borrower.user} that hold it"
+            )
+            told = True
+        if is_told_to_end(_LOOK_SECONDS):
+            remedy = f"End the processes of user {borrower.user}, which hold it."
+            raise InterfaceGoneError(tried, errno.ENODEV, remedy)
+    for problem in lent.receive():
+        report(problem)
+    report("returned")
+
+
+def _is_brought_back(lent: _Lent, borrower: Borrower, report: Report) -> bool:
+    if lent.bring_back_from(borrower.namespace):
+        return True
+    for namespace in namespaces_of(borrower.user, borrower.group):
+        if lent.bring_back_from(namespace):
+            report("was moved on, and found in another namespace of its borrower's")
+            return True
+    return lent.is_home()
 
 
 def _all_names(name: str) -> set[str]:
@@ -102,8 +166,7 @@ class _Lent:
     def __init__(self, interface: Interface, home: Namespace) -> None:
         self.interface, self._home = interface, home
         link = home.run(_link, interface.index)
-        self._was_up = bool(link["flags"] & _UP)
-        self._names = set(names_of_link(link)[1:])
+        self._settings = home.run(LinkSettings.read, interface.index)
         self._device = _device(link)
         self._peer = link.get("link") if _kind(link) == "veth" else None
         if not self._device and not self._peer:
@@ -116,35 +179,65 @@ class _Lent:
     def find(self, borrower: int | None) -> int | None:
         """Find it in the namespace that this thread is in: the borrower's, or None for home."""
         if self._peer:
-            return self._home.run(_other_end, self._peer, borrower)
+            try:
+                return self._home.run(_other_end, self._peer, borrower)
+            except InterfaceGoneError:
+                return None
         with netlink(f"look for {self.interface.name}") as route:
             same = (link["index"] for link in route.get_links() if _device(link) == self._device)
             return next(same, None)
 
-    def bring_back(self, borrower: int) -> None:
-        """Move it home from the borrower's namespace, which this thread is in."""
-        index = self.find(borrower)
-        if index is None:
-            raise InterfaceGoneError(f"bring {self.interface.name} back", errno.ENODEV)
-        with netlink(f"bring {self.interface.name} back") as route:
-            # A name that is taken at home would keep it out.
-            if given := set(names_of_link(_link(index))[1:]) - self._names:
-                route.link("property_del", index=index, altname=sorted(given))
-            route.link("set", index=index, net_ns_fd=self._home.fd, ifname=self.interface.name)
-        self._home.run(self._receive)
+    def is_home(self) -> bool:
+        """Say whether it came home by itself."""
+        return self._home.run(self.find, None) is not None
 
-    def _receive(self) -> None:
+    def is_deleted(self) -> bool:
+        """Say whether it is gone for good, as far as that can be known: of a veth, by its peer."""
+        if not self._peer:
+            return False
+        try:
+            self._home.run(_link, self._peer)
+        except InterfaceGoneError:
+            return True
+        return False
+
+    def bring_back_from(self, namespace: int) -> bool:
+        """Move it home from a namespace, if it is there."""
+        enter_network(namespace)
+        index = self.find(namespace)
+        if index is None:
+            return False
+        name = self.interface.name
+        try:
+            with netlink(f"bring {name} back") as route:
+                # A name that is taken at home would keep it out.
+                if given := set(names_of_link(_link(index))[1:]) - self._settings.other_names:
+                    route.link("property_del", index=index, altname=sorted(given))
+                route.link("set", index=index, net_ns_fd=self._home.fd, ifname=name)
+        except InterfaceGoneError:  # moved or deleted just now
+            return False
+        return True
+
+    def receive(self) -> list[str]:
+        """Have it at home as it went; say what could not be put back."""
+        return self._home.run(self._receive)
+
+    def _receive(self) -> list[str]:
         """Let nothing in that was put in its place between the two steps above."""
         name = self.interface.name
+        genuine = self.find(None)
         with netlink(f"take {name} back") as route:
             for arrived in route.link_lookup(ifname=name):
-                if arrived != self.find(None):
+                if arrived != genuine:
                     route.link("del", index=arrived)
-                    raise InterfaceGoneError(f"take {name} back", errno.ENODEV)
-                if code := -lib.xdplab_detach_programs(arrived):
-                    raise KernelError(f"take the programs off {name}", code)
-                if self._was_up:
-                    route.link("set", index=arrived, state="up")
+            if genuine is None:
+                raise InterfaceGoneError(f"take {name} back", errno.ENODEV)
+            if _link(genuine).get("ifname") != name:  # it came home by itself
+                route.link("set", index=genuine, state="down")
+                route.link("set", index=genuine, ifname=name)
+        if code := -lib.xdplab_detach_programs(genuine):
+            raise KernelError(f"take the programs off {name}", code)
+        return list(self._settings.put_back(genuine))
 
 
 def _link(index: int) -> Any:  # noqa: ANN401 - pyroute2 is untyped

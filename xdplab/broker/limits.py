@@ -33,27 +33,34 @@ class Limits(NamedTuple):
     sessions: int = 64
     """Connections of one user; all users have four times as many."""
     memory: int = 512 * _MEBIBYTE
-    """Bytes of UMEMs that one session has the kernel pin in all."""
+    """Bytes that one user has in all, in UMEMs, maps and programs."""
+    objects: int = 2048
+    """Maps and programs that one user has in all."""
+    umems: int = 128
+    """UMEMs that one user has in all; each costs the listener a descriptor."""
 
     @property
     def all_sessions(self) -> int:
         """Connections of all users."""
         return 4 * self.sessions
 
+    def admits(self, own: int, everybodys: int) -> bool:
+        """Say whether a user who has some connections may have another.
+
+        The last ones go to those who have few: whoever has as many as are left gets none.
+        """
+        return own < min(self.sessions, self.all_sessions - everybodys)
+
 
 def memory_to_spare() -> int:
-    """Bytes that may be pinned before less than a quarter of the machine's memory is available.
-
-    UMEMs live as long as their client's sockets, which outlive sessions: so a session's own limit
-    is none on what a client has pinned through many.
-    """
+    """Bytes that may be taken before less than a quarter of the machine's memory is available."""
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     total, available = (int(lines[name].split()[0]) << 10 for name in ("MemTotal", "MemAvailable"))
     return available - total // 4
 
 
-def limit_doorman() -> None:
-    """Limit what the doorman hands on to its sessions."""
+def limit_listener() -> None:
+    """Limit what the listener hands on to its sessions."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each session takes one

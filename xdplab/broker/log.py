@@ -1,29 +1,76 @@
-"""One line for each operation, to standard error, where systemd's journal takes it up."""
+"""The broker's log: lines on standard error, where systemd's journal takes them up."""
 
 from __future__ import annotations
 
-import os
 import sys
+import time
+from collections.abc import Hashable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 _LONGEST = 300
+_MOST_KINDS = 4096
+
+Kind = TypeVar("Kind", bound=Hashable)
 
 
-def log(user: int, operation: str, outcome: str) -> None:
-    """Say what a user asked for, and what came of it.
+class Limiter(Generic[Kind]):
+    """Lets one line of a kind pass in a while, and counts those that it keeps back."""
+
+    def __init__(self, quiet_seconds: float) -> None:
+        self._quiet_seconds = quiet_seconds
+        # When one passed last, and how many did not since.
+        self._kinds: dict[Kind, tuple[float, int]] = {}
+
+    def admit(self, kind: Kind, count: int = 1) -> bool:
+        """Say whether a line may be written; `count` is how many it stands for.
+
+        What `kept_back` returns is to be written first.
+        """
+        now = time.monotonic()
+        began, kept_back = self._kinds.get(kind, (now - self._quiet_seconds, 0))
+        if now - began < self._quiet_seconds or len(self._kinds) >= _MOST_KINDS:
+            if kind in self._kinds:
+                self._kinds[kind] = began, kept_back + count
+            return False
+        self._kinds[kind] = now, 0
+        return True
+
+    def kept_back(self, *, all_of_them: bool = False) -> list[tuple[Kind, int]]:
+        """Take the kinds whose quiet time is over, with how many lines were kept back of each."""
+        now = time.monotonic()
+        over = {
+            kind: count
+            for kind, (began, count) in self._kinds.items()
+            if all_of_them or now - began >= self._quiet_seconds
+        }
+        for kind in over:
+            del self._kinds[kind]
+        return [(kind, count) for kind, count in over.items() if count]
+
+    def __bool__(self) -> bool:
+        """Say whether `kept_back` will have something to do."""
+        return bool(self._kinds)
+
+
+def log(user: int, process: int, operation: str, outcome: str) -> None:
+    """Write what a user asked for, and what came of it.
 
     Parameters
     ----------
     user
         The client's user id.
+    process
+        Its session's.
     operation, outcome
         In words; whatever a client has put into them can't begin a line of its own.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    said = f"{operation}: {outcome}".splitlines()[0][:_LONGEST]
+    lines = f"{operation}: {outcome}".splitlines()
+    said = (lines[0] if lines else "")[:_LONGEST]
     printable = "".join(each if each.isprintable() else "?" for each in said)
-    line = f"{now} user {user} process {os.getpid()} {printable}\n"
+    line = f"{now} user {user} process {process} {printable}\n"
     with suppress(OSError):  # nobody listens
         sys.stderr.write(line)
         sys.stderr.flush()

@@ -14,6 +14,7 @@ from xdplab._engine import ffi, lib
 from xdplab.broker.confinement import confine, die_with
 from xdplab.broker.description import Description, Map, check_description, describe
 from xdplab.broker.limits import OBJECT_BYTES, PARSER_SECONDS, limit_parser
+from xdplab.broker.line import Line
 from xdplab.broker.protocol import close_all
 from xdplab.errors import ConfigurationError
 from xdplab.native_errors import new_error, raise_error
@@ -22,12 +23,14 @@ _MOST_DESCRIBED = 4 * OBJECT_BYTES
 
 
 def load_object(
-    memory: int, name: str, interface: int, attach_mode: int, queues: int
+    line: Line, memory: int, name: str, *, interface: int, attach_mode: int, queues: int
 ) -> tuple[list[str], list[int]]:
     """Load a program out of an object file, with its maps, and attach it.
 
     Parameters
     ----------
+    line
+        To the listener, which grants memory.
     memory
         Descriptor of a memfd that holds the file.
     name
@@ -53,14 +56,16 @@ def load_object(
         description = check_description(_read_apart(memory, name), queues)
     except ConfigurationError as error:
         raise ConfigurationError(f"the object file can't be loaded: {error}") from error
-    made: list[int] = []
-    try:
-        for one in description.maps:
-            made.append(_create(one))
-        link = _attach(description, made, interface, attach_mode)
-    except BaseException:
-        close_all(made)
-        raise
+    with line.reserved(f"load {name}", description.size) as reservation:
+        made: list[int] = []
+        try:
+            for one in description.maps:
+                made.append(_create(one))
+            link = _attach(description, made, interface, attach_mode)
+        except BaseException:
+            close_all(made)
+            raise
+        reservation.keep([link, *made])
     return [one.name for one in description.maps], [link, *made]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from xdplab._engine import ffi, lib
-from xdplab.broker.limits import memory_to_spare
+from xdplab.broker.line import Line
 from xdplab.broker.objects import load_object
 from xdplab.broker.requests import REQUESTS
 from xdplab.errors import ClosedError, ConfigurationError, KernelError, QueueBusyError
@@ -22,6 +22,10 @@ from xdplab.programs import c_path
 _AF_XDP = 44
 _SO_DOMAIN, _SO_PREFER_BUSY_POLL, _SO_BUSY_POLL_BUDGET = 39, 69, 70
 
+# What programs of ours and their maps take, and more.
+_OWN_OBJECTS_BYTES = 128 * 1024
+_SOCKET_ENTRY_BYTES = 64
+
 Answer = tuple[dict[str, Any], list[int]]
 
 
@@ -30,10 +34,15 @@ class Operations:
 
     The descriptors that come with a request are the caller's to close, as are those of the answer
     once it was sent. What is opened otherwise ends with the session's process.
+
+    Parameters
+    ----------
+    line
+        To the listener, which grants memory.
     """
 
-    def __init__(self, memory: int) -> None:
-        self._memory_left = memory
+    def __init__(self, line: Line) -> None:
+        self._line = line
         self._generator: Any = None
         # Each by the name that it is asked for by.
         self._each: dict[str, Callable[[dict[str, Any], list[int]], Answer]] = {
@@ -63,14 +72,18 @@ class Operations:
         arguments["interface_index"] = arguments.pop("interface")
         options = ffi.new("struct xdplab_attach *", {"program": program, **arguments})
         made, error = ffi.new("struct xdplab_attachment *"), new_error()
-        if lib.xdplab_attach(options, made, error):
-            raise_error(error)
-        return {}, [made.link, made.verdicts, *([made.sockets] if made.sockets >= 0 else [])]
+        size = _OWN_OBJECTS_BYTES + _SOCKET_ENTRY_BYTES * arguments["queues"]
+        with self._line.reserved("attach an XDP program", size) as reservation:
+            if lib.xdplab_attach(options, made, error):
+                raise_error(error)
+            descriptors = [made.link, made.verdicts, *([made.sockets] if made.sockets >= 0 else [])]
+            reservation.keep(descriptors)
+        return {}, descriptors
 
     def _attach_object(self, arguments: dict[str, Any], descriptors: list[int]) -> Answer:
         seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
         _check_memory(descriptors[0], seals)
-        names, made = load_object(descriptors[0], **arguments)
+        names, made = load_object(self._line, descriptors[0], **arguments)
         return {"maps": names}, made
 
     def _generator_open(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
@@ -81,11 +94,14 @@ class Operations:
         program, error = c_path("generate"), new_error()
         arguments["interface_index"] = arguments.pop("interface")
         options = ffi.new("struct xdplab_traffic *", {"program": program, **arguments})
-        generator = lib.xdplab_generator_open(options, error)
-        if not generator:
-            raise_error(error)
-        self._generator = generator
-        return {}, [os.dup(lib.xdplab_generator_state(generator))]
+        with self._line.reserved("open a generator", _OWN_OBJECTS_BYTES) as reservation:
+            generator = lib.xdplab_generator_open(options, error)
+            if not generator:
+                raise_error(error)
+            self._generator = generator
+            state = os.dup(lib.xdplab_generator_state(generator))
+            reservation.keep([state])
+        return {}, [state]
 
     def _generator_start(self, _arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
         error = new_error()
@@ -137,23 +153,12 @@ class Operations:
         with _af_xdp(descriptors[0]) as given:
             if _check_memory(descriptors[1], fcntl.F_SEAL_SHRINK) < size:
                 raise ConfigurationError(f"the memfd is smaller than {size} bytes.")
-            if size > self._memory_left:
-                raise KernelError(
-                    "register a UMEM",
-                    errno.ENOBUFS,
-                    "It is above what the broker allows a session: choose a smaller ring_size.",
-                )
-            if size > memory_to_spare():
-                raise KernelError(
-                    "register a UMEM",
-                    errno.ENOMEM,
-                    "The broker leaves a quarter of the machine's memory to others: close engines.",
-                )
             error = new_error()
             frames = ffi.new("struct xdplab_umem *", arguments)
-            if lib.xdplab_register_umem(given.fileno(), descriptors[1], frames, error):
-                raise_error(error)
-            self._memory_left -= size
+            with self._line.reserved("register a UMEM", size) as reservation:
+                if lib.xdplab_register_umem(given.fileno(), descriptors[1], frames, error):
+                    raise_error(error)
+                reservation.socket = given.fileno()
         return {}, []
 
     def _opened(self) -> Any:  # noqa: ANN401 - cffi is untyped

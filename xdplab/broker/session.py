@@ -1,4 +1,10 @@
-"""A session: one client, one purpose, in a process of its own that has no power beyond that."""
+"""A session: one client, one purpose, in a process of its own that has no power beyond that.
+
+It runs as its client's user, which may therefore stop and kill it, but neither trace it nor see its
+memory and descriptors (PR_SET_DUMPABLE), and which are none of the broker's but the connection and
+the line to the listener. Two kinds keep root's user, as a client must not stop them: whoever lends
+an interface, and the keeper of a lab process (`keeper.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,6 @@ import os
 import select
 import signal
 import socket
-import sys
 from collections.abc import Collection
 from contextlib import suppress
 from typing import NamedTuple
@@ -20,19 +25,18 @@ from xdplab.broker.confinement import (
     confine,
     die_with,
     enter_network,
-    enter_user_namespace,
 )
-from xdplab.broker.lending import lend
+from xdplab.broker.keeper import LabKeeper
+from xdplab.broker.lending import Borrower, lend
 from xdplab.broker.limits import (
     ANSWER_SECONDS,
     FIRST_MESSAGE_SECONDS,
-    limit_lab_process,
     limit_session,
 )
-from xdplab.broker.log import log
+from xdplab.broker.line import Line
 from xdplab.broker.operations import Operations
 from xdplab.broker.protocol import Malformed, close_all
-from xdplab.broker.requests import check_request
+from xdplab.broker.requests import REQUESTS, check_request
 from xdplab.errors import ConfigurationError, XdplabError
 from xdplab.native_errors import new_error, raise_error
 from xdplab.programs import c_path
@@ -40,6 +44,8 @@ from xdplab.programs import c_path
 _SO_PEERPIDFD = 77  # asm-generic/socket.h, Linux 6.5
 # What changes nothing, and is asked for many times a second.
 _LOOKS = ("generator_status",)
+# What a line of the log may begin with; a client can write anything for the name of an operation.
+_KNOWN = {*REQUESTS, "connect", "lend"}
 
 
 class Peer(NamedTuple):
@@ -54,8 +60,6 @@ class Peer(NamedTuple):
 class Terms(NamedTuple):
     """What a session may have."""
 
-    memory: int
-    """Bytes of UMEMs that it registers in all."""
     interfaces: frozenset[str]
     """Names of the real ones that may be lent."""
 
@@ -69,25 +73,30 @@ class Session:
         To the client.
     peer
         Who that is.
-    doorman
-        Process id of the doorman, with which the session ends.
+    listener
+        Process id of the listener, with which the session ends.
+    line
+        To the listener.
     terms
         What it may have.
     """
 
-    def __init__(self, connection: socket.socket, peer: Peer, doorman: int, terms: Terms) -> None:
+    def __init__(
+        self, connection: socket.socket, peer: Peer, listener: int, line: Line, terms: Terms
+    ) -> None:
         self._connection = connection
         self._peer = peer
-        self._doorman = doorman
+        self._listener = listener
+        self._line = line
         self._terms = terms
-        self._ends = list[int]()
+        self._ends = [line.fileno()]
         """Descriptors that become readable when it is over, whatever the connection says."""
 
     def run(self) -> None:
         """Serve the client until it is gone, or says what no client of ours would."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        die_with(self._doorman)
+        die_with(self._listener)
         limit_session()
         try:
             self._connection.settimeout(FIRST_MESSAGE_SECONDS)
@@ -101,9 +110,9 @@ class Session:
         except XdplabError as error:
             self._refuse("connect", error)
         except TimeoutError:
-            log(self._peer.user, "connection", "given up: it takes too long")
+            self._line.log("connection", "given up: it takes too long")
         except OSError as error:
-            log(self._peer.user, "connection", str(error))
+            self._line.log("connection", str(error), "connection: OSError")
 
     def _begin(self, first: bytes, descriptors: list[int]) -> None:
         kind, name = protocol.decode_first(first)
@@ -112,7 +121,7 @@ class Session:
         if kind == protocol.NETWORK:
             self._serve_network(descriptors[0])
         elif kind == protocol.LAB:
-            self._become_lab_process()
+            self._keep_lab_process()
         elif kind == protocol.SOFTIRQ:
             self._serve_softirq()
         else:
@@ -124,7 +133,7 @@ class Session:
         os.close(namespace)
         self._confine(SESSION, lib.XDPLAB_FILTER_SESSION)
         self._answer("network", {})
-        operations = Operations(self._terms.memory)
+        operations = Operations(self._line)
         try:
             while self._serve_request(operations):
                 pass
@@ -151,24 +160,29 @@ class Session:
             close_all(descriptors)
         return True
 
-    def _become_lab_process(self) -> None:
+    def _keep_lab_process(self) -> None:
         peer = self._peer
         check_surroundings(peer.process, peer.user, peer.group)
         if self._is_over():
             return  # and the process that was looked at may have been another
-        enter_user_namespace(peer.user, peer.group, peer.groups)
-        die_with(self._doorman)
-        limit_lab_process()
+        told = self._hear_signals(signal.SIGTERM, signal.SIGCHLD)
+        keeper = LabKeeper(self._connection, peer.user, peer.group, peer.groups)
         self._answer("lab", {})
-        # From here on it is the client's own program. It must neither speak in the broker's name,
-        # nor know where other sessions have what in their memory, which a fork of theirs would.
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nothing, stream)
-        self._connection.settimeout(None)
-        self._connection.set_inheritable(True)
-        served = str(self._connection.fileno())
-        os.execv(sys.executable, [sys.executable, "-I", "-m", "xdplab.lab_process", served])
+        keeper.start()
+        # The connection stays open: closing it may take as long as the client likes, this process'
+        # end does not.
+        keeper.keep(told, self._ends)
+
+    def _hear_signals(self, *numbers: signal.Signals) -> socket.socket:
+        """Return a socket that becomes readable with each of these signals."""
+        told, tells = socket.socketpair()
+        for each in (told, tells):
+            each.setblocking(False)
+        signal.set_wakeup_fd(tells.detach(), warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, lambda *_: None)
+        die_with(self._listener, signal.SIGTERM)
+        return told
 
     def _serve_softirq(self) -> None:
         error = new_error()
@@ -184,21 +198,24 @@ class Session:
     def _lend_interface(self, name: str, namespace: int) -> None:
         check_namespace(namespace, self._peer.user)
         # Whoever asks it to end, and how often: not before the interface is back.
-        told, tells = socket.socketpair()
-        tells.setblocking(False)
-        signal.set_wakeup_fd(tells.fileno())
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        told = self._hear_signals(signal.SIGTERM)
         self._ends.append(told.fileno())
-        die_with(self._doorman, signal.SIGTERM)
-        with lend(name, namespace, self._terms.interfaces) as index:
+        borrower = Borrower(namespace, self._peer.user, self._peer.group)
+        ends = [told.fileno(), self._line.fileno()]
+        with lend(
+            name,
+            borrower,
+            self._terms.interfaces,
+            lambda said: self._line.log(f"lend {name}", said),
+            lambda seconds: bool(select.select(ends, [], [], seconds)[0]),
+        ) as index:
             self._answer(f"lend {name}", {"name": name, "index": index})
             self._wait_for_the_end()
-        log(self._peer.user, f"lend {name}", "returned")
 
     def _confine(self, capabilities: Collection[int], filter_: int) -> None:
         confine(self._peer.user, self._peer.group, tuple(capabilities), filter_)
         # A change of user forgets it.
-        die_with(self._doorman)
+        die_with(self._listener)
 
     def _wait_for_the_end(self) -> None:
         """Wait until the client is gone, which has nothing more to say."""
@@ -217,10 +234,12 @@ class Session:
     def _answer(self, operation: str, answer: dict[str, object], made: list[int] = []) -> None:  # noqa: B006 - never changed
         protocol.send(self._connection, protocol.encode_answer(answer), made)
         if operation not in _LOOKS:
-            log(self._peer.user, operation, "done")
+            self._line.log(operation, "done")
 
     def _refuse(self, operation: str, error: XdplabError) -> None:
-        log(self._peer.user, operation, f"{type(error).__name__}: {error}")
+        kind = type(error).__name__
+        known = next((each for each in operation.split()[:1] if each in _KNOWN), "request")
+        self._line.log(operation, f"{kind}: {error}", f"{known}: {kind}")
         protocol.send(self._connection, protocol.encode_refusal(error))
 
 

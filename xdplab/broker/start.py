@@ -13,14 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from xdplab.broker import protocol
-from xdplab.broker.confinement import DOORMAN, confine
-from xdplab.broker.doorman import Doorman
-from xdplab.broker.limits import Limits, limit_doorman
+from xdplab.broker.confinement import LISTENER, confine
+from xdplab.broker.doorman import Listener
+from xdplab.broker.limits import Limits, limit_listener
 from xdplab.broker.session import Terms
 from xdplab.broker.trust import check_install
 from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedError
 
-_WAITING = 256
+_WAITING = 4096  # as many as the kernel lets wait (net.core.somaxconn)
 _FIRST_PASSED = 3  # sd_listen_fds(3)
 _NEEDED = (
     "encodings.idna",
@@ -59,10 +59,10 @@ def serve(options: argparse.Namespace) -> int:
     interfaces = frozenset(options.interface)
     listener = passed or _listen(Path(options.socket), group)
     try:
-        limit_doorman()
-        confine(0, 0, DOORMAN)
+        limit_listener()
+        confine(0, 0, LISTENER)
         print(f"xdplab broker: serves the group {options.group}", file=sys.stderr, flush=True)
-        Doorman(listener, group, limits, Terms(limits.memory, interfaces)).run()
+        Listener(listener, group, limits, Terms(interfaces)).run()
     finally:
         if passed is None:
             with suppress(OSError):

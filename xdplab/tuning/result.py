@@ -65,6 +65,8 @@ class Tuning:
         What it was found on.
     interrupted
         Whether the search was ended early.
+    ended
+        Why it ended by itself before it was done.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Tuning:
         traffic: Traffic | None,
         *,
         interrupted: bool,
+        ended: str = "",
     ) -> None:
         self._tried = tuple(tried)
         self._engine: weakref.ref[Engine] | None = weakref.ref(engine)
@@ -89,6 +92,8 @@ class Tuning:
         a knob adds to the score by itself. Empty after too few runs to say."""
         self.interrupted = interrupted
         """Whether it was ended early."""
+        self.ended = ended
+        """Why it ended by itself, or a knob could not be put back; or nothing."""
         self.trials = self._table()
         """A structured array, a row a setting in the order in which they were tried, that which it
         began with first: its knobs by name; ``runs``, and over these the medians of the figures of
@@ -101,6 +106,8 @@ class Tuning:
         self.sentence = sentence(
             objective, best, begin, self.importances, runs=int(self.trials["runs"].sum())
         )
+        if ended:
+            self.sentence += f" It ended early: {ended}"
         """What was found, against what it began with."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -108,7 +115,7 @@ class Tuning:
         return {**vars(self), "_engine": None, "_traffic": None}
 
     def __repr__(self) -> str:
-        early = ", interrupted" if self.interrupted else ""
+        early = ", interrupted" if self.interrupted else ", ended early" if self.ended else ""
         mark = " [simulated]" if self.simulated else ""
         return f"<Tuning for {self.objective}{mark}{early}: {self.sentence}>"
 

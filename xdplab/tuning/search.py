@@ -14,6 +14,7 @@ from xdplab import presets, settings
 from xdplab.checks import boolean, whole
 from xdplab.checks import seconds as seconds_within
 from xdplab.errors import ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.links import broken_link
 from xdplab.metrics import Figures, take
 from xdplab.subjects import check_engine, check_traffic
 from xdplab.sweep import alone, interrupt_sets
@@ -90,14 +91,17 @@ def tune(
     Returns
     -------
     Tuning
-        What was found; after an interrupt (Ctrl-C), what was found until then.
+        What was found. After an interrupt (Ctrl-C), and when a link went down, what was found until
+        then: `Tuning.ended` says why.
 
     Raises
     ------
     ConfigurationError
         For values that can't work, where nothing could be judged, and where Optuna is missing.
     XdplabError
-        When the engine or the generator ended, or not one setting could be measured.
+        When engine or generator ended; `results` of the error is a Tuning of what was found until
+        then. When not one setting could be measured, as with a link that is down from the
+        beginning.
     """
     _check_optuna()
     check_engine(engine)
@@ -109,32 +113,44 @@ def tune(
         time_limit = seconds_within("time_limit", time_limit, 0, inf)
     seed = whole("seed", seed, 0, _LARGEST_SEED)
     apply, progress = boolean("apply", apply), boolean("progress", progress)
+    if not engine.closed and (broken := broken_link(engine, traffic)):
+        raise broken
     space = Space(engine, traffic, knobs)
     deadline = None if time_limit is None else time.monotonic() + time_limit
     stop = threading.Event()
     search = _Search(
         engine, traffic, space, judge, budget=budget, seconds=seconds, seed=seed, stop=stop
     )
-    with (
-        interrupt_sets(stop),
-        alone(engine, stop),
-        _ready(engine, traffic, space, judge),
-        _bar(budget, progress) as advance,
-    ):
-        try:
-            search.warm_up()
-            for _ in range(budget):
-                if deadline is not None and search.tried and time.monotonic() > deadline:
-                    break
-                search.step()
-                advance(search.best)
-        except KeyboardInterrupt:
-            stop.set()
+    ended = ""
+    try:
+        with (
+            interrupt_sets(stop),
+            alone(engine, stop),
+            _ready(engine, traffic, space, judge),
+            _bar(budget, progress) as advance,
+        ):
+            try:
+                search.warm_up()
+                for _ in range(budget):
+                    if deadline is not None and search.tried and time.monotonic() > deadline:
+                        break
+                    search.step()
+                    advance(search.best)
+            except KeyboardInterrupt:
+                stop.set()
+    except XdplabError as error:  # of a run, or of what could not be put back
+        if search.best is None:
+            raise
+        ended = str(error)
+        if search.is_over():
+            error.results = search.result(interrupted=stop.is_set(), ended=ended)
+            error.add_note("The error's `results` has what was found until then.")
+            raise
     if stop.is_set() and search.best is None:
         raise KeyboardInterrupt
-    tuning = search.result(interrupted=stop.is_set())
+    tuning = search.result(interrupted=stop.is_set(), ended=ended)
     # Not where it was ended: another may be measuring the engine by now.
-    if apply and not tuning.interrupted:
+    if apply and not tuning.interrupted and not tuning.ended:
         tuning.apply()
     return tuning
 
@@ -190,7 +206,7 @@ class _Search:
             if again is not None:
                 self._measure(again)
 
-    def result(self, *, interrupted: bool) -> Tuning:
+    def result(self, *, interrupted: bool, ended: str = "") -> Tuning:
         """Sum up.
 
         Raises
@@ -213,6 +229,7 @@ class _Search:
             self._engine,
             self._traffic,
             interrupted=interrupted,
+            ended=ended,
         )
 
     def _leaders(self) -> list[Tried]:
@@ -252,7 +269,7 @@ class _Search:
             settings.apply(self._engine, tried.setting, self._traffic)
             figures = take(self._engine, self._traffic, self._seconds, self._watch).figures
         except XdplabError as error:
-            if self._ended():
+            if self.is_over() or broken_link(self._engine, self._traffic):
                 raise
             tried.reason, self._refusal = str(error), error
             return
@@ -268,7 +285,7 @@ class _Search:
         if self._stop.is_set():
             raise KeyboardInterrupt
 
-    def _ended(self) -> bool:
+    def is_over(self) -> bool:
         """Say whether engine or generator are no more: no setting can be measured then."""
         if self._engine.closed or (self._traffic is not None and self._traffic.closed):
             return True

@@ -29,6 +29,11 @@ def sentence(
     number = f"{runs} run{'s' * (runs != 1)}"
     label = "score" if objective.metric is None else METRICS[objective.metric].label
     found = f"{label[0].upper()}{label[1:]} {figure_words(objective, best)}"
+    if objective.metric == "pps" and not best.figure("pps"):
+        return (
+            f"No packet arrived in any of {number}, so no setting is better than another. Is "
+            "anything sending to the interface? engine.ledger() says where packets go."
+        )
     if best is begin:
         return f"None of {number} did better than the setting that it began with: {found}."
     now, before = (

@@ -38,7 +38,7 @@ def point_html(tuning: Tuning, row: int, place: int | None) -> str:
 
 def head_html(tuning: Tuning) -> str:
     """Return the sentence."""
-    early = "<i>Ended early.</i> " if tuning.interrupted else ""
+    early = "<i>Ended early.</i> " if tuning.interrupted or tuning.ended else ""
     badge = BADGE if tuning.simulated else ""
     return (
         '<div style="line-height: 1.5; padding: 4px; max-width: 110ch">'
