@@ -1,7 +1,7 @@
 # The commands of the README. Each installs what is missing first (packages.txt, pyproject.toml), into the
 # system and into .venv, and builds. To begin anew: rm -rf .venv build
 
-.PHONY: lab demo test sanitize
+.PHONY: lab demo test sanitize soak
 
 # meson and ninja, which an import calls where a source has changed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,3 +25,11 @@ test:
 sanitize:
 	@scripts/setup tests
 	@scripts/sanitize
+
+# Rounds drawn at random, each of which must add up to the packet: make soak MINUTES=30. SEED=... repeats one, ROUND=...
+# a single round of it, and PAGE=docs/soak.md writes the figures down.
+MINUTES ?= 1
+soak:
+	@scripts/setup
+	@scripts/soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) \
+		$(if $(PAGE),--page $(PAGE))

@@ -36,7 +36,9 @@ struct transport {
 	uint32_t offset;
 	uint32_t length;
 	uint32_t protocol;
-	uint32_t addresses; /* their sum */
+	uint32_t address_bytes;
+	const uint8_t *source;
+	const uint8_t *destination;
 };
 
 /* Where the bytes are that are missing, and what they are. */
@@ -145,16 +147,28 @@ static uint32_t load(const struct packet *packet, uint32_t offset)
 	return headers_load(packet->bytes + offset);
 }
 
-/* The field at `offset`, where it is of 16 bits, holds the pseudo-header's sum and no more. */
+/* Every packet that is sent on passes here, so it is done without a call. */
+static inline uint32_t sum_pseudo_header(const struct transport *of)
+{
+	uint64_t sum = (uint64_t)htobe16((uint16_t)of->length) + htobe16((uint16_t)of->protocol);
+	uint32_t source, destination;
+
+	for (uint32_t at = 0; at < of->address_bytes; at += sizeof(source)) {
+		memcpy(&source, of->source + at, sizeof(source));
+		memcpy(&destination, of->destination + at, sizeof(destination));
+		sum += (uint64_t)source + destination;
+	}
+	return fold(sum);
+}
+
+/* The field at `offset`, where it is of 16 bits, holds the pseudo-header's sum and no more. That is never 0. */
 static bool is_short_of_a_sum(const struct packet *packet, const struct transport *of, uint32_t offset,
 			      struct missing *missing)
 {
-	const uint64_t pseudo = of->addresses + (uint64_t)htobe16((uint16_t)of->length) +
-				htobe16((uint16_t)of->protocol);
 	uint16_t field, finished;
 
 	memcpy(&field, packet->bytes + offset, sizeof(field));
-	if (field != fold(pseudo))
+	if (!field || field != sum_pseudo_header(of))
 		return false;
 	finished = (uint16_t)~sum_packet(packet, of->offset, of->length);
 	if (!finished)
@@ -210,7 +224,9 @@ static bool skip_ipv4(const struct packet *packet, uint32_t offset, struct trans
 		.offset = offset + header,
 		.length = total - header,
 		.protocol = ip[9],
-		.addresses = sum_bytes(ip + 12, 8),
+		.address_bytes = 4,
+		.source = ip + 12,
+		.destination = ip + 16,
 	};
 	return true;
 }
@@ -251,7 +267,9 @@ static bool skip_ipv6(const struct packet *packet, uint32_t offset, struct trans
 		.offset = at,
 		.length = end - at,
 		.protocol = next,
-		.addresses = fold((uint64_t)sum_bytes(ip + 8, 16) + sum_bytes(destination, 16)),
+		.address_bytes = 16,
+		.source = ip + 8,
+		.destination = destination,
 	};
 	return next != IPPROTO_FRAGMENT;
 }

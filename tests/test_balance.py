@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import re
 import signal
-import struct
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +14,10 @@ from patience import eventually
 
 from xdplab import Engine, KernelError, Lab, Stream, Traffic, reconfiguring
 from xdplab.account import Account
+from xdplab.explain import Situation, explain
 from xdplab.ledger import Ledger
+from xdplab.lines import Line
+from xdplab.native_engine import NativeEngine
 
 RATE = 20_000
 MEANWHILE = "while it was reconfigured"
@@ -213,9 +212,10 @@ def test_a_stream_goes_on_where_it_was(lab: Lab) -> None:
         some_flow(receiver)
         sender.reconfigure(ring_size=1024)
         sender.reconfigure(frame_size=4096)
-        assert eventually(lambda: not sender.telemetry.total()["streams"])
-        assert eventually(lambda: receiver.telemetry.total()["rx_packets"] >= stream.count)
-        assert sender.telemetry.total()["tx_packets"] == stream.count
+        sent = sender.telemetry.total
+        assert eventually(lambda: sent()["tx_packets"] >= stream.count and not sent()["streams"])
+        assert eventually(lambda: receiver.telemetry.total()["stream_frames"] >= stream.count)
+        assert sent()["tx_packets"] == stream.count
         assert receiver.telemetry.total()["stream_missing"] == 0
         assert receiver.telemetry.total()["stream_late"] == 0
 
@@ -227,8 +227,8 @@ def test_frames_that_could_not_be_sent_before_the_ring_was_closed_are_told(
     def set_link(state: str) -> None:
         assert lab.port.command(["ip", "link", "set", "port0", state]).returncode == 0
 
-    def drain(engine: Engine) -> None:
-        usual(engine)
+    def drain(engine: Engine, native: NativeEngine) -> None:
+        usual(engine, native)
         set_link("up")  # or no socket could be bound
 
     usual = reconfiguring._drain
@@ -272,35 +272,8 @@ def test_a_generator_that_is_still_sending_is_named(lab: Lab) -> None:
         assert "Still sending" not in balance(ledger, traffic).explain()
 
 
-def map_of_sockets() -> int:
-    """Find a descriptor of this process' that is an XSKMAP."""
-    for each in Path("/proc/self/fd").iterdir():
-        try:
-            if (
-                str(each.readlink()) == "anon_inode:bpf-map"
-                and "map_type:\t17\n" in Path("/proc/self/fdinfo", each.name).read_text()
-            ):
-                return int(each.name)
-        except FileNotFoundError:
-            continue
-    raise AssertionError("there is no XSKMAP")
-
-
-@pytest.mark.kernel
-def test_a_socket_that_was_taken_out_of_the_map_is_put_back_as_the_words_say(lab: Lab) -> None:
-    delete, key = 3, ctypes.create_string_buffer(struct.pack("I", 0))  # BPF_MAP_DELETE_ELEM
-    with Engine(lab.port) as engine:
-        attributes = struct.pack("IxxxxQQQ", map_of_sockets(), ctypes.addressof(key), 0, 0)
-        bpf = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-        assert ctypes.CDLL(None).syscall(bpf, delete, attributes, len(attributes)) == 0
-        traffic = Traffic(lab.peer, lab.port, rate=RATE, count=100)
-        ledger = engine.ledger(traffic)
-        assert traffic.start().wait(10)
-        account = balance(ledger, traffic)
-        assert account.packets("no socket on the queue") == 100
-        assert "engine.reconfigure() puts it back" in account.explain()
-        engine.reconfigure()
-        ledger = engine.ledger(traffic)
-        assert traffic.start().wait(10)
-        assert balance(ledger, traffic).packets("received by the worker") == 100
-        traffic.close()
+def test_nobody_is_told_to_take_queues_that_there_are_not() -> None:
+    counts = {Line.DEVICE: 10, Line.NO_SOCKET: 10}
+    (words,) = explain(counts, 0, Situation(queue_count=1))
+    assert "queue=" not in words
+    assert "engine.reconfigure() puts it back" in words

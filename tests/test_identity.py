@@ -242,6 +242,27 @@ def test_a_ledger_whose_interface_was_removed_still_accounts_for_what_was_seen(
         assert "moved" not in account.explain()
 
 
+def test_a_ledger_whose_lab_was_closed_still_accounts_for_what_was_seen(
+    privileged: None,
+) -> None:
+    lab = Lab(mtu=3400)
+    with Engine(lab.port, ring_size=64) as engine, lab.peer.socket() as udp:
+        traffic = Traffic(lab.peer, lab.port, rate="max", seconds=0.2)
+        ledger = Ledger(engine, traffic)
+        # What is lost, and why it is, is looked for where the interface no longer is.
+        udp.sendto(bytes(2500), (lab.port.ipv4, 4000))
+        assert traffic.start().wait(10)
+        assert eventually(lambda: ledger.read().packets("larger than a UMEM frame") == 1)
+        seen = ledger.settle()
+        lab.close()
+        assert eventually(lambda: engine.error is not None)
+        account = ledger.settle()
+        for stage in ("received by the worker", "RX ring full", "larger than a UMEM frame"):
+            assert account.packets(stage) == seen.packets(stage)
+        assert account.packets("sent by the generator") == seen.packets("sent by the generator")
+        assert "port0 is gone from its network namespace" in account.explain()
+
+
 def test_what_takes_name_and_index_of_an_interface_is_not_taken_for_it(
     lab: Lab, wire: Interface
 ) -> None:

@@ -145,3 +145,23 @@ def test_a_pair_in_two_namespaces_is_found_by_names_too(privileged: None) -> Non
                 Engine(Interface.find("p0", other), action="reflect")
         finally:
             place.run(_ip, f"netns delete {name}")
+
+
+@of_the_kernel
+def test_two_ports_of_a_bridge_are_not_joined_once_more(place: Namespace) -> None:
+    for command in (
+        "link add br0 type bridge",
+        "link set br0 up",
+        "link set p0 master br0",
+        "link set q0 master br0",
+    ):
+        place.run(_ip, command)
+    near, far = (Interface.find(name, place) for name in ("v0", "w0"))
+    with pytest.raises(ConfigurationError, match="one bridge, br0") as refused:
+        Engine(near, forward_to=far)
+    command = str(refused.value).split("`")[1]
+    with Engine(near, forward_to=far, action="drop") as engine:
+        with pytest.raises(ConfigurationError, match="one bridge, br0"):
+            engine.action = "forward"
+        subprocess.run(command.split(), check=True, timeout=30)
+        engine.action = "forward"

@@ -146,7 +146,7 @@ class Engine(Endings, Closing):
     checksum
         Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
         local stack left that to its device, as on every veth: ``"software"``, the worker, for some
-        10 ns a packet to look and 0.05 ns a byte where one is unfinished; or ``"none"``.
+        10 ns a packet to look, and where it is unfinished 0.1 ns a byte; or ``"none"``.
     publish_interval
         Seconds between two records of the history, 0.001 to 0.5.
     allow_default_route

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Self
 from xdplab.account import Account, Stage
 from xdplab.checks import seconds
 from xdplab.configuration import CHANGEABLE
-from xdplab.errors import InterfaceGoneError
+from xdplab.errors import ClosedError, InterfaceGoneError
 from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
 from xdplab.filtering import Filtering, filtering
@@ -166,7 +166,8 @@ class Ledger:
         if not self._stations.veth:
             return grown
         strays = sum(by_queue[queue] for queue in by_queue.keys() - set(self._engine.queues))
-        gap = grown.device - grown.redirected - grown.passed - grown.no_socket
+        counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
+        gap = grown.device - counted - grown.uncounted
         unseen = max(min(gap, strays - grown.no_socket), 0)
         return replace(grown, no_socket=grown.no_socket + unseen)
 
@@ -354,7 +355,7 @@ class Ledger:
 
     def _filtering(self) -> Filtering | None:
         """Look how the first of the engine's interfaces filters, if it is still there."""
-        with suppress(InterfaceGoneError):
+        with suppress(InterfaceGoneError, ClosedError):
             return filtering(self._engine.interface)
         return None
 
@@ -364,5 +365,8 @@ class Ledger:
         """Collect the commands that would help, where any packet needs them."""
         if not packets or self._engine.simulated:
             return ()
-        found = [remedies(interface) for interface in self._engine.interfaces]
+        found = []
+        for interface in self._engine.interfaces:
+            with suppress(InterfaceGoneError, ClosedError):
+                found.append(remedies(interface))
         return tuple(dict.fromkeys(command for commands in found for command in commands))

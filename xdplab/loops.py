@@ -14,9 +14,11 @@ from weakref import WeakSet
 from xdplab.configuration import Configuration
 from xdplab.ends import is_same
 from xdplab.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.far_end import FarEnd, far_end
 from xdplab.interface import Interface
 from xdplab.link_type import LOOPBACK
 from xdplab.locks import new_lock
+from xdplab.pairs import bridge_of
 
 _SENDS_ON = ("reflect", "echo", "forward")
 
@@ -69,6 +71,14 @@ def refuse_loop(engine: Sender, interfaces: tuple[Interface, ...], action: str) 
         with suppress(ClosedError):
             if other.action in _SENDS_ON:
                 ways += _ways(other.configuration.interfaces)
+    if len(interfaces) > 1 and (bridged := _bridge_between(*interfaces)):
+        bridge, end = bridged
+        raise ConfigurationError(
+            f"action={action!r} between {interfaces[0].name} and {interfaces[1].name} would send "
+            f"each broadcast round for ever: their other ends are ports of one bridge, {bridge}, "
+            f"which joins them already. `{end.prefix}ip link set {end.name} nomaster` takes one "
+            "out of it; or forward to an interface that leads elsewhere."
+        )
     for begin, out in ways[: len(interfaces)]:
         if (passed := _way_back(begin, out, ways)) is not None:
             raise ConfigurationError(_words(begin, passed, action))
@@ -94,6 +104,19 @@ def _way_back(
         out = step[1]
         left.append(out)
     return None
+
+
+def _bridge_between(one: Interface, other: Interface) -> tuple[str, FarEnd] | None:
+    """Find the bridge of which the other ends of two pairs are ports: its name, and one end."""
+    ends = [end for end in (far_end(one), far_end(other)) if end is not None]
+    found = []
+    for end in ends:
+        if end.namespace is not None:
+            with suppress(XdplabError):
+                found.append((end.namespace.identity, end.namespace.run(bridge_of, end.index)))
+    if len(found) < 2 or found[0] != found[1] or not found[0][1]:
+        return None
+    return found[0][1], ends[1]
 
 
 def _leads(out: Interface, other: Interface) -> bool:

@@ -15,6 +15,9 @@ from xdplab.places import number_of
 PAIRS = ("veth", "netkit")
 """Their kinds."""
 
+BRIDGES = ("bridge", "openvswitch")
+"""Kinds that carry a frame from one of their ports to the others."""
+
 
 @dataclass(frozen=True)
 class OtherEnd:
@@ -56,3 +59,14 @@ def is_other_end(index: int, other: int, namespace: Namespace | None) -> bool:
     if end is None or end.index != other:
         return False
     return end.namespace == (None if namespace is None else number_in(namespace))
+
+
+def bridge_of(index: int) -> str:
+    """Name the bridge of which an interface is a port; empty where it is of none."""
+    with netlink("look for the bridge of an interface") as route:
+        (link,) = route.get_links(index)
+        if not (master := link.get("master")):
+            return ""
+        (above,) = route.get_links(master)
+        is_bridge = above.get(("linkinfo", "kind")) in BRIDGES
+        return str(above.get("ifname")) if is_bridge else ""

@@ -16,7 +16,6 @@ from xdplab.namespace import to_the_end
 from xdplab.stations import device_packets
 
 if TYPE_CHECKING:
-    from xdplab.configuration import Configuration
     from xdplab.engine import Engine
     from xdplab.native_engine import NativeEngine
 
@@ -49,7 +48,7 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
         old = native.configuration
         new = old.changed(**changes)
         runs, pace = native.started, native.load("pace_ns")
-        gap = _Gap(native, old, new)
+        gap = _Gap(native)
         try:
             native.store("pace_ns", 0)
             native.pause()
@@ -74,13 +73,12 @@ class _Gap:
 
     Parameters
     ----------
-    native, old, new
-        What is reconfigured, from and to what.
+    native
+        What is reconfigured.
     """
 
-    def __init__(self, native: NativeEngine, old: Configuration, new: Configuration) -> None:
-        self._native, self._interfaces = native, old.interfaces
-        self._possible = (old.attach, old.multi_buffer) != (new.attach, new.multi_buffer)
+    def __init__(self, native: NativeEngine) -> None:
+        self._native, self._interfaces = native, native.configuration.interfaces
         self._detachments = native.detachments
         self._before = 0
 
@@ -94,23 +92,24 @@ class _Gap:
         return self._count() - self._before if without_program else 0
 
     def _count(self) -> int:
-        return sum(map(device_packets, self._interfaces)) if self._possible else 0
+        return sum(map(device_packets, self._interfaces))
 
 
 def _drain(engine: Engine, native: NativeEngine) -> None:
     """Let the workers receive and send what waits, with nothing more to come, and stop them."""
     deadline = time.monotonic() + _DRAIN_SECONDS
     native.start()
-    while not engine.has_ended and time.monotonic() < deadline:
-        asked = time.monotonic_ns()
+    begun_ns = time.monotonic_ns()
+    while not (engine.has_ended or _is_empty(engine, begun_ns)) and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
-        if _is_empty(engine, asked):
-            break
     engine.stop()
 
 
 def _is_empty(engine: Engine, since_ns: int) -> bool:
-    """Tell whether nothing waits in the rings, or to be completed, by records that are newer."""
+    """Tell whether nothing waits in the rings, or to be completed, by records that are newer.
+
+    What was empty since then stays so: nothing comes any more.
+    """
     workers = range(engine.telemetry.workers)
     each = np.array([engine.telemetry.counters(worker) for worker in workers])
     return bool(

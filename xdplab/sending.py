@@ -45,5 +45,6 @@ def senders(engine: Engine, traffic: Traffic | None) -> tuple[str, ...]:
 def _goes_to(sender: Engine, engine: Engine) -> bool:
     stream = sender.stream
     return stream is not None and any(
-        is_same(stream.receiver.interface, interface) for interface in engine.interfaces
+        is_same(stream.receiver.interface, interface)
+        for interface in engine.configuration.interfaces
     )

@@ -44,7 +44,7 @@ class _LiveTable:
         packets, batches = rate("rx_packets"), rate("batches")
         kind = self._engine.configuration.kind.name.lower()
         self._rates = [*self._rates, packets][-_GRAPH_COLUMNS:]
-        where = f"{self._engine.interface.name} queue {self._engine.queue}"
+        where = f"{self._engine.name_of(0)} queue {self._engine.queue}"
         # As text, since rich takes brackets for markup.
         table = Table(title=Text(f"{where}{_mark(self._engine.simulated)}"))
         table.add_column("", style="bold")

@@ -32,7 +32,7 @@ def describe(interface: Interface) -> dict[str, Any]:
     """
     return {
         "kernel": platform.release(),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
         "governor": _governor(),
         "driver": interface.driver,
@@ -42,7 +42,8 @@ def describe(interface: Interface) -> dict[str, Any]:
     }
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Return the name of the processor."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "model name":

@@ -1,0 +1,65 @@
+"""``make soak``: run rounds for so many minutes, or one of them again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from random import SystemRandom
+
+from soak.recipe import draw
+from soak.report import steps, table, write_page
+from soak.rounds import Outcome, run
+from xdplab.backends import BACKENDS
+
+
+def main() -> int:
+    """Run it; 1 if a round failed."""
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1)
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1 << 32))
+    parser.add_argument("--round", type=int, help="this one alone")
+    parser.add_argument("--page", type=Path, help="where the figures are written, once all is well")
+    chosen = parser.parse_args()
+    backends = [name for name, backend in BACKENDS.items() if not backend.refusal()]
+    print(f"seed {chosen.seed}; backends: {', '.join(backends)}", flush=True)
+    begun = time.monotonic()
+    if chosen.round is not None:
+        print(draw(chosen.seed, chosen.round, backends))
+        outcome = attempt(chosen.seed, chosen.round, backends)
+        return report([outcome] if outcome else [], 1)
+    outcomes: list[Outcome] = []
+    number = failed = 0
+    while time.monotonic() < begun + 60 * chosen.minutes:
+        outcome = attempt(chosen.seed, number, backends)
+        outcomes += [outcome] if outcome else []
+        failed += outcome is None
+        number += 1
+    if not failed and chosen.page:
+        write_page(chosen.page, outcomes, chosen.seed, time.monotonic() - begun)
+    return report(outcomes, number)
+
+
+def attempt(seed: int, number: int, backends: list[str]) -> Outcome | None:
+    """Run a round; tell how it failed, and how it is run again."""
+    recipe = draw(seed, number, backends)
+    try:
+        return run(recipe)
+    except Exception as error:
+        print(f"\nround {number} failed: {type(error).__name__}: {error}\n{recipe}")
+        print(f"again: make soak SEED={seed} ROUND={number}", flush=True)
+        return None
+
+
+def report(outcomes: list[Outcome], rounds: int) -> int:
+    """Print the figures; 1 if a round is missing."""
+    print(f"\n{table(outcomes)}\n\ndone: {steps(outcomes)}")
+    for said, times in sum((outcome.refusals for outcome in outcomes), Counter()).most_common():
+        print(f"refused {times:,} times: {said}")
+    print(f"{len(outcomes):,} of {rounds:,} rounds add up to the packet")
+    return int(len(outcomes) < rounds)
+
+
+sys.exit(main())
