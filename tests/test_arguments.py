@@ -62,8 +62,6 @@ _UNNAMED = "does not name it: "
 
 _WIDGETS = "xdplab.widgets."
 
-BACKENDS = ["soft", pytest.param(None, marks=pytest.mark.kernel, id="as told")]
-
 
 class World:
     """Two labs, one with something on it, and what doors are given beside what is tried."""
@@ -80,7 +78,7 @@ class World:
         )
         self.engine.stop()
         telemetry = self.engine.telemetry
-        self._region = os.open(self.engine.telemetry_path, os.O_RDONLY)
+        self._region: int | None = os.open(self.engine.telemetry_path, os.O_RDONLY)
         self.good: dict[str, object] = {
             "engine": self.engine,
             "engines": self.engine,
@@ -134,19 +132,20 @@ class World:
 
     def close(self) -> None:
         """Give everything back."""
-        os.close(self._region)
+        if self._region is not None:
+            os.close(self._region)
+            self._region = None
         for made in (self.traffic, self.engine, self.lab, self.free):
             made.close()
 
 
 @pytest.fixture
 def world(
-    request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     privileged: None,
     tmp_path: Path,
 ) -> Iterator[World]:
-    made = World(getattr(request, "param", "soft"), tmp_path)
+    made = World("soft", tmp_path)
     monkeypatch.setattr(doctor, "CHECKS", {})  # which take seconds
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -161,14 +160,12 @@ def thread_errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("world", BACKENDS, indirect=True)
 def test_functions_and_constructors(world: World, thread_errors: list[str]) -> None:
     doors = of_names(named(lambda name: not name.startswith(_WIDGETS)))
     assert try_all(doors, world) == []
     assert thread_errors == []
 
 
-@pytest.mark.parametrize("world", BACKENDS, indirect=True)
 def test_methods_and_attributes(world: World, thread_errors: list[str]) -> None:
     assert try_all(of_objects(world.objects()), world) == []
     assert thread_errors == []
@@ -191,7 +188,6 @@ def test_methods_and_traits_of_widgets(world: World, thread_errors: list[str]) -
     assert thread_errors == []
 
 
-@pytest.mark.parametrize("world", BACKENDS, indirect=True)
 def test_what_was_closed_works_or_says_so(world: World) -> None:
     doors = [*of_names(named(lambda _name: True)), *of_objects(world.objects())]
     world.close()

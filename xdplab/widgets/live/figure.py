@@ -39,7 +39,7 @@ from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, LayoutDOM
 from bokeh.resources import Resources
 
-from xdplab.checks import boolean, callable_of, instance_of, mapping, text, whole
+from xdplab.checks import boolean, callable_of, instance_of, mapping, shown, text, whole
 from xdplab.errors import ConfigurationError
 from xdplab.widgets.live.viewed import View, Viewed
 from xdplab.widgets.pictures.figure import FigurePicture
@@ -191,7 +191,8 @@ class LiveFigure(Viewed[_View]):
         model_name = text("model_name", model_name)
         if model_name not in self._models:
             raise ConfigurationError(
-                f"the figure has no model named {model_name!r}, but {sorted(self._models)}"
+                f"model_name: the figure has no model named {shown(model_name)}, but "
+                f"{sorted(self._models)}"
             )
         for model in self._models[model_name]:
             for name, value in properties.items():
