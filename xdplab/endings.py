@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from xdplab._engine import lib
-from xdplab.errors import InterfaceGoneError, KernelError, XdplabError
+from xdplab.errors import ClosedError, InterfaceGoneError, KernelError, XdplabError
 from xdplab.interface import Interface
 from xdplab.link_state import LinkState
 from xdplab.native_engine import Hold, NativeEngine
@@ -210,8 +210,10 @@ class Endings(Waiting):
         """Tell whether an interface is where it was when the engine was opened."""
         try:
             self.configuration.interfaces[port].now()
-        except XdplabError:
+        except (InterfaceGoneError, ClosedError):
             return False
+        except XdplabError:  # for want of a descriptor or a thread it can't be looked for
+            return True
         return True
 
     def _hold(self, port: int) -> Hold | None:

@@ -141,7 +141,7 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
                 " could not be sent: their descriptors were invalid, which "
                 "is a fault of the engine. Please report it.",
             ),
-            (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped()),
+            (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped(now)),
         )
         if counts.get(stage) and not _is_told_below(stage, counts)
     ]
@@ -342,12 +342,12 @@ def _no_fill(now: Situation) -> str:
     )
 
 
-def _device_dropped() -> str:
+def _device_dropped(now: Situation) -> str:
     return (
         " got completed, but the device dropped them: the far end's ring was full, or the link "
         "down. Completed is not sent. Send at a lower rate, give the far end's NAPI a core of its "
-        "own, or put a queueing discipline on the interface (tc qdisc add dev ... root pfifo): "
-        "then the kernel lets frames wait in the TX ring instead."
+        "own, or put a queueing discipline on the interface (`tc qdisc add dev "
+        f"{now.interface} root pfifo`): then the kernel lets frames wait in the TX ring instead."
     )
 
 

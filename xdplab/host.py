@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from xdplab.checks import callable_of, core, instance_of, is_a, items, seconds, shown, text, whole
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.interface import Interface
+from xdplab.own_limits import MORE_THREADS
 
 if TYPE_CHECKING:
     from xdplab.soft_faults import Faults
@@ -149,9 +150,9 @@ class Host:
         except KernelError:
             raise
         except OSError as error:  # such as E2BIG
-            raise KernelError(
-                f"run {shown(arguments)} on {self.interface.name}", error.errno or errno.EIO
-            ) from error
+            tried = f"run {shown(arguments)} on {self.interface.name}"
+            code = error.errno or errno.EIO
+            raise KernelError(tried, code, MORE_THREADS * (code == errno.EAGAIN)) from error
         except subprocess.TimeoutExpired as error:
             program = " ".join(bound[bound.index("--") + 1 :])
             raise XdplabError(

@@ -172,6 +172,8 @@ class Interface:
         """
         try:
             return self.namespace.run(socket.if_indextoname, self.index)
+        except KernelError:  # of the way into the namespace
+            raise
         except OSError as error:
             raise refusal(f"find {self.name}", errno.ENODEV) from error
 
