@@ -277,3 +277,14 @@ def test_nobody_is_told_to_take_queues_that_there_are_not() -> None:
     (words,) = explain(counts, 0, Situation(queue_count=1))
     assert "queue=" not in words
     assert "engine.reconfigure() puts it back" in words
+
+
+@pytest.mark.kernel
+def test_what_nobody_counts_while_the_attach_mode_changes_is_said(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        ledger = engine.ledger()  # without a generator, a veth in SKB mode need not count
+        engine.reconfigure(attach="skb")
+        account = ledger.settle()
+        assert account.balanced
+        assert "port0 was without an XDP program for a moment" in account.explain()
+        assert "Engine(attach='skb')" in account.explain()

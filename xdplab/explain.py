@@ -87,6 +87,8 @@ class Situation:
     """Who was still sending, and what ends that."""
     reconfigured: str = ""
     """What `Engine.reconfigure` changed since the ledger began, as one types it."""
+    went_uncounted: bool = False
+    """Whether there was no XDP program for a moment, on a driver that does not count each frame."""
     simulated: bool = False
     """Whether the interface is a soft NIC's."""
     faults: Mapping[str, int] = field(default_factory=dict)
@@ -371,6 +373,12 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         yield (
             f"Still sending: {'; '.join(now.senders)}. What is in flight then is no loss: settle() "
             "the ledger once it has ended."
+        )
+    if now.went_uncounted:
+        yield (
+            f"While attach changed, {now.interface} was without an XDP program for a moment: what "
+            "came then went to the stack, and nobody counted it. Make the engine with the mode "
+            f"that it is to have: Engine(attach={now.attach!r})."
         )
     if begun := _sum(counts, _BEGUN):
         yield f"{_packets(begun)} on the way when the ledger began: counted in."
