@@ -68,9 +68,9 @@ def _candidate(given: Path, common: Mapping[str, object]) -> Candidate:
         name, own = given[0], mapping("paths", given[1], "an engine's options")
     else:
         name, own = _parsed(text("paths", given))
-    path = choice("paths", name, PATHS)
+    path = choice("paths: path", name, PATHS)
     for option, value in (*common.items(), *own.items()):
-        plain_value(choice("options", option, _options()), value)
+        plain_value(choice("option", option, _options()), value)
     said = value_words(own["wait"]) if set(own) == {"wait"} else words(own)
     # The default is left out, so that a path's options are those that matter to it.
     of_path = {} if path == "xsk" else {"path": path}
@@ -79,7 +79,7 @@ def _candidate(given: Path, common: Mapping[str, object]) -> Candidate:
 
 def _parsed(given: str) -> tuple[str, Mapping[str, object]]:
     name, _, wait = given.partition(" ")
-    return name, {"wait": choice("paths", wait, WAIT_STRATEGIES)} if wait else {}
+    return name, {"wait": choice("paths: wait", wait, WAIT_STRATEGIES)} if wait else {}
 
 
 def _options() -> list[str]:
