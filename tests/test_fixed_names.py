@@ -26,7 +26,6 @@ def soft_lab() -> Iterator[Lab]:
         ("napi", "can be read only"),
         ("telemetry", "can be read only"),
         ("error", "can be read only"),
-        ("stop", "can be read only"),
     ],
 )
 def test_an_engine_says_which_knob_was_meant(soft_lab: Lab, name: str, remedy: str) -> None:

@@ -55,4 +55,4 @@ def _can_be_set(found: object) -> bool:
 
 
 def _is_read_only(found: object) -> bool:
-    return callable(found) or (isinstance(found, property) and found.fset is None)
+    return isinstance(found, property) and found.fset is None
