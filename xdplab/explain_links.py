@@ -46,9 +46,15 @@ def waits(now: Situation) -> str:
 
 def device_dropped(now: Situation) -> str:
     """Say why a device dropped frames, if a link is the reason; else nothing."""
-    if not now.broken_links:
-        return ""
-    return " got completed, but the device dropped them: a link is down (above)."
+    if now.broken_links:
+        return " got completed, but the device dropped them: a link is down (above)."
+    if now.carrier_losses:
+        return (
+            " got completed, but the device dropped them, as it does while a link is without "
+            "carrier (above). Completed is not sent. A new ledger, engine.ledger(), shows whether "
+            "it goes on."
+        )
+    return ""
 
 
 def remainder(unaccounted: str, now: Situation) -> str:
@@ -70,9 +76,16 @@ def remainder(unaccounted: str, now: Situation) -> str:
 
 def no_socket(now: Situation) -> str:
     """Say why packets of the engine's own queue went to the stack; else nothing."""
-    if not now.lost_program or now.stray_queues:
+    if now.stray_queues:
         return ""
-    return " went to the stack: the XDP program has no socket for them any more (above)."
+    if now.lost_program:
+        return " went to the stack: the XDP program has no socket for them any more (above)."
+    if now.bypassed:
+        return (
+            " went to the stack while the XDP program had no socket for them, which someone else "
+            "had removed. engine.reconfigure() has put it back."
+        )
+    return ""
 
 
 def _times(count: int) -> str:
