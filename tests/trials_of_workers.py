@@ -157,3 +157,28 @@ def try_what_is_no_region() -> None:
     assert "descriptor of a telemetry region" in remedy
     with Lab() as lab, Engine(lab.port) as engine:
         Telemetry.open(engine.telemetry_path)
+
+
+@provokes(lib.XDPLAB_STEP_START_THREAD, errno.EAGAIN)
+def try_without_threads() -> None:
+    group = Path("/sys/fs/cgroup/pids/xdplab-remedies")
+    if not group.parent.is_dir():
+        pytest.skip("takes the pids controller of control groups, version 1")
+    group.mkdir()
+    try:
+        refused, again = in_a_child(
+            f"""
+            lab, group = Lab(), Path('{group}')
+            engine = Engine(lab.port)
+            (group / 'cgroup.procs').write_text(str(os.getpid()))
+            (group / 'pids.max').write_text((group / 'pids.current').read_text())
+            tried(engine.start)
+            (group / 'pids.max').write_text('max')
+            tried(engine.start)
+            """
+        )
+    finally:
+        group.rmdir()
+    assert "EAGAIN" in refused
+    assert "pids.max" in refused
+    assert not again

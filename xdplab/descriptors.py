@@ -1,8 +1,9 @@
-"""Descriptors that come over a Unix socket (SCM_RIGHTS), closed on exec from the first moment."""
+"""Descriptors: those that come over a Unix socket (SCM_RIGHTS), and those that are left."""
 
 from __future__ import annotations
 
 import array
+import os
 import socket
 
 
@@ -11,7 +12,8 @@ def receive_with_descriptors(
 ) -> tuple[bytes, list[int], int]:
     """Receive bytes and the descriptors beside them, which are the caller's to close.
 
-    As `socket.recv_fds`, which forgets its flags (Python 3.11).
+    They are closed on exec from the first moment. As `socket.recv_fds`, which forgets its flags
+    (Python 3.11).
 
     Returns
     -------
@@ -28,3 +30,18 @@ def receive_with_descriptors(
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
     return message, list(descriptors), flags
+
+
+def check_spare(count: int) -> None:
+    """Raise OSError unless this process can have so many more descriptors.
+
+    For what can't be made without them and, half made, complains as it is taken apart: asyncio's
+    event loop, which each netlink socket of pyroute2's has.
+    """
+    spare: list[int] = []
+    try:
+        for _ in range(count):
+            spare.append(os.eventfd(0))
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)

@@ -87,6 +87,8 @@ class Situation:
     """Who was still sending, and what ends that."""
     reconfigured: str = ""
     """What `Engine.reconfigure` changed since the ledger began, as one types it."""
+    went_uncounted: bool = False
+    """Whether there was no XDP program for a moment, on a driver that does not count each frame."""
     simulated: bool = False
     """Whether the interface is a soft NIC's."""
     faults: Mapping[str, int] = field(default_factory=dict)
@@ -139,7 +141,7 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
                 " could not be sent: their descriptors were invalid, which "
                 "is a fault of the engine. Please report it.",
             ),
-            (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped()),
+            (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped(now)),
         )
         if counts.get(stage) and not _is_told_below(stage, counts)
     ]
@@ -340,12 +342,12 @@ def _no_fill(now: Situation) -> str:
     )
 
 
-def _device_dropped() -> str:
+def _device_dropped(now: Situation) -> str:
     return (
         " got completed, but the device dropped them: the far end's ring was full, or the link "
         "down. Completed is not sent. Send at a lower rate, give the far end's NAPI a core of its "
-        "own, or put a queueing discipline on the interface (tc qdisc add dev ... root pfifo): "
-        "then the kernel lets frames wait in the TX ring instead."
+        "own, or put a queueing discipline on the interface (`tc qdisc add dev "
+        f"{now.interface} root pfifo`): then the kernel lets frames wait in the TX ring instead."
     )
 
 
@@ -373,6 +375,12 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         yield (
             f"Still sending: {'; '.join(now.senders)}. What is in flight then is no loss: settle() "
             "the ledger once it has ended."
+        )
+    if now.went_uncounted:
+        yield (
+            f"While attach changed, {now.interface} was without an XDP program for a moment: what "
+            "came then went to the stack, and nobody counted it. Make the engine with the mode "
+            f"that it is to have: Engine(attach={now.attach!r})."
         )
     if begun := _sum(counts, _BEGUN):
         yield f"{_packets(begun)} on the way when the ledger began: counted in."

@@ -66,12 +66,17 @@ def remainder(unaccounted: str, now: Situation) -> str:
             f"{unaccounted} unaccounted for: they went to the stack while the engine's XDP program "
             "was off, which someone else had taken off, or another's was in its place."
         )
-    if not now.broken_links:
-        return ""
-    return (
-        f"{unaccounted} unaccounted for: a link is down (above), and refuses frames without "
-        "counting them."
-    )
+    if now.broken_links:
+        return (
+            f"{unaccounted} unaccounted for: a link is down (above), and refuses frames without "
+            "counting them."
+        )
+    if now.carrier_losses:
+        return (
+            f"{unaccounted} unaccounted for: a link that is without carrier, as one was (above), "
+            "refuses frames without counting them."
+        )
+    return ""
 
 
 def no_socket(now: Situation) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from xdplab.checks import callable_of, core, instance_of, is_a, items, seconds, shown, text, whole
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.interface import Interface
+from xdplab.own_limits import MORE_THREADS
 
 if TYPE_CHECKING:
     from xdplab.soft_faults import Faults
@@ -91,13 +92,13 @@ class Host:
             When the kernel refuses the socket.
         """
         wanted = {"family": family, "type": type, "proto": proto}
-        numbers = [whole(name, value, 0, _LARGEST_INT) for name, value in wanted.items()]
+        numbers = {name: whole(name, value, 0, _LARGEST_INT) for name, value in wanted.items()}
         try:
-            return self.run(socket.socket, *numbers)
+            return self.run(socket.socket, *numbers.values())
         except KernelError:
             raise
         except OSError as error:
-            given = ", ".join(f"{name}={value}" for name, value in wanted.items())
+            given = ", ".join(f"{name}={value}" for name, value in numbers.items())
             raise KernelError(
                 f"open a socket with {given} on {self.interface.name}", error.errno or errno.EIO
             ) from error
@@ -149,9 +150,9 @@ class Host:
         except KernelError:
             raise
         except OSError as error:  # such as E2BIG
-            raise KernelError(
-                f"run {shown(arguments)} on {self.interface.name}", error.errno or errno.EIO
-            ) from error
+            tried = f"run {shown(arguments)} on {self.interface.name}"
+            code = error.errno or errno.EIO
+            raise KernelError(tried, code, MORE_THREADS * (code == errno.EAGAIN)) from error
         except subprocess.TimeoutExpired as error:
             program = " ".join(bound[bound.index("--") + 1 :])
             raise XdplabError(

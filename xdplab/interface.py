@@ -172,6 +172,8 @@ class Interface:
         """
         try:
             return self.namespace.run(socket.if_indextoname, self.index)
+        except KernelError:  # of the way into the namespace
+            raise
         except OSError as error:
             raise refusal(f"find {self.name}", errno.ENODEV) from error
 
@@ -280,6 +282,7 @@ class Interface:
 
         Known of loopback, and of the ends of a veth or netkit pair.
         """
+        instance_of("other", other, Interface, "an Interface")
         here = self.namespace.identity == other.namespace.identity
         if here and self.index == other.index:
             return self.link_type == LOOPBACK

@@ -131,6 +131,7 @@ class Ledger:
             flowing=flowing,
             senders=sending,
             reconfigured=self._reconfigured(),
+            went_uncounted="attach" in self._changed() and not self._stations.veth,
         )
         named = tuple(
             Stage(line.stage, line.packets, name_of(line.stage, situation.kind))

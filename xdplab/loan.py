@@ -16,7 +16,8 @@ class Loan(Closing):
     """A real interface that the broker lends, in a network namespace of one's own.
 
     For as long as it is lent it is not in the host's network; its addresses and routes there are
-    gone for good. A context manager; `close`, and the end of the process, give it back.
+    gone for good. What is set on it here (MTU, MAC, flags, offloads, ...) is as before once it is
+    back. A context manager; `close`, and the end of the process, give it back.
 
     Parameters
     ----------

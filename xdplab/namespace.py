@@ -20,7 +20,7 @@ from xdplab._engine import lib
 from xdplab.checks import callable_of
 from xdplab.closing import Closing
 from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
-from xdplab.own_limits import more_descriptors
+from xdplab.own_limits import MORE_THREADS, more_descriptors
 
 if TYPE_CHECKING:
     from xdplab.backends import Backend
@@ -31,10 +31,6 @@ _REMEDIES = {
     errno.ENOSPC: "Raise the limit in /proc/sys/user/max_net_namespaces, or close other labs.",
     errno.EINVAL: "This kernel may lack network namespaces (CONFIG_NET_NS).",
 }
-_NO_THREADS = (
-    "There are as many processes and threads as there may be: end some, or raise the limit, "
-    "`ulimit -u` or the cgroup's pids.max."
-)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -211,7 +207,7 @@ def _begin(function: Callable[[], Result]) -> Future[Result]:
     try:
         thread.start()
     except RuntimeError as error:  # which is what Python makes of pthread_create's EAGAIN
-        raise KernelError("start a thread", errno.EAGAIN, _NO_THREADS) from error
+        raise KernelError("start a thread", errno.EAGAIN, MORE_THREADS) from error
     return outcome
 
 

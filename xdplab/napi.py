@@ -15,8 +15,9 @@ from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, genlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.generic import GenericNetlinkSocket
 
+from xdplab.descriptors import check_spare
 from xdplab.errors import KernelError
-from xdplab.netlink import refusal
+from xdplab.netlink import DESCRIPTORS, refusal
 
 # linux/netdev.h, Linux 6.8 and newer.
 _FAMILY, _VERSION = "netdev", 1
@@ -86,6 +87,7 @@ def napi_ids(interface_index: int, queues: int) -> dict[int, int]:
         an XDP program is attached, and the kernel may be too old to be asked.
     """
     try:
+        check_spare(DESCRIPTORS)
         with GenericNetlinkSocket() as socket:
             socket.bind(_FAMILY, _Queue)
             return _linked(socket, interface_index) or _in_order(socket, interface_index, queues)
@@ -109,6 +111,7 @@ def read_napi(interface_index: int, ids: Sequence[int]) -> list[Napi]:
         When the kernel refuses.
     """
     try:
+        check_spare(DESCRIPTORS)
         with GenericNetlinkSocket() as socket:
             socket.bind(_FAMILY, _Napi)
             found = {napi.id: napi for napi in map(_napi, _instances(socket, interface_index))}
@@ -134,6 +137,7 @@ def read_queues(interface_index: int, count: int, queues: Sequence[int]) -> list
 def interrupts(interface_index: int) -> frozenset[int]:
     """Find the interrupts of an interface's NAPI instances; none where the driver tells of none."""
     try:
+        check_spare(DESCRIPTORS)
         with GenericNetlinkSocket() as socket:
             socket.bind(_FAMILY, _Napi)
             found = [
@@ -169,6 +173,7 @@ def set_napi(number: int, settings: Mapping[str, int | bool]) -> None:
     ]
     changes = ", ".join(f"{name} to {int(value)}" for name, value in settings.items())
     try:
+        check_spare(DESCRIPTORS)
         with GenericNetlinkSocket() as socket:
             socket.bind(_FAMILY, _Napi)
             socket.nlm_request(request, msg_type=socket.prid, msg_flags=NLM_F_REQUEST | NLM_F_ACK)

@@ -15,7 +15,7 @@ from xdplab.errors import (
     PermissionRefusedError,
     QueueBusyError,
 )
-from xdplab.own_limits import more_descriptors
+from xdplab.own_limits import MORE_THREADS, more_descriptors
 from xdplab.remedies import NOWHERE, Place
 
 _CAPABILITIES = (
@@ -108,6 +108,7 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
         "A realtime priority needs CAP_SYS_NICE: run as root, or leave realtime=0.",
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EINVAL): (KernelError, remedies.cores),
+    (lib.XDPLAB_STEP_START_THREAD, errno.EAGAIN): (KernelError, MORE_THREADS),
     (lib.XDPLAB_STEP_PREPARE_WAIT, errno.EINVAL): (
         KernelError,
         "The strategy needs Linux 6.1 or newer: choose wait='poll'.",

@@ -12,12 +12,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from xdplab.descriptors import check_spare
 from xdplab.errors import InterfaceGoneError, KernelError, PermissionRefusedError
 from xdplab.own_limits import more_descriptors
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute
     from pyroute2.ethtool.ioctl import IoctlEthtool
+
+DESCRIPTORS = 6
+"""What a netlink socket of pyroute2's takes, with its event loop."""
 
 _ETHTOOL_GDRVINFO = 0x3
 _REMEDIES = {
@@ -57,6 +61,7 @@ def netlink(tried: str, remedies: dict[int, str] | None = None) -> Iterator[IPRo
     from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415
 
     try:
+        check_spare(DESCRIPTORS)
         with IPRoute() as route:
             yield route
     except KernelError:

@@ -7,6 +7,12 @@ import resource
 
 _PLENTY = 4096
 
+MORE_THREADS = (
+    "There are as many processes and threads as there may be: end some, or raise the limit, "
+    "`ulimit -u` or the cgroup's pids.max."
+)
+"""What to do where no thread or process can be started."""
+
 
 def more_descriptors() -> str:
     """Say how this process can have more descriptors, in sentences."""

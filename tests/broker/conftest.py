@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -62,3 +64,29 @@ def lender(host: Namespace, start_broker: Start) -> Iterator[Broker]:
     """Start a broker that lends `card0` and `card1` of that host."""
     enter = ("nsenter", f"--net=/proc/{os.getpid()}/fd/{host.fd}")
     yield start_broker("--interface", "card0", "--interface", "card1", before=enter)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
+    """Compile programs with clang, each once."""
+    folder, made = tmp_path_factory.mktemp("objects"), dict[str, bytes]()
+    clang = shutil.which("clang") or "clang"
+    machine = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True, check=True)
+    options = [
+        "-target",
+        "bpf",
+        "-O2",
+        "-g",
+        "-idirafter",
+        f"/usr/include/{machine.stdout.strip()}",
+    ]
+
+    def compile_(source: str) -> bytes:
+        if source not in made:
+            (folder / "program.c").write_text(source)
+            command = [clang, *options, "-c", folder / "program.c", "-o", folder / "program.o"]
+            subprocess.run(command, check=True)
+            made[source] = (folder / "program.o").read_bytes()
+        return made[source]
+
+    return compile_

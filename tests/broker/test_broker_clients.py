@@ -68,7 +68,7 @@ def test_who_has_no_descriptor_left_is_told_so_and_goes_on(broker: Broker) -> No
 
     said, left, made = as_user(client)
     assert "EMFILE" in said
-    assert "Close what holds descriptors" in said
+    assert "or let it have more: `prlimit" in said
     assert (left, made) == (0, 3)
 
 

@@ -6,7 +6,6 @@ import ctypes
 import fcntl
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -138,32 +137,6 @@ SEC("tc") int classify(struct __sk_buff *buffer) { return 0; }""",
     "traces": """
 SEC("kprobe/do_exit") int traces(void *context) { return 0; }""",
 }
-
-
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
-    """Compile programs with clang, each once."""
-    folder, made = tmp_path_factory.mktemp("objects"), dict[str, bytes]()
-    clang = shutil.which("clang") or "clang"
-    machine = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True, check=True)
-    options = [
-        "-target",
-        "bpf",
-        "-O2",
-        "-g",
-        "-idirafter",
-        f"/usr/include/{machine.stdout.strip()}",
-    ]
-
-    def compile_(source: str) -> bytes:
-        if source not in made:
-            (folder / "program.c").write_text(source)
-            command = [clang, *options, "-c", folder / "program.c", "-o", folder / "program.o"]
-            subprocess.run(command, check=True)
-            made[source] = (folder / "program.o").read_bytes()
-        return made[source]
-
-    return compile_
 
 
 def sealed(data: bytes) -> int:

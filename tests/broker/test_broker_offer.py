@@ -5,20 +5,27 @@ from __future__ import annotations
 import configparser
 import os
 import pty
+import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from brokers import Start
 from clients import as_user
 from installs import SOURCE
+from programs import client
+from talk import line
 
 from xdplab.broker import confinement, protocol
+from xdplab.broker.connection import connect
 from xdplab.broker.limits import LAB_TASKS, Limits
+from xdplab.errors import KernelError
 
 INSIDE = """#!/bin/sh
 echo "{name} $*" >> {log}
@@ -134,6 +141,51 @@ def test_the_units_say_what_the_broker_does() -> None:
     # One user's lab processes leave room for others, and one that takes all the memory ends alone.
     assert int(service["Service"]["TasksMax"]) > LAB_TASKS * Limits().sessions
     assert service["Service"]["OOMPolicy"] == "continue"
+    # What a lab process needs is in a drop-in of its own, for those who need that.
+    assert set(service["Service"]["RestrictNamespaces"].split()) == {"net"}
+    labs = unit("labs.conf")["Service"]
+    assert set(labs["RestrictNamespaces"].split()) == {"user", "net"}
     # The listener ends its sessions itself.
     assert service["Service"]["KillMode"] == "mixed"
     assert service["Service"]["ExecStart"].split()[:2] == ["/opt/xdplab/bin/python", "-I"]
+
+
+def test_the_unit_is_confined_to_what_the_broker_needs() -> None:
+    """systemd-analyze weighs what a service may do, from 0 to 10; it needs no running systemd."""
+    path = files("xdplab") / "broker" / "xdplab-broker.service"
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+    (score,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert float(score) < 3, done.stdout
+
+
+def test_within_its_unit_the_broker_serves_engines_generators_and_clocks(
+    start_broker: Start, installed: Path
+) -> None:
+    path = files("xdplab") / "broker" / "xdplab-broker.service"
+    wrapper = Path(__file__).with_name("within_unit.py")
+    broker = start_broker(before=(sys.executable, str(wrapper), str(path)))
+    text = """
+from xdplab import Engine, Lab, Ledger, Traffic
+with Lab() as lab, Engine(lab.port) as engine:
+    with Traffic(lab.peer, lab.port, rate=5_000, count=500) as traffic:
+        ledger = Ledger(engine, traffic)
+        traffic.wait(60)
+        print(ledger.settle().balanced, traffic.sent, lab.backend)
+"""
+    with client(installed, broker.socket, text) as process:
+        assert line(process) == "True 500 broker", broker.log()
+
+    def lab_process() -> str:
+        with pytest.raises(KernelError, match="drop-in labs"):
+            connect(protocol.LAB, path=broker.socket)
+        with connect(protocol.SOFTIRQ, path=broker.socket) as clock:
+            return str(len(clock.descriptors))
+
+    assert as_user(lab_process) == "1"

@@ -240,7 +240,8 @@ class Session:
         kind = type(error).__name__
         known = next((each for each in operation.split()[:1] if each in _KNOWN), "request")
         self._line.log(operation, f"{kind}: {error}", f"{known}: {kind}")
-        protocol.send(self._connection, protocol.encode_refusal(error))
+        with suppress(OSError):  # the client may be gone
+            protocol.send(self._connection, protocol.encode_refusal(error))
 
 
 def _life_of(connection: socket.socket, process: int) -> int:

@@ -11,11 +11,13 @@ from xdplab import link_type
 from xdplab.doctor.finding import Finding, Verdict
 from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.far_end import far_end
+from xdplab.holders import attached
 from xdplab.interface import Interface
 from xdplab.namespace import Namespace
 from xdplab.netlink import netlink
 from xdplab.offloads import command, left_to_device, read
 from xdplab.pairs import PAIRS
+from xdplab.remedies import Place, program_held
 
 _UP = 1  # IFF_UP
 
@@ -78,13 +80,10 @@ def describe(interface: Interface) -> Finding:
             f"There are more queues than cores to serve them: "
             f"`sudo ethtool -L {name} combined {cores}`, or fewer."
         )
-    program, mode = interface.namespace.run(_attached_program, interface.index)
-    if program:
-        seen.append(program)
-        remedies.append(
-            "No engine can be attached while another XDP program is: end what attached it. What it "
-            f"left behind, `sudo ip link set dev {name} {mode} off` takes away."
-        )
+    if found := attached(interface):
+        number = f"XDP program {found.number} is" if found.number else "XDP programs are"
+        seen.append(f"{number} attached")
+        remedies.append(f"No engine can be attached beside it. {program_held(Place(interface))}")
     if interface.carries_default_route():
         seen.append("carries the default route")
         remedies.append(
@@ -233,19 +232,6 @@ def _without_ethernet() -> list[str]:
 def _is_real(link: Any) -> bool:  # noqa: ANN401 - pyroute2 is untyped
     """Tell real Ethernet from virtual links, all of which name their kind."""
     return link["ifi_type"] == link_type.ETHERNET and link.get(("linkinfo", "kind")) is None
-
-
-def _attached_program(index: int) -> tuple[str, str]:
-    """Tell which program is attached, and in which mode, by ip-link(8)'s word; else of neither."""
-    with netlink("read which XDP program is attached") as route:
-        (link,) = route.get_links(index)
-        xdp = link.get("xdp") or {}
-        if not (mode := xdp.get("IFLA_XDP_ATTACHED")):
-            return "", ""
-        # Several at once (one in each mode) have no number in common.
-        if number := xdp.get("IFLA_XDP_PROG_ID"):
-            return f"XDP program {number} is attached", str(mode)
-        return "XDP programs are attached", "xdp"
 
 
 def _listed(numbers: Collection[int]) -> str:

@@ -12,6 +12,9 @@ from pyroute2.netlink import NLM_F_REQUEST, genlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.generic import GenericNetlinkSocket
 
+from xdplab.descriptors import check_spare
+from xdplab.netlink import DESCRIPTORS
+
 # linux/netdev.h, Linux 6.3 and newer; the segments since 6.6.
 _FAMILY, _VERSION, _DEVICE_GET = "netdev", 1, 1
 _BASIC, _REDIRECT, _ZERO_COPY = 1 << 0, 1 << 1, 1 << 3
@@ -44,6 +47,7 @@ def read_xdp_features(interface_index: int) -> XdpFeatures | None:
     request["cmd"], request["version"] = _DEVICE_GET, _VERSION
     request["attrs"] = [("NETDEV_A_DEV_IFINDEX", interface_index)]
     try:
+        check_spare(DESCRIPTORS)
         with GenericNetlinkSocket() as socket:
             socket.bind(_FAMILY, _Device)
             socket.marshal.msg_map[socket.prid] = _Device

@@ -1,0 +1,167 @@
+"""What one user can hold of the machine's memory, through however many sessions."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from brokers import Broker
+from clients import Report, as_user, make_veth, own_network, puppet
+from patience import eventually
+from test_broker_objects import HEAD, sealed
+from test_broker_requests import AF_XDP, GOOD, memory
+
+from xdplab.broker import protocol
+from xdplab.broker.connection import Connection, connect
+from xdplab.broker.holdings import Holdings
+from xdplab.broker.limits import Limits, memory_to_spare
+from xdplab.broker.line import GRANTED, MACHINE_HAS_NONE, MAP, USER_HAS_ITS_SHARE, Held
+from xdplab.errors import KernelError
+
+pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
+
+MEBIBYTE = 1 << 20
+LARGE = f"""{HEAD}
+struct large {{ char bytes[4096]; }};
+struct {{ __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 3900); __type(key, __u32);
+         __type(value, struct large); }} held SEC(".maps");
+SEC("xdp") int holds(struct xdp_md *context)
+{{ __u32 key = 0; return bpf_map_lookup_elem(&held, &key) ? XDP_PASS : XDP_DROP; }}
+"""
+
+
+def fill(path: str, once: Callable[[Connection, int], object], sessions: int) -> list[object]:
+    """Ask through several sessions in turn until the broker has no more for this user."""
+    namespace = own_network()
+    port, _ = make_veth()
+    connections = [
+        connect(protocol.NETWORK, descriptor=namespace, path=path) for _ in range(sessions)
+    ]
+    held: list[object] = []
+    while len(held) < 200:
+        try:
+            held.append(once(connections[len(held) % sessions], port))
+        except KernelError as error:
+            assert error.errno == errno.ENOBUFS, len(held)
+            assert "one user in all" in str(error)
+            break
+    for each in connections:
+        each.close()
+    return held
+
+
+def attach_large(data: bytes) -> Callable[[Connection, int], int]:
+    def once(connection: Connection, port: int) -> int:
+        arguments = {"name": "holds", "interface": port, "attach_mode": 0, "queues": 1}
+        file = sealed(data)
+        try:
+            _, (link, kept) = connection.request("attach_object", arguments, [file])
+        finally:
+            os.close(file)
+        os.close(link)
+        return kept
+
+    return once
+
+
+def register(connection: Connection, _port: int) -> socket.socket:
+    umem = {**GOOD["register_umem"], "frame_count": 16 * MEBIBYTE // 4096}
+    xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0)
+    frames = memory(16 * MEBIBYTE, fcntl.F_SEAL_SHRINK)
+    try:
+        connection.request("register_umem", umem, [xsk.fileno(), frames])
+    finally:
+        os.close(frames)
+    return xsk
+
+
+@pytest.mark.parametrize("sessions", [1, 5])
+def test_maps_count_for_their_user_as_long_as_they_are_held(
+    broker: Broker, compiled: Callable[[str], bytes], sessions: int
+) -> None:
+    data = compiled(LARGE)
+
+    def client() -> tuple[int, int]:
+        held = fill(broker.socket, attach_large(data), sessions)
+        again = fill(broker.socket, attach_large(data), 1)  # their sessions have ended
+        assert not again
+        for each in held:
+            os.close(each)  # type: ignore[arg-type]
+        return len(held), len(fill(broker.socket, attach_large(data), 1))
+
+    first, second = as_user(client)
+    assert 20 < first <= Limits().memory // (15 * MEBIBYTE)
+    assert second == first
+
+
+@pytest.mark.parametrize("sessions", [1, 5])
+def test_umems_count_for_their_user_as_long_as_their_sockets_are_open(
+    broker: Broker, sessions: int
+) -> None:
+    def client() -> tuple[int, int, int]:
+        held = fill(broker.socket, register, sessions)
+        again = fill(broker.socket, register, 1)
+        copies = [each.dup() for each in held]  # type: ignore[attr-defined]
+        for each in held:
+            each.close()  # type: ignore[attr-defined]
+        kept = fill(broker.socket, register, 1)  # the copies hold them still
+        for each in copies:
+            each.close()
+        return len(held), len(again) + len(kept), len(fill(broker.socket, register, 1))
+
+    try:
+        first, meanwhile, second = as_user(client)
+    except AssertionError:
+        print(broker.log())
+        raise
+    most = Limits().memory // (16 * MEBIBYTE)
+    assert (first, meanwhile, second) == (most, 0, most)
+
+
+def test_what_one_user_holds_leaves_another_its_share(broker: Broker) -> None:
+    def client(_report: Report) -> object:
+        return fill(broker.socket, register, 2)
+
+    with puppet(client) as made:
+        assert made.report() == "done"
+        held = as_user(lambda: len(fill(broker.socket, register, 1)), user=65533)
+        assert held == Limits().memory // (16 * MEBIBYTE)
+
+
+def test_requests_at_once_do_not_pass_a_reserve_for_two() -> None:
+    holdings = Holdings(Limits(), to_spare=lambda: 40 * MEBIBYTE)
+    answers = [holdings.reserve(session, session, 16 * MEBIBYTE) for session in range(16)]
+    assert answers == [GRANTED, GRANTED, *[MACHINE_HAS_NONE] * 14]
+    holdings.end(0)
+    assert holdings.reserve(20, 20, 16 * MEBIBYTE) == GRANTED
+    holdings.keep(1, [])
+    assert holdings.reserve(21, 21, 16 * MEBIBYTE) == GRANTED
+
+
+def test_a_users_sessions_share_what_the_user_may_hold() -> None:
+    gone = set[int]()
+    holdings = Holdings(
+        Limits(memory=100, objects=5),
+        to_spare=lambda: 1000,
+        exists=lambda held: held.number not in gone,
+    )
+    for session in range(2):
+        assert holdings.reserve(session, 1, 40) == GRANTED
+        holdings.keep(session, [Held(MAP, session, 40)])
+        holdings.end(session)  # which frees nothing that is held
+    assert holdings.reserve(3, 1, 40) == USER_HAS_ITS_SHARE
+    assert holdings.reserve(4, 2, 40) == GRANTED
+    gone.add(0)
+    assert holdings.reserve(3, 1, 40) == GRANTED
+
+
+def test_a_quarter_of_the_memory_stays_free() -> None:
+    assert memory_to_spare() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
+    assert eventually(lambda: memory_to_spare() != 0)
+    with suppress(KernelError):
+        Holdings(Limits()).reserve(1, 1, 1)
