@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from xdplab import advice
 from xdplab.account import Account, Stage
 from xdplab.checks import seconds
 from xdplab.configuration import CHANGEABLE
@@ -320,7 +321,7 @@ class Ledger:
             interface=" and ".join(link.name for link in links.values()),
             queues=engine.queues,
             stray_queues=tuple(strays),
-            queue_count=self._queue_count() if grown.no_socket else 0,
+            queue_count=self._queue_count() if grown.ring_full or grown.no_socket else 0,
             running=engine.running or bool(error and not ended),
             fault=error if ended else "",
             lost_program="" if ended else error,
@@ -338,6 +339,10 @@ class Ledger:
             cpus=engine.cpus,
             overflow=self._stations.overflow() if grown.ring_full else None,
             generator_cpu=traffic.cpu if traffic else None,
+            slower=advice.slower(engine, traffic),
+            other_core=advice.other_core(engine, traffic),
+            steering=advice.steering(engine, traffic) if grown.no_socket else "",
+            queueing=advice.queueing(engine.interfaces) if grown.tx_dropped else (),
             frame_size=traffic.size if traffic else 0,
             mtu=sender.mtu if sender else 0,
             port_mtu=max(link.mtu for link in links.values()),
