@@ -431,7 +431,11 @@ class Engine(Endings, FixedNames, Closing):
         mark = " [simulated]" if self.simulated else ""
         if self.closed:
             return f"<Engine on {where}, closed{mark}>"
-        state = "running" if self.running else "stopped" if self.error is None else "failed"
+        error = self.error
+        if self.running:
+            state = "running" if error is None else "running in part"
+        else:
+            state = "stopped" if error is None else "failed"
         state = ", ".join([state, *(link.brief for link in self.broken_links())])
         way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
         return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"

@@ -292,13 +292,15 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         yield explain_paths.left_over(_packets(passed), now)
     for stage in _PENDING:
         if waiting := counts.get(stage):
-            sends = stage != Line.WAITING
-            until = (
-                "the worker is stopped, and goes on with engine.start()"
-                if not now.running
-                else (sends and explain_links.waits(now))
-                or "in flight; read the ledger again, or settle() it"
-            )
+            if now.fault:
+                until = "the worker has ended, and they are lost with its sockets"
+            elif not now.running:
+                until = "the worker is stopped, and goes on with engine.start()"
+            else:
+                # What can't be sent stays in the RX ring, too.
+                until = (
+                    explain_links.waits(now) if now.sends or stage != Line.WAITING else ""
+                ) or "in flight; read the ledger again, or settle() it"
             yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
     if now.senders:
         yield (

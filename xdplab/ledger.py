@@ -76,6 +76,7 @@ class Ledger:
             self._quiet = self._start == before and not senders(engine, traffic)
         self._last = self._start
         self._bypassed = engine.times_bypassed
+        self._first_queues = frozenset(engine.queues)
         self._links_before = dict(self._stations.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
@@ -167,7 +168,9 @@ class Ledger:
         """
         if not self._stations.veth:
             return grown
-        strays = sum(by_queue[queue] for queue in by_queue.keys() - set(self._engine.queues))
+        # A queue that `Engine.reconfigure` turned to was without an engine before.
+        captured = self._first_queues.intersection(self._engine.queues)
+        strays = sum(by_queue[queue] for queue in by_queue.keys() - captured)
         counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
         gap = grown.device - counted - grown.uncounted
         unseen = max(min(gap, strays - grown.no_socket), 0)
