@@ -29,6 +29,15 @@ def some_flow(engine: Engine) -> None:
     assert eventually(lambda: engine.verdicts().redirected > before + 100)
 
 
+def came_meanwhile(ledger: Ledger) -> bool:
+    """Tell whether packets came while the engine was reconfigured.
+
+    On a busy machine a generator may lose its core for longer than that takes, so a test
+    reconfigures until some did.
+    """
+    return any(line.stage == MEANWHILE and line.packets for line in ledger.read().stages)
+
+
 def balance(ledger: Ledger, traffic: Traffic) -> Account:
     traffic.stop()
     account = ledger.settle(10)
@@ -58,10 +67,10 @@ def test_what_came_while_it_was_reconfigured_is_a_line_of_the_ledger(
         ledger = engine.ledger(traffic)
         traffic.start()
         some_flow(engine)
-        engine.reconfigure(**change)
+        while not came_meanwhile(ledger):
+            engine.reconfigure(**change)
         some_flow(engine)
         account = balance(ledger, traffic)
-        assert account.packets(MEANWHILE) > 0
         assert account.packets("no socket on the queue") == 0
         words = account.explain()
         assert "made new sockets, and went to the stack" in words
@@ -114,11 +123,11 @@ def test_a_refused_reconfiguration_adds_up(lab: Lab, refused: dict[str, Any]) ->
         ledger = engine.ledger(traffic)
         traffic.start()
         some_flow(engine)
-        with pytest.raises(KernelError):
-            engine.reconfigure(**refused)
+        while not came_meanwhile(ledger):
+            with pytest.raises(KernelError):
+                engine.reconfigure(**refused)
         some_flow(engine)
         account = balance(ledger, traffic)
-        assert account.packets(MEANWHILE) > 0
         assert "came while engine.reconfigure() made new sockets" in account.explain()
         traffic.close()
 

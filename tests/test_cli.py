@@ -19,7 +19,7 @@ DEEP = ("--traffic", "20000", "--ring-size", "32768")
 PROMISED = {
     *("wait", "batch", "seconds", "sent", "rx_packets", "rx_bytes", "rx_pps", "wakeups", "rearms"),
     *("syscalls", "user_ns_per_packet", "sys_ns_per_packet", "softirq_ns_per_packet", "kernel"),
-    *("ledger", "balanced", "simulated"),
+    *("ledger", "balanced", "explanation", "simulated"),
 }
 
 
@@ -57,6 +57,7 @@ def test_run_without_traffic_captures_what_comes() -> None:
     seen = run_json("--seconds", "0.2", "--traffic", "none")
     assert seen["sent"] is None
     assert seen["rx_packets"] == 0
+    assert "No packet came to" in seen["explanation"][0]
     assert seen["user_ns_per_packet"] is None
 
 

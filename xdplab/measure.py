@@ -47,7 +47,8 @@ class Measurement:
     ``wait`` is empty on a `path` that waits in its own way. ``wait_effective`` is False where the
     strategy can do nothing on this device, and ``wait_note`` says why and what to use instead.
     ``interrupted`` is whether it was ended early (Ctrl-C). ``error`` is why it ended by itself, as
-    when the interface went away, or None: the figures are those until then.
+    when the interface went away, or None: the figures are those until then. ``explanation`` is the
+    ledger's, a line for each loss and for what else is worth knowing, as a link that is down.
     """
 
     path: str
@@ -76,6 +77,7 @@ class Measurement:
     kernel: dict[str, int]
     ledger: list[dict[str, str | int]]
     balanced: bool
+    explanation: list[str]
     simulated: bool
 
     def as_dict(self) -> dict[str, Any]:
@@ -187,6 +189,7 @@ def _measure(
         kernel={name: grown(name) for name in KERNEL_STATISTICS},
         ledger=account.as_list(),
         balanced=account.balanced,
+        explanation=account.explain().splitlines(),
         simulated=engine.simulated,
     )
     return measurement, account, ended
