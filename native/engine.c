@@ -21,6 +21,7 @@ struct xdplab_engine {
 	char *program;
 	const struct path_kind *kind;
 	void *shared; /* by its paths, or NULL */
+	bool reconfigured;
 	bool paused;
 	struct xdplab_region region;
 	struct port ports[XDPLAB_PORTS];
@@ -117,6 +118,7 @@ static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t inte
 		.shared = engine->shared,
 		.socket = socket,
 		.umem_registered = umem_registered,
+		.rebinds = engine->reconfigured,
 	};
 	struct path *path = engine->kind->open(&place, error);
 
@@ -327,6 +329,7 @@ int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_
 			      struct xdplab_error *error)
 {
 	release(engine);
+	engine->reconfigured = true;
 	return configure(engine, config, error);
 }
 

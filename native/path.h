@@ -110,6 +110,7 @@ struct path_place {
 	void *shared;             /* what `share` made */
 	int socket;               /* for it, opened by someone else; or -1 */
 	bool umem_registered;     /* by someone else, with that socket */
+	bool rebinds;             /* sockets of the same engine were bound until now */
 };
 
 /* How paths of one kind come to be. */

@@ -28,6 +28,7 @@ struct xsk_options {
 	bool metadata;     /* the XDP program puts some in front of each packet */
 	int umem_owner; /* the socket with which the UMEM was registered, or -1: this is the first */
 	bool umem_registered; /* by someone else, with this socket */
+	bool rebinds; /* the caller has just closed a socket that may have been bound to the queue */
 };
 
 /* Takes the new socket over, also where it fails. */

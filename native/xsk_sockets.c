@@ -73,6 +73,7 @@ int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place
 		.metadata = config->metadata,
 		.umem_owner = sockets->owner,
 		.umem_registered = place->umem_registered,
+		.rebinds = place->rebinds,
 	};
 	const int descriptor = path_socket(place, AF_XDP, SOCK_RAW);
 
