@@ -279,6 +279,16 @@ def test_nobody_is_told_to_take_queues_that_there_are_not() -> None:
     assert "engine.reconfigure() puts it back" in words
 
 
+def test_frames_that_a_link_without_carrier_dropped_are_put_down_to_it() -> None:
+    counts = {Line.HANDED: 10, Line.COMPLETED: 10, Line.TX_DROPPED: 4}
+    said = "\n".join(explain(counts, 0, Situation(sends=True, carrier_losses={"b0": 1})))
+    assert "b0 was without carrier once" in said
+    assert "as it does while a link is without carrier" in said
+    assert "at a lower rate" not in said
+    (_, said) = explain({}, 5, Situation(carrier_losses={"b0": 1}))
+    assert "5 packets unaccounted for: a link that is without carrier, as one was" in said
+
+
 @pytest.mark.kernel
 def test_what_nobody_counts_while_the_attach_mode_changes_is_said(lab: Lab) -> None:
     with Engine(lab.port) as engine:

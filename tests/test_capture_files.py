@@ -232,7 +232,9 @@ def test_a_block_that_lies_about_its_frame_is_left_out_alone(place: Path) -> Non
     assert replay.left_out == 2
 
 
-@pytest.mark.parametrize("content", [pcap(), pcapng(), gzip.compress(pcap())])
+@pytest.mark.parametrize(
+    "content", [pcap(), pcapng(), gzip.compress(pcap())], ids=["pcap", "pcapng", "gzipped"]
+)
 def test_where_a_file_ends_early_is_told(place: Path, content: bytes) -> None:
     for length in range(len(content)):
         try:

@@ -110,3 +110,19 @@ def test_a_second_queue_is_reached_from_the_core_that_leads_to_it() -> None:
     seen = run_json("--seconds", "0.3", "--traffic", "10000", "--queue", "1")
     assert seen["balanced"]
     assert seen["rx_packets"] > 0
+
+
+@pytest.mark.kernel
+@pytest.mark.privilege
+def test_what_an_mtu_of_9000_takes_can_be_asked_for() -> None:
+    made = "ip link add v0 mtu 9000 up type veth peer name p0 mtu 9000; ip link set p0 up"
+    command = f"{Path(sys.executable).with_name('xdplab')} run --interface v0 --seconds 0.2 --json"
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        text = f"{made}; {command} {' '.join(options)}"
+        return subprocess.run(
+            ["unshare", "--net", "sh", "-c", text], capture_output=True, text=True, check=False
+        )
+
+    assert "multi_buffer=True" in run().stderr
+    assert run("--multi-buffer", "--frame-size", "4096").returncode == 0

@@ -215,6 +215,7 @@ def test_two_joined_interfaces_of_which_one_moves_are_both_let_go(
     )
     other = Interface.find("b0", lab.port.interface.namespace)
     with Engine(wire, forward_to=other) as engine:
+        ledger = Ledger(engine)
         move("b0", lab.port, lab.peer)
         assert eventually(lambda: engine.error is not None)
         assert "b0 was moved out of its network namespace" in str(engine.error)
@@ -224,6 +225,7 @@ def test_two_joined_interfaces_of_which_one_moves_are_both_let_go(
         assert eventually(lambda: not engine.running)
         assert wire.attached_program() == 0
         assert "b0 was moved" in str(engine.error)
+        assert "engine.start()" not in ledger.explain()  # which would be refused
 
 
 def test_a_ledger_whose_interface_was_removed_still_accounts_for_what_was_seen(
@@ -367,6 +369,7 @@ def test_forwarding_to_a_link_that_is_down_blames_the_link(lab: Lab, wire: Inter
         assert "its core" not in said
         assert "it can't send while a link is down" in said.lower()
         assert "they leave when the link is up again" in said
+        assert "in flight" not in said  # neither what waits in the RX ring
         ip(lab.port, "link set b0 up")
         assert eventually(lambda: ledger.read().packets("waiting in the TX ring") == 0)
 
@@ -434,6 +437,9 @@ def test_a_socket_that_someone_took_out_of_the_map_is_noticed(lab: Lab, wire: In
         assert engine.error is None
         send(lab.port)
         assert eventually(lambda: received(engine) >= 10)
+        said = ledger.explain()
+        assert "while the XDP program had no socket for them" in said
+        assert "queue=" not in said  # the engine has the queue
 
 
 def test_queues_that_are_added_while_it_runs_can_be_captured_on(lab: Lab, wire: Interface) -> None:
@@ -451,5 +457,6 @@ def test_queues_that_are_added_while_it_runs_can_be_captured_on(lab: Lab, wire: 
         assert "where no engine is" in account.explain()
         engine.reconfigure(queue=queue)
         assert engine.queues == (queue,)
+        assert ledger.settle().balanced  # with what came on that queue before
         send(lab.port, 100)
         assert eventually(lambda: received(engine) >= 100)

@@ -120,7 +120,7 @@ def test_a_last_frame_that_is_not_whole_is_left_out(tmp_path: Path, file: bytes)
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        (b"", "no pcap or pcapng file"),
+        (b"", "it is empty. Choose another file"),
         (b"a text, and a long one", "no pcap or pcapng file"),
         (pcap()[:24], "no frame to send"),
         (pcap(link=RAW_IP), "not Ethernet's"),
@@ -134,6 +134,13 @@ def test_what_cannot_be_sent_is_refused_in_words(tmp_path: Path, file: bytes, wo
     place = tmp_path / "other"
     place.write_bytes(file)
     with pytest.raises(ConfigurationError, match=words):
+        Replay.read(place)
+
+
+def test_the_command_that_converts_a_file_quotes_its_name(tmp_path: Path) -> None:
+    place = tmp_path / "a file of mine"
+    place.write_bytes(b"a text, and a long one")
+    with pytest.raises(ConfigurationError, match=rf"`editcap '{place}' other.pcapng`"):
         Replay.read(place)
 
 

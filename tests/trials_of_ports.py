@@ -173,6 +173,8 @@ def try_packets_of_several_buffers() -> None:
         remedy = refusal(errno.ERANGE, lambda: Engine(lab.port))
         assert "multi_buffer=True" in remedy
         assert opens(lab.port, multi_buffer=True)
+        type_in(remedy)  # in the peer's namespace
+        assert opens(lab.port)
     assert "Lab(mtu=3400)" in remedy
     with Lab(mtu=3400) as lab:
         assert opens(lab.port)

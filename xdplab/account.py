@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from xdplab.checks import choice
 from xdplab.explain import Situation, explain
 from xdplab.lines import Line
 
@@ -70,9 +71,15 @@ class Account:
         return "in flight" if self.unaccounted and self.situation.flowing else "unaccounted"
 
     def packets(self, stage: str) -> int:
-        """Packets of one stage, by what it is called here or on AF_XDP; or KeyError."""
-        names = ((name, line.packets) for line in self.stages for name in (line.stage, line.name))
-        return dict(names)[stage]
+        """Packets of one stage, by what it is called here or on AF_XDP.
+
+        Raises
+        ------
+        ConfigurationError
+            For another name; it lists those that there are.
+        """
+        names = {name: line.packets for line in self.stages for name in (line.stage, line.name)}
+        return names[choice("stage", stage, names)]
 
     def explain(self) -> str:
         """Say in words what was lost or left, why, and which knob would help; a line for each."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from numbers import Real
@@ -98,6 +99,13 @@ def seconds(name: str, value: object, least: float, most: float) -> float:
     return real(name, value, least, most, "seconds")
 
 
+def join_seconds(name: str, value: object) -> float | None:
+    """Return seconds to wait for a thread at most, or None: as long as it takes."""
+    # A lock waits for no longer than this.
+    longest = threading.TIMEOUT_MAX
+    return None if value is None else min(seconds(name, value, 0, math.inf), longest)
+
+
 def nanoseconds(name: str, value: object, least: float, most: float) -> int:
     """Return seconds within bounds as nanoseconds."""
     return round(seconds(name, value, least, most) * 1e9)
@@ -114,7 +122,7 @@ def boolean(name: str, value: object) -> bool:
 def choice(name: str, value: object, choices: Iterable[str]) -> str:
     """Return one of the names, or list them and name a close one."""
     names = list(choices)
-    given = str.__str__(value) if isinstance(value, str) else None
+    given = str.__str__(value) if is_a(value, str) else None
     if given in names:
         return given
     close: list[str] = []

@@ -122,6 +122,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--ring-size", type=int, default=2048, metavar="N", help="entries of the RX ring (2048)"
     )
+    run.add_argument(
+        "--frame-size", type=int, default=2048, metavar="N", help="bytes of a UMEM frame (2048)"
+    )
+    run.add_argument(
+        "--multi-buffer",
+        action="store_true",
+        help="let a packet fill several frames, as an MTU of 9000 takes",
+    )
     run.add_argument("--attach", default="native", metavar="MODE", help="native or skb (native)")
     run.add_argument(
         "--bind", default="auto", metavar="MODE", help="auto, copy or zero-copy (auto)"
@@ -245,6 +253,8 @@ def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Tra
         "wait": options.wait,
         "batch": options.batch,
         "ring_size": options.ring_size,
+        "frame_size": options.frame_size,
+        "multi_buffer": options.multi_buffer,
         "attach": options.attach,
         "bind": options.bind,
         "promiscuous": options.promiscuous,

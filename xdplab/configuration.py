@@ -13,6 +13,7 @@ from xdplab.checks import (
     choice,
     core,
     instance_of,
+    is_a,
     items,
     nanoseconds,
     power_of_two,
@@ -137,7 +138,8 @@ class Configuration:
     def queues(self) -> tuple[int, ...]:
         """The queues of each interface that have a worker."""
         most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
-        wanted = self.queue if isinstance(self.queue, list | tuple) else [self.queue]
+        several = _several(self.queue)
+        wanted = [self.queue] if several is None else several
         queues = tuple(whole("queue", number, 0, most) for number in wanted)
         if not queues or len(set(queues)) < len(queues):
             raise ConfigurationError(
@@ -152,7 +154,8 @@ class Configuration:
         if self.cpu is None:
             interrupted = set().union(*(interface.interrupt_cores for interface in self.interfaces))
             return worker_cores(workers, interrupted)
-        wanted = self.cpu if isinstance(self.cpu, list | tuple) else [self.cpu] * workers
+        several = _several(self.cpu)
+        wanted = [self.cpu] * workers if several is None else several
         if len(wanted) != workers:
             raise ConfigurationError(
                 f"cpu={shown(self.cpu)} must be one core, or one for each of {workers} workers."
@@ -310,6 +313,11 @@ def _plain(value: object) -> object:
     except ConfigurationError:
         return value
     return several if type(value) is list else tuple(several)
+
+
+def _several(value: object) -> Sequence[object] | None:
+    """Return several values that `_plain` found, or None for a single one."""
+    return value if is_a(value, list) or is_a(value, tuple) else None
 
 
 def _like(given: object, numbers: Sequence[int]) -> object:

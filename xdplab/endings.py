@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from xdplab._engine import lib
+from xdplab.checks import whole
 from xdplab.errors import ClosedError, InterfaceGoneError, KernelError, XdplabError
 from xdplab.interface import Interface
 from xdplab.link_state import LinkState
@@ -50,6 +51,7 @@ class Endings(Waiting):
     def name_of(self, port: int) -> str:
         """Return what an interface is called now; what it was last called, if it is gone."""
         names = vars(self).setdefault("_names", {})
+        port = self._checked(port)
         held = self.configuration.interfaces[port]
         hold = self._hold(port)
         if hold is None or not hold.taken_off:  # else its index may be another's
@@ -119,6 +121,7 @@ class Endings(Waiting):
 
     def is_gone(self, port: int) -> bool:
         """Tell whether an interface left its namespace under the workers that received from it."""
+        port = self._checked(port)
         hold, failed = self._hold(port), self._failed()
         if hold is None or not hold.taken_off:
             return False
@@ -216,11 +219,15 @@ class Endings(Waiting):
             return True
         return True
 
+    def _checked(self, port: object) -> int:
+        return whole("port", port, 0, len(self.configuration.interfaces) - 1)
+
     def _hold(self, port: int) -> Hold | None:
         return self._native.hold(port)
 
     def end(self, port: int) -> str:
         """Name an interface; with its address where there are two, as those of labs are alike."""
+        port = self._checked(port)
         held = self.configuration.interfaces[port]
         if len(self.configuration.interfaces) == 1 or not held.ipv4:
             return self.name_of(port)

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, Self
 
 from xdplab.checks import boolean, choice, whole
 from xdplab.closing import Closing
-from xdplab.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
+from xdplab.configuration import ACTIONS, CHANGEABLE, WAIT_STRATEGIES, Configuration
 from xdplab.endings import Endings
 from xdplab.ends import End, is_same, names_of, resolve
 from xdplab.errors import ConfigurationError
+from xdplab.fixed_names import FixedNames
 from xdplab.journal import Journal
 from xdplab.ledger import Ledger
 from xdplab.loops import note, refuse_loop
@@ -45,7 +46,7 @@ class Verdicts(NamedTuple):
     """
 
 
-class Engine(Endings, Closing):
+class Engine(Endings, FixedNames, Closing):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -167,6 +168,8 @@ class Engine(Endings, Closing):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
+    _reconfigured = CHANGEABLE
+
     uncounted = 0
     """Packets that the drivers counted, at most, while `reconfigure` had no XDP program on an
     interface: it takes one off to change `attach`."""
@@ -263,6 +266,7 @@ class Engine(Endings, Closing):
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
             self._native.close()
             raise
+        self._fix_names(Engine)
 
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
@@ -427,7 +431,11 @@ class Engine(Endings, Closing):
         mark = " [simulated]" if self.simulated else ""
         if self.closed:
             return f"<Engine on {where}, closed{mark}>"
-        state = "running" if self.running else "stopped" if self.error is None else "failed"
+        error = self.error
+        if self.running:
+            state = "running" if error is None else "running in part"
+        else:
+            state = "stopped" if error is None else "failed"
         state = ", ".join([state, *(link.brief for link in self.broken_links())])
         way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
         return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xdplab import explain_filters, explain_frames, explain_links, explain_paths, explain_sending
+from xdplab import (
+    explain_filters,
+    explain_frames,
+    explain_links,
+    explain_paths,
+    explain_queues,
+    explain_rings,
+    explain_sending,
+)
 from xdplab.filtering import Filtering
 from xdplab.lines import Line
 
-_SPINNING = ("spin", "busy-poll", "adaptive")
-_SATURATED = 0.75  # of the time on its core: from here on a worker is called busy
-_LARGEST_RING = 65_536
 _LARGEST_MTU = 65_535
 _PENDING = (Line.WAITING, Line.TX_WAITING, Line.PENDING)
 _BEGUN = (Line.ON_WIRE, Line.BEGUN, Line.TX_BEGUN)
@@ -85,6 +90,14 @@ class Situation:
     """Whether counts were still growing."""
     senders: tuple[str, ...] = ()
     """Who was still sending, and what ends that."""
+    slower: str = ""
+    """What lowers the rate of the one who sends, as one types it."""
+    other_core: int | None = None
+    """A core that neither a worker nor the generator has."""
+    steering: str = ""
+    """What brings packets to the engine's queues, as one types it."""
+    queueing: tuple[str, ...] = ()
+    """Commands after which frames wait that the device can't take at once."""
     reconfigured: str = ""
     """What `Engine.reconfigure` changed since the ledger began, as one types it."""
     went_uncounted: bool = False
@@ -129,13 +142,13 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
             (Line.TOO_LONG, _too_long(now)),
             (Line.WIRE_FULL, _wire_full(now)),
             (Line.RECONFIGURING, _reconfiguring(now)),
-            (Line.NO_SOCKET, _no_socket(now)),
-            (Line.RING_FULL, _ring_full(now)),
-            (Line.NO_FILL, _no_fill(now)),
+            (Line.NO_SOCKET, explain_queues.no_socket(now)),
+            (Line.RING_FULL, explain_rings.ring_full(now)),
+            (Line.NO_FILL, explain_rings.no_fill(now)),
             (Line.TOO_LARGE, explain_frames.too_large(now)),
             (Line.TOO_MANY, explain_frames.too_many(now)),
-            (Line.RX_CLOSED, _closed("received")),
-            (Line.TX_CLOSED, _closed("sent")),
+            (Line.RX_CLOSED, _closed("received", now)),
+            (Line.TX_CLOSED, _closed("sent", now)),
             (
                 Line.TX_INVALID,
                 " could not be sent: their descriptors were invalid, which "
@@ -177,9 +190,13 @@ def _on_purpose(stage: str, now: Situation) -> str:
         return ""
     return (
         f" met with {feigned}, most of them on purpose: this NIC is simulated, and feigns that for "
-        f"1 frame in {every:,} ({name} of a host's faults). Set it to 0, and what is lost then has "
-        "another reason."
+        f"1 frame in {every:,}. {_side(now)}.faults.{name} = 0 ends that, and what is lost then "
+        "has another reason."
     )
+
+
+def _side(now: Situation) -> str:
+    return "lab.peer" if now.interface.startswith("peer") else "lab.port"
 
 
 def _share(counts: Mapping[str, int], stage: str) -> str:
@@ -198,10 +215,6 @@ def _packets(count: int) -> str:
     return f"{count:,} packet{'' if count == 1 else 's'}"
 
 
-def _larger(now: Situation) -> int:
-    return min(4 * now.ring_size, _LARGEST_RING)
-
-
 def _too_long(now: Situation) -> str:
     largest = now.mtu + 14
     # A generator may have gone on to shorter frames.
@@ -215,139 +228,57 @@ def _too_long(now: Situation) -> str:
 
 
 def _wire_full(now: Situation) -> str:
+    apart = explain_rings.another_core(now)
     shares = (
-        f" The generator runs on core {now.generator_cpu} like a worker: give them different ones."
-        if now.generator_cpu in now.cpus
+        f" The generator runs on core {now.generator_cpu} like a worker: {apart} gives them "
+        "different ones."
+        if apart and now.generator_cpu in now.cpus
         else ""
     )
+    slower = f", {now.slower}" if now.slower else ""
     return (
-        f" found the wire full: a veth holds 256 frames for each queue until the receiver's NAPI "
-        f"takes them, and it did not get to run in time.{shares} Lower the generator's rate, leave "
-        "NAPI a core of its own, or switch threaded NAPI off where it is on."
+        " found the wire full: a veth holds 256 frames for each queue until the receiver's NAPI "
+        f"takes them, and it did not get to run in time.{shares} Lower the generator's rate"
+        f"{slower}, or switch threaded NAPI off where it is on, engine.napi.threaded = False."
     )
 
 
 def _reconfiguring(now: Situation) -> str:
-    stop = (
-        "while nothing is sent (traffic.stop() before, traffic.start() after it)"
-        if now.generator_cpu is not None
-        else "while nothing is sent"
-    )
     at_once = (
         f", or begin with what it changed: Engine({now.reconfigured})" if now.reconfigured else ""
     )
     return (
         f" came while engine.reconfigure({now.reconfigured}) made new sockets, and went to the "
-        f"stack. Reconfigure {stop}{at_once}."
+        f"stack. Reconfigure {_in_quiet(now)}{at_once}."
     )
 
 
-def _closed(how: str) -> str:
+def _in_quiet(now: Situation) -> str:
+    if now.generator_cpu is None:
+        return "while nothing is sent"
+    return "while nothing is sent (traffic.stop() before, traffic.start() after it)"
+
+
+def _closed(how: str, now: Situation) -> str:
+    down = now.broken_links or now.carrier_losses
+    when = "while the links are up (above)" if down else _in_quiet(now)
     return (
         f" waited in a ring when engine.reconfigure() closed it: it gives the worker a second to "
-        f"empty its rings, and these could not be {how} by then. Reconfigure while nothing is sent."
-    )
-
-
-def _no_socket(now: Situation) -> str:
-    if removed := explain_links.no_socket(now):
-        return removed
-    if now.stray_queues:
-        queues = sorted({*now.queues, *now.stray_queues})
-        named = ", ".join(str(queue) for queue in now.stray_queues)
-        on = "queue" if len(now.stray_queues) == 1 else "the queues"
-        came = f" came on {on} {named}, where no engine is"
-        remedy = f"Engine(queue={queues}) captures on all of them, a worker each"
-    elif len(now.queues) >= now.queue_count > 0:
-        return (
-            " found no socket on a queue that has an engine, and went to the stack: something "
-            "else has taken the socket out of the XDP program's map. engine.reconfigure() puts it "
-            "back."
-        )
-    else:
-        came, remedy = (
-            " came on a queue without an engine",
-            "Name more queues: Engine(queue=[0, 1])",
-        )
-    steer = (
-        "; or steer the generator: on veth its frames arrive on queue (its core modulo queues), "
-        f"and it runs on core {now.generator_cpu}: Traffic(cpu=...)."
-        if now.generator_cpu is not None
-        else "; or let the device steer them (ethtool -X, ethtool -N)."
-    )
-    return f"{came}, and went to the stack. {remedy}{steer}"
-
-
-def _ring_full(now: Situation) -> str:
-    if now.kind != "xsk":
-        saturated = now.overflow is not None and now.overflow.busy >= _SATURATED
-        return explain_paths.buffer_full(now, saturated)
-    what = (
-        f" came while the RX ring was full: all of its {now.ring_size:,} entries held packets that "
-        "the worker had not taken yet. "
-    )
-    larger = _larger(now)
-    spins, did = now.wait in _SPINNING, now.overflow or Overflow()
-    if now.fault:
-        why = "The worker has ended."
-    elif not now.running:
-        why = "The worker is stopped: engine.start() lets it take them."
-    elif did.stopped:
-        why = (
-            "The worker was stopped then: leave it running, or let more packets wait "
-            f"(ring_size={larger})."
-        )
-    elif blocked := explain_links.ring_full(now):
-        why = blocked
-    elif now.paced:
-        why = (
-            "The worker was paced, a batch at a time (engine.pace), so that one can watch it: "
-            "engine.pace = 0 lets it run as fast as packets come."
-        )
-    elif now.generator_cpu in now.cpus:
-        why = (
-            f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
-            f"runs: give them different cores (cpu=), or a larger ring (ring_size={larger})."
-        )
-    elif did.busy >= _SATURATED:
-        limit = "most of it in the kernel, which sends" if now.sends else "as fast as it gets"
-        why = (
-            f"It was busy all the time, {limit}: more queues with a worker each (queue=[0, 1]), or "
-            "a lower rate. A larger ring_size only puts the loss off."
-        )
-    elif now.overflow and (spins or did.contended):
-        why = (
-            f"Something else had its core for {1 - did.busy:.0%} of the time: give it another "
-            f"(cpu=), or bridge the gaps with a larger ring (ring_size={larger})."
-        )
-    elif spins:
-        why = f"A larger ring bridges a burst (ring_size={larger}); a lower rate avoids it."
-    else:
-        why = (
-            f"It sleeps when there is nothing to do (wait={now.wait!r}), and the ring filled "
-            f"before it was awake: a larger ring bridges that (ring_size={larger}), and a strategy "
-            "that does not sleep avoids it (wait='spin' or 'adaptive')."
-        )
-    return what + why
-
-
-def _no_fill(now: Situation) -> str:
-    batch = max(now.ring_size // 4, 1)
-    sending = " or is being sent" if now.sends else ""
-    return (
-        " came while the fill ring was empty: every frame of the UMEM waited in the RX ring, or "
-        f"was in the worker's hands{sending}. A worker that loses its core amid a batch holds "
-        f"all of it: take smaller ones (engine.batch = {batch}), or have more frames "
-        f"(ring_size={_larger(now)}; the UMEM has twice as many)."
+        f"empty its rings, and these could not be {how} by then. Reconfigure {when}."
     )
 
 
 def _device_dropped(now: Situation) -> str:
+    commands = " and ".join(f"`{command}`" for command in now.queueing)
+    wait = (
+        f", or put a queueing discipline on the interface ({commands}): then the kernel lets "
+        "frames wait in the TX ring instead"
+        if commands
+        else ""
+    )
     return (
         " got completed, but the device dropped them: the far end's ring was full, or the link "
-        "down. Completed is not sent. Send at a lower rate, give the far end's NAPI a core of its "
-        "own, or put a queueing discipline on the interface (`tc qdisc add dev "
-        f"{now.interface} root pfifo`): then the kernel lets frames wait in the TX ring instead."
+        f"down. Completed is not sent. Send at {explain_rings.lower_rate(now)}{wait}."
     )
 
 
@@ -361,13 +292,15 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         yield explain_paths.left_over(_packets(passed), now)
     for stage in _PENDING:
         if waiting := counts.get(stage):
-            sends = stage != Line.WAITING
-            until = (
-                "the worker is stopped, and goes on with engine.start()"
-                if not now.running
-                else (sends and explain_links.waits(now))
-                or "in flight; read the ledger again, or settle() it"
-            )
+            if now.fault:
+                until = "the worker has ended, and they are lost with its sockets"
+            elif not now.running:
+                until = "the worker is stopped, and goes on with engine.start()"
+            else:
+                # What can't be sent stays in the RX ring, too.
+                until = (
+                    explain_links.waits(now) if now.sends or stage != Line.WAITING else ""
+                ) or "in flight; read the ledger again, or settle() it"
             yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
     if now.senders:
         yield (

@@ -32,11 +32,7 @@ def too_large(now: Situation) -> str:
     wanted = now.port_mtu + _HEADERS + XDP_HEADROOM + now.headroom
     mtu = f"or let the sender's MTU be {room - _HEADERS:,} or less."
     if now.attach == "skb" and not now.simulated and now.sends:
-        return (
-            f"{what}With attach='skb', the stack hands over what GRO, or a sender on this machine, "
-            "merged of a stream, up to 64 KiB. That is longer than the MTU, so no engine can send "
-            f"it on. {explain_sending.uncut(now)}"
-        )
+        return f"{what}{_of_the_mtu(now, wanted)}{_merged(now)}"
     if now.attach == "skb" and not now.simulated:
         several = _several(now, LARGEST_REAL_FRAME)
         return (
@@ -73,6 +69,26 @@ def too_many(now: Situation) -> str:
     most = MOST_FRAMES * (now.umem_frame - XDP_HEADROOM - now.headroom)
     less = "a smaller headroom, or " if now.headroom else ""
     return f"{what}Larger frames there are none: choose {less}packets of {most:,} bytes or less."
+
+
+def _of_the_mtu(now: Situation, wanted: int) -> str:
+    """Say what takes packets that are no longer than the MTU, if a frame is too small for them."""
+    if now.umem_frame >= wanted:
+        return ""
+    if wanted <= LARGEST_REAL_FRAME:
+        remedy = f"engine.reconfigure(frame_size={LARGEST_REAL_FRAME}) has room for"
+    else:
+        remedy = f"{_several(now)} takes in several frames (Linux 6.9)"
+    return f"{remedy} all that an MTU of {now.port_mtu:,} lets pass. "
+
+
+def _merged(now: Situation) -> str:
+    """Say why packets come longer than the MTU, and what keeps them from it."""
+    return (
+        "With attach='skb', the stack hands over what GRO, or a sender on this machine, merged of "
+        "a stream, up to 64 KiB. That is longer than the MTU, so no engine can send it on. "
+        f"{explain_sending.uncut(now)}"
+    )
 
 
 def _several(now: Situation, frame_size: int = 0) -> str:

@@ -46,9 +46,15 @@ def waits(now: Situation) -> str:
 
 def device_dropped(now: Situation) -> str:
     """Say why a device dropped frames, if a link is the reason; else nothing."""
-    if not now.broken_links:
-        return ""
-    return " got completed, but the device dropped them: a link is down (above)."
+    if now.broken_links:
+        return " got completed, but the device dropped them: a link is down (above)."
+    if now.carrier_losses:
+        return (
+            " got completed, but the device dropped them, as it does while a link is without "
+            "carrier (above). Completed is not sent. A new ledger, engine.ledger(), shows whether "
+            "it goes on."
+        )
+    return ""
 
 
 def remainder(unaccounted: str, now: Situation) -> str:
@@ -60,19 +66,31 @@ def remainder(unaccounted: str, now: Situation) -> str:
             f"{unaccounted} unaccounted for: they went to the stack while the engine's XDP program "
             "was off, which someone else had taken off, or another's was in its place."
         )
-    if not now.broken_links:
-        return ""
-    return (
-        f"{unaccounted} unaccounted for: a link is down (above), and refuses frames without "
-        "counting them."
-    )
+    if now.broken_links:
+        return (
+            f"{unaccounted} unaccounted for: a link is down (above), and refuses frames without "
+            "counting them."
+        )
+    if now.carrier_losses:
+        return (
+            f"{unaccounted} unaccounted for: a link that is without carrier, as one was (above), "
+            "refuses frames without counting them."
+        )
+    return ""
 
 
 def no_socket(now: Situation) -> str:
     """Say why packets of the engine's own queue went to the stack; else nothing."""
-    if not now.lost_program or now.stray_queues:
+    if now.stray_queues:
         return ""
-    return " went to the stack: the XDP program has no socket for them any more (above)."
+    if now.lost_program:
+        return " went to the stack: the XDP program has no socket for them any more (above)."
+    if now.bypassed:
+        return (
+            " went to the stack while the XDP program had no socket for them, which someone else "
+            "had removed. engine.reconfigure() has put it back."
+        )
+    return ""
 
 
 def _times(count: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from xdplab.lines import Line
+from xdplab.paths import LARGEST_BUFFER
 
 if TYPE_CHECKING:
     from xdplab.explain import Situation
@@ -59,14 +60,20 @@ def buffer_full(now: Situation, saturated: bool) -> str:
         f" came while the socket's buffer was full: its {now.socket_buffer:,} bytes were taken by "
         "packets that the worker had not received yet. "
     )
-    larger = f"a larger buffer (socket_buffer={4 * now.socket_buffer})"
+    size = min(4 * now.socket_buffer, LARGEST_BUFFER)
+    larger = f"a larger buffer, Engine(path={now.path!r}, socket_buffer={size}),"
+    apart = (
+        ""
+        if now.other_core is None or len(now.cpus) > 1
+        else f", Engine(path={now.path!r}, cpu={now.other_core})"
+    )
     did = now.overflow
     if now.fault:
         why = "The worker has ended."
     elif not now.running:
         why = "The worker is stopped: engine.start() lets it take them."
     elif did and did.stopped:
-        why = f"The worker was stopped then: leave it running, or let more packets wait: {larger}."
+        why = f"The worker was stopped then: leave it running, or {larger} lets more packets wait."
     elif now.paced:
         why = (
             "The worker was paced, a batch at a time (engine.pace): engine.pace = 0 lets it run as "
@@ -75,18 +82,19 @@ def buffer_full(now: Situation, saturated: bool) -> str:
     elif now.generator_cpu in now.cpus:
         why = (
             f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
-            "runs: give them different cores (cpu=)."
+            f"runs: give them different cores{apart}."
         )
     elif saturated:
+        rate = f"lower the rate, {now.slower}," if now.slower else "lower the rate,"
         why = (
             f"It was busy all the time, and path={now.path!r} gets no more through on one core, "
-            "most of it in the kernel: lower the rate, or take path='xsk'. A larger socket_buffer "
+            f"most of it in the kernel: {rate} or take Engine(path='xsk'). A larger socket_buffer "
             "only puts the loss off."
         )
     else:
         why = (
             f"It slept, or something else had its core, and the buffer filled meanwhile: {larger} "
-            "bridges that, and another core for the worker (cpu=) may avoid it."
+            f"bridges that, and another core for the worker{apart} may avoid it."
         )
     return what + why
 

@@ -41,7 +41,7 @@ def finished(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             f"{_packets(number)} received with an unfinished checksum; the worker finished it "
             f"before it sent each on. {_CAUSE} That is no loss"
             + (
-                f"; {_listed(now.checksum_remedies)} spares the worker that."
+                f"; the worker is spared that by {_listed(now.checksum_remedies)}."
                 if now.checksum_remedies
                 else "."
             )

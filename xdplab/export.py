@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.checks import place, shown
 from xdplab.errors import ConfigurationError
 from xdplab.pcapng import write_pcapng
 from xdplab.records import (
@@ -114,7 +115,7 @@ def _concatenated(tables: Iterable[Table]) -> Table:
 
 
 def _ending(path: str | os.PathLike[str]) -> str:
-    return os.path.splitext(path)[1].lower()  # noqa: PTH122 - a path of any kind
+    return place("path", path).suffix.lower()
 
 
 def _writer(path: str | os.PathLike[str], *others: str) -> Callable[[BinaryIO, Table], None]:
@@ -122,7 +123,9 @@ def _writer(path: str | os.PathLike[str], *others: str) -> Callable[[BinaryIO, T
     ending = _ending(path)
     if ending not in _WRITERS:
         known = ", ".join([*others, *_WRITERS])
-        raise ConfigurationError(f"can't save as {os.fspath(path)!r}: its name must end in {known}")
+        raise ConfigurationError(
+            f"can't save as path={shown(os.fspath(path))}: its name must end in {known}"
+        )
     if ending == ".parquet":
         _require_pyarrow(path)
     return _WRITERS[ending]
@@ -134,10 +137,10 @@ def _save(
     table: Table,
     what: str,
 ) -> Saved:
-    place = place_of(path)
-    with whole_file(place) as file:
+    target = place_of(path)
+    with whole_file(target) as file:
         write(file, table)
-    return Saved(place, len(table["worker"]), what)
+    return Saved(target, len(table["worker"]), what)
 
 
 def _write_csv(file: BinaryIO, table: Table) -> None:

@@ -92,13 +92,13 @@ class Host:
             When the kernel refuses the socket.
         """
         wanted = {"family": family, "type": type, "proto": proto}
-        numbers = [whole(name, value, 0, _LARGEST_INT) for name, value in wanted.items()]
+        numbers = {name: whole(name, value, 0, _LARGEST_INT) for name, value in wanted.items()}
         try:
-            return self.run(socket.socket, *numbers)
+            return self.run(socket.socket, *numbers.values())
         except KernelError:
             raise
         except OSError as error:
-            given = ", ".join(f"{name}={value}" for name, value in wanted.items())
+            given = ", ".join(f"{name}={value}" for name, value in numbers.items())
             raise KernelError(
                 f"open a socket with {given} on {self.interface.name}", error.errno or errno.EIO
             ) from error

@@ -282,6 +282,7 @@ class Interface:
 
         Known of loopback, and of the ends of a veth or netkit pair.
         """
+        instance_of("other", other, Interface, "an Interface")
         here = self.namespace.identity == other.namespace.identity
         if here and self.index == other.index:
             return self.link_type == LOOPBACK

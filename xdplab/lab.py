@@ -23,6 +23,7 @@ from xdplab.backends import BEST, Backend, candidates
 from xdplab.checks import whole
 from xdplab.closing import Closing
 from xdplab.errors import PermissionRefusedError
+from xdplab.fixed_names import FixedNames
 from xdplab.host import Host, PingResult
 from xdplab.interface import Interface
 from xdplab.lab_plan import LabPlan
@@ -38,7 +39,7 @@ class BackendWarning(UserWarning):
     """A lab was not made by the best backend, since that can't be used here."""
 
 
-class Lab(Closing):
+class Lab(FixedNames, Closing):
     """Two hosts joined by a wire, isolated from the host's network and from other labs.
 
     `port` is the side on which an engine captures, `peer` the other end of the wire, from which
@@ -86,6 +87,7 @@ class Lab(Closing):
         """Which backend made it, and how to get a better one; "" where there is none better."""
         if refusals and self.simulated:
             _tell_once(self.note)
+        self._fix_names(Lab)
 
     @property
     def backend(self) -> str:

@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from xdplab import advice
 from xdplab.account import Account, Stage
 from xdplab.checks import seconds
 from xdplab.configuration import CHANGEABLE
@@ -75,6 +76,7 @@ class Ledger:
             self._quiet = self._start == before and not senders(engine, traffic)
         self._last = self._start
         self._bypassed = engine.times_bypassed
+        self._first_queues = frozenset(engine.queues)
         self._links_before = dict(self._stations.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
@@ -166,7 +168,9 @@ class Ledger:
         """
         if not self._stations.veth:
             return grown
-        strays = sum(by_queue[queue] for queue in by_queue.keys() - set(self._engine.queues))
+        # A queue that `Engine.reconfigure` turned to was without an engine before.
+        captured = self._first_queues.intersection(self._engine.queues)
+        strays = sum(by_queue[queue] for queue in by_queue.keys() - captured)
         counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
         gap = grown.device - counted - grown.uncounted
         unseen = max(min(gap, strays - grown.no_socket), 0)
@@ -317,7 +321,7 @@ class Ledger:
             interface=" and ".join(link.name for link in links.values()),
             queues=engine.queues,
             stray_queues=tuple(strays),
-            queue_count=self._queue_count() if grown.ring_full else 0,
+            queue_count=self._queue_count() if grown.ring_full or grown.no_socket else 0,
             running=engine.running or bool(error and not ended),
             fault=error if ended else "",
             lost_program="" if ended else error,
@@ -335,6 +339,10 @@ class Ledger:
             cpus=engine.cpus,
             overflow=self._stations.overflow() if grown.ring_full else None,
             generator_cpu=traffic.cpu if traffic else None,
+            slower=advice.slower(engine, traffic),
+            other_core=advice.other_core(engine, traffic),
+            steering=advice.steering(engine, traffic) if grown.no_socket else "",
+            queueing=advice.queueing(engine.interfaces) if grown.tx_dropped else (),
             frame_size=traffic.size if traffic else 0,
             mtu=sender.mtu if sender else 0,
             port_mtu=max(link.mtu for link in links.values()),

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from xdplab.checks import instance_of
 from xdplab.links import broken_link
 from xdplab.measure import Measurement, measure_whole
+from xdplab.subjects import check_engine
 from xdplab.telemetry import LATENCY_STARTS, Latency, Telemetry
 
 if TYPE_CHECKING:
@@ -103,6 +105,8 @@ def metrics(measurement: Measurement, latency: Latency) -> dict[str, float | Non
     dict
         The figures by the names of `METRICS`; None for what could not be measured.
     """
+    instance_of("measurement", measurement, Measurement, "what measure returned")
+    instance_of("latency", latency, Latency, "a Latency")
     return {name: metric.of(measurement, latency) for name, metric in METRICS.items()}
 
 
@@ -124,6 +128,7 @@ def take(
     KeyboardInterrupt, KernelError
         As `measure_whole` does; and when a link is down at its end.
     """
+    check_engine(engine)
     before = _latency(engine.telemetry)
     measurement = measure_whole(engine, traffic, seconds, watch)
     if broken := broken_link(engine, traffic):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xdplab.checks import boolean, whole
 from xdplab.closing import Uncopied
 from xdplab.errors import ConfigurationError, KernelError, XdplabError
+from xdplab.fixed_names import FixedNames
 from xdplab.interface import Interface
 from xdplab.journal import Journal
 from xdplab.locks import new_lock
@@ -22,7 +23,7 @@ LONGEST_TIMEOUT = 10**9
 MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
 
 
-class NapiSettings(Uncopied):
+class NapiSettings(FixedNames, Uncopied):
     """The settings of the NAPI instances that receive for some queues, all set alike.
 
     Each is an attribute. Setting it sets it on every instance, or on none; reading it asks the
@@ -43,6 +44,10 @@ class NapiSettings(Uncopied):
         Where changes are noted, as ``"napi.threaded"`` and so on.
     """
 
+    queues: tuple[int, ...] = ()
+    latest: Napi | None = None
+    """The first instance as last read or set here, without asking the kernel again."""
+
     def __init__(
         self,
         interfaces: Sequence[Interface],
@@ -51,11 +56,10 @@ class NapiSettings(Uncopied):
     ) -> None:
         self.interfaces, self.queues = tuple(interfaces), tuple(queues)
         self.journal = Journal() if journal is None else journal
-        self.latest: Napi | None = None
-        """The first instance as last read or set here, without asking the kernel again."""
         self._lock = new_lock()
         self._before: dict[tuple[Interface, int], dict[str, int]] = {}
         self._cores: dict[tuple[Interface, int], set[int]] = {}  # of threads that were switched off
+        self._fix_names(NapiSettings)
 
     @property
     def threaded(self) -> bool | None:

@@ -28,7 +28,7 @@ SOFT_PATH = len(PATHS)
 SOCKET_BUFFER = 8 << 20
 """Bytes for packets that wait in a socket, unless told otherwise."""
 
-_SMALLEST_BUFFER, _LARGEST_BUFFER = 1 << 17, 1 << 30
+_SMALLEST_BUFFER, LARGEST_BUFFER = 1 << 17, 1 << 30
 
 # What is AF_XDP's, and what it is unless told otherwise.
 _OF_XSK = {
@@ -80,7 +80,7 @@ def path_words(configuration: Configuration) -> dict[str, int]:
         For values that can't work.
     """
     path, kind = configuration.path, configuration.kind
-    buffer = whole("socket_buffer", configuration.socket_buffer, _SMALLEST_BUFFER, _LARGEST_BUFFER)
+    buffer = whole("socket_buffer", configuration.socket_buffer, _SMALLEST_BUFFER, LARGEST_BUFFER)
     if kind != Kind.XSK:
         _check_other(configuration, path)
     if not kind.has_socket_buffer and buffer != SOCKET_BUFFER:

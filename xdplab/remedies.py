@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from xdplab import io_uring
 from xdplab._engine import lib
 from xdplab.errors import XdplabError
+from xdplab.far_end import far_end
 from xdplab.holders import Attached, Process, attached, attached_above, socket_holders
-from xdplab.netlink import netlink
 from xdplab.own_limits import more_locked_memory
 from xdplab.places import ip_in
 
@@ -163,26 +163,14 @@ def mtu(place: Place) -> str:
         lower = _typed(interface, f"{interface.name} mtu {_MOST_MTU}")
         return f"{several}, or lower the MTU: {lower}."
     # It is the sender's that the driver looks at.
-    if peer := interface.namespace.run(_peer, interface.index):
-        return f"{several}, or lower its peer's: {_typed(interface, _lower(peer))}."
+    end = far_end(interface)
+    if end is not None and end.name:
+        command = f"`{end.prefix}ip link set dev {end.name} mtu {_MOST_MTU}`"
+        return f"{several}, or lower its peer's: {command} (of a lab, Lab(mtu={_MOST_MTU}))."
     return (
         f"{several}, or lower the MTU of the veth's other end, which is in another namespace, to "
         f"{_MOST_MTU:,} or less: of a lab, Lab(mtu={_MOST_MTU})."
     )
-
-
-def _lower(name: str) -> str:
-    return f"{name} mtu {_MOST_MTU}"
-
-
-def _peer(index: int) -> str:
-    """Name the other end of a veth; empty where it is in another namespace."""
-    with netlink("find the other end of a veth") as route:
-        (link,) = route.get_links(index)
-        if link.get("link_netnsid") is not None:
-            return ""
-        (peer,) = route.get_links(link.get("link"))
-        return str(peer.get("ifname"))
 
 
 def no_metadata(place: Place) -> str:

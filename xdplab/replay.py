@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
+from shlex import quote
 from typing import Self
 
 import numpy as np
@@ -103,7 +104,8 @@ class Replay:
                     if len(pile.frames) > _MOST_BYTES:
                         raise ConfigurationError(
                             f"{place} has more than {_MOST_BYTES >> 20} MiB of frames, which are "
-                            f"held in memory: `editcap -r {place} part.pcapng 1-{pile.seen - 1}` "
+                            f"held in memory: `editcap -r {quote(str(place))} part.pcapng "
+                            f"1-{pile.seen - 1}` "
                             "takes those that there is room for."
                         )
             except DamagedError as error:
@@ -220,10 +222,14 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[Path, BufferedReader
         with place.open("rb") as file:
             yield place, file
     except NoCaptureFileError as error:
-        raise ConfigurationError(
-            f"can't replay {os.fspath(path)!r}: it is no pcap or pcapng file. `editcap "
-            f"{place} other.pcapng` makes one of other formats."
-        ) from error
+        if place.is_file() and not place.stat().st_size:
+            why = "it is empty. Choose another file."
+        else:
+            why = (
+                f"it is no pcap or pcapng file. `editcap {quote(str(place))} other.pcapng` makes "
+                "one of other formats."
+            )
+        raise ConfigurationError(f"can't replay {os.fspath(path)!r}: {why}") from error
     except OSError as error:
         raise ConfigurationError(
             f"can't replay {os.fspath(path)!r}: {error.strerror}. Name a file that can be read."

@@ -196,9 +196,10 @@ def value_words(value: object) -> str:
     """Write a knob's value for people."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, int | float):
-        return f"{value:,}"
-    return str(value)
+    try:
+        return f"{value:,}" if is_a(value, int) or is_a(value, float) else str(value)
+    except Exception:  # the value's own
+        return shown(value)
 
 
 def values_of(name: str, values: Iterable[object]) -> list[object]:
@@ -206,7 +207,7 @@ def values_of(name: str, values: Iterable[object]) -> list[object]:
     wanted = f"the values to try, such as {name}=[...]"
     each: list[object] = []
     for value in items(name, values, wanted, MOST_RUNS):
-        plain = _plain(name, value)
+        plain = plain_value(name, value)
         if plain not in each:
             each.append(plain)
     if not each:
@@ -214,7 +215,7 @@ def values_of(name: str, values: Iterable[object]) -> list[object]:
     return each
 
 
-def _plain(name: str, value: object) -> object:
+def plain_value(name: str, value: object) -> object:
     """Return a value without classes of others: numpy's whole numbers print otherwise."""
     if is_a(value, np.generic):
         value = value.item()
@@ -228,7 +229,7 @@ def _plain(name: str, value: object) -> object:
         return float.__float__(value)
     if is_a(value, str):
         return str.__str__(value)
-    raise ConfigurationError(f"{name}=[..., {shown(value)}, ...] has a value that no knob takes.")
+    raise ConfigurationError(f"{name}=[..., {shown(value)}, ...] has a value that nothing takes.")
 
 
 def _column(values: Sequence[object], distinct: Sequence[object]) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from xdplab.checks import choice, is_a, items, mapping, power_of_two, whole
+from xdplab.checks import choice, is_a, items, mapping, power_of_two, text, whole
 from xdplab.configuration import CHANGEABLE, LARGEST_RING
 from xdplab.errors import ConfigurationError, XdplabError
 from xdplab.subjects import check_engine, check_traffic
@@ -41,17 +41,18 @@ KNOBS: Mapping[str, Home] = MappingProxyType(
 """Where each knob is turned, by its name."""
 
 
-def check(names: Iterable[str]) -> None:
+def check(names: Iterable[str], argument: str = "names") -> None:
     """Raise `ConfigurationError`, which lists the knobs that there are, for any other name."""
-    for name in _listed(names):
-        choice("knob", name, KNOBS)
+    argument = text("argument", argument)
+    for name in _listed(names, argument):
+        choice(f"{argument}: knob", name, KNOBS)
 
 
-def _listed(names: object) -> list[str]:
+def _listed(names: object, argument: str = "names") -> list[str]:
     """Return names of knobs, also those of a mapping."""
     if is_a(names, Mapping):
-        return list(mapping("names", names, "knobs"))
-    return items("names", names, "names of knobs")
+        return list(mapping(argument, names, "knobs"))
+    return items(argument, names, "names of knobs")
 
 
 def current(
@@ -122,6 +123,7 @@ def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | Non
         When a knob is refused for another reason. All are as they were.
     """
     settings = mapping("settings", settings, "knobs' values by their names")
+    check(settings, "settings")
     before = current(engine, _moved_by(settings), traffic)
     _check_batch(engine, settings)
     resocketed = _reconfigure(engine, before, settings)

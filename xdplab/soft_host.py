@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from xdplab.checks import instance_of
 from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.host import Host, Parameters, PingResult, Result
 from xdplab.interface import Interface, Look
@@ -120,7 +121,7 @@ class SoftInterface(Interface):
 
     def leads_to(self, other: Interface) -> bool:
         """Tell whether the other one is the other end of this wire."""
-        there = other.namespace
+        there = instance_of("other", other, Interface, "an Interface").namespace
         return (
             isinstance(there, SoftNamespace)
             and there.wire is self.namespace.wire

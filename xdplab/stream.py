@@ -81,6 +81,7 @@ class Stream:
 
     def config(self, sender: Interface) -> dict[str, object]:
         """Return the stream as the native engine takes it, from one interface."""
+        instance_of("sender", sender, Interface, "an Interface")
         return {
             "size": self.size,
             "flows": self.flows,

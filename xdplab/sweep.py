@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandas
 
 
+__all__ = ["Grid"]
+
+
 class Grid:
     """Every combination of some knobs' values, measured one after the other.
 
@@ -77,7 +80,7 @@ class Grid:
     ) -> None:
         check_engine(engine)
         check_traffic(traffic)
-        settings.check(knobs)
+        settings.check(knobs, "knobs")
         self.engine, self.traffic = engine, traffic
         self.runs = Runs(seconds, rounds, knobs)
         """Run by run, what was measured."""

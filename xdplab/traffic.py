@@ -14,6 +14,7 @@ from xdplab.checks import seconds as seconds_within
 from xdplab.closing import Closing
 from xdplab.cores import generator_core
 from xdplab.errors import ClosedError, ConfigurationError
+from xdplab.fixed_names import FixedNames
 from xdplab.generator import Generator
 from xdplab.host import Host
 from xdplab.journal import Journal
@@ -33,7 +34,7 @@ _MOST_REPEATS = (1 << 32) - 1
 _AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
 
-class Traffic(Closing):
+class Traffic(FixedNames, Closing):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
@@ -138,6 +139,7 @@ class Traffic(Closing):
             config["replay"] = replace(self._replay, repeat=repeats)
         replace_what_this_cell_made(self, sender.interface)
         self._generator = backend.open_generator(sender.interface, config)
+        self._fix_names(Traffic)
 
     def start(self) -> Self:
         """Start sending, on a thread of its own.

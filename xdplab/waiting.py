@@ -49,7 +49,7 @@ class Waiting(Knobs):
                 tried = f"prepare the wait strategy {value}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
             self._turn("wait", "wait", index)
-        self._warn_if_ineffective(value)
+        self._warn_if_ineffective(value, callers=2)  # this, and FixedNames.__setattr__
 
     @property
     def wait_strategies(self) -> tuple[str, ...]:
@@ -84,6 +84,6 @@ class Waiting(Knobs):
         """Why the chosen wait strategy is ineffective on this device; empty where it is not."""
         return self.wait_ineffective.get(self.wait, "")
 
-    def _warn_if_ineffective(self, wait: str) -> None:
+    def _warn_if_ineffective(self, wait: str, callers: int = 1) -> None:
         if reason := self.wait_ineffective.get(wait):
-            warnings.warn(f"wait={wait!r} is ineffective here: {reason}", stacklevel=3)
+            warnings.warn(f"wait={wait!r} is ineffective here: {reason}", stacklevel=2 + callers)

@@ -202,7 +202,7 @@ def test_each_worker_has_its_own_rings_and_frames(privileged: None) -> None:
         rings.frame = 3
         rings.refresh()
         assert "not this worker&#x27;s, whose are 32 to 63" in rings._panel._found.value
-        with pytest.raises(ConfigurationError, match="worker=2 must be one of 0 to 1"):
+        with pytest.raises(ConfigurationError, match="worker=2 must be a whole number, 0 to 1"):
             rings.worker = 2
         with pytest.raises(ConfigurationError, match="worker=-1"):
             Rings(engine, worker=-1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from xdplab.checks import callable_of, mapping
 from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software
 from xdplab.doctor.finding import CAPTURE, Finding, as_json, can_capture, refused
 from xdplab.doctor.report import report
@@ -45,6 +46,20 @@ CHECKS: dict[str, Check] = {
 """Every check, under the name that its finding has too if it fails; the telling one comes last."""
 
 
+def chosen(checks: dict[str, Check] | None) -> dict[str, Check]:
+    """Return the checks that are meant: `CHECKS` for None.
+
+    Raises
+    ------
+    ConfigurationError
+        For what is no mapping of checks.
+    """
+    if checks is None:
+        return CHECKS
+    named = mapping("checks", checks, "checks by their names")
+    return {name: callable_of("checks", check) for name, check in named.items()}
+
+
 def examine(checks: dict[str, Check] | None = None) -> list[Finding]:
     """Look at everything, which takes about a second.
 
@@ -59,7 +74,7 @@ def examine(checks: dict[str, Check] | None = None) -> list[Finding]:
         In the order of the checks. A check that fails is a finding too.
     """
     findings: list[Finding] = []
-    for name, check in (CHECKS if checks is None else checks).items():
+    for name, check in chosen(checks).items():
         try:
             findings.extend(check())
         except XdplabError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from xdplab.checks import instance_of, items
 from xdplab.errors import XdplabError
 
 Verdict = Literal["good", "limited", "missing"]
@@ -51,9 +52,16 @@ def outcome(findings: Iterable[Finding]) -> str:
     return "This machine can't capture with AF_XDP yet, and labs are simulated"
 
 
+def listed(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings as a list, or raise `ConfigurationError` for what are none."""
+    wanted = "what xdplab.doctor.examine returned"
+    several = items("findings", findings, "findings")
+    return [instance_of("findings", each, Finding, wanted) for each in several]
+
+
 def can_capture(findings: Iterable[Finding]) -> bool:
     """Tell whether a real capture works here, since one did."""
-    return any(f.name == CAPTURE and f.verdict == "good" for f in findings)
+    return any(f.name == CAPTURE and f.verdict == "good" for f in listed(findings))
 
 
 def as_json(findings: Iterable[Finding]) -> dict[str, Any]:
@@ -64,5 +72,5 @@ def as_json(findings: Iterable[Finding]) -> dict[str, Any]:
     dict
         ``can_capture``, and ``findings``: a list of ``{name, verdict, seen, remedy}``.
     """
-    listed = list(findings)
-    return {"can_capture": can_capture(listed), "findings": [asdict(each) for each in listed]}
+    several = listed(findings)
+    return {"can_capture": can_capture(several), "findings": [asdict(each) for each in several]}

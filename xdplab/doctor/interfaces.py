@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from xdplab import link_type
+from xdplab.cores import device_interrupts
 from xdplab.doctor.finding import Finding, Verdict
 from xdplab.errors import InterfaceGoneError, KernelError
 from xdplab.far_end import far_end
@@ -78,7 +79,7 @@ def describe(interface: Interface) -> Finding:
     if interface.queues > (cores := os.cpu_count() or 1):
         remedies.append(
             f"There are more queues than cores to serve them: "
-            f"`sudo ethtool -L {name} combined {cores}`, or fewer."
+            f"`sudo ethtool -L {name} {_channels(interface)} {cores}`, or fewer."
         )
     if found := attached(interface):
         number = f"XDP program {found.number} is" if found.number else "XDP programs are"
@@ -197,12 +198,21 @@ def interrupts(interface: Interface, allowed: Collection[int] | None = None) -> 
     seen = f"on {'core' if len(served) == 1 else 'cores'} {_listed(served)}"
     if free := set(allowed) - served:
         return Finding(name, "good", f"{seen}; workers go to {_listed(free)} first")
-    remedy = (
-        f"A worker shares its core with them. `grep {interface.name} /proc/interrupts` has their "
-        "numbers; `echo 0 | sudo tee /proc/irq/N/smp_affinity_list` moves one to core 0, and "
-        "`sudo systemctl stop irqbalance` lets it stay."
+    numbers = sorted(device_interrupts(interface.name))
+    files = " ".join(f"/proc/irq/{number}/smp_affinity_list" for number in numbers)
+    moved = (
+        f"`echo {min(allowed)} | sudo tee {files}` moves them to core {min(allowed)}, and `sudo "
+        "systemctl stop irqbalance` lets them stay."
+        if numbers and len(allowed) > 1
+        else f"`grep {interface.name} /proc/interrupts` shows them."
     )
+    remedy = f"A worker shares its core with them. {moved}"
     return Finding(name, "limited", f"{seen}, which are all that this process may use", remedy)
+
+
+def _channels(interface: Interface) -> str:
+    """Return what ethtool(8) calls the queues: a veth has those that receive apart."""
+    return "rx" if interface.driver == "veth" else "combined"
 
 
 def _finding(name: str, seen: list[str], remedies: list[str]) -> Finding:

@@ -24,9 +24,13 @@ def cores(allowed: set[int] | None = None) -> Iterator[Finding]:
     if len(allowed) > 1:
         yield Finding("cores", "good", seen)
     else:
+        most = (os.cpu_count() or 1) - 1
+        more = (
+            f": `taskset -acp 0-{most} {os.getpid()}`, unless a cpuset forbids it" if most else ""
+        )
         remedy = (
             "Generator, worker and notebook take turns here: keep to wait strategies that sleep, "
-            "or allow a second core (`taskset`, the container's cpuset, the machine)."
+            f"or allow this process more cores{more}."
         )
         yield Finding("cores", "limited", seen, remedy)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from xdplab.doctor.finding import Finding, can_capture, outcome
+from xdplab.doctor.finding import Finding, can_capture, listed, outcome
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,16 +19,16 @@ def report(findings: Iterable[Finding]) -> RenderableType:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    listed = list(findings)
+    findings = listed(findings)
     table = Table.grid(padding=(0, 2))
     for column in ("verdict", "name"):
         table.add_column(column, no_wrap=True)
     table.add_column("seen", overflow="fold")
-    for finding in listed:
+    for finding in findings:
         said = Text(finding.seen)
         if finding.remedy:
             said.append(f"\n→ {finding.remedy}", style="cyan")
         verdict = Text(finding.verdict, style=_COLOURS[finding.verdict])
         table.add_row(verdict, Text(finding.name), said)
-    style = "bold green" if can_capture(listed) else "bold red"
-    return Group(table, Text(), Text(f"{outcome(listed)}.", style=style))
+    style = "bold green" if can_capture(findings) else "bold red"
+    return Group(table, Text(), Text(f"{outcome(findings)}.", style=style))

@@ -204,7 +204,7 @@ def _wanted(
         return {name: values for name, values in usual.items() if len(values) > 1}
     told = mapping("knobs", knobs, "values by names") if is_a(knobs, Mapping) else {}
     names = list(told) or items("knobs", knobs, "names of knobs")
-    settings.check(names)
+    settings.check(names, "knobs")
     # What others depend on first.
     names.sort(key=lambda name: list(_USUAL).index(name) if name in _USUAL else len(_USUAL))
     wanted = {}

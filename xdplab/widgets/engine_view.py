@@ -6,6 +6,7 @@ import html
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from xdplab.subjects import check_engine
 from xdplab.widgets.palette import GREEN, GREY, VERMILLION
 
 if TYPE_CHECKING:
@@ -41,9 +42,17 @@ class EngineView:
     ----------
     engine
         Open; it need not run yet.
+    argument
+        What the widget's user calls it.
+
+    Raises
+    ------
+    ConfigurationError
+        For what is no engine.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, argument: str = "engine") -> None:
+        check_engine(engine, argument)
         self._reference = weakref.ref(engine)
         self.telemetry = engine.telemetry
         """Readable after the engine was closed, too."""

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from xdplab.checks import choice
+from xdplab.checks import choice, is_a, items, mapping, shown, text
 from xdplab.engine import PATHS, WAIT_STRATEGIES, Engine
 from xdplab.errors import ConfigurationError
-from xdplab.runs import words
+from xdplab.runs import MOST_RUNS, plain_value, value_words, words
 
 Path = str | tuple[str, Mapping[str, object]]
 """``"xsk"``, ``"xsk spin"`` or ``("xsk", {"wait": "spin", "batch": 256})``."""
@@ -54,29 +54,32 @@ def candidates(paths: Iterable[Path], options: Mapping[str, object]) -> list[Can
     ConfigurationError
         When there is no such path, wait strategy or option, no path at all, or one of them twice.
     """
-    if isinstance(paths, str) or not isinstance(paths, Iterable):
-        raise ConfigurationError(f"paths={paths!r} must be a list: paths=['xsk', 'packet'].")
-    found = [_candidate(path, options) for path in paths]
+    wanted = "paths: paths=['xsk', 'packet']"
+    found = [_candidate(path, options) for path in items("paths", paths, wanted, MOST_RUNS)]
     names = [candidate.name for candidate in found]
     if not names or len(set(names)) < len(names):
-        raise ConfigurationError(f"paths={paths!r} must name at least one path, each once.")
+        raise ConfigurationError(f"paths={shown(paths)} must name at least one path, each once.")
     return found
 
 
 def _candidate(given: Path, common: Mapping[str, object]) -> Candidate:
-    name, own = given if isinstance(given, tuple) else _parsed(given)
-    path = choice("path", name, PATHS)
-    for option in (*common, *own):
-        choice("option", option, _options())
-    said = str(own["wait"]) if set(own) == {"wait"} else words(own)
+    own: Mapping[str, object]
+    if is_a(given, tuple) and len(given) == 2:
+        name, own = given[0], mapping("paths", given[1], "an engine's options")
+    else:
+        name, own = _parsed(text("paths", given))
+    path = choice("paths: path", name, PATHS)
+    for option, value in (*common.items(), *own.items()):
+        plain_value(choice("option", option, _options()), value)
+    said = value_words(own["wait"]) if set(own) == {"wait"} else words(own)
     # The default is left out, so that a path's options are those that matter to it.
     of_path = {} if path == "xsk" else {"path": path}
     return Candidate(f"{path} {said}".strip(), {**common, **own, **of_path})
 
 
 def _parsed(given: str) -> tuple[str, Mapping[str, object]]:
-    name, _, wait = str(given).partition(" ")
-    return name, {"wait": choice("wait", wait, WAIT_STRATEGIES)} if wait else {}
+    name, _, wait = given.partition(" ")
+    return name, {"wait": choice("paths: wait", wait, WAIT_STRATEGIES)} if wait else {}
 
 
 def _options() -> list[str]:

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 import ipywidgets
 
 from xdplab.backends import BACKENDS, expected
+from xdplab.checks import boolean, instance_of
 from xdplab.errors import ConfigurationError
 from xdplab.lab import Lab
 from xdplab.runs import Runs
-from xdplab.stream import Rate, frame_size, interval_ps
+from xdplab.stream import Rate, checked_rate, frame_size
 from xdplab.widgets.compare.candidates import Path, candidates, usual_paths
 from xdplab.widgets.compare.figure import compare_figure
 from xdplab.widgets.compare.rows import Rows, reasons_html
@@ -79,11 +80,10 @@ class Compare(Series):
         at_once: bool = False,
         **options: object,
     ) -> None:
-        interval_ps(rate)
-        frame_size(size)
-        if lab is not None and not isinstance(lab, Lab):
-            raise ConfigurationError(f"lab={lab!r} must be a Lab, or None for one of its own.")
-        if lab is not None and at_once:
+        rate, size = checked_rate(rate), frame_size(size)
+        if lab is not None:
+            instance_of("lab", lab, Lab, "a Lab, or None for one of its own")
+        if boolean("at_once", at_once) and lab is not None:
             raise ConfigurationError(
                 "at_once=True takes a lab for each path, which are made for it: leave out the lab."
             )

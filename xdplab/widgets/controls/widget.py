@@ -10,9 +10,11 @@ import ipywidgets
 import traitlets
 
 from xdplab import presets
+from xdplab.checks import choice
 from xdplab.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.journal import Change
 from xdplab.locks import new_lock
+from xdplab.subjects import check_traffic
 from xdplab.undo import next_undo, undo
 from xdplab.widgets.controls.knob import KnobControl
 from xdplab.widgets.controls.panel import Panel
@@ -66,6 +68,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
     irq_suspend_timeout = traitlets.Any(help="`Engine.napi.irq_suspend_timeout`, likewise")
 
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
+        check_traffic(traffic)
         self._view = EngineView(engine)
         self._traffic_reference = None if traffic is None else weakref.ref(traffic)
         # Held while a knob is turned or shown, so that neither sees half of the other.
@@ -105,6 +108,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
 
     def apply(self, preset: str) -> None:
         """Set a preset's knobs: one of `xdplab.presets.PRESETS`."""
+        preset = choice("preset", preset, presets.PRESETS)
         presets.apply(self._engine, preset)
         self._reason = f"{preset}: {presets.PRESETS[preset].why}"
         self._update()

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
+from xdplab.checks import is_a, items
 from xdplab.errors import ConfigurationError
+from xdplab.subjects import check_traffic
+from xdplab.waiting import Waiting
 from xdplab.widgets.dashboard.figure import MARKS, dashboard_figure, rows_name
 from xdplab.widgets.dashboard.head import EngineHead
 from xdplab.widgets.engine_view import EngineView
@@ -17,12 +20,14 @@ from xdplab.widgets.history.rows import STEPS, HistoryRows
 from xdplab.widgets.history.window import RANGES, TimeWindow
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.live.traits import OneOf, Switch, TraitRefusedError, Whole
 from xdplab.widgets.palette import DASHES
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
     from xdplab.traffic import Traffic
 
+_MOST = 100  # engines
 _DASH_STYLES = {"solid": "", "dashed": "7 4", "dotted": "2 3", "dotdash": "2 3 7 3"}
 
 
@@ -50,27 +55,29 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         When there is no engine to show.
     """
 
-    seconds = traitlets.Enum(tuple(STEPS), default_value=60)
+    seconds = OneOf(tuple(STEPS), default_value=60)
     """How much time the plots show: 10, 30, 60, 120, 300 or 600 seconds."""
-    paused = traitlets.Bool(False)
+    paused = Switch(False)
     """Whether the plots stand still. The engines go on."""
-    worker = traitlets.Int(None, allow_none=True)
+    worker = Whole(None, allow_none=True)
     """The worker that is shown, or None for all of an engine."""
 
     def __init__(self, engines: Engine | Sequence[Engine], traffic: Traffic | None = None) -> None:
-        shown = engines if isinstance(engines, Sequence) else [engines]
+        several: object = [engines] if is_a(engines, Waiting) else engines
+        shown = items("engines", several, "engines", _MOST)
         if not shown:
-            raise ConfigurationError("a dashboard of no engine: give it one, or several in a list")
-        several = len(shown) > 1
-        self._views = [EngineView(engine) for engine in shown]
-        # Those of labs are called alike, so several are numbered.
-        numbers = [f"{place}: " if several else "" for place in range(1, len(self._views) + 1)]
+            raise ConfigurationError("engines=[] must have an engine: give it one, or several.")
+        check_traffic(traffic)
+        numbered = len(shown) > 1
+        self._views = [EngineView(engine, "engines") for engine in shown]
+        # Those of labs are called alike, so numbered are numbered.
+        numbers = [f"{place}: " if numbered else "" for place in range(1, len(self._views) + 1)]
         for number, view in zip(numbers, self._views, strict=True):
             view.number = number
         self._workers = max(view.telemetry.workers for view in self._views)
         self._rows = [HistoryRows(view) for view in self._views]
         self._heads = [
-            EngineHead(view, _dash_html(place) if several else "")
+            EngineHead(view, _dash_html(place) if numbered else "")
             for place, view in enumerate(self._views)
         ]
         journals = [
@@ -79,7 +86,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         marks = Marks(journals + ([("", traffic.journal)] if traffic else []))
         self._window = TimeWindow(self._views, marks)
         self._figure = LiveFigure(
-            dashboard_figure([view.name if several else "" for view in self._views]),
+            dashboard_figure([view.name if numbered else "" for view in self._views]),
             {rows_name(place): rows for place, rows in enumerate(self._rows)} | {MARKS: marks},
             rollover=1,
             on_beat=self._beat,
@@ -88,7 +95,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         )
         self._shown: tuple[object, ...] = ()
         choices = self._choices()
-        if several:
+        if numbered:
             super().__init__([*self._heads, choices, self._figure])
         else:
             self._heads[0].controls.children += choices.children
@@ -127,8 +134,9 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
     def _check_worker(self, proposal: dict[str, Any]) -> int | None:
         worker: int | None = proposal["value"]
         if worker is not None and not 0 <= worker < self._workers:
-            raise traitlets.TraitError(
-                f"there is no worker {worker}: choose 0 to {self._workers - 1}, or None for all"
+            raise TraitRefusedError(
+                f"worker={worker}: there is no worker {worker}: choose 0 to {self._workers - 1}, "
+                "or None for all"
             )
         return worker
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import ipywidgets
 
 from xdplab import doctor
+from xdplab.checks import join_seconds
 from xdplab.widgets.doctor.table import headline, table_html
 from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.pictures.picture import STYLE, Bundle, Draw, follow_cells
@@ -30,7 +31,7 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
     """What was found last."""
 
     def __init__(self, checks: dict[str, doctor.Check] | None = None) -> None:
-        self._checks = checks
+        self._checks = doctor.chosen(checks)
         self._said, self._table = ipywidgets.HTML(), ipywidgets.HTML()
         self._table.layout.width = "100%"
         self._button = ipywidgets.Button(
@@ -71,7 +72,7 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
         """Wait until it has looked, at most so many seconds; say whether it has."""
         if self._thread is None:
             return True
-        self._thread.join(timeout)
+        self._thread.join(join_seconds("timeout", timeout))
         return not self._thread.is_alive()
 
     def static_picture(self) -> Draw | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from xdplab.checks import boolean, instance_of
 from xdplab.whole_file import Saved
 from xdplab.widgets.engine_view import EngineView, status_html
 from xdplab.widgets.export_bar import Export, ExportBar, telemetry_exports
@@ -53,7 +54,7 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
 
     @filter.setter
     def filter(self, text: str) -> None:
-        self._table.filter = FrameFilter(text)
+        self._table.filter = FrameFilter(instance_of("filter", text, str, "text"))
 
     @property
     def paused(self) -> bool:
@@ -62,7 +63,7 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
 
     @paused.setter
     def paused(self, paused: bool) -> None:
-        self._table.paused = bool(paused)
+        self._table.paused = boolean("paused", paused)
 
     @property
     def rows(self) -> tuple[FrameRow, ...]:

@@ -12,6 +12,7 @@ import ipywidgets
 import numpy as np
 
 from xdplab import settings
+from xdplab.checks import instance_of
 from xdplab.errors import ClosedError, XdplabError
 from xdplab.runs import words
 from xdplab.tuning.result import Tuning
@@ -57,6 +58,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, tuning: Tuning, engine: Engine | None = None) -> None:
+        instance_of("tuning", tuning, Tuning, "what xdplab.tune returned")
         engine = tuning.engine if engine is None else engine
         if engine is None:
             raise ClosedError("the engine of this search is gone. Give another: Front(tuning, it).")

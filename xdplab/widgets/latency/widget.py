@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ipywidgets
 import traitlets
 
+from xdplab.checks import boolean, whole
 from xdplab.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.telemetry import Latency as Histogram
 from xdplab.widgets.engine_view import EngineView, State, status_html
@@ -28,6 +29,7 @@ from xdplab.widgets.latency.words import (
 )
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.live.traits import OneOf, Switch, Whole
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine
@@ -75,9 +77,9 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
         When there is no such worker, or for other `seconds`.
     """
 
-    worker = traitlets.Int(None, allow_none=True)
-    seconds = traitlets.Enum((1, 10), None, allow_none=True)
-    tail = traitlets.Bool(False)
+    worker = Whole(None, allow_none=True)
+    seconds = OneOf((1, 10), None, allow_none=True)
+    tail = Switch(False)
 
     def __init__(
         self,
@@ -94,14 +96,11 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
         self._settings, self._measures = settings(engine), measures(engine)
         self._inspects = engine.inspect
         self._drawn = 0.0
-        if worker is not None and not 0 <= worker < engine.telemetry.workers:
-            raise ConfigurationError(
-                f"there is no worker {worker}: the engine has {engine.telemetry.workers}, from 0 on"
-            )
-        if seconds not in _SPANS.values():
-            raise ConfigurationError(
-                f"seconds={seconds!r} must be 1 or 10, or None for all since the reset"
-            )
+        if worker is not None:
+            worker = whole("worker", worker, 0, engine.telemetry.workers - 1)
+        if seconds is not None:
+            seconds = type(self).seconds.validate(self, seconds)
+        tail = boolean("tail", tail)
         self._reading = self._reader.read(worker, seconds)
         self._status, self._table = ipywidgets.HTML(), ipywidgets.HTML()
         self._figure = LiveFigure(
@@ -123,6 +122,13 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
             ipywidgets.HBox([self._figure, self._table], layout={"flex_flow": "row wrap"}),
         ]
         self._show()
+
+    @traitlets.validate("worker")
+    def _check_worker(self, proposal: dict[str, Any]) -> int | None:
+        worker = proposal["value"]
+        if worker is None:
+            return None
+        return whole("worker", worker, 0, self._view.telemetry.workers - 1)
 
     def _controls(self, engine: Engine) -> list[ipywidgets.Widget]:
         self._reset = _button("Reset", "Empty the engine's histogram, in every view", self.reset)

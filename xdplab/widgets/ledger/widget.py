@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from xdplab.account import Account
+from xdplab.checks import is_a
 from xdplab.errors import ConfigurationError
 from xdplab.ledger import Ledger as Book
+from xdplab.subjects import check_engine, check_traffic
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.ledger.figure import ledger_figure
 from xdplab.widgets.ledger.flow import flow_of
@@ -59,6 +61,9 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, engine: Engine | Book, traffic: Traffic | None = None) -> None:
+        if not is_a(engine, Book):
+            check_engine(engine)
+        check_traffic(traffic)
         if isinstance(engine, Book) and traffic is not None:
             raise ConfigurationError(
                 "this ledger has its generator already, from when it began. Give the engine "
@@ -114,6 +119,7 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
         traffic
             The generator, where it is another than before.
         """
+        check_traffic(traffic)
         self._reader.begin_anew(traffic)
 
     # On the pump's thread.

@@ -39,12 +39,15 @@ from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, LayoutDOM
 from bokeh.resources import Resources
 
+from xdplab.checks import boolean, callable_of, instance_of, mapping, shown, text, whole
 from xdplab.errors import ConfigurationError
 from xdplab.widgets.live.viewed import View, Viewed
 from xdplab.widgets.pictures.figure import FigurePicture
 from xdplab.widgets.pictures.picture import STYLE, Draw, follow_cells
 
 Columns = Mapping[str, npt.NDArray[np.float64] | list[str]]
+
+_MOST_ROWS = 1 << 31
 
 UNDER_WAY = 10
 """Messages that may be under way to a view, a second's worth."""
@@ -133,7 +136,14 @@ class LiveFigure(Viewed[_View]):
         description: str = "a live figure",
         simulated: bool = False,
     ) -> None:
-        self._description = description
+        instance_of("figure", figure, LayoutDOM, "a Bokeh figure or layout")
+        for feed in mapping("feeds", feeds, "feeds by the names of their sources").values():
+            callable_of("feeds", feed)
+        if on_beat is not None:
+            callable_of("on_beat", on_beat)
+        rollover = whole("rollover", rollover, 0, _MOST_ROWS)
+        simulated = boolean("simulated", simulated)
+        self._description = text("description", description)
         self._figure = json.dumps(json_item(figure)).encode()
         self._picture = FigurePicture(figure, feeds, simulated)
         self._models: dict[str, list[str]] = {}  # their ids by name
@@ -178,9 +188,11 @@ class LiveFigure(Viewed[_View]):
         ConfigurationError
             When the figure has no model of that name.
         """
+        model_name = text("model_name", model_name)
         if model_name not in self._models:
             raise ConfigurationError(
-                f"the figure has no model named {model_name!r}, but {sorted(self._models)}"
+                f"model_name: the figure has no model named {shown(model_name)}, but "
+                f"{sorted(self._models)}"
             )
         for model in self._models[model_name]:
             for name, value in properties.items():

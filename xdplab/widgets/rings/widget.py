@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
-from xdplab.errors import ClosedError, ConfigurationError, TelemetryError
+from xdplab.checks import whole
+from xdplab.errors import ClosedError, TelemetryError
 from xdplab.locks import new_lock
 from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.live import traits
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.whole import Whole
 from xdplab.widgets.rings.figure import NUMBERS, TEXTS, WIDTH, rings_figure
@@ -52,14 +54,15 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
         When the engine has no such worker.
     """
 
-    worker = traitlets.Int(0)
+    worker = traits.Whole(0)
     """The worker that is shown."""
 
-    frame = traitlets.Int(None, allow_none=True)
+    frame = traits.Whole(None, allow_none=True)
     """Number of the frame that is followed, or None."""
 
     def __init__(self, engine: Engine, worker: int = 0) -> None:
         self._view = EngineView(engine)
+        worker = self._known(worker)
         # Whoever shows something holds it: the pump, or who asks for a picture or words.
         self._lock = new_lock()
         self._state: RingState | None = None
@@ -103,10 +106,10 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
 
     @traitlets.validate("worker")
     def _check_worker(self, proposal: Any) -> int:  # noqa: ANN401 - traitlets is untyped
-        worker, most = int(proposal["value"]), self._view.telemetry.workers - 1
-        if not 0 <= worker <= most:
-            raise ConfigurationError(f"worker={worker} must be one of 0 to {most}.")
-        return worker
+        return self._known(proposal["value"])
+
+    def _known(self, worker: object) -> int:
+        return whole("worker", worker, 0, self._view.telemetry.workers - 1)
 
     # From the browser to the engine, on whatever thread: one store.
 

@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable
 
+from xdplab.checks import join_seconds
 from xdplab.errors import XdplabError
 from xdplab.locks import new_lock
 from xdplab.notebook_cell import current_cell
@@ -70,6 +71,7 @@ class Runner:
         XdplabError
             When the work ended with an error.
         """
+        timeout = join_seconds("timeout", timeout)
         thread = self._thread
         if thread is not None:
             thread.join(timeout)

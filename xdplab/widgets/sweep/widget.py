@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from xdplab import settings
-from xdplab.checks import choice
+from xdplab.checks import choice, whole
 from xdplab.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.metrics import METRICS
 from xdplab.runs import Runs, words
+from xdplab.subjects import check_engine, check_traffic
 from xdplab.sweep import take
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live.figure import LiveFigure
@@ -80,8 +81,10 @@ class Sweep(Series):
         rounds: int = 1,
         **knobs: Iterable[object],
     ) -> None:
-        choice("metric", metric, METRICS)
-        settings.check(knobs)
+        check_engine(engine)
+        check_traffic(traffic)
+        metric = choice("metric", metric, METRICS)
+        settings.check(knobs, "knobs")
         self.runs = Runs(seconds, rounds, knobs)
         """Run by run, what was measured."""
         self._view = EngineView(engine)
@@ -147,6 +150,7 @@ class Sweep(Series):
         XdplabError
             When the engine refuses it: all knobs are as they were.
         """
+        combination = whole("combination", combination, 0, len(self.runs.combinations) - 1)
         if not self._turning.acquire(blocking=False):
             raise ConfigurationError("the sweep is running: stop it before you apply a setting.")
         try:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import ipywidgets
-import traitlets
 
+from xdplab.subjects import check_traffic
 from xdplab.widgets.engine_view import EngineView, status_html
 from xdplab.widgets.history.marks import Mark, Marks
 from xdplab.widgets.history.rows import STEPS
 from xdplab.widgets.history.window import TimeWindow
 from xdplab.widgets.live.clock import clock_time
 from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.live.traits import OneOf
 from xdplab.widgets.timeline.figure import MARKS, timeline_figure
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ class Timeline(ipywidgets.VBox):  # type: ignore[misc]
         A generator, whose changes of rate are marks, too.
     """
 
-    seconds = traitlets.Enum(tuple(STEPS), default_value=60)
+    seconds = OneOf(tuple(STEPS), default_value=60)
     """How much time the strip shows: 10, 30, 60, 120, 300 or 600 seconds."""
 
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
+        check_traffic(traffic)
         self._view = EngineView(engine)
         journals = [engine.journal] + ([traffic.journal] if traffic else [])
         self._marks = Marks([("", journal) for journal in journals], pixels=700)
