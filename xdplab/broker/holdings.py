@@ -116,7 +116,7 @@ class Holdings:
         held = self._held.get(user, {})
         reserved = [each for each in self._reserved.values() if each.user == user]
         pinned = self._pinned.get(user, ())
-        size = sum(each.size for each in (*held.values(), *reserved))
+        size = sum(each.size for each in held.values()) + sum(each.size for each in reserved)
         size += sum(size for _, size in pinned)
         umems = len(pinned) + sum(each.watching >= 0 for each in reserved)
         return (
