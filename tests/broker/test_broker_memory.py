@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -26,6 +28,10 @@ from xdplab.errors import KernelError
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
 
 MEBIBYTE = 1 << 20
+SHRINK = fcntl.F_SEAL_SHRINK
+SIXTEEN = {**GOOD["register_umem"], "frame_count": 16 * MEBIBYTE // 4096}
+# linux/if_xdp.h
+SOL_XDP, XDP_UMEM_REG = 283, 4
 LARGE = f"""{HEAD}
 struct large {{ char bytes[4096]; }};
 struct {{ __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 3900); __type(key, __u32);
@@ -70,11 +76,10 @@ def attach_large(data: bytes) -> Callable[[Connection, int], int]:
 
 
 def register(connection: Connection, _port: int) -> socket.socket:
-    umem = {**GOOD["register_umem"], "frame_count": 16 * MEBIBYTE // 4096}
     xsk = socket.socket(AF_XDP, socket.SOCK_RAW, 0)
-    frames = memory(16 * MEBIBYTE, fcntl.F_SEAL_SHRINK)
+    frames = memory(16 * MEBIBYTE, SHRINK)
     try:
-        connection.request("register_umem", umem, [xsk.fileno(), frames])
+        connection.request("register_umem", SIXTEEN, [xsk.fileno(), frames])
     finally:
         os.close(frames)
     return xsk
@@ -121,6 +126,44 @@ def test_umems_count_for_their_user_as_long_as_their_sockets_are_open(
         raise
     most = Limits().memory // (16 * MEBIBYTE)
     assert (first, meanwhile, second) == (most, 0, most)
+
+
+def killed_when_it_registers(broker: Broker, namespace: int) -> socket.socket:
+    """Stop a session in the kernel's call that registers a UMEM, and kill it as that returns."""
+    xsk, frames = socket.socket(AF_XDP, socket.SOCK_RAW, 0), memory(16 * MEBIBYTE, SHRINK)
+    with connect(protocol.NETWORK, descriptor=namespace, path=broker.socket) as connection:
+        process = broker.sessions()[-1]
+        request = protocol.encode_request("register_umem", SIXTEEN)
+        protocol.send(connection.socket, request, [xsk.fileno(), frames])
+        # The kernel fills it as it pins it, which a stop does not interrupt.
+        assert eventually(lambda: os.fstat(frames).st_blocks, 5)
+        os.kill(process, signal.SIGSTOP)
+        assert eventually(lambda: os.fstat(frames).st_blocks * 512 >= 16 * MEBIBYTE, 5)
+        time.sleep(0.02)
+        os.kill(process, signal.SIGKILL)
+    os.close(frames)
+    return xsk
+
+
+def has_a_umem(xsk: socket.socket) -> bool:
+    try:
+        xsk.setsockopt(SOL_XDP, XDP_UMEM_REG, bytes(32))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
+
+
+def test_a_umem_counts_though_its_session_was_killed_as_it_made_it(broker: Broker) -> None:
+    def client() -> int:
+        namespace, held = own_network(), []
+        for _ in range(Limits().memory // (16 * MEBIBYTE)):
+            xsk = killed_when_it_registers(broker, namespace)
+            if has_a_umem(xsk):
+                held.append(xsk)
+        assert held
+        return len(held) + len(fill(broker.socket, register, 1))
+
+    assert as_user(client) == Limits().memory // (16 * MEBIBYTE)
 
 
 def test_what_one_user_holds_leaves_another_its_share(broker: Broker) -> None:

@@ -281,7 +281,7 @@ class Listener:
         elif kind == line.KEEP:
             self._holdings.keep(child.process, line.decode_objects(message))
         elif kind == line.CANCEL:
-            self._holdings.end(child.process)
+            self._holdings.cancel(child.process)
 
     def _answer(self, child: _Child, answer: bytes) -> None:
         # A child that does not take its answers is none of ours: it has a buffer full of them.

@@ -2,7 +2,8 @@
 
 Maps, programs and UMEMs live as long as whoever holds them, which a session's end does not change.
 So the kernel is asked which of them there still are: maps and programs by their ids, a UMEM by the
-socket that it was registered for, which an epoll set knows of without holding it.
+socket that it was registered for, which an epoll set knows of without holding it. (A socket that
+shares a UMEM, and outlives that one, is not seen: the kernel lists it for its own namespace alone.)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from xdplab._engine import lib
 from xdplab.broker.limits import Limits, memory_to_spare
@@ -20,6 +22,13 @@ from xdplab.broker.line import GRANTED, MACHINE_HAS_NONE, MAP, USER_HAS_ITS_SHAR
 def exists(held: Held) -> bool:
     """Say whether the kernel still has an object. Needs CAP_SYS_ADMIN."""
     return bool(lib.xdplab_bpf_exists(held.kind == MAP, held.number))
+
+
+class _Reservation(NamedTuple):
+    user: int
+    size: int
+    watching: int = -1
+    """An epoll set of the socket that is about to hold it."""
 
 
 class Holdings:
@@ -42,62 +51,78 @@ class Holdings:
         exists: Callable[[Held], bool] = exists,
     ) -> None:
         self._limits, self._to_spare, self._exists = limits, to_spare, exists
-        self._reserved: dict[int, tuple[int, int]] = {}
-        """Session: user, bytes."""
+        self._reserved: dict[int, _Reservation] = {}
+        """By session."""
         self._held: defaultdict[int, dict[tuple[bytes, int], Held]] = defaultdict(dict)
         self._pinned: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         """Of a user: epoll sets, bytes."""
 
     def reserve(self, session: int, user: int, amount: int) -> bytes:
-        """Reserve bytes for what a session is about to make; a reservation that it has is void.
+        """Reserve bytes for what a session is about to make; one that it has is ended.
 
         Returns
         -------
         bytes
             The answer to the session.
         """
-        self._reserved.pop(session, None)
+        self.end(session)
         if not self._fits(user, amount):
             self._forget_what_is_gone(user)
             if not self._fits(user, amount):
                 return USER_HAS_ITS_SHARE
-        if sum(size for _, size in self._reserved.values()) + amount > self._to_spare():
+        if sum(each.size for each in self._reserved.values()) + amount > self._to_spare():
             return MACHINE_HAS_NONE
-        self._reserved[session] = user, amount
+        self._reserved[session] = _Reservation(user, amount)
         return GRANTED
 
     def keep(self, session: int, made: Iterable[Held]) -> None:
         """Count what was made in the place of what was reserved for it."""
-        if (reservation := self._reserved.pop(session, None)) is not None:
-            held = self._held[reservation[0]]
-            held.update({(each.kind, each.number): each for each in made})
+        if (reservation := self._reserved.get(session)) is not None:
+            objects = {(each.kind, each.number): each for each in made}
+            if objects:
+                self._held[reservation.user].update(objects)
+            self.end(session)
 
     def watch(self, session: int, watching: int) -> None:
-        """Count what was reserved until an epoll set, which is taken over, has no socket left."""
-        if (reservation := self._reserved.pop(session, None)) is None:
+        """Count what was reserved until an epoll set, which is taken over, has no socket left.
+
+        Unless the reservation is cancelled: a session that ends may have made what was reserved.
+        """
+        reservation = self._reserved.get(session)
+        if reservation is None or reservation.watching >= 0:
             os.close(watching)
         else:
-            user, amount = reservation
-            self._pinned[user].append((watching, amount))
+            self._reserved[session] = reservation._replace(watching=watching)
 
     @property
     def descriptors(self) -> int:
         """How many descriptors are kept here."""
-        return sum(map(len, self._pinned.values()))
+        watching = sum(each.watching >= 0 for each in self._reserved.values())
+        return watching + sum(map(len, self._pinned.values()))
+
+    def cancel(self, session: int) -> None:
+        """Give up what was reserved for a session, which made nothing of it."""
+        reservation = self._reserved.pop(session, None)
+        if reservation and reservation.watching >= 0:
+            os.close(reservation.watching)
 
     def end(self, session: int) -> None:
-        """Give up what was reserved for a session."""
-        self._reserved.pop(session, None)
+        """Give up what was reserved for a session, but not what is watched."""
+        reservation = self._reserved.pop(session, None)
+        if reservation and reservation.watching >= 0:
+            self._pinned[reservation.user].append((reservation.watching, reservation.size))
 
     def _fits(self, user: int, amount: int) -> bool:
         held = self._held.get(user, {})
-        reserved = sum(size for owner, size in self._reserved.values() if owner == user)
+        reserved = [each for each in self._reserved.values() if each.user == user]
         pinned = self._pinned.get(user, ())
-        size = sum(each.size for each in held.values()) + sum(size for _, size in pinned)
+        size = sum(each.size for each in held.values()) + sum(each.size for each in reserved)
+        size += sum(size for _, size in pinned)
+        umems = len(pinned) + sum(each.watching >= 0 for each in reserved)
         return (
-            size + reserved + amount <= self._limits.memory
+            size + amount <= self._limits.memory
             and len(held) < self._limits.objects
-            and len(pinned) < self._limits.umems
+            and umems < self._limits.umems
         )
 
     def _forget_what_is_gone(self, user: int) -> None:

@@ -5,8 +5,9 @@ Messages of one socket pair (SOCK_SEQPACKET), a byte for the kind and fixed fiel
     session     ready   it holds its own connection and no other one
                 log     for the listener to write, which knows whose session it is
                 reserve bytes of the machine's memory, before something is made
-                keep    what was made of the reservation: ids of BPF objects, and the bytes of each
-                watch   an AF_XDP socket that holds what was reserved, by an epoll set beside it
+                keep    the reservation, as the ids of the BPF objects that were made of it, and the
+                        bytes of each; as nothing, for what is watched
+                watch   an AF_XDP socket that is about to hold it, by an epoll set beside it
                 cancel  the reservation
     listener    go      nobody but the session holds its connection now
                 granted, or why a reservation is refused
@@ -128,14 +129,33 @@ class Line:
         finally:
             self._settle(reservation)
 
+    @contextmanager
+    def reserved_for(self, tried: str, amount: int, holder: int) -> Iterator[None]:
+        """Reserve memory that a client's AF_XDP socket holds from the block on, while it is open.
+
+        The listener knows of the socket before it holds anything: the client may end this process
+        at any moment, and the socket is the client's own.
+
+        Raises
+        ------
+        KernelError
+            As `reserved` does.
+        """
+        self._reserve(tried, amount)
+        try:
+            # An epoll set forgets a socket when its last holder closes it, and does not hold it.
+            with select.epoll(flags=select.EPOLL_CLOEXEC) as watching:
+                watching.register(holder, 0)
+                socket.send_fds(self._socket, [WATCH], [watching.fileno()])
+            yield
+        except BaseException:
+            self._socket.send(CANCEL)
+            raise
+        self._socket.send(KEEP)
+
     def _settle(self, reservation: Reservation) -> None:
         if reservation.held:
             self._socket.send(KEEP + b"".join(OBJECT.pack(*each) for each in reservation.held))
-        elif reservation.socket >= 0:
-            # An epoll set forgets a socket when its last holder closes it, and does not hold it.
-            with select.epoll(flags=select.EPOLL_CLOEXEC) as watching:
-                watching.register(reservation.socket, 0)
-                socket.send_fds(self._socket, [WATCH], [watching.fileno()])
         else:
             self._socket.send(CANCEL)
 
@@ -161,8 +181,6 @@ class Reservation:
     def __init__(self, amount: int) -> None:
         self._amount = amount
         self.held: list[Held] = []
-        self.socket = -1
-        """An AF_XDP socket that holds it, as long as that is open."""
 
     def keep(self, descriptors: Sequence[int]) -> None:
         """Count what the descriptors hold as the client's, for as long as it exists.

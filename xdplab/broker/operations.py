@@ -155,10 +155,9 @@ class Operations:
                 raise ConfigurationError(f"the memfd is smaller than {size} bytes.")
             error = new_error()
             frames = ffi.new("struct xdplab_umem *", arguments)
-            with self._line.reserved("register a UMEM", size) as reservation:
+            with self._line.reserved_for("register a UMEM", size, given.fileno()):
                 if lib.xdplab_register_umem(given.fileno(), descriptors[1], frames, error):
                     raise_error(error)
-                reservation.socket = given.fileno()
         return {}, []
 
     def _opened(self) -> Any:  # noqa: ANN401 - cffi is untyped
