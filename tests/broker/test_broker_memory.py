@@ -136,9 +136,9 @@ def killed_when_it_registers(broker: Broker, namespace: int) -> socket.socket:
         request = protocol.encode_request("register_umem", SIXTEEN)
         protocol.send(connection.socket, request, [xsk.fileno(), frames])
         # The kernel fills it as it pins it, which a stop does not interrupt.
-        assert eventually(lambda: os.fstat(frames).st_blocks, 5)
+        assert eventually(lambda: os.fstat(frames).st_blocks)
         os.kill(process, signal.SIGSTOP)
-        assert eventually(lambda: os.fstat(frames).st_blocks * 512 >= 16 * MEBIBYTE, 5)
+        assert eventually(lambda: os.fstat(frames).st_blocks * 512 >= 16 * MEBIBYTE)
         time.sleep(0.02)
         os.kill(process, signal.SIGKILL)
     os.close(frames)
