@@ -14,10 +14,11 @@ from patience import eventually
 
 from xdplab import Engine, KernelError, Lab, Stream, Traffic, reconfiguring
 from xdplab.account import Account
-from xdplab.explain import Situation, explain
+from xdplab.explain import explain
 from xdplab.ledger import Ledger
 from xdplab.lines import Line
 from xdplab.native_engine import NativeEngine
+from xdplab.situation import Situation
 
 RATE = 20_000
 MEANWHILE = "while it was reconfigured"

@@ -9,7 +9,8 @@ import pytest
 
 from xdplab import Engine, Host, Interface, Lab, Stream, Traffic
 from xdplab.account import Account
-from xdplab.explain import Overflow, Situation, explain
+from xdplab.explain import explain
+from xdplab.situation import Overflow, Situation
 
 # The kernel's alone: what takes sockets, threaded NAPI, or other links than the wire.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xdplab.checks import choice
-from xdplab.explain import Situation, explain
+from xdplab.explain import explain
 from xdplab.lines import Line
+from xdplab.situation import Situation
 
 _LOSSES = frozenset(
     {

@@ -5,10 +5,7 @@ As in explain.py, settings go in, and sentences come out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from xdplab.explain import Situation
+from xdplab.situation import Situation
 
 
 def filtered(now: Situation) -> str:

@@ -5,13 +5,9 @@ As in explain.py, counts and settings go in, and sentences come out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xdplab import explain_sending
 from xdplab.frames import LARGEST_REAL_FRAME, MOST_FRAMES, SMALLEST_LONG_RING, XDP_HEADROOM
-
-if TYPE_CHECKING:
-    from xdplab.explain import Situation
+from xdplab.situation import Situation
 
 _HEADERS = 18  # Ethernet, with one VLAN tag
 

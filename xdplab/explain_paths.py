@@ -6,13 +6,10 @@ As in explain.py, counts and settings go in, and sentences come out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from xdplab.lines import Line
 from xdplab.paths import LARGEST_BUFFER
-
-if TYPE_CHECKING:
-    from xdplab.explain import Situation
+from xdplab.situation import Situation
 
 _SOCKET: Mapping[str, str] = {
     Line.RING_FULL: "socket buffer full",

@@ -5,12 +5,8 @@ As in explain.py, counts and settings go in, and sentences come out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xdplab import explain_links
-
-if TYPE_CHECKING:
-    from xdplab.explain import Situation
+from xdplab.situation import Situation
 
 
 def no_socket(now: Situation) -> str:

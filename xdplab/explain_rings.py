@@ -5,13 +5,9 @@ As in explain.py, counts and settings go in, and sentences come out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xdplab import explain_links, explain_paths, explain_queues
 from xdplab.configuration import LARGEST_RING
-
-if TYPE_CHECKING:
-    from xdplab.explain import Situation
+from xdplab.situation import Situation
 
 _SPINNING = ("spin", "busy-poll", "adaptive")
 _SATURATED = 0.75  # of the time on its core: from here on a worker is called busy

@@ -6,12 +6,9 @@ As in explain.py, counts and settings go in, and sentences come out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from xdplab.lines import Line
-
-if TYPE_CHECKING:
-    from xdplab.explain import Situation
+from xdplab.situation import Situation
 
 
 def losses(counts: Mapping[str, int], now: Situation) -> Iterator[str]:

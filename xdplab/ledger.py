@@ -29,12 +29,12 @@ from xdplab.account import Account, Stage
 from xdplab.checks import seconds
 from xdplab.configuration import CHANGEABLE
 from xdplab.errors import ClosedError, InterfaceGoneError
-from xdplab.explain import Situation
 from xdplab.explain_paths import is_there, name_of
 from xdplab.filtering import Filtering, filtering
 from xdplab.lines import Line
 from xdplab.offloads import remedies_for_checksums, remedies_for_length
 from xdplab.sending import senders
+from xdplab.situation import Situation
 from xdplab.stations import SENDER, Counts, Stations
 from xdplab.subjects import check_engine, check_traffic
 

@@ -13,10 +13,10 @@ from xdplab.checks import callable_of
 from xdplab.checks import seconds as seconds_within
 from xdplab.engine import Engine
 from xdplab.errors import KernelError, XdplabError
-from xdplab.explain import Situation
 from xdplab.ledger import Ledger
 from xdplab.lines import Line
 from xdplab.records import SYSCALLS
+from xdplab.situation import Situation
 from xdplab.subjects import check_engine, check_traffic
 from xdplab.traffic import Traffic
 

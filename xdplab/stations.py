@@ -31,8 +31,8 @@ import numpy as np
 
 from xdplab._engine import lib
 from xdplab.errors import ClosedError, InterfaceGoneError
-from xdplab.explain import Overflow
 from xdplab.paths import Kind
+from xdplab.situation import Overflow
 
 if TYPE_CHECKING:
     from xdplab.engine import Engine

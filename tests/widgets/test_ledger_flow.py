@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xdplab.account import Account, Stage
-from xdplab.explain import Situation
 from xdplab.lines import Line
+from xdplab.situation import Situation
 from xdplab.widgets.ledger.flow import DROPPED, MADE, MORE_FRAMES, PROGRAM, Flow, Kind, flow_of
 from xdplab.widgets.ledger.layout import THINNEST, Interval, lay_out
 
