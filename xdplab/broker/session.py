@@ -99,6 +99,14 @@ class Session:
         die_with(self._listener)
         limit_session()
         try:
+            self._serve()
+        except TimeoutError:
+            self._line.log("connection", "given up: it takes too long")
+        except OSError as error:
+            self._line.log("connection", str(error), "connection: OSError")
+
+    def _serve(self) -> None:
+        try:
             self._connection.settimeout(FIRST_MESSAGE_SECONDS)
             first, descriptors = protocol.receive(self._connection, protocol.FIRST.size)
             if first:
@@ -109,10 +117,6 @@ class Session:
             self._refuse("connect", ConfigurationError(f"{error}."))
         except XdplabError as error:
             self._refuse("connect", error)
-        except TimeoutError:
-            self._line.log("connection", "given up: it takes too long")
-        except OSError as error:
-            self._line.log("connection", str(error), "connection: OSError")
 
     def _begin(self, first: bytes, descriptors: list[int]) -> None:
         kind, name = protocol.decode_first(first)
@@ -240,7 +244,7 @@ class Session:
         kind = type(error).__name__
         known = next((each for each in operation.split()[:1] if each in _KNOWN), "request")
         self._line.log(operation, f"{kind}: {error}", f"{known}: {kind}")
-        with suppress(OSError):  # the client may be gone
+        with suppress(ConnectionError):  # the client may be gone
             protocol.send(self._connection, protocol.encode_refusal(error))
 
 
