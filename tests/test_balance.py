@@ -271,7 +271,8 @@ def test_a_stream_that_is_still_sending_when_the_ledger_settles_is_named(lab: La
         for each in (ledger, arrivals):
             account = each.settle(10)
             assert account.balanced, account
-            assert account.explain() == "Every packet arrived."
+            # A busy machine may begin the second ledger late, which its words then say.
+            assert account.explain().startswith("Every packet arrived.")
 
 
 def test_a_generator_that_is_still_sending_is_named(lab: Lab) -> None:

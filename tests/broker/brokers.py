@@ -66,7 +66,8 @@ def running(installed: Path, *options: str, before: tuple[str, ...] = ()) -> Ite
             yield Broker(process, socket, log)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) in (0, -signal.SIGKILL), log.read_text()
+            status = process.wait(30)
+            assert status in (0, -signal.SIGKILL), f"status {status}: {log.read_text()}"
     finally:
         shutil.rmtree(folder)
 

@@ -101,8 +101,14 @@ class Listener:
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._room = most - _OWN_DESCRIPTORS
 
-    def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, and end the sessions."""
+    def run(self, begun: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT, and end the sessions.
+
+        Parameters
+        ----------
+        begun
+            Called once these signals are heard.
+        """
         self._listening.setblocking(False)
         told, tells = socket.socketpair()
         for each in (told, tells):
@@ -111,6 +117,7 @@ class Listener:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        begun()
         with selectors.DefaultSelector() as self._selector:
             self._selector.register(told, selectors.EVENT_READ, lambda: told.recv(4096))
             while not self._stopping:

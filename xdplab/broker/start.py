@@ -61,13 +61,16 @@ def serve(options: argparse.Namespace) -> int:
     try:
         limit_listener()
         confine(0, 0, LISTENER)
-        print(f"xdplab broker: serves the group {options.group}", file=sys.stderr, flush=True)
-        Listener(listener, group, limits, Terms(interfaces)).run()
+        Listener(listener, group, limits, Terms(interfaces)).run(lambda: _say(options.group))
     finally:
         if passed is None:
             with suppress(OSError):
                 Path(options.socket).unlink()
     return 0
+
+
+def _say(group: str) -> None:
+    print(f"xdplab broker: serves the group {group}", file=sys.stderr, flush=True)
 
 
 def _group(name: str) -> int:
