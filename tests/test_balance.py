@@ -14,6 +14,7 @@ from patience import eventually
 
 from xdplab import Engine, KernelError, Lab, Stream, Traffic, reconfiguring
 from xdplab.account import Account
+from xdplab.engine import ACTIONS
 from xdplab.explain import explain
 from xdplab.ledger import Ledger
 from xdplab.lines import Line
@@ -207,6 +208,8 @@ def test_a_generating_engine_loses_no_frame_of_its_stream(lab: Lab) -> None:
         sender.reconfigure(ring_size=1024)
         some_flow(receiver)
         sender.action = "drop"
+        used = sender.telemetry.counters  # the worker reads the knob on its next turn
+        assert eventually(lambda: used()["control_action"] == ACTIONS.index("drop"))
         account = ledger.settle(10)
         assert account.balanced, account
         handed = account.packets("handed to the TX ring")

@@ -168,6 +168,7 @@ def test_a_run_whose_interface_goes_away_tells_what_it_has(form: tuple[str, ...]
         assert "5 packets in" in said
 
 
+@pytest.mark.privilege  # its wheel is built from the source tree
 def test_an_interrupt_while_it_is_imported_ends_it_without_a_traceback(installed: Path) -> None:
     command = [installed / "bin" / "xdplab", "run", "--seconds", "30"]
     for milliseconds in range(0, 400, 40):

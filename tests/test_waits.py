@@ -319,7 +319,7 @@ def test_where_io_uring_is_refused_the_other_strategies_work(privileged: None) -
     assert tuple(lines) == WAIT_STRATEGIES, done.stderr
     for wait, said in lines.items():
         if "uring" in wait or wait == "adaptive":
-            assert re.search(r"EPERM.*io_uring is forbidden.*wait='poll'", said)
+            assert re.search(r"EPERM.*seccomp filter refuses io_uring.*wait='poll'", said)
         else:
             assert said == "captured"
 
