@@ -86,7 +86,9 @@ def try_with_little_memory() -> None:
     refused, smaller = in_a_child(
         """
         lab = Lab()
-        resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+        pages = int(open("/proc/self/statm").read().split()[0])
+        most = pages * resource.getpagesize() + (300 << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         tried(lambda: Engine(lab.port, ring_size=65536, frame_size=4096))
         tried(lambda: Engine(lab.port, ring_size=1024))
         """
