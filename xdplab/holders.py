@@ -65,12 +65,15 @@ class Attached:
 
 def attached(interface: Interface) -> Attached | None:
     """Find the XDP program on an interface, and who holds it."""
-    return interface.namespace.run(_attached, interface.index)
+    # Holders are looked for from here: through a broker, a namespace is another process's.
+    return _with_holders(interface.namespace.run(_attached, interface.index))
 
 
 def attached_above(interface: Interface) -> tuple[str, Attached] | None:
     """Find an XDP program on what stands on an interface, such as a macvlan, by that one's name."""
-    return interface.namespace.run(_attached_above, interface.index)
+    name, mode, number = interface.namespace.run(_attached_above, interface.index)
+    found = _with_holders((mode, number))
+    return (name, found) if found else None
 
 
 def socket_holders() -> list[Process]:
@@ -84,30 +87,37 @@ def socket_holders() -> list[Process]:
     return found
 
 
-def _attached(index: int) -> Attached | None:
+def _attached(index: int) -> tuple[str, int]:
     with netlink("read which XDP program is attached") as route:
         (link,) = route.get_links(index)
         return _of_link(link)
 
 
-def _attached_above(index: int) -> tuple[str, Attached] | None:
+def _attached_above(index: int) -> tuple[str, str, int]:
     with netlink("read which XDP programs are attached") as route:
         for link in route.get_links():
             below = link.get("link") == index and link.get("link_netnsid") is None
-            if (below or link.get("master") == index) and (found := _of_link(link)):
-                return str(link.get("ifname")), found
-    return None
+            if (below or link.get("master") == index) and (found := _of_link(link))[0]:
+                return str(link.get("ifname")), *found
+    return "", "", 0
 
 
-def _of_link(link: Any) -> Attached | None:  # noqa: ANN401 - pyroute2 is untyped
+def _of_link(link: Any) -> tuple[str, int]:  # noqa: ANN401 - pyroute2 is untyped
+    """Read the mode and the id of the program on a link; "" where there is none."""
     xdp = link.get("xdp") or {}
-    if not (mode := xdp.get("IFLA_XDP_ATTACHED")):
+    mode = xdp.get("IFLA_XDP_ATTACHED")
+    return (str(mode), int(xdp.get("IFLA_XDP_PROG_ID") or 0)) if mode else ("", 0)
+
+
+def _with_holders(found: tuple[str, int]) -> Attached | None:
+    mode, number = found
+    if not mode:
         return None
     # Several at once (one in each mode) have no number in common.
-    if not (number := xdp.get("IFLA_XDP_PROG_ID")):
+    if not number:
         return Attached(0, _SEVERAL)
     holders = tuple(_named(process) for process in _processes() if _holds(process, number))
-    return Attached(number, str(mode), holders, tuple(_pinned(number)))
+    return Attached(number, mode, holders, tuple(_pinned(number)))
 
 
 def _processes() -> Iterator[int]:
