@@ -18,12 +18,15 @@ _ETHERNET = 0x88B5  # for experiments, IEEE 802
 
 def send(lab: Lab, size: int) -> None:
     """Send a frame from the peer."""
+    name = lab.peer.interface.name
+    macs = [host.interface.mac.replace(":", "") for host in (lab.port, lab.peer)]
+    header = b"".join(map(bytes.fromhex, macs)) + _ETHERNET.to_bytes(2)
 
+    # It may run in another process: it takes no lab along.
     def from_there() -> None:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as raw:
-            raw.bind((lab.peer.interface.name, 0))
-            macs = [host.interface.mac.replace(":", "") for host in (lab.port, lab.peer)]
-            raw.send(b"".join(map(bytes.fromhex, macs)) + _ETHERNET.to_bytes(2) + bytes(size - 14))
+            raw.bind((name, 0))
+            raw.send(header + bytes(size - 14))
 
     lab.peer.run(from_there)
 

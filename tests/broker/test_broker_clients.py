@@ -46,6 +46,30 @@ def test_an_interrupt_ends_only_the_wait_for_an_answer(broker: Broker) -> None:
     assert as_user(client) == 0
 
 
+@pytest.mark.parametrize("step", ["send", "receive"])
+def test_an_interrupt_right_after_a_step_of_a_request_loses_its_own_answer_alone(
+    broker: Broker, step: str
+) -> None:
+    def client() -> str:
+        connection = connect(protocol.NETWORK, descriptor=own_network(), path=broker.socket)
+        port, _ = make_veth()
+        taken = getattr(protocol, step)
+
+        def interrupted(*arguments: object) -> None:
+            taken(*arguments)
+            raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(f"xdplab.broker.connection.{step}", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                connection.request("attach", {**GOOD["attach"], "interface": port})
+        with pytest.raises(ClosedError, match="no generator"):
+            connection.request("generator_status")
+        return "its own"
+
+    assert as_user(client) == "its own"
+
+
 def test_who_has_no_descriptor_left_is_told_so_and_goes_on(broker: Broker) -> None:
     def client() -> tuple[str, int, int]:
         connection = connect(protocol.NETWORK, descriptor=own_network(), path=broker.socket)

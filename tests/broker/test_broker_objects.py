@@ -325,7 +325,7 @@ from xdplab.errors import XdplabError
 def one(data):
     try:
         if data[:4] == bytes(4):
-            check_request(*protocol.decode_request(data[4:]), 0)
+            check_request(*protocol.decode_request(data[4:])[:2], 0)
         else:
             description.check_description(description.describe(data, "count").plain(), 1)
     except (XdplabError, protocol.Malformed):

@@ -6,8 +6,8 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from xdplab.broker.protocol import (
@@ -69,7 +69,7 @@ class Connection(Closing):
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
         self._lock = new_lock()
-        self._unanswered = 0
+        self._number = -1  # of the newest request
 
     def fileno(self) -> int:
         """Return the socket's descriptor, -1 once closed."""
@@ -115,42 +115,44 @@ class Connection(Closing):
         """
         given = dict(arguments or {})
         check_request(operation, given, len(descriptors))
-        return self.exchange(encode_request(operation, given), descriptors)
+        return self._exchange(lambda number: encode_request(operation, given, number), descriptors)
 
-    def exchange(
-        self, message: bytes, descriptors: Sequence[int] = ()
+    def introduce(
+        self, message: bytes, descriptors: Sequence[int]
     ) -> tuple[dict[str, Any], list[int]]:
-        """Send a message as it is, and wait for the answer, as `request` does.
+        """Send the first message of a connection, and wait for the answer, as `request` does."""
+        return self._exchange(lambda _number: message, descriptors)
 
-        An interrupt ends only the wait: the next answer is that of the next message.
+    def _exchange(
+        self, numbered: Callable[[int], bytes], descriptors: Sequence[int]
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Send a message with a number that is its own, and wait for the answer to that number.
+
+        An interrupt at any moment loses one answer, and no other message gets it.
         """
         with self._lock:
             if self.closed:
                 raise ClosedError("this connection to the broker was closed.")
-            try:
-                # A rejected client gets the reason; its input is ignored.
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    send(self.socket, message, descriptors)
-                self._unanswered += 1
-                while self._unanswered:
-                    answer, received = self._receive()
-                    self._unanswered -= 1
-                    if self._unanswered:
+            self._number += 1
+            message = numbered(self._number)
+            # A rejected client gets the reason; its input is ignored.
+            with _refusals(), suppress(BrokenPipeError, ConnectionResetError):
+                send(self.socket, message, descriptors)
+            while True:
+                with _refusals():
+                    encoded, received = self._receive()
+                if not encoded:
+                    raise _refused(errno.ECONNRESET)
+                answer = None
+                try:
+                    answer = decode_answer(encoded, self._number)
+                except Malformed as error:
+                    raise _refused(errno.EPROTO) from error
+                finally:
+                    if answer is None:
                         close_all(received)
-            except OSError as error:
-                # It came, and what it brought is lost.
-                self._unanswered -= error.errno == errno.EMFILE
-                late = errno.ETIMEDOUT if isinstance(error, TimeoutError) else 0
-                raise _refused(error.errno or late) from error
-            except Malformed as error:
-                raise _refused(errno.EPROTO) from error
-        if not answer:
-            raise _refused(errno.ECONNRESET)
-        try:
-            return decode_answer(answer), received
-        except Malformed as error:
-            close_all(received)
-            raise _refused(errno.EPROTO) from error
+                if answer is not None:
+                    return answer, received
 
     def _receive(self) -> tuple[bytes, list[int]]:
         try:
@@ -189,7 +191,7 @@ def connect(
         _wait_to_be_accepted(connected, path or socket_path())
         connected.settimeout(_PATIENCE)
         given = [] if descriptor is None else [descriptor]
-        connection.answer, connection.descriptors = connection.exchange(first, given)
+        connection.answer, connection.descriptors = connection.introduce(first, given)
     except BaseException:
         connection.close()
         raise
@@ -217,6 +219,18 @@ def _wait_to_be_accepted(connected: socket.socket, path: str) -> None:
             raise _refused(error.errno or 0, "connect to the broker") from error
         else:
             return
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Raise what keeps a message from being sent or received as a `KernelError` with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        late = errno.ETIMEDOUT if isinstance(error, TimeoutError) else 0
+        raise _refused(error.errno or late) from error
+    except Malformed as error:
+        raise _refused(errno.EPROTO) from error
 
 
 def _refused(code: int, tried: str = "talk to the broker") -> KernelError:

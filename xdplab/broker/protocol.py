@@ -4,11 +4,14 @@ A connection is a Unix socket that keeps messages apart (SOCK_SEQPACKET). The cl
 is of fixed size, `FIRST`: what the session is for, and a name where that needs one; at most one
 descriptor comes beside it. Every message after it is one JSON object:
 
-    request     {"op": "attach", "arguments": {...}}
-    answer      {"answer": {...}}
-    refusal     {"error": "QueueBusyError", "tried": "...", "errno": 16, "remedy": "..."}
+    request     {"op": "attach", "arguments": {...}, "number": 7}
+    answer      {"answer": {...}, "number": 7}
+    refusal     {"error": "QueueBusyError", "tried": "...", "errno": 16, "remedy": "...",
+                 "number": 7}
 
-The first message is answered in the same way. Descriptors travel beside requests and answers.
+An answer or a refusal has the number of its request: a client that was interrupted may have sent a
+request without reading the answer, or without noting that it sent one. The first message is
+answered in the same way, and has the number 0. Descriptors travel beside requests and answers.
 """
 
 from __future__ import annotations
@@ -77,13 +80,18 @@ def decode_first(message: bytes) -> tuple[bytes, str]:
     return kind, name.decode()
 
 
-def encode_request(operation: str, arguments: Mapping[str, object]) -> bytes:
+def encode_request(operation: str, arguments: Mapping[str, object], number: int = 0) -> bytes:
     """Write a request."""
-    return _encode({"op": operation, "arguments": dict(arguments)})
+    return _encode({"op": operation, "arguments": dict(arguments), "number": number})
 
 
-def decode_request(message: bytes) -> tuple[str, dict[str, Any]]:
+def decode_request(message: bytes) -> tuple[str, dict[str, Any], int]:
     """Read a request, whose operation and arguments are still to be checked.
+
+    Returns
+    -------
+    tuple
+        The operation, its arguments, and the request's number.
 
     Raises
     ------
@@ -91,22 +99,23 @@ def decode_request(message: bytes) -> tuple[str, dict[str, Any]]:
         When it is not one.
     """
     parsed = _decode(message)
+    number = _take_number(parsed)
     operation, arguments = parsed.get("op"), parsed.get("arguments")
     if len(parsed) != 2 or not isinstance(operation, str) or not isinstance(arguments, dict):
         raise Malformed("a request has an op and arguments")
-    return operation, arguments
+    return operation, arguments, number
 
 
-def encode_answer(answer: Mapping[str, object]) -> bytes:
+def encode_answer(answer: Mapping[str, object], number: int = 0) -> bytes:
     """Write an answer."""
-    return _encode({"answer": dict(answer)})
+    return _encode({"answer": dict(answer), "number": number})
 
 
-def encode_refusal(error: XdplabError) -> bytes:
+def encode_refusal(error: XdplabError, number: int = 0) -> bytes:
     """Write what went wrong, for `decode_answer` to raise again."""
     # The kind that both sides know.
     kind = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
-    refusal: dict[str, object] = {"error": kind.__name__}
+    refusal: dict[str, object] = {"error": kind.__name__, "number": number}
     if isinstance(error, KernelError):
         texts = {"tried": error.tried, "remedy": error.remedy}
         refusal |= {"errno": error.errno or 0}
@@ -115,8 +124,20 @@ def encode_refusal(error: XdplabError) -> bytes:
     return _encode(refusal | {name: text[:_MOST_TEXT] for name, text in texts.items()})
 
 
-def decode_answer(message: bytes) -> dict[str, Any]:
-    """Read an answer.
+def decode_answer(message: bytes, number: int = 0) -> dict[str, Any] | None:
+    """Read an answer to a request.
+
+    Parameters
+    ----------
+    message
+        As it came.
+    number
+        Of the request.
+
+    Returns
+    -------
+    dict or None
+        The answer; None where it is one to an earlier request.
 
     Raises
     ------
@@ -126,6 +147,11 @@ def decode_answer(message: bytes) -> dict[str, Any]:
         When it is neither an answer nor a refusal.
     """
     parsed = _decode(message)
+    answered = _take_number(parsed)
+    if answered < number:
+        return None
+    if answered > number:
+        raise Malformed("an answer to a request that was not made")
     if "error" in parsed:
         raise _refusal(parsed)
     answer = parsed.get("answer")
@@ -189,6 +215,13 @@ def _decode(message: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise Malformed("a message is one JSON object")
     return parsed
+
+
+def _take_number(parsed: dict[str, Any]) -> int:
+    number = parsed.pop("number", 0)
+    if not isinstance(number, int) or number < 0:
+        raise Malformed("a number counts the requests of a connection")
+    return number
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -150,15 +150,15 @@ class Session:
         if not message:
             return False
         made: list[int] = []
-        operation = "request"
+        operation, number = "request", 0
         try:
-            operation, arguments = protocol.decode_request(message)
+            operation, arguments, number = protocol.decode_request(message)
             checked = check_request(operation, arguments, len(descriptors))
             answer, made = operations.perform(operation, checked, descriptors)
         except XdplabError as error:
-            self._refuse(operation, error)
+            self._refuse(operation, error, number)
         else:
-            self._answer(operation, answer, made)
+            self._answer(operation, answer, made, number)
         finally:
             close_all(made)
             close_all(descriptors)
@@ -235,17 +235,19 @@ class Session:
     def _is_over(self) -> bool:
         return bool(select.select(self._ends, [], [], 0)[0])
 
-    def _answer(self, operation: str, answer: dict[str, object], made: list[int] = []) -> None:  # noqa: B006 - never changed
-        protocol.send(self._connection, protocol.encode_answer(answer), made)
+    def _answer(
+        self, operation: str, answer: dict[str, object], made: Sequence[int] = (), number: int = 0
+    ) -> None:
+        protocol.send(self._connection, protocol.encode_answer(answer, number), made)
         if operation not in _LOOKS:
             self._line.log(operation, "done")
 
-    def _refuse(self, operation: str, error: XdplabError) -> None:
+    def _refuse(self, operation: str, error: XdplabError, number: int = 0) -> None:
         kind = type(error).__name__
         known = next((each for each in operation.split()[:1] if each in _KNOWN), "request")
         self._line.log(operation, f"{kind}: {error}", f"{known}: {kind}")
         with suppress(ConnectionError):  # the client may be gone
-            protocol.send(self._connection, protocol.encode_refusal(error))
+            protocol.send(self._connection, protocol.encode_refusal(error, number))
 
 
 def _life_of(connection: socket.socket, process: int) -> int:

@@ -45,8 +45,9 @@ def send(channel: socket.socket, thing: object) -> None:
     try:
         _Pickler(buffer, descriptors).dump(thing)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
+        said = str(error).rstrip(".")
         raise XdplabError(
-            f"could not pass something into the lab's process or out of it: {error}. What is run "
+            f"could not pass something into the lab's process or out of it: {said}. What is run "
             "in a lab, its arguments and its result must be such as can be pickled; sockets may be."
         ) from error
     if len(descriptors) > _MOST_DESCRIPTORS:
