@@ -61,7 +61,7 @@ def _listed(commands: tuple[str, ...]) -> str:
 def _or(commands: tuple[str, ...]) -> str:
     if commands:
         return f"; or {_listed(commands)} has the sending stack do it"
-    return "; or let the sending stack do it: `ethtool -K NAME tx off` on the interface it sends by"
+    return "; or let the sending stack do it: ethtool -K switches tx off where it sends"
 
 
 def uncut(now: Situation) -> str:
@@ -69,6 +69,6 @@ def uncut(now: Situation) -> str:
     if now.length_remedies:
         return f"{_listed(now.length_remedies)} avoids them."
     return (
-        "`ethtool -K NAME tx off` on the interface by which they are sent avoids them, or "
-        "`ethtool -K NAME gro off` where they arrive."
+        "The offload tx switched off (ethtool -K) on the interface by which they are sent avoids "
+        "them, or gro switched off where they arrive."
     )

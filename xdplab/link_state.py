@@ -20,6 +20,7 @@ _SWITCHED_ON = 1  # IFF_UP
 class Peer:
     """The other end of a veth or netkit pair."""
 
+    index: int
     name: str
     """Empty where it can't be looked at."""
     up: bool
@@ -66,7 +67,8 @@ class LinkState:
             return ""
         if self.peer is None:
             return f"put the cable in and switch the far end on (`ethtool {self.name}` shows both)"
-        return _set_up(self.peer.ip or "ip", self.peer.name or "NAME")
+        # `ip` takes a name of this form for an index.
+        return _set_up(self.peer.ip or "ip", self.peer.name or f"if{self.peer.index}")
 
     def trouble(self) -> str:
         """Say why frames can't pass and which command helps, or nothing."""
@@ -134,6 +136,6 @@ def _peer(
     try:
         (found,) = route.get_links(link.get("link"), **place)
     except NetlinkError:  # gone, or in a namespace of someone else's
-        return Peer("", False, number is not None, "")
+        return Peer(link.get("link"), "", False, number is not None, "")
     up = bool(found["flags"] & _SWITCHED_ON)
-    return Peer(found.get("ifname"), up, number is not None, there)
+    return Peer(found["index"], found.get("ifname"), up, number is not None, there)

@@ -34,7 +34,7 @@ _MOST_NAMED = 5  # frames of a remark
 _SHORT = f"shorter than the {_SHORTEST_FRAME} bytes of an Ethernet header"
 _LONG = (
     f"longer than the {_LONGEST_FRAME:,} bytes that a wire takes at most, as where a capture sees "
-    "them before the NIC cuts them (`ethtool -K NAME tso off gso off gro off` before it begins)"
+    "them before the NIC cuts them (switch its offloads tso, gso and gro off before it begins)"
 )
 _IN_PART = "captured in part, and zeros stand for the rest"
 _WITHOUT_FCS = "sent without the frame check sequence, of 4 bytes, that the file has"

@@ -31,7 +31,7 @@ _PATIENCE = 60.0  # s; above it the broker is taken for stuck
 _RETRY_SECONDS = 0.01
 _START = (
     "Once installed as README says (Without root), it is started by "
-    "`sudo /opt/xdplab/bin/xdplab broker --group NAME`."
+    "`sudo /opt/xdplab/bin/xdplab broker --group $(id -gn)`."
 )
 _REMEDIES = {
     errno.ENOENT: f"No broker runs here. {_START}",

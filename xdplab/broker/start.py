@@ -43,7 +43,9 @@ def serve(options: argparse.Namespace) -> int:
     """
     if os.geteuid() != 0:
         raise PermissionRefusedError(
-            "start the broker", errno.EPERM, "Run it as root: sudo xdplab broker --group NAME."
+            "start the broker",
+            errno.EPERM,
+            "Run it as root: `sudo xdplab broker --group $(id -gn)`.",
         )
     check_install(_NEEDED)
     if Path("/proc/self/uid_map").read_text().split() != _WHOLE.split():
@@ -78,7 +80,7 @@ def _group(name: str) -> int:
         return grp.getgrnam(name).gr_gid
     except KeyError:
         raise ConfigurationError(
-            f"there is no group {name}: `groupadd {name}`, and `usermod -aG {name} USER`."
+            f"there is no group {name}: `groupadd {name}`, and `usermod -aG {name} $USER`."
         ) from None
 
 

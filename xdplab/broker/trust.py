@@ -24,7 +24,7 @@ _HOW = (
     "Install it where nobody but root can write, and start it from there:\n"
     "  sudo python3 -m venv /opt/xdplab\n"
     "  sudo /opt/xdplab/bin/pip install .\n"
-    "  sudo /opt/xdplab/bin/xdplab broker --group NAME"
+    "  sudo /opt/xdplab/bin/xdplab broker --group $(id -gn)"
 )
 
 

@@ -7,8 +7,8 @@ from xdplab.doctor.finding import Finding, refused
 from xdplab.errors import KernelError
 
 BY_BROKER = (
-    "Labs have it through the broker. A real interface must be lent: `xdplab broker --interface "
-    "NAME`, and Loan(NAME) from xdplab.loan."
+    "Labs have it through the broker. A real interface must be lent: the broker is started with "
+    "--interface and its name, and xdplab.loan.Loan is given that name."
 )
 
 

@@ -61,7 +61,8 @@ def container(
         return
     remedy = (
         "What the filter refuses, only a container with another one may do: "
-        "`docker run --security-opt seccomp=FILE`. More capabilities: `docker run --cap-add`."
+        "`docker run --security-opt seccomp=unconfined`, or a profile of your own in its place. "
+        "More capabilities: `docker run --cap-add`."
     )
     yield Finding("container", "limited", f"{seen}, with a seccomp filter", remedy)
 

@@ -36,7 +36,7 @@ _REMEDIES = {
 _FORBIDDEN = (
     "User namespaces are forbidden here (Ubuntu's kernel.apparmor_restrict_unprivileged_userns, "
     "user.max_user_namespaces, or a container's seccomp filter): start the broker, "
-    "`sudo xdplab broker --group NAME`."
+    "`sudo xdplab broker --group $(id -gn)`."
 )
 
 Parameters = ParamSpec("Parameters")
