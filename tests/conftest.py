@@ -11,8 +11,8 @@ import pytest
 from installs import installed, wheel  # noqa: F401 - fixtures
 
 from xdplab.backends import VARIABLE
-from xdplab.errors import PermissionRefusedError
-from xdplab.lab import Lab
+from xdplab.core.errors import PermissionRefusedError
+from xdplab.lab.lab import Lab
 
 _CAP_SYS_NICE = 23  # linux/capability.h
 

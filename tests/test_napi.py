@@ -21,9 +21,9 @@ from xdplab import (
     PermissionRefusedError,
     Traffic,
 )
-from xdplab.napi import Napi, read_napi, set_napi
-from xdplab.napi_settings import NapiSettings
-from xdplab.undo import undo
+from xdplab.knobs.napi import NapiSettings
+from xdplab.net.napi import Napi, read_napi, set_napi
+from xdplab.settings.undo import undo
 
 pytestmark = pytest.mark.kernel  # whose NAPI it is
 

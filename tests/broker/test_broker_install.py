@@ -17,7 +17,7 @@ from brokers import GROUP, Broker, Start
 from clients import as_user, own_network
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import connect
+from xdplab.broker.client import connect
 
 ROOTS = 0
 OTHER = 65534

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xdplab.backends.backend import Backend
-from xdplab.backends.broker import BROKER
-from xdplab.backends.kernel import KERNEL
-from xdplab.backends.soft import SOFT
-from xdplab.checks import choice
+from xdplab.backends.broker.backend import BROKER
+from xdplab.backends.kernel.backend import KERNEL
+from xdplab.backends.soft.backend import SOFT
+from xdplab.core.checks import choice
 
 __all__ = ["BACKENDS", "BEST", "KERNEL", "VARIABLE", "Backend", "candidates", "expected"]
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from xdplab.generator import Generator
-    from xdplab.host import Host
-    from xdplab.interface import Interface
-    from xdplab.lab_plan import LabPlan
-    from xdplab.napi import Napi
-    from xdplab.native_engine import NativeEngine
+    from xdplab.backends.plan import LabPlan
+    from xdplab.engine.handle import NativeEngine
+    from xdplab.net.host import Host
+    from xdplab.net.interface import Interface
+    from xdplab.net.napi import Napi
+    from xdplab.send.generator import Generator
 
 
 class SoftirqReader(Protocol):
@@ -92,7 +92,7 @@ class Backend(ABC):
 
     @abstractmethod
     def napi_ids(self, interface: Interface) -> dict[int, int]:
-        """Find the NAPI behind each queue, as `xdplab.napi.napi_ids`."""
+        """Find the NAPI behind each queue, as `xdplab.net.napi.napi_ids`."""
 
     @abstractmethod
     def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
@@ -100,7 +100,7 @@ class Backend(ABC):
 
     @abstractmethod
     def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
-        """Change settings of one of an interface's NAPI, as `xdplab.napi.set_napi`."""
+        """Change settings of one of an interface's NAPI, as `xdplab.net.napi.set_napi`."""
 
     @abstractmethod
     def open_softirq(self) -> AbstractContextManager[SoftirqReader]:

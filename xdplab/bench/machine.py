@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from xdplab.errors import KernelError
-from xdplab.interface import Interface
+from xdplab.core.errors import KernelError
+from xdplab.net.interface import Interface
 
 
 def describe(interface: Interface) -> dict[str, Any]:

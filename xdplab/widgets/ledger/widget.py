@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from xdplab.account import Account
-from xdplab.checks import is_a
-from xdplab.errors import ConfigurationError
-from xdplab.ledger import Ledger as Book
-from xdplab.subjects import check_engine, check_traffic
+from xdplab.core.checks import is_a
+from xdplab.core.errors import ConfigurationError
+from xdplab.engine.subjects import check_engine, check_traffic
+from xdplab.ledger.account import Account
+from xdplab.ledger.ledger import Ledger as Book
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.ledger.figure import ledger_figure
 from xdplab.widgets.ledger.flow import flow_of
@@ -23,8 +23,8 @@ from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.subshells import follow_subshells
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 _DRAWING_INTERVAL = 0.15  # seconds, so that each second beat of the pump draws
 
