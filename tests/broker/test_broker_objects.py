@@ -318,9 +318,7 @@ FUZZER = """
 import sys, atheris
 with atheris.instrument_imports(include=["xdplab.programs.elf", "xdplab.programs.btf",
                                          "xdplab.programs.description", "xdplab.broker.protocol"]):
-    from xdplab.native.objects import btf
-    from xdplab.native.objects import description
-    from xdplab.native.objects import elf
+    from xdplab.programs import btf, description, elf
     from xdplab.broker import protocol
 from xdplab.broker.requests import check_request
 from xdplab.core.errors import XdplabError
