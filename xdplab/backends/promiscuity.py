@@ -42,7 +42,7 @@ class Promiscuity(Closing):
         self._closer = weakref.finalize(self, _close, self._descriptors)
         _open.add(self)
         for interface in interfaces:
-            if not interface.namespace.backend.simulated:
+            if not interface.namespace.simulated:
                 self._ask(interface)
 
     def _ask(self, interface: Interface) -> None:

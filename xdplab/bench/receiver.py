@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from xdplab.bench.rounds import Entry
 from xdplab.bench.wire import Wire, unanswered
-from xdplab.configuration.paths import Kind, kind_of
 from xdplab.engine.engine import Engine
 from xdplab.experiments.measure import Measurement, measure_whole
+from xdplab.native.paths import Kind, kind_of
 from xdplab.net.stream import Rate
 
 COSTS = (

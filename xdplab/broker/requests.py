@@ -10,7 +10,6 @@ from xdplab.core.errors import ConfigurationError
 
 Check = Callable[[str, Any], object]
 
-MOST_MAPS = 32
 _MOST_INDEX = 2**31 - 1
 _MOST_CORES = 1024  # of a cpu_set_t
 _HEADERS = 42  # native/include/traffic.h: Ethernet, IPv4, UDP

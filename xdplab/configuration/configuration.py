@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from xdplab.configuration.paths import PATHS, SOCKET_BUFFER, Kind, kind_of, path_words
+from xdplab import backends
+from xdplab.configuration.paths import SOCKET_BUFFER, path_words
 from xdplab.configuration.umem import layout, which_pages
 from xdplab.core.checks import (
     boolean,
@@ -25,6 +26,7 @@ from xdplab.core.cores import worker_cores
 from xdplab.core.errors import ConfigurationError
 from xdplab.native import ffi, lib
 from xdplab.native.objects import c_path
+from xdplab.native.paths import PATHS, Kind, kind_of
 from xdplab.native.records import names_in
 from xdplab.net.interface import Interface
 from xdplab.net.stream import Stream
@@ -212,7 +214,7 @@ class Configuration:
                 "workers": workers,
                 "worker_count": len(workers),
                 **self._words(),
-                **self.interfaces[0].namespace.backend.engine_words(self.interfaces),
+                **backends.of(self.interfaces[0].namespace).engine_words(self.interfaces),
             },
         )
         # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
@@ -232,7 +234,7 @@ class Configuration:
         return int(lib.xdplab_umem_bytes(native))
 
     def _check_backend(self) -> None:
-        simulated = [interface.namespace.backend.simulated for interface in self.interfaces]
+        simulated = [interface.namespace.simulated for interface in self.interfaces]
         if any(simulated) and not all(simulated):
             raise ConfigurationError(
                 "forward_to=... can't join a simulated interface and a real one: no packet gets "
@@ -253,7 +255,7 @@ class Configuration:
         return {
             **path_words(self),
             "takes_all": int(len(self.interfaces) > 1),
-            "shared_umem": int(self.interfaces[0].namespace.backend.shares_umem),
+            "shared_umem": int(backends.of(self.interfaces[0].namespace).shares_umem),
             "action": self.action_index(self.first_action),
             "attach_mode": _ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),

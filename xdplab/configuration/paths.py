@@ -1,29 +1,21 @@
 """Receive paths: what each can be told, and what it can't.
 
-Which there are, and what the XDP program counts as being for each, is the native table's to say.
+`xdplab.native.paths` has the table of them.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from xdplab.core.checks import shown, whole
 from xdplab.core.errors import ConfigurationError
-from xdplab.native import lib
-from xdplab.native.records import names_in
+from xdplab.native.paths import PATHS, Kind
 from xdplab.net.places import ip_in
 
 if TYPE_CHECKING:
     from xdplab.configuration.configuration import Configuration
-
-PATHS: tuple[str, ...] = tuple(name for name in names_in(lib.xdplab_path) if name != "soft")
-"""Names of the receive paths, in the order of their indices."""
-
-SOFT_PATH = len(PATHS)
-"""Index of what stands for `xsk` where that is simulated: the native table's last."""
 
 SOCKET_BUFFER = 8 << 20
 """Bytes for packets that wait in a socket, unless told otherwise."""
@@ -41,29 +33,6 @@ _OF_XSK = {
     "metadata": False,
     "bind": "auto",
 }
-
-
-class Kind(IntEnum):
-    """What the XDP program counts as being for a path, by which paths are alike."""
-
-    XSK = lib.XDPLAB_COUNTS_REDIRECTED
-    """AF_XDP: what it redirects."""
-    UDP = lib.XDPLAB_COUNTS_DATAGRAMS
-    """A UDP socket: datagrams for it."""
-    PACKET = lib.XDPLAB_COUNTS_ALL
-    """An AF_PACKET socket: everything."""
-    PROGRAM = lib.XDPLAB_COUNTS_DROPPED
-    """The XDP program itself: what it drops."""
-
-    @property
-    def has_socket_buffer(self) -> bool:
-        """Whether packets wait in an ordinary socket."""
-        return self in (Kind.UDP, Kind.PACKET)
-
-
-def kind_of(path: str) -> Kind:
-    """Return what kind of path one of `PATHS` is."""
-    return Kind(lib.xdplab_path_counts(PATHS.index(path)))
 
 
 def path_words(configuration: Configuration) -> dict[str, int]:

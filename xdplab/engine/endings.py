@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from xdplab.configuration.paths import Kind
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError, InterfaceGoneError, KernelError, XdplabError
 from xdplab.engine.handle import Hold, NativeEngine
 from xdplab.engine.waiting import Waiting
 from xdplab.native import lib
+from xdplab.native.paths import Kind
 from xdplab.net.interface import Interface
 from xdplab.net.link_state import LinkState
 from xdplab.net.places import find_interface

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from xdplab.configuration.configuration import ACTIONS, CHANGEABLE, WAIT_STRATEGIES, Configuration
-from xdplab.configuration.paths import PATHS, SOCKET_BUFFER, Kind, refuse_wait
+from xdplab.configuration.paths import SOCKET_BUFFER, refuse_wait
 from xdplab.core.checks import boolean, choice, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
@@ -21,6 +21,8 @@ from xdplab.knobs.journal import Journal
 from xdplab.knobs.napi import NapiSettings
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.sending import remember
+from xdplab.ledger.subjects import IsEngine, Verdicts
+from xdplab.native.paths import PATHS, Kind
 from xdplab.net.claims import replace_what_this_cell_made
 from xdplab.net.resolve import End, is_same, names_of, resolve
 from xdplab.net.stream import Stream
@@ -31,22 +33,7 @@ _USUAL_BATCH = 64
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
-class Verdicts(NamedTuple):
-    """What the XDP program did with the frames that it saw, since it was attached."""
-
-    redirected: int
-    """To the engine's socket; on another path than xsk, whatever is for that."""
-    passed: int
-    """ARP, IPv6 neighbour and router discovery, multicast listener reports: left to the stack. On a
-    UDP path whatever is not for its socket."""
-    no_socket: int
-    """On a queue without an engine, left to the stack."""
-    reconfiguring: int
-    """Came while the engine was set up or `Engine.reconfigure` at work, and were left to the stack.
-    """
-
-
-class Engine(Endings, FixedNames, Closing):
+class Engine(Endings, FixedNames, Closing, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -330,7 +317,7 @@ class Engine(Endings, FixedNames, Closing):
     @property
     def simulated(self) -> bool:
         """Whether there is no kernel behind it."""
-        return self.configuration.interfaces[0].namespace.backend.simulated
+        return self.configuration.interfaces[0].namespace.simulated
 
     @property
     def queue(self) -> int:

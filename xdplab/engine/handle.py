@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from xdplab import backends
+from xdplab.backends.backend import PortRequest
 from xdplab.backends.promiscuity import Promiscuity
 from xdplab.configuration.configuration import Configuration
 from xdplab.core.errors import ClosedError, KernelError
@@ -221,15 +223,31 @@ class NativeEngine:
         before, self._promiscuity = self._promiscuity, Promiscuity(wanted)
         before.close()
         for port, interface in enumerate(self.configuration.interfaces):
-            interface.namespace.backend.open_port(self, port, interface)
+            backends.of(interface.namespace).open_port(self._request(port, interface))
             self._name_napi(port, interface)
         error = new_error()
         if lib.xdplab_engine_resume(self.pointer, error):
             raise_error(error)
 
+    def _request(self, port: int, interface: Interface) -> PortRequest:
+        asked = self.configuration
+        config, kept = asked.native()
+        return PortRequest(
+            engine=self.pointer,
+            owner=(self, kept),
+            number=port,
+            interface=interface,
+            asked=asked,
+            kind=asked.kind,
+            queues=asked.queues,
+            program=asked.program,
+            config=config,
+            busy_poll_budget=self.load("busy_poll_budget"),
+        )
+
     def _name_napi(self, port: int, interface: Interface) -> None:
         """Tell the port's workers their NAPI, which some drivers have only now."""
-        ids = interface.namespace.backend.napi_ids(interface)
+        ids = backends.of(interface.namespace).napi_ids(interface)
         queues = self.configuration.queues
         for place, queue in enumerate(queues):
             worker = port * len(queues) + place

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Literal, Self
 
+from xdplab import backends
 from xdplab.core.checks import core, place, shown, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.closing import Closing
@@ -16,6 +17,7 @@ from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.locks import new_lock
 from xdplab.knobs.journal import Journal
+from xdplab.ledger.subjects import IsTraffic
 from xdplab.native import lib
 from xdplab.net.claims import replace_what_this_cell_made
 from xdplab.net.host import Host
@@ -34,7 +36,7 @@ _MOST_REPEATS = (1 << 32) - 1
 _AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
 
-class Traffic(FixedNames, Closing):
+class Traffic(FixedNames, Closing, IsTraffic):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
@@ -113,7 +115,7 @@ class Traffic(FixedNames, Closing):
             )
         self.sender, self.receiver = sender, receiver
         self.journal = Journal()
-        backend = sender.interface.namespace.backend
+        backend = backends.of(sender.interface.namespace)
         if replay is not None and not backend.simulated:
             raise ConfigurationError(
                 "replay=... is for simulated labs: the kernel's generator makes frames of its own "
@@ -295,5 +297,5 @@ class Traffic(FixedNames, Closing):
         of = f"{self.size}-byte frames" if self._replay is None else self._replay.name
         if self.left_out:
             of += f" but for {self.left_out:,} of its frames"
-        mark = " [simulated]" if self.sender.interface.namespace.backend.simulated else ""
+        mark = " [simulated]" if self.sender.interface.namespace.simulated else ""
         return f"<Traffic of {of}, {rate}, {state}: {self.sent:,} sent{mark}>"

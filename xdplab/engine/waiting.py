@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 
 from xdplab.configuration.configuration import WAIT_STRATEGIES, Configuration
-from xdplab.configuration.paths import Kind, refuse_wait
+from xdplab.configuration.paths import refuse_wait
 from xdplab.core.checks import choice
 from xdplab.engine.handle import NativeEngine
 from xdplab.knobs.knobs import Knobs
 from xdplab.native import lib
+from xdplab.native.paths import Kind
 from xdplab.refusals.errors import error_at
 
 

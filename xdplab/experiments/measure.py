@@ -8,16 +8,17 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xdplab import backends
 from xdplab.core.checks import callable_of
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import KernelError, XdplabError
 from xdplab.engine.engine import Engine
-from xdplab.engine.subjects import check_engine, check_traffic
 from xdplab.engine.traffic import Traffic
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
+from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.native.records import SYSCALLS
 
 KERNEL_STATISTICS = (
@@ -236,7 +237,7 @@ def _account_of_worker(
 def _softirq_clock(stack: ExitStack, engine: Engine, cores: set[int]) -> Callable[[], int | None]:
     """Open the tracer where this process may; where it may not, the figure is None."""
     try:
-        clock = stack.enter_context(engine.interface.namespace.backend.open_softirq())
+        clock = stack.enter_context(backends.of(engine.interface.namespace).open_softirq())
     except KernelError:
         return lambda: None
     return lambda: clock.nanoseconds(cores)

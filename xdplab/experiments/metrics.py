@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from xdplab.core.checks import instance_of
-from xdplab.engine.subjects import check_engine
 from xdplab.experiments.links import broken_link
 from xdplab.experiments.measure import Measurement, measure_whole
+from xdplab.ledger.subjects import check_engine
 from xdplab.telemetry.region import LATENCY_STARTS, Latency, Telemetry
 
 if TYPE_CHECKING:

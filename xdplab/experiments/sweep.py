@@ -18,11 +18,11 @@ from xdplab.core.checks import boolean
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.engine.engine import Engine
-from xdplab.engine.subjects import check_engine, check_traffic
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments import metrics
 from xdplab.experiments.links import broken_link
 from xdplab.experiments.runs import Run, Runs, words
+from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import settings
 
 if TYPE_CHECKING:

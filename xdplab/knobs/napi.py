@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from xdplab import backends
 from xdplab.core.checks import boolean, whole
 from xdplab.core.closing import Uncopied
 from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
@@ -153,7 +154,7 @@ class NapiSettings(FixedNames, Uncopied):
         found = [
             (interface, napi)
             for interface in self.interfaces
-            for napi in interface.namespace.backend.read_napi(interface, self.queues)
+            for napi in backends.of(interface.namespace).read_napi(interface, self.queues)
         ]
         self.latest = found[0][1] if found else None
         return found
@@ -184,7 +185,7 @@ class NapiSettings(FixedNames, Uncopied):
         if threaded == 0 and (thread := self._thread(place)) is not None:
             with suppress(OSError):
                 self._cores[place] = os.sched_getaffinity(thread)
-        interface.namespace.backend.set_napi(interface, number, settings)
+        backends.of(interface.namespace).set_napi(interface, number, settings)
         if threaded == 1 and place in self._cores and (thread := self._thread(place)) is not None:
             with suppress(OSError):  # as where those cores are not there any more
                 os.sched_setaffinity(thread, self._cores[place])
@@ -195,7 +196,7 @@ class NapiSettings(FixedNames, Uncopied):
 
     def _check(self, name: str, instances: list[tuple[Interface, Napi]]) -> None:
         where = " and ".join(interface.name for interface in self.interfaces)
-        if self.interfaces[0].namespace.backend.simulated:
+        if self.interfaces[0].namespace.simulated:
             raise ConfigurationError(
                 f"{name} can't be set: {where} is simulated, and has no NAPI. That is a real "
                 "lab's: Lab(backend='kernel')."

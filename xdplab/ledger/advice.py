@@ -16,14 +16,13 @@ from xdplab.ledger.stations import AS_VETH
 from xdplab.net.places import ip_in
 
 if TYPE_CHECKING:
-    from xdplab.engine.engine import Engine
-    from xdplab.engine.traffic import Traffic
+    from xdplab.ledger.subjects import CountedEngine, CountedTraffic
     from xdplab.net.interface import Interface
 
 _SLOW = 2000  # packets a second: a generator sleeps between them, and a wire holds 0.1 s of them
 
 
-def slower(engine: Engine, traffic: Traffic | None) -> str:
+def slower(engine: CountedEngine, traffic: CountedTraffic | None) -> str:
     """Return what lowers the rate of the one who sends; empty where that is not known."""
     if traffic is not None:
         return f"traffic.rate = {_less(traffic.rate)}"
@@ -34,13 +33,13 @@ def _less(rate: float | str) -> int:
     return _SLOW if isinstance(rate, str) else max(min(_SLOW, int(rate / 2)), 1)
 
 
-def other_core(engine: Engine, traffic: Traffic | None) -> int | None:
+def other_core(engine: CountedEngine, traffic: CountedTraffic | None) -> int | None:
     """Return a core on which neither a worker nor the generator is; None where there is none."""
     taken = {*engine.cpus, *([traffic.cpu] if traffic else [])}
     return max(os.sched_getaffinity(0) - taken, default=None)
 
 
-def steering(engine: Engine, traffic: Traffic | None) -> str:
+def steering(engine: CountedEngine, traffic: CountedTraffic | None) -> str:
     """Return what brings packets to the queues that the engine has; empty where nothing would.
 
     The generator's frames reach queue (its core modulo queues) of a veth. A card spreads packets

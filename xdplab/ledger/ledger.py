@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Self
 from xdplab.configuration.configuration import CHANGEABLE
 from xdplab.core.checks import seconds
 from xdplab.core.errors import ClosedError, InterfaceGoneError
-from xdplab.engine.subjects import check_engine, check_traffic
 from xdplab.ledger import advice
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.explain_paths import is_there, name_of
@@ -35,12 +34,12 @@ from xdplab.ledger.lines import Line
 from xdplab.ledger.sending import senders
 from xdplab.ledger.situation import Situation
 from xdplab.ledger.stations import SENDER, Counts, Stations
+from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.net.filtering import Filtering, filtering
 from xdplab.net.offloads import remedies_for_checksums, remedies_for_length
 
 if TYPE_CHECKING:
-    from xdplab.engine.engine import Engine
-    from xdplab.engine.traffic import Traffic
+    from xdplab.ledger.subjects import CountedEngine, CountedTraffic
     from xdplab.net.interface import Interface
 
 _SETTLE_SECONDS = 1.0
@@ -61,7 +60,7 @@ class Ledger:
         The generator, where there is one: without it the ledger begins at the device.
     """
 
-    def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
+    def __init__(self, engine: CountedEngine, traffic: CountedTraffic | None = None) -> None:
         check_engine(engine)
         check_traffic(traffic)
         self._engine, self._traffic = engine, traffic
@@ -82,12 +81,12 @@ class Ledger:
         """When, in seconds since 1970."""
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> CountedEngine:
         """Whose ledger it is."""
         return self._engine
 
     @property
-    def traffic(self) -> Traffic | None:
+    def traffic(self) -> CountedTraffic | None:
         """The generator that it begins with, if any."""
         return self._traffic
 

@@ -8,18 +8,17 @@ from weakref import WeakSet
 from xdplab.net.resolve import is_same
 
 if TYPE_CHECKING:
-    from xdplab.engine.engine import Engine
-    from xdplab.engine.traffic import Traffic
+    from xdplab.ledger.subjects import CountedEngine, CountedTraffic
 
-_with_streams: WeakSet[Engine] = WeakSet()
+_with_streams: WeakSet[CountedEngine] = WeakSet()
 
 
-def remember(engine: Engine) -> None:
+def remember(engine: CountedEngine) -> None:
     """Remember an engine that has a stream to send, as long as it lives."""
     _with_streams.add(engine)
 
 
-def senders(engine: Engine, traffic: Traffic | None) -> tuple[str, ...]:
+def senders(engine: CountedEngine, traffic: CountedTraffic | None) -> tuple[str, ...]:
     """Say who is still sending to an engine, or with it, and what ends that.
 
     Parameters
@@ -42,7 +41,7 @@ def senders(engine: Engine, traffic: Traffic | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _goes_to(sender: Engine, engine: Engine) -> bool:
+def _goes_to(sender: CountedEngine, engine: CountedEngine) -> bool:
     stream = sender.stream
     return stream is not None and any(
         is_same(stream.receiver.interface, interface)

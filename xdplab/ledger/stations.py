@@ -29,14 +29,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from xdplab.configuration.paths import Kind
 from xdplab.core.errors import ClosedError, InterfaceGoneError
 from xdplab.ledger.situation import Overflow
 from xdplab.native import lib
+from xdplab.native.paths import Kind
 
 if TYPE_CHECKING:
-    from xdplab.engine.engine import Engine
-    from xdplab.engine.traffic import Traffic
+    from xdplab.ledger.subjects import CountedEngine, CountedTraffic
     from xdplab.net.interface import Interface, Look
 
 SENDER = -1
@@ -107,7 +106,7 @@ class Counts:
 class Stations:
     """The stations of an engine, and of the generator where there is one."""
 
-    def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
+    def __init__(self, engine: CountedEngine, traffic: CountedTraffic | None) -> None:
         self._engine, self._traffic = engine, traffic
         self.gone: tuple[str, ...] = ()
         """The interfaces that were no longer there at the last look."""
@@ -123,7 +122,7 @@ class Stations:
             engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
         ]
 
-    def of(self, engine: Engine, traffic: Traffic | None) -> Self:
+    def of(self, engine: CountedEngine, traffic: CountedTraffic | None) -> Self:
         """Return the same stations, held by way of others that stand for engine and generator."""
         stations = copy.copy(self)
         stations._engine, stations._traffic = engine, traffic

@@ -31,7 +31,7 @@ class Filtering:
 
 def filtering(interface: Interface) -> Filtering | None:
     """Look how an interface filters by address; None where it takes in whatever comes."""
-    if interface.namespace.backend.simulated:
+    if interface.namespace.simulated:
         return None
     return interface.namespace.run(_filtering, interface.index)
 

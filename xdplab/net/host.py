@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from xdplab.core.checks import (
     callable_of,
@@ -26,9 +26,6 @@ from xdplab.core.checks import (
 from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.core.own_limits import MORE_THREADS
 from xdplab.net.interface import Interface
-
-if TYPE_CHECKING:
-    from xdplab.backends.soft.faults import Faults
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -254,8 +251,8 @@ class Host:
         return PingResult(sent=int(counted[1]), received=int(counted[2]))
 
     @property
-    def faults(self) -> Faults:
-        """What goes wrong on purpose, where the host is simulated.
+    def faults(self) -> Any:  # noqa: ANN401 - the class is the simulation's, which knows hosts
+        """What goes wrong on purpose, where the host is simulated: `xdplab.backends.soft.faults`.
 
         Raises
         ------

@@ -14,16 +14,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ClassVar, ParamSpec, TypeVar
 
 from xdplab.core.checks import callable_of
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.core.own_limits import MORE_THREADS, more_descriptors
 from xdplab.native import lib
-
-if TYPE_CHECKING:
-    from xdplab.backends import Backend
 
 _OWN_NAMESPACE = Path("/proc/thread-self/ns/net")
 _REMEDIES = {
@@ -42,6 +39,11 @@ class Namespace(Closing):
     Made by `create` or `current`; a context manager that closes it. A child process does not
     inherit the descriptor, so no background command keeps the namespace alive.
     """
+
+    backend_name: ClassVar[str] = "kernel"
+    """Which of `xdplab.backends.BACKENDS` does in it what takes a privilege."""
+    simulated: ClassVar[bool] = False
+    """Whether there is no kernel behind it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -80,13 +82,6 @@ class Namespace(Closing):
         except OSError as error:
             code = error.errno or 0
             raise KernelError("open a network namespace", code, _remedy(code)) from error
-
-    @property
-    def backend(self) -> Backend:
-        """Who does in it what takes a privilege."""
-        from xdplab.backends import KERNEL  # noqa: PLC0415 - backends make namespaces
-
-        return KERNEL
 
     @property
     def identity(self) -> tuple[int, int]:

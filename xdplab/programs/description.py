@@ -13,11 +13,16 @@ import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xdplab.broker.daemon.limits import MAP_BYTES, OBJECT_BYTES
-from xdplab.broker.requests import MOST_MAPS
 from xdplab.core.checks import whole
 from xdplab.programs.btf import Types
 from xdplab.programs.elf import FUNCTION, UNDEFINED, ElfObject, ObjectFileError, Section, Symbol
+
+OBJECT_BYTES = 2 << 20
+"""Of an object file, at most."""
+MAP_BYTES = 16 << 20
+"""Of the maps of one object together, at most."""
+MOST_MAPS = 32
+"""Of an object."""
 
 _INSTRUCTION = struct.Struct("<BBhi")
 _MOST_INSTRUCTIONS = 100_000

@@ -10,7 +10,7 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from xdplab.core.errors import XdplabError
 from xdplab.core.own_limits import more_locked_memory
@@ -21,7 +21,6 @@ from xdplab.net.places import ip_in
 from xdplab.refusals import io_uring
 
 if TYPE_CHECKING:
-    from xdplab.configuration.configuration import Configuration
     from xdplab.net.interface import Interface
 
 GONE = "The interface is gone: look it up again, or make a new lab."
@@ -29,11 +28,31 @@ _MOST_MTU = 3400  # what a program that takes one buffer a packet can be given, 
 _HUGE_PAGE = 2 << 20
 
 
+class Asked(Protocol):
+    """What an engine was asked to be, as far as a remedy depends on it."""
+
+    @property
+    def metadata(self) -> bool:
+        """Whether its program takes the device's metadata."""
+
+    @property
+    def multi_buffer(self) -> bool:
+        """Whether its program takes packets of several buffers."""
+
+    @property
+    def umem_bytes(self) -> int:
+        """Bytes of its UMEM."""
+
+    @property
+    def queues(self) -> tuple[int, ...]:
+        """The queues that have a worker."""
+
+
 class Place(NamedTuple):
     """Where something was refused."""
 
     interface: Interface | None = None
-    configuration: Configuration | None = None
+    configuration: Asked | None = None
 
 
 NOWHERE = Place()

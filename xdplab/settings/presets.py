@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from xdplab.core.checks import choice
-from xdplab.engine.subjects import check_engine
+from xdplab.ledger.subjects import check_engine
 from xdplab.settings import settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from xdplab.configuration.configuration import CHANGEABLE, LARGEST_RING
 from xdplab.core.checks import choice, is_a, items, mapping, power_of_two, text, whole
 from xdplab.core.errors import ConfigurationError, XdplabError
-from xdplab.engine.subjects import check_engine, check_traffic
+from xdplab.ledger.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine

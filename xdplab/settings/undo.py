@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdplab.core.errors import XdplabError
-from xdplab.engine.subjects import check_engine, check_traffic
 from xdplab.knobs.journal import Change, Journal
+from xdplab.ledger.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,9 @@ from xdplab.native.records import (
     Records,
 )
 from xdplab.telemetry.pcapng import write_pcapng
-from xdplab.telemetry.region import Telemetry
+
+if TYPE_CHECKING:
+    from xdplab.telemetry.region import Telemetry
 
 Column = npt.NDArray[Any] | list[str] | list[bytes]
 Table = dict[str, Column]

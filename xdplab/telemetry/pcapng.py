@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.files import Saved, place_of, whole_file
@@ -21,7 +21,9 @@ from xdplab.native.records import (
     VERDICTS,
     Records,
 )
-from xdplab.telemetry.region import Telemetry
+
+if TYPE_CHECKING:
+    from xdplab.telemetry.region import Telemetry
 
 _LINKTYPE_ETHERNET = 1
 _LINKTYPE_USER0 = 147  # bytes that no one but us has a name for: a payload without its headers

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from xdplab.core.checks import boolean, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import ConfigurationError, InterfaceGoneError, XdplabError
-from xdplab.engine.subjects import check_engine, check_traffic
 from xdplab.experiments.links import broken_link
 from xdplab.experiments.metrics import Figures, take
 from xdplab.experiments.sweep import alone, interrupt_sets
+from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import presets, settings
 from xdplab.tuning.importance import importances
 from xdplab.tuning.objective import Function, Objective

@@ -6,7 +6,7 @@ import html
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from xdplab.engine.subjects import check_engine
+from xdplab.ledger.subjects import check_engine
 from xdplab.widgets.palette import GREEN, GREY, VERMILLION
 
 if TYPE_CHECKING:

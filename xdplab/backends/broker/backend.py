@@ -20,21 +20,20 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from xdplab.backends.backend import PortRequest
 from xdplab.backends.kernel.backend import KernelBackend
 from xdplab.backends.kernel.lab import make_lab, remove_lab
-from xdplab.configuration.paths import Kind
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.core.locks import new_lock
 from xdplab.native import ffi, lib
+from xdplab.native.paths import Kind
 from xdplab.refusals.errors import error_at, new_error, raise_error
-from xdplab.refusals.remedies import Place
 
 if TYPE_CHECKING:
     from xdplab.backends.plan import LabPlan
     from xdplab.backends.process.client import LabProcess
     from xdplab.backends.softirq import SoftirqMap
     from xdplab.broker.client import Connection
-    from xdplab.engine.handle import NativeEngine
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.namespace import Namespace
@@ -93,40 +92,37 @@ class BrokerBackend(KernelBackend):
         for host in (port, peer):
             host.interface.namespace.close()
 
-    def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
+    def open_port(self, request: PortRequest) -> None:
         """Open the sockets in the lab process; attaching is the broker's."""
         with ExitStack() as stack:
-            session = stack.enter_context(_session(interface.namespace))
-            sockets = _open_sockets(engine, interface.namespace)
+            session = stack.enter_context(_session(request.interface.namespace))
+            sockets = _open_sockets(request)
             for each in sockets:
                 stack.enter_context(each)
-            registered = _prepare_sockets(session, engine, port, sockets)
+            registered = _prepare_sockets(session, request, sockets)
             descriptors = ffi.new("int32_t[]", [each.fileno() for each in sockets])
             given = ffi.new(
                 "struct xdplab_given *", {"sockets": descriptors, "umem_registered": registered}
             )
-            error = new_error()
-            opened = lib.xdplab_engine_open_port(
-                engine.pointer, port, interface.index, given, error
-            )
+            port, error = (request.number, request.interface.index), new_error()
+            opened = lib.xdplab_engine_open_port(request.engine, *port, given, error)
             if opened < 0:
-                raise_error(error, Place(interface, engine.configuration))
+                raise_error(error, request.place)
             if not opened:  # the program that it has can stay
                 return
             try:
-                link, verdicts, *rest = _attach(session, engine, interface)
+                link, verdicts, *rest = _attach(session, request)
             except KernelError as refused:
                 # The broker does not look at who else is there.
                 if refused.errno not in _TOLD_HERE:
                     raise
-                place, step = Place(interface, engine.configuration), lib.XDPLAB_STEP_ATTACH_PROGRAM
+                step, place = lib.XDPLAB_STEP_ATTACH_PROGRAM, request.place
                 raise error_at(step, refused.errno, refused.tried, place=place) from refused
             for descriptor in (link, verdicts, *rest):
                 stack.callback(os.close, descriptor)
             attachment = {"link": link, "verdicts": verdicts, "sockets": rest[0] if rest else -1}
             held = ffi.new("struct xdplab_attachment *", attachment)
-            arguments = engine.pointer, port, interface.index, held, error
-            if lib.xdplab_engine_attach_port(*arguments):
+            if lib.xdplab_engine_attach_port(request.engine, *port, held, error):
                 raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
@@ -203,10 +199,10 @@ def _let_go() -> None:
 os.register_at_fork(after_in_child=_let_go)
 
 
-def _open_sockets(engine: NativeEngine, namespace: Namespace) -> list[socket.socket]:
+def _open_sockets(request: PortRequest) -> list[socket.socket]:
     """Open a socket for each worker of a port."""
-    family, kind = _SOCKETS[engine.configuration.kind]
-    return namespace.run(_new_sockets, family, kind, len(engine.configuration.queues))
+    family, kind = _SOCKETS[request.kind]
+    return request.interface.namespace.run(_new_sockets, family, kind, len(request.queues))
 
 
 def _new_sockets(family: int, kind: int, count: int) -> list[socket.socket]:
@@ -214,17 +210,17 @@ def _new_sockets(family: int, kind: int, count: int) -> list[socket.socket]:
 
 
 def _prepare_sockets(
-    session: Connection, engine: NativeEngine, port: int, sockets: Sequence[socket.socket]
+    session: Connection, request: PortRequest, sockets: Sequence[socket.socket]
 ) -> bool:
     """Have done what AF_XDP sockets need that takes privilege; say if the UMEM is registered."""
-    if engine.configuration.kind != Kind.XSK:
+    if request.kind != Kind.XSK:
         return False
-    budget = {"budget": engine.load("busy_poll_budget")}
+    budget = {"budget": request.busy_poll_budget}
     for each in sockets:
         with suppress(KernelError):  # an old kernel: then the strategy is refused, nothing else
             session.request("prefer_busy_poll", budget, [each.fileno()])
     umem = ffi.new("struct xdplab_umem *")
-    if port or lib.xdplab_engine_umem(engine.pointer, umem):
+    if request.number or lib.xdplab_engine_umem(request.engine, umem):
         return False  # the first port's has it
     sizes = {name: getattr(umem, name) for name in ("frame_size", "frame_count", "headroom")}
     session.request(
@@ -235,17 +231,15 @@ def _prepare_sockets(
     return True
 
 
-def _attach(session: Connection, engine: NativeEngine, interface: Interface) -> list[int]:
+def _attach(session: Connection, request: PortRequest) -> list[int]:
     """Have the program loaded and attached; return its link's and its maps' descriptors."""
-    configuration = engine.configuration
-    native, _held = configuration.native()
     words = ("attach_mode", "multi_buffer", "metadata", "takes_all", "address")
     arguments = {
-        "program": configuration.program,
-        "interface": interface.index,
-        "queues": max(*configuration.queues, lib.XDPLAB_MAP_QUEUES - 1) + 1,
-        "counts": lib.xdplab_path_counts(native.path),
-        **{name: getattr(native, name) for name in words},
+        "program": request.program,
+        "interface": request.interface.index,
+        "queues": max(*request.queues, lib.XDPLAB_MAP_QUEUES - 1) + 1,
+        "counts": lib.xdplab_path_counts(request.config.path),
+        **{name: getattr(request.config, name) for name in words},
     }
     return session.request("attach", arguments)[1]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from xdplab.backends.backend import Backend
+from xdplab.backends.backend import Backend, PortRequest
 from xdplab.backends.kernel.lab import make_lab, remove_lab
 from xdplab.backends.softirq import SoftirqClock
 from xdplab.native import ffi, lib
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from xdplab.backends.backend import SoftirqReader
     from xdplab.backends.plan import LabPlan
-    from xdplab.engine.handle import NativeEngine
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
@@ -59,27 +58,27 @@ class KernelBackend(Backend):
         """Take the wire down, and let go of both namespaces."""
         remove_lab(port, peer)
 
-    def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
+    def open_port(self, request: PortRequest) -> None:
         """Open the sockets in the interface's namespace, and attach the program."""
         error, calling, is_given_up = new_error(), Lock(), Event()
 
-        # It holds the engine, which an interrupt of the wait for it lets go of.
+        # It holds the request and so the engine, which an interrupt of the wait for it lets go of.
         def call() -> int:
             with calling:
                 if is_given_up.is_set():
                     return 0
-                args = engine.pointer, port, interface.index, ffi.NULL, error
-                return int(lib.xdplab_engine_open_port(*args))
+                place = request.number, request.interface.index
+                return int(lib.xdplab_engine_open_port(request.engine, *place, ffi.NULL, error))
 
         try:
-            code = interface.namespace.run(call)
+            code = request.interface.namespace.run(call)
         except BaseException:
             # An interrupt ends the wait alone. Nobody else may use the engine before the call ends.
             is_given_up.set()
             with calling:
                 raise
         if code:
-            raise_error(error, Place(interface, engine.configuration))
+            raise_error(error, request.place)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
         """Load the generator's program in the sender's namespace."""

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from xdplab.backends.process.messages import receive, send
@@ -23,9 +23,6 @@ from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError,
 from xdplab.core.locks import new_lock
 from xdplab.core.own_limits import more_descriptors
 from xdplab.net.namespace import Namespace
-
-if TYPE_CHECKING:
-    from xdplab.backends import Backend
 
 _PATIENCE_SECONDS = 5.0
 _LONGEST_REFUSAL = 4096
@@ -146,16 +143,11 @@ class LabProcess(Closing):
 class RemoteNamespace(Namespace):
     """A network namespace of a lab process's, in which functions are run by that process."""
 
+    backend_name = "broker"
+
     def __init__(self, descriptor: int, process: LabProcess) -> None:
         super().__init__(descriptor)
         self.process = process
-
-    @property
-    def backend(self) -> Backend:
-        """The broker, which does what this process may not."""
-        from xdplab.backends.broker.backend import BROKER  # noqa: PLC0415 - which makes lab processes
-
-        return BROKER
 
     def run(
         self,

@@ -7,20 +7,19 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from xdplab.backends.backend import Backend
+from xdplab.backends.backend import Backend, PortRequest
 from xdplab.backends.plan import PEER_SIDE, PORT_SIDE, LabPlan
 from xdplab.backends.soft.host import SoftInterface, soft_host
 from xdplab.backends.soft.wire import Wire
-from xdplab.configuration.paths import SOFT_PATH
 from xdplab.core.errors import ConfigurationError, KernelError
 from xdplab.native import ffi, lib
+from xdplab.native.paths import SOFT_PATH
 from xdplab.net.namespace import on_a_thread
 from xdplab.refusals.errors import error_at, new_error, raise_error
 from xdplab.send.generator import Generator, NativeGenerator
 from xdplab.send.replay import Replay
 
 if TYPE_CHECKING:
-    from xdplab.engine.handle import NativeEngine
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
@@ -40,7 +39,7 @@ class SoftBackend(Backend):
     def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
         """Make the wire."""
         wire = Wire(plan)
-        return soft_host(plan, PORT_SIDE, wire, self), soft_host(plan, PEER_SIDE, wire, self)
+        return soft_host(plan, PORT_SIDE, wire), soft_host(plan, PEER_SIDE, wire)
 
     def remove_lab(self, port: Host, peer: Host) -> None:
         """Cut the wire, and let go of it."""
@@ -55,10 +54,11 @@ class SoftBackend(Backend):
             "ends": [end.end for end in ends],
         }
 
-    def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
+    def open_port(self, request: PortRequest) -> None:
         """Open simulated sockets at the interface's end of the wire."""
         error = new_error()
-        if lib.xdplab_engine_open_port(engine.pointer, port, interface.index, ffi.NULL, error):
+        place = request.number, request.interface.index
+        if lib.xdplab_engine_open_port(request.engine, *place, ffi.NULL, error):
             raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:

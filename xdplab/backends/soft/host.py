@@ -20,7 +20,6 @@ from xdplab.net.link_state import LinkState
 from xdplab.net.namespace import Namespace
 
 if TYPE_CHECKING:
-    from xdplab.backends.backend import Backend
     from xdplab.send.generator import NativeGenerator
 
 _INDICES = {PORT_SIDE: 3}  # as in a real lab, where the other one's is 2
@@ -33,21 +32,16 @@ class SoftNamespace(Namespace):
     ----------
     wire, end
         The end.
-    backend
-        Whose it is.
     """
 
-    def __init__(self, wire: Wire, end: int, backend: Backend) -> None:
+    backend_name = "soft"
+    simulated = True
+
+    def __init__(self, wire: Wire, end: int) -> None:
         self.wire, self.end = wire, end
         self.faults = Faults(wire, end)
         self.generator: weakref.ref[NativeGenerator] | None = None
         """The end's, as long as there is one."""
-        self._backend = backend
-
-    @property
-    def backend(self) -> Backend:
-        """The simulation."""
-        return self._backend
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -190,9 +184,9 @@ class SoftHost(Host):
         return f"{super().__repr__()[:-1]} [simulated]>"
 
 
-def soft_host(plan: LabPlan, side: int, wire: Wire, backend: Backend) -> SoftHost:
+def soft_host(plan: LabPlan, side: int, wire: Wire) -> SoftHost:
     """Make the host at one side of a wire."""
-    namespace = SoftNamespace(wire, ENDS[side], backend)
+    namespace = SoftNamespace(wire, ENDS[side])
     return SoftHost(
         SoftInterface(
             name=NAMES[side],

@@ -17,11 +17,6 @@ PARSER_SECONDS = 10.0
 _PARSER_CPU_SECONDS = 5
 _PARSER_MEMORY = 256 * _MEBIBYTE
 
-OBJECT_BYTES = 2 * _MEBIBYTE
-"""Of an object file."""
-MAP_BYTES = 16 * _MEBIBYTE
-"""Of the maps of one object together."""
-
 LAB_TASKS = 128
 """Processes and threads of a lab process."""
 _DESCRIPTORS = 256

@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import Any
 
 from xdplab.broker.daemon.confinement import confine, die_with
-from xdplab.broker.daemon.limits import OBJECT_BYTES, PARSER_SECONDS, limit_parser
+from xdplab.broker.daemon.limits import PARSER_SECONDS, limit_parser
 from xdplab.broker.daemon.line import Line
 from xdplab.broker.protocol import close_all
 from xdplab.core.errors import ConfigurationError
 from xdplab.native import ffi, lib
-from xdplab.programs.description import Description, Map, check_description, describe
+from xdplab.programs.description import OBJECT_BYTES, Description, Map, check_description, describe
 from xdplab.refusals.errors import new_error, raise_error
 
 _MOST_DESCRIBED = 4 * OBJECT_BYTES

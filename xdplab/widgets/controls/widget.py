@@ -12,8 +12,8 @@ import traitlets
 from xdplab.core.checks import choice
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.core.locks import new_lock
-from xdplab.engine.subjects import check_traffic
 from xdplab.knobs.journal import Change
+from xdplab.ledger.subjects import check_traffic
 from xdplab.settings import presets
 from xdplab.settings.undo import next_undo, undo
 from xdplab.widgets.controls.knob import KnobControl

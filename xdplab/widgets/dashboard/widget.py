@@ -10,8 +10,8 @@ import traitlets
 
 from xdplab.core.checks import is_a, items
 from xdplab.core.errors import ConfigurationError
-from xdplab.engine.subjects import check_traffic
 from xdplab.engine.waiting import Waiting
+from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.dashboard.figure import MARKS, dashboard_figure, rows_name
 from xdplab.widgets.dashboard.head import EngineHead
 from xdplab.widgets.engine_view import EngineView

@@ -13,10 +13,10 @@ import ipywidgets
 
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
-from xdplab.engine.subjects import check_engine, check_traffic
 from xdplab.experiments.metrics import METRICS
 from xdplab.experiments.runs import Runs, words
 from xdplab.experiments.sweep import take
+from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import settings
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live.figure import LiveFigure

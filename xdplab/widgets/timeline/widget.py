@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from xdplab.engine.subjects import check_traffic
+from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.engine_view import EngineView, status_html
 from xdplab.widgets.history.marks import Mark, Marks
 from xdplab.widgets.history.rows import STEPS
