@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from installs import SOURCE
 
-# The folders of native/, the lowest first. Public headers are lowest: others define what they declare.
+# The folders of native/, the lowest first; public headers are defined by others.
 NATIVE = (
     *("include", "base", "region", "shared", "privilege", "xdp", "xsk"),
     *("wait", "receive", "act", "send", "soft", "worker"),
