@@ -90,11 +90,10 @@ def test_the_readme_is_short_and_leads_to_every_page() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.parent != SOURCE], ids=relative)
-def test_a_page_begins_with_a_sentence_that_says_what_it_is_for(page: Path) -> None:
-    heading, empty, first = page.read_text().splitlines()[:3]
-    assert heading.startswith("# ")
-    assert not empty
-    assert re.match(r"This page |`make soak ", first)
+def test_a_page_begins_with_its_purpose(page: Path) -> None:
+    heading, purpose = page.read_text().split("\n\n")[:2]
+    assert re.fullmatch(r"# .+", heading)
+    assert re.search(r"[Tt]his page\b", purpose)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +102,8 @@ def test_a_page_begins_with_a_sentence_that_says_what_it_is_for(page: Path) -> N
         ("README.md", widgets),
         ("docs/wait-strategies.md", WAIT_STRATEGIES),
         ("docs/receive-paths.md", PATHS),
-        ("docs/knobs.md", (*ACTIONS, *KNOBS)),
+        ("docs/engine.md", ACTIONS),
+        ("docs/knobs.md", KNOBS),
         ("docs/benchmarks.md", BENCHMARKS),
     ],
 )
