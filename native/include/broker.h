@@ -52,7 +52,7 @@ int xdplab_program_attach(const struct xdplab_program *program, const int32_t *m
  * errno. Needs CAP_SYS_ADMIN. */
 int xdplab_detach_programs(uint32_t interface_index);
 
-/* Descriptor of the generator's state, owned by the generator, */
+/* Descriptor of the generator's state, owned by the generator (-ENOENT: of a simulated interface's, which has none), */
 int xdplab_generator_state(const struct xdplab_generator *generator);
 /* and what another process may do with it. */
 struct xdplab_generator_state;

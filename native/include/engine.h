@@ -239,7 +239,7 @@ void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, ui
 /* The first nanosecond that belongs to a latency bucket. */
 uint64_t xdplab_latency_bucket_start(uint32_t bucket);
 
-/* The in-kernel generator: BPF_PROG_TEST_RUN with live frames, on a thread of its own. */
+/* A generator: sends numbered frames of ours out of an interface. */
 struct xdplab_traffic {
 	const char *program;
 	uint32_t interface_index; /* sends out of it; looked up in the caller's network namespace */
@@ -248,6 +248,7 @@ struct xdplab_traffic {
 	struct xdplab_stream_config stream;
 };
 struct xdplab_generator;
+/* The in-kernel one: BPF_PROG_TEST_RUN with live frames, on a thread of its own. */
 struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traffic, struct xdplab_error *error);
 int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_error *error);
 void xdplab_generator_stop(struct xdplab_generator *generator);
@@ -334,23 +335,12 @@ struct xdplab_replay {
 	uint32_t repeat; /* how often they are sent in one start; 0: until it is stopped */
 };
 
-/* A generator at an end of a wire, as struct xdplab_generator else; of the traffic, program and interface index are
- * not looked at. Frames arrive on the queue (core modulo queues). A replay's are sent at the distances that they were
+/* A generator at an end of a wire. Of the traffic, program and interface index are not looked at. Frames arrive on the queue (core modulo queues). A replay's are sent at the distances that they were
  * captured at while the interval is 0. */
-struct xdplab_soft_generator;
-struct xdplab_soft_generator *xdplab_soft_generator_open(struct xdplab_wire *wire, uint32_t end,
-							 const struct xdplab_traffic *traffic,
-							 const struct xdplab_replay *replay, /* or NULL */
-							 struct xdplab_error *error);
-int xdplab_soft_generator_start(struct xdplab_soft_generator *generator, struct xdplab_error *error);
-void xdplab_soft_generator_stop(struct xdplab_soft_generator *generator);
-void xdplab_soft_generator_close(struct xdplab_soft_generator *generator);
-void xdplab_soft_generator_set_interval(struct xdplab_soft_generator *generator, uint64_t interval_ps);
-void xdplab_soft_generator_set_size(struct xdplab_soft_generator *generator, uint32_t size);
-uint64_t xdplab_soft_generator_sent(const struct xdplab_soft_generator *generator);
-uint64_t xdplab_soft_generator_too_long(const struct xdplab_soft_generator *generator);
-int xdplab_soft_generator_running(const struct xdplab_soft_generator *generator);
-int xdplab_soft_generator_fault(const struct xdplab_soft_generator *generator);
+struct xdplab_generator *xdplab_wire_generator_open(struct xdplab_wire *wire, uint32_t end,
+						    const struct xdplab_traffic *traffic,
+						    const struct xdplab_replay *replay, /* or NULL */
+						    struct xdplab_error *error);
 
 /* Time in the network softirqs, core by core, from the kernel's own tracepoints. */
 struct xdplab_softirq;
@@ -378,7 +368,6 @@ int xdplab_unshare_network(void);
 /* Closes what `held` points to, if anything, and sets that to NULL. */
 void xdplab_engine_give_back(struct xdplab_engine **held);
 void xdplab_generator_give_back(struct xdplab_generator **held);
-void xdplab_soft_generator_give_back(struct xdplab_soft_generator **held);
 void xdplab_wire_give_back(struct xdplab_wire **held);
 void xdplab_softirq_give_back(struct xdplab_softirq **held);
 

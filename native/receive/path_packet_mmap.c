@@ -106,10 +106,7 @@ static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t c
 
 static bool wait(struct path *path, struct worker *worker, uint64_t timeout_ns)
 {
-	const struct timespec timeout = {
-		.tv_sec = (time_t)(timeout_ns / NS_PER_SECOND),
-		.tv_nsec = (long)(timeout_ns % NS_PER_SECOND),
-	};
+	const struct timespec timeout = clock_timespec(timeout_ns);
 	struct pollfd ready = { .fd = path->descriptor, .events = POLLIN };
 
 	if (!timeout_ns || open_block(self_of(path)))

@@ -87,10 +87,7 @@ static void sleep_until(const struct xdplab_wire *wire, uint64_t until_ns)
 	struct pollfd bell = { .fd = wire->bell, .events = POLLIN };
 	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 	const uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-	const struct timespec timeout = {
-		.tv_sec = (time_t)(left_ns / NS_PER_SECOND),
-		.tv_nsec = (long)(left_ns % NS_PER_SECOND),
-	};
+	const struct timespec timeout = clock_timespec(left_ns);
 	eventfd_t rings;
 
 	if (ppoll(&bell, 1, until_ns == NEVER ? NULL : &timeout, NULL) > 0)

@@ -130,7 +130,7 @@ struct soft_faults {
 
 struct soft_end {
 	struct soft_program *program; /* or NULL */
-	struct xdplab_soft_generator *generators;
+	struct soft_generator *generators;
 	struct soft_ping *pings;
 	struct soft_delay *delay; /* or NULL */
 	struct soft_faults faults;

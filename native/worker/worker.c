@@ -6,10 +6,12 @@
 #include <stdatomic.h>
 
 #include "shared/action.h"
+#include "base/bounds.h"
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/histogram.h"
+#include "base/knob.h"
 #include "xdp/port.h"
 #include "worker/publish.h"
 #include "worker/sample.h"
@@ -33,18 +35,6 @@ struct settings {
 	struct sampling sampling;
 };
 
-/* Relaxed: a knob orders nothing but itself. */
-static uint64_t knob(const _Atomic uint64_t *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-static uint32_t clamp(uint64_t value, uint32_t least, uint32_t most)
-{
-	return value < least ? least : value > most ? most : (uint32_t)value;
-}
-
-/* Values that can't work are brought within bounds: Python checks them, but any stray store may come. */
 static struct settings read_control(struct worker *worker)
 {
 	const struct xdplab_control *control = &worker->block->control;
@@ -139,7 +129,7 @@ static void give_back(struct worker *worker, uint32_t count)
 
 static bool produces(const struct worker *worker, const struct settings *settings, uint64_t now_ns)
 {
-	return settings->action->produce && worker->stream && !stream_is_finished(worker->stream, now_ns) &&
+	return settings->action->produce && worker->stream && !traffic_is_finished(&worker->stream->traffic, now_ns) &&
 	       !atomic_load_explicit(&worker->draining, memory_order_relaxed);
 }
 
@@ -157,7 +147,7 @@ static uint64_t generate(struct worker *worker, const struct settings *settings,
 	*handled += produced;
 	if (produced || !traffic->interval_ps)
 		return 0;
-	next_ns = stream_next_ns(worker->stream);
+	next_ns = traffic_next_ns(traffic);
 	/* A thread wakes some 50 us late, so what is nearer is waited for by looking at the clock. */
 	return next_ns > now_ns + CLOSE_NS ? next_ns - now_ns - CLOSE_NS : 0;
 }

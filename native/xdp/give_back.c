@@ -15,6 +15,5 @@
 
 DEFINE_GIVE_BACK(xdplab_engine)
 DEFINE_GIVE_BACK(xdplab_generator)
-DEFINE_GIVE_BACK(xdplab_soft_generator)
 DEFINE_GIVE_BACK(xdplab_wire)
 DEFINE_GIVE_BACK(xdplab_softirq)

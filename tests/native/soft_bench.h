@@ -123,15 +123,15 @@ static inline struct xdplab_traffic make_traffic(uint32_t size, uint64_t frames)
 static inline void receive_from_peer(struct xdplab_wire *wire, uint32_t size, uint64_t frames)
 {
 	const struct xdplab_traffic traffic = make_traffic(size, frames);
-	struct xdplab_soft_generator *generator =
-		xdplab_soft_generator_open(wire, PEER, &traffic, NULL, &bench_error);
+	struct xdplab_generator *generator =
+		xdplab_wire_generator_open(wire, PEER, &traffic, NULL, &bench_error);
 
 	CHECK_WELL(generator);
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
-	CHECK(xdplab_soft_generator_sent(generator) == frames, "it sent %llu",
-	      (unsigned long long)xdplab_soft_generator_sent(generator));
-	xdplab_soft_generator_close(generator);
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_generator_running(generator), "it goes on");
+	CHECK(xdplab_generator_sent(generator) == frames, "it sent %llu",
+	      (unsigned long long)xdplab_generator_sent(generator));
+	xdplab_generator_close(generator);
 }
 
 static inline void put_descriptor(struct bench *bench, uint64_t address, uint32_t length, uint32_t options)
