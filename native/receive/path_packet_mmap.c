@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "receive/socket_path.h"
 #include "shared/worker.h"
+#include "xdp/xdp.h"
 
 enum { BLOCK_SIZE = 1 << 16, FRAME_SIZE = 1 << 11 };
 /* Milliseconds until a block is handed over that is not full; the kernel counts in ticks. */
@@ -207,5 +208,6 @@ close:
 const struct path_kind path_packet_mmap = {
 	.name = "packet-mmap",
 	.counts = XDPLAB_COUNTS_ALL,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

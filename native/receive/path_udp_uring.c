@@ -19,6 +19,7 @@
 #include "receive/socket_path.h"
 #include "shared/worker.h"
 #include "wait/uring.h"
+#include "xdp/xdp.h"
 
 #define REOPEN_RETRY_NS (1000 * 1000 * 1000ull)
 #define REOPEN_PAUSE_NS (5 * 1000 * 1000)
@@ -243,5 +244,6 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_udp_uring = {
 	.name = "udp-uring",
 	.counts = XDPLAB_COUNTS_DATAGRAMS,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

@@ -130,5 +130,6 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_xdp = {
 	.name = "xdp",
 	.counts = XDPLAB_COUNTS_DROPPED,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

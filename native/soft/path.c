@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "soft/program.h"
 #include "soft/socket.h"
 #include "xsk/xsk_sockets.h"
 
@@ -150,6 +151,7 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_soft = {
 	.name = "soft",
 	.counts = XDPLAB_COUNTS_REDIRECTED,
+	.programs = &xdp_soft,
 	.simulated = true,
 	.share = share,
 	.unshare = unshare_all,

@@ -183,21 +183,24 @@ static int open_paths(struct xdplab_engine *engine, uint32_t port, uint32_t inte
 	return 0;
 }
 
-static struct xdp_options_of_port options_of(const struct xdplab_engine *engine, uint32_t port,
+static struct program_options options_of(const struct xdplab_engine *engine, uint32_t port,
 					     uint32_t interface_index)
 {
-	struct xdp_options_of_port options = {
-		.program = engine->program,
-		.interface_index = interface_index,
-		.attach_mode = engine->config.attach_mode,
-		.queues = XDPLAB_MAP_QUEUES,
+	struct program_options options = {
+		.kind = engine->kind->programs,
+		.attach = {
+			.program = engine->program,
+			.interface_index = interface_index,
+			.attach_mode = engine->config.attach_mode,
+			.queues = XDPLAB_MAP_QUEUES,
+			.multi_buffer = engine->config.multi_buffer,
+			.metadata = engine->config.metadata,
+			.takes_all = engine->config.takes_all,
+			.counts = engine->kind->counts,
+			.address = engine->config.address,
+		},
 		.queue_count = engine->config.queue_counts[port],
-		.multi_buffer = engine->config.multi_buffer,
-		.metadata = engine->config.metadata,
-		.takes_all = engine->config.takes_all,
-		.counts = engine->kind->counts,
-		.address = engine->config.address,
-		.wire = engine->kind->simulated ? engine->config.wires[port] : NULL,
+		.wire = engine->config.wires[port],
 		.end = engine->config.ends[port],
 	};
 
@@ -207,8 +210,8 @@ static struct xdp_options_of_port options_of(const struct xdplab_engine *engine,
 		if (worker->port != port)
 			continue;
 		options.workers++;
-		if (worker->queue >= options.queues)
-			options.queues = worker->queue + 1;
+		if (worker->queue >= options.attach.queues)
+			options.attach.queues = worker->queue + 1;
 	}
 	return options;
 }
@@ -218,7 +221,7 @@ static struct xdp_options_of_port options_of(const struct xdplab_engine *engine,
 int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
 			    const struct xdplab_given *given, struct xdplab_error *error)
 {
-	const struct xdp_options_of_port options = options_of(engine, port, interface_index);
+	const struct program_options options = options_of(engine, port, interface_index);
 
 	if (open_paths(engine, port, interface_index, given, error))
 		return -error->code;
@@ -233,7 +236,7 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
 			      const struct xdplab_attachment *attachment, struct xdplab_error *error)
 {
-	const struct xdp_options_of_port options = options_of(engine, port, interface_index);
+	const struct program_options options = options_of(engine, port, interface_index);
 
 	if (!port_take(engine->ports + port, &options, attachment, error))
 		return 0;

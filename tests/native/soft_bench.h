@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "soft/program.h"
 #include "soft/socket.h"
-#include "xdp/xdp.h"
 
 enum { PORT, PEER };
 enum { FRAME_SIZE = 2048, FRAME_COUNT = 256, MTU = 1500 };
@@ -74,11 +73,11 @@ static inline struct bench make_bench(uint32_t ring_size, uint32_t fill_frames, 
 		.fill_ring_size = FRAME_COUNT,
 		.fill_frames = fill_frames,
 	};
-	const struct xdp_options_of_port port = { .wire = bench.wire, .end = PORT, .queues = 1 };
+	const struct program_options wanted = { .wire = bench.wire, .end = PORT };
 
 	bench.socket = soft_socket_open(&options, &bench.umem, &bench.xsk, &bench_error);
 	CHECK_WELL(bench.socket);
-	CHECK_WELL(!xdp_attach(&bench.program, &port, &bench_error));
+	CHECK_WELL(!xdp_soft.attach(&bench.program, &wanted, &bench_error));
 	soft_socket_enter(bench.socket);
 	return bench;
 }

@@ -322,13 +322,13 @@ static void a_queue_and_an_interface_are_taken_once(void)
 {
 	struct bench bench = make_bench(64, 0, false);
 	struct soft_socket_options options = { .wire = bench.wire, .ring_size = 64, .fill_ring_size = 64 };
-	const struct xdp_options_of_port port = { .wire = bench.wire, .end = PORT, .queues = 1 };
+	const struct program_options wanted = { .wire = bench.wire, .end = PORT };
 	struct xsk xsk;
 	struct xdp program;
 
 	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "bound twice");
 	CHECK_COUNT(bench_error.code, EBUSY);
-	CHECK(xdp_attach(&program, &port, &bench_error), "attached twice");
+	CHECK(xdp_soft.attach(&program, &wanted, &bench_error), "attached twice");
 	CHECK_COUNT(bench_error.code, EBUSY);
 	options.queue = 1;
 	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "there is no queue 1");
