@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "base/give_back.h"
+
 void generator_init(struct xdplab_generator *generator, const struct generator_operations *operations,
 		    const struct xdplab_traffic *traffic)
 {
@@ -44,6 +46,8 @@ void xdplab_generator_close(struct xdplab_generator *generator)
 	xdplab_generator_stop(generator);
 	generator->operations->close(generator);
 }
+
+DEFINE_GIVE_BACK(xdplab_generator)
 
 void xdplab_generator_set_interval(struct xdplab_generator *generator, uint64_t interval_ps)
 {

@@ -3,12 +3,12 @@
  * A generator: what the kernel's (kernel_generator.c) and a simulated interface's (soft/generator.c) have in common,
  * and the functions in which they differ.
  */
-#ifndef XDPLAB_GENERATORS_H
-#define XDPLAB_GENERATORS_H
+#ifndef XDPLAB_GENERATOR_H
+#define XDPLAB_GENERATOR_H
 
 #include <stdbool.h>
 
-#include "include/engine.h"
+#include "include/generator.h"
 
 struct generator_operations {
 	/* Of one that is stopped; its counts go on. 0, or a negative errno. */

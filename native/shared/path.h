@@ -67,7 +67,7 @@ struct path_operations {
 	bool (*is_reached)(const struct path *path, const struct xdp *xdp);
 };
 
-/* What a socket of the kernel's (port_xsk.c) and a simulated one (soft_port.c) differ in; wait strategies go through
+/* What a socket of the kernel's (receive/port_xsk.c) and a simulated one (soft/port.c) differ in; wait strategies go through
  * this. The calls of a simulated one are counted as those of the kernel's that they stand for. */
 struct port_operations {
 	/* Asks for what waits in the TX ring to be sent. 0, or the errno that ends the path. */

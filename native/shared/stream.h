@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "include/engine.h"
+#include "include/stream.h"
 #include "include/traffic.h"
 
 struct stream {

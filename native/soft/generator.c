@@ -3,6 +3,8 @@
  * Generators of a wire, run by its thread: frames of ours, with the pace and the words of traffic.h, and those of a
  * capture file as they are.
  */
+#include "soft/generator.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 #include "base/knob.h"
 #include "include/traffic.h"
 #include "send/generator.h"
-#include "soft/wire.h"
+#include "soft/deliver.h"
 
 struct replay {
 	uint8_t *frames;

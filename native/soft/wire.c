@@ -12,7 +12,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/give_back.h"
 #include "base/thread.h"
+#include "soft/delay.h"
+#include "soft/generator.h"
+#include "soft/socket.h"
+#include "soft/stack.h"
+#include "soft/transmit.h"
 
 /* What is due sooner than a sleep would be late by is waited for by looking at the clock; not where the core is the
  * workers', too. */
@@ -258,3 +264,5 @@ void xdplab_wire_close(struct xdplab_wire *wire)
 	xdplab_wire_cut(wire);
 	soft_release(wire);
 }
+
+DEFINE_GIVE_BACK(xdplab_wire)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/give_back.h"
 #include "shared/path.h"
 #include "xdp/port.h"
 #include "xdp/program.h"
@@ -357,6 +358,8 @@ void xdplab_engine_close(struct xdplab_engine *engine)
 	free(engine->program);
 	free(engine);
 }
+
+DEFINE_GIVE_BACK(xdplab_engine)
 
 int xdplab_engine_descriptor(const struct xdplab_engine *engine)
 {

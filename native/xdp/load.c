@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "include/attach.h"
 #include "xdp/program.h"
 
 int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "include/attach.h"
 
 /* Twice as many as libbpf 1.1 has open at once for the largest of our objects. */
 enum { DESCRIPTORS = 16 };

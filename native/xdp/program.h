@@ -5,7 +5,7 @@
 #ifndef XDPLAB_PROGRAM_H
 #define XDPLAB_PROGRAM_H
 
-#include "include/engine.h"
+#include "include/error.h"
 
 struct bpf_object;
 

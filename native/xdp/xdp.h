@@ -8,11 +8,12 @@
 
 #include <stdbool.h>
 
-#include "include/engine.h"
+#include "include/attach.h"
 
 struct bpf_object;
 struct verdicts;
 struct xdp;
+struct xdplab_wire;
 
 /* What is wanted of an interface's program. */
 struct program_options {
