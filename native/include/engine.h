@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The engine and its workers (worker/engine.c).
+ * The engine and its workers (worker/engine.c, worker/ports.c).
  *
  * An engine captures from queues of one interface, or of two that it joins, with AF_XDP. Each queue has a
  * worker, and all share one UMEM. Or it captures from one interface in another way, for comparison (path.h):
