@@ -9,8 +9,8 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "housekeeping.h"
-#include "program_maps.h"
+#include "base/housekeeping.h"
+#include "include/program_maps.h"
 
 const volatile struct capture_constants constants;
 

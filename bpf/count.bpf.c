@@ -17,9 +17,9 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "housekeeping.h"
-#include "program_maps.h"
-#include "traffic.h"
+#include "base/housekeeping.h"
+#include "include/program_maps.h"
+#include "include/traffic.h"
 
 enum { FRAGMENT_OFFSET = 0x1fff };
 

@@ -13,7 +13,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "traffic.h"
+#include "include/traffic.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);

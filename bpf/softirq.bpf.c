@@ -7,7 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "program_maps.h"
+#include "include/program_maps.h"
 
 enum { NET_TX_SOFTIRQ = 2, NET_RX_SOFTIRQ = 3 }; /* linux/interrupt.h */
 

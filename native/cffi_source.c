@@ -4,4 +4,4 @@
  */
 #include <stdint.h>
 #define XDPLAB_CFFI
-#include "engine.h"
+#include "include/engine.h"

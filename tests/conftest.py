@@ -13,8 +13,8 @@ from installs import folder_of_installs, installed, wheel  # noqa: F401 - fixtur
 from scenery import is_scenery
 
 from xdplab.backends import VARIABLE
-from xdplab.errors import PermissionRefusedError
-from xdplab.lab import Lab
+from xdplab.core.errors import PermissionRefusedError
+from xdplab.lab.lab import Lab
 
 _CAP_SYS_NICE = 23  # linux/capability.h
 

@@ -11,8 +11,9 @@ from typing import Any
 import traitlets
 
 MODULES = (
-    *("xdplab", "xdplab.widgets", "xdplab.sweep", "xdplab.presets", "xdplab.undo"),
-    *("xdplab.settings", "xdplab.loan", "xdplab.measure", "xdplab.metrics", "xdplab.doctor"),
+    *("xdplab", "xdplab.widgets", "xdplab.doctor", "xdplab.experiments.sweep"),
+    *("xdplab.experiments.measure", "xdplab.experiments.metrics"),
+    *("xdplab.settings.settings", "xdplab.settings.presets", "xdplab.settings.undo"),
 )
 """What README and docstrings send a user to."""
 

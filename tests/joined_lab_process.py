@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xdplab.namespace import Namespace
+    from xdplab.net.namespace import Namespace
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 NS_GET_USERNS = 0xB701  # linux/nsfs.h
@@ -26,8 +26,8 @@ NS_GET_USERNS = 0xB701  # linux/nsfs.h
 def namespace_beside(others: Sequence[Namespace]) -> Namespace:
     """Make a network namespace that links can lead from into those given, which belong together."""
     from xdplab.backends import KERNEL
-    from xdplab.lab_process.client import LabProcess
-    from xdplab.namespace import Namespace
+    from xdplab.backends.process.client import LabProcess
+    from xdplab.net.namespace import Namespace
 
     if not KERNEL.refusal():
         return Namespace.create()
@@ -51,7 +51,7 @@ def main() -> None:
         raise OSError(ctypes.get_errno(), "enter the user namespace of a lab")
     os.close(owner)
     sys.path[:] = json.loads(path)
-    from xdplab.lab_process.server import serve
+    from xdplab.backends.process.server import serve
 
     serve(socket.socket(fileno=int(client)))
 

@@ -32,9 +32,9 @@ from xdplab import (
     doctor,
     tune,
 )
-from xdplab.configuration import CHANGEABLE
-from xdplab.metrics import take
-from xdplab.sweep import Grid
+from xdplab.configuration.configuration import CHANGEABLE
+from xdplab.experiments.metrics import take
+from xdplab.experiments.sweep import Grid
 
 _BY_ANY_NAME = {"changes": CHANGEABLE, "knobs": ("batch", "wait")}
 """Some names that a door with ``**`` takes."""

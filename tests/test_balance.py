@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from patience import eventually
 
-from xdplab import Engine, KernelError, Lab, Stream, Traffic, reconfiguring
-from xdplab.account import Account
-from xdplab.engine import ACTIONS
-from xdplab.explain import explain
-from xdplab.ledger import Ledger
-from xdplab.lines import Line
-from xdplab.native_engine import NativeEngine
-from xdplab.situation import Situation
+from xdplab import Engine, KernelError, Lab, Stream, Traffic
+from xdplab.engine import reconfiguring
+from xdplab.engine.engine import ACTIONS
+from xdplab.engine.handle import NativeEngine
+from xdplab.ledger.account import Account
+from xdplab.ledger.explain import explain
+from xdplab.ledger.ledger import Ledger
+from xdplab.ledger.lines import Line
+from xdplab.ledger.situation import Situation
 
 RATE = 20_000
 MEANWHILE = "while it was reconfigured"

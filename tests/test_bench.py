@@ -14,14 +14,14 @@ import pytest
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Lab, XdplabError
 from xdplab.bench import BENCHMARKS, table, write_report
-from xdplab.bench.burst import burst
-from xdplab.bench.latency import latency
-from xdplab.bench.overhead import overhead
-from xdplab.bench.reflect import reflect
+from xdplab.bench.measured.burst import burst
+from xdplab.bench.measured.latency import latency
+from xdplab.bench.measured.overhead import overhead
+from xdplab.bench.measured.reflect import reflect
+from xdplab.bench.measured.rxdrop import rxdrop
+from xdplab.bench.measured.waits import waits
+from xdplab.bench.peers.udp_echo import MODES
 from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
-from xdplab.bench.rxdrop import rxdrop
-from xdplab.bench.udp_echo import MODES
-from xdplab.bench.waits import waits
 
 # The kernel's alone: what is held against the kernel's own figures, or beside its UDP sockets.
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("privileged")
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warm nothing up: here it is counted, and not how fast."""
-    for module in ("wire", "latency"):
+    for module in ("wire", "measured.latency"):
         monkeypatch.setattr(f"xdplab.bench.{module}._WARM_UP_SECONDS", 0.02)
 
 
@@ -159,8 +159,8 @@ def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatc
 def test_a_server_that_never_answers_has_no_percentiles(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xdplab.bench.latency.STREAM_PORT", 10)
-    monkeypatch.setattr("xdplab.bench.latency.WAIT_STRATEGIES", ())
+    monkeypatch.setattr("xdplab.bench.measured.latency.STREAM_PORT", 10)
+    monkeypatch.setattr("xdplab.bench.measured.latency.WAIT_STRATEGIES", ())
     result = latency(rounds=1, seconds=0.1, rates=[500], quiet=True)
     for entry in result["entries"]:
         assert entry["p50_ns"] is None

@@ -9,11 +9,12 @@ import pytest
 from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import ConfigurationError, Engine
-from xdplab.bench import BENCHMARKS, table, testpmd
-from xdplab.bench.batch import batch
+from xdplab.bench import BENCHMARKS, table
 from xdplab.bench.crossing import open_crossing
-from xdplab.bench.forward import forward
-from xdplab.bench.paths import PATHS, paths
+from xdplab.bench.measured.batch import batch
+from xdplab.bench.measured.forward import forward
+from xdplab.bench.measured.paths import PATHS, paths
+from xdplab.bench.peers import testpmd
 
 pytestmark = pytest.mark.usefixtures("privileged")
 

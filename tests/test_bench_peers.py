@@ -21,12 +21,13 @@ from patience import eventually
 from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import Engine, Lab, Traffic
-from xdplab.bench import counting_program, table, tcpdump, testpmd
-from xdplab.bench.peer import Peer, PeerError
-from xdplab.bench.peer_receiver import PeerReceiver
-from xdplab.bench.python_socket import SocketReceiver
-from xdplab.bench.rxdrop import rxdrop
-from xdplab.bench.scapy_sniff import SniffReceiver
+from xdplab.bench import table
+from xdplab.bench.measured.rxdrop import rxdrop
+from xdplab.bench.peers import counting_program, tcpdump, testpmd
+from xdplab.bench.peers.peer import Peer, PeerError
+from xdplab.bench.peers.peer_receiver import PeerReceiver
+from xdplab.bench.peers.python_socket import SocketReceiver
+from xdplab.bench.peers.scapy_sniff import SniffReceiver
 from xdplab.bench.wire import Wire, open_wire
 
 # A peer is a child of ours in a namespace that we may enter.
@@ -102,7 +103,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 @pytest.fixture
 def one_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let our worker take one turn a round, and not nine."""
-    monkeypatch.setattr("xdplab.bench.rxdrop.WAIT_STRATEGIES", ("poll",))
+    monkeypatch.setattr("xdplab.bench.measured.rxdrop.WAIT_STRATEGIES", ("poll",))
 
 
 def has_begun(pid: Path) -> bool:
@@ -316,8 +317,8 @@ def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake, one_strategy: Non
 # All its time goes to testpmd.
 RXDROP = """
 import sys
-from xdplab.bench import rxdrop
-from xdplab.cli import main
+from xdplab.bench.measured import rxdrop
+from xdplab.cli.cli import main
 rxdrop.WAIT_STRATEGIES = ()
 sys.exit(main(["bench", "rxdrop", "--seconds", "1000", *sys.argv[1:]]))
 """
@@ -404,7 +405,7 @@ def test_tcpdump_dies_with_the_process_that_ran_it(tmp_path: Path) -> None:
     text = f"""
 from pathlib import Path
 from xdplab import Lab
-from xdplab.bench.tcpdump import Tcpdump
+from xdplab.bench.peers.tcpdump import Tcpdump
 with Lab() as lab, Tcpdump(lab.port, cpu=0) as running:
     Path({str(pid)!r}).write_text(str(running.pid))
     while True:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from xdplab.bench import BENCHMARKS, write_report
-from xdplab.bench.batch import batch
+from xdplab.bench.measured.batch import batch
 
 pytestmark = pytest.mark.usefixtures("privileged")
 

@@ -8,7 +8,7 @@ import pytest
 
 from xdplab import ConfigurationError
 from xdplab.bench import table
-from xdplab.bench.softnic import softnic
+from xdplab.bench.measured.softnic import softnic
 
 
 def test_softnic_measures_both_actions_and_says_that_it_is_simulated() -> None:
@@ -26,7 +26,9 @@ def test_softnic_measures_both_actions_and_says_that_it_is_simulated() -> None:
 
 
 def test_half_a_run_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xdplab.measure._watch", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(
+        "xdplab.experiments.measure._watch", lambda *_: signal.raise_signal(signal.SIGINT)
+    )
     with pytest.raises(KeyboardInterrupt):
         softnic(rounds=1, seconds=0.1, quiet=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xdplab.bench import table
-from xdplab.bench.tune import tune
+from xdplab.bench.measured.tune import tune
 
 
 @pytest.mark.kernel  # whose NAPI it threads

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from xdplab import Engine, KernelError, Lab, Traffic, tune
-from xdplab.errors import ConfigurationError, XdplabError
-from xdplab.metrics import Figures
-from xdplab.sweep import Grid
+from xdplab.core.errors import ConfigurationError, XdplabError
+from xdplab.experiments.metrics import Figures
+from xdplab.experiments.sweep import Grid
 from xdplab.tuning.result import Tuning
 
 pytestmark = pytest.mark.kernel  # a simulated wire has no link to be switched off

@@ -28,8 +28,8 @@ from test_soft_replay_files import (
 )
 
 from xdplab import Engine, Lab, Traffic, XdplabError
-from xdplab.errors import ConfigurationError
-from xdplab.replay import Replay
+from xdplab.core.errors import ConfigurationError
+from xdplab.send.replay import Replay
 
 SECOND = 10**9
 IF_TSRESOL, IF_FCSLEN, IF_TSOFFSET = 9, 13, 14

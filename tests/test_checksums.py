@@ -35,9 +35,10 @@ from scapy.all import (
 from scapy.layers.inet6 import IPv6ExtHdrFragment
 from scapy.packet import Packet
 
-from xdplab import Engine, Lab, Traffic, undo
-from xdplab.account import Account
-from xdplab.errors import ConfigurationError
+from xdplab import Engine, Lab, Traffic
+from xdplab.core.errors import ConfigurationError
+from xdplab.ledger.account import Account
+from xdplab.settings import undo
 
 MACS = Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01")
 V4 = IP(src="198.18.0.2", dst="198.18.0.1")

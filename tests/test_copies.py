@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from xdplab import Engine, Lab, Ledger, Traffic
-from xdplab.measure import measure
-from xdplab.sweep import Grid
+from xdplab.experiments.measure import measure
+from xdplab.experiments.sweep import Grid
 
 pytestmark = pytest.mark.usefixtures("privileged")
 WAYS = pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdplab import cores as cores_module
-from xdplab.cores import _listed, device_interrupts, interrupt_cores, worker_cores
-from xdplab.interface import Interface
-from xdplab.lab import Lab
+from xdplab.core import cores as cores_module
+from xdplab.core.cores import _listed, device_interrupts, interrupt_cores, worker_cores
+from xdplab.lab.lab import Lab
+from xdplab.net.interface import Interface
 
 CORES = sorted(os.sched_getaffinity(0))
 

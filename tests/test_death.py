@@ -17,10 +17,10 @@ import pytest
 from patience import eventually
 from talk import line, python
 from witness import Witness
-from xdplab._engine import lib
 
 from xdplab import Engine, Lab, QueueBusyError
-from xdplab.backends import kernel
+from xdplab.backends.kernel import backend as kernel
+from xdplab.native import lib
 
 pytestmark = pytest.mark.usefixtures("privileged")
 BPF_SYSCALL, BPF_PROG_GET_NEXT_ID = 321, 11
@@ -158,7 +158,7 @@ def can_be_made(lab: Lab) -> bool:
 def test_a_forked_child_can_not_start_the_engine_and_leaves_it_alone_as_it_ends() -> None:
     then = """
 import os
-from xdplab.errors import ClosedError
+from xdplab.core.errors import ClosedError
 engine.stop()
 traffic.stop()
 child = os.fork()

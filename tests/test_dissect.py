@@ -10,7 +10,7 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet
 
-from xdplab.dissect import layers, summarize
+from xdplab.telemetry.dissect import layers, summarize
 
 LINK = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 V4 = IP(src="198.18.0.1", dst="198.18.0.2")

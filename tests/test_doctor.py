@@ -20,10 +20,10 @@ from rich.console import Console
 
 from xdplab import Engine, Lab, doctor
 from xdplab.backends import Backend
+from xdplab.core.errors import ConfigurationError
 from xdplab.doctor import Finding, capture, interfaces, kernel, machine, sandbox, software
-from xdplab.errors import ConfigurationError
-from xdplab.interface import Interface
-from xdplab.netlink import ethtool
+from xdplab.net.interface import Interface
+from xdplab.net.netlink import ethtool
 
 # The first examination imports what is imported late, as long as it can be read.
 WITHOUT_PRIVILEGE = """

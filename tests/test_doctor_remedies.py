@@ -15,7 +15,7 @@ from typed import commands, in_own_namespace
 from xdplab import Lab, doctor
 from xdplab.doctor import CHECKS, Finding, interfaces, kernel, machine
 from xdplab.doctor.finding import CAPTURE
-from xdplab.host import Host
+from xdplab.net.host import Host
 
 pytestmark = pytest.mark.privilege
 

@@ -22,7 +22,7 @@ from xdplab import (
     Traffic,
     XdplabError,
 )
-from xdplab.engine import WAIT_STRATEGIES
+from xdplab.engine.engine import WAIT_STRATEGIES
 
 # The kernel's alone: what takes routes and links that come and go.
 
@@ -158,10 +158,10 @@ def test_telemetry_outlives_its_engine(lab: Lab) -> None:
 
 
 def test_every_error_of_ours_is_an_xdplab_error() -> None:
-    import xdplab.errors
+    import xdplab.core.errors
 
-    classes = [kind for kind in vars(xdplab.errors).values() if isinstance(kind, type)]
-    ours = [kind for kind in classes if kind.__module__ == "xdplab.errors"]
+    classes = [kind for kind in vars(xdplab.core.errors).values() if isinstance(kind, type)]
+    ours = [kind for kind in classes if kind.__module__ == "xdplab.core.errors"]
     assert len(ours) > 5
     assert all(issubclass(kind, XdplabError) for kind in ours)
 

@@ -13,8 +13,8 @@ from test_ledger import thread_napi
 from typed import commands, shell
 
 from xdplab import Engine, Lab, Ledger, Stream, Traffic
-from xdplab.account import Account, Stage
-from xdplab.lines import Line
+from xdplab.ledger.account import Account, Stage
+from xdplab.ledger.lines import Line
 
 Trial = Callable[..., None]
 

@@ -7,8 +7,8 @@ from patience import eventually
 from test_explanations import code, words_of
 
 from xdplab import Engine, Lab, Ledger, Stream, Traffic
-from xdplab.account import Account
-from xdplab.lines import Line
+from xdplab.ledger.account import Account
+from xdplab.ledger.lines import Line
 
 RATE = 20_000
 BUFFER = 1 << 17  # the smallest

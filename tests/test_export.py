@@ -16,8 +16,8 @@ from patience import eventually
 from pyarrow import parquet
 
 from xdplab import ConfigurationError, Engine, Lab, Telemetry, Traffic
-from xdplab.export import save_history, save_samples
-from xdplab.telemetry import (
+from xdplab.telemetry.export import save_history, save_samples
+from xdplab.telemetry.region import (
     COUNTERS,
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
@@ -214,5 +214,6 @@ def test_another_ending_is_refused(telemetry: Telemetry, tmp_path: Path) -> None
 
 
 def test_saving_imports_nothing_until_it_is_asked_for() -> None:
-    text = "import sys, xdplab; print({'pyarrow', 'scapy', 'xdplab.export'} & set(sys.modules))"
+    named = {"pyarrow", "scapy", "xdplab.telemetry.export"}
+    text = f"import sys, xdplab; print({named} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", text], text=True).strip() == "set()"

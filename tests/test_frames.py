@@ -16,7 +16,7 @@ from patience import eventually
 from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Traffic
-from xdplab.host import Host
+from xdplab.net.host import Host
 
 # The kernel's alone: what sends from sockets, or takes several frames a packet.
 

@@ -82,7 +82,7 @@ def test_a_program_on_what_stands_on_the_interface_is_named(program: Path) -> No
 def test_a_socket_without_a_program_is_told_with_its_process_and_the_other_queues() -> None:
     refused, other, again = in_a_child(
         """
-        from xdplab.namespace import Namespace
+        from xdplab.net.namespace import Namespace
         lab = Lab(queues=2)
         ours, theirs = os.pipe()
         child = os.fork()

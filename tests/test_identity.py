@@ -11,11 +11,11 @@ import subprocess
 import pytest
 from patience import eventually
 from pyroute2 import IPRoute
-from xdplab._engine import lib
 
 from xdplab import Engine, Interface, InterfaceGoneError, Lab, Ledger, Traffic
-from xdplab.host import Host
-from xdplab.namespace import Namespace
+from xdplab.native import lib
+from xdplab.net.host import Host
+from xdplab.net.namespace import Namespace
 
 # Links are renamed, moved and removed, of which a simulated one knows nothing.
 pytestmark = pytest.mark.kernel

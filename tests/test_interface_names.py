@@ -33,7 +33,7 @@ def test_the_command_takes_an_alternative_name() -> None:
         """
         import io, json
         from contextlib import redirect_stdout, redirect_stderr
-        from xdplab.cli import main
+        from xdplab.cli.cli import main
         shell('ip link property add dev v0 altname alt0')
         printed, refused = io.StringIO(), io.StringIO()
         arguments = ['run', '--seconds', '0.2', '--json', '--interface']

@@ -17,11 +17,11 @@ from patience import eventually
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
-from xdplab.host import Host
-from xdplab.interface import Interface
-from xdplab.lab import Lab
-from xdplab.traffic import Traffic
+from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
+from xdplab.net.host import Host
+from xdplab.net.interface import Interface
 
 # The kernel's alone: sockets, commands, links, routes, namespaces.
 

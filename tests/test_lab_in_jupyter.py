@@ -47,7 +47,7 @@ def witness(manager: KernelManager) -> Witness:
 def test_a_lab_works_inside_a_cell(kernel: Kernel) -> None:
     manager, client = kernel
     run(client, "import asyncio; assert asyncio.get_running_loop()")
-    run(client, "from xdplab.lab import Lab; lab = Lab(queues=2)")
+    run(client, "from xdplab.lab.lab import Lab; lab = Lab(queues=2)")
     seen = witness(manager)
     assert seen.left() == 2
     assert "received=3" in run(client, "print(lab.peer.ping(lab.port.ipv4, count=3))")
@@ -58,7 +58,7 @@ def test_a_lab_works_inside_a_cell(kernel: Kernel) -> None:
 
 def test_running_a_cell_again_replaces_its_lab(kernel: Kernel) -> None:
     manager, client = kernel
-    cell = "from xdplab.lab import Lab\nlab = Lab()"
+    cell = "from xdplab.lab.lab import Lab\nlab = Lab()"
     run(client, cell)
     seen = witness(manager)
     run(client, cell)
@@ -69,7 +69,7 @@ def test_running_a_cell_again_replaces_its_lab(kernel: Kernel) -> None:
 @pytest.mark.parametrize("now", [True, False], ids=["killed", "asked"])
 def test_a_kernel_restart_leaves_nothing_behind(kernel: Kernel, now: bool) -> None:
     manager, client = kernel
-    run(client, "from xdplab.lab import Lab\nlab = Lab()")
+    run(client, "from xdplab.lab.lab import Lab\nlab = Lab()")
     seen = witness(manager)
     assert seen.left() == 2
     background = "import subprocess; print(subprocess.Popen(['setsid', 'sleep', '100']).pid)"
@@ -81,5 +81,6 @@ def test_a_kernel_restart_leaves_nothing_behind(kernel: Kernel, now: bool) -> No
     finally:
         os.kill(sleeper, signal.SIGKILL)
     assert "received=1" in run(
-        client, "from xdplab.lab import Lab\nwith Lab() as lab: print(lab.peer.ping('198.18.0.1'))"
+        client,
+        "from xdplab.lab.lab import Lab\nwith Lab() as lab: print(lab.peer.ping('198.18.0.1'))",
     )

@@ -13,7 +13,7 @@ from capabilities import without
 from talk import line, python
 from witness import Witness
 
-from xdplab.lab import Lab
+from xdplab.lab.lab import Lab
 
 # The kernel's alone: what looks for namespaces, or takes sockets and commands in them.
 
@@ -59,7 +59,7 @@ def test_an_open_socket_keeps_its_namespace_but_not_the_wire() -> None:
 @pytest.mark.kernel
 @pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_process_ends_both_namespaces(way: signal.Signals) -> None:
-    text = "from xdplab.lab import Lab; lab = Lab(); print(lab, flush=True); input()"
+    text = "from xdplab.lab.lab import Lab; lab = Lab(); print(lab, flush=True); input()"
     with python(f"import sys; {text}") as process:
         assert "port0" in line(process)
         witness = Witness(process.pid)
@@ -73,7 +73,7 @@ def test_a_signal_to_the_process_ends_both_namespaces(way: signal.Signals) -> No
 def test_a_command_in_the_background_keeps_nothing_alive() -> None:
     text = """
 import os, subprocess
-from xdplab.lab import Lab
+from xdplab.lab.lab import Lab
 lab = Lab()
 print(subprocess.Popen(["sleep", "100"], close_fds=False).pid, flush=True)
 input()
@@ -94,7 +94,7 @@ input()
 @pytest.mark.kernel
 def test_a_command_inside_a_lab_dies_with_the_process() -> None:
     text = """
-from xdplab.lab import Lab
+from xdplab.lab.lab import Lab
 lab = Lab()
 print("ready", flush=True)
 lab.port.command(["sh", "-c", "echo started >&2; exec sleep 100"])
@@ -117,8 +117,8 @@ lab.port.command(["sh", "-c", "echo started >&2; exec sleep 100"])
 )
 def test_a_missing_capability_is_named_and_nothing_is_left(capability: str, tried: str) -> None:
     text = """
-from xdplab.errors import PermissionRefusedError
-from xdplab.lab import Lab
+from xdplab.core.errors import PermissionRefusedError
+from xdplab.lab.lab import Lab
 try:
     Lab()
 except PermissionRefusedError as error:
@@ -135,8 +135,8 @@ input()
 def test_wherever_descriptors_run_out_nothing_half_made_is_left() -> None:
     text = """
 import gc, os, resource
-from xdplab.errors import XdplabError
-from xdplab.lab import Lab
+from xdplab.core.errors import XdplabError
+from xdplab.lab.lab import Lab
 Lab().close()  # loads what is loaded at first use
 gc.collect()
 before = os.listdir("/proc/self/fd")

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from patience import eventually
 from talk import line, python
 
-from xdplab.errors import ClosedError, KernelError, XdplabError
-from xdplab.host import Host
-from xdplab.interface import Interface
-from xdplab.kernel_lab import make_lab
-from xdplab.lab_plan import LabPlan
-from xdplab.lab_process.client import LabProcess
-from xdplab.namespace import Namespace
+from xdplab.backends.kernel.lab import make_lab
+from xdplab.backends.plan import LabPlan
+from xdplab.backends.process.client import LabProcess
+from xdplab.core.errors import ClosedError, KernelError, XdplabError
+from xdplab.net.host import Host
+from xdplab.net.interface import Interface
+from xdplab.net.namespace import Namespace
 
 LAB = LabPlan(queues=2, mtu=1500, number=0)
 PROC = Path("/proc")
@@ -189,8 +189,8 @@ def test_an_interrupt_ends_only_the_wait(process: LabProcess, tmp_path: Path) ->
 def test_what_runs_out_of_descriptors_says_so_and_leaves_none(process: LabProcess) -> None:
     text = """
 import os, resource
-from xdplab.errors import XdplabError
-from xdplab.lab_process.client import LabProcess
+from xdplab.core.errors import XdplabError
+from xdplab.backends.process.client import LabProcess
 process = LabProcess()
 process.create_namespace().close()
 before, (_, most) = os.listdir("/proc/self/fd"), resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -212,7 +212,7 @@ print("cleanly, at", spare)
 
 CLIENT = """
 import os, subprocess, time
-from xdplab.lab_process.client import LabProcess
+from xdplab.backends.process.client import LabProcess
 process = LabProcess()
 def sleeper():
     return subprocess.Popen(["sh", "-c", "sleep 100 & wait"]).pid

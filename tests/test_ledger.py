@@ -8,9 +8,9 @@ import time
 import pytest
 
 from xdplab import Engine, Host, Interface, Lab, Stream, Traffic
-from xdplab.account import Account
-from xdplab.explain import explain
-from xdplab.situation import Overflow, Situation
+from xdplab.ledger.account import Account
+from xdplab.ledger.explain import explain
+from xdplab.ledger.situation import Overflow, Situation
 
 # The kernel's alone: what takes sockets, threaded NAPI, or other links than the wire.
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from xdplab import Engine, Host, Lab, Stream, Traffic
+from xdplab.core.errors import ConfigurationError
 from xdplab.doctor import interfaces
-from xdplab.errors import ConfigurationError
-from xdplab.interface import Interface
-from xdplab.link_type import ETHERNET, LOOPBACK
-from xdplab.namespace import Namespace
+from xdplab.net.interface import Interface
+from xdplab.net.link_type import ETHERNET, LOOPBACK
+from xdplab.net.namespace import Namespace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.privilege]
 
@@ -74,7 +74,7 @@ def test_the_remedy_that_is_named_works_as_typed(place: Namespace) -> None:
 
 
 def test_the_command_line_says_so_and_no_more(place: Namespace) -> None:
-    program = "import sys; from xdplab.cli import main; sys.exit(main())"
+    program = "import sys; from xdplab.cli.cli import main; sys.exit(main())"
     words = ["run", "--interface", "tun0", "--seconds", "1"]
     done = place.run(run, sys.executable, "-c", program, *words)
     assert done.returncode != 0

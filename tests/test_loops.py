@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from xdplab import Engine, Lab, Stream
-from xdplab.errors import ConfigurationError
-from xdplab.interface import Interface
-from xdplab.namespace import Namespace
+from xdplab.core.errors import ConfigurationError
+from xdplab.net.interface import Interface
+from xdplab.net.namespace import Namespace
 
 ENDLESS = "round for ever"
 

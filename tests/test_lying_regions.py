@@ -18,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from patience import eventually
-from xdplab._engine import ffi
 
 from xdplab import Engine, KernelError, Lab, Telemetry, TelemetryError, Traffic, XdplabError
-from xdplab.errors import ConfigurationError
+from xdplab.core.errors import ConfigurationError
+from xdplab.native import ffi
 
 F_ADD_SEALS, F_SEAL_SHRINK = 1033, 2
 MFD_ALLOW_SEALING, MFD_HUGETLB = 2, 4
@@ -60,7 +60,7 @@ def region(content: bytes) -> Iterator[int]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xdplab.region_checks._PATIENCE_SECONDS", 0.002)
+    monkeypatch.setattr("xdplab.telemetry.checks._PATIENCE_SECONDS", 0.002)
 
 
 def doors(telemetry: Telemetry, folder: Path) -> list[Callable[[], object]]:
@@ -158,7 +158,7 @@ def test_a_writer_that_died_amid_a_record_is_told_within_a_second_or_so(
 def test_a_reader_that_waits_for_rings_hears_an_interrupt(region: int) -> None:
     os.pwrite(region, struct.pack("<Q", 7), place_of("rings"))
     text = (
-        "import sys, xdplab.region_checks as checks; from xdplab import Telemetry\n"
+        "import sys, xdplab.telemetry.checks as checks; from xdplab import Telemetry\n"
         "checks._PATIENCE_SECONDS = 60\n"
         "telemetry = Telemetry(int(sys.argv[1])); print('reads', flush=True)\n"
         "try:\n    telemetry.rings()\nexcept KeyboardInterrupt:\n    print('heard')\n"

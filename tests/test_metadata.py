@@ -11,8 +11,8 @@ import pytest
 from patience import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
-from xdplab.programs import program_path
-from xdplab.telemetry import SAMPLE_DEVICE_TIME, SAMPLE_HASH, SAMPLE_PROGRAM_TIME, Records
+from xdplab.native.objects import program_path
+from xdplab.telemetry.region import SAMPLE_DEVICE_TIME, SAMPLE_HASH, SAMPLE_PROGRAM_TIME, Records
 
 # The kernel's alone: what sends from sockets.
 
@@ -112,7 +112,7 @@ def test_a_kernel_without_the_functions_is_told_from_one_with_them(
     program = Path(os.fsdecode(program_path("capture_metadata"))).read_bytes()
     strange = tmp_path / "capture_metadata.bpf.o"
     strange.write_bytes(program.replace(b"bpf_xdp_metadata_rx_hash", b"bpf_xdp_metadata_rx_hush"))
-    monkeypatch.setattr("xdplab.programs.program_path", lambda name: bytes(strange))
+    monkeypatch.setattr("xdplab.native.objects.program_path", lambda name: bytes(strange))
     with pytest.raises(KernelError, match=r"metadata=True needs Linux 6\.3"):
         Engine(lab.port, metadata=True)
 

@@ -20,10 +20,11 @@ from xdplab import (
     Lab,
     PermissionRefusedError,
     Traffic,
+    backends,
 )
-from xdplab.napi import Napi, read_napi, set_napi
-from xdplab.napi_settings import NapiSettings
-from xdplab.undo import undo
+from xdplab.knobs.napi import NapiSettings
+from xdplab.net.napi import Napi, read_napi, set_napi
+from xdplab.settings.undo import undo
 
 pytestmark = pytest.mark.kernel  # whose NAPI it is
 
@@ -181,7 +182,9 @@ def test_what_the_kernel_refuses_is_told_in_its_words(lab: Lab) -> None:
     with pytest.raises(
         KernelError, match=r"set defer_hard_irqs to 1 on NAPI 1: .* ENOENT .*come and go"
     ):
-        lab.port.interface.namespace.backend.set_napi(lab.port.interface, 1, {"defer_hard_irqs": 1})
+        backends.of(lab.port.interface.namespace).set_napi(
+            lab.port.interface, 1, {"defer_hard_irqs": 1}
+        )
 
 
 def test_an_interface_without_napi_says_so(lab: Lab) -> None:

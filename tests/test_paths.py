@@ -14,19 +14,13 @@ import pytest
 from patience import eventually
 from talk import line, python
 from witness import Witness
-from xdplab._engine import ffi, lib
 
-from xdplab import (
-    PATHS,
-    Engine,
-    InterfaceGoneError,
-    Lab,
-    Traffic,
-)
-from xdplab.account import Account
-from xdplab.measure import measure
-from xdplab.records import SYSCALLS
-from xdplab.telemetry import SAMPLE_PAYLOAD
+from xdplab import PATHS, Engine, InterfaceGoneError, Lab, Traffic
+from xdplab.experiments.measure import measure
+from xdplab.ledger.account import Account
+from xdplab.native import ffi, lib
+from xdplab.native.records import SYSCALLS
+from xdplab.telemetry.region import SAMPLE_PAYLOAD
 
 pytestmark = pytest.mark.kernel  # whose sockets they are
 
@@ -202,7 +196,7 @@ def test_a_datagram_of_any_size_is_one_packet_of_its_true_length(lab: Lab, path:
 
 @each_socket
 def test_samples_say_whether_they_are_frames_or_payload(lab: Lab, path: str) -> None:
-    from xdplab.dissect import summarize
+    from xdplab.telemetry.dissect import summarize
 
     with engine_on(lab, path, sample_every=1) as engine:
         send(lab, 10)

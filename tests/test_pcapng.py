@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from patience import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Telemetry, Traffic
-from xdplab.pcapng import write_pcapng
-from xdplab.telemetry import VERDICTS, Records
+from xdplab.telemetry.pcapng import write_pcapng
+from xdplab.telemetry.region import VERDICTS, Records
 
 # The kernel's alone: what sends from sockets.
 
@@ -191,7 +191,7 @@ FULL_DISK = """
 mount -t tmpfs -o size=16k none "$1" && exec "$2" -c '
 import os, sys
 from xdplab import KernelError
-from xdplab.whole_file import whole_file
+from xdplab.core.files import whole_file
 path = sys.argv[1] + "/frames.pcapng"
 with whole_file(path) as file:
     file.write(b"older")
@@ -252,5 +252,5 @@ def test_without_python_pcapng_it_says_what_to_install(
 
 
 def test_python_pcapng_is_not_imported_until_it_is_asked_for() -> None:
-    text = "import sys, xdplab.pcapng; print('pcapng' in sys.modules)"
+    text = "import sys, xdplab.telemetry.pcapng; print('pcapng' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", text], text=True).strip() == "False"

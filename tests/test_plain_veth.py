@@ -14,9 +14,9 @@ from patience import eventually
 
 from xdplab import Engine, Lab
 from xdplab.doctor import interfaces
-from xdplab.far_end import far_end
-from xdplab.interface import Interface
-from xdplab.namespace import Namespace
+from xdplab.net.far_end import far_end
+from xdplab.net.interface import Interface
+from xdplab.net.namespace import Namespace
 
 pytestmark = [pytest.mark.kernel, pytest.mark.privilege]
 

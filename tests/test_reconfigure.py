@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from patience import eventually
 from test_capture import HOLDABLE_RATE
-from xdplab._engine import lib
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
-from xdplab.backends import kernel
+from xdplab.backends.kernel import backend as kernel
+from xdplab.native import lib
 
 COUNT = 1000
 

@@ -8,9 +8,9 @@ import pytest
 import trials_of_ports
 import trials_of_workers
 from typed import TRIALS, Row
-from xdplab._engine import lib
 
-from xdplab.native_errors import BY_ERRNO, BY_STEP
+from xdplab.native import lib
+from xdplab.refusals.errors import BY_ERRNO, BY_STEP
 
 pytestmark = pytest.mark.privilege  # which most of them are about
 

@@ -13,10 +13,10 @@ import pytest
 from patience import eventually
 
 from xdplab import Engine, Lab, Traffic
-from xdplab.bench.page import check_place
-from xdplab.errors import ConfigurationError, KernelError, XdplabError
-from xdplab.telemetry import Telemetry
-from xdplab.whole_file import Saved, whole_file
+from xdplab.bench.report.page import check_place
+from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
+from xdplab.core.files import Saved, whole_file
+from xdplab.telemetry.region import Telemetry
 
 ENDINGS = ("csv", "parquet", "pcapng")
 SAVE = pytest.mark.parametrize("ending", ENDINGS)
@@ -112,7 +112,7 @@ def test_a_full_disk_leaves_nothing(ending: str, tmp_path: Path) -> None:
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from xdplab import KernelError
-from xdplab.whole_file import whole_file
+from xdplab.core.files import whole_file
 place = {str(tmp_path / "disk" / f"x.{ending}")!r}
 try:
     with whole_file(place) as file:

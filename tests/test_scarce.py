@@ -14,7 +14,7 @@ PIDS = Path("/sys/fs/cgroup/pids")
 DOORS = """
 import os, resource, sys
 from xdplab import Engine, Interface, Lab, Traffic, XdplabError
-from xdplab.measure import measure
+from xdplab.experiments.measure import measure
 
 lab = Lab()
 engine = Engine(lab.port)

@@ -6,10 +6,11 @@ import re
 
 import pytest
 
-from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic, settings
-from xdplab.metrics import METRICS, take
-from xdplab.settings import KNOBS, apply, current, kept
-from xdplab.undo import undo
+from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
+from xdplab.experiments.metrics import METRICS, take
+from xdplab.settings import settings
+from xdplab.settings.settings import KNOBS, apply, current, kept
+from xdplab.settings.undo import undo
 
 # The kernel's alone: what sets NAPI, too, which a simulated NIC has none of.
 
@@ -42,7 +43,7 @@ def test_each_knob_of_the_table_can_be_read(lab: Lab, traffic: Traffic) -> None:
 
 @pytest.mark.parametrize("name", [n for n, home in KNOBS.items() if home in ("engine", "napi")])
 def test_what_stands_in_the_table_is_an_attribute_that_can_be_set(name: str) -> None:
-    from xdplab.napi_settings import NapiSettings
+    from xdplab.knobs.napi import NapiSettings
 
     home = {"engine": Engine, "napi": NapiSettings}[KNOBS[name]]
     assert getattr(home, name).fset is not None

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from xdplab import lab as lab_module
 from xdplab.backends import BACKENDS, BEST, VARIABLE
-from xdplab.errors import ConfigurationError
-from xdplab.lab import BackendWarning, Lab
+from xdplab.core.errors import ConfigurationError
+from xdplab.lab import lab as lab_module
+from xdplab.lab.lab import BackendWarning, Lab
 
 _BY_NOBODY = """
 import os, sys

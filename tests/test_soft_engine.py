@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from patience import eventually
 
-from xdplab.engine import PATHS, WAIT_STRATEGIES, Engine
-from xdplab.errors import (
+from xdplab.backends.soft.host import SoftNamespace
+from xdplab.core.errors import (
     ConfigurationError,
     InterfaceGoneError,
     KernelError,
     QueueBusyError,
     XdplabError,
 )
-from xdplab.lab import Lab
-from xdplab.ledger import Account
-from xdplab.measure import measure
-from xdplab.soft_host import SoftNamespace
-from xdplab.stream import Stream
-from xdplab.traffic import Traffic
+from xdplab.engine.engine import PATHS, WAIT_STRATEGIES, Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.experiments.measure import measure
+from xdplab.lab.lab import Lab
+from xdplab.ledger.ledger import Account
+from xdplab.net.stream import Stream
 
 COUNT = 5000
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from patience import eventually
 
-from xdplab.engine import Engine
-from xdplab.errors import ClosedError, ConfigurationError
-from xdplab.lab import Lab
-from xdplab.traffic import Traffic
+from xdplab.core.errors import ClosedError, ConfigurationError
+from xdplab.engine.engine import Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
 
 COUNT = 2000
 

@@ -11,12 +11,12 @@ import pytest
 from patience import eventually
 from talk import line, python
 
-from xdplab.engine import Engine
-from xdplab.errors import ClosedError, ConfigurationError, InterfaceGoneError
-from xdplab.interface import Interface
-from xdplab.lab import Host, Lab
-from xdplab.soft_host import SoftNamespace
-from xdplab.traffic import Traffic
+from xdplab.backends.soft.host import SoftNamespace
+from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError
+from xdplab.engine.engine import Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Host, Lab
+from xdplab.net.interface import Interface
 
 
 @pytest.fixture

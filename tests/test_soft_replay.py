@@ -10,10 +10,10 @@ import pytest
 from patience import eventually
 from test_soft_replay_files import FRAMES, pcap, pcapng
 
-from xdplab.engine import Engine
-from xdplab.errors import ConfigurationError
-from xdplab.lab import Lab
-from xdplab.traffic import Traffic
+from xdplab.core.errors import ConfigurationError
+from xdplab.engine.engine import Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
 
 
 @pytest.fixture

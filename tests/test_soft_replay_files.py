@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from xdplab.errors import ConfigurationError
-from xdplab.replay import Replay
+from xdplab.core.errors import ConfigurationError
+from xdplab.send.replay import Replay
 
 ETHERNET, RAW_IP = 1, 101
 MOST = (1 << 32) - 1

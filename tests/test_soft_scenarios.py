@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from xdplab import Lab, _engine
-from xdplab.programs import program_path
+from xdplab.native.objects import program_path
 
 SCENARIOS = re.findall(
     r"^\t(?:SCENARIO\(|NAMED\(\"|SENDING\(\")(\w+)",

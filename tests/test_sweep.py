@@ -13,10 +13,10 @@ import pytest
 from patience import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
-from xdplab.metrics import METRICS
-from xdplab.runs import Run
-from xdplab.sweep import Grid, take
-from xdplab.undo import next_undo
+from xdplab.experiments.metrics import METRICS
+from xdplab.experiments.runs import Run
+from xdplab.experiments.sweep import Grid, take
+from xdplab.settings.undo import next_undo
 
 BRIEF = 0.1
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from patience import eventually
-from xdplab._engine import ffi, lib
 
 from xdplab import Engine, KernelError, Lab, Latency, Telemetry, Traffic
-from xdplab.telemetry import CONTROL, COUNTERS, HEADER, LATENCY_STARTS, dtype_of
+from xdplab.native import ffi, lib
+from xdplab.telemetry.region import CONTROL, COUNTERS, HEADER, LATENCY_STARTS, dtype_of
 
 
 def is_laid_out(name: str) -> bool:

@@ -19,7 +19,7 @@ _COUNT = 200
 _MEASURE = f"""
 import json, sys, time
 from xdplab import Engine, Lab, Stream, Traffic
-from xdplab.telemetry import SAMPLE_PROGRAM_TIME
+from xdplab.telemetry.region import SAMPLE_PROGRAM_TIME
 
 backend, seconds = sys.argv[1], 1.0
 with Lab(backend=backend) as lab:

@@ -14,14 +14,14 @@ import pytest
 from test_capture import DEEP_RING
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic, XdplabError, tune
-from xdplab.metrics import METRICS, Figures
-from xdplab.presets import PRESETS
-from xdplab.settings import KNOBS, current
+from xdplab.experiments.metrics import METRICS, Figures
+from xdplab.settings.presets import PRESETS
+from xdplab.settings.settings import KNOBS, current
+from xdplab.settings.undo import next_undo
 from xdplab.tuning.importance import importances
 from xdplab.tuning.objective import Objective
 from xdplab.tuning.result import Tried, Tuning
 from xdplab.tuning.space import Space
-from xdplab.undo import next_undo
 
 # The kernel's alone: what sets NAPI, too, or takes a link that goes away.
 

@@ -11,7 +11,7 @@ import pytest
 from patience import eventually
 
 from xdplab import ConfigurationError, KernelError, Lab, Traffic
-from xdplab.bench.udp_echo import MODES, UdpEcho
+from xdplab.bench.peers.udp_echo import MODES, UdpEcho
 
 pytestmark = pytest.mark.kernel  # whose sockets they are
 

@@ -9,10 +9,11 @@ from contextlib import closing
 import pytest
 from no_io_uring import forbid_io_uring
 
-from xdplab import ConfigurationError, Engine, Lab, Traffic, presets
-from xdplab.journal import Journal
-from xdplab.presets import PRESETS, Preset, apply
-from xdplab.undo import next_undo, undo
+from xdplab import ConfigurationError, Engine, Lab, Traffic
+from xdplab.knobs.journal import Journal
+from xdplab.settings import presets
+from xdplab.settings.presets import PRESETS, Preset, apply
+from xdplab.settings.undo import next_undo, undo
 
 
 def knobs(engine: Engine) -> dict[str, object]:

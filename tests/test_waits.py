@@ -18,9 +18,9 @@ from test_capture import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
 from threads import threads_of
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
-from xdplab.measure import measure
-from xdplab.records import SYSCALLS
-from xdplab.terminal import _summary
+from xdplab.cli.terminal import _summary
+from xdplab.experiments.measure import measure
+from xdplab.native.records import SYSCALLS
 
 # On veth, which does not tell an AF_XDP socket its NAPI.
 INEFFECTIVE_ON_VETH = {"busy-poll"}

@@ -10,9 +10,9 @@ from pathlib import Path
 from capabilities import without
 from patience import eventually
 from typed import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
-from xdplab._engine import lib
 
 from xdplab import Engine, Lab
+from xdplab.native import lib
 
 ANY = lib.XDPLAB_STEP_NONE
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from capabilities import without
 from typed import in_a_child, provokes, refusal
-from xdplab._engine import lib
 
 from xdplab import Engine, Lab, Telemetry, Traffic
+from xdplab.native import lib
 
 
 def try_io_uring_refused(code: int, settings: str, remedy: str) -> None:
@@ -138,7 +138,7 @@ def try_two_generators() -> None:
 @provokes(lib.XDPLAB_STEP_TRACE, errno.EPERM)
 def try_tracing_without_the_capability() -> None:
     text = """
-        from xdplab.softirq import SoftirqClock
+        from xdplab.backends.softirq import SoftirqClock
         tried(lambda: SoftirqClock().__enter__())
         """
     (refused,) = in_a_child(text, without("perfmon,-sys_admin"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from joined_lab_process import namespace_beside
 from pyroute2 import IPRoute
 
-from xdplab.namespace import Namespace
+from xdplab.net.namespace import Namespace
 
 
 class Witness:

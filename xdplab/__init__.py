@@ -1,10 +1,9 @@
 """See, tune and teach the fast packet paths of Linux, live: XDP, AF_XDP and io_uring."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xdplab.account import Account
-from xdplab.engine import ACTIONS, PATHS, WAIT_STRATEGIES, Engine, Verdicts
-from xdplab.errors import (
+from xdplab.core.errors import (
     ClosedError,
     ConfigurationError,
     InterfaceGoneError,
@@ -14,25 +13,37 @@ from xdplab.errors import (
     TelemetryError,
     XdplabError,
 )
-from xdplab.host import Host, PingResult
-from xdplab.interface import Interface
-from xdplab.lab import Lab
-from xdplab.ledger import Ledger
-from xdplab.stream import Stream
-from xdplab.telemetry import Latency, Telemetry
-from xdplab.traffic import Traffic
+from xdplab.engine.engine import ACTIONS, PATHS, WAIT_STRATEGIES, Engine, Verdicts
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
+from xdplab.ledger.account import Account
+from xdplab.ledger.ledger import Ledger
+from xdplab.net.host import Host, PingResult
+from xdplab.net.interface import Interface
+from xdplab.net.stream import Stream
+from xdplab.telemetry.region import Latency, Telemetry
 
 if TYPE_CHECKING:
+    from xdplab.experiments.measure import measure
+    from xdplab.experiments.metrics import METRICS
+    from xdplab.experiments.sweep import Grid
+    from xdplab.lab.loan import Loan
+    from xdplab.settings.presets import PRESETS
+    from xdplab.settings.presets import apply as apply_preset
+    from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
 
 __all__ = [
     "ACTIONS",
+    "METRICS",
     "PATHS",
+    "PRESETS",
     "WAIT_STRATEGIES",
     "Account",
     "ClosedError",
     "ConfigurationError",
     "Engine",
+    "Grid",
     "Host",
     "Interface",
     "InterfaceGoneError",
@@ -40,6 +51,7 @@ __all__ = [
     "Lab",
     "Latency",
     "Ledger",
+    "Loan",
     "PermissionRefusedError",
     "PingResult",
     "QueueBusyError",
@@ -49,13 +61,31 @@ __all__ = [
     "Traffic",
     "Verdicts",
     "XdplabError",
+    "apply_preset",
+    "measure",
     "tune",
+    "undo",
 ]
+
+# Imported when they are first asked for: a capture does without.
+_LATER = {
+    "Grid": ("experiments.sweep", "Grid"),
+    "Loan": ("lab.loan", "Loan"),
+    "METRICS": ("experiments.metrics", "METRICS"),
+    "PRESETS": ("settings.presets", "PRESETS"),
+    "apply_preset": ("settings.presets", "apply"),
+    "measure": ("experiments.measure", "measure"),
+    "tune": ("tuning.search", "tune"),
+    "undo": ("settings.undo", "undo"),
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever has the name
-    if name == "tune":
-        from xdplab.tuning.search import tune  # noqa: PLC0415 - what a capture does without
-
-        return tune
+    if name in _LATER:
+        module, attribute = _LATER[name]
+        return getattr(import_module(f"{__name__}.{module}"), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,72 +1,23 @@
-"""The one exception tree of xdplab.
+"""The exceptions that the package raises, for `from xdplab.core.errors import ...`."""
 
-Every message names what was tried, what the kernel said (the errno by name) and what to do.
-"""
+from xdplab.core.errors import (
+    ClosedError,
+    ConfigurationError,
+    InterfaceGoneError,
+    KernelError,
+    PermissionRefusedError,
+    QueueBusyError,
+    TelemetryError,
+    XdplabError,
+)
 
-from __future__ import annotations
-
-import errno
-import os
-from typing import Self
-
-# Where two names share a number, the kernel's documentation uses this one.
-_NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
-
-
-class XdplabError(Exception):
-    """Base of every exception that xdplab raises on purpose."""
-
-    results: object = None
-    """What an experiment had found when this ended it: of `tune` a `Tuning`."""
-
-
-class ConfigurationError(XdplabError, ValueError):
-    """A value that can't work was asked for; nothing was touched."""
-
-
-class KernelError(XdplabError, OSError):
-    """The kernel refused an operation.
-
-    Parameters
-    ----------
-    tried
-        What was attempted, as a phrase: "bind an AF_XDP socket to port0 queue 0".
-    code
-        The positive errno that the kernel returned.
-    remedy
-        What the user can do about it.
-    """
-
-    def __init__(self, tried: str, code: int, remedy: str = "") -> None:
-        name = _NAMES.get(code, str(code))
-        self.tried = tried
-        self.remedy = remedy
-        message = f"could not {tried}: the kernel said {name} ({os.strerror(code)})"
-        super().__init__(code, f"{message}. {remedy}" if remedy else message)
-
-    def __str__(self) -> str:
-        return str(self.strerror)
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, int, str]]:
-        """Be the same error in another process."""
-        return type(self), (self.tried, self.errno or 0, self.remedy)
-
-
-class PermissionRefusedError(KernelError, PermissionError):
-    """The process lacks a capability that the operation needs."""
-
-
-class QueueBusyError(KernelError):
-    """Another AF_XDP socket or XDP program already holds this queue or interface."""
-
-
-class InterfaceGoneError(KernelError):
-    """The interface disappeared or was never there."""
-
-
-class TelemetryError(XdplabError):
-    """A telemetry region has what its engine can't have written, or has not what it says."""
-
-
-class ClosedError(XdplabError):
-    """The lab, engine or traffic was used after it was closed."""
+__all__ = [
+    "ClosedError",
+    "ConfigurationError",
+    "InterfaceGoneError",
+    "KernelError",
+    "PermissionRefusedError",
+    "QueueBusyError",
+    "TelemetryError",
+    "XdplabError",
+]

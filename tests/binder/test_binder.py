@@ -74,7 +74,9 @@ def test_the_repository_and_its_home_are_the_users(image: Image, uid: int) -> No
     programs = ("jupyter-lab", "jupyter-notebook", "jupyterhub-singleuser", "xdplab")
     for program in programs:
         assert run(inside, *who, program, "--version" if program[0] == "j" else "--help")
-    where = "import xdplab, xdplab._engine as engine; print(xdplab.__file__, engine.__file__)"
+    where = (
+        "import xdplab, xdplab.native._engine as engine; print(xdplab.__file__, engine.__file__)"
+    )
     installed = run(inside, *who, "env", "--chdir=/", "python", "-c", where).split()
     assert all(file.startswith("/opt/xdplab/") for file in installed)
 

@@ -13,7 +13,7 @@ import pytest
 from brokers import Broker, Start, running
 from hosts import make_host
 
-from xdplab.namespace import Namespace
+from xdplab.net.namespace import Namespace
 
 
 @pytest.fixture(scope="session")

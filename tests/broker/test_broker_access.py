@@ -19,8 +19,8 @@ from patience import eventually
 from pyroute2 import IPRoute
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import Connection, connect
-from xdplab.errors import KernelError, PermissionRefusedError, XdplabError
+from xdplab.broker.client import Connection, connect
+from xdplab.core.errors import KernelError, PermissionRefusedError, XdplabError
 
 STRANGER = 12345
 

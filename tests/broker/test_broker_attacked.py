@@ -18,11 +18,11 @@ from clients import NOBODY, Report, as_user, own_network, puppet
 from patience import eventually
 from test_broker_access import one_visit, raw
 
+from xdplab.backends.process.client import LabProcess
 from xdplab.broker import protocol
-from xdplab.broker.connection import connect
-from xdplab.broker.limits import LAB_TASKS
-from xdplab.errors import KernelError
-from xdplab.lab_process.client import LabProcess
+from xdplab.broker.client import connect
+from xdplab.broker.daemon.limits import LAB_TASKS
+from xdplab.core.errors import KernelError
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
 

@@ -14,10 +14,10 @@ from brokers import Broker
 from clients import as_user, make_veth, own_network
 from test_broker_requests import GOOD
 
-from xdplab.backends.broker import BROKER
+from xdplab.backends.broker.backend import BROKER
 from xdplab.broker import protocol
-from xdplab.broker.connection import connect
-from xdplab.errors import ClosedError, KernelError, PermissionRefusedError
+from xdplab.broker.client import connect
+from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 
 
 def held() -> int:
@@ -60,7 +60,7 @@ def test_an_interrupt_right_after_a_step_of_a_request_loses_its_own_answer_alone
             raise KeyboardInterrupt
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(f"xdplab.broker.connection.{step}", interrupted)
+            patched.setattr(f"xdplab.broker.client.{step}", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 connection.request("attach", {**GOOD["attach"], "interface": port})
         with pytest.raises(ClosedError, match="no generator"):
@@ -107,8 +107,8 @@ def test_where_nobody_may_make_a_user_namespace_it_is_a_lack_of_privilege(
     def neither(_kind: bytes) -> None:
         raise KernelError("make a user namespace for you", errno.ENOSPC)
 
-    monkeypatch.setattr("xdplab.lab_process.client.LabProcess", forbidden)
-    monkeypatch.setattr("xdplab.broker.connection.connect", neither)
+    monkeypatch.setattr("xdplab.backends.process.client.LabProcess", forbidden)
+    monkeypatch.setattr("xdplab.broker.client.connect", neither)
     monkeypatch.setattr(BROKER, "_processes", {})
     monkeypatch.setattr(BROKER, "_reach", lambda: None)
     with pytest.raises(PermissionRefusedError, match="Nor may the broker: could not"):

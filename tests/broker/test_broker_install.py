@@ -17,7 +17,7 @@ from brokers import GROUP, Broker, Start
 from clients import as_user, own_network
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import connect
+from xdplab.broker.client import connect
 
 ROOTS = 0
 OTHER = 65534
@@ -60,7 +60,7 @@ def test_an_editable_install_is_refused_with_how_to_install(root: None) -> None:
     assert "sudo python3 -m venv /opt/xdplab" in said
 
 
-@pytest.mark.parametrize("place", ["", "broker/session.py", "..", "../../.."])
+@pytest.mark.parametrize("place", ["", "broker/daemon/session.py", "..", "../../.."])
 def test_code_that_another_user_owns_is_refused(copied: Path, place: str) -> None:
     spoilt = package(copied) / place
     os.chown(spoilt, OTHER, ROOTS)

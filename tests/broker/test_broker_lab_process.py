@@ -21,11 +21,11 @@ from patience import eventually
 from programs import client
 from talk import line
 
+from xdplab.backends.process.client import LabProcess
 from xdplab.broker import protocol
-from xdplab.broker.connection import connect
-from xdplab.broker.limits import LAB_TASKS
-from xdplab.errors import PermissionRefusedError
-from xdplab.lab_process.client import LabProcess
+from xdplab.broker.client import connect
+from xdplab.broker.daemon.limits import LAB_TASKS
+from xdplab.core.errors import PermissionRefusedError
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
 

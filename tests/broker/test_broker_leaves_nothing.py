@@ -18,7 +18,7 @@ from test_broker_requests import GOOD
 from witness import Witness
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import Connection, connect
+from xdplab.broker.client import Connection, connect
 
 PROGRAM_BY_ID = 13  # BPF_PROG_GET_FD_BY_ID
 LIBC = ctypes.CDLL(None, use_errno=True)

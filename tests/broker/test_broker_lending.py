@@ -20,9 +20,9 @@ from talk import line, tell
 from test_broker_namespaces import attach
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import connect
-from xdplab.errors import InterfaceGoneError, PermissionRefusedError
-from xdplab.namespace import Namespace
+from xdplab.broker.client import connect
+from xdplab.core.errors import InterfaceGoneError, PermissionRefusedError
+from xdplab.net.namespace import Namespace
 
 
 def borrower(path: str, then: Callable[[], object] = lambda: None) -> Callable[[Report], object]:
@@ -69,7 +69,7 @@ def test_an_engine_captures_on_a_borrowed_interface_and_it_comes_back(
 ) -> None:
     text = """
 from xdplab import Engine
-from xdplab.loan import Loan
+from xdplab.lab.loan import Loan
 with Loan("card0") as loan:
     with Engine(loan.interface) as engine:
         print("captures", flush=True)
@@ -109,7 +109,7 @@ def test_a_forked_child_does_not_keep_what_is_given_back(
 ) -> None:
     text = """
 import os, time
-from xdplab.loan import Loan
+from xdplab.lab.loan import Loan
 with Loan("card0"):
     child = os.fork()
     if not child:

@@ -17,9 +17,9 @@ from patience import eventually
 from pyroute2 import IPRoute
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import Connection, connect
-from xdplab.namespace import Namespace
-from xdplab.netlink import ethtool
+from xdplab.broker.client import Connection, connect
+from xdplab.net.namespace import Namespace
+from xdplab.net.netlink import ethtool
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
 

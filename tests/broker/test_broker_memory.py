@@ -19,11 +19,11 @@ from test_broker_objects import HEAD, sealed
 from test_broker_requests import AF_XDP, GOOD, memory
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import Connection, connect
-from xdplab.broker.holdings import Holdings
-from xdplab.broker.limits import Limits, memory_to_spare
-from xdplab.broker.line import GRANTED, MACHINE_HAS_NONE, MAP, USER_HAS_ITS_SHARE, Held
-from xdplab.errors import KernelError
+from xdplab.broker.client import Connection, connect
+from xdplab.broker.daemon.holdings import Holdings
+from xdplab.broker.daemon.limits import Limits, memory_to_spare
+from xdplab.broker.daemon.line import GRANTED, MACHINE_HAS_NONE, MAP, USER_HAS_ITS_SHARE, Held
+from xdplab.core.errors import KernelError
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
 

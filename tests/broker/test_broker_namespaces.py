@@ -12,8 +12,8 @@ from brokers import Broker
 from clients import NOBODY, SERVED, as_user, make_veth, own_network, puppet
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import connect
-from xdplab.errors import ConfigurationError, PermissionRefusedError, XdplabError
+from xdplab.broker.client import connect
+from xdplab.core.errors import ConfigurationError, PermissionRefusedError, XdplabError
 
 OTHER_USER = 65533
 
@@ -117,7 +117,7 @@ def test_a_namespace_of_another_user_is_refused(broker: Broker) -> None:
 
 
 def test_a_namespace_that_root_made_for_a_lab_is_refused(broker: Broker) -> None:
-    from xdplab.namespace import Namespace
+    from xdplab.net.namespace import Namespace
 
     with Namespace.create() as made:  # belongs to the first user namespace
 

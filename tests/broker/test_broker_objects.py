@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import connect
-from xdplab.broker.description import Description, check_description, describe
-from xdplab.errors import ConfigurationError, KernelError, PermissionRefusedError
+from xdplab.broker.client import connect
+from xdplab.core.errors import ConfigurationError, KernelError, PermissionRefusedError
+from xdplab.programs.description import Description, check_description, describe
 
 PROGRAMS, PER_CPU_ARRAY, DEVICES = 3, 6, 14  # enum bpf_map_type
 HEAD = """
@@ -292,7 +292,7 @@ def test_a_per_cpu_map_counts_for_each_core_that_may_ever_come(
     plain = describe(compiled(COUNTING), "count").plain()
     plain["maps"][0] |= {"type": PER_CPU_ARRAY, "value_size": 1, "entries": 10_000}
     assert check_description(plain, 1).maps
-    monkeypatch.setattr("xdplab.broker.description._CPUS", 512)
+    monkeypatch.setattr("xdplab.programs.description._CPUS", 512)
     with pytest.raises(ConfigurationError, match="its maps take more"):
         check_description(plain, 1)
 
@@ -316,11 +316,12 @@ def test_a_damaged_object_is_read_or_refused(
 
 FUZZER = """
 import sys, atheris
-with atheris.instrument_imports(include=["xdplab.broker.elf", "xdplab.broker.btf",
-                                         "xdplab.broker.description", "xdplab.broker.protocol"]):
-    from xdplab.broker import btf, description, elf, protocol
+with atheris.instrument_imports(include=["xdplab.programs.elf", "xdplab.programs.btf",
+                                         "xdplab.programs.description", "xdplab.broker.protocol"]):
+    from xdplab.programs import btf, description, elf
+    from xdplab.broker import protocol
 from xdplab.broker.requests import check_request
-from xdplab.errors import XdplabError
+from xdplab.core.errors import XdplabError
 
 def one(data):
     try:

@@ -22,10 +22,11 @@ from installs import SOURCE
 from programs import client
 from talk import line
 
-from xdplab.broker import confinement, protocol
-from xdplab.broker.connection import connect
-from xdplab.broker.limits import LAB_TASKS, Limits
-from xdplab.errors import KernelError
+from xdplab.broker import protocol
+from xdplab.broker.client import connect
+from xdplab.broker.daemon import confinement
+from xdplab.broker.daemon.limits import LAB_TASKS, Limits
+from xdplab.core.errors import KernelError
 
 INSIDE = """#!/bin/sh
 echo "{name} $*" >> {log}

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from brokers import Broker
 from clients import NOBODY, SERVED, Puppet, Report, as_user, own_network, puppet
-from xdplab._engine import lib
 
 from xdplab.broker import protocol
-from xdplab.broker.confinement import BPF, IPC_LOCK, NET_ADMIN, SESSION, confine
-from xdplab.broker.connection import connect
-from xdplab.errors import KernelError
+from xdplab.broker.client import connect
+from xdplab.broker.daemon.confinement import BPF, IPC_LOCK, NET_ADMIN, SESSION, confine
+from xdplab.core.errors import KernelError
+from xdplab.native import lib
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PIDFD_GETFD = 438  # asm-generic/unistd.h

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xdplab.broker import protocol
-from xdplab.broker.connection import Connection, connect
+from xdplab.broker.client import Connection, connect
 from xdplab.broker.requests import REQUESTS, check_request
-from xdplab.errors import ClosedError, ConfigurationError, KernelError, XdplabError
+from xdplab.core.errors import ClosedError, ConfigurationError, KernelError, XdplabError
 
 AF_XDP = 44
 STREAM = {

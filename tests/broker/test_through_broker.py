@@ -108,8 +108,8 @@ except PermissionRefusedError as error:
 STEPS = """
 import os, sys, time
 from xdplab import Engine, Lab, Traffic
-from xdplab.broker.connection import Connection
-from xdplab.lab_process.client import LabProcess
+from xdplab.broker.client import Connection
+from xdplab.backends.process.client import LabProcess
 
 def counted(plain):
     def call(*args, **kwargs):

@@ -15,7 +15,7 @@ PATIENCE = 30_000  # ms: the machine may be busy with other tests
 CAPTURE = """
 import json, threading, time, warnings
 from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Lab, Stream, Traffic
-from xdplab._engine import lib
+from xdplab.native import lib
 from xdplab.widgets import Controls
 warnings.simplefilter("ignore")
 lab = Lab()

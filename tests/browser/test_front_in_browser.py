@@ -24,7 +24,7 @@ Front(tuning)
 """
 
 SET = """
-from xdplab.settings import current
+from xdplab.settings.settings import current
 print(json.dumps({"tried": [tuning.tried(row) for row in range(len(tuning.trials))],
                   "is": current(engine, tuning.settings), "sentence": tuning.sentence}))
 """

@@ -9,7 +9,7 @@ from conftest import ARTEFACTS
 from playwright.sync_api import Browser
 
 from xdplab.bench import write_report
-from xdplab.bench.batch import batch
+from xdplab.bench.measured.batch import batch
 
 INK = "Bokeh.documents[0].roots()[0].children[0].title.text_color"
 # How many pixels of a canvas are not see-through.

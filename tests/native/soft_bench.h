@@ -11,10 +11,10 @@
 #include <time.h>
 
 #include "check.h"
-#include "clock.h"
-#include "soft_program.h"
-#include "soft_socket.h"
-#include "xdp.h"
+#include "base/clock.h"
+#include "soft/program.h"
+#include "soft/socket.h"
+#include "xdp/xdp.h"
 
 enum { PORT, PEER };
 enum { FRAME_SIZE = 2048, FRAME_COUNT = 256, MTU = 1500 };

@@ -2,13 +2,13 @@
  *
  * Checksums that were left to a device: which are finished, with which value, and which are left alone.
  */
-#include "checksum.h"
+#include "base/checksum.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
-#include "headers.h"
+#include "base/headers.h"
 
 enum { ETHERNET = 14, IPV6 = 40, UDP = 8, HEADERS = ETHERNET + IPV6 + UDP, PAYLOAD = 101 };
 enum { LENGTH = HEADERS + PAYLOAD, FIELD = ETHERNET + IPV6 + 6, GAP = 512, ROUNDS = 200000 };

@@ -2,12 +2,12 @@
  *
  * The latency histogram: where its buckets begin, and that what it is told falls in the right one.
  */
-#include "histogram.h"
+#include "base/histogram.h"
 
 #include <inttypes.h>
 
 #include "check.h"
-#include "engine.h"
+#include "include/engine.h"
 
 #define END (1ull << 34) /* from here on all is one bucket, the last */
 

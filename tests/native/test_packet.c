@@ -2,12 +2,12 @@
  *
  * Packets of several frames: a batch has them whole or not at all, whatever the RX ring ends with.
  */
-#include "packet.h"
+#include "base/packet.h"
 
 #include <string.h>
 
 #include "check.h"
-#include "path_xsk.h"
+#include "receive/path_xsk.h"
 
 enum { RING = 64, CHUNK = 2048, HEADROOM = 256 };
 

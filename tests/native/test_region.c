@@ -3,7 +3,7 @@
  * The telemetry region: sealed, read whole from another thread and another process, and nothing else taken
  * for one.
  */
-#include "region.h"
+#include "region/region.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "seqlock.h"
+#include "base/seqlock.h"
 
 enum { SAMPLE_BYTES = 100, INTERVAL_NS = 10000000, RECORDS = 5 * XDPLAB_HISTORY_RECORDS / (SLOWNESS > 1 ? 4 : 1) };
 

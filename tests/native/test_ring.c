@@ -2,7 +2,7 @@
  *
  * The ring: what each end may know, around the places where its 32-bit counters begin anew.
  */
-#include "ring.h"
+#include "xsk/ring.h"
 
 #include <inttypes.h>
 #include <pthread.h>

@@ -2,15 +2,15 @@
  *
  * Looking into frames: which become samples, and what the numbers and times in them are taken to say.
  */
-#include "sample.h"
+#include "worker/sample.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "check.h"
-#include "clock.h"
-#include "traffic.h"
+#include "base/clock.h"
+#include "include/traffic.h"
 
 enum { FRAMES = 256, CHUNK = 2048, LENGTH = 64, SAMPLE_BYTES = 128 };
 

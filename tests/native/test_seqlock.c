@@ -2,13 +2,13 @@
  *
  * Records under their sequence number: a reader has a record whole, or knows that it has not.
  */
-#include "seqlock.h"
+#include "base/seqlock.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 
 #include "check.h"
-#include "telemetry.h"
+#include "include/telemetry.h"
 
 enum { WORDS = 64, WRITES = 2000000 / SLOWNESS };
 

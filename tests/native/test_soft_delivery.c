@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "soft_bench.h"
-#include "traffic.h"
+#include "include/traffic.h"
 
 static const struct traffic_payload *payload_at(const struct bench *bench, uint64_t position)
 {

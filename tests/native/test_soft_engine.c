@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "soft_bench.h"
-#include "wait.h"
+#include "shared/wait.h"
 
 enum { RING = 2048, FRAMES = 4000, BATCHES = 20, ACTION_DROP = 0, ACTION_REFLECT = 1, ACTION_FORWARD = 3 };
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "soft_bench.h"
-#include "uring.h"
+#include "wait/uring.h"
 
 enum { RING = 64, FRAMES = 20000 / SLOWNESS, LONG_MS = 30000 };
 

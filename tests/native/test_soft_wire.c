@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 
 #include "soft_bench.h"
-#include "traffic.h"
+#include "include/traffic.h"
 
 static const uint8_t port_ipv4[] = { 198, 18, 0, 1 };
 static const uint8_t port_ipv6[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };

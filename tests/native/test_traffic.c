@@ -2,12 +2,12 @@
  *
  * What three compilers must agree on: the generator's program, its thread, and the worker that receives.
  */
-#include "traffic.h"
+#include "include/traffic.h"
 
 #include <assert.h>
 #include <stddef.h>
 
-#include "engine.h"
+#include "include/engine.h"
 
 static_assert(sizeof(struct traffic_payload) == 18, "packed");
 static_assert(offsetof(struct traffic_payload, sequence) == 2, "packed");

@@ -2,7 +2,7 @@
  *
  * Polls: what they report, and that they can be taken back at any moment. Kicks: that they arrive.
  */
-#include "uring.h"
+#include "wait/uring.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from xdplab import ACTIONS, PATHS, WAIT_STRATEGIES
-from xdplab.knobs import CHECKSUMS
+from xdplab.knobs.knobs import CHECKSUMS
 
 SENDING = ("reflect", "echo")
 _MOST_STEPS = 8

@@ -12,10 +12,10 @@ from typing import Any
 
 from soak.recipe import Recipe, Step
 from xdplab import Engine, Lab, Stream, Traffic
-from xdplab.account import Account
-from xdplab.errors import XdplabError
-from xdplab.ledger import Ledger
-from xdplab.lines import Line
+from xdplab.core.errors import XdplabError
+from xdplab.ledger.account import Account
+from xdplab.ledger.ledger import Ledger
+from xdplab.ledger.lines import Line
 
 _SETTLE_SECONDS = 10.0
 _LAST_PAUSE = 0.05

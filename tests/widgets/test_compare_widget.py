@@ -9,8 +9,8 @@ import pytest
 from patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab
-from xdplab.errors import XdplabError
-from xdplab.runs import Runs
+from xdplab.core.errors import XdplabError
+from xdplab.experiments.runs import Runs
 from xdplab.widgets import Compare
 from xdplab.widgets.compare.candidates import (
     PATHS,

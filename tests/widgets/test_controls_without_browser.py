@@ -14,7 +14,7 @@ import pytest
 import traitlets
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
-from xdplab.presets import PRESETS
+from xdplab.settings.presets import PRESETS
 from xdplab.widgets import Controls
 from xdplab.widgets.controls.table import KNOBS, NAPI, TRAFFIC, WORKER
 

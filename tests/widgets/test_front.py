@@ -10,10 +10,10 @@ import pytest
 from patience import eventually
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab
-from xdplab.metrics import METRICS
+from xdplab.experiments.metrics import METRICS
+from xdplab.settings.undo import undo
 from xdplab.tuning.objective import Objective
 from xdplab.tuning.result import Tried, Tuning
-from xdplab.undo import undo
 from xdplab.widgets import Front
 from xdplab.widgets.front.points import points
 from xdplab.widgets.front.words import importances_html

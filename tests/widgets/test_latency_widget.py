@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
-from xdplab.journal import Change
-from xdplab.telemetry import LATENCY_STARTS
-from xdplab.telemetry import Latency as Histogram
+from xdplab.knobs.journal import Change
+from xdplab.telemetry.region import LATENCY_STARTS
+from xdplab.telemetry.region import Latency as Histogram
 from xdplab.widgets import Latency
 from xdplab.widgets.latency.picture import LatencyPicture
 from xdplab.widgets.latency.reading import LatencyReader

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdplab.account import Account, Stage
-from xdplab.lines import Line
-from xdplab.situation import Situation
+from xdplab.ledger.account import Account, Stage
+from xdplab.ledger.lines import Line
+from xdplab.ledger.situation import Situation
 from xdplab.widgets.ledger.flow import DROPPED, MADE, MORE_FRAMES, PROGRAM, Flow, Kind, flow_of
 from xdplab.widgets.ledger.layout import THINNEST, Interval, lay_out
 

@@ -11,7 +11,7 @@ from patience import eventually
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab import Ledger as Book
-from xdplab.account import Account
+from xdplab.ledger.account import Account
 from xdplab.widgets import Ledger
 from xdplab.widgets.ledger.flow import MADE, Kind, flow_of
 from xdplab.widgets.ledger.layout import lay_out

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xdplab import Engine, Lab, Traffic
-from xdplab.journal import Change, Journal
+from xdplab.knobs.journal import Change, Journal
 from xdplab.widgets import Timeline
 from xdplab.widgets.history.marks import Mark, Marks
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
-from xdplab.stream import Rate
-from xdplab.telemetry import RINGS
+from xdplab.net.stream import Rate
+from xdplab.telemetry.region import RINGS
 from xdplab.widgets import Rings
 from xdplab.widgets.palette import BLUE, ORANGE
 from xdplab.widgets.rings.figure import CENTRES, NUMBERS

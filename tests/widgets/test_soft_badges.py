@@ -18,9 +18,9 @@ from PIL import Image
 
 from xdplab import Engine, Lab, Traffic, tune
 from xdplab.bench import table, write_report
-from xdplab.bench.batch import batch
-from xdplab.cli import main
-from xdplab.sweep import Grid
+from xdplab.bench.measured.batch import batch
+from xdplab.cli.cli import main
+from xdplab.experiments.sweep import Grid
 from xdplab.widgets import (
     Compare,
     Controls,

@@ -11,9 +11,9 @@ import pytest
 from patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic
-from xdplab.errors import XdplabError
-from xdplab.runs import Runs
-from xdplab.undo import undo
+from xdplab.core.errors import XdplabError
+from xdplab.experiments.runs import Runs
+from xdplab.settings.undo import undo
 from xdplab.widgets import Sweep
 from xdplab.widgets.series.runner import Runner
 from xdplab.widgets.sweep.cells import Choice, cells

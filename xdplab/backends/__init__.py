@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xdplab.backends.backend import Backend
-from xdplab.backends.broker import BROKER
-from xdplab.backends.kernel import KERNEL
-from xdplab.backends.soft import SOFT
-from xdplab.checks import choice
+from xdplab.backends.broker.backend import BROKER
+from xdplab.backends.kernel.backend import KERNEL
+from xdplab.backends.soft.backend import SOFT
+from xdplab.core.checks import choice
+from xdplab.net.namespace import Namespace
 
-__all__ = ["BACKENDS", "BEST", "KERNEL", "VARIABLE", "Backend", "candidates", "expected"]
+__all__ = ["BACKENDS", "BEST", "KERNEL", "VARIABLE", "Backend", "candidates", "expected", "of"]
 
 VARIABLE = "XDPLAB_BACKEND"
 """The environment variable that names a lab's backend, where its maker does not."""
@@ -45,6 +46,11 @@ def candidates(name: str | None) -> list[Backend]:
     if named is None:
         return list(BACKENDS.values())
     return [BACKENDS[choice("backend" if name is not None else VARIABLE, named, BACKENDS)]]
+
+
+def of(namespace: Namespace) -> Backend:
+    """Return who does in a namespace what takes a privilege."""
+    return BACKENDS[namespace.backend_name]
 
 
 def expected() -> Backend:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from xdplab.refusals.remedies import Asked, Place
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from xdplab.generator import Generator
-    from xdplab.host import Host
-    from xdplab.interface import Interface
-    from xdplab.lab_plan import LabPlan
-    from xdplab.napi import Napi
-    from xdplab.native_engine import NativeEngine
+    from xdplab.backends.plan import LabPlan
+    from xdplab.native.paths import Kind
+    from xdplab.net.host import Host
+    from xdplab.net.interface import Interface
+    from xdplab.net.napi import Napi
+    from xdplab.send.generator import Generator
 
 
 class SoftirqReader(Protocol):
@@ -26,6 +29,36 @@ class SoftirqReader(Protocol):
 
     def nanoseconds(self, cores: set[int]) -> int:
         """Read the time so far, in ns, of these cores together."""
+
+
+@dataclass(frozen=True)
+class PortRequest:
+    """A port of an engine that is to be opened."""
+
+    engine: Any
+    """``struct xdplab_engine *``."""
+    owner: object
+    """Holds engine and config, so that neither is freed while a call uses them."""
+    number: int
+    """Of the port."""
+    interface: Interface
+    asked: Asked
+    """What the engine was asked to be."""
+    kind: Kind
+    """Of the receive path."""
+    queues: tuple[int, ...]
+    """The queues that have a worker."""
+    program: str
+    """The XDP program's name in ``bpf/``."""
+    config: Any
+    """``struct xdplab_config *``."""
+    busy_poll_budget: int
+    """Packets a poll (the knob as it is now)."""
+
+    @property
+    def place(self) -> Place:
+        """Where what is refused is refused."""
+        return Place(self.interface, self.asked)
 
 
 class Backend(ABC):
@@ -63,7 +96,7 @@ class Backend(ABC):
         return {}
 
     @abstractmethod
-    def open_port(self, engine: NativeEngine, port: int, interface: Interface) -> None:
+    def open_port(self, request: PortRequest) -> None:
         """Open the sockets of an engine's port, and attach its XDP program to the interface.
 
         Raises
@@ -92,7 +125,7 @@ class Backend(ABC):
 
     @abstractmethod
     def napi_ids(self, interface: Interface) -> dict[int, int]:
-        """Find the NAPI behind each queue, as `xdplab.napi.napi_ids`."""
+        """Find the NAPI behind each queue, as `xdplab.net.napi.napi_ids`."""
 
     @abstractmethod
     def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
@@ -100,7 +133,7 @@ class Backend(ABC):
 
     @abstractmethod
     def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
-        """Change settings of one of an interface's NAPI, as `xdplab.napi.set_napi`."""
+        """Change settings of one of an interface's NAPI, as `xdplab.net.napi.set_napi`."""
 
     @abstractmethod
     def open_softirq(self) -> AbstractContextManager[SoftirqReader]:

@@ -9,7 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from xdplab.bench import (
+from xdplab.bench import widgets
+from xdplab.bench.measured import (
     batch,
     burst,
     forward,
@@ -21,10 +22,9 @@ from xdplab.bench import (
     softnic,
     tune,
     waits,
-    widgets,
 )
-from xdplab.bench.page import write_page
-from xdplab.bench.report import render
+from xdplab.bench.report.page import write_page
+from xdplab.bench.report.report import render
 
 BENCHMARKS = {
     benchmark.name: benchmark

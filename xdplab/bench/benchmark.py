@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from xdplab.bench.report import Column
+from xdplab.bench.report.report import Column
 
 Result = Mapping[str, Any]
 

@@ -16,12 +16,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from xdplab.bench.wire import FRAME_BYTES, Wire, unanswered
-from xdplab.cores import cores_for_queue, worker_cores
-from xdplab.host import Host
-from xdplab.interface import Interface
-from xdplab.lab import Lab
-from xdplab.netlink import netlink
-from xdplab.traffic import Traffic
+from xdplab.core.cores import cores_for_queue, worker_cores
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
+from xdplab.net.host import Host
+from xdplab.net.interface import Interface
+from xdplab.net.netlink import netlink
 
 _NO_LINK_LOCAL_ADDRESS = 1  # IN6_ADDR_GEN_MODE_NONE; without it an interface sends nothing itself
 

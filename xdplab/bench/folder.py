@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
-from xdplab.namespace import on_a_thread
+from xdplab.net.namespace import on_a_thread
 
 
 @contextmanager

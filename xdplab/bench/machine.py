@@ -9,8 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from xdplab.errors import KernelError
-from xdplab.interface import Interface
+from xdplab import backends
+from xdplab.core.errors import KernelError
+from xdplab.net.interface import Interface
 
 
 def describe(interface: Interface) -> dict[str, Any]:
@@ -61,6 +62,6 @@ def _governor() -> str | None:
 def _napi(interface: Interface) -> list[dict[str, int | bool | None]]:
     # A kernel that can't be asked is as good a machine for all else.
     with suppress(KernelError):
-        found = interface.namespace.backend.read_napi(interface, range(interface.queues))
+        found = backends.of(interface.namespace).read_napi(interface, range(interface.queues))
         return [napi._asdict() for napi in found]
     return []

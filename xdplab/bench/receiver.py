@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from xdplab.bench.rounds import Entry
 from xdplab.bench.wire import Wire, unanswered
-from xdplab.engine import Engine
-from xdplab.measure import Measurement, measure_whole
-from xdplab.paths import Kind, kind_of
-from xdplab.stream import Rate
+from xdplab.engine.engine import Engine
+from xdplab.experiments.measure import Measurement, measure_whole
+from xdplab.native.paths import Kind, kind_of
+from xdplab.net.stream import Rate
 
 COSTS = (
     "user_ns_per_packet",
@@ -26,7 +26,7 @@ COSTS = (
     "softirq_ns_per_packet",
     "sqpoll_ns_per_packet",
 )
-"""Times a packet of a run, as in `xdplab.measure.Measurement`; None where not measured."""
+"""Times a packet of a run, as in `Measurement`; None where not measured."""
 
 OWN = ("cpu_ns_per_packet", "syscalls_per_packet")
 """What a receiver's own threads take for a packet: all their time on a core, and system calls."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xdplab.bench import machine
-from xdplab.errors import XdplabError
-from xdplab.lab import Lab
-from xdplab.runs import check_length
+from xdplab.core.errors import XdplabError
+from xdplab.experiments.runs import check_length
+from xdplab.lab.lab import Lab
 
 Run = Mapping[str, Any]
 """What one turn showed: figures by name, None for what could not be measured."""

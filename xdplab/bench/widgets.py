@@ -15,11 +15,11 @@ from xdplab.bench.browser.errors import BrowserError
 from xdplab.bench.browser.far_view import FarView
 from xdplab.bench.browser.session import Session, open_session
 from xdplab.bench.browser.slider import Slider
-from xdplab.bench.report import median
+from xdplab.bench.report.report import median
 from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
-from xdplab.checks import whole
-from xdplab.lab import Lab
-from xdplab.telemetry import Telemetry
+from xdplab.core.checks import whole
+from xdplab.lab.lab import Lab
+from xdplab.telemetry.region import Telemetry
 
 _STEADY_RATE = 20_000.0
 _SETTLING_SECONDS = 2.0

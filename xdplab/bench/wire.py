@@ -8,12 +8,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from xdplab.cores import cores_for_queue
-from xdplab.errors import KernelError
-from xdplab.host import Host
-from xdplab.lab import Lab
-from xdplab.stream import STREAM_PORT
-from xdplab.traffic import Traffic
+from xdplab.core.cores import cores_for_queue
+from xdplab.core.errors import KernelError
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
+from xdplab.net.host import Host
+from xdplab.net.stream import STREAM_PORT
 
 FRAME_BYTES = 64
 _WARM_UP_SECONDS = 0.3

@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from xdplab.broker.command import add_options
-from xdplab.broker.start import serve
-from xdplab.errors import XdplabError
+from xdplab.broker.daemon.start import serve
+from xdplab.core.errors import XdplabError
 
 
 def main() -> int:

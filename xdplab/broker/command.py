@@ -7,7 +7,7 @@ import os
 import sys
 
 from xdplab.broker import protocol
-from xdplab.broker.limits import Limits
+from xdplab.broker.daemon.limits import Limits
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -24,9 +24,9 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xdplab import errors
-from xdplab.descriptors import receive_with_descriptors
-from xdplab.errors import ConfigurationError, KernelError, XdplabError
+from xdplab.core import errors
+from xdplab.core.descriptors import receive_with_descriptors
+from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
 
 SOCKET_PATH = "/run/xdplab/broker.sock"
 SOCKET_VARIABLE = "XDPLAB_BROKER"

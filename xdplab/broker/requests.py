@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from xdplab.checks import choice, whole
-from xdplab.errors import ConfigurationError
+from xdplab.core.checks import choice, whole
+from xdplab.core.errors import ConfigurationError
 
 Check = Callable[[str, Any], object]
 
-MOST_MAPS = 32
 _MOST_INDEX = 2**31 - 1
 _MOST_CORES = 1024  # of a cpu_set_t
-_HEADERS = 42  # native/traffic.h: Ethernet, IPv4, UDP
+_HEADERS = 42  # native/include/traffic.h: Ethernet, IPv4, UDP
 _NAPI_SETTINGS = {
     "threaded": 1,
     "defer_hard_irqs": _MOST_INDEX,

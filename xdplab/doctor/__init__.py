@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from xdplab.checks import callable_of, mapping
+from xdplab.core.checks import callable_of, mapping
+from xdplab.core.errors import XdplabError
 from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software
 from xdplab.doctor.finding import CAPTURE, Finding, as_json, can_capture, refused
 from xdplab.doctor.report import report
-from xdplab.errors import XdplabError
 
 __all__ = ["CHECKS", "Check", "Finding", "as_json", "can_capture", "examine", "report"]
 

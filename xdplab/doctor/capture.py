@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from xdplab.backends import BACKENDS, VARIABLE, Backend
 from xdplab.doctor.finding import CAPTURE, Finding
 from xdplab.doctor.privilege import real_backend
-from xdplab.engine import Engine
-from xdplab.lab import Lab
-from xdplab.traffic import Traffic
+from xdplab.engine.engine import Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
 
 _FRAMES = 100
 _PATIENCE_SECONDS = 1.0

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from xdplab.checks import instance_of, items
-from xdplab.errors import XdplabError
+from xdplab.core.checks import instance_of, items
+from xdplab.core.errors import XdplabError
 
 Verdict = Literal["good", "limited", "missing"]
 

@@ -7,18 +7,18 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from xdplab import link_type
-from xdplab.cores import device_interrupts
+from xdplab.core.cores import device_interrupts
+from xdplab.core.errors import InterfaceGoneError, KernelError
 from xdplab.doctor.finding import Finding, Verdict
-from xdplab.errors import InterfaceGoneError, KernelError
-from xdplab.far_end import far_end
-from xdplab.holders import attached
-from xdplab.interface import Interface
-from xdplab.namespace import Namespace
-from xdplab.netlink import netlink
-from xdplab.offloads import command, left_to_device, read
-from xdplab.pairs import PAIRS
-from xdplab.remedies import Place, program_held
+from xdplab.net import link_type
+from xdplab.net.far_end import far_end
+from xdplab.net.holders import attached
+from xdplab.net.interface import Interface
+from xdplab.net.namespace import Namespace
+from xdplab.net.netlink import netlink
+from xdplab.net.offloads import command, left_to_device, read
+from xdplab.net.pairs import PAIRS
+from xdplab.refusals.remedies import Place, program_held
 
 _UP = 1  # IFF_UP
 
@@ -98,7 +98,7 @@ def native_xdp(interface: Interface) -> Finding:
     """Tell whether an interface's driver runs XDP programs, and takes part in zero-copy."""
     name = f"{interface.name}: native XDP"
     # pyroute2, which it stands on, is slow to import.
-    from xdplab.doctor.xdp_features import read_xdp_features  # noqa: PLC0415
+    from xdplab.net.features import read_xdp_features  # noqa: PLC0415
 
     features = interface.namespace.run(read_xdp_features, interface.index)
     if features is None:

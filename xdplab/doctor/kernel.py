@@ -9,12 +9,12 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from xdplab._engine import lib
+from xdplab.core.errors import KernelError
 from xdplab.doctor.finding import Finding, Verdict, refused
 from xdplab.doctor.privilege import BY_BROKER, privilege_refused, real_backend, through_broker
-from xdplab.errors import KernelError
-from xdplab.namespace import Namespace
-from xdplab.native_errors import error_at
+from xdplab.native import lib
+from xdplab.net.namespace import Namespace
+from xdplab.refusals.errors import error_at
 
 _FEATURES: tuple[tuple[tuple[int, int], str, Verdict], ...] = (
     ((5, 9), "XDP programs attached by bpf_link", "missing"),

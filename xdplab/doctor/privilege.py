@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from xdplab.backends import BACKENDS, KERNEL, Backend
+from xdplab.core.errors import KernelError
 from xdplab.doctor.finding import Finding, refused
-from xdplab.errors import KernelError
 
 BY_BROKER = (
     "Labs have it through the broker. A real interface must be lent: the broker is started with "
-    "--interface and its name, and xdplab.loan.Loan is given that name."
+    "--interface and its name, and xdplab.Loan is given that name."
 )
 
 

@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from xdplab._engine import lib
 from xdplab.doctor.finding import Finding, refused
-from xdplab.io_uring import is_filtered, switched_off
-from xdplab.io_uring import remedy as no_ring
-from xdplab.native_errors import error_at
+from xdplab.native import lib
+from xdplab.refusals.errors import error_at
+from xdplab.refusals.io_uring import is_filtered, switched_off
+from xdplab.refusals.io_uring import remedy as no_ring
 
 _SYS_IO_URING_SETUP = 425
 _SINGLE_ISSUER, _DEFER_TASKRUN = 1 << 12, 1 << 13  # linux/io_uring.h

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from xdplab.doctor.finding import Finding
-from xdplab.programs import program_path
+from xdplab.native.objects import program_path
 
 XDP_OBJECTS = ("capture", "capture_metadata", "count", "generate", "softirq")
 _ELF_FOR_BPF = 247  # EM_BPF of linux/elf-em.h

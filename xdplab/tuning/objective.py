@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import inf, isfinite, isnan
 from typing import Self
 
-from xdplab.checks import choice, is_a, real
-from xdplab.metrics import METRICS, Figures
+from xdplab.core.checks import choice, is_a, real
+from xdplab.experiments.metrics import METRICS, Figures
 
 Function = Callable[[Figures], float | None]
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xdplab import settings
-from xdplab.checks import whole
-from xdplab.errors import ClosedError
-from xdplab.metrics import METRICS, Figures
+from xdplab.core.checks import whole
+from xdplab.core.errors import ClosedError
+from xdplab.experiments.metrics import METRICS, Figures
+from xdplab.settings import settings
 from xdplab.tuning.objective import Objective
 from xdplab.tuning.space import Setting
 from xdplab.tuning.words import sentence
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 Trials = npt.NDArray[np.void]
 
@@ -97,8 +97,8 @@ class Tuning:
         self.trials = self._table()
         """A structured array, a row a setting in the order in which they were tried, that which it
         began with first: its knobs by name; ``runs``, and over these the medians of the figures of
-        `xdplab.metrics.METRICS` (nan: not measured) and of ``score`` (the more the better); where
-        it was refused, ``runs`` is 0 and ``reason`` says why."""
+        `xdplab.METRICS` (nan: not measured) and of ``score`` (the more the better); where it was
+        refused, ``runs`` is 0 and ``reason`` says why."""
         self._front = self._find_front()
         best, begin = self._tried[self._front[0]], self._tried[0]
         self.settings = dict(best.setting)

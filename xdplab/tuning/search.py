@@ -10,14 +10,14 @@ from contextlib import ExitStack, contextmanager
 from math import inf
 from typing import TYPE_CHECKING
 
-from xdplab import presets, settings
-from xdplab.checks import boolean, whole
-from xdplab.checks import seconds as seconds_within
-from xdplab.errors import ConfigurationError, InterfaceGoneError, XdplabError
-from xdplab.links import broken_link
-from xdplab.metrics import Figures, take
-from xdplab.subjects import check_engine, check_traffic
-from xdplab.sweep import alone, interrupt_sets
+from xdplab.core.checks import boolean, whole
+from xdplab.core.checks import seconds as seconds_within
+from xdplab.core.errors import ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.experiments.links import broken_link
+from xdplab.experiments.metrics import Figures, take
+from xdplab.experiments.sweep import alone, interrupt_sets
+from xdplab.ledger.subjects import check_engine, check_traffic
+from xdplab.settings import presets, settings
 from xdplab.tuning.importance import importances
 from xdplab.tuning.objective import Function, Objective
 from xdplab.tuning.result import Tried, Tuning
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import Trial
 
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 _WARM_UP_SECONDS = 0.2
 _PROPOSALS_A_RUN = 50
@@ -70,8 +70,8 @@ def tune(
     objective
         ``"pps"`` for packets received, ``"p99"`` for latency, ``"cpu"`` for the worker's CPU time a
         packet; the latter two are divided by the share of the packets that arrived. Or a function
-        of a run's figures (`xdplab.metrics.METRICS`; None: not measured) that returns a number, the
-        more the better, or None.
+        of a run's figures (`xdplab.METRICS`; None: not measured) that returns a number, the more
+        the better, or None.
     budget
         Runs at most.
     seconds
@@ -79,7 +79,7 @@ def tune(
     time_limit
         Seconds after which no run begins.
     knobs
-        What to turn: names of `xdplab.settings.KNOBS`, or names and what each may be:
+        What to turn: names of `xdplab.settings.settings.KNOBS`, or names and what each may be:
         ``{"batch": [16, 64, 256]}``. All that are likely to matter here unless told otherwise.
     seed
         Of the sampler: with the same seed and the same figures it goes the same way.

@@ -9,16 +9,16 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from xdplab import settings
-from xdplab.checks import is_a, items, mapping
-from xdplab.errors import ConfigurationError
-from xdplab.runs import values_of
+from xdplab.core.checks import is_a, items, mapping
+from xdplab.core.errors import ConfigurationError
+from xdplab.experiments.runs import values_of
+from xdplab.settings import settings
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 Setting = dict[str, object]
 

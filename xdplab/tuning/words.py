@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from xdplab.metrics import METRICS
+from xdplab.experiments.metrics import METRICS
 from xdplab.tuning.space import relevant
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def figure_words(objective: Objective, tried: Tried) -> str:
 
 
 def metric_words(metric: str, value: float) -> str:
-    """Write a figure of `xdplab.metrics.METRICS` for people: "3.21 M packets/s", "8.1 µs"."""
+    """Write a figure of `xdplab.METRICS` for people: "3.21 M packets/s", "8.1 µs"."""
     unit = METRICS[metric].unit
     if unit == "ns":
         return _scaled(value, _TIMES, "ns")

@@ -6,11 +6,11 @@ import html
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from xdplab.subjects import check_engine
+from xdplab.ledger.subjects import check_engine
 from xdplab.widgets.palette import GREEN, GREY, VERMILLION
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
+    from xdplab.engine.engine import Engine
 
 CLOSED = "engine is closed"
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 
-from xdplab.errors import XdplabError
-from xdplab.telemetry import Telemetry
-from xdplab.whole_file import Saved
+from xdplab.core.errors import XdplabError
+from xdplab.core.files import Saved
+from xdplab.telemetry.region import Telemetry
 from xdplab.widgets.live import pump
 from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.palette import GREEN, VERMILLION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdplab.errors import XdplabError
+from xdplab.core.errors import XdplabError
 
 
 class BrowserError(XdplabError):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xdplab.bench.browser.errors import BrowserError
-from xdplab.closing import Closing
+from xdplab.core.closing import Closing
 
 _ANSWER_INTERVAL = 0.45  # seconds, as in live/figure.js
 _PATIENCE = 60.0

@@ -14,7 +14,7 @@ from xdplab.bench.browser.jupyter_server import JupyterServer
 from xdplab.bench.browser.kernel_process import KernelProcess
 from xdplab.bench.browser.notebook_page import NotebookPage, write_notebook
 from xdplab.bench.folder import temporary_folder
-from xdplab.telemetry import Telemetry
+from xdplab.telemetry.region import Telemetry
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

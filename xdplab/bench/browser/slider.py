@@ -11,7 +11,7 @@ from xdplab.bench.browser.errors import BrowserError
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from xdplab.telemetry import Telemetry
+    from xdplab.telemetry.region import Telemetry
 
 _PATIENCE = 30.0  # seconds for one move
 _PAUSE = (0.1, 0.4)  # seconds between two moves, so that none is in step with the pump

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from xdplab.checks import choice, is_a, items, mapping, shown, text
-from xdplab.engine import PATHS, WAIT_STRATEGIES, Engine
-from xdplab.errors import ConfigurationError
-from xdplab.runs import MOST_RUNS, plain_value, value_words, words
+from xdplab.core.checks import choice, is_a, items, mapping, shown, text
+from xdplab.core.errors import ConfigurationError
+from xdplab.engine.engine import PATHS, WAIT_STRATEGIES, Engine
+from xdplab.experiments.runs import MOST_RUNS, plain_value, value_words, words
 
 Path = str | tuple[str, Mapping[str, object]]
 """``"xsk"``, ``"xsk spin"`` or ``("xsk", {"wait": "spin", "batch": 256})``."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xdplab.runs import Runs
+from xdplab.experiments.runs import Runs
 from xdplab.widgets.compare.figure import (
     BAR_NUMBERS,
     BAR_ROOM,

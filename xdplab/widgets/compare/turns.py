@@ -10,13 +10,13 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from xdplab import metrics
-from xdplab.engine import Engine
-from xdplab.errors import ClosedError, XdplabError
-from xdplab.lab import Lab
-from xdplab.runs import Run, Runs
-from xdplab.stream import Rate
-from xdplab.traffic import Traffic
+from xdplab.core.errors import ClosedError, XdplabError
+from xdplab.engine.engine import Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.experiments import metrics
+from xdplab.experiments.runs import Run, Runs
+from xdplab.lab.lab import Lab
+from xdplab.net.stream import Rate
 from xdplab.widgets.compare.candidates import Candidate
 
 PATH = "path"

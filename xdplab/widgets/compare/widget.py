@@ -9,11 +9,11 @@ from collections.abc import Iterable
 import ipywidgets
 
 from xdplab.backends import BACKENDS, expected
-from xdplab.checks import boolean, instance_of
-from xdplab.errors import ConfigurationError
-from xdplab.lab import Lab
-from xdplab.runs import Runs
-from xdplab.stream import Rate, checked_rate, frame_size
+from xdplab.core.checks import boolean, instance_of
+from xdplab.core.errors import ConfigurationError
+from xdplab.experiments.runs import Runs
+from xdplab.lab.lab import Lab
+from xdplab.net.stream import Rate, checked_rate, frame_size
 from xdplab.widgets.compare.candidates import Path, candidates, usual_paths
 from xdplab.widgets.compare.figure import compare_figure
 from xdplab.widgets.compare.rows import Rows, reasons_html

@@ -12,7 +12,7 @@ from xdplab.widgets.controls.table import Knob, order
 from xdplab.widgets.live.subshells import follow_subshells
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
+    from xdplab.engine.engine import Engine
 
 _STYLE = {"description_width": "108px"}
 _LAYOUT = {"width": "auto", "margin": "1px 0"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 
-from xdplab.presets import PRESETS
+from xdplab.settings.presets import PRESETS
 from xdplab.widgets.controls.table import NAPI, STREAM, TRAFFIC, WORKER, Knob
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live.subshells import follow_subshells

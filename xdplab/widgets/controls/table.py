@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
-from xdplab.configuration import ACTIONS
-from xdplab.errors import ConfigurationError
-from xdplab.knobs import CHECKSUMS
+from xdplab.configuration.configuration import ACTIONS
+from xdplab.core.errors import ConfigurationError
+from xdplab.knobs.knobs import CHECKSUMS
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
+    from xdplab.engine.engine import Engine
 
 Stops = tuple[tuple[str, Any], ...]
 """Where a control can stop: what is written there, and the knob's value."""

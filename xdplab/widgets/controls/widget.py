@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
-from xdplab import presets
-from xdplab.checks import choice
-from xdplab.errors import ClosedError, ConfigurationError, XdplabError
-from xdplab.journal import Change
-from xdplab.locks import new_lock
-from xdplab.subjects import check_traffic
-from xdplab.undo import next_undo, undo
+from xdplab.core.checks import choice
+from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.core.locks import new_lock
+from xdplab.knobs.journal import Change
+from xdplab.ledger.subjects import check_traffic
+from xdplab.settings import presets
+from xdplab.settings.undo import next_undo, undo
 from xdplab.widgets.controls.knob import KnobControl
 from xdplab.widgets.controls.panel import Panel
 from xdplab.widgets.controls.table import KNOBS, NAPI, STREAM, TRAFFIC, WORKER, Knob
@@ -23,8 +23,8 @@ from xdplab.widgets.engine_view import EngineView, State
 from xdplab.widgets.live.presence import Presence
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 BEATS_A_LOOK_AT_NAPI = 50
 """Nobody but us turns those as a rule, and to ask the kernel takes its time."""
@@ -107,7 +107,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
         return f"<Controls: {self._view.label}, {', '.join(said)}>"
 
     def apply(self, preset: str) -> None:
-        """Set a preset's knobs: one of `xdplab.presets.PRESETS`."""
+        """Set a preset's knobs: one of `xdplab.settings.presets.PRESETS`."""
         preset = choice("preset", preset, presets.PRESETS)
         presets.apply(self._engine, preset)
         self._reason = f"{preset}: {presets.PRESETS[preset].why}"

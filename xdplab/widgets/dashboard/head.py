@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from xdplab.errors import ClosedError, XdplabError
+from xdplab.core.errors import ClosedError, XdplabError
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live import pump
 from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.palette import VERMILLION, si
 
 if TYPE_CHECKING:
-    from xdplab.configuration import Configuration
-    from xdplab.engine import Engine
+    from xdplab.configuration.configuration import Configuration
+    from xdplab.engine.engine import Engine
 
 BEATS_A_STATUS = 5
 """The status line changes twice a second: figures that change faster can't be read."""

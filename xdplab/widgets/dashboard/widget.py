@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
-from xdplab.checks import is_a, items
-from xdplab.errors import ConfigurationError
-from xdplab.subjects import check_traffic
-from xdplab.waiting import Waiting
+from xdplab.core.checks import is_a, items
+from xdplab.core.errors import ConfigurationError
+from xdplab.engine.waiting import Waiting
+from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.dashboard.figure import MARKS, dashboard_figure, rows_name
 from xdplab.widgets.dashboard.head import EngineHead
 from xdplab.widgets.engine_view import EngineView
@@ -24,8 +24,8 @@ from xdplab.widgets.live.traits import OneOf, Switch, TraitRefusedError, Whole
 from xdplab.widgets.palette import DASHES
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 _MOST = 100  # engines
 _DASH_STYLES = {"solid": "", "dashed": "7 4", "dotted": "2 3", "dotdash": "2 3 7 3"}

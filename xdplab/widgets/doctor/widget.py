@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import ipywidgets
 
 from xdplab import doctor
-from xdplab.checks import join_seconds
+from xdplab.core.checks import join_seconds
 from xdplab.widgets.doctor.table import headline, table_html
 from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.pictures.picture import STYLE, Bundle, Draw, follow_cells

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from xdplab.dissect import Layer, layers, summarize
-from xdplab.export import save_samples
-from xdplab.locks import new_lock
-from xdplab.pcapng import what_is_known_of
-from xdplab.records import SAMPLE_PAYLOAD, VERDICTS, Records
-from xdplab.telemetry import Telemetry
-from xdplab.whole_file import Saved
+from xdplab.core.files import Saved
+from xdplab.core.locks import new_lock
+from xdplab.native.records import SAMPLE_PAYLOAD, VERDICTS, Records
+from xdplab.telemetry.dissect import Layer, layers, summarize
+from xdplab.telemetry.export import save_samples
+from xdplab.telemetry.pcapng import what_is_known_of
+from xdplab.telemetry.region import Telemetry
 
 KEPT = 500
 """Rows that are kept."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from xdplab.checks import boolean, instance_of
-from xdplab.whole_file import Saved
+from xdplab.core.checks import boolean, instance_of
+from xdplab.core.files import Saved
 from xdplab.widgets.engine_view import EngineView, status_html
 from xdplab.widgets.export_bar import Export, ExportBar, telemetry_exports
 from xdplab.widgets.frames.filter import FrameFilter
@@ -16,7 +16,7 @@ from xdplab.widgets.frames.rows import FrameRow, FrameRows
 from xdplab.widgets.frames.table import FrameTable
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
+    from xdplab.engine.engine import Engine
 
 
 class Frames(ipywidgets.VBox):  # type: ignore[misc]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from xdplab import settings
-from xdplab.checks import instance_of
-from xdplab.errors import ClosedError, XdplabError
-from xdplab.runs import words
+from xdplab.core.checks import instance_of
+from xdplab.core.errors import ClosedError, XdplabError
+from xdplab.experiments.runs import words
+from xdplab.settings import settings
 from xdplab.tuning.result import Tuning
 from xdplab.tuning.space import relevant
 from xdplab.widgets.engine_view import SIMULATED, EngineView, State, status_html
@@ -26,7 +26,7 @@ from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.live.whole import Whole
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
+    from xdplab.engine.engine import Engine
 
 BEATS_A_LOOK = 10
 """Once a second it looks at how the engine is set, for which NAPI's settings are read."""
@@ -39,7 +39,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
 
     The front, which no other setting beats in all three at once, is drawn large, each with its
     place in `Tuning.front`; the others are faint. Under the mouse it says what the setting is and
-    what was measured. A click applies a setting to the running engine, which `xdplab.undo.undo` and
+    what was measured. A click applies a setting to the running engine, which `xdplab.undo` and
     the controls' *Undo* take back, but for what takes new sockets.
 
     It does not keep the engine alive.

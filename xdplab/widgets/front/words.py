@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
-from xdplab.metrics import METRICS
-from xdplab.runs import words
+from xdplab.experiments.metrics import METRICS
+from xdplab.experiments.runs import words
 from xdplab.tuning.result import Tuning
 from xdplab.tuning.space import relevant
 from xdplab.widgets.engine_view import BADGE

@@ -13,7 +13,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
-from xdplab.journal import Change, Journal
+from xdplab.knobs.journal import Change, Journal
 from xdplab.widgets.live.clock import clock_time, local_ms
 from xdplab.widgets.live.figure import Update
 from xdplab.widgets.palette import FRAME_RANGE, GREY

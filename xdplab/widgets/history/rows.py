@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xdplab._engine import lib
-from xdplab.telemetry import COUNTERS, LONG_INTERVAL, Records
+from xdplab.native import lib
+from xdplab.telemetry.region import COUNTERS, LONG_INTERVAL, Records
 from xdplab.widgets.engine_view import EngineView
 from xdplab.widgets.live.clock import local_ms
 from xdplab.widgets.live.figure import Update

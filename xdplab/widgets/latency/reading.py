@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.locks import new_lock
-from xdplab.telemetry import LATENCY_STARTS, Telemetry
-from xdplab.telemetry import Latency as Histogram
+from xdplab.core.locks import new_lock
+from xdplab.telemetry.region import LATENCY_STARTS, Telemetry
+from xdplab.telemetry.region import Latency as Histogram
 
 LONGEST = 10
 """The longest time, in seconds, of which `LatencyReader` can say what was measured in it."""

@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.telemetry import LATENCY_STARTS
-from xdplab.telemetry import Latency as Histogram
+from xdplab.telemetry.region import LATENCY_STARTS
+from xdplab.telemetry.region import Latency as Histogram
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 

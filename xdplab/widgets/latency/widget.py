@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ipywidgets
 import traitlets
 
-from xdplab.checks import boolean, whole
-from xdplab.errors import ClosedError, ConfigurationError, XdplabError
-from xdplab.telemetry import Latency as Histogram
+from xdplab.core.checks import boolean, whole
+from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.telemetry.region import Latency as Histogram
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.latency.figure import latency_figure
 from xdplab.widgets.latency.picture import LatencyPicture
@@ -32,7 +32,7 @@ from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.live.traits import OneOf, Switch, Whole
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
+    from xdplab.engine.engine import Engine
 
 _DRAWING_INTERVAL = 0.15
 """Seconds, so that each second beat of the pump draws: faster figures can't be read."""

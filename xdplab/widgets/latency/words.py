@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from math import isnan
 from typing import TYPE_CHECKING
 
-from xdplab.journal import Change
+from xdplab.knobs.journal import Change
 from xdplab.widgets.latency.shape import Shape
 from xdplab.widgets.palette import BLUE, ORANGE
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
+    from xdplab.engine.engine import Engine
 
 _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
 _NO_MATTER = ("inspect", "sample_every")  # which frames are measured, not how long they take

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from xdplab.account import Account, Stage
-from xdplab.lines import Line
+from xdplab.ledger.account import Account, Stage
+from xdplab.ledger.lines import Line
 
 
 class Kind(StrEnum):

@@ -12,13 +12,13 @@ import time
 import weakref
 from typing import TYPE_CHECKING, NamedTuple
 
-from xdplab.account import Account
-from xdplab.errors import XdplabError
-from xdplab.ledger import Ledger as Book
-from xdplab.locks import new_lock
+from xdplab.core.errors import XdplabError
+from xdplab.core.locks import new_lock
+from xdplab.ledger.account import Account
+from xdplab.ledger.ledger import Ledger as Book
 
 if TYPE_CHECKING:
-    from xdplab.traffic import Traffic
+    from xdplab.engine.traffic import Traffic
 
 INTERVAL = 0.5
 """Seconds between two readings."""

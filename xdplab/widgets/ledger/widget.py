@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import html
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import ipywidgets
 
-from xdplab.account import Account
-from xdplab.checks import is_a
-from xdplab.errors import ConfigurationError
-from xdplab.ledger import Ledger as Book
-from xdplab.subjects import check_engine, check_traffic
+from xdplab.core.checks import is_a
+from xdplab.core.errors import ConfigurationError
+from xdplab.ledger.account import Account
+from xdplab.ledger.ledger import Ledger as Book
+from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.ledger.figure import ledger_figure
 from xdplab.widgets.ledger.flow import flow_of
@@ -23,8 +23,8 @@ from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.subshells import follow_subshells
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 _DRAWING_INTERVAL = 0.15  # seconds, so that each second beat of the pump draws
 
@@ -70,7 +70,7 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
                 "instead, or no traffic."
             )
         book = engine if isinstance(engine, Book) else Book(engine, traffic)
-        self._view = EngineView(book.engine)
+        self._view = EngineView(cast("Engine", book.engine))
         self._reader = LedgerReader(book)
         self._picture = LedgerPicture()
         self._drawn = 0.0

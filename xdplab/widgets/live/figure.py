@@ -39,8 +39,8 @@ from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, LayoutDOM
 from bokeh.resources import Resources
 
-from xdplab.checks import boolean, callable_of, instance_of, mapping, shown, text, whole
-from xdplab.errors import ConfigurationError
+from xdplab.core.checks import boolean, callable_of, instance_of, mapping, shown, text, whole
+from xdplab.core.errors import ConfigurationError
 from xdplab.widgets.live.viewed import View, Viewed
 from xdplab.widgets.pictures.figure import FigurePicture
 from xdplab.widgets.pictures.picture import STYLE, Draw, follow_cells

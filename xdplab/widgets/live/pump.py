@@ -11,7 +11,7 @@ import time
 import weakref
 from typing import Protocol
 
-from xdplab.locks import new_lock
+from xdplab.core.locks import new_lock
 
 INTERVAL = 0.1
 """Seconds from one beat to the next."""

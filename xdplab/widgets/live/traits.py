@@ -8,8 +8,8 @@ from typing import Any
 
 import traitlets
 
-from xdplab.checks import boolean, shown, whole
-from xdplab.errors import ConfigurationError
+from xdplab.core.checks import boolean, shown, whole
+from xdplab.core.errors import ConfigurationError
 
 _LARGEST = (1 << 53) - 1  # of the whole numbers that a browser knows
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import ipywidgets
 
-from xdplab.notebook_cell import current_cell
+from xdplab.net.claims import current_cell
 from xdplab.widgets.live import pump
 
 STYLE = Path(__file__).with_name("picture.css")

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xdplab._engine import lib
+from xdplab.native import lib
 
 Side = Literal["kernel", "worker"]
 RingName = Literal["fill", "rx", "tx", "completion"]

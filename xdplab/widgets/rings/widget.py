@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
-from xdplab.checks import whole
-from xdplab.errors import ClosedError, TelemetryError
-from xdplab.locks import new_lock
+from xdplab.core.checks import whole
+from xdplab.core.errors import ClosedError, TelemetryError
+from xdplab.core.locks import new_lock
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live import traits
 from xdplab.widgets.live.figure import LiveFigure
@@ -24,7 +24,7 @@ from xdplab.widgets.rings.state import RingState
 from xdplab.widgets.rings.words import count_words, frame_words, lost_words, pace_words
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
+    from xdplab.engine.engine import Engine
 
 BEATS_A_FIGURE = 5
 """At full speed, words change twice a second: figures that change faster can't be read."""

@@ -6,10 +6,10 @@ import threading
 import weakref
 from collections.abc import Callable
 
-from xdplab.checks import join_seconds
-from xdplab.errors import XdplabError
-from xdplab.locks import new_lock
-from xdplab.notebook_cell import current_cell
+from xdplab.core.checks import join_seconds
+from xdplab.core.errors import XdplabError
+from xdplab.core.locks import new_lock
+from xdplab.net.claims import current_cell
 
 Work = Callable[[threading.Event], None]
 """Takes the runs that are left, and returns soon after the event was set."""

@@ -8,7 +8,7 @@ import ipywidgets
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.runs import Runs
+from xdplab.experiments.runs import Runs
 from xdplab.widgets.series.runner import Runner
 
 if TYPE_CHECKING:

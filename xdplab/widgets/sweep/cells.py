@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xdplab.metrics import METRICS
-from xdplab.runs import Runs, value_words
+from xdplab.experiments.metrics import METRICS
+from xdplab.experiments.runs import Runs, value_words
 from xdplab.widgets.live.figure import Columns
 from xdplab.widgets.palette import GREY, VERMILLION
 from xdplab.widgets.sweep import colors

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import ipywidgets
 
-from xdplab.metrics import METRICS
+from xdplab.experiments.metrics import METRICS
 from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.sweep.cells import Choice, names
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from xdplab import settings
-from xdplab.checks import choice, whole
-from xdplab.errors import ClosedError, ConfigurationError, XdplabError
-from xdplab.metrics import METRICS
-from xdplab.runs import Runs, words
-from xdplab.subjects import check_engine, check_traffic
-from xdplab.sweep import take
+from xdplab.core.checks import choice, whole
+from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.experiments.metrics import METRICS
+from xdplab.experiments.runs import Runs, words
+from xdplab.experiments.sweep import take
+from xdplab.ledger.subjects import check_engine, check_traffic
+from xdplab.settings import settings
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.subshells import follow_subshells
@@ -31,8 +31,8 @@ from xdplab.widgets.sweep.figure import height, sweep_figure
 from xdplab.widgets.sweep.words import figure_words, scale_html
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 _HINT = "A click on a cell applies its setting to the engine."
 
@@ -40,10 +40,10 @@ _HINT = "A click on a cell applies its setting to the engine."
 class Sweep(Series):
     """A grid of measured runs as a heat map that fills in as it goes.
 
-    *Run* takes the runs of a `xdplab.sweep.Grid` on a thread of their own, so that the notebook
+    *Run* takes the runs of a `xdplab.Grid` on a thread of their own, so that the notebook
     stays usable; *Stop* ends that and *Continue* goes on, as `run` and `stop` do in Python. What is
     swept is put back at the end. A click on a cell applies its setting to the running engine, which
-    `xdplab.undo.undo` and the controls' *Undo* take back, but for what takes new sockets.
+    `xdplab.undo` and the controls' *Undo* take back, but for what takes new sockets.
 
     Other knobs can be turned while it runs, and then count from there on. A knob of the sweep that
     is turned meanwhile counts until the next run, and is put back as it was before the sweep.
@@ -57,13 +57,13 @@ class Sweep(Series):
     traffic
         Not running by then: each run starts and stops it. None to measure whatever comes.
     metric
-        What is shown first: one of `xdplab.metrics.METRICS`.
+        What is shown first: one of `xdplab.METRICS`.
     seconds
         Length of a run, above 0.
     rounds
         How often each combination is measured; a cell shows the median.
     knobs
-        The values to try of each knob, by the names of `xdplab.settings.KNOBS`.
+        The values to try of each knob, by the names of `xdplab.settings.settings.KNOBS`.
 
     Raises
     ------

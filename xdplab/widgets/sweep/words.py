@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import math
 
-from xdplab.metrics import METRICS
-from xdplab.runs import Runs, words
+from xdplab.experiments.metrics import METRICS
+from xdplab.experiments.runs import Runs, words
 from xdplab.widgets.latency.words import duration
 from xdplab.widgets.palette import si
 from xdplab.widgets.sweep.colors import RAMP

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from xdplab.subjects import check_traffic
+from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.engine_view import EngineView, status_html
 from xdplab.widgets.history.marks import Mark, Marks
 from xdplab.widgets.history.rows import STEPS
@@ -19,8 +19,8 @@ from xdplab.widgets.live.traits import OneOf
 from xdplab.widgets.timeline.figure import MARKS, timeline_figure
 
 if TYPE_CHECKING:
-    from xdplab.engine import Engine
-    from xdplab.traffic import Traffic
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
 
 LISTED = 10
 """Changes that the list below the strip has."""

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a refusal is told: the step, the errno, and in words what was tried.
+ */
+#ifndef XDPLAB_ERROR_H
+#define XDPLAB_ERROR_H
+
+#include "include/engine.h"
+
+/* Fills in the error and returns -code. */
+__attribute__((format(printf, 4, 5)))
+int fail(struct xdplab_error *error, enum xdplab_step step, int code, const char *tried, ...);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The telemetry region as memory: made by the engine, mapped by readers, and where its blocks are.
+ */
+#ifndef XDPLAB_REGION_H
+#define XDPLAB_REGION_H
+
+#include <stdbool.h>
+
+#include "include/engine.h"
+
+struct xdplab_region {
+	struct xdplab_header header; /* our copy: the maker of the mapped one could still change it */
+	void *mapping;
+	uint64_t size;
+	int descriptor;
+};
+
+/* Makes and seals the memfd. After this nobody can map it writable, resize it or unseal it. */
+int region_create(struct xdplab_region *region, uint32_t workers, uint32_t sample_bytes,
+		  uint64_t publish_interval_ns, struct xdplab_error *error);
+/* Before anyone reads it. */
+void region_set_simulated(struct xdplab_region *region, bool simulated);
+void region_destroy(struct xdplab_region *region);
+
+struct xdplab_worker_block *region_worker(const struct xdplab_region *region, uint32_t worker);
+struct xdplab_ring_head *region_sample_head(const struct xdplab_region *region, uint32_t worker);
+struct xdplab_sample *region_sample(const struct xdplab_region *region, uint32_t worker, uint64_t number);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Generators of a wire, run by its thread: frames of ours, with the pace and the words of traffic.h, and those of a
+ * capture file as they are.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/headers.h"
+#include "soft/wire.h"
+#include "include/traffic.h"
+
+#define FOREVER UINT64_MAX
+
+struct replay {
+	uint8_t *frames;
+	uint64_t *offsets; /* into frames; one more than there are */
+	uint64_t *times_ns; /* since the first; and how long all take, with an average gap behind the last */
+	uint32_t count;
+	uint32_t repeat;
+	/* Where it is. */
+	uint32_t next;
+	uint32_t round;
+	uint64_t began_ns; /* the round, by the times of the capture */
+};
+
+struct xdplab_soft_generator {
+	struct xdplab_wire *wire;
+	uint32_t end;
+	uint32_t queue;
+	int32_t cpu;
+	uint32_t longest;
+	uint64_t limit_frames;
+	uint64_t limit_ns;
+	struct replay *replay; /* or NULL */
+
+	/* Of the wire's thread while it runs. */
+	struct xdplab_soft_generator *next;
+	struct traffic_state traffic;
+	uint32_t size;
+	_Alignas(XDPLAB_CACHE_LINE) uint8_t heads[SOFT_BATCH][SOFT_HEAD]; /* zero behind the payload */
+	uint8_t tail[SOFT_LONGEST];                                       /* of zeros */
+
+	/* Both sides'. */
+	_Atomic uint64_t interval_ps;
+	_Atomic uint32_t wanted_size;
+	soft_count sent, too_long;
+	_Atomic bool running;
+	_Atomic int fault;
+};
+
+static void finish(struct xdplab_wire *wire, struct xdplab_soft_generator *generator, int fault)
+{
+	struct xdplab_soft_generator **place = &wire->ends[generator->end].generators;
+
+	while (*place && *place != generator)
+		place = &(*place)->next;
+	if (!*place)
+		return;
+	*place = generator->next;
+	if (!--wire->generators)
+		soft_move(wire, -1);
+	atomic_store_explicit(&generator->fault, fault, memory_order_relaxed);
+	/* Release: who sees that it ended sees why, and what it sent. */
+	atomic_store_explicit(&generator->running, false, memory_order_release);
+}
+
+static bool is_finished(const struct xdplab_soft_generator *generator, uint64_t now_ns)
+{
+	const struct traffic_state *traffic = &generator->traffic;
+	const struct replay *replay = generator->replay;
+
+	return (traffic->limit_frames && traffic->sent >= traffic->limit_frames) || now_ns >= traffic->deadline_ns ||
+	       (replay && replay->repeat && replay->round >= replay->repeat);
+}
+
+/* Those of ours that are due, up to a batch. */
+static uint32_t write_frames(struct xdplab_soft_generator *generator, struct soft_frame *frames, uint64_t now_ns)
+{
+	/* Relaxed: a knob orders nothing but itself. */
+	const uint32_t size = atomic_load_explicit(&generator->wanted_size, memory_order_relaxed);
+	uint32_t count = 0;
+
+	if (size != generator->size) {
+		generator->size = size;
+		headers_set_size(generator->traffic.headers, size);
+	}
+	while (count < SOFT_BATCH && traffic_is_due(&generator->traffic, now_ns)) {
+		uint8_t *head = generator->heads[count];
+
+		traffic_write(&generator->traffic, head, now_ns - generator->wire->clock_offset_ns);
+		frames[count++] = (struct soft_frame){
+			.head = head,
+			.tail = generator->tail,
+			.head_length = size < SOFT_HEAD ? size : SOFT_HEAD,
+			.length = size,
+		};
+	}
+	return count;
+}
+
+/* When the replay's next frame is due. */
+static uint64_t replay_next_ns(const struct xdplab_soft_generator *generator)
+{
+	const struct replay *replay = generator->replay;
+
+	return replay->began_ns + replay->times_ns[replay->next];
+}
+
+static bool replay_is_due(struct xdplab_soft_generator *generator, uint64_t now_ns)
+{
+	if (is_finished(generator, now_ns))
+		return false;
+	if (generator->traffic.interval_ps) {
+		/* Its own times go on from here, once they count again. */
+		generator->replay->began_ns = now_ns - generator->replay->times_ns[generator->replay->next];
+		return traffic_is_due(&generator->traffic, now_ns);
+	}
+	return replay_next_ns(generator) <= now_ns;
+}
+
+static uint32_t take_captured(struct xdplab_soft_generator *generator, struct soft_frame *frames, uint64_t now_ns)
+{
+	struct replay *replay = generator->replay;
+	uint32_t count = 0;
+
+	while (count < SOFT_BATCH && replay_is_due(generator, now_ns)) {
+		const uint64_t from = replay->offsets[replay->next];
+		const uint32_t length = (uint32_t)(replay->offsets[replay->next + 1] - from);
+
+		frames[count++] = (struct soft_frame){
+			.head = replay->frames + from,
+			.head_length = length,
+			.length = length,
+		};
+		generator->traffic.sent++;
+		if (++replay->next == replay->count) {
+			replay->next = 0;
+			replay->round++;
+			replay->began_ns += replay->times_ns[replay->count];
+		}
+	}
+	return count;
+}
+
+/* The kernel drops without a word what is longer than the interface takes. Returns how many are left. */
+static uint32_t leave_out_long(struct xdplab_soft_generator *generator, struct soft_frame *frames, uint32_t count)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (frames[i].length <= generator->longest)
+			frames[kept++] = frames[i];
+	soft_add(&generator->too_long, count - kept);
+	return kept;
+}
+
+static void expect_next(struct xdplab_wire *wire, const struct xdplab_soft_generator *generator)
+{
+	const struct traffic_state *traffic = &generator->traffic;
+	uint64_t next_ns = traffic->start_ns + traffic->next_ps / 1000 + 1;
+
+	if (generator->replay && !traffic->interval_ps)
+		next_ns = replay_next_ns(generator);
+	soft_expect(wire, next_ns < traffic->deadline_ns ? next_ns : traffic->deadline_ns);
+}
+
+static bool generate(struct xdplab_wire *wire, struct xdplab_soft_generator *generator)
+{
+	struct soft_frame frames[SOFT_BATCH];
+	uint32_t made, count;
+
+	/* Relaxed: a knob orders nothing but itself. */
+	generator->traffic.interval_ps = atomic_load_explicit(&generator->interval_ps, memory_order_relaxed);
+	made = generator->replay ? take_captured(generator, frames, wire->now_ns) :
+				   write_frames(generator, frames, wire->now_ns);
+	if (made) {
+		soft_add(&generator->sent, made);
+		count = leave_out_long(generator, frames, made);
+		soft_add(&wire->ends[generator->end].queues[generator->queue].xmit, count);
+		if (count)
+			soft_arrive(wire, !generator->end, generator->queue, frames, count);
+	}
+	if (is_finished(generator, wire->now_ns))
+		finish(wire, generator, 0);
+	else
+		expect_next(wire, generator);
+	return made;
+}
+
+bool soft_generate(struct xdplab_wire *wire, uint32_t end)
+{
+	struct xdplab_soft_generator *generator = wire->ends[end].generators, *next;
+	bool any = false;
+
+	for (; generator; generator = next) {
+		next = generator->next; /* it may finish */
+		any |= generate(wire, generator);
+	}
+	return any;
+}
+
+void soft_generators_end(struct xdplab_wire *wire, int fault)
+{
+	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++)
+		while (wire->ends[end].generators)
+			finish(wire, wire->ends[end].generators, fault);
+}
+
+static void begin(struct xdplab_wire *wire, void *argument)
+{
+	struct xdplab_soft_generator *generator = argument;
+	struct traffic_state *traffic = &generator->traffic;
+
+	traffic->start_ns = wire->now_ns;
+	traffic->next_ps = 0;
+	traffic->limit_frames = generator->limit_frames ? traffic->sent + generator->limit_frames : 0;
+	traffic->deadline_ns = generator->limit_ns ? wire->now_ns + generator->limit_ns : FOREVER;
+	if (generator->replay) {
+		generator->replay->next = generator->replay->round = 0;
+		generator->replay->began_ns = wire->now_ns;
+	}
+	generator->next = wire->ends[generator->end].generators;
+	wire->ends[generator->end].generators = generator;
+	wire->generators++;
+	soft_move(wire, generator->cpu);
+	if (soft_is_cut(wire))
+		finish(wire, generator, ENODEV);
+}
+
+int xdplab_soft_generator_start(struct xdplab_soft_generator *generator, struct xdplab_error *error)
+{
+	(void)error;
+	xdplab_soft_generator_stop(generator); /* it may be running */
+	/* Relaxed: the call orders them. */
+	atomic_store_explicit(&generator->fault, 0, memory_order_relaxed);
+	atomic_store_explicit(&generator->running, true, memory_order_relaxed);
+	soft_call(generator->wire, begin, generator);
+	return 0;
+}
+
+static void end(struct xdplab_wire *wire, void *argument)
+{
+	finish(wire, argument, 0);
+}
+
+void xdplab_soft_generator_stop(struct xdplab_soft_generator *generator)
+{
+	soft_call(generator->wire, end, generator);
+}
+
+static void free_replay(struct replay *replay)
+{
+	if (!replay)
+		return;
+	free(replay->frames);
+	free(replay->offsets);
+	free(replay->times_ns);
+	free(replay);
+}
+
+static void free_generator(struct xdplab_soft_generator *generator)
+{
+	free_replay(generator->replay);
+	free(generator);
+}
+
+void xdplab_soft_generator_close(struct xdplab_soft_generator *generator)
+{
+	xdplab_soft_generator_stop(generator);
+	soft_release(generator->wire);
+	free_generator(generator);
+}
+
+/* 0, or the errno of what is wrong. */
+static int copy_replay(struct replay *copy, const struct xdplab_replay *given)
+{
+	uint64_t bytes = 0, latest_ns = 0;
+
+	copy->offsets = calloc(given->count + 1, sizeof(*copy->offsets));
+	copy->times_ns = calloc(given->count + 1, sizeof(*copy->times_ns));
+	if (!copy->offsets || !copy->times_ns)
+		return ENOMEM;
+	for (uint32_t i = 0; i < given->count; i++) {
+		if (!given->lengths[i] || given->lengths[i] > SOFT_LONGEST)
+			return EMSGSIZE;
+		copy->offsets[i] = bytes;
+		bytes += given->lengths[i];
+		/* Captures from several cores may be out of order by a little. */
+		if (given->times_ns[i] > given->times_ns[0] + latest_ns)
+			latest_ns = given->times_ns[i] - given->times_ns[0];
+		copy->times_ns[i] = latest_ns;
+	}
+	copy->offsets[given->count] = bytes;
+	copy->times_ns[given->count] = latest_ns + (given->count > 1 ? latest_ns / (given->count - 1) : 0);
+	copy->count = given->count;
+	copy->repeat = given->repeat;
+	copy->frames = malloc(bytes);
+	if (!copy->frames)
+		return ENOMEM;
+	memcpy(copy->frames, given->frames, bytes);
+	return 0;
+}
+
+static int set_up(struct xdplab_soft_generator *generator, const struct xdplab_traffic *traffic,
+		  const struct xdplab_replay *replay, struct xdplab_error *error)
+{
+	int refusal = 0;
+
+	if (soft_is_cut(generator->wire))
+		refusal = ENODEV;
+	else if (traffic->stream.size > SOFT_LONGEST || !traffic->stream.flows || (replay && !replay->count))
+		refusal = EINVAL;
+	else if (replay && !(generator->replay = calloc(1, sizeof(*generator->replay))))
+		refusal = ENOMEM;
+	else if (replay)
+		refusal = copy_replay(generator->replay, replay);
+	return refusal ? fail(error, XDPLAB_STEP_GENERATE, refusal, "open a generator of a simulated interface") : 0;
+}
+
+struct xdplab_soft_generator *xdplab_soft_generator_open(struct xdplab_wire *wire, uint32_t end,
+							 const struct xdplab_traffic *traffic,
+							 const struct xdplab_replay *replay,
+							 struct xdplab_error *error)
+{
+	struct xdplab_soft_generator *generator = aligned_alloc(XDPLAB_CACHE_LINE, sizeof(*generator));
+
+	if (!generator) {
+		fail(error, XDPLAB_STEP_GENERATE, ENOMEM, "allocate a generator");
+		return NULL;
+	}
+	memset(generator, 0, sizeof(*generator));
+	generator->wire = wire;
+	generator->end = end;
+	generator->queue = (traffic->cpu > 0 ? (uint32_t)traffic->cpu : 0) % wire->config.queues;
+	generator->cpu = traffic->cpu;
+	generator->longest = traffic->longest;
+	generator->limit_frames = traffic->stream.limit_frames;
+	generator->limit_ns = traffic->stream.limit_ns;
+	generator->traffic.flows = traffic->stream.flows;
+	memcpy(generator->traffic.headers, traffic->stream.headers, TRAFFIC_HEADERS);
+	generator->size = traffic->stream.size;
+	atomic_init(&generator->interval_ps, traffic->stream.interval_ps);
+	atomic_init(&generator->wanted_size, traffic->stream.size);
+	if (set_up(generator, traffic, replay, error)) {
+		free_generator(generator);
+		return NULL;
+	}
+	soft_hold(wire);
+	return generator;
+}
+
+void xdplab_soft_generator_set_interval(struct xdplab_soft_generator *generator, uint64_t interval_ps)
+{
+	atomic_store_explicit(&generator->interval_ps, interval_ps, memory_order_relaxed);
+	soft_ring_bell(generator->wire);
+}
+
+void xdplab_soft_generator_set_size(struct xdplab_soft_generator *generator, uint32_t size)
+{
+	/* What is longer than can be made is longer than an interface takes, which is looked at before. */
+	atomic_store_explicit(&generator->wanted_size, size < SOFT_LONGEST ? size : SOFT_LONGEST,
+			      memory_order_relaxed);
+}
+
+uint64_t xdplab_soft_generator_sent(const struct xdplab_soft_generator *generator)
+{
+	return soft_read(&generator->sent);
+}
+
+uint64_t xdplab_soft_generator_too_long(const struct xdplab_soft_generator *generator)
+{
+	return soft_read(&generator->too_long);
+}
+
+int xdplab_soft_generator_running(const struct xdplab_soft_generator *generator)
+{
+	return atomic_load_explicit(&generator->running, memory_order_acquire);
+}
+
+int xdplab_soft_generator_fault(const struct xdplab_soft_generator *generator)
+{
+	return atomic_load_explicit(&generator->fault, memory_order_relaxed);
+}

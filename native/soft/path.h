@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XDPLAB_PATH_SOFT_H
+#define XDPLAB_PATH_SOFT_H
+
+#include "receive/path_xsk.h"
+
+struct soft_socket;
+
+struct path_soft {
+	struct path_xsk xsk; /* the same code above the port */
+	struct soft_socket *socket;
+};
+
+extern const struct port_operations port_soft;
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The port of a simulated AF_XDP socket: an eventfd of the socket's is waited for, and the wire's bell rung.
+ */
+#include <errno.h>
+#include <liburing.h>
+#include <sys/eventfd.h>
+
+#include "soft/path.h"
+#include "soft/socket.h"
+
+static struct soft_socket *socket_of(const struct path *path)
+{
+	return ((const struct path_soft *)path)->socket;
+}
+
+static int kick(struct path *path)
+{
+	struct soft_socket *socket = socket_of(path);
+
+	soft_socket_kicks(socket);
+	soft_ring_bell(socket->wire);
+	return 0;
+}
+
+static void prepare_kick(const struct path *path, struct io_uring_sqe *entry)
+{
+	static const uint64_t one = 1;
+	struct soft_socket *socket = socket_of(path);
+
+	soft_socket_kicks(socket);
+	io_uring_prep_write(entry, socket->wire->bell, &one, sizeof(one), 0);
+}
+
+/* There is nothing to drive: the wire's thread delivers. What is left is the system call. */
+static void drain(struct path *path)
+{
+	eventfd_t signals;
+
+	eventfd_read(path->descriptor, &signals);
+}
+
+static bool clear(struct path *path)
+{
+	return soft_socket_clear(socket_of(path), &((struct path_xsk *)path)->xsk.rx);
+}
+
+static void statistics(struct path *path, struct xdp_statistics *statistics)
+{
+	soft_socket_statistics(socket_of(path), statistics);
+}
+
+/* What the kernel says of an interface that goes. */
+static int fault(struct path *path)
+{
+	return soft_is_cut(socket_of(path)->wire) ? ENETDOWN : 0;
+}
+
+const struct port_operations port_soft = {
+	.kick = kick,
+	.prepare_kick = prepare_kick,
+	.drain = drain,
+	.clear = clear,
+	.statistics = statistics,
+	.fault = fault,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A simulated AF_XDP socket: made, bound to a queue of an end of a wire, entered in its program's map, and closed.
+ */
+#ifndef XDPLAB_SOFT_SOCKET_H
+#define XDPLAB_SOFT_SOCKET_H
+
+#include "soft/wire.h"
+#include "xsk/xsk.h"
+
+struct soft_socket_options {
+	struct xdplab_wire *wire;
+	uint32_t end;
+	uint32_t queue;
+	uint32_t bind_mode; /* enum xdplab_bind_mode */
+	uint32_t ring_size;
+	uint32_t fill_ring_size;
+	uint32_t first_frame; /* the fill ring begins with this frame of the UMEM and those that follow */
+	uint32_t fill_frames;
+	bool metadata;
+};
+
+/* Fills in the worker's side, the rings of `xsk`. NULL where it fails. */
+struct soft_socket *soft_socket_open(const struct soft_socket_options *options, const struct umem *umem,
+				     struct xsk *xsk, struct xdplab_error *error);
+void soft_socket_close(struct soft_socket *socket);
+/* From now on, what arrives on the queue goes to the socket. */
+void soft_socket_enter(struct soft_socket *socket);
+/* What stands for poll's readiness and sendto (soft_wire.h has the whole). On the worker's thread. */
+bool soft_socket_clear(struct soft_socket *socket, struct ring *rx);
+/* Before the bell is rung. */
+void soft_socket_kicks(struct soft_socket *socket);
+void soft_socket_statistics(const struct soft_socket *socket, struct xdp_statistics *statistics);
+
+#endif

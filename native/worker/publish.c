@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/publish.h"
+
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/seqlock.h"
+
+/* The two system calls below, which tell the worker about itself. */
+#define OWN_CALLS 2
+#define LONG_INTERVAL_NS (1000 * 1000 * 1000ull)
+
+static struct rusage thread_usage(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage;
+}
+
+void publish_begin(struct worker *worker)
+{
+	struct rusage usage = thread_usage();
+
+	worker->cpu_thread_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	worker->switches[0] = (uint64_t)usage.ru_nvcsw;
+	worker->switches[1] = (uint64_t)usage.ru_nivcsw;
+	worker->work_ns = 0;
+	worker->idle_ns = 0;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The thread's own clock says how much it ran; the wall clock around its turns says on what. While another
+ * thread had the core, the wall went on, so the parts are capped by the whole. (The kernel's own split into
+ * user and system time is sampled at ticks, which a worker that wakes at a regular interval can dodge.) */
+static void publish_times(struct worker *worker)
+{
+	struct xdplab_counters *counters = &worker->counters;
+	struct rusage usage = thread_usage();
+	uint64_t thread_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t ran = thread_ns - worker->cpu_thread_ns;
+	uint64_t work = least(worker->work_ns, ran);
+
+	counters->cpu_ns += ran;
+	counters->user_ns += work;
+	counters->idle_ns += least(worker->idle_ns, ran - work);
+	counters->voluntary_switches += (uint64_t)usage.ru_nvcsw - worker->switches[0];
+	counters->involuntary_switches += (uint64_t)usage.ru_nivcsw - worker->switches[1];
+	counters->syscalls[XDPLAB_SYSCALL_PUBLISH] += OWN_CALLS;
+	worker->cpu_thread_ns = thread_ns;
+	worker->switches[0] = (uint64_t)usage.ru_nvcsw;
+	worker->switches[1] = (uint64_t)usage.ru_nivcsw;
+	worker->work_ns = 0;
+	worker->idle_ns = 0;
+}
+
+void publish(struct worker *worker, uint64_t now_ns)
+{
+	publish_times(worker);
+	wait_publish(worker);
+	publish_record(worker, now_ns);
+}
+
+/* Returns how many records the ring was given before. */
+static uint64_t append(struct xdplab_ring_head *head, struct xdplab_record *records, uint64_t capacity,
+		       const struct xdplab_counters *counters)
+{
+	/* Relaxed: nobody else writes it. */
+	const uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
+	struct xdplab_record *record = records + number % capacity;
+
+	seqlock_begin(&record->sequence, number);
+	seqlock_write(&record->counters, counters, sizeof(*counters));
+	seqlock_end(&record->sequence, number);
+	/* Release: who sees the new number finds the record whole. */
+	atomic_store_explicit(&head->written, number + 1, memory_order_release);
+	return number;
+}
+
+/* The peak alone is of an interval, so a long record's is the highest of all in between. */
+static void append_long(struct worker *worker)
+{
+	struct xdplab_counters counters = worker->counters;
+
+	counters.rx_peak = worker->long_peak;
+	append(&worker->block->long_head, worker->block->long_history, XDPLAB_LONG_RECORDS, &counters);
+	worker->long_peak = 0;
+}
+
+void publish_record(struct worker *worker, uint64_t now_ns)
+{
+	const uint64_t interval = worker->region->header.publish_interval_ns;
+	const uint64_t step = interval < LONG_INTERVAL_NS ? LONG_INTERVAL_NS / interval : 1;
+	struct xdplab_counters *counters = &worker->counters;
+
+	worker->rx->operations->publish_receive(worker->rx, &worker->base, counters);
+	worker->tx->operations->publish_transmit(worker->tx, &worker->base, counters);
+	counters->time_ns = now_ns;
+	pace_show_rings(worker, now_ns);
+	if (counters->rx_peak > worker->long_peak)
+		worker->long_peak = counters->rx_peak;
+	if (append(&worker->block->history_head, worker->block->history, XDPLAB_HISTORY_RECORDS, counters) % step == 0)
+		append_long(worker);
+}

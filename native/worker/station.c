@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/station.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "xsk/umem.h"
+
+/* What a worker does until told otherwise: it sleeps, since a spinning one would take a whole core. */
+enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
+enum { DEFAULT_SPIN_NS = 50000, DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
+
+void station_set_defaults(struct xdplab_control *control, const struct xdplab_config *config)
+{
+	atomic_init(&control->batch, DEFAULT_BATCH);
+	atomic_init(&control->burst, DEFAULT_BURST);
+	atomic_init(&control->sample_every, DEFAULT_SAMPLE_EVERY);
+	atomic_init(&control->wait, DEFAULT_WAIT);
+	atomic_init(&control->spin_ns, DEFAULT_SPIN_NS);
+	atomic_init(&control->busy_poll_microseconds, DEFAULT_BUSY_POLL_MICROSECONDS);
+	atomic_init(&control->busy_poll_budget, DEFAULT_BUSY_POLL_BUDGET);
+	atomic_init(&control->action, config->action);
+	if (config->stream)
+		atomic_init(&control->interval_ps, config->stream->interval_ps);
+}
+
+static int set_up_stream(struct worker *worker, const struct xdplab_config *config, struct xdplab_error *error)
+{
+	const uint64_t first =
+		(uint64_t)worker->index * umem_frames_of_worker(config) + umem_received_frames(config);
+
+	worker->stream = stream_create(config->stream, config->frame_size, first, config->ring_size);
+	if (!worker->stream)
+		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a stream of %u frames",
+			    config->ring_size);
+	if (worker->streamed.flows)
+		stream_follow(worker->stream, &worker->streamed, worker->ran);
+	return 0;
+}
+
+/* What an engine counted survives its reconfiguration. The rings begin anew: what they held is in none of them now.
+ * What the kernel had taken to send is sent, though nobody hears of its completion. */
+static struct xdplab_counters kept_counters(const struct worker *worker)
+{
+	struct xdplab_counters kept = worker->counters;
+
+	kept.rx_closed += kept.rx_producer - kept.rx_consumer;
+	kept.tx_closed += kept.tx_producer - kept.tx_consumer;
+	kept.fill_consumer = kept.fill_producer;
+	kept.rx_consumer = kept.rx_producer;
+	kept.tx_consumer = kept.tx_producer;
+	kept.completion_consumer = kept.completion_producer = kept.tx_producer;
+	return kept;
+}
+
+int station_set_up(struct station *station, const struct xdplab_config *config, const struct xdplab_region *region,
+		   uint32_t index, struct xdplab_error *error)
+{
+	struct worker *worker = &station->worker;
+	const struct xdplab_counters kept = kept_counters(worker);
+	const struct traffic_state streamed = worker->streamed;
+	const bool ran = worker->ran;
+
+	station->config = config->workers[index];
+	*worker = (struct worker){
+		.region = region,
+		.block = region_worker(region, index),
+		.index = index,
+		.queue = station->config.queue,
+		.cpu = station->config.cpu,
+		.realtime = station->config.realtime,
+		.frames_limit = config->ring_size,
+		.clock_offset_ns = clock_offset_ns(),
+		.frames = calloc(config->ring_size, sizeof(struct xdp_desc)),
+		.counters = kept,
+		.base = kept,
+		.ran = ran,
+		.streamed = streamed,
+	};
+	if (!worker->frames)
+		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a batch of %u descriptors",
+			    config->ring_size);
+	return config->stream ? set_up_stream(worker, config, error) : 0;
+}
+
+void station_free(struct station *station)
+{
+	if (station->worker.stream)
+		station->worker.streamed = station->worker.stream->traffic;
+	free(station->worker.stream);
+	free(station->worker.frames);
+	station->worker.stream = NULL;
+	station->worker.frames = NULL;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "xdp/program.h"
+
+int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = map->flags);
+	const uint32_t key = 0;
+	int descriptor;
+
+	if (program_check_descriptors("have the descriptors that a map takes", error))
+		return -error->code;
+	descriptor = bpf_map_create(map->type, map->name, map->key_size, map->value_size, map->entries, &options);
+	if (descriptor < 0)
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "make the map %s", map->name);
+	if ((map->initial && bpf_map_update_elem(descriptor, &key, map->initial, BPF_ANY)) ||
+	    (map->frozen && bpf_map_freeze(descriptor))) {
+		fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "fill the map %s", map->name);
+		close(descriptor);
+		return -error->code;
+	}
+	return descriptor;
+}
+
+int xdplab_program_attach(const struct xdplab_program *program, const int32_t *maps, uint32_t interface_index,
+			  uint32_t attach_mode, struct xdplab_error *error)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, load, .expected_attach_type = BPF_XDP, .prog_flags = program->flags,
+		    .fd_array = maps, .log_level = 1, .log_buf = error->detail, .log_size = sizeof(error->detail));
+	LIBBPF_OPTS(bpf_link_create_opts, attach,
+		    .flags = attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	int descriptor, link;
+
+	if (program_check_descriptors("have the descriptors that an XDP program takes", error))
+		return -error->code;
+	descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, program->name, program->license,
+				   (const struct bpf_insn *)program->instructions, program->instruction_count, &load);
+	/* A log that did not fit is no refusal of the program's. */
+	if (descriptor < 0 && errno == ENOSPC) {
+		load.log_level = 0;
+		load.log_buf = NULL;
+		load.log_size = 0;
+		descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, program->name, program->license,
+					   (const struct bpf_insn *)program->instructions,
+					   program->instruction_count, &load);
+	}
+	if (descriptor < 0)
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "load the XDP program %s", program->name);
+	link = bpf_link_create(descriptor, (int)interface_index, BPF_XDP, &attach);
+	if (link < 0)
+		fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
+		     attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
+	close(descriptor);
+	return link < 0 ? -error->code : link;
+}
+
+int xdplab_bpf_exists(uint32_t is_map, uint32_t id)
+{
+	uint32_t next = 0;
+	int result;
+
+	if (!id)
+		return 0;
+	result = is_map ? bpf_map_get_next_id(id - 1, &next) : bpf_prog_get_next_id(id - 1, &next);
+	return !result && next == id;
+}

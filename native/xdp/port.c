@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xdp/port.h"
+
+#include <errno.h>
+
+#include "xdp/program.h"
+
+void port_init(struct port *port)
+{
+	pthread_mutex_init(&port->lock, NULL);
+}
+
+void port_destroy(struct port *port)
+{
+	pthread_mutex_destroy(&port->lock);
+}
+
+static void add(struct xdplab_verdicts *sum, const struct xdplab_verdicts *more)
+{
+	sum->redirected += more->redirected;
+	sum->passed += more->passed;
+	sum->no_socket += more->no_socket;
+	sum->reconfiguring += more->reconfiguring;
+	sum->bytes += more->bytes;
+}
+
+/* With what came while it is paused among the packets without a socket. */
+static int count_all(const struct port *port, struct xdplab_verdicts *verdicts)
+{
+	struct xdplab_verdicts now = { 0 };
+	int result = port->open ? port->xdp.operations->verdicts(&port->xdp, &now) : 0;
+
+	*verdicts = port->base;
+	add(verdicts, &now);
+	return result;
+}
+
+int port_verdicts(const struct port *port, struct xdplab_verdicts *verdicts)
+{
+	int result = count_all(port, verdicts);
+
+	if (!result && port->paused) {
+		verdicts->reconfiguring += verdicts->no_socket - port->paused_at;
+		verdicts->no_socket = port->paused_at;
+	}
+	return result;
+}
+
+void port_pause(struct port *port)
+{
+	struct xdplab_verdicts now;
+
+	if (port->paused || count_all(port, &now))
+		return;
+	port->paused = true;
+	port->paused_at = now.no_socket;
+}
+
+void port_leave(const struct port *port, uint32_t queue)
+{
+	if (port->open)
+		port->xdp.operations->leave(&port->xdp, queue);
+}
+
+void port_resume(struct port *port)
+{
+	struct xdplab_verdicts now;
+	uint64_t meanwhile;
+
+	if (!port->paused || port_verdicts(port, &now))
+		return;
+	meanwhile = now.reconfiguring - port->base.reconfiguring;
+	/* The base is what is added to the program's own count, which has them as packets without a socket. */
+	port->base.reconfiguring += meanwhile;
+	port->base.no_socket -= meanwhile;
+	port->paused = false;
+}
+
+/* Of a program that is attached no more, when it runs nowhere any more. */
+static void keep_counts(struct port *port, struct xdp *before)
+{
+	struct xdplab_verdicts last;
+
+	programs_wait();
+	if (!before->operations->verdicts(before, &last))
+		add(&port->base, &last);
+	before->operations->close(before);
+}
+
+void port_detach(struct port *port)
+{
+	if (!port->open)
+		return;
+	port->open = false;
+	port->detachments++;
+	port->xdp.operations->detach(&port->xdp);
+	keep_counts(port, &port->xdp);
+}
+
+void port_close(struct port *port)
+{
+	if (!port->open)
+		return;
+	port->open = false;
+	port->xdp.operations->detach(&port->xdp);
+	port->xdp.operations->close(&port->xdp);
+}
+
+static void look(const struct port *port, struct xdplab_hold *hold)
+{
+	if (port->xdp.operations->look)
+		port->xdp.operations->look(&port->xdp, hold);
+}
+
+/* The program that was attached just now is the engine's own. */
+static void note_program(struct port *port)
+{
+	port->hold = (struct xdplab_hold){ .unserved = -1 };
+	look(port, &port->hold);
+	port->hold.loaded = port->hold.program;
+}
+
+void port_worker_ended(struct port *port, uint32_t queue)
+{
+	pthread_mutex_lock(&port->lock);
+	port_leave(port, queue);
+	port->ended++;
+	if (port->open && port->ended == port->options.workers) {
+		look(port, &port->hold);
+		port->hold.taken_off = 1;
+		if (port->xdp.operations->look)
+			port->xdp.operations->detach(&port->xdp);
+	}
+	pthread_mutex_unlock(&port->lock);
+}
+
+int port_look(struct port *port, struct xdplab_hold *hold)
+{
+	if (!port->open || !port->xdp.operations->look)
+		return -ENOENT;
+	pthread_mutex_lock(&port->lock);
+	*hold = port->hold;
+	if (!hold->taken_off)
+		look(port, hold);
+	pthread_mutex_unlock(&port->lock);
+	return 0;
+}
+
+/* Whether nobody took the program off, or put another in its place. */
+static bool is_attached(struct port *port)
+{
+	struct xdplab_hold hold;
+
+	return port_look(port, &hold) || (hold.interface_index && !hold.taken_off);
+}
+
+static bool is_own(struct port *port)
+{
+	struct xdplab_hold hold;
+
+	return port_look(port, &hold) || hold.program == hold.loaded;
+}
+
+static bool is_kept(struct port *port, const struct xdp_options_of_port *options)
+{
+	const struct xdp_options_of_port *now = &port->options;
+
+	if (now->wire != options->wire || now->end != options->end || !is_attached(port) || !is_own(port))
+		return false;
+	/* A simulated program is the same for all of them. */
+	if (options->wire)
+		return true;
+	/* A veth runs a program on the queues that it had when that was attached (veth_enable_xdp, Linux 6.18). */
+	return now->queue_count == options->queue_count && now->attach_mode == options->attach_mode &&
+	       now->multi_buffer == options->multi_buffer && now->queues >= options->queues;
+}
+
+bool port_keeps(struct port *port, const struct xdp_options_of_port *options)
+{
+	if (port->open && !is_kept(port, options))
+		port_detach(port);
+	return port->open;
+}
+
+static void opened(struct port *port, const struct xdp_options_of_port *options)
+{
+	port->open = true;
+	port->options = *options;
+	note_program(port);
+	port_pause(port);
+}
+
+int port_take(struct port *port, const struct xdp_options_of_port *options, const struct xdplab_attachment *attachment,
+	      struct xdplab_error *error)
+{
+	if (xdp_take(&port->xdp, attachment, error))
+		return -error->code;
+	opened(port, options);
+	return 0;
+}
+
+static int replace(struct port *port, const struct xdp_options_of_port *options, struct xdplab_error *error)
+{
+	struct xdp before = port->xdp;
+
+	if (xdp_replace(&port->xdp, options, error))
+		return -error->code;
+	port->options = *options;
+	note_program(port);
+	keep_counts(port, &before);
+	return 0;
+}
+
+int port_attach(struct port *port, const struct xdp_options_of_port *options, struct xdplab_error *error)
+{
+	if (port->open && is_kept(port, options))
+		return 0;
+	if (port->open && is_attached(port) && xdp_is_replaceable(&port->xdp) && port->options.attach_mode == options->attach_mode)
+		return replace(port, options, error);
+	port_detach(port);
+	if (xdp_attach(&port->xdp, options, error))
+		return -error->code;
+	opened(port, options);
+	return 0;
+}

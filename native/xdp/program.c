@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xdp/program.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+/* Twice as many as libbpf 1.1 has open at once for the largest of our objects. */
+enum { DESCRIPTORS = 16 };
+
+int program_check_descriptors(const char *tried, struct xdplab_error *error)
+{
+	int taken[DESCRIPTORS], count = 0, code = 0;
+
+	while (count < DESCRIPTORS && (taken[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+		count++;
+	if (count < DESCRIPTORS)
+		code = errno;
+	while (count)
+		close(taken[--count]);
+	return code ? fail(error, XDPLAB_STEP_LOAD_PROGRAM, code, "%s", tried) : 0;
+}
+
+struct bpf_object *program_open(const char *path, struct xdplab_error *error)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_buf = error->detail,
+		    .kernel_log_size = sizeof(error->detail));
+	struct bpf_object *object;
+
+	if (program_check_descriptors("have the descriptors that a BPF object takes", error))
+		return NULL;
+	/* libbpf would write to standard error what our errors already say. */
+	libbpf_set_print(NULL);
+	object = bpf_object__open_file(path, &options);
+	if (!object)
+		fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "open the BPF object %s", path);
+	return object;
+}
+
+int program_load(struct bpf_object *object, const char *path, struct xdplab_error *error)
+{
+	if (bpf_object__load(object))
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "load the BPF object %s", path);
+	return 0;
+}
+
+int program_descriptor(const struct bpf_object *object, const char *name)
+{
+	return bpf_program__fd(bpf_object__find_program_by_name(object, name));
+}
+
+/* Programs run, and drivers deliver what they redirect, within one softirq, which is a reader of RCU's; and this
+ * command waits for all readers (membarrier(2): synchronize_rcu). A kernel with nohz_full cores refuses it. */
+void programs_wait(void)
+{
+	enum { LONGER_THAN_A_SOFTIRQ_NS = 100 * 1000 * 1000 };
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&(struct timespec){ .tv_nsec = LONGER_THAN_A_SOFTIRQ_NS }, NULL);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xdp/xdp.h"
+
+#include <assert.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "base/error.h"
+#include "xdp/program.h"
+#include "include/program_maps.h"
+#include "soft/program.h"
+
+static_assert(COUNTS_DATAGRAMS == (int)XDPLAB_COUNTS_DATAGRAMS && COUNTS_ALL == (int)XDPLAB_COUNTS_ALL &&
+		      COUNTS_DROPPED == (int)XDPLAB_COUNTS_DROPPED,
+	      "handed on as they are");
+
+/* The program's constants, which the verifier knows and cuts dead branches by. */
+static int set_constants(struct bpf_object *object, const struct xdp_options_of_port *port,
+			 struct xdplab_error *error)
+{
+	struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
+	const struct capture_constants values = {
+		.takes_all = port->takes_all,
+		.counts = port->counts,
+		.address = port->address,
+	};
+
+	if (!constants || bpf_map__set_initial_value(constants, &values, sizeof(values)))
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, EINVAL, "set the constants of %s", port->program);
+	return 0;
+}
+
+static void set_flags(struct bpf_object *object, const struct xdp_options_of_port *port)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(object, "capture"); /* in each of them */
+	uint32_t flags = bpf_program__flags(program);
+
+	/* As in SEC("xdp.frags"), which would take a second copy of the program: drivers that have several buffers
+	 * for a packet attach no program that does not say that it copes. */
+	if (port->multi_buffer)
+		flags |= BPF_F_XDP_HAS_FRAGS;
+	/* Loaded for this device alone, whose driver answers its questions. */
+	if (port->metadata) {
+		flags |= BPF_F_XDP_DEV_BOUND_ONLY;
+		bpf_program__set_ifindex(program, port->interface_index);
+	}
+	bpf_program__set_flags(program, flags);
+}
+
+static void leave(const struct xdp *xdp, uint32_t queue)
+{
+	bpf_map_delete_elem(xdp->sockets, &queue);
+}
+
+static void detach(struct xdp *xdp)
+{
+	if (xdp->link >= 0)
+		close(xdp->link);
+	xdp->link = -1;
+}
+
+static void look(const struct xdp *xdp, struct xdplab_hold *hold)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(xdp->link, &info, &length))
+		return;
+	hold->interface_index = info.xdp.ifindex;
+	hold->program = info.prog_id;
+}
+
+static void close_maps(struct xdp *xdp)
+{
+	if (xdp->object) {
+		bpf_object__close(xdp->object);
+		return;
+	}
+	if (xdp->sockets >= 0)
+		close(xdp->sockets);
+	close(xdp->verdicts);
+}
+
+static int sum_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	struct verdicts *per_cpu;
+	int result;
+
+	if (cpus < 0)
+		return cpus;
+	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return -ENOMEM;
+	result = xdp_sum_verdicts(xdp->verdicts, per_cpu, (uint32_t)cpus, verdicts);
+	free(per_cpu);
+	return result;
+}
+
+static const struct xdp_operations operations = {
+	.leave = leave,
+	.detach = detach,
+	.close = close_maps,
+	.verdicts = sum_verdicts,
+	.look = look,
+};
+
+static int load(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+{
+	struct bpf_map *sockets;
+
+	*xdp = (struct xdp){ .operations = &operations, .object = program_open(port->program, error) };
+	if (!xdp->object)
+		return -error->code;
+	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
+	if (sockets)
+		bpf_map__set_max_entries(sockets, port->queues);
+	set_flags(xdp->object, port);
+	if (set_constants(xdp->object, port, error) || program_load(xdp->object, port->program, error)) {
+		bpf_object__close(xdp->object);
+		return -error->code;
+	}
+	xdp->sockets = sockets ? bpf_map__fd(sockets) : -1;
+	xdp->verdicts = bpf_object__find_map_fd_by_name(xdp->object, "verdicts");
+	return 0;
+}
+
+static int refuse(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+{
+	fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
+	     port->attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
+	bpf_object__close(xdp->object);
+	return -error->code;
+}
+
+int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+		    .flags = port->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+
+	if (port->wire)
+		return soft_program_attach(xdp, port, error);
+	if (load(xdp, port, error))
+		return -error->code;
+	xdp->link = bpf_link_create(program_descriptor(xdp->object, "capture"), (int)port->interface_index,
+				    BPF_XDP, &options);
+	return xdp->link < 0 ? refuse(xdp, port, error) : 0;
+}
+
+bool xdp_is_replaceable(const struct xdp *xdp)
+{
+	return xdp->object;
+}
+
+int xdp_replace(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+{
+	struct xdp next;
+
+	if (load(&next, port, error))
+		return -error->code;
+	next.link = xdp->link;
+	if (bpf_link_update(next.link, program_descriptor(next.object, "capture"), NULL))
+		return refuse(&next, port, error);
+	*xdp = next;
+	return 0;
+}
+
+int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error)
+{
+	*xdp = (struct xdp){
+		.operations = &operations,
+		.link = fcntl(attachment->link, F_DUPFD_CLOEXEC, 0),
+		.sockets = attachment->sockets < 0 ? -1 : fcntl(attachment->sockets, F_DUPFD_CLOEXEC, 0),
+		.verdicts = fcntl(attachment->verdicts, F_DUPFD_CLOEXEC, 0),
+	};
+	if (xdp->link >= 0 && xdp->verdicts >= 0 && (attachment->sockets < 0 || xdp->sockets >= 0))
+		return 0;
+	fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "hold the XDP program's link and maps");
+	detach(xdp);
+	close_maps(xdp);
+	return -error->code;
+}
+
+int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error)
+{
+	if (bpf_map_update_elem(xdp->sockets, &queue, &socket, BPF_ANY))
+		return fail(error, XDPLAB_STEP_ENTER_SOCKET, errno, "enter the socket of queue %u in the XSKMAP",
+			    queue);
+	return 0;
+}
+
+/* An XSKMAP is not read. An update that only replaces does nothing where the socket is there already
+ * (xsk_map_update_elem, Linux 6.18); another's in its place it puts out. */
+bool xdp_has_socket(const struct xdp *xdp, uint32_t queue, int socket)
+{
+	return !bpf_map_update_elem(xdp->sockets, &queue, &socket, BPF_EXIST) || errno != ENOENT;
+}
+
+int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xdplab_verdicts *verdicts)
+{
+	const uint32_t key = 0;
+
+	*verdicts = (struct xdplab_verdicts){ 0 };
+	if (bpf_map_lookup_elem(map, &key, per_cpu))
+		return -errno;
+	for (uint32_t cpu = 0; cpu < cpus; cpu++) {
+		verdicts->redirected += per_cpu[cpu].redirected;
+		verdicts->passed += per_cpu[cpu].passed;
+		verdicts->no_socket += per_cpu[cpu].no_socket;
+		verdicts->bytes += per_cpu[cpu].bytes;
+	}
+	return 0;
+}

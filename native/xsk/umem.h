@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * UMEM: the frames that AF_XDP sockets receive into, one area cut into frames of equal size.
+ *
+ *     frame   | XDP's own 256 bytes | headroom | packet ...            |
+ *             ^ base                           ^ where a descriptor points
+ *
+ * Aligned, the kernel finds the base by masking, so a frame is a power of two. Unaligned, a frame may begin
+ * anywhere; a received descriptor then carries the base in its lower 48 bits and in the upper 16 where the
+ * packet begins within (Documentation/networking/af_xdp.rst, Linux 6.18, "XDP_UMEM_REG").
+ */
+#ifndef XDPLAB_UMEM_H
+#define XDPLAB_UMEM_H
+
+#include <stdbool.h>
+
+#include "include/engine.h"
+
+struct umem_options {
+	uint32_t frame_size;
+	uint32_t frame_count;
+	uint32_t headroom;
+	uint32_t huge_pages; /* enum xdplab_huge_pages */
+	bool unaligned;
+	bool shared; /* in a memfd */
+};
+
+struct umem {
+	uint8_t *area;
+	uint64_t size;
+	uint32_t frame_size;
+	uint32_t frame_count;
+	uint32_t headroom;
+	bool unaligned;
+	bool huge;
+	int descriptor; /* of the sealed memfd that it is in, or -1 */
+};
+
+/* Twice the RX ring for each worker: where frames are lost, it is then the RX ring that was full, and never
+ * both reasons at once. */
+static inline uint32_t umem_received_frames(const struct xdplab_config *config)
+{
+	return 2 * config->ring_size;
+}
+
+/* With a stream, what the TX ring holds on top. */
+static inline uint32_t umem_frames_of_worker(const struct xdplab_config *config)
+{
+	return umem_received_frames(config) + (config->stream ? config->ring_size : 0);
+}
+
+int umem_allocate(struct umem *umem, const struct umem_options *options, struct xdplab_error *error);
+int umem_register(const struct umem *umem, int socket, struct xdplab_error *error);
+void umem_free(struct umem *umem);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An AF_XDP socket with its four rings, on the kernel's own interface (linux/if_xdp.h).
+ */
+#ifndef XDPLAB_XSK_H
+#define XDPLAB_XSK_H
+
+#include "xsk/ring.h"
+#include "xsk/umem.h"
+
+struct xsk {
+	int descriptor;
+	struct ring fill;
+	struct ring completion;
+	struct ring rx;
+	struct ring tx;
+};
+
+struct xsk_options {
+	uint32_t interface_index;
+	uint32_t queue;
+	uint32_t ring_size;
+	uint32_t fill_ring_size;
+	uint32_t bind_mode; /* enum xdplab_bind_mode */
+	uint32_t first_frame; /* the fill ring begins with this frame of the UMEM and those that follow */
+	uint32_t fill_frames;
+	bool multi_buffer; /* a packet may fill several frames */
+	bool metadata;     /* the XDP program puts some in front of each packet */
+	int umem_owner; /* the socket with which the UMEM was registered, or -1: this is the first */
+	bool umem_registered; /* by someone else, with this socket */
+	bool rebinds; /* the caller has just closed a socket that may have been bound to the queue */
+};
+
+/* Takes the new socket over, also where it fails. */
+int xsk_open(struct xsk *xsk, int descriptor, const struct umem *umem, const struct xsk_options *options,
+	     struct xdplab_error *error);
+void xsk_close(struct xsk *xsk);
+bool xsk_zero_copy(const struct xsk *xsk);
+/* XDP_STATISTICS; false where the kernel refuses. */
+bool xsk_statistics(const struct xsk *xsk, struct xdp_statistics *statistics);
+/* SO_ERROR: 0, or the errno of what happened to the interface since it was last asked. */
+int xsk_fault(const struct xsk *xsk);
+
+#endif

@@ -1,0 +1,247 @@
+"""The backend of those without privilege: a lab process of their own, and a broker for the rest.
+
+```
+    this process    engine, rings, UMEM            maps, links and sockets by descriptor
+    lab process     root over the lab's own network namespaces: links, addresses, sockets, ping
+    broker          programs, generators, NAPI settings, pinned memory: one session each
+```
+
+Whoever owns a network namespace may open AF_XDP sockets in it; the broker is left with what takes
+privilege on the whole machine. What it makes, this process holds, and it ends with it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from xdplab.backends.backend import PortRequest
+from xdplab.backends.kernel.backend import KernelBackend
+from xdplab.backends.kernel.lab import make_lab, remove_lab
+from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
+from xdplab.core.locks import new_lock
+from xdplab.native import ffi, lib
+from xdplab.native.paths import Kind
+from xdplab.refusals.errors import error_at, new_error, raise_error
+
+if TYPE_CHECKING:
+    from xdplab.backends.plan import LabPlan
+    from xdplab.backends.process.client import LabProcess
+    from xdplab.backends.softirq import SoftirqMap
+    from xdplab.broker.client import Connection
+    from xdplab.net.host import Host
+    from xdplab.net.interface import Interface
+    from xdplab.net.namespace import Namespace
+    from xdplab.send.generator import Generator
+
+_SOCKETS = {
+    Kind.XSK: (44, socket.SOCK_RAW),  # AF_XDP, linux/socket.h, which Python lacks
+    Kind.PACKET: (socket.AF_PACKET, socket.SOCK_RAW),
+    Kind.UDP: (socket.AF_INET, socket.SOCK_DGRAM),
+    Kind.PROGRAM: (socket.AF_INET, socket.SOCK_DGRAM),
+}
+
+# What attaching is refused with for what is on the interface already, or for how it is set up.
+_TOLD_HERE = (errno.EBUSY, errno.EEXIST, errno.ERANGE, errno.ENOSPC)
+
+
+class BrokerBackend(KernelBackend):
+    """Does in the lab process what being root there allows, and asks the broker for the rest."""
+
+    name = "broker"
+    shares_umem = True
+
+    def __init__(self) -> None:
+        self._lock = new_lock()
+        self._processes: dict[int, LabProcess] = {}
+
+    def refusal(self) -> str:
+        """Say why the broker can't be reached."""
+        try:
+            self._reach()
+        except KernelError as error:
+            return str(error)
+        return ""
+
+    def _reach(self) -> None:
+        from xdplab.broker.client import probe  # noqa: PLC0415 - what others do without
+
+        try:
+            probe()
+        except KernelError as error:
+            raise PermissionRefusedError(error.tried, error.errno or 0, error.remedy) from error
+
+    def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
+        """Make two network namespaces in the lab process, and a veth pair between them."""
+        return make_lab(plan, self.create_namespace)
+
+    def create_namespace(self) -> Namespace:
+        """Make a network namespace in the lab process."""
+        self._reach()
+        return self._lab_process().create_namespace()
+
+    def remove_lab(self, port: Host, peer: Host) -> None:
+        """Take the wire down, and let go of both namespaces."""
+        with suppress(ClosedError):  # the lab process has ended, and with it the wire
+            remove_lab(port, peer)
+        for host in (port, peer):
+            host.interface.namespace.close()
+
+    def open_port(self, request: PortRequest) -> None:
+        """Open the sockets in the lab process; attaching is the broker's."""
+        with ExitStack() as stack:
+            session = stack.enter_context(_session(request.interface.namespace))
+            sockets = _open_sockets(request)
+            for each in sockets:
+                stack.enter_context(each)
+            registered = _prepare_sockets(session, request, sockets)
+            descriptors = ffi.new("int32_t[]", [each.fileno() for each in sockets])
+            given = ffi.new(
+                "struct xdplab_given *", {"sockets": descriptors, "umem_registered": registered}
+            )
+            port, error = (request.number, request.interface.index), new_error()
+            opened = lib.xdplab_engine_open_port(request.engine, *port, given, error)
+            if opened < 0:
+                raise_error(error, request.place)
+            if not opened:  # the program that it has can stay
+                return
+            try:
+                link, verdicts, *rest = _attach(session, request)
+            except KernelError as refused:
+                # The broker does not look at who else is there.
+                if refused.errno not in _TOLD_HERE:
+                    raise
+                step, place = lib.XDPLAB_STEP_ATTACH_PROGRAM, request.place
+                raise error_at(step, refused.errno, refused.tried, place=place) from refused
+            for descriptor in (link, verdicts, *rest):
+                stack.callback(os.close, descriptor)
+            attachment = {"link": link, "verdicts": verdicts, "sockets": rest[0] if rest else -1}
+            held = ffi.new("struct xdplab_attachment *", attachment)
+            if lib.xdplab_engine_attach_port(request.engine, *port, held, error):
+                raise_error(error)
+
+    def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
+        """Have a session of the broker's run it."""
+        from xdplab.send.remote import BrokerGenerator  # noqa: PLC0415 - as above
+
+        return BrokerGenerator(_session(interface.namespace), traffic)
+
+    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+        """Have the broker set it."""
+        with _session(interface.namespace) as session:
+            session.request("set_napi", {"number": number, "settings": dict(settings)})
+
+    def open_softirq(self) -> SoftirqMap:
+        """Have the broker load the program, and read its map."""
+        from xdplab.backends.softirq import SoftirqMap  # noqa: PLC0415 - as above
+        from xdplab.broker import protocol  # noqa: PLC0415 - as above
+        from xdplab.broker.client import connect  # noqa: PLC0415 - as above
+
+        return SoftirqMap(not_a_childs(connect(protocol.SOFTIRQ)))
+
+    def _lab_process(self) -> LabProcess:
+        """Return this process' lab process; all labs share it, so that they can be joined.
+
+        It costs a fifth of a second to start, and stays until this process ends.
+        """
+        with self._lock:
+            process = self._processes.get(os.getpid())
+            if process is None or process.closed:
+                process = self._processes[os.getpid()] = _new_lab_process()
+            return process
+
+
+def _new_lab_process() -> LabProcess:
+    from xdplab.backends.process.client import LabProcess  # noqa: PLC0415 - as above
+    from xdplab.broker import protocol  # noqa: PLC0415 - as above
+    from xdplab.broker.client import connect  # noqa: PLC0415 - as above
+
+    try:
+        return LabProcess()
+    except PermissionRefusedError as forbidden:
+        # User namespaces are forbidden here, but perhaps not to the broker.
+        try:
+            return LabProcess(connect(protocol.LAB).socket)
+        except KernelError as error:
+            remedy = f"Nor may the broker: {error}"
+            raise PermissionRefusedError(forbidden.tried, forbidden.errno or 0, remedy) from error
+
+
+def _session(namespace: Namespace) -> Connection:
+    from xdplab.broker import protocol  # noqa: PLC0415 - as above
+    from xdplab.broker.client import connect  # noqa: PLC0415 - as above
+
+    return not_a_childs(connect(protocol.NETWORK, descriptor=namespace.fd))
+
+
+def not_a_childs(session: Connection) -> Connection:
+    """Have forked children let go of a session, and return it.
+
+    It ends when nobody holds its connection any more, and they may outlive who made it.
+    """
+    _sessions.add(session)
+    return session
+
+
+_sessions: WeakSet[Connection] = WeakSet()
+
+
+def _let_go() -> None:
+    for session in list(_sessions):
+        session.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
+def _open_sockets(request: PortRequest) -> list[socket.socket]:
+    """Open a socket for each worker of a port."""
+    family, kind = _SOCKETS[request.kind]
+    return request.interface.namespace.run(_new_sockets, family, kind, len(request.queues))
+
+
+def _new_sockets(family: int, kind: int, count: int) -> list[socket.socket]:
+    return [socket.socket(family, kind, 0) for _ in range(count)]
+
+
+def _prepare_sockets(
+    session: Connection, request: PortRequest, sockets: Sequence[socket.socket]
+) -> bool:
+    """Have done what AF_XDP sockets need that takes privilege; say if the UMEM is registered."""
+    if request.kind != Kind.XSK:
+        return False
+    budget = {"budget": request.busy_poll_budget}
+    for each in sockets:
+        with suppress(KernelError):  # an old kernel: then the strategy is refused, nothing else
+            session.request("prefer_busy_poll", budget, [each.fileno()])
+    umem = ffi.new("struct xdplab_umem *")
+    if request.number or lib.xdplab_engine_umem(request.engine, umem):
+        return False  # the first port's has it
+    sizes = {name: getattr(umem, name) for name in ("frame_size", "frame_count", "headroom")}
+    session.request(
+        "register_umem",
+        {**sizes, "unaligned": umem.unaligned},
+        [sockets[0].fileno(), umem.descriptor],
+    )
+    return True
+
+
+def _attach(session: Connection, request: PortRequest) -> list[int]:
+    """Have the program loaded and attached; return its link's and its maps' descriptors."""
+    words = ("attach_mode", "multi_buffer", "metadata", "takes_all", "address")
+    arguments = {
+        "program": request.program,
+        "interface": request.interface.index,
+        "queues": max(*request.queues, lib.XDPLAB_MAP_QUEUES - 1) + 1,
+        "counts": lib.xdplab_path_counts(request.config.path),
+        **{name: getattr(request.config, name) for name in words},
+    }
+    return session.request("attach", arguments)[1]
+
+
+BROKER = BrokerBackend()

@@ -1,0 +1,1 @@
+"""Labs and engines by this process' own privilege."""

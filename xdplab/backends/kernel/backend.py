@@ -1,0 +1,117 @@
+"""The backend of those who have the privileges: this process asks the kernel itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
+
+from xdplab.backends.backend import Backend, PortRequest
+from xdplab.backends.kernel.lab import make_lab, remove_lab
+from xdplab.backends.softirq import SoftirqClock
+from xdplab.native import ffi, lib
+from xdplab.native.objects import c_path
+from xdplab.net.namespace import Namespace
+from xdplab.refusals.errors import new_error, raise_error
+from xdplab.refusals.remedies import Place
+from xdplab.send.generator import Generator, NativeGenerator
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from xdplab.backends.backend import SoftirqReader
+    from xdplab.backends.plan import LabPlan
+    from xdplab.net.host import Host
+    from xdplab.net.interface import Interface
+    from xdplab.net.napi import Napi
+
+# linux/capability.h; loading programs is a part of CAP_SYS_ADMIN.
+_NEEDED = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW", 21: "CAP_SYS_ADMIN"}
+_WHOLE_USER_NAMESPACE = "0 0 4294967295"  # the initial one's map, user_namespaces(7)
+
+
+class KernelBackend(Backend):
+    """Does it all in this process."""
+
+    name = "kernel"
+    made = "real"
+
+    def refusal(self) -> str:
+        """Say which capabilities are lacking."""
+        status = Path("/proc/thread-self/status").read_text()
+        held = int(status.split("CapEff:")[1].split()[0], 16)
+        lacking = [name for bit, name in _NEEDED.items() if not held >> bit & 1]
+        remedy = "Run as root, or open the notebooks with `make lab`."
+        if lacking:
+            return f"this process lacks {', '.join(lacking)}. {remedy}"
+        # Whoever is root in a user namespace of their own has capabilities that load no program.
+        if " ".join(Path("/proc/self/uid_map").read_text().split()) != _WHOLE_USER_NAMESPACE:
+            return f"this process has its capabilities in a user namespace only. {remedy}"
+        return ""
+
+    def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
+        """Make two network namespaces, and a veth pair between them."""
+        return make_lab(plan, Namespace.create)
+
+    def remove_lab(self, port: Host, peer: Host) -> None:
+        """Take the wire down, and let go of both namespaces."""
+        remove_lab(port, peer)
+
+    def open_port(self, request: PortRequest) -> None:
+        """Open the sockets in the interface's namespace, and attach the program."""
+        error, calling, is_given_up = new_error(), Lock(), Event()
+
+        # It holds the request and so the engine, which an interrupt of the wait for it lets go of.
+        def call() -> int:
+            with calling:
+                if is_given_up.is_set():
+                    return 0
+                place = request.number, request.interface.index
+                return int(lib.xdplab_engine_open_port(request.engine, *place, ffi.NULL, error))
+
+        try:
+            code = request.interface.namespace.run(call)
+        except BaseException:
+            # An interrupt ends the wait alone. Nobody else may use the engine before the call ends.
+            is_given_up.set()
+            with calling:
+                raise
+        if code:
+            raise_error(error, request.place)
+
+    def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
+        """Load the generator's program in the sender's namespace."""
+        program, error = c_path("generate"), new_error()
+        native = ffi.new("struct xdplab_traffic *", {"program": program, **traffic})
+        generator = NativeGenerator("xdplab_generator")
+        place = Place(interface)
+        generator.open(interface.namespace.run, native, error, kept=program, place=place)
+        return generator
+
+    def napi_ids(self, interface: Interface) -> dict[int, int]:
+        """Ask in the interface's namespace."""
+        from xdplab.net.napi import napi_ids  # noqa: PLC0415 - pyroute2 is slow to import
+
+        return interface.namespace.run(napi_ids, interface.index, interface.now().queues)
+
+    def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
+        """Ask in the interface's namespace."""
+        from xdplab.net.napi import read_queues  # noqa: PLC0415 - as above
+
+        return interface.namespace.run(
+            read_queues, interface.index, interface.now().queues, tuple(queues)
+        )
+
+    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+        """Set it in the interface's namespace."""
+        from xdplab.net.napi import set_napi  # noqa: PLC0415 - as above
+
+        interface.namespace.run(set_napi, number, settings)
+
+    def open_softirq(self) -> AbstractContextManager[SoftirqReader]:
+        """Attach to the kernel's tracepoints."""
+        return SoftirqClock()
+
+
+KERNEL = KernelBackend()

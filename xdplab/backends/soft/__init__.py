@@ -1,0 +1,1 @@
+"""The soft NIC: labs and engines simulated in this process."""

@@ -1,0 +1,125 @@
+"""The backend that needs neither privilege nor kernel: a thread plays the kernel's side."""
+
+from __future__ import annotations
+
+import errno
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from xdplab.backends.backend import Backend, PortRequest
+from xdplab.backends.plan import PEER_SIDE, PORT_SIDE, LabPlan
+from xdplab.backends.soft.host import SoftInterface, soft_host
+from xdplab.backends.soft.wire import Wire
+from xdplab.core.errors import ConfigurationError, KernelError
+from xdplab.native import ffi, lib
+from xdplab.native.paths import SOFT_PATH
+from xdplab.net.namespace import on_a_thread
+from xdplab.refusals.errors import error_at, new_error, raise_error
+from xdplab.send.generator import Generator, NativeGenerator
+from xdplab.send.replay import Replay
+
+if TYPE_CHECKING:
+    from xdplab.net.host import Host
+    from xdplab.net.interface import Interface
+    from xdplab.net.napi import Napi
+
+
+class SoftBackend(Backend):
+    """Simulates the wire, the NICs at its ends, and what the kernel does with their rings."""
+
+    name = "soft"
+    made = "simulated: a thread plays the kernel's side of the rings"
+    simulated = True
+
+    def refusal(self) -> str:
+        """Say nothing: it can be used everywhere."""
+        return ""
+
+    def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
+        """Make the wire."""
+        wire = Wire(plan)
+        return soft_host(plan, PORT_SIDE, wire), soft_host(plan, PEER_SIDE, wire)
+
+    def remove_lab(self, port: Host, peer: Host) -> None:
+        """Cut the wire, and let go of it."""
+        port.interface.namespace.close()
+
+    def engine_words(self, interfaces: Sequence[Interface]) -> dict[str, Any]:
+        """Name the wires, and which of their ends an engine is at."""
+        ends = [_soft(interface).namespace for interface in interfaces]
+        return {
+            "path": SOFT_PATH,
+            "wires": [end.wire.pointer for end in ends],
+            "ends": [end.end for end in ends],
+        }
+
+    def open_port(self, request: PortRequest) -> None:
+        """Open simulated sockets at the interface's end of the wire."""
+        error = new_error()
+        place = request.number, request.interface.index
+        if lib.xdplab_engine_open_port(request.engine, *place, ffi.NULL, error):
+            raise_error(error)
+
+    def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
+        """Have the wire's thread send; beside the kernel's words, a `Replay` as ``replay``."""
+        namespace, error = _soft(interface).namespace, new_error()
+        other = None if namespace.generator is None else namespace.generator()
+        if other is not None and not other.closed:
+            raise error_at(lib.XDPLAB_STEP_GENERATE, errno.EBUSY, f"generate on {interface.name}")
+        words = dict(traffic)
+        replay, held = _native_replay(words.pop("replay", None))
+        native = ffi.new("struct xdplab_traffic *", words)
+        generator = NativeGenerator("xdplab_soft_generator")
+        end = namespace.wire.pointer, namespace.end
+        generator.open(on_a_thread, *end, native, replay, error, kept=(held, namespace))
+        namespace.generator = weakref.ref(generator)
+        return generator
+
+    def napi_ids(self, interface: Interface) -> dict[int, int]:
+        """Find none."""
+        return {}
+
+    def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
+        """Find none."""
+        return []
+
+    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> NoReturn:
+        """Refuse: there is none."""
+        raise ConfigurationError(f"{interface.name} is simulated, and has no NAPI to be set.")
+
+    def open_softirq(self) -> NoReturn:
+        """Refuse: there are none."""
+        raise KernelError(
+            "measure the time in softirqs", errno.EOPNOTSUPP, "A simulated NIC causes none."
+        )
+
+
+def _soft(interface: Interface) -> SoftInterface:
+    assert isinstance(interface, SoftInterface)
+    return interface
+
+
+def _native_replay(replay: Replay | None) -> tuple[Any, list[Any]]:
+    """Build the struct, and what must be held as long as it is used."""
+    if replay is None:
+        return ffi.NULL, []
+    held = [
+        ffi.from_buffer("uint8_t[]", replay.frames),
+        ffi.from_buffer("uint32_t[]", replay.lengths),
+        ffi.from_buffer("uint64_t[]", replay.times_ns),
+    ]
+    native = ffi.new(
+        "struct xdplab_replay *",
+        {
+            "frames": held[0],
+            "lengths": held[1],
+            "times_ns": held[2],
+            "count": len(replay.lengths),
+            "repeat": replay.repeat,
+        },
+    )
+    return native, [*held, native]
+
+
+SOFT = SoftBackend()

@@ -1,0 +1,73 @@
+"""Time in the network softirqs, core by core, measured by the kernel's tracepoints."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+from xdplab.core.closing import Closing
+from xdplab.native import lib
+from xdplab.native.handle import NativeHandle
+from xdplab.native.objects import c_path
+from xdplab.net.namespace import on_a_thread
+from xdplab.refusals.errors import new_error, raise_error
+
+if TYPE_CHECKING:
+    from xdplab.broker.client import Connection
+
+
+class SoftirqClock(Closing):
+    """Adds up how long each core spends in NET_RX and NET_TX softirqs, while it is open.
+
+    On veth this is where a packet is delivered, and on the sender's core: a receiver's own CPU time
+    is only a part of what its packets cost.
+
+    Raises
+    ------
+    PermissionRefusedError
+        Without CAP_PERFMON and CAP_BPF.
+    """
+
+    def __init__(self) -> None:
+        error = new_error()
+        self._handle = NativeHandle("xdplab_softirq", "this clock was closed. Make a new one.")
+        if not self._handle.open(on_a_thread, lib.xdplab_softirq_open, c_path("softirq"), error):
+            raise_error(error)
+
+    def nanoseconds(self, cores: set[int]) -> int:
+        """Read the time so far, in ns, of these cores together."""
+        with self._handle.lock:
+            pointer = self._handle.pointer
+            return sum(int(lib.xdplab_softirq_ns(pointer, core)) for core in cores)
+
+    def close(self) -> None:
+        """Stop measuring."""
+        self._handle.close()
+
+
+class SoftirqMap(Closing):
+    """The same where a session of the broker's has loaded the program, by its map.
+
+    Parameters
+    ----------
+    session
+        A softirq session, owned from now on: the program runs for as long as it is open.
+    """
+
+    def __init__(self, session: Connection) -> None:
+        (self._map,) = session.descriptors
+        self._closer = weakref.finalize(self, _close, session, self._map)
+
+    def nanoseconds(self, cores: set[int]) -> int:
+        """Read the time so far, in ns, of these cores together."""
+        return sum(int(lib.xdplab_softirq_map_ns(self._map, core)) for core in cores)
+
+    def close(self) -> None:
+        """Stop measuring."""
+        self._closer()
+
+
+def _close(session: Connection, descriptor: int) -> None:
+    session.close()
+    os.close(descriptor)

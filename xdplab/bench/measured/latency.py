@@ -1,0 +1,213 @@
+"""The benchmark `latency`: how long a round trip takes, by how the server waits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xdplab.bench.benchmark import Benchmark, Option
+from xdplab.bench.peers.client import Client, Trips
+from xdplab.bench.peers.udp_echo import MODES, UdpEcho
+from xdplab.bench.receiver import told_later
+from xdplab.bench.report.report import Column, least_to_most, median
+from xdplab.bench.rounds import Entry, Rounds
+from xdplab.bench.wire import FRAME_BYTES
+from xdplab.core.cores import cores_for_queue
+from xdplab.core.errors import ConfigurationError
+from xdplab.engine.engine import WAIT_STRATEGIES, Engine
+from xdplab.lab.lab import Lab
+from xdplab.net.stream import STREAM_PORT, interval_ps
+
+_WARM_UP_SECONDS = 0.3
+_FEW_TRIPS = 10
+
+_TITLE = "round trip in microseconds"
+
+_PERCENTILES = {"p50_ns": 50, "p99_ns": 99, "p99_9_ns": 99.9}
+
+
+@dataclass(frozen=True)
+class _Server:
+    """Answers what the client sends; opened for a run, and closed after it."""
+
+    name: str
+    path: str
+    open: Callable[[Lab, int], Engine | UdpEcho]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a server runs, and who asks it."""
+
+    lab: Lab
+    cpu: int
+    client: Client
+
+
+def latency(
+    rounds: int = 3,
+    seconds: float = 2.0,
+    rates: Sequence[float] = (1_000, 10_000, 100_000),
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Send frames to one server after the other, and time what comes back.
+
+    One lab. The client sends 64-byte frames through AF_XDP and spins for the answers, on a core of
+    its own. The servers take turns on another core: our worker with the action "echo" and each wait
+    strategy; and, reached through the normal stack of their host, two ordinary UDP sockets, one
+    that blocks in ``recvfrom`` and one that waits in ``epoll_wait``, written in C like the worker.
+    Each round takes all of them at all rates, every second one in reverse order; each run has a
+    fresh server and a warm-up.
+
+    Parameters
+    ----------
+    rounds
+        Runs of each server at each rate, 1 to 1000.
+    seconds
+        Length of a run, without the warm-up.
+    rates
+        Frames a second.
+    quiet
+        Whether to do without the progress bar, which is drawn on a terminal only.
+
+    Returns
+    -------
+    dict
+        For JSON:
+
+        - ``benchmark`` ("latency"), ``simulated`` (False), ``rounds``, ``seconds``;
+        - ``traffic``: ``rates``, ``size`` (bytes), ``client_core``, ``server_core``;
+        - ``machine`` as that of `rxdrop`;
+        - ``entries``, one a rate and server: ``name`` (the strategy, or "udp-blocking" and
+          "udp-epoll"), ``path`` ("AF_XDP" or "socket"), ``rate``; ``status`` ("measured" or
+          "failed") with the ``reason``; ``ineffective``, why the strategy can do nothing on this
+          device, or None; ``runs``, each with ``seconds``, ``sent``, ``returned``, ``lost``,
+          ``sent_pps``, and the percentiles of its round trips in ns, ``p50_ns``, ``p99_ns`` and
+          ``p99_9_ns`` (None where nothing came back); over the runs
+          ``{"median", "least", "most"}`` of the percentiles, ``sent_pps`` and ``lost``; and
+          ``sent`` and ``returned`` of all runs together.
+
+    Raises
+    ------
+    ConfigurationError
+        For values out of range.
+    KernelError
+        When there can be no lab or no client here. What goes wrong with one server is in the
+        result.
+    """
+    turns = Rounds("latency", rounds, seconds, quiet)
+    if not rates or not all(map(interval_ps, rates)):
+        raise ConfigurationError(f"rates={rates!r} must be at least one number of frames a second.")
+    client_core, server_core = cores_for_queue(0, 1)
+    with (
+        Lab() as lab,
+        Client(lab.peer, lab.port, size=FRAME_BYTES, cpu=client_core) as client,
+    ):
+        place = _Place(lab, server_core, client)
+        entries = [
+            _entry(server, place, rate, seconds)
+            for rate in dict.fromkeys(rates)
+            for server in _servers()
+        ]
+        turns.take(entries)
+        traffic = {
+            "rates": list(rates),
+            "size": FRAME_BYTES,
+            "client_core": client_core,
+            "server_core": server_core,
+        }
+        result = turns.result(lab, entries, (*_PERCENTILES, "sent_pps", "lost"), traffic)
+    for told in result["entries"]:
+        told |= {name: sum(run[name] for run in told["runs"]) for name in ("sent", "returned")}
+    return result
+
+
+def _servers() -> Iterator[_Server]:
+    for wait in WAIT_STRATEGIES:
+        yield _Server(wait, "AF_XDP", _Echo(wait))
+    for mode in MODES:
+        yield _Server(f"udp-{mode}", "socket", _Socket(mode))
+
+
+@dataclass(frozen=True)
+class _Echo:
+    wait: str
+
+    def __call__(self, lab: Lab, cpu: int) -> Engine:
+        with told_later():
+            return Engine(lab.port, action="echo", wait=self.wait, cpu=cpu).start()
+
+
+@dataclass(frozen=True)
+class _Socket:
+    mode: str
+
+    def __call__(self, lab: Lab, cpu: int) -> UdpEcho:
+        return UdpEcho(lab.port, self.mode, port=STREAM_PORT, cpu=cpu)
+
+
+def _entry(server: _Server, place: _Place, rate: float, seconds: float) -> Entry:
+    def turn() -> dict[str, Any]:
+        with server.open(place.lab, place.cpu) as opened:
+            place.client.send(rate, _WARM_UP_SECONDS)
+            trips = place.client.send(rate, seconds)
+            if fault := opened.error:
+                raise fault
+            note = opened.wait_note if isinstance(opened, Engine) else ""
+            return _as_dict(trips) | {"ineffective": note or None}
+
+    return Entry(server.name, turn, {"path": server.path, "rate": rate})
+
+
+def _as_dict(trips: Trips) -> dict[str, Any]:
+    percentiles = {name: trips.times.percentile(percent) for name, percent in _PERCENTILES.items()}
+    return {
+        "seconds": trips.seconds,
+        "sent": trips.sent,
+        "returned": trips.times.total,
+        "lost": trips.lost,
+        "sent_pps": round(trips.sent / trips.seconds, 1),
+        **{name: None if math.isnan(ns) else ns for name, ns in percentiles.items()},
+    }
+
+
+def _rate(place: Mapping[str, Any]) -> str:
+    return f"at {place['rate']:,.0f} a second"
+
+
+def _notes(result: Mapping[str, Any]) -> list[str]:
+    traffic = result["traffic"]
+    notes = [
+        f"client spinning on core {traffic['client_core']}, servers on core "
+        f"{traffic['server_core']}; lost is of all rounds",
+    ]
+    beyond = 1 - _PERCENTILES["p99_9_ns"] / 100
+    if few := [r for r in traffic["rates"] if r * result["seconds"] * beyond < _FEW_TRIPS]:
+        told = ", ".join(f"{rate:,.0f}" for rate in few)
+        notes.append(f"p99.9 at {told} a second rests on few round trips: take more --seconds")
+    return notes
+
+
+BENCHMARK = Benchmark(
+    run=latency,
+    help="the round trip with each wait strategy, beside UDP sockets",
+    options={
+        "rounds": Option(3, "runs of each"),
+        "seconds": Option(2.0, "of each run"),
+        "rates": Option((1_000.0, 10_000.0, 100_000.0), "packets a second, one after the other"),
+    },
+    title=_TITLE,
+    columns=(
+        median("p50", "p50_ns", 1e3),
+        least_to_most("p50_ns", 1e3),
+        median("p99", "p99_ns", 1e3, drawn=f"{_TITLE}: p99"),
+        median("p99.9", "p99_9_ns", 1e3, drawn=f"{_TITLE}: p99.9"),
+        median("sent/s", "sent_pps", digits=0),
+        Column("sent", lambda place: str(place["sent"])),
+        Column("lost", lambda place: str(place["sent"] - place["returned"])),
+    ),
+    group=_rate,
+    notes=_notes,
+)

@@ -1,0 +1,114 @@
+"""The benchmark `reflect`: what each wait strategy sends back, and what its kicks cost."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from xdplab.bench.benchmark import Benchmark, Option
+from xdplab.bench.peers.peer_receiver import settled
+from xdplab.bench.receiver import COSTS, OurWorker, told_later
+from xdplab.bench.report.report import COSTS_NOTE, costs, least_to_most, median
+from xdplab.bench.rounds import Entry, Rounds
+from xdplab.bench.wire import REST_SECONDS, Wire, open_wire
+from xdplab.engine.engine import WAIT_STRATEGIES, Engine
+from xdplab.experiments.measure import Measurement, measure_whole
+
+_SETTLE_SECONDS = 10.0
+_FIGURES = ("returned_pps", "kicks_per_second", "frames_per_kick", *COSTS)
+
+
+def reflect(rounds: int = 5, seconds: float = 2.0, quiet: bool = False) -> dict[str, Any]:
+    """Let our worker send back all it can, with each wait strategy.
+
+    One lab, one in-kernel generator of 64-byte frames as fast as it can, each on a core of its own.
+    The strategies take turns, every second round backwards; each run has a fresh engine and a
+    warm-up. What is counted is what came back to the sender, by the kernel's count there: a frame
+    that the kernel is done with need not have arrived. `spin`, `poll` and others kick the kernel by
+    ``sendto``, which does the sending then and there; the strategies on io_uring kick through it,
+    and with `uring-sqpoll` a thread of the kernel's does the sending.
+
+    Parameters
+    ----------
+    rounds
+        Runs of each, 1 to 1000.
+    seconds
+        Length of a run, without the warm-up.
+    quiet
+        Whether to do without the progress bar, which is drawn on a terminal only.
+
+    Returns
+    -------
+    dict
+        For JSON: ``benchmark``, ``simulated``, ``rounds``, ``seconds``, ``traffic`` and ``machine``
+        as those of `rxdrop`; ``entries``, one a strategy, with ``settings``, ``status``,
+        ``reason``, ``ineffective``, ``runs``, and over the runs ``{"median", "least", "most"}`` of
+        ``returned_pps`` (packets a second that came back), ``kicks_per_second``,
+        ``frames_per_kick``, and the times a packet as those of `rxdrop`.
+
+    Raises
+    ------
+    ConfigurationError
+        For values out of range.
+    KernelError
+        When there can be no lab or no generator here. What goes wrong with one strategy is in the
+        result.
+    """
+    turns = Rounds("reflect", rounds, seconds, quiet)
+    with open_wire() as wire:
+        entries = [
+            Entry(worker.name, partial(_run, worker, wire, seconds), {"settings": worker.settings})
+            for worker in (OurWorker(wait, action="reflect") for wait in WAIT_STRATEGIES)
+        ]
+        turns.take(entries)
+        traffic = {"rate": "max", **wire.as_dict()}
+        return turns.result(wire.lab, entries, _FIGURES, traffic)
+
+
+def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
+    measured, returned = there_and_back(worker, wire, seconds)
+    return {
+        "seconds": measured.seconds,
+        "sent": measured.sent,
+        "returned": returned,
+        "returned_pps": round(returned / measured.seconds, 1),
+        "kicks_per_second": round(measured.kicks / measured.seconds, 1),
+        "frames_per_kick": round(returned / measured.kicks, 1) if measured.kicks else None,
+        "balanced": measured.balanced,
+        "ineffective": measured.wait_note or None,
+        **{name: getattr(measured, name) for name in COSTS},
+    }
+
+
+def there_and_back(worker: OurWorker, wire: Wire, seconds: float) -> tuple[Measurement, int]:
+    """Let a worker take its turn; return what it showed, and how many frames came back."""
+
+    def back() -> int:
+        count = wire.lab.peer.interface.link_statistics
+        return settled("the sender", lambda: count()["rx_packets"], _SETTLE_SECONDS)
+
+    with told_later(), Engine(wire.lab.port, cpu=wire.worker, **worker.settings) as engine:
+        wire.warm_up(REST_SECONDS)
+        before = back()
+        measured = measure_whole(engine, wire.traffic, seconds)
+        return measured, back() - before
+
+
+BENCHMARK = Benchmark(
+    run=reflect,
+    help="what each wait strategy sends back, and what its kicks cost",
+    options={
+        "rounds": Option(5, "runs of each"),
+        "seconds": Option(2.0, "of each run"),
+    },
+    title="million packets a second that came back",
+    columns=(
+        median("back", "returned_pps", 1e6, 3),
+        least_to_most("returned_pps", 1e6, 3),
+        *costs(),
+        median("sqpoll\nns", "sqpoll_ns_per_packet"),
+        median("kicks\nk/s", "kicks_per_second", 1e3),
+        median("frames\na kick", "frames_per_kick"),
+    ),
+    notes=lambda _result: [COSTS_NOTE],
+)

@@ -1,0 +1,1 @@
+"""Other receivers and senders that benchmarks run beside an engine."""

@@ -1,0 +1,112 @@
+"""The peer `tcpdump`: libpcap's own program, here writing what it captures to nowhere.
+
+It tells its counts when it is asked by SIGUSR1, and at its end. See tcpdump(1).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+
+from xdplab.bench.peers.peer import Peer, PeerError
+from xdplab.bench.peers.peer_receiver import Counting, PeerReceiver
+from xdplab.bench.wire import Wire
+from xdplab.net.host import Host
+
+PROGRAM = "tcpdump"
+
+ANSWER_SECONDS = 20.0
+"""How long to wait for each of its answers: far more than it takes, even on a busy machine."""
+
+_LOOK_AGAIN_SECONDS = 0.1
+_VERSION = r"tcpdump version (\S+)\s+libpcap version (\S+)"
+_COUNTS = (
+    r"(\d+) packets? captured.*?(\d+) packets? received by filter"
+    r".*?(\d+) packets? dropped by kernel"
+)
+
+
+class Tcpdump(Counting):
+    """A `tcpdump` that captures what arrives at a host's interface.
+
+    Parameters
+    ----------
+    host
+        Whose interface.
+    cpu
+        Its core.
+
+    Raises
+    ------
+    PeerError
+        When it does not come up. Nothing of it is left.
+    """
+
+    def __init__(self, host: Host, *, cpu: int) -> None:
+        with Peer(host, [PROGRAM, "--version"]) as asked:
+            told = asked.expect(_VERSION, ANSWER_SECONDS)
+            self.version = f"{told[1]}, libpcap {told[2]}"
+        arguments = [PROGRAM, "-i", host.interface.name, "-n", "-w", "/dev/null"]
+        # It would become another user, and then the kernel would no longer kill it with us.
+        arguments += ["-Z", "root"] if os.geteuid() == 0 else []
+        self._peer = Peer(host, arguments, cpu=cpu)
+        try:
+            self._peer.expect("listening on", ANSWER_SECONDS)
+        except BaseException:
+            self._peer.close()
+            raise
+
+    def received(self) -> int:
+        """Read how many packets it captured, once it has seen all that the kernel kept for it.
+
+        The kernel hands over a block of packets when it is full or after a second.
+
+        Raises
+        ------
+        PeerError
+            When it has ended, does not answer, answers with something else, or never catches up.
+        """
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            self._peer.signal(signal.SIGUSR1)
+            counts = self._peer.expect(_COUNTS, ANSWER_SECONDS)
+            captured, passed, dropped = map(int, counts.groups())
+            if captured + dropped >= passed:
+                return captured
+            if time.monotonic() > deadline:
+                raise PeerError(
+                    f"{PROGRAM} has captured {captured} of {passed} packets and was told that "
+                    f"{dropped} were dropped, {ANSWER_SECONDS:g} s after the last of them."
+                )
+            time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def quit(self) -> None:
+        """Let it end in its own way.
+
+        Raises
+        ------
+        PeerError
+            When it does not.
+        """
+        self._peer.signal(signal.SIGINT)
+        self._peer.expect(_COUNTS, ANSWER_SECONDS)
+        self._peer.wait(ANSWER_SECONDS)
+
+
+class TcpdumpReceiver(PeerReceiver):
+    """Receives a run's traffic with a `tcpdump` of its own."""
+
+    program = PROGRAM
+
+    def __init__(self) -> None:
+        super().__init__(PROGRAM, {"write": "/dev/null"}, beside_stack=True)
+
+    def missing(self) -> str | None:
+        """Say what to do where there is none; None where there is one."""
+        return None if shutil.which(PROGRAM) else "not installed: apt install tcpdump"
+
+    def open(self, wire: Wire) -> Tcpdump:
+        """Start one; as for `Tcpdump`."""
+        return Tcpdump(wire.lab.port, cpu=wire.worker)

@@ -1,0 +1,200 @@
+"""What a session does for its client in the client's network namespace."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xdplab.broker.daemon.line import Line
+from xdplab.broker.daemon.objects import load_object
+from xdplab.broker.requests import REQUESTS
+from xdplab.core.errors import ClosedError, ConfigurationError, KernelError, QueueBusyError
+from xdplab.native import ffi, lib
+from xdplab.native.objects import c_path
+from xdplab.net.napi import set_napi
+from xdplab.refusals.errors import new_error, raise_error
+
+# linux/socket.h, asm-generic/socket.h, linux/memfd.h; Python lacks them.
+_AF_XDP = 44
+_SO_DOMAIN, _SO_PREFER_BUSY_POLL, _SO_BUSY_POLL_BUDGET = 39, 69, 70
+
+# What programs of ours and their maps take, and more.
+_OWN_OBJECTS_BYTES = 128 * 1024
+_SOCKET_ENTRY_BYTES = 64
+
+Answer = tuple[dict[str, Any], list[int]]
+
+
+class Operations:
+    """Does what is asked for, once it was checked (`requests.check_request`).
+
+    The descriptors that come with a request are the caller's to close, as are those of the answer
+    once it was sent. What is opened otherwise ends with the session's process.
+
+    Parameters
+    ----------
+    line
+        To the listener, which grants memory.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._generator: Any = None
+        # Each by the name that it is asked for by.
+        self._each: dict[str, Callable[[dict[str, Any], list[int]], Answer]] = {
+            name: getattr(self, f"_{name}") for name in REQUESTS
+        }
+
+    def perform(
+        self, operation: str, arguments: Mapping[str, Any], descriptors: list[int]
+    ) -> Answer:
+        """Do one operation.
+
+        Raises
+        ------
+        XdplabError
+            When it can't be done. Nothing half-made is left.
+        """
+        return self._each[operation](dict(arguments), descriptors)
+
+    def close(self) -> None:
+        """Stop what runs."""
+        if self._generator:
+            lib.xdplab_generator_close(self._generator)
+            self._generator = None
+
+    def _attach(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        program = c_path(arguments.pop("program"))
+        arguments["interface_index"] = arguments.pop("interface")
+        options = ffi.new("struct xdplab_attach *", {"program": program, **arguments})
+        made, error = ffi.new("struct xdplab_attachment *"), new_error()
+        size = _OWN_OBJECTS_BYTES + _SOCKET_ENTRY_BYTES * arguments["queues"]
+        with self._line.reserved("attach an XDP program", size) as reservation:
+            if lib.xdplab_attach(options, made, error):
+                raise_error(error)
+            descriptors = [made.link, made.verdicts, *([made.sockets] if made.sockets >= 0 else [])]
+            reservation.keep(descriptors)
+        return {}, descriptors
+
+    def _attach_object(self, arguments: dict[str, Any], descriptors: list[int]) -> Answer:
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        _check_memory(descriptors[0], seals)
+        names, made = load_object(self._line, descriptors[0], **arguments)
+        return {"maps": names}, made
+
+    def _generator_open(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        if self._generator:
+            raise QueueBusyError(
+                "open a generator", errno.EBUSY, "This session has one: close it first."
+            )
+        program, error = c_path("generate"), new_error()
+        arguments["interface_index"] = arguments.pop("interface")
+        options = ffi.new("struct xdplab_traffic *", {"program": program, **arguments})
+        with self._line.reserved("open a generator", _OWN_OBJECTS_BYTES) as reservation:
+            generator = lib.xdplab_generator_open(options, error)
+            if not generator:
+                raise_error(error)
+            self._generator = generator
+            state = os.dup(lib.xdplab_generator_state(generator))
+            reservation.keep([state])
+        return {}, [state]
+
+    def _generator_start(self, _arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        error = new_error()
+        if lib.xdplab_generator_start(self._opened(), error):
+            raise_error(error)
+        return {}, []
+
+    def _generator_stop(self, _arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        lib.xdplab_generator_stop(self._opened())
+        return {}, []
+
+    def _generator_set_size(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        lib.xdplab_generator_set_size(self._opened(), arguments["size"])
+        return {}, []
+
+    def _generator_set_interval(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        lib.xdplab_generator_set_interval(self._opened(), arguments["interval_ps"])
+        return {}, []
+
+    def _generator_status(self, _arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        generator = self._opened()
+        return {
+            "running": bool(lib.xdplab_generator_running(generator)),
+            "fault": lib.xdplab_generator_fault(generator),
+            "too_long": lib.xdplab_generator_too_long(generator),
+            "sent": lib.xdplab_generator_sent(generator),
+        }, []
+
+    def _generator_close(self, _arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        self._opened()
+        self.close()
+        return {}, []
+
+    def _set_napi(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        set_napi(arguments["number"], arguments["settings"])
+        return {}, []
+
+    def _prefer_busy_poll(self, arguments: dict[str, Any], descriptors: list[int]) -> Answer:
+        with _af_xdp(descriptors[0]) as given:
+            try:
+                given.setsockopt(socket.SOL_SOCKET, _SO_PREFER_BUSY_POLL, 1)
+                given.setsockopt(socket.SOL_SOCKET, _SO_BUSY_POLL_BUDGET, arguments["budget"])
+            except OSError as error:
+                raise KernelError("prefer busy polling", error.errno or 0) from error
+        return {}, []
+
+    def _register_umem(self, arguments: dict[str, Any], descriptors: list[int]) -> Answer:
+        size = arguments["frame_size"] * arguments["frame_count"]
+        with _af_xdp(descriptors[0]) as given:
+            if _check_memory(descriptors[1], fcntl.F_SEAL_SHRINK) < size:
+                raise ConfigurationError(f"the memfd is smaller than {size} bytes.")
+            error = new_error()
+            frames = ffi.new("struct xdplab_umem *", arguments)
+            with self._line.reserved_for("register a UMEM", size, given.fileno()):
+                if lib.xdplab_register_umem(given.fileno(), descriptors[1], frames, error):
+                    raise_error(error)
+        return {}, []
+
+    def _opened(self) -> Any:  # noqa: ANN401 - cffi is untyped
+        if not self._generator:
+            raise ClosedError("this session has no generator: open one first.")
+        return self._generator
+
+
+def _af_xdp(descriptor: int) -> socket.socket:
+    """Take a descriptor for an AF_XDP socket, if it is one."""
+    copy = os.dup(descriptor)
+    try:
+        # Told its family, Python asks the kernel nothing that another kind of file would mistake.
+        given = socket.socket(_AF_XDP, socket.SOCK_RAW, 0, copy)
+    except OSError:
+        os.close(copy)
+        raise ConfigurationError("the descriptor must be of an AF_XDP socket.") from None
+    try:
+        if given.getsockopt(socket.SOL_SOCKET, _SO_DOMAIN) == _AF_XDP:
+            return given
+    except OSError:
+        pass
+    given.close()
+    raise ConfigurationError("the descriptor must be of an AF_XDP socket.")
+
+
+def _check_memory(descriptor: int, seals: int) -> int:
+    """Return the size of a memfd that stays as it is as far as the seals say."""
+    try:
+        sealed = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
+    except OSError:
+        raise ConfigurationError("the descriptor must be of a memfd.") from None
+    if sealed & seals != seals:
+        names = [name for name in ("SHRINK", "GROW", "WRITE") if _seal(name) & seals]
+        raise ConfigurationError(f"the memfd must be sealed: {', '.join(names)}.")
+    return os.fstat(descriptor).st_size
+
+
+def _seal(name: str) -> int:
+    return int(getattr(fcntl, f"F_SEAL_{name}"))

@@ -1,0 +1,320 @@
+"""The command `xdplab`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from xdplab.backends import BACKENDS, BEST, VARIABLE
+from xdplab.bench import BENCHMARKS, table, write_report
+from xdplab.bench.report.page import check_place
+from xdplab.broker.command import add_options as add_broker_options
+from xdplab.broker.command import start_isolated
+from xdplab.core.checks import choice, whole
+from xdplab.core.cores import cores_for_queue
+from xdplab.core.errors import ConfigurationError, XdplabError
+from xdplab.core.output import complain, laid_out, say, take_any_text
+from xdplab.core.signals import Signals
+from xdplab.engine.engine import WAIT_STRATEGIES, Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.experiments.measure import measure
+from xdplab.lab.lab import MOST_QUEUES, Lab
+from xdplab.net.stream import Rate
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status.
+
+    0; 1 for what went wrong, 2 for a wrong call; and 128 and the number of a signal that ended it:
+    130 after Ctrl-C, 143 after SIGTERM.
+    """
+    signals = Signals()
+    try:
+        with signals:
+            return _main(arguments, signals)
+    except XdplabError as error:
+        complain(f"xdplab: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return signals.status or 128 + signal.SIGINT
+
+
+def _main(arguments: Sequence[str] | None, signals: Signals) -> int:
+    take_any_text()
+    options = _parser().parse_args(arguments)
+    options.signals = signals
+    # What the engine warns of stands in the table and in the JSON object.
+    warnings.filterwarnings("ignore", "wait=.* is ineffective here", UserWarning)
+    with warnings.catch_warnings(), _chosen_backend(getattr(options, "backend", None)):
+        warnings.showwarning = _show_warning
+        return int(options.command(options))
+
+
+def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
+    complain(f"xdplab: {message}")
+
+
+@contextmanager
+def _chosen_backend(name: str | None) -> Iterator[None]:
+    """Have all labs of this process made by a backend."""
+    before = os.environ.get(VARIABLE, "")  # the empty name is none
+    if name is not None:
+        os.environ[VARIABLE] = choice("--backend", name, BACKENDS)
+    try:
+        yield
+    finally:
+        os.environ[VARIABLE] = before
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what it has to say wherever that can be said."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        if message:
+            (complain if file is sys.stderr else say)(message.removesuffix("\n"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="xdplab", description="See and tune the fast packet paths of Linux, live."
+    )
+    parser.set_defaults(command=partial(_list_commands, parser))
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run",
+        help="capture with AF_XDP and show what it costs",
+        description="Capture with AF_XDP. Without --interface, in a lab of its own: two network "
+        "namespaces joined by a veth pair, with traffic made in the kernel.",
+    )
+    run.set_defaults(command=_run)
+    run.add_argument("--interface", metavar="NAME", help="a real interface instead of a lab")
+    run.add_argument("--queue", type=int, default=0, metavar="N", help="its receive queue (0)")
+    run.add_argument(
+        "--wait",
+        default="poll",
+        metavar="STRATEGY",
+        help=f"when the RX ring is empty: {', '.join(WAIT_STRATEGIES)} (poll)",
+    )
+    run.add_argument(
+        "--batch",
+        type=int,
+        metavar="N",
+        help="most packets taken at once (64, or the ring's size where that is less)",
+    )
+    run.add_argument("--seconds", type=_seconds, default=10.0, metavar="N", help="how long (10)")
+    run.add_argument(
+        "--traffic",
+        metavar="max|PPS|none",
+        help="packets a second in the lab (max); with --interface: none",
+    )
+    run.add_argument(
+        "--size", type=int, default=64, metavar="N", help="bytes a frame, 60 to 1514 (64)"
+    )
+    run.add_argument(
+        "--ring-size", type=int, default=2048, metavar="N", help="entries of the RX ring (2048)"
+    )
+    run.add_argument(
+        "--frame-size", type=int, default=2048, metavar="N", help="bytes of a UMEM frame (2048)"
+    )
+    run.add_argument(
+        "--multi-buffer",
+        action="store_true",
+        help="let a packet fill several frames, as an MTU of 9000 takes",
+    )
+    run.add_argument("--attach", default="native", metavar="MODE", help="native or skb (native)")
+    run.add_argument(
+        "--bind", default="auto", metavar="MODE", help="auto, copy or zero-copy (auto)"
+    )
+    run.add_argument(
+        "--promiscuous", action="store_true", help="take in what is for other addresses, too"
+    )
+    run.add_argument(
+        "--allow-default-route",
+        action="store_true",
+        help="even on the interface that carries the default route",
+    )
+    _add_backend(run)
+    run.add_argument("--json", action="store_true", help="print one JSON object at the end")
+
+    doctor = commands.add_parser("doctor", help="say what this machine has and lacks")
+    doctor.set_defaults(command=_doctor)
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+
+    add_broker_options(
+        broker := commands.add_parser(
+            "broker",
+            help="do for the members of a group what takes root, and no more",
+            description="Do for the members of a group what takes root: real AF_XDP in labs of "
+            "their own, and nothing on the host's interfaces but those of --interface. Run it as "
+            "root, from an install that nobody else can write. For systemd, see the units in the "
+            "package's folder broker/.",
+        )
+    )
+    broker.set_defaults(command=start_isolated)
+
+    _add_benchmarks(
+        commands.add_parser(
+            "bench",
+            help="compare, alternating in one run",
+            description="Run a benchmark; without a name, list them.",
+        )
+    )
+    return parser
+
+
+def _list_commands(parser: argparse.ArgumentParser, _options: argparse.Namespace) -> int:
+    parser.print_help(sys.stderr)
+    return 2
+
+
+def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_list_benchmarks)
+    commands = parser.add_subparsers(metavar="BENCHMARK")
+    for name, benchmark in BENCHMARKS.items():
+        command = commands.add_parser(name, help=benchmark.help)
+        command.set_defaults(command=_bench, benchmark=name)
+        for option, (default, told) in benchmark.options.items():
+            several = default if isinstance(default, tuple) else (default,)
+            # A whole number without a point, also where others are taken.
+            shown = " ".join(str(value).removesuffix(".0") for value in several)
+            command.add_argument(
+                f"--{option}",
+                type=type(several[0]),
+                nargs="+" if isinstance(default, tuple) else None,
+                default=default,
+                metavar="N" if isinstance(several[0], int | float) else "NAME",
+                help=f"{told} ({shown})",
+            )
+        _add_backend(command)
+        command.add_argument("--json", action="store_true", help="print one JSON object at the end")
+        command.add_argument(
+            "--report", metavar="FILE", help="write an HTML report with figures as well"
+        )
+
+
+def _add_backend(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--backend",
+        metavar="NAME",
+        help=f"who makes the lab: {', '.join(BACKENDS)} (the first that can be used here)",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError("must be above 0, and a day at most")
+    return seconds
+
+
+def _rate(text: str) -> Rate | None:
+    if text in ("none", "max"):
+        return "max" if text == "max" else None
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"--traffic {text} is none of: max, none, a number.") from None
+
+
+def _run(options: argparse.Namespace) -> int:
+    with ExitStack() as stack:
+        engine, traffic = _capture(options, stack)
+        signals: Signals = options.signals
+        signals.wait()  # so that none takes away the figures that there are
+        if options.json:
+            measurement, _ = measure(engine, traffic, options.seconds, signals.check)
+            words = json.dumps(measurement.as_dict())
+        else:
+            from xdplab.cli.terminal import run_live  # noqa: PLC0415 - rich is slow to import
+
+            measurement, words = run_live(engine, traffic, options.seconds, signals.check)
+        is_said = say(words)
+        if measurement.error is not None:
+            complain(f"xdplab: {measurement.error}")
+        return signals.status or int(not is_said or measurement.error is not None)
+
+
+def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Traffic | None]:
+    """Open what the options ask for; the stack closes it."""
+    settings = {
+        "queue": options.queue,
+        "wait": options.wait,
+        "batch": options.batch,
+        "ring_size": options.ring_size,
+        "frame_size": options.frame_size,
+        "multi_buffer": options.multi_buffer,
+        "attach": options.attach,
+        "bind": options.bind,
+        "promiscuous": options.promiscuous,
+        "allow_default_route": options.allow_default_route,
+    }
+    if options.interface is not None:
+        if options.backend not in (None, BEST):
+            raise ConfigurationError(
+                "--backend says who makes a lab, and --interface names a real one. Leave one out."
+            )
+        if options.traffic not in (None, "none"):
+            raise ConfigurationError(
+                "--traffic is made in a lab, and --interface names a real one. Leave one out."
+            )
+        return stack.enter_context(Engine(options.interface, **settings)), None
+    queues = whole("queue", options.queue, 0, MOST_QUEUES - 1) + 1
+    rate = _rate(options.traffic or "max")
+    lab = stack.enter_context(Lab(queues=queues))
+    if rate is None:
+        return stack.enter_context(Engine(lab.port, **settings)), None
+    generator, worker = cores_for_queue(options.queue, queues)
+    traffic = Traffic(lab.peer, lab.port, rate=rate, size=options.size, cpu=generator)
+    stack.callback(traffic.close)
+    return stack.enter_context(Engine(lab.port, cpu=worker, **settings)), traffic
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from xdplab import doctor  # noqa: PLC0415 - looks at what a capture does without
+
+    findings = doctor.examine()
+    if options.json:
+        words = json.dumps(doctor.as_json(findings))
+    else:
+        words = laid_out(lambda console: console.print(doctor.report(findings)))
+    return int(not say(words) or not doctor.can_capture(findings))
+
+
+def _list_benchmarks(_options: argparse.Namespace) -> int:
+    return int(not say("\n".join(f"{name:<10}{b.help}" for name, b in BENCHMARKS.items())))
+
+
+def _bench(options: argparse.Namespace) -> int:
+    benchmark = BENCHMARKS[options.benchmark]
+    place = None if options.report is None else check_place(options.report)
+    chosen = {name: getattr(options, name) for name in benchmark.options}
+    result = benchmark.run(**chosen, quiet=options.json)
+    way = {} if options.backend is None else {"backend": options.backend}
+    result["command"] = _command(benchmark.name, chosen | way)
+    is_said = say(json.dumps(result) if options.json else table(result))
+    if place is not None:
+        write_report(place, result)
+        if not options.json:
+            is_said = say(f"report: {place}") and is_said
+    return int(not is_said)
+
+
+def _command(name: str, chosen: Mapping[str, object]) -> str:
+    """Write a benchmark as one would type it, with all that was left to its defaults."""
+    words = ["xdplab", "bench", name]
+    for option, value in chosen.items():
+        several = value if isinstance(value, list | tuple) else (value,)
+        words += [f"--{option}", *(str(one).removesuffix(".0") for one in several)]
+    return shlex.join(words)

@@ -1,0 +1,1 @@
+"""What an engine is to be: rings, memory, path, placement."""

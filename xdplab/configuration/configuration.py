@@ -1,0 +1,329 @@
+"""How an engine is set up: what takes new sockets to change, checked and translated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from xdplab import backends
+from xdplab.configuration.paths import SOCKET_BUFFER, path_words
+from xdplab.configuration.umem import layout, which_pages
+from xdplab.core.checks import (
+    boolean,
+    choice,
+    core,
+    instance_of,
+    is_a,
+    items,
+    nanoseconds,
+    power_of_two,
+    shown,
+    whole,
+)
+from xdplab.core.cores import worker_cores
+from xdplab.core.errors import ConfigurationError
+from xdplab.native import ffi, lib
+from xdplab.native.objects import c_path
+from xdplab.native.paths import PATHS, Kind, kind_of
+from xdplab.native.records import names_in
+from xdplab.net.interface import Interface
+from xdplab.net.stream import Stream
+
+_ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
+_BIND_MODES = {
+    "auto": lib.XDPLAB_BIND_AUTO,
+    "copy": lib.XDPLAB_BIND_COPY,
+    "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
+}
+_ETHERNET = 14 + 4
+_LONGEST = (1 << 32) - 1
+LARGEST_RING = 1 << 16
+_HIGHEST_PRIORITY = 99  # sched(7)
+_JOINED_ACTIONS = ("drop", "forward")
+_SWITCHES = ("unaligned", "multi_buffer", "metadata", "promiscuous")
+_SIZES = ("ring_size", "frame_size", "headroom", "sample_bytes", "socket_buffer")
+_SHORTEST_INTERVAL = 0.001
+LONGEST_INTERVAL = 0.5
+"""Seconds between two records of the history, at most."""
+
+CHANGEABLE: tuple[str, ...] = (
+    *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
+    *("unaligned", "huge_pages", "multi_buffer", "promiscuous"),
+)
+"""What may differ from one configuration of an engine to the next: the region's layout stays."""
+
+ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
+"""Names of the actions, in the order of their indices in the control block."""
+
+WAIT_STRATEGIES: tuple[str, ...] = names_in(lib.xdplab_wait_strategy)
+"""Names of the wait strategies, likewise."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What `Engine` was told, checked. Its parameters are documented there.
+
+    Raises
+    ------
+    ConfigurationError
+        For values that can't work.
+    """
+
+    interfaces: tuple[Interface, ...]
+    queue: int | Sequence[int]
+    action: str | None
+    stream: Stream | None
+    ring_size: int
+    frame_size: int
+    headroom: int
+    unaligned: bool
+    huge_pages: bool | str
+    multi_buffer: bool
+    metadata: bool
+    attach: str
+    bind: str
+    cpu: int | Sequence[int] | None
+    realtime: int
+    sample_bytes: int
+    publish_interval: float
+    path: str = "xsk"
+    socket_buffer: int = SOCKET_BUFFER
+    promiscuous: bool = False
+
+    def __post_init__(self) -> None:
+        """Check everything, and keep plain values: they are compared, printed and pickled."""
+        self._keep(
+            path=choice("path", self.path, PATHS),
+            attach=choice("attach", self.attach, _ATTACH_MODES),
+            bind=choice("bind", self.bind, _BIND_MODES),
+            huge_pages=which_pages(self.huge_pages),
+            queue=_plain(self.queue),
+            cpu=None if self.cpu is None else _plain(self.cpu),
+            **{name: boolean(name, getattr(self, name)) for name in _SWITCHES},
+        )
+        if self.stream is not None:
+            instance_of("stream", self.stream, Stream, "a Stream: Stream(receiver)")
+        self._check_backend()
+        words = self._words()
+        self._keep(realtime=whole("realtime", self.realtime, 0, _HIGHEST_PRIORITY))
+        self._keep(**{name: words[name] for name in _SIZES})
+        self._keep(queue=_like(self.queue, self.queues))
+        if self.cpu is not None:
+            self._keep(cpu=_like(self.cpu, self.cpus))
+        self._workers()
+
+    def _keep(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of path it is."""
+        return kind_of(self.path)
+
+    @property
+    def program(self) -> str:
+        """The XDP program's name in ``bpf/``."""
+        if self.kind != Kind.XSK:
+            return "count"
+        return "capture_metadata" if self.metadata else "capture"
+
+    @property
+    def first_action(self) -> str:
+        """The action that an engine begins with."""
+        usual = "generate" if self.stream else "forward" if len(self.interfaces) > 1 else "drop"
+        return usual if self.action is None else self.action
+
+    @cached_property
+    def queues(self) -> tuple[int, ...]:
+        """The queues of each interface that have a worker."""
+        most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
+        several = _several(self.queue)
+        wanted = [self.queue] if several is None else several
+        queues = tuple(whole("queue", number, 0, most) for number in wanted)
+        if not queues or len(set(queues)) < len(queues):
+            raise ConfigurationError(
+                f"queue={shown(self.queue)} must name at least one queue, each once."
+            )
+        return queues
+
+    @cached_property  # where this process may run can change, and the workers stay
+    def cpus(self) -> tuple[int, ...]:
+        """The core of each worker."""
+        workers = len(self.interfaces) * len(self.queues)
+        if self.cpu is None:
+            interrupted = set().union(*(interface.interrupt_cores for interface in self.interfaces))
+            return worker_cores(workers, interrupted)
+        several = _several(self.cpu)
+        wanted = [self.cpu] * workers if several is None else several
+        if len(wanted) != workers:
+            raise ConfigurationError(
+                f"cpu={shown(self.cpu)} must be one core, or one for each of {workers} workers."
+            )
+        return tuple(core(number) for number in wanted)
+
+    def changed(self, **changes: Any) -> Configuration:  # noqa: ANN401 - the fields' own types
+        """Return this configuration with other values, for as many workers."""
+        for name in changes:
+            choice("reconfigure's argument", name, CHANGEABLE)
+        if self.kind != Kind.XSK:
+            # Its socket would go on receiving while the program that counts is off.
+            raise ConfigurationError(
+                f"an engine with path={self.path!r} can't be reconfigured without packets that "
+                f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."
+            )
+        # Queues may have been added or taken away since.
+        interfaces = tuple(interface.now() for interface in self.interfaces)
+        new = replace(self, interfaces=interfaces, **changes)
+        if len(new.queues) != len(self.queues):
+            raise ConfigurationError(
+                f"queue={new.queue!r} would change how many workers there are, and their telemetry "
+                f"is laid out for {len(self.cpus)}. Make a new engine."
+            )
+        return new
+
+    def action_index(self, action: str) -> int:
+        """Return the index of an action that this engine can do."""
+        action = choice("action", action, ACTIONS)
+        index = ACTIONS.index(action)
+        if len(self.interfaces) > 1 and action not in _JOINED_ACTIONS:
+            raise ConfigurationError(
+                f"action={action!r} takes an engine of one interface: what one that joins two "
+                f"sends leaves by the other. Choose one of: {', '.join(_JOINED_ACTIONS)}."
+            )
+        if self.kind != Kind.XSK and action != "drop":
+            raise ConfigurationError(
+                f"action={action!r} takes path='xsk': path={self.path!r} receives and drops."
+            )
+        if action == "generate" and self.stream is None:
+            raise ConfigurationError(
+                "there is nothing to generate: make the engine with stream=Stream(receiver)."
+            )
+        return index
+
+    def native(self) -> tuple[Any, list[Any]]:
+        """Build the struct for the native engine, and what must be held as long as it is used."""
+        program = c_path(self.program)
+        workers = ffi.new("struct xdplab_worker_config[]", self._workers())
+        native = ffi.new(
+            "struct xdplab_config *",
+            {
+                "program": program,
+                "workers": workers,
+                "worker_count": len(workers),
+                **self._words(),
+                **backends.of(self.interfaces[0].namespace).engine_words(self.interfaces),
+            },
+        )
+        # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
+        native.queue_counts = [interface.queues for interface in self.interfaces]
+        native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
+        held = [program, workers]
+        if self.stream:
+            stream = self.stream.config(self.interfaces[0])
+            held.append(ffi.new("struct xdplab_stream_config *", stream))
+            native.stream = held[-1]
+        return native, held
+
+    @property
+    def umem_bytes(self) -> int:
+        """Bytes of the UMEM."""
+        native, _held = self.native()
+        return int(lib.xdplab_umem_bytes(native))
+
+    def _check_backend(self) -> None:
+        simulated = [interface.namespace.simulated for interface in self.interfaces]
+        if any(simulated) and not all(simulated):
+            raise ConfigurationError(
+                "forward_to=... can't join a simulated interface and a real one: no packet gets "
+                "from one to the other. Take two labs of one backend: Lab(backend='soft')."
+            )
+        if any(simulated) and self.multi_buffer:
+            raise ConfigurationError(
+                "multi_buffer=True is not simulated: a soft NIC has one frame a packet. Leave it "
+                "out, and take a larger frame_size."
+            )
+        if any(simulated) and self.path != "xsk":
+            raise ConfigurationError(
+                f"path={self.path!r} is the kernel's, and a simulated NIC has AF_XDP's rings only. "
+                "Take path='xsk', or a real lab: Lab(backend='kernel')."
+            )
+
+    def _words(self) -> dict[str, int]:
+        return {
+            **path_words(self),
+            "takes_all": int(len(self.interfaces) > 1),
+            "shared_umem": int(backends.of(self.interfaces[0].namespace).shares_umem),
+            "action": self.action_index(self.first_action),
+            "attach_mode": _ATTACH_MODES[self.attach],
+            "bind_mode": self._bind_mode(),
+            "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
+            **layout(
+                self.frame_size,
+                self.headroom,
+                self.unaligned,
+                self.huge_pages,
+                self.multi_buffer,
+                ring_size=self.ring_size,
+            ),
+            "metadata": self._metadata(),
+            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, lib.XDPLAB_LARGEST_SAMPLE),
+            "publish_interval_ns": nanoseconds(
+                "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, LONGEST_INTERVAL
+            ),
+        }
+
+    def _metadata(self) -> int:
+        if self.metadata and self.attach == "skb":
+            raise ConfigurationError(
+                "metadata=True is the driver's, and attach='skb' goes around it. Ask for "
+                "attach='native', or leave out metadata."
+            )
+        return int(self.metadata)
+
+    def _bind_mode(self) -> int:
+        if self.attach == "skb" and self.bind == "zero-copy":
+            raise ConfigurationError(
+                "bind='zero-copy' is the driver's, and attach='skb' goes around it. Ask for "
+                "attach='native', or leave out bind."
+            )
+        # A driver with zero-copy would fill frames that the stack fills, too.
+        return int(_BIND_MODES["copy" if self.attach == "skb" else self.bind])
+
+    def _workers(self) -> list[dict[str, int]]:
+        """Lay out one worker a queue of each interface; those of two send through each other's."""
+        queues, cpus = self.queues, self.cpus
+        places = [(port, queue) for port in range(len(self.interfaces)) for queue in queues]
+        return [
+            {
+                "port": port,
+                "queue": queue,
+                "transmit": (number + len(queues)) % len(places),
+                "cpu": cpus[number],
+                "realtime": self.realtime,
+            }
+            for number, (port, queue) in enumerate(places)
+        ]
+
+
+def _plain(value: object) -> object:
+    """Return several values as a list or tuple, and all else as it is."""
+    try:
+        several = items("", value, "")
+    except ConfigurationError:
+        return value
+    return several if type(value) is list else tuple(several)
+
+
+def _several(value: object) -> Sequence[object] | None:
+    """Return several values that `_plain` found, or None for a single one."""
+    return value if is_a(value, list) or is_a(value, tuple) else None
+
+
+def _like(given: object, numbers: Sequence[int]) -> object:
+    """Return checked numbers in the shape in which they were given."""
+    if isinstance(given, list | tuple):
+        return type(given)(numbers)
+    return numbers[0]

@@ -1,0 +1,108 @@
+"""Files that are written whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from xdplab.core import checks
+from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
+
+_REMEDIES = {
+    errno.ENOSPC: "Make room, or choose another folder.",
+    errno.EDQUOT: "Make room, or choose another folder.",
+    errno.ENOENT: "Make the folder first, or choose another.",
+    errno.ENOTDIR: "Choose a folder that is one.",
+    errno.ENAMETOOLONG: "Choose a shorter name: 255 bytes at most, and 4,095 with its folders.",
+    errno.ELOOP: "Choose another name: this is a link that leads back to itself.",
+    errno.EROFS: "Choose a folder on a disk that can be written to.",
+    errno.EFBIG: "Raise the limit on the size of files: `ulimit -f unlimited`.",
+    errno.EMFILE: "Close what holds descriptors, or raise `ulimit -n`.",
+    errno.ENFILE: "Close what holds descriptors, or raise `sysctl fs.file-max`.",
+}
+_REMEDY = "Choose a file in a folder that you may write to."
+
+
+class Saved(NamedTuple):
+    """What was saved, and where."""
+
+    path: Path
+    """Absolute."""
+    rows: int
+    what: str
+    """What the rows are: "frames", "records"."""
+
+    def __str__(self) -> str:
+        what = self.what.removesuffix("s") if self.rows == 1 else self.what
+        return f"{self.rows:,} {what} in {self.path}"
+
+
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """Return where a file of this name goes, ``~`` and links followed.
+
+    Raises
+    ------
+    ConfigurationError
+        For what is there and no plain file, such as a folder or a device, and for no path at all.
+    KernelError
+        Where it can't be looked for: too long a name, a folder that must not be entered.
+    """
+    given = checks.place("path", path)
+    try:
+        place = Path(os.path.realpath(given.expanduser()))
+        is_other = place.exists() and not place.is_file()
+    except RuntimeError:  # which is what Python makes of a user that it can't find
+        raise ConfigurationError(
+            f"path={checks.shown(path)} is in the home of a user that is not known here. Write the "
+            "folder out, or begin with `./~` for a name that begins so."
+        ) from None
+    except OSError as error:
+        raise _refused(given, error) from error
+    if is_other:
+        raise ConfigurationError(f"{place} is no plain file. Give the name of one, or a new name.")
+    return place
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Write a file that takes its name, and the place of an older one, once it is complete.
+
+    Parameters
+    ----------
+    path
+        As `place_of` takes it.
+
+    Raises
+    ------
+    ConfigurationError
+        For what is no plain file.
+    KernelError
+        When the file can't be written: a full disk, no such folder, no permission, a limit on its
+        size. Nothing half-written is left, and an older file of that name is as it was.
+    """
+    place = place_of(path)
+    # Not longer than the name that it gets in the end may be.
+    draft = place.with_name(f".xdplab.{secrets.token_hex(8)}")
+    try:
+        with draft.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(place)
+    except XdplabError:  # of what was to be written
+        raise
+    except OSError as error:
+        raise _refused(place, error) from error
+    finally:
+        with suppress(OSError):  # it is gone, or never was
+            draft.unlink()
+
+
+def _refused(place: Path, error: OSError) -> KernelError:
+    code = error.errno or errno.EIO
+    return KernelError(f"write {place}", code, _REMEDIES.get(code, _REMEDY))

@@ -1,0 +1,58 @@
+"""A mixin that refuses to set attributes which nothing would read, such as `engine.bacth = 3`."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Collection
+
+from xdplab.core.errors import ConfigurationError
+
+_NOTHING = object()
+
+
+class FixedNames:
+    """Mixin: once `_fix_names` was called, only attributes that can be set may be.
+
+    A class of one's own that derives from one of ours adds what it likes.
+    """
+
+    _reconfigured: Collection[str] = ()
+    """What a method `reconfigure` takes."""
+
+    def _fix_names(self, owner: type) -> None:
+        """Refuse other names from now on, unless the object is of a class derived from `owner`."""
+        self._names_fixed = type(self) is owner
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_") and getattr(self, "_names_fixed", False):
+            self._refuse_lost(name)
+        super().__setattr__(name, value)
+
+    def _refuse_lost(self, name: str) -> None:
+        kind = type(self)
+        there = inspect.getattr_static(kind, name, _NOTHING)
+        if there is not _NOTHING and not _is_read_only(there):
+            return
+        what = f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
+        if name in self._reconfigured:
+            remedy = f"Call reconfigure({name}=...)."
+        elif name in inspect.signature(kind.__init__).parameters:
+            remedy = f"Make another: {kind.__name__}(..., {name}=...)."
+        elif there is not _NOTHING or name in vars(self):
+            remedy = "It can be read only."
+        else:
+            names = [n for n, found in inspect.getmembers_static(kind) if _can_be_set(found)]
+            near = difflib.get_close_matches(name, names, 1)
+            others = f"Set one of: {', '.join(names)}." if names else ""
+            remedy = f"Is it {near[0]!r}?" if near else others
+            raise ConfigurationError(f"{what} has no {name!r}. {remedy}".rstrip())
+        raise ConfigurationError(f"{name!r} of {what} can't be set. {remedy}")
+
+
+def _can_be_set(found: object) -> bool:
+    return isinstance(found, property) and found.fset is not None
+
+
+def _is_read_only(found: object) -> bool:
+    return isinstance(found, property) and found.fset is None

@@ -1,0 +1,108 @@
+"""What a command says, whatever its standard streams can take."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import io
+import os
+import sys
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+from xdplab.core.errors import KernelError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_REMEDIES = {
+    errno.EPIPE: "The program that read it has ended.",
+    errno.ENOSPC: "Make room, or write it to another disk.",
+    errno.EFBIG: "Raise `ulimit -f`.",
+    errno.EBADF: "It was closed: leave out `>&-`.",
+}
+_PLAIN = str.maketrans({"✗": "x", "→": "->", "µ": "u", "•": "*", "…": "...", "█": "#"})
+_ERRORS = "xdplab-plain"
+
+
+def take_any_text() -> None:
+    """Have standard output take characters that its encoding lacks, as others that are like them.
+
+    Latin-1 has no "✗", and ASCII no "µ".
+    """
+    codecs.register_error(_ERRORS, _plain)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=_ERRORS)
+
+
+class _Page(io.StringIO):
+    """Takes what is laid out for standard output, which itself is not touched."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # of StringIO it is None
+        return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        with suppress(ValueError, AttributeError):  # it is closed
+            return sys.stdout.isatty()
+        return False
+
+
+def laid_out(write: Callable[[Console], object]) -> str:
+    """Return what a function writes to a console of rich's, for the output that there is."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
+    page = _Page()
+    write(Console(file=page))
+    return page.getvalue().rstrip("\n")
+
+
+def say(text: str) -> bool:
+    """Write a line or more to standard output; return whether it took them.
+
+    Where it does not, they are written to standard error, with the reason: what took long to
+    measure is not lost with a disk that is full.
+    """
+    try:
+        if sys.stdout is None:  # as after `>&-`
+            raise OSError(errno.EBADF, "")
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:  # ValueError: of a file that was closed
+        code = (error.errno if isinstance(error, OSError) else None) or errno.EBADF
+        _drop(sys.stdout)
+        refusal = KernelError("write to standard output", code, _REMEDIES.get(code, ""))
+        complain(f"xdplab: {refusal}\n{text}")
+        return False
+    return True
+
+
+def complain(text: str) -> None:
+    """Write a line or more to standard error, if that can be."""
+    if sys.stderr is not None:  # or print would write to standard output
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            _drop(sys.stderr)
+
+
+def _drop(stream: TextIO | None) -> None:
+    """Forget what a stream could not take, or the interpreter would try again as it ends."""
+    if stream is None:
+        return
+    with suppress(OSError, ValueError):
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        if nowhere != number:
+            os.close(nowhere)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end].translate(_PLAIN)
+    plain = unicodedata.normalize("NFKD", lacking).encode("ascii", "replace").decode()
+    return plain, error.end

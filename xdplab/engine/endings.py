@@ -1,0 +1,234 @@
+"""Why an engine receives nothing any more: its workers ended, or its XDP program was taken off.
+
+A worker notices by itself, at its next record, that its socket is off the interface. Whether the
+program is still attached takes the kernel's lock on all interfaces, for which a worker would lose
+packets: so that is looked at whenever somebody asks how the engine is.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from xdplab.core.checks import whole
+from xdplab.core.errors import ClosedError, InterfaceGoneError, KernelError, XdplabError
+from xdplab.engine.handle import Hold, NativeEngine
+from xdplab.engine.waiting import Waiting
+from xdplab.native import lib
+from xdplab.native.paths import Kind
+from xdplab.net.interface import Interface
+from xdplab.net.link_state import LinkState
+from xdplab.net.places import find_interface
+from xdplab.refusals.errors import error_at
+from xdplab.telemetry.region import Telemetry
+
+_GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)
+
+
+class Endings(Waiting):
+    """What an engine says of its interfaces as they are now, and of what ended it."""
+
+    _native: NativeEngine
+    telemetry: Telemetry
+    times_bypassed = 0
+    """How often packets went past it since others had touched its XDP program, until it was
+    attached again."""
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """Its interfaces, by the names that they have now: the first it captures on."""
+        found = []
+        for port, held in enumerate(self.configuration.interfaces):
+            try:
+                found.append(held.now())
+            except XdplabError:  # gone, or its lab was closed: as it was last seen
+                found.append(replace(held, name=self.name_of(port)))
+        return tuple(found)
+
+    def name_of(self, port: int) -> str:
+        """Return what an interface is called now; what it was last called, if it is gone."""
+        names = vars(self).setdefault("_names", {})
+        port = self._checked(port)
+        held = self.configuration.interfaces[port]
+        hold = self._hold(port)
+        if hold is None or not hold.taken_off:  # else its index may be another's
+            with suppress(XdplabError):
+                names[port] = held.current_name()
+        return str(names.get(port, held.name))
+
+    @property
+    def interface(self) -> Interface:
+        """The interface that it captures on, the first where it joins two."""
+        return self.interfaces[0]
+
+    def broken_links(self) -> list[LinkState]:
+        """Collect the states of those of its interfaces that no frame can pass now."""
+        states = []
+        for port, held in enumerate(self.configuration.interfaces):
+            with suppress(XdplabError):  # gone, which is an error of the engine's
+                states.append(replace(held.look().state, label=self.end(port)))
+        return [state for state in states if not state.passes]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether a worker ended by itself."""
+        return bool(self._failed())
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not every worker has ended, or lost its XDP program."""
+        started = self._native.started and not self._native.closed
+        return started and len(self._ended()) < self.telemetry.workers
+
+    @property
+    def error(self) -> KernelError | None:
+        """Why a worker ended by itself, or receives nothing any more; or None.
+
+        Of several the first that ended. Others go on. A program that someone else took off does not
+        end the workers: `reconfigure` attaches it again.
+        """
+        failed = self._failed()
+        if failed:
+            worker = min(failed, key=lambda number: failed[number]["time_ns"])
+            return self._fault(worker, int(failed[worker]["fault"]))
+        return next((error for _workers, error in self._losses()), None)
+
+    def _ended(self) -> set[int]:
+        """Collect the workers that receive nothing any more."""
+        ended = set(self._failed())
+        for workers, _error in self._losses():
+            ended |= workers
+        return ended
+
+    def _failed(self) -> dict[int, Any]:
+        """Collect the last records of the workers that ended by themselves."""
+        workers = range(self.telemetry.workers)
+        records = {worker: self.telemetry.counters(worker) for worker in workers}
+        return {n: last for n, last in records.items() if last["state"] == lib.XDPLAB_STATE_FAILED}
+
+    def _fault(self, worker: int, code: int) -> KernelError:
+        port, place = divmod(worker, len(self.configuration.queues))
+        tried = self._tried(port, self.configuration.queues[place])
+        if code in _GONE:
+            # What it sends by may be gone, and not where it receives.
+            for each in (port, 1 - port)[: len(self.configuration.interfaces)]:
+                if words := self._departure(each):
+                    return InterfaceGoneError(tried, code, words)
+        return error_at(lib.XDPLAB_STEP_NONE, code, tried)
+
+    def is_gone(self, port: int) -> bool:
+        """Tell whether an interface left its namespace under the workers that received from it."""
+        port = self._checked(port)
+        hold, failed = self._hold(port), self._failed()
+        if hold is None or not hold.taken_off:
+            return False
+        count = len(self.configuration.queues)
+        codes = {int(failed[worker]["fault"]) for worker in failed if worker // count == port}
+        # The last is what a socket answers that sends, which may be another interface's.
+        return bool(codes & {errno.ENETDOWN, errno.ENODEV}) or not self._is_there(port)
+
+    def _departure(self, port: int) -> str:
+        """Say where an interface went, if it is no longer where it was."""
+        hold, interface = self._hold(port), self.configuration.interfaces[port]
+        if hold is None or not hold.interface_index or not self.is_gone(port):
+            return ""
+        name = self.end(port)
+        where = find_interface(hold.interface_index, interface.mac)
+        now = f" It is there now: `{where}`." if where else ""
+        return (
+            f"{name} was moved out of its network namespace.{now} The engine's XDP program was "
+            "taken off, so its packets go to the stack. Make a new engine where it is, or move it "
+            "back and make a new one."
+        )
+
+    def _losses(self) -> Iterator[tuple[set[int], KernelError]]:
+        """Find the workers from which others have taken their packets, and say how."""
+        queues = self.configuration.queues
+        for port in range(len(self.configuration.interfaces)):
+            hold = self._hold(port)
+            if hold is None or hold.taken_off:
+                continue
+            workers = set(range(port * len(queues), (port + 1) * len(queues)))
+            if not self._native.started and hold.interface_index and not self._is_there(port):
+                # No worker runs that would notice.
+                remedy = (
+                    f"{self.end(port)} was moved out of its network namespace, and the engine's "
+                    "XDP program with it: engine.close() takes that off."
+                )
+                yield (
+                    workers,
+                    InterfaceGoneError(self._tried(port, queues[0]), errno.ENODEV, remedy),
+                )
+            elif not hold.interface_index:
+                yield workers, self._detached(port, queues[0])
+            elif hold.program != hold.loaded:
+                yield workers, self._replaced(port, queues[0], hold.program)
+            elif hold.unserved in queues:
+                worker = port * len(queues) + queues.index(hold.unserved)
+                yield {worker}, self._unserved(port, hold.unserved)
+
+    def _detached(self, port: int, queue: int) -> KernelError:
+        tried, name = self._tried(port, queue), self.end(port)
+        if not self._is_there(port):  # a worker will say so at its next record
+            return error_at(lib.XDPLAB_STEP_NONE, errno.ENETDOWN, tried)
+        remedy = f"Someone took the engine's XDP program off {name} (`bpftool link detach`)."
+        number = self.configuration.interfaces[port].attached_program()
+        if number:
+            remedy += (
+                f" XDP program {number} is attached there now: `bpftool prog show id {number}` "
+                "says whose it is. Once it is off,"
+            )
+        return KernelError(tried, errno.ENOLINK, f"{remedy} {self._again}")
+
+    def _replaced(self, port: int, queue: int, number: int) -> KernelError:
+        remedy = (
+            f"Someone put XDP program {number} in place of the engine's on {self.end(port)} "
+            f"(`bpftool prog show id {number}` says which). {self._again}"
+        )
+        return KernelError(self._tried(port, queue), errno.ENOLINK, remedy)
+
+    def _unserved(self, port: int, queue: int) -> KernelError:
+        remedy = (
+            f"Someone removed the socket of queue {queue} from the XDP program's map (`bpftool map "
+            f"delete`), so the queue's packets go to the stack. {self._again}"
+        )
+        return KernelError(self._tried(port, queue), errno.ENOENT, remedy)
+
+    @property
+    def _again(self) -> str:
+        if self.configuration.kind == Kind.XSK:
+            return "engine.reconfigure() attaches the engine's program again."
+        return "Make a new engine: engine.close() first."
+
+    def _tried(self, port: int, queue: int) -> str:
+        where = f"{self.end(port)} queue {queue}"
+        if len(self.configuration.interfaces) > 1:
+            return f"go on forwarding from {where} to {self.end(1 - port)}"
+        return f"go on capturing on {where}"
+
+    def _is_there(self, port: int) -> bool:
+        """Tell whether an interface is where it was when the engine was opened."""
+        try:
+            self.configuration.interfaces[port].now()
+        except (InterfaceGoneError, ClosedError):
+            return False
+        except XdplabError:  # for want of a descriptor or a thread it can't be looked for
+            return True
+        return True
+
+    def _checked(self, port: object) -> int:
+        return whole("port", port, 0, len(self.configuration.interfaces) - 1)
+
+    def _hold(self, port: int) -> Hold | None:
+        return self._native.hold(port)
+
+    def end(self, port: int) -> str:
+        """Name an interface; with its address where there are two, as those of labs are alike."""
+        port = self._checked(port)
+        held = self.configuration.interfaces[port]
+        if len(self.configuration.interfaces) == 1 or not held.ipv4:
+            return self.name_of(port)
+        return f"{self.name_of(port)} ({held.ipv4})"

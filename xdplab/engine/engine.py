@@ -1,0 +1,433 @@
+"""The engine: a capture on one queue of one interface, its lifetime and its knobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Self
+
+from xdplab.configuration.configuration import ACTIONS, CHANGEABLE, WAIT_STRATEGIES, Configuration
+from xdplab.configuration.paths import SOCKET_BUFFER, refuse_wait
+from xdplab.core.checks import boolean, choice, whole
+from xdplab.core.closing import Closing
+from xdplab.core.errors import ConfigurationError
+from xdplab.core.fixed_names import FixedNames
+from xdplab.engine.endings import Endings
+from xdplab.engine.handle import NativeEngine
+from xdplab.engine.loops import note, refuse_loop
+from xdplab.engine.reconfiguring import reconfigure
+from xdplab.engine.traffic import Traffic
+from xdplab.knobs.journal import Journal
+from xdplab.knobs.napi import NapiSettings
+from xdplab.ledger.ledger import Ledger
+from xdplab.ledger.sending import remember
+from xdplab.ledger.subjects import IsEngine, Verdicts
+from xdplab.native.paths import PATHS, Kind
+from xdplab.net.claims import replace_what_this_cell_made
+from xdplab.net.resolve import End, is_same, names_of, resolve
+from xdplab.net.stream import Stream
+from xdplab.telemetry.region import Telemetry
+
+_USUAL_BATCH = 64
+
+__all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
+
+
+class Engine(Endings, FixedNames, Closing, IsEngine):
+    """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
+
+    The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
+    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`,
+    `checksum`) are plain attributes and take effect on the worker's next turn. `napi` has the
+    settings of the queues' NAPI instances, likewise (`NapiSettings`).
+
+    An interface carries one XDP program, so one engine at a time.
+
+    An engine lives until `close`, the end of its ``with``, or the end of the process, however many
+    widgets look at it. In a notebook, re-running the cell that made an engine replaces it.
+
+    Parameters
+    ----------
+    interface
+        A side of a lab (``lab.port``), an `Interface`, or the name of a real one.
+    path
+        By which way packets come: one of `PATHS`. All but ``"xsk"`` are there to be compared with
+        it: they take one interface, with one worker for all queues, drop what they receive, and
+        wait in their own way. What is AF_XDP's, from `ring_size` to `bind`, they don't take. An
+        XDP program counts on each what is for it, so that the ledger adds up:
+
+        - ``"udp-blocking"``, ``"udp-epoll"``, ``"udp-uring"``: a UDP socket on port 9 of the
+          interface's IPv4 address, to which our generators send. It hands over payload without
+          headers: bytes and samples are of that.
+        - ``"packet"``, ``"packet-mmap"``: an AF_PACKET socket, which sees what the stack sees. A
+          block of the latter's ring is handed over when it is full, or a tick (1 to 10 ms) later.
+        - ``"xdp"``: packets end in the XDP program, which counts them, also while the engine is
+          stopped: the ceiling for all others. Nothing is sampled.
+    forward_to
+        A second interface, joined to the first: what arrives on either leaves by the other,
+        without a copy in user space. ARP and neighbour discovery included.
+    queue
+        Which of its receive queues, from 0; or several. Each has a worker of its own.
+    action
+        What becomes of a packet: one of `ACTIONS`; drop unless two interfaces are joined.
+    stream
+        What the action ``"generate"`` sends: with it, each worker is a generator, which sends its
+        own frames through AF_XDP from its start on, and drops what it receives. With `inspect`, it
+        measures the round trip of those that come back.
+    batch
+        Most frames taken from the RX ring at once, 1 to `ring_size`; unless told otherwise 64, or
+        as many as the ring has.
+    burst
+        Most packets received before the worker looks at its knobs, the clock and what was sent.
+    wait
+        What the worker does when the RX ring is empty: one of `WAIT_STRATEGIES`.
+    ring_size
+        Entries of the RX, TX and completion rings, a power of two. The fill ring and the UMEM hold
+        twice as many.
+    frame_size
+        Bytes of a UMEM frame; the kernel takes 2048 or 4096. 256 of them are its own.
+    headroom
+        Bytes left free before each packet, for headers to be put in front: a multiple of 8, at
+        most `frame_size` less 704, which the kernel keeps for itself and the shortest packet.
+    unaligned
+        Whether frames may be of another size: a multiple of 8 from 2048 to 4096.
+    huge_pages
+        True puts the UMEM into pages of 2 MiB that were set aside for such use, ``"auto"`` does so
+        where there are enough of them. Not the default, since another program may need them.
+    multi_buffer
+        Whether a packet may fill several frames, up to 18, as the MTU of 9000 bytes takes. Then
+        `batch` and `burst` count frames, at least 18, so that a packet is always handled whole. It
+        needs Linux 6.6, with ``attach="skb"`` 6.9, and a `ring_size` from 32. Longer packets are
+        dropped, and counted as ``rx_too_long``.
+    metadata
+        Whether the XDP program asks the device for each packet's hash and receive time, and puts
+        them in front of it and into the samples (``hash``, ``hash_type``, ``device_time_ns``;
+        ``flags`` says which are valid). It needs Linux 6.3 and ``attach="native"``. Drivers have
+        what they have: veth a hash for what comes from the peer's stack, and no time, for which
+        the program's own stands in.
+    attach
+        ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
+    bind
+        ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
+        In SKB mode frames are always copied.
+    promiscuous
+        Whether the interface takes in unicast and multicast that is for others, too, which a card
+        or a macvlan filters out: until `close`, or the end of the process, whichever way. A veth
+        and a soft NIC filter nothing.
+    socket_buffer
+        Bytes for packets that wait in the socket of a ``udp-`` or ``packet`` path, 131,072 to
+        1,073,741,824: what SO_RCVBUF is asked for, of which the kernel makes twice as many and
+        counts its own overhead in (768 bytes to some 4 kB a small packet), or of the block ring.
+    cpu
+        Core of the worker, or one for each; unless told otherwise from the last that this process
+        may run on downwards, those that serve the interface's interrupts last.
+    realtime
+        Priority, 1 to 99, at which the workers run as SCHED_FIFO threads, which needs CAP_SYS_NICE;
+        0 leaves them like any other. A spinning worker then leaves its core to nobody else.
+    sample_every
+        1 frame in this many is kept as a sample; 0 keeps none.
+    sample_bytes
+        Bytes kept of a sampled frame, 64 to 4096.
+    inspect
+        Whether latency and sequence number of every frame of our generators are looked at, not only
+        those of sampled ones.
+    checksum
+        Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
+        local stack left that to its device, as on every veth: ``"software"``, the worker, for some
+        10 ns a packet to look, and where it is unfinished 0.1 ns a byte; or ``"none"``.
+    publish_interval
+        Seconds between two records of the history, 0.001 to 0.5.
+    allow_default_route
+        Whether to capture on an interface that carries the default route, which can cut this
+        machine off from its network.
+
+    Raises
+    ------
+    ConfigurationError
+        For values that can't work; nothing was touched.
+    QueueBusyError
+        When another engine, socket or XDP program holds the queue.
+    PermissionRefusedError
+        Without CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.
+    InterfaceGoneError
+        When there is no such interface.
+    KernelError
+        When the kernel refuses for another reason. Nothing half-made is left.
+    """
+
+    _reconfigured = CHANGEABLE
+
+    uncounted = 0
+    """Packets that the drivers counted, at most, while `reconfigure` had no XDP program on an
+    interface: it takes one off to change `attach`."""
+
+    def __init__(
+        self,
+        interface: End,
+        *,
+        path: str = "xsk",
+        forward_to: End | None = None,
+        queue: int | Sequence[int] = 0,
+        action: str | None = None,
+        stream: Stream | None = None,
+        batch: int | None = None,
+        burst: int = 256,
+        wait: str = "poll",
+        ring_size: int = 2048,
+        frame_size: int = 2048,
+        headroom: int = 0,
+        unaligned: bool = False,
+        huge_pages: bool | str = False,
+        multi_buffer: bool = False,
+        metadata: bool = False,
+        attach: str = "native",
+        bind: str = "auto",
+        promiscuous: bool = False,
+        socket_buffer: int = SOCKET_BUFFER,
+        cpu: int | Sequence[int] | None = None,
+        realtime: int = 0,
+        sample_every: int = 1000,
+        sample_bytes: int = 256,
+        inspect: bool = False,
+        checksum: str = "software",
+        publish_interval: float = 0.01,
+        allow_default_route: bool = False,
+    ) -> None:
+        self.journal = Journal()
+        boolean("allow_default_route", allow_default_route)
+        ends = {"interface": interface}
+        if forward_to is not None:
+            ends["forward_to"] = forward_to
+        interfaces = tuple(resolve(end, allow_default_route, name) for name, end in ends.items())
+        if len(interfaces) > 1 and is_same(*interfaces):
+            raise ConfigurationError(
+                f"forward_to={interfaces[0].name} is the interface that it captures on. Name "
+                "another one; action='reflect' sends back to where a packet came from."
+            )
+        configuration = Configuration(
+            interfaces=interfaces,
+            queue=queue,
+            action=action,
+            stream=stream,
+            ring_size=ring_size,
+            frame_size=frame_size,
+            headroom=headroom,
+            unaligned=unaligned,
+            huge_pages=huge_pages,
+            multi_buffer=multi_buffer,
+            metadata=metadata,
+            attach=attach,
+            bind=bind,
+            path=path,
+            promiscuous=promiscuous,
+            socket_buffer=socket_buffer,
+            cpu=cpu,
+            realtime=realtime,
+            sample_bytes=sample_bytes,
+            publish_interval=publish_interval,
+        )
+        self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
+        wait = choice("wait", wait, WAIT_STRATEGIES)
+        if configuration.kind != Kind.XSK and wait != "poll":
+            refuse_wait(configuration.path)
+        knobs = {
+            "batch": _batch(batch, configuration.ring_size),
+            "burst": self._check_burst(burst),
+            "wait": WAIT_STRATEGIES.index(wait),
+            "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
+            "inspect": boolean("inspect", inspect),
+            "checksum": self._check_checksum(checksum),
+        }
+        replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
+        refuse_loop(self, interfaces, configuration.first_action)
+        self._native = NativeEngine(configuration)
+        note(self)
+        try:
+            names = [name for name in names_of(interfaces) for _ in self.queues]
+            self.telemetry = Telemetry(self._native.descriptor, names)
+            for name, value in knobs.items():
+                self._store(name, value)
+            self._warn_if_ineffective(wait)
+            if stream is not None:
+                remember(self)
+        except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
+            self._native.close()
+            raise
+        self._fix_names(Engine)
+
+    def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
+        """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
+
+        What waits in the rings is received and sent first, for up to a second. From then until the
+        new sockets are bound, about a tenth of a second, packets go to the stack; the ledger has
+        them in a line of their own. After an interrupt (Ctrl-C) the change is taken back.
+
+        Parameters
+        ----------
+        changes
+            Any of the constructor's `queue` (as many as there were), `cpu`, `realtime`, `attach`,
+            `bind`, `ring_size`, `frame_size`, `headroom`, `unaligned`, `huge_pages`,
+            `multi_buffer`, `promiscuous`, `socket_buffer`.
+
+        Raises
+        ------
+        ConfigurationError
+            For values that can't work; nothing was touched.
+        KernelError
+            When the kernel refuses: the engine goes on with the configuration that it had. Or when
+            a worker ended by itself, from which an engine can't come back: nothing was touched.
+        """
+        reconfigure(self, self._native, changes)
+
+    @property
+    def queues(self) -> tuple[int, ...]:
+        """Its queues, each with a worker on each interface."""
+        return self.configuration.queues
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        """The workers' cores."""
+        return self.configuration.cpus
+
+    @property
+    def ring_size(self) -> int:
+        """Entries of the RX, TX and completion rings."""
+        return self.configuration.ring_size
+
+    @property
+    def attach(self) -> str:
+        """How the XDP program is attached: "native" or "skb"."""
+        return self.configuration.attach
+
+    @property
+    def stream(self) -> Stream | None:
+        """What the action "generate" sends."""
+        return self.configuration.stream
+
+    @property
+    def zero_copy(self) -> bool:
+        """Whether the driver fills and sends the UMEM's frames without copying them."""
+        return self._native.zero_copy
+
+    @property
+    def huge_pages(self) -> bool:
+        """Whether the UMEM is made of huge pages."""
+        return self._native.huge_pages
+
+    @property
+    def simulated(self) -> bool:
+        """Whether there is no kernel behind it."""
+        return self.configuration.interfaces[0].namespace.simulated
+
+    @property
+    def queue(self) -> int:
+        """The first of its queues."""
+        return self.queues[0]
+
+    @property
+    def cpu(self) -> int:
+        """The first worker's core."""
+        return self.cpus[0]
+
+    def start(self) -> Self:
+        """Start the worker, or leave it running.
+
+        Raises
+        ------
+        KernelError
+            When the wait strategy can't be used here or the core can't be had; or when the worker
+            ended because its interface did: an engine can't come back from that.
+        ClosedError
+            After `close`.
+        """
+        with self._native.lock:
+            self._native.check_ours()
+            if fault := self.error:
+                raise fault
+            self._native.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop the worker. Socket, rings and counters stay, and `start` may follow.
+
+        What arrives meanwhile fills the RX ring; the kernel drops the rest, and counts it.
+        """
+        self._native.stop()
+
+    def close(self) -> None:
+        """Stop the worker and give everything back. Telemetry read so far can still be read."""
+        if not self.closed:
+            if self._native.is_ours:
+                self.napi.restore()
+            self._native.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called, or the constructor did not succeed."""
+        return "_native" not in vars(self) or self._native.closed
+
+    @property
+    def action(self) -> str:
+        """What becomes of a packet, one of `ACTIONS`."""
+        return ACTIONS[self._load("action")]
+
+    @action.setter
+    def action(self, value: str) -> None:
+        index = self.configuration.action_index(value)
+        refuse_loop(self, self.configuration.interfaces, value)
+        self._turn("action", "action", index)
+
+    @property
+    def telemetry_path(self) -> str:
+        """Where another process finds the telemetry region: `Telemetry.open` maps it."""
+        with self._native.lock:
+            return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
+
+    def verdicts(self) -> Verdicts:
+        """Count what the XDP program did with the frames that it saw, on all interfaces."""
+        with self._native.lock:
+            ports = range(len(self.configuration.interfaces))
+            each = [self._native.verdicts(port) for port in ports]
+        return Verdicts(*map(sum, zip(*each, strict=True)))
+
+    def refresh(self) -> None:
+        """Bring a stopped engine's telemetry up to date: its rings fill without the worker."""
+        self._native.refresh()
+
+    def ledger(self, traffic: Traffic | None = None) -> Ledger:
+        """Begin a ledger: where every packet goes from now on.
+
+        Parameters
+        ----------
+        traffic
+            The generator, where there is one.
+        """
+        return Ledger(self, traffic)
+
+    def _load(self, name: str) -> int:
+        return self._native.load(name)
+
+    def _store(self, name: str, value: int) -> None:
+        self._native.store(name, value)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __repr__(self) -> str:
+        where = f"{self.name_of(0)} queue {self.queue}"
+        mark = " [simulated]" if self.simulated else ""
+        if self.closed:
+            return f"<Engine on {where}, closed{mark}>"
+        error = self.error
+        if self.running:
+            state = "running" if error is None else "running in part"
+        else:
+            state = "stopped" if error is None else "failed"
+        state = ", ".join([state, *(link.brief for link in self.broken_links())])
+        way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
+        return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"
+
+
+def _batch(asked: int | None, ring_size: int) -> int:
+    """Check the batch that was asked for, or return the usual one."""
+    return min(_USUAL_BATCH, ring_size) if asked is None else whole("batch", asked, 1, ring_size)

@@ -1,0 +1,254 @@
+"""The C engine behind an `Engine`: opened, started, stopped and closed, one call at a time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xdplab import backends
+from xdplab.backends.backend import PortRequest
+from xdplab.backends.promiscuity import Promiscuity
+from xdplab.configuration.configuration import Configuration
+from xdplab.core.errors import ClosedError, KernelError
+from xdplab.native import ffi, lib
+from xdplab.native.handle import NativeHandle
+from xdplab.net.interface import Interface
+from xdplab.net.namespace import on_a_thread
+from xdplab.refusals.errors import new_error, raise_error
+from xdplab.refusals.remedies import Place
+
+
+class Hold(NamedTuple):
+    """What became of a port's XDP program: ``struct xdplab_hold``."""
+
+    interface_index: int
+    program: int
+    loaded: int
+    unserved: int
+    taken_off: bool
+
+
+class NativeEngine:
+    """Owns the C engine, which takes calls from one thread at a time, and from this process alone.
+
+    Parameters
+    ----------
+    configuration
+        What to open. On return its sockets are bound and its programs attached.
+
+    Raises
+    ------
+    KernelError
+        When the kernel refuses. Nothing half-made is left.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self._handle = NativeHandle(
+            "xdplab_engine", "this engine was closed. Make a new one: Engine(lab.port)."
+        )
+        self.lock = self._handle.lock
+        """To be held for several calls that belong together."""
+        error = new_error()
+        native, kept = configuration.native()
+        if not self._handle.open(on_a_thread, lib.xdplab_engine_open, native, error, kept=kept):
+            raise_error(error, Place(configuration=configuration))
+        self._workers = len(configuration.cpus)
+        self._promiscuity = Promiscuity()
+        try:
+            self._open_ports()
+        except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
+            self.close()
+            raise
+
+    def check_ours(self) -> None:
+        """Refuse what a forked child must not do to rings that it shares with its parent.
+
+        Raises
+        ------
+        ClosedError
+            After `close`, and in a forked child.
+        """
+        if self.pointer and not self.is_ours:
+            raise ClosedError("this engine is another process'. Make one in this process.")
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._handle.closed
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process opened it, and not one that it was forked from."""
+        return self._handle.is_ours
+
+    @property
+    def descriptor(self) -> int:
+        """Of the telemetry region."""
+        with self.lock:
+            return int(lib.xdplab_engine_descriptor(self.pointer))
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started, and neither stopped nor closed since."""
+        with self.lock:
+            return not self.closed and bool(lib.xdplab_engine_started(self.pointer))
+
+    def close(self) -> None:
+        """Stop the workers and give everything back."""
+        self._handle.close()
+        self._promiscuity.close()
+
+    def start(self) -> None:
+        """Let the workers run."""
+        error = new_error()
+        with self.lock:
+            self.check_ours()
+            if lib.xdplab_engine_start(self.pointer, error):
+                raise_error(error)
+
+    def stop(self) -> None:
+        """Let the workers' threads end. Nothing in a forked child, which has none of them."""
+        with self.lock:
+            if not self.closed and self.is_ours:
+                lib.xdplab_engine_stop(self.pointer)
+
+    def pause(self) -> None:
+        """Leave packets to the stack, so that the rings can be emptied, until `reconfigure`."""
+        with self.lock:
+            self.check_ours()
+            lib.xdplab_engine_pause(self.pointer)
+
+    @property
+    def detachments(self) -> int:
+        """How often `reconfigure` left an interface without an XDP program for a moment."""
+        with self.lock:
+            return int(lib.xdplab_engine_detachments(self.pointer))
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Close the sockets, and open others with as many workers.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses; then it is good for another try, or `close`.
+        """
+        error = new_error()
+        native, _held = configuration.native()
+        with self.lock:
+            self.configuration = configuration
+            if lib.xdplab_engine_reconfigure(self.pointer, native, error):
+                raise_error(error, Place(configuration=configuration))
+            self._open_ports()
+
+    def refresh(self) -> None:
+        """Write records of what the rings of stopped workers hold."""
+        with self.lock:
+            if self.pointer and self.is_ours:  # a child must not write beside its parent
+                lib.xdplab_engine_refresh(self.pointer)
+
+    def load(self, name: str) -> int:
+        """Read a word of the first worker's control block."""
+        with self.lock:
+            control = lib.xdplab_engine_control(self.pointer, 0)
+            return int(lib.xdplab_load(ffi.addressof(control, name)))
+
+    def store(self, name: str, value: int) -> None:
+        """Write a word of every worker's control block."""
+        with self.lock:
+            for worker in range(self._workers):
+                control = lib.xdplab_engine_control(self.pointer, worker)
+                lib.xdplab_store(ffi.addressof(control, name), value)
+
+    @property
+    def zero_copy(self) -> bool:
+        """Whether the driver fills and sends the UMEM's frames without copying them."""
+        with self.lock:
+            return bool(lib.xdplab_engine_zero_copy(self.pointer))
+
+    @property
+    def huge_pages(self) -> bool:
+        """Whether the UMEM is made of huge pages."""
+        with self.lock:
+            return bool(lib.xdplab_engine_huge_pages(self.pointer))
+
+    def wait_refusal(self, index: int) -> int:
+        """Return the errno for which a wait strategy can't be used, or 0."""
+        with self.lock:
+            return int(lib.xdplab_engine_wait_refusal(self.pointer, 0, index))
+
+    def wait_ineffective(self, index: int) -> str:
+        """Return why a wait strategy can do nothing on one of the devices, or nothing."""
+        with self.lock:
+            for worker in range(self._workers):
+                if reason := lib.xdplab_engine_wait_ineffective(self.pointer, worker, index):
+                    return str(ffi.string(reason).decode())
+        return ""
+
+    def verdicts(self, port: int) -> tuple[int, int, int, int]:
+        """Count what a port's XDP program did with frames, in the order of `Verdicts`."""
+        counts = ffi.new("struct xdplab_verdicts *")
+        with self.lock:
+            if code := lib.xdplab_engine_verdicts(self.pointer, port, counts):
+                raise KernelError("read the XDP program's counters", -code)
+        return counts.redirected, counts.passed, counts.no_socket, counts.reconfiguring
+
+    def hold(self, port: int) -> Hold | None:
+        """Look what became of a port's XDP program; None where none is attached, or simulated.
+
+        None as well after `close`, and in a forked child, which knows nothing of the workers.
+        """
+        found = ffi.new("struct xdplab_hold *")
+        with self.lock:
+            if self.closed or not self.is_ours:
+                return None
+            if lib.xdplab_engine_hold(self.pointer, port, found):
+                return None
+        words = found.interface_index, found.program, found.loaded, found.unserved
+        return Hold(*words, bool(found.taken_off))
+
+    @property
+    def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
+        """The C engine, for a call with the lock held, and for a backend that opens its ports.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        return self._handle.pointer
+
+    def _open_ports(self) -> None:
+        # Before the old one ends, so that a card that stays promiscuous does not filter meanwhile.
+        wanted = self.configuration.interfaces if self.configuration.promiscuous else ()
+        before, self._promiscuity = self._promiscuity, Promiscuity(wanted)
+        before.close()
+        for port, interface in enumerate(self.configuration.interfaces):
+            backends.of(interface.namespace).open_port(self._request(port, interface))
+            self._name_napi(port, interface)
+        error = new_error()
+        if lib.xdplab_engine_resume(self.pointer, error):
+            raise_error(error)
+
+    def _request(self, port: int, interface: Interface) -> PortRequest:
+        asked = self.configuration
+        config, kept = asked.native()
+        return PortRequest(
+            engine=self.pointer,
+            owner=(self, kept),
+            number=port,
+            interface=interface,
+            asked=asked,
+            kind=asked.kind,
+            queues=asked.queues,
+            program=asked.program,
+            config=config,
+            busy_poll_budget=self.load("busy_poll_budget"),
+        )
+
+    def _name_napi(self, port: int, interface: Interface) -> None:
+        """Tell the port's workers their NAPI, which some drivers have only now."""
+        ids = backends.of(interface.namespace).napi_ids(interface)
+        queues = self.configuration.queues
+        for place, queue in enumerate(queues):
+            worker = port * len(queues) + place
+            lib.xdplab_engine_set_napi(self.pointer, worker, ids.get(queue, 0))

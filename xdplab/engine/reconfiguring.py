@@ -1,0 +1,120 @@
+"""What takes new sockets to change: the rings are emptied, the sockets closed and others opened.
+
+Meanwhile the XDP program passes to the stack what it would redirect, and counts it
+(native/xdp/port.h).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xdplab.ledger.stations import device_packets
+from xdplab.net.namespace import to_the_end
+
+if TYPE_CHECKING:
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.handle import NativeEngine
+
+_DRAIN_SECONDS = 1.0
+_LOOK_SECONDS = 0.01
+
+
+def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
+    """Do what `Engine.reconfigure` says."""
+    old, batch = native.configuration, engine.batch
+    try:
+        to_the_end(partial(_reconfigure, engine, native, changes))
+    except KeyboardInterrupt:
+        if native.configuration is not old:
+            before = {name: getattr(old, name) for name in changes}
+            to_the_end(partial(_reconfigure, engine, native, before))
+        raise
+    # Here, since a journal tells the threads that turn knobs apart.
+    engine.journal.note("batch", batch, engine.batch)
+    for name in changes:
+        engine.journal.note(name, getattr(old, name), getattr(native.configuration, name))
+
+
+def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
+    with native.lock:
+        native.check_ours()
+        fault = engine.error
+        if fault and engine.has_ended:
+            raise fault
+        old = native.configuration
+        new = old.changed(**changes)
+        runs, pace = native.started, native.load("pace_ns")
+        gap = _Gap(native)
+        try:
+            native.store("pace_ns", 0)
+            native.pause()
+            _drain(engine, native)
+            gap.may_begin()
+            native.reconfigure(new)
+            engine.times_bypassed += fault is not None
+        except BaseException:  # nothing must leave an engine without sockets
+            native.reconfigure(old)
+            raise
+        finally:
+            engine.napi.queues = engine.queues
+            native.store("batch", min(engine.batch, engine.ring_size))
+            native.store("pace_ns", pace)
+            if runs:
+                engine.start()
+            engine.uncounted += gap.packets()
+
+
+class _Gap:
+    """The drivers' counts around a reconfiguration that may leave an interface without a program.
+
+    Parameters
+    ----------
+    native
+        What is reconfigured.
+    """
+
+    def __init__(self, native: NativeEngine) -> None:
+        self._native, self._interfaces = native, native.configuration.interfaces
+        self._detachments = native.detachments
+        self._before = 0
+
+    def may_begin(self) -> None:
+        """Count from now on."""
+        self._before = self._count()
+
+    def packets(self) -> int:
+        """Return how many came meanwhile; 0 where there was a program all the time."""
+        without_program = self._native.detachments > self._detachments
+        return self._count() - self._before if without_program else 0
+
+    def _count(self) -> int:
+        return sum(map(device_packets, self._interfaces))
+
+
+def _drain(engine: Engine, native: NativeEngine) -> None:
+    """Let the workers receive and send what waits, with nothing more to come, and stop them."""
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    native.start()
+    begun_ns = time.monotonic_ns()
+    while not (engine.has_ended or _is_empty(engine, begun_ns)) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    engine.stop()
+
+
+def _is_empty(engine: Engine, since_ns: int) -> bool:
+    """Tell whether nothing waits in the rings, or to be completed, by records that are newer.
+
+    What was empty since then stays so: nothing comes any more.
+    """
+    workers = range(engine.telemetry.workers)
+    each = np.array([engine.telemetry.counters(worker) for worker in workers])
+    return bool(
+        np.all(each["time_ns"] >= since_ns)
+        and np.all(each["rx_producer"] == each["rx_consumer"])
+        and np.all(each["tx_producer"] == each["completion_producer"])
+    )

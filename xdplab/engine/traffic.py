@@ -1,0 +1,301 @@
+"""Traffic: numbered, timed frames across a lab's wire, made in the kernel."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from dataclasses import replace
+from typing import Literal, Self
+
+from xdplab import backends
+from xdplab.core.checks import core, place, shown, whole
+from xdplab.core.checks import seconds as seconds_within
+from xdplab.core.closing import Closing
+from xdplab.core.cores import generator_core
+from xdplab.core.errors import ClosedError, ConfigurationError
+from xdplab.core.fixed_names import FixedNames
+from xdplab.core.locks import new_lock
+from xdplab.knobs.journal import Journal
+from xdplab.ledger.subjects import IsTraffic
+from xdplab.native import lib
+from xdplab.net.claims import replace_what_this_cell_made
+from xdplab.net.host import Host
+from xdplab.net.link_type import require_ethernet
+from xdplab.net.stream import Rate, Stream, checked_rate, frame_size, host, interval_ps
+from xdplab.refusals.errors import error_at
+from xdplab.send.generator import Generator
+from xdplab.send.replay import Replay
+
+RECORDED: Literal["recorded"] = "recorded"
+"""The rate of a replay that keeps to its own times."""
+
+_ETHERNET = 14
+_TAG = 4  # bytes by which a frame may exceed the MTU's: a VLAN tag
+_MOST_REPEATS = (1 << 32) - 1
+_AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
+
+
+class Traffic(FixedNames, Closing, IsTraffic):
+    """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
+
+    Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
+    start of its UDP payload. The program itself keeps to the clock: it lets a frame go when it is
+    due. On veth the frames reach queue (core modulo queues) of the receiver, whatever their flow.
+
+    A sender has one generator at a time. In a notebook, re-running the cell that made one replaces
+    it.
+
+    Below 5,000 frames a second the generator's thread sleeps between frames; from there on it takes
+    the whole of its core.
+
+    In a simulated lab the wire's own thread sends, on the core of the generator meanwhile. There it
+    can replay a capture file, too: then the frames are those of the file, and none is numbered or
+    timed, so that there is no latency.
+
+    Parameters
+    ----------
+    sender, receiver
+        The sides of a lab: ``lab.peer`` and ``lab.port``.
+    rate
+        Frames a second, from 0.001, or ``"max"``. Where its core was taken away, the generator
+        makes up for up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed
+        while it runs. Unless told otherwise as fast as it can, and of a replay ``"recorded"``: at
+        the file's own times.
+    size
+        Bytes of a frame, 60 to 1514, without the checksum that a wire adds. Can be changed while it
+        runs.
+    count
+        Stop after so many frames.
+    seconds
+        Stop after this time, 0.001 to 86,400.
+    flows
+        How many source ports take turns, from 1024 up.
+    cpu
+        Core of the generator; not the worker's unless there is but one.
+    replay
+        A pcap or pcapng file, whose frames are sent as they are: `Replay.read` says which files.
+        Then `size` and `flows` are the file's. `left_out` and `remarks` say what of it is not sent.
+    repeat
+        How often a replay is sent in one start; 0 until it is stopped.
+
+    Raises
+    ------
+    ConfigurationError
+        For values out of range, and for a replay in a lab that is not simulated.
+    QueueBusyError
+        When the sender already has a generator.
+    PermissionRefusedError
+        Without CAP_NET_ADMIN and CAP_BPF.
+    """
+
+    def __init__(
+        self,
+        sender: Host,
+        receiver: Host,
+        *,
+        rate: Rate | Literal["recorded"] | None = None,
+        size: int = 64,
+        count: int | None = None,
+        seconds: float | None = None,
+        flows: int = 1,
+        cpu: int | None = None,
+        replay: str | os.PathLike[str] | None = None,
+        repeat: int = 1,
+    ) -> None:
+        self._lock = new_lock()
+        self._generator: Generator | None = None
+        host("sender", sender)
+        host("receiver", receiver)
+        require_ethernet(sender.interface, "sender")
+        if sender.interface.carries_default_route():
+            raise ConfigurationError(
+                f"{sender.interface.name} carries the default route, and generated frames are for "
+                "labs: Traffic(lab.peer, lab.port)."
+            )
+        self.sender, self.receiver = sender, receiver
+        self.journal = Journal()
+        backend = backends.of(sender.interface.namespace)
+        if replay is not None and not backend.simulated:
+            raise ConfigurationError(
+                "replay=... is for simulated labs: the kernel's generator makes frames of its own "
+                "only. Take Lab(backend='soft'), or send the file with `tcpreplay`."
+            )
+        stream = Stream(receiver, "max", size, count, seconds, flows)
+        repeats = whole("repeat", repeat, 0, _MOST_REPEATS)
+        self.cpu = generator_core() if cpu is None else core(cpu)
+        self._replay = None if replay is None else Replay.read(place("replay", replay))
+        usual: Rate | Literal["recorded"] = RECORDED if self._replay else "max"
+        self._rate = usual if rate is None else self._checked_rate(rate)
+        self._size = stream.size if self._replay is None else self._replay.longest
+        config: dict[str, object] = {
+            "interface_index": sender.interface.index,
+            "cpu": self.cpu,
+            "longest": sender.interface.now().mtu + _ETHERNET + _TAG,
+            "stream": {
+                **stream.config(sender.interface),
+                "interval_ps": self._interval_ps(self._rate),
+            },
+        }
+        if self._replay is not None:
+            config["replay"] = replace(self._replay, repeat=repeats)
+        replace_what_this_cell_made(self, sender.interface)
+        self._generator = backend.open_generator(sender.interface, config)
+        self._fix_names(Traffic)
+
+    def start(self) -> Self:
+        """Start sending, on a thread of its own.
+
+        `count` and `seconds` are those of one start; the numbers in the frames go on.
+        """
+        with self._lock:
+            generator = self._open()
+            if not generator.running:
+                generator.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop sending, and wait until the last frame has left."""
+        with self._lock:
+            if self._generator and not self._generator.closed:
+                self._generator.stop()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until `count` or `seconds` are reached.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most.
+
+        Returns
+        -------
+        bool
+            Whether it has ended.
+
+        Raises
+        ------
+        KernelError
+            When the kernel ended the generator.
+        """
+        if timeout is not None:
+            timeout = seconds_within("timeout", timeout, 0, math.inf)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.running:
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        with self._lock:
+            if self._generator and not self.closed and (fault := self._generator.fault):
+                raise error_at(lib.XDPLAB_STEP_GENERATE, fault, "send live frames")
+        return True
+
+    @property
+    def replays(self) -> bool:
+        """Whether its frames are those of a capture file."""
+        return self._replay is not None
+
+    @property
+    def left_out(self) -> int:
+        """Frames of a replay's file that can't be sent; `remarks` say which, and why."""
+        return self._replay.left_out if self._replay else 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What of a replay's file is left out, or sent otherwise than it was captured."""
+        return self._replay.remarks if self._replay else ()
+
+    @property
+    def rate(self) -> Rate | Literal["recorded"]:
+        """Frames a second, ``"max"``, or a replay's ``"recorded"``; can be set while it runs."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, value: Rate | Literal["recorded"]) -> None:
+        rate = self._checked_rate(value)
+        with self._lock:
+            self._open().set_interval(self._interval_ps(rate))
+            self.journal.note("traffic", self._rate, rate)
+            self._rate = rate
+
+    @property
+    def size(self) -> int:
+        """Bytes of a frame, 60 to 1514; can be set while it runs, and the numbers go on.
+
+        A running generator takes it up within 20 ms or so, with its next run in the kernel. Of a
+        replay it is the longest frame, and can't be set.
+        """
+        return self._size
+
+    @size.setter
+    def size(self, value: int) -> None:
+        if self._replay is not None:
+            raise ConfigurationError(
+                f"size={shown(value)} can't be set: the frames of {self._replay.name} are as long "
+                "as they are."
+            )
+        size = frame_size(value)
+        with self._lock:
+            self._open().set_size(size)
+            self.journal.note("traffic size", self._size, size)
+            self._size = size
+
+    @property
+    def sent(self) -> int:
+        """Frames handed to the sender's interface so far."""
+        with self._lock:
+            return self._final if self.closed else self._open().sent
+
+    @property
+    def too_long(self) -> int:
+        """Of those, frames longer than the sender's MTU allows: the kernel drops them silently."""
+        with self._lock:
+            return self._final_too_long if self.closed else self._open().too_long
+
+    @property
+    def running(self) -> bool:
+        """Whether it is sending."""
+        with self._lock:
+            return not self.closed and self._open().running
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called, or the constructor did not succeed."""
+        return self._generator is None or self._generator.closed
+
+    def close(self) -> None:
+        """Stop sending and give everything back."""
+        with self._lock:
+            if self._generator and not self._generator.closed:
+                self._generator.stop()
+                self._final, self._final_too_long = self.sent, self.too_long
+                self._generator.close()
+
+    _final = _final_too_long = 0
+
+    def _checked_rate(self, rate: object) -> Rate | Literal["recorded"]:
+        if self._replay is not None and type(rate) is str and rate == RECORDED:
+            return RECORDED
+        return checked_rate(rate)
+
+    def _interval_ps(self, rate: Rate | Literal["recorded"]) -> int:
+        if rate == RECORDED:
+            return 0
+        return interval_ps(rate) or (0 if self._replay is None else _AT_ONCE_PS)
+
+    def _open(self) -> Generator:
+        if self._generator is None or self._generator.closed:
+            raise ClosedError("this traffic was closed. Make a new one.")
+        return self._generator
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "running" if self.running else "stopped"
+        rate = self._rate if isinstance(self._rate, str) else f"{self._rate:,} a second"
+        of = f"{self.size}-byte frames" if self._replay is None else self._replay.name
+        if self.left_out:
+            of += f" but for {self.left_out:,} of its frames"
+        mark = " [simulated]" if self.sender.interface.namespace.simulated else ""
+        return f"<Traffic of {of}, {rate}, {state}: {self.sent:,} sent{mark}>"

@@ -1,0 +1,90 @@
+"""The knob `wait`: how an engine's workers wait for packets, and what that can do here."""
+
+from __future__ import annotations
+
+import warnings
+
+from xdplab.configuration.configuration import WAIT_STRATEGIES, Configuration
+from xdplab.configuration.paths import refuse_wait
+from xdplab.core.checks import choice
+from xdplab.engine.handle import NativeEngine
+from xdplab.knobs.knobs import Knobs
+from xdplab.native import lib
+from xdplab.native.paths import Kind
+from xdplab.refusals.errors import error_at
+
+
+class Waiting(Knobs):
+    """The wait strategy of an engine, or none where its path waits in its own way."""
+
+    _native: NativeEngine
+
+    @property
+    def configuration(self) -> Configuration:
+        """What takes new sockets to change."""
+        return self._native.configuration
+
+    @property
+    def path(self) -> str:
+        """By which way packets come, one of `PATHS`."""
+        return self.configuration.path
+
+    @property
+    def wait(self) -> str:
+        """The wait strategy, one of `WAIT_STRATEGIES`; empty on a path that waits in its own way.
+
+        Setting it raises ConfigurationError there.
+        """
+        return WAIT_STRATEGIES[self._load("wait")] if self.wait_strategies else ""
+
+    @wait.setter
+    def wait(self, value: str) -> None:
+        if not self.wait_strategies:
+            if choice("wait", value, ("", *WAIT_STRATEGIES)):  # what it is can be put back
+                refuse_wait(self.path)
+            return
+        value = choice("wait", value, WAIT_STRATEGIES)
+        index = WAIT_STRATEGIES.index(value)
+        with self._native.lock:
+            if refusal := self._native.wait_refusal(index):
+                tried = f"prepare the wait strategy {value}"
+                raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
+            self._turn("wait", "wait", index)
+        self._warn_if_ineffective(value, callers=2)  # this, and FixedNames.__setattr__
+
+    @property
+    def wait_strategies(self) -> tuple[str, ...]:
+        """What `wait` can be: `WAIT_STRATEGIES`, or none on a path that waits in its own way."""
+        return WAIT_STRATEGIES if self.configuration.kind == Kind.XSK else ()
+
+    @property
+    def wait_refused(self) -> tuple[str, ...]:
+        """The wait strategies that the kernel refuses this engine; to choose one says why."""
+        refusal = self._native.wait_refusal
+        return tuple(name for index, name in enumerate(self.wait_strategies) if refusal(index))
+
+    @property
+    def way(self) -> str:
+        """How it receives, in a word: its wait strategy, or a path that waits in its own way."""
+        return self.wait or self.path
+
+    @property
+    def wait_ineffective(self) -> dict[str, str]:
+        """The wait strategies that can do nothing on this device: why, and what to use instead.
+
+        They can be chosen all the same, with a warning, and what they measure is labelled.
+        """
+        reasons = {
+            name: self._native.wait_ineffective(index)
+            for index, name in enumerate(self.wait_strategies)
+        }
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    @property
+    def wait_note(self) -> str:
+        """Why the chosen wait strategy is ineffective on this device; empty where it is not."""
+        return self.wait_ineffective.get(self.wait, "")
+
+    def _warn_if_ineffective(self, wait: str, callers: int = 1) -> None:
+        if reason := self.wait_ineffective.get(wait):
+            warnings.warn(f"wait={wait!r} is ineffective here: {reason}", stacklevel=2 + callers)

@@ -1,0 +1,1 @@
+"""Measuring, and running many settings in turn."""

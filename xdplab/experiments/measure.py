@@ -1,0 +1,256 @@
+"""One measured run: a capture from here to there, and what each packet cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xdplab import backends
+from xdplab.core.checks import callable_of
+from xdplab.core.checks import seconds as seconds_within
+from xdplab.core.errors import KernelError, XdplabError
+from xdplab.engine.engine import Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.ledger.account import Account, Stage
+from xdplab.ledger.ledger import Ledger
+from xdplab.ledger.lines import Line
+from xdplab.ledger.situation import Situation
+from xdplab.ledger.subjects import check_engine, check_traffic
+from xdplab.native.records import SYSCALLS
+
+KERNEL_STATISTICS = (
+    "rx_dropped",
+    "rx_invalid_descs",
+    "tx_invalid_descs",
+    "rx_ring_full",
+    "rx_fill_ring_empty_descs",
+    "tx_ring_empty_descs",
+)
+"""The six figures of XDP_STATISTICS (linux/if_xdp.h); on other paths than AF_XDP, `rx_ring_full` is
+what the socket's buffer had no room for, and the rest 0."""
+
+_LOOK_SECONDS = 0.1
+_LONGEST_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one run showed.
+
+    Times a packet are nanoseconds. ``user`` is the worker at its packets, ``idle`` a spinning
+    worker's empty polls, ``sys`` the rest of the worker's own CPU time, and ``softirq`` the
+    network softirqs on the worker's and the generator's core; None where it could not be measured.
+    ``sqpoll`` is io_uring's submission thread, which a worker has for `uring-sqpoll`.
+
+    ``wait`` is empty on a `path` that waits in its own way. ``wait_effective`` is False where the
+    strategy can do nothing on this device, and ``wait_note`` says why and what to use instead.
+    ``interrupted`` is whether it was ended early (Ctrl-C). ``error`` is why it ended by itself, as
+    when the interface went away, or None: the figures are those until then. ``explanation`` is the
+    ledger's, a line for each loss and for what else is worth knowing, as a link that is down.
+    """
+
+    path: str
+    wait: str
+    wait_effective: bool
+    wait_note: str
+    batch: int
+    seconds: float
+    interrupted: bool
+    error: str | None
+    sent: int | None
+    rx_packets: int
+    rx_bytes: int
+    rx_pps: float
+    wakeups: int
+    timeouts: int
+    empty_polls: int
+    rearms: int
+    kicks: int
+    syscalls: dict[str, int]
+    user_ns_per_packet: float | None
+    idle_ns_per_packet: float | None
+    sys_ns_per_packet: float | None
+    softirq_ns_per_packet: float | None
+    sqpoll_ns_per_packet: float | None
+    kernel: dict[str, int]
+    ledger: list[dict[str, str | int]]
+    balanced: bool
+    explanation: list[str]
+    simulated: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON."""
+        return asdict(self)
+
+
+def measure(
+    engine: Engine,
+    traffic: Traffic | None,
+    seconds: float,
+    watch: Callable[[], None] = lambda: None,
+) -> tuple[Measurement, Account]:
+    """Let a running engine capture for some time, and account for it.
+
+    Parameters
+    ----------
+    engine
+        Running.
+    traffic
+        Not started yet; None to capture whatever comes.
+    seconds
+        How long. An interrupt (Ctrl-C) ends it early, and the measurement says so.
+    watch
+        Called ten times a second meanwhile.
+
+    Returns
+    -------
+    tuple
+        The measurement and the ledger's account. Where engine or generator ended by themselves,
+        they are of what there was until then, and `Measurement.error` says why.
+    """
+    measurement, account, _ended = _measure(engine, traffic, seconds, watch)
+    return measurement, account
+
+
+def _measure(
+    engine: Engine, traffic: Traffic | None, seconds: float, watch: Callable[[], None]
+) -> tuple[Measurement, Account, XdplabError | None]:
+    check_engine(engine)
+    check_traffic(traffic)
+    seconds = seconds_within("seconds", seconds, 0, _LONGEST_SECONDS)
+    callable_of("watch", watch)
+    with ExitStack() as stack:
+        cores = set(engine.cpus) | ({traffic.cpu} if traffic else set())
+        in_softirq = _softirq_clock(stack, engine, cores)
+        ledger = Ledger(engine, traffic)
+        sent = traffic.sent if traffic else 0
+        before, softirq_before = engine.telemetry.total(), in_softirq()
+        started = time.monotonic()
+        if traffic:
+            traffic.start()
+        interrupted, ended = False, None
+        try:
+            _watch(engine, traffic, started + seconds, watch)
+        except KeyboardInterrupt:
+            interrupted = True
+        except XdplabError as error:
+            ended = error
+        finally:
+            if traffic:
+                traffic.stop()
+        elapsed = time.monotonic() - started
+        try:
+            account = ledger.settle()
+        except XdplabError as error:  # the interface is gone, and its counters with it
+            ended = ended or error
+            account = _account_of_worker(engine, traffic, int(before["rx_packets"]), sent, ended)
+        after, softirq_after = engine.telemetry.total(), in_softirq()
+    packets = int(after["rx_packets"] - before["rx_packets"])
+
+    def each(nanoseconds: int | None) -> float | None:
+        return round(nanoseconds / packets, 2) if packets and nanoseconds is not None else None
+
+    def grown(name: str) -> int:
+        return int(after[name] - before[name])
+
+    measurement = Measurement(
+        path=engine.path,
+        wait=engine.wait,
+        wait_effective=not engine.wait_note,
+        wait_note=engine.wait_note,
+        batch=engine.batch,
+        seconds=round(elapsed, 6),
+        interrupted=interrupted,
+        error=None if ended is None else str(ended),
+        sent=traffic.sent - sent if traffic else None,
+        rx_packets=packets,
+        rx_bytes=grown("rx_bytes"),
+        rx_pps=round(packets / elapsed, 1),
+        wakeups=grown("wakeups"),
+        timeouts=grown("timeouts"),
+        empty_polls=grown("empty_polls"),
+        rearms=grown("rearms"),
+        kicks=grown("kicks"),
+        syscalls={
+            name: int(after["syscalls"][kind] - before["syscalls"][kind])
+            for kind, name in enumerate(SYSCALLS)
+        },
+        user_ns_per_packet=each(grown("user_ns")),
+        idle_ns_per_packet=each(grown("idle_ns")),
+        sys_ns_per_packet=each(grown("cpu_ns") - grown("user_ns") - grown("idle_ns")),
+        softirq_ns_per_packet=(
+            each(softirq_after - softirq_before)
+            if softirq_before is not None and softirq_after is not None
+            else None
+        ),
+        sqpoll_ns_per_packet=each(grown("sqpoll_ns")),
+        kernel={name: grown(name) for name in KERNEL_STATISTICS},
+        ledger=account.as_list(),
+        balanced=account.balanced,
+        explanation=account.explain().splitlines(),
+        simulated=engine.simulated,
+    )
+    return measurement, account, ended
+
+
+def measure_whole(
+    engine: Engine,
+    traffic: Traffic | None,
+    seconds: float,
+    watch: Callable[[], None] = lambda: None,
+) -> Measurement:
+    """Measure as `measure` does, but not half a run, which can't be compared with whole ones.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When it was interrupted.
+    KernelError
+        When the engine or the generator ended by itself.
+    """
+    measurement, _, ended = _measure(engine, traffic, seconds, watch)
+    if ended is not None:
+        raise ended
+    if measurement.interrupted:
+        raise KeyboardInterrupt
+    return measurement
+
+
+def _account_of_worker(
+    engine: Engine, traffic: Traffic | None, before: int, sent: int, ended: XdplabError
+) -> Account:
+    """Account with what worker and generator counted themselves."""
+    received = int(engine.telemetry.total()["rx_packets"]) - before
+    stages, missing = [Stage(Line.RECEIVED, received)], 0
+    if traffic is not None:
+        stages.insert(0, Stage(Line.SENT, traffic.sent - sent))
+        missing = max(traffic.sent - sent - received, 0)
+    situation = Situation(
+        interface=engine.interface.name, simulated=engine.simulated, fault=str(ended)
+    )
+    return Account(tuple(stages), missing, situation)
+
+
+def _softirq_clock(stack: ExitStack, engine: Engine, cores: set[int]) -> Callable[[], int | None]:
+    """Open the tracer where this process may; where it may not, the figure is None."""
+    try:
+        clock = stack.enter_context(backends.of(engine.interface.namespace).open_softirq())
+    except KernelError:
+        return lambda: None
+    return lambda: clock.nanoseconds(cores)
+
+
+def _watch(
+    engine: Engine, traffic: Traffic | None, deadline: float, watch: Callable[[], None]
+) -> None:
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(_LOOK_SECONDS, left))
+        if fault := engine.error:
+            raise fault
+        if traffic and not traffic.running:
+            traffic.wait()
+            return
+        watch()

@@ -1,0 +1,147 @@
+"""The figures by which runs are compared, and one run taken for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from xdplab.core.checks import instance_of
+from xdplab.experiments.links import broken_link
+from xdplab.experiments.measure import Measurement, measure_whole
+from xdplab.ledger.subjects import check_engine
+from xdplab.telemetry.region import LATENCY_STARTS, Latency, Telemetry
+
+if TYPE_CHECKING:
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
+
+Figures = Mapping[str, float | None]
+"""A run's figures by the names of `METRICS`; None for what could not be measured."""
+
+
+class Metric(NamedTuple):
+    """What a figure is."""
+
+    label: str
+    """For people."""
+    unit: str
+    """Empty for a plain number."""
+    more_is_better: bool
+    of: Callable[[Measurement, Latency], float | None]
+
+
+class Run(NamedTuple):
+    """One measured run."""
+
+    measurement: Measurement
+    figures: Figures
+
+
+def _lost(measured: Measurement, _latency: Latency) -> float | None:
+    if not measured.sent:
+        return None
+    return 100 * max(measured.sent - measured.rx_packets, 0) / measured.sent
+
+
+def _cpu(measured: Measurement, _latency: Latency) -> float | None:
+    parts = (
+        measured.user_ns_per_packet,
+        measured.idle_ns_per_packet,
+        measured.sys_ns_per_packet,
+        measured.sqpoll_ns_per_packet,
+    )
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None
+
+
+def _syscalls(measured: Measurement, _latency: Latency) -> float | None:
+    # Without telemetry's own, which come by the second and not by the packet.
+    calls = sum(number for kind, number in measured.syscalls.items() if kind != "publish")
+    return calls / measured.rx_packets if measured.rx_packets else None
+
+
+def _percentile(percent: float) -> Callable[[Measurement, Latency], float | None]:
+    return lambda _measured, latency: latency.percentile(percent) if latency.total else None
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "pps": Metric("received", "packets/s", True, lambda measured, _latency: measured.rx_pps),
+        "lost_percent": Metric("lost", "%", False, _lost),
+        "cpu_ns_per_packet": Metric("worker's CPU", "ns/packet", False, _cpu),
+        "softirq_ns_per_packet": Metric(
+            "softirqs",
+            "ns/packet",
+            False,
+            lambda measured, _latency: measured.softirq_ns_per_packet,
+        ),
+        "p50_ns": Metric("latency p50", "ns", False, _percentile(50)),
+        "p99_ns": Metric("latency p99", "ns", False, _percentile(99)),
+        "syscalls_per_packet": Metric("system calls", "1/packet", False, _syscalls),
+    }
+)
+"""By name: packets received a second, the share of those sent that was not, the worker's CPU time
+a packet (idle polls and io_uring's submission thread included), that of the network softirqs on the
+cores of worker and generator, percentiles of the latency, and the worker's system calls a packet
+without telemetry's own."""
+
+
+def metrics(measurement: Measurement, latency: Latency) -> dict[str, float | None]:
+    """Work out the figures of one run.
+
+    Parameters
+    ----------
+    measurement
+        What `measure` returned.
+    latency
+        The latencies measured in that run. There are some only where frames of our generators were
+        looked at: all with `Engine.inspect`, else those that are sampled.
+
+    Returns
+    -------
+    dict
+        The figures by the names of `METRICS`; None for what could not be measured.
+    """
+    instance_of("measurement", measurement, Measurement, "what measure returned")
+    instance_of("latency", latency, Latency, "a Latency")
+    return {name: metric.of(measurement, latency) for name, metric in METRICS.items()}
+
+
+def take(
+    engine: Engine,
+    traffic: Traffic | None,
+    seconds: float,
+    watch: Callable[[], None] = lambda: None,
+) -> Run:
+    """Measure one run, as `measure_whole` does, with its latencies.
+
+    Parameters
+    ----------
+    engine, traffic, seconds, watch
+        As for `measure`.
+
+    Raises
+    ------
+    KeyboardInterrupt, KernelError
+        As `measure_whole` does; and when a link is down at its end.
+    """
+    check_engine(engine)
+    before = _latency(engine.telemetry)
+    measurement = measure_whole(engine, traffic, seconds, watch)
+    if broken := broken_link(engine, traffic):
+        raise broken
+    after = _latency(engine.telemetry)
+    # Somebody may have emptied the histogram meanwhile.
+    is_grown = bool((after.counts >= before.counts).all())
+    return Run(measurement, metrics(measurement, after - before if is_grown else after))
+
+
+def _latency(telemetry: Telemetry) -> Latency:
+    """Add up the histograms of all workers."""
+    counts = np.zeros(len(LATENCY_STARTS), np.uint64)
+    for worker in range(telemetry.workers):
+        counts += telemetry.latency(worker).counts
+    return Latency(counts)

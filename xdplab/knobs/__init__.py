@@ -1,0 +1,1 @@
+"""Settings that can change while packets flow."""

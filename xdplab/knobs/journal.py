@@ -1,0 +1,118 @@
+"""What was changed, and when, so that cause can be seen above effect, and changes be undone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from xdplab.core.closing import Uncopied
+from xdplab.core.locks import new_lock
+
+KEPT = 1000
+"""Changes that a journal remembers."""
+
+_ONE_MOVE_NS = 10**9
+"""A knob turned again within this time is still on the same move: a slider being dragged."""
+
+
+class Change(NamedTuple):
+    """One knob turned."""
+
+    time_ns: int
+    """When, by CLOCK_MONOTONIC, as in telemetry."""
+    knob: str
+    """The attribute's name, such as ``"batch"`` or ``"napi.threaded"``; ``"traffic"`` is its rate,
+    ``"traffic size"`` the size of its frames."""
+    before: object
+    after: object
+    step: int = 0
+    """Changes of the same step are undone together. 0: itself an undoing."""
+
+    def __str__(self) -> str:
+        return f"{self.knob} {self.before} → {self.after}"
+
+
+class Journal(Uncopied):
+    """The last changes, oldest first. Any thread may write and read it."""
+
+    def __init__(self) -> None:
+        self._changes: deque[Change] = deque(maxlen=KEPT)
+        self._lock = new_lock()  # held for no longer than it takes to write a line
+        self._steps = 0
+        self._undone: set[int] = set()
+        self._move: Change | None = None  # a change that the next one may carry on
+        # Of the thread that writes: the step that all its changes belong to for now.
+        self._of_thread = threading.local()
+
+    def note(self, knob: str, before: object, after: object) -> None:
+        """Write a change down, unless nothing did change."""
+        if before == after:
+            return
+        with self._lock:
+            now = time.monotonic_ns()
+            given: int | None = getattr(self._of_thread, "step", None)
+            step = self._step(knob, now) if given is None else given
+            change = Change(now, knob, before, after, step)
+            self._changes.append(change)
+            self._move = change if given is None else None
+
+    @contextmanager
+    def one_step(self) -> Iterator[None]:
+        """Make one step of all that the calling thread changes in the block."""
+        with self._lock:
+            self._steps += 1
+            step = self._steps
+        with self._as_step(step):
+            yield
+
+    @contextmanager
+    def undoing(self, step: int) -> Iterator[None]:
+        """Take back a step in the block; what the calling thread changes there is no step."""
+        self._undone.add(step)
+        with self.no_step():
+            yield
+
+    @contextmanager
+    def no_step(self) -> Iterator[None]:
+        """Leave what the calling thread changes in the block out of what can be undone."""
+        with self._as_step(0):
+            yield
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The last 1000 changes, oldest first."""
+        return tuple(self._changes)
+
+    @property
+    def last(self) -> Change | None:
+        """The last of them."""
+        return self._changes[-1] if self._changes else None
+
+    @property
+    def steps(self) -> list[tuple[Change, ...]]:
+        """The steps among them that stand, newest last: each its changes, oldest first."""
+        steps: dict[int, tuple[Change, ...]] = {}
+        for change in self.changes:
+            if change.step and change.step not in self._undone:
+                steps[change.step] = (*steps.get(change.step, ()), change)
+        return list(steps.values())
+
+    @contextmanager
+    def _as_step(self, step: int) -> Iterator[None]:
+        outer: int | None = getattr(self._of_thread, "step", None)
+        self._of_thread.step = step if outer is None else outer
+        try:
+            yield
+        finally:
+            self._of_thread.step = outer
+
+    def _step(self, knob: str, now: int) -> int:
+        move = self._move
+        if move and move.knob == knob and now - move.time_ns < _ONE_MOVE_NS:
+            return move.step
+        self._steps += 1
+        return self._steps

@@ -1,0 +1,1 @@
+"""Two hosts with a wire between them, and real interfaces on loan."""

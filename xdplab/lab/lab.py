@@ -1,0 +1,158 @@
+"""A lab: two hosts joined by a wire, apart from all else.
+
+```
+  host's namespace         a namespace             another namespace
+  ┌──────────────┐        ┌──────────────┐  veth  ┌──────────────┐
+  │ eth0, ...    │        │ port0   .1   ├────────┤ peer0   .2   │
+  │ (untouched)  │        │ lab.port     │        │ lab.peer     │
+  └──────────────┘        └──────────────┘        └──────────────┘
+                            an engine captures      traffic comes from here
+```
+
+Nothing ever exists in the host's namespace, not even for a moment, and both namespaces are held by
+descriptors alone: however the process ends, the kernel takes everything down. Where nobody may make
+such a lab, the wire is simulated.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+from xdplab.backends import BEST, Backend, candidates
+from xdplab.backends.plan import LabPlan
+from xdplab.core.checks import whole
+from xdplab.core.closing import Closing
+from xdplab.core.errors import PermissionRefusedError
+from xdplab.core.fixed_names import FixedNames
+from xdplab.net.host import Host, PingResult
+from xdplab.net.interface import Interface
+
+__all__ = ["Host", "Interface", "Lab", "PingResult"]
+
+_MOST_LABS = 512
+MOST_QUEUES = 4096  # the kernel's own limit
+_SMALLEST_MTU, _LARGEST_MTU = 1280, 65535  # what IPv6 needs, what veth takes
+
+
+class BackendWarning(UserWarning):
+    """A lab was not made by the best backend, since that can't be used here."""
+
+
+class Lab(FixedNames, Closing):
+    """Two hosts joined by a wire, isolated from the host's network and from other labs.
+
+    `port` is the side on which an engine captures, `peer` the other end of the wire, from which
+    traffic comes. The link is up and quiet when the constructor returns: with nobody sending, no
+    frame arrives by itself.
+
+    A context manager; `close`, the end of the process, and dropping the last reference to the lab
+    and its hosts all take everything down.
+
+    Parameters
+    ----------
+    queues
+        Receive and transmit queues of each interface, 1 to 4096.
+    mtu
+        The largest packet, in bytes, 1280 to 65535. Above about 3,500 a program needs several
+        buffers a packet.
+    number
+        0 to 511. Lab N has the addresses 198.18.N.1 and .2, 2001:db8::N:1 and :2. Labs may have
+        the same number, unless something joins them.
+    backend
+        Who makes it: a name of `xdplab.backends.BACKENDS`. Unless told otherwise, here or by the
+        environment variable XDPLAB_BACKEND, the first of them that can be used here; `backend` says
+        which that was, and `note` how to get a better one.
+
+    Raises
+    ------
+    ConfigurationError
+        For values out of range; nothing was touched.
+    PermissionRefusedError
+        When no backend can be used, or the one that was named lacks a privilege.
+    KernelError
+        When the kernel refuses for another reason. Nothing half-made is left.
+    """
+
+    def __init__(
+        self, queues: int = 1, mtu: int = 1500, number: int = 0, *, backend: str | None = None
+    ) -> None:
+        self.queues = whole("queues", queues, 1, MOST_QUEUES)
+        self.mtu = whole("mtu", mtu, _SMALLEST_MTU, _LARGEST_MTU)
+        self.number = whole("number", number, 0, _MOST_LABS - 1)
+        self._owner = os.getpid()
+        plan = LabPlan(self.queues, self.mtu, self.number)
+        self._backend, refusals, (self.port, self.peer) = _make(plan, candidates(backend))
+        self.note = _note(self._backend, refusals)
+        """Which backend made it, and how to get a better one; "" where there is none better."""
+        if refusals and self.simulated:
+            _tell_once(self.note)
+        self._fix_names(Lab)
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend that made it."""
+        return self._backend.name
+
+    @property
+    def simulated(self) -> bool:
+        """Whether there is no kernel behind it."""
+        return self._backend.simulated
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self.port.interface.namespace.closed
+
+    def close(self) -> None:
+        """Take the wire down, and let go of both namespaces. A second call does nothing."""
+        # A forked child holds copies of the descriptors, but the lab is not its to take down.
+        if not self.closed and os.getpid() == self._owner:
+            self._backend.remove_lab(self.port, self.peer)
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Lab closed>"
+        queues = "1 queue" if self.queues == 1 else f"{self.queues} queues"
+        ends = " <-> ".join(f"{h.interface.name} {h.ipv4} {h.ipv6}" for h in (self.port, self.peer))
+        way = "" if self.backend == BEST else f", backend {self.backend!r}"
+        mark = " [simulated]" if self.simulated else ""
+        return f"<Lab {ends}, {queues}, mtu {self.mtu}{way}{mark}>"
+
+
+def _make(plan: LabPlan, tried: list[Backend]) -> tuple[Backend, dict[str, str], tuple[Host, Host]]:
+    """Let the first backend that can make the hosts, and say why no better one did.
+
+    Only a lack of privilege leads to the next: no other failure is papered over by a simulation.
+    """
+    refusals: dict[str, str] = {}
+    for backend in tried[:-1]:
+        if refusal := backend.refusal():
+            refusals[backend.name] = refusal
+            continue
+        try:
+            return backend, refusals, backend.make_lab(plan)
+        except PermissionRefusedError as error:
+            refusals[backend.name] = str(error)
+    return tried[-1], refusals, tried[-1].make_lab(plan)
+
+
+def _note(backend: Backend, refusals: dict[str, str]) -> str:
+    """Say what made a lab, and why nothing better did."""
+    if backend.name == BEST:
+        return ""
+    if not refusals:
+        better = f" Lab(backend={BEST!r}) is real." if backend.simulated else ""
+        return f"This lab is {backend.made}, as was asked for.{better}"
+    why = " ".join(f"{name!r} can't be used: {words}" for name, words in refusals.items())
+    return f"This lab is {backend.made}. {why}"
+
+
+_told: set[str] = set()
+
+
+def _tell_once(note: str) -> None:
+    """Warn of a backend that picked itself, the first time in this process."""
+    if note not in _told:
+        _told.add(note)
+        warnings.warn(note, BackendWarning, stacklevel=3)

@@ -1,0 +1,71 @@
+"""A real interface, borrowed from the broker."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+
+from xdplab.backends.broker.backend import BROKER, not_a_childs
+from xdplab.core.checks import text
+from xdplab.core.closing import Closing
+from xdplab.core.errors import XdplabError
+from xdplab.net.interface import Interface
+from xdplab.net.netlink import netlink
+
+
+class Loan(Closing):
+    """A real interface that the broker lends, in a network namespace of one's own.
+
+    For as long as it is lent it is not in the host's network; its addresses and routes there are
+    gone for good. What is set on it here (MTU, MAC, flags, offloads, ...) is as before once it is
+    back. A context manager; `close`, and the end of the process, give it back.
+
+    Parameters
+    ----------
+    name
+        Its name, as the broker was given it with ``--interface``.
+
+    Raises
+    ------
+    PermissionRefusedError
+        When the broker does not serve this user, or does not lend this interface.
+    InterfaceGoneError
+        When it is not there: somebody else may have borrowed it.
+    KernelError
+        When no broker is there.
+    """
+
+    def __init__(self, name: str) -> None:
+        from xdplab.broker import protocol  # noqa: PLC0415 - what others do without
+        from xdplab.broker.client import connect  # noqa: PLC0415 - as above
+
+        name = text("name", name)
+        # The broker is told its name proper, which an alternative one stands for.
+        with suppress(XdplabError):
+            name = Interface.find(name).name
+        with ExitStack() as undo:
+            namespace = undo.enter_context(BROKER.create_namespace())
+            self._connection = not_a_childs(connect(protocol.INTERFACE, name, namespace.fd))
+            undo.callback(self._connection.close)
+            namespace.run(_switch_on, self._connection.answer["index"])
+            self.interface = Interface.find(name, namespace)
+            """For `Engine`."""
+            undo.pop_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was given back."""
+        return self._connection.closed
+
+    def close(self) -> None:
+        """Give it back."""
+        self._connection.close()
+        self.interface.namespace.close()
+
+    def __repr__(self) -> str:
+        state = "given back" if self.closed else "borrowed"
+        return f"<Loan of {self.interface.name}, {state}>"
+
+
+def _switch_on(index: int) -> None:
+    with netlink("switch on what was borrowed") as route:
+        route.link("set", index=index, state="up")

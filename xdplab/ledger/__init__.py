@@ -1,0 +1,1 @@
+"""Where every packet went, and why."""

@@ -1,0 +1,107 @@
+"""What a ledger says at one moment: a line for each station, and the words for what was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xdplab.core.checks import choice
+from xdplab.ledger.explain import explain
+from xdplab.ledger.lines import Line
+from xdplab.ledger.situation import Situation
+
+_LOSSES = frozenset(
+    {
+        *(Line.TOO_LONG, Line.WIRE_FULL, Line.RECONFIGURING, Line.NO_SOCKET, Line.RING_FULL),
+        *(Line.NO_FILL, Line.TOO_LARGE, Line.TOO_MANY, Line.RX_CLOSED),
+        *(Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED),
+    }
+)
+_NOTES = frozenset({Line.FINISHED, Line.UNFINISHED, Line.OVERSIZED})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One line of a ledger."""
+
+    stage: str
+    packets: int
+    name: str = ""
+    """What to call it on the engine's path; unless told otherwise as `stage`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", str(self.name or self.stage))
+
+    @property
+    def lost(self) -> bool:
+        """Whether its packets ended there."""
+        return self.stage in _LOSSES
+
+    @property
+    def note(self) -> bool:
+        """Whether it tells something of packets that the line before counts."""
+        return self.stage in _NOTES
+
+
+@dataclass(frozen=True, repr=False)
+class Account:
+    """A ledger read at one moment. It prints as a table.
+
+    Parameters
+    ----------
+    stages
+        In the order in which a packet meets them.
+    unaccounted
+        Packets that one station counted and the next did not: in flight while packets flow, and 0
+        once they have drained. Never left out.
+    situation
+        How things were set when it was read, for `explain`.
+    """
+
+    stages: tuple[Stage, ...]
+    unaccounted: int
+    situation: Situation = field(default_factory=Situation, compare=False)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the ledger adds up."""
+        return self.unaccounted == 0
+
+    @property
+    def remainder(self) -> str:
+        """What to call the packets that are `unaccounted`: ``"in flight"`` while packets flow."""
+        return "in flight" if self.unaccounted and self.situation.flowing else "unaccounted"
+
+    def packets(self, stage: str) -> int:
+        """Packets of one stage, by what it is called here or on AF_XDP.
+
+        Raises
+        ------
+        ConfigurationError
+            For another name; it lists those that there are.
+        """
+        names = {name: line.packets for line in self.stages for name in (line.stage, line.name)}
+        return names[choice("stage", stage, names)]
+
+    def explain(self) -> str:
+        """Say in words what was lost or left, why, and which knob would help; a line for each."""
+        counts = {line.stage: line.packets for line in self.stages}
+        return "\n".join(explain(counts, self.unaccounted, self.situation))
+
+    def as_list(self) -> list[dict[str, str | int]]:
+        """Return the lines for JSON; what is unaccounted for is the last."""
+        lines: list[dict[str, str | int]] = [
+            {"stage": line.name, "packets": line.packets} for line in self.stages
+        ]
+        return [*lines, {"stage": "unaccounted", "packets": self.unaccounted}]
+
+    def __str__(self) -> str:
+        lines = [(f"{_mark(s)}{s.name}", s.packets) for s in self.stages]
+        lines.append((self.remainder, self.unaccounted))
+        table = [f"{name:<32}{packets:>16,}" for name, packets in lines]
+        return "\n".join((["[simulated]"] if self.situation.simulated else []) + table)
+
+    __repr__ = __str__
+
+
+def _mark(stage: Stage) -> str:
+    return "- " if stage.lost else "  " if stage.note else ""

@@ -1,0 +1,267 @@
+"""The words of a ledger: for each loss what happened, why, and the knob that helps.
+
+Nothing here looks at the kernel: counts and settings go in, sentences come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from xdplab.ledger import (
+    explain_filters,
+    explain_frames,
+    explain_links,
+    explain_paths,
+    explain_queues,
+    explain_rings,
+    explain_sending,
+)
+from xdplab.ledger.lines import Line
+from xdplab.ledger.situation import Situation
+
+_LARGEST_MTU = 65_535
+_PENDING = (Line.WAITING, Line.TX_WAITING, Line.PENDING)
+_BEGUN = (Line.ON_WIRE, Line.BEGUN, Line.TX_BEGUN)
+
+
+def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list[str]:
+    """Say what each loss means.
+
+    Parameters
+    ----------
+    counts
+        Packets by the line; those of 0 may be left out.
+    unaccounted
+        Packets that the stages don't account for.
+    now
+        The settings.
+
+    Returns
+    -------
+    list of str
+        A sentence or more each: what was lost first, then what else is worth knowing. One line
+        that says so where every packet arrived.
+    """
+    losses = [
+        f"{_share(counts, stage)}{_on_purpose(stage, now) or words}"
+        for stage, words in (
+            (Line.TOO_LONG, _too_long(now)),
+            (Line.WIRE_FULL, _wire_full(now)),
+            (Line.RECONFIGURING, _reconfiguring(now)),
+            (Line.NO_SOCKET, explain_queues.no_socket(now)),
+            (Line.RING_FULL, explain_rings.ring_full(now)),
+            (Line.NO_FILL, explain_rings.no_fill(now)),
+            (Line.TOO_LARGE, explain_frames.too_large(now)),
+            (Line.TOO_MANY, explain_frames.too_many(now)),
+            (Line.RX_CLOSED, _closed("received", now)),
+            (Line.TX_CLOSED, _closed("sent", now)),
+            (
+                Line.TX_INVALID,
+                " could not be sent: their descriptors were invalid, which "
+                "is a fault of the engine. Please report it.",
+            ),
+            (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped(now)),
+        )
+        if counts.get(stage) and not _is_told_below(stage, counts)
+    ]
+    losses += explain_sending.losses(counts, now)
+    rest = [
+        *explain_sending.finished(counts, now),
+        *_left_over(counts, now),
+        *_remainder(unaccounted, now),
+    ]
+    rest += [f"Of the file: {remark}" for remark in now.remarks]
+    if not losses and not unaccounted and not _sum(counts, _PENDING):
+        rest.insert(0, _all_well(counts, now))
+    return explain_links.ends(now) + losses + rest
+
+
+def _is_told_below(stage: str, counts: Mapping[str, int]) -> bool:
+    """Tell whether the device dropped nothing but what was too long for it."""
+    return stage == Line.TX_DROPPED and counts.get(Line.OVERSIZED, 0) >= counts[stage]
+
+
+# The fault behind a loss that a soft NIC was told to have, and what it feigns.
+_FAULTS: Mapping[str, tuple[str, str]] = {
+    Line.RING_FULL: ("ring_full_every", "an RX ring that is full"),
+    Line.NO_FILL: ("no_fill_every", "a fill ring that is empty"),
+    Line.TX_INVALID: ("bad_descriptor_every", "an invalid descriptor"),
+}
+
+
+def _on_purpose(stage: str, now: Situation) -> str:
+    """Say which fault a loss is due to, if any: beside it, other reasons matter little."""
+    name, feigned = _FAULTS.get(stage, ("", ""))
+    if not (every := now.faults.get(name, 0)):
+        return ""
+    return (
+        f" met with {feigned}, most of them on purpose: this NIC is simulated, and feigns that for "
+        f"1 frame in {every:,}. {_side(now)}.faults.{name} = 0 ends that, and what is lost then "
+        "has another reason."
+    )
+
+
+def _side(now: Situation) -> str:
+    return "lab.peer" if now.interface.startswith("peer") else "lab.port"
+
+
+def _share(counts: Mapping[str, int], stage: str) -> str:
+    lost = counts[stage]
+    sent = stage in (Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED)
+    whole = (Line.HANDED,) if sent else (Line.SENT, Line.DEVICE)
+    of = next((counts[name] for name in whole if counts.get(name, 0) >= lost), 0)
+    if not of:
+        return _packets(lost)
+    percent = 100 * lost / of
+    share = f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
+    return f"{_packets(lost)} of {of:,} ({share})"
+
+
+def _packets(count: int) -> str:
+    return f"{count:,} packet{'' if count == 1 else 's'}"
+
+
+def _too_long(now: Situation) -> str:
+    largest = now.mtu + 14
+    # A generator may have gone on to shorter frames.
+    mtu = f"Lab(mtu={min(now.frame_size - 14, _LARGEST_MTU)})"
+    larger = f", or {mtu}" if now.frame_size > largest else ""
+    remedy = f"Traffic(size={largest}) is the largest here{larger}."
+    return (
+        f" never left: frames of more than {largest:,} bytes don't pass an MTU of {now.mtu:,}, and "
+        f"the kernel refuses them silently. {f'{mtu} takes them.' if now.replays else remedy}"
+    )
+
+
+def _wire_full(now: Situation) -> str:
+    apart = explain_rings.another_core(now)
+    shares = (
+        f" The generator runs on core {now.generator_cpu} like a worker: {apart} gives them "
+        "different ones."
+        if apart and now.generator_cpu in now.cpus
+        else ""
+    )
+    slower = f", {now.slower}" if now.slower else ""
+    return (
+        " found the wire full: a veth holds 256 frames for each queue until the receiver's NAPI "
+        f"takes them, and it did not get to run in time.{shares} Lower the generator's rate"
+        f"{slower}, or switch threaded NAPI off where it is on, engine.napi.threaded = False."
+    )
+
+
+def _reconfiguring(now: Situation) -> str:
+    at_once = (
+        f", or begin with what it changed: Engine({now.reconfigured})" if now.reconfigured else ""
+    )
+    return (
+        f" came while engine.reconfigure({now.reconfigured}) made new sockets, and went to the "
+        f"stack. Reconfigure {_in_quiet(now)}{at_once}."
+    )
+
+
+def _in_quiet(now: Situation) -> str:
+    if now.generator_cpu is None:
+        return "while nothing is sent"
+    return "while nothing is sent (traffic.stop() before, traffic.start() after it)"
+
+
+def _closed(how: str, now: Situation) -> str:
+    down = now.broken_links or now.carrier_losses
+    when = "while the links are up (above)" if down else _in_quiet(now)
+    return (
+        f" waited in a ring when engine.reconfigure() closed it: it gives the worker a second to "
+        f"empty its rings, and these could not be {how} by then. Reconfigure {when}."
+    )
+
+
+def _device_dropped(now: Situation) -> str:
+    commands = " and ".join(f"`{command}`" for command in now.queueing)
+    wait = (
+        f", or put a queueing discipline on the interface ({commands}): then the kernel lets "
+        "frames wait in the TX ring instead"
+        if commands
+        else ""
+    )
+    return (
+        " got completed, but the device dropped them: the far end's ring was full, or the link "
+        f"down. Completed is not sent. Send at {explain_rings.lower_rate(now)}{wait}."
+    )
+
+
+def _sum(counts: Mapping[str, int], stages: Iterable[str]) -> int:
+    return sum(counts.get(stage, 0) for stage in stages)
+
+
+def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
+    """Explain what is no loss, but may surprise."""
+    if passed := counts.get(Line.STACK):
+        yield explain_paths.left_over(_packets(passed), now)
+    for stage in _PENDING:
+        if waiting := counts.get(stage):
+            if now.fault:
+                until = "the worker has ended, and they are lost with its sockets"
+            elif not now.running:
+                until = "the worker is stopped, and goes on with engine.start()"
+            else:
+                # What can't be sent stays in the RX ring, too.
+                until = (
+                    explain_links.waits(now) if now.sends or stage != Line.WAITING else ""
+                ) or "in flight; read the ledger again, or settle() it"
+            yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
+    if now.senders:
+        yield (
+            f"Still sending: {'; '.join(now.senders)}. What is in flight then is no loss: settle() "
+            "the ledger once it has ended."
+        )
+    if now.went_uncounted:
+        yield (
+            f"While attach changed, {now.interface} was without an XDP program for a moment: what "
+            "came then went to the stack, and nobody counted it. Make the engine with the mode "
+            f"that it is to have: Engine(attach={now.attach!r})."
+        )
+    if begun := _sum(counts, _BEGUN):
+        yield f"{_packets(begun)} on the way when the ledger began: counted in."
+    if not now.began_quiet:
+        yield (
+            "Packets flowed already when the ledger began: of those on the way then, some may "
+            "count as sent by others, or by its own host."
+        )
+
+
+def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
+    if not unaccounted:
+        return
+    if now.flowing:
+        yield (
+            f"{_packets(unaccounted)} in flight: counted by one station and not yet by the "
+            "next. Once the traffic has ended, settle() waits for them."
+        )
+    elif blocked := explain_links.remainder(_packets(unaccounted), now):
+        yield blocked
+    elif now.kind != "xsk":
+        yield explain_paths.remainder(_packets(unaccounted))
+    else:
+        yield (
+            f"{_packets(unaccounted)} unaccounted for: one station counted them, the next did "
+            "not. Two cases are known: a link that is down refuses the generator's frames without "
+            "counting them, and with attach='skb' GRO merges packets of a stream before the XDP "
+            "program counts them."
+        )
+
+
+def _all_well(counts: Mapping[str, int], now: Situation) -> str:
+    ends = explain_links.ends(now)
+    if counts.get(Line.RECEIVED) or counts.get(Line.HANDED):
+        which = "that was sent " if now.left_out else "that came " if ends else ""
+        return f"Every packet {which}arrived."
+    if now.generator_cpu is not None and not counts.get(Line.SENT):
+        return "No packet: the generator has sent none since the ledger began. traffic.start()."
+    if counts.get(Line.STACK):
+        return f"No packet for the engine.{explain_filters.filtered(now)}"
+    if ends:
+        return f"No packet came to {now.interface}."
+    return (
+        f"No packet came to {now.interface}. Is anything sending to it, and is its link up? "
+        "On a real device, check that traffic is steered to the engine's queue."
+        f"{explain_filters.filtered(now)}"
+    )

@@ -1,0 +1,380 @@
+"""The ledger: where every packet went, from the generator to the worker and back out.
+
+```
+sent by the generator ──▶ wire ──▶ device ──▶ XDP program ──▶ RX ring ──▶ worker ──┐ drop
+                           │ full             │ to the stack   │ full              ▼
+                           ▼                  ▼                ▼ no frame       TX ring
+received at the far end ◀── device ◀── completed ◀── taken by the kernel ◀─────────┘
+                             ▼ dropped
+```
+
+Each station counts for itself (stations.py). The ledger holds their counts against each other,
+summed over the engine's interfaces and workers, and explain.py has the words.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from xdplab.configuration.configuration import CHANGEABLE
+from xdplab.core.checks import seconds
+from xdplab.core.errors import ClosedError, InterfaceGoneError
+from xdplab.ledger import advice
+from xdplab.ledger.account import Account, Stage
+from xdplab.ledger.explain_paths import is_there, name_of
+from xdplab.ledger.lines import Line
+from xdplab.ledger.sending import senders
+from xdplab.ledger.situation import Situation
+from xdplab.ledger.stations import SENDER, Counts, Stations
+from xdplab.ledger.subjects import check_engine, check_traffic
+from xdplab.net.filtering import Filtering, filtering
+from xdplab.net.offloads import remedies_for_checksums, remedies_for_length
+
+if TYPE_CHECKING:
+    from xdplab.ledger.subjects import CountedEngine, CountedTraffic
+    from xdplab.net.interface import Interface
+
+_SETTLE_SECONDS = 1.0
+_QUIET_SECONDS = 0.2
+
+
+class Ledger:
+    """Holds the stations' counts against each other, from now on.
+
+    Best made before the traffic starts; `Engine.ledger` makes one too. What is on the way already
+    is told apart where it can be: from the XDP program on. `xdplab.widgets.Ledger` shows one live.
+
+    Parameters
+    ----------
+    engine
+        Running or stopped.
+    traffic
+        The generator, where there is one: without it the ledger begins at the device.
+    """
+
+    def __init__(self, engine: CountedEngine, traffic: CountedTraffic | None = None) -> None:
+        check_engine(engine)
+        check_traffic(traffic)
+        self._engine, self._traffic = engine, traffic
+        self._stations = Stations(engine, traffic)
+        deadline = time.monotonic() + _QUIET_SECONDS
+        self._quiet = False
+        self._start, self._start_by_queue = self._stations.look()
+        while not self._quiet and time.monotonic() < deadline:
+            before = self._start
+            self._start, self._start_by_queue = self._stations.look()
+            # A generator that has lost its core for a moment is not quiet.
+            self._quiet = self._start == before and not senders(engine, traffic)
+        self._last = self._start
+        self._bypassed = engine.times_bypassed
+        self._first_queues = frozenset(engine.queues)
+        self._links_before = dict(self._stations.links)
+        self._begun_ns, self.begun = time.monotonic_ns(), time.time()
+        """When, in seconds since 1970."""
+
+    @property
+    def engine(self) -> CountedEngine:
+        """Whose ledger it is."""
+        return self._engine
+
+    @property
+    def traffic(self) -> CountedTraffic | None:
+        """The generator that it begins with, if any."""
+        return self._traffic
+
+    def weakly(self) -> Self:
+        """Return a copy that keeps neither engine nor generator alive, for those who only look.
+
+        Once one of them is gone, reading the copy raises ReferenceError.
+        """
+        book = copy.copy(self)
+        book._engine = weakref.proxy(self._engine)
+        book._traffic = None if self._traffic is None else weakref.proxy(self._traffic)
+        book._stations = self._stations.of(book._engine, book._traffic)
+        return book
+
+    def read(self) -> Account:
+        """Read all stations now. They are read one after the other, so packets may be in flight.
+
+        Raises
+        ------
+        ClosedError
+            When the engine was closed.
+        """
+        now, by_queue = self._stations.look()
+        sending = senders(self._engine, self._traffic)
+        flowing = now != self._last or bool(sending)
+        self._last = now
+        grown_by_queue = by_queue - self._start_by_queue
+        grown = self._with_unseen(now - self._start, grown_by_queue)
+        stages: list[Stage] = []
+        wire_gaps = self._account_for_wire(grown, stages)
+        gaps = [
+            *self._account_for_device(grown, stages, wire_gaps),
+            *self._account_for_reception(grown, now, stages),
+            *self._account_for_sending(grown, now, stages),
+        ]
+        # Stations are read against the stream, so what is on the way makes a gap above 0. Below 0
+        # it is what was on the way when the ledger began.
+        unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
+        strays = sorted(grown_by_queue.keys() - set(self._engine.queues))
+        situation = replace(
+            self._situation(grown, strays),
+            flowing=flowing,
+            senders=sending,
+            reconfigured=self._reconfigured(),
+            went_uncounted="attach" in self._changed() and not self._stations.veth,
+        )
+        named = tuple(
+            Stage(line.stage, line.packets, name_of(line.stage, situation.kind))
+            for line in stages
+            if is_there(line.stage, situation.kind)
+        )
+        return Account(named, unaccounted, situation)
+
+    def settle(self, timeout: float = _SETTLE_SECONDS) -> Account:
+        """Read until the packets in flight have arrived, at most for `timeout` seconds."""
+        deadline = time.monotonic() + seconds("timeout", timeout, 0, math.inf)
+        while time.monotonic() < deadline:
+            account = self.read()
+            settled = not (self._last.waiting or self._last.tx_waiting or self._last.pending)
+            # What waits for a stopped worker, waits.
+            still = not self._engine.running and not account.situation.flowing
+            if account.balanced and (settled or still):
+                return account
+        return self.read()
+
+    def explain(self) -> str:
+        """Settle, and say in words what was lost, why, and which knob would help."""
+        return self.settle().explain()
+
+    def __repr__(self) -> str:
+        return str(self.read())
+
+    def _with_unseen(self, grown: Counts, by_queue: Counter[int]) -> Counts:
+        """Count as without a socket what came on queues where the program does not run.
+
+        A veth does not run an attached program on queues that are added later (veth_set_channels,
+        Linux 6.18).
+        """
+        if not self._stations.veth:
+            return grown
+        # A queue that `Engine.reconfigure` turned to was without an engine before.
+        captured = self._first_queues.intersection(self._engine.queues)
+        strays = sum(by_queue[queue] for queue in by_queue.keys() - captured)
+        counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
+        gap = grown.device - counted - grown.uncounted
+        unseen = max(min(gap, strays - grown.no_socket), 0)
+        return replace(grown, no_socket=grown.no_socket + unseen)
+
+    def _account_for_wire(self, grown: Counts, stages: list[Stage]) -> list[int]:
+        if self._traffic is None:
+            return []
+        stages += [
+            Stage(Line.SENT, grown.sent),
+            Stage(Line.TOO_LONG, grown.too_long),
+            Stage(Line.WIRE_FULL, grown.wire_full),
+        ]
+        if self._stations.gone:
+            return []  # what the sender's device counted is not known
+        gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
+        if self._stations.veth:
+            # Whatever the device saw beyond the generator's frames came from the peer's stack.
+            stages.append(Stage(Line.OTHERS, max(grown.device - grown.wire, 0)))
+            gaps.append(max(grown.wire - grown.device, 0))
+        return gaps
+
+    def _account_for_device(
+        self, grown: Counts, stages: list[Stage], wire_gaps: list[int]
+    ) -> list[int]:
+        # A program counts what came while it had no sockets. What came while there was no program,
+        # the driver alone counted, so that is no more than it counted then.
+        away, seen = grown.reconfiguring, grown.redirected + grown.passed + grown.no_socket
+        if not self._stations.veth:
+            stages += [Stage(Line.RECONFIGURING, away)] if away else []
+            return wire_gaps
+        uncounted = min(max(grown.device - seen - away, 0), grown.uncounted)
+        away += uncounted
+        gaps = [*wire_gaps, grown.device - seen - away]
+        if begun := 0 if self._quiet else -sum(min(gap, 0) for gap in gaps):
+            stages.append(Stage(Line.ON_WIRE, begun))
+        stages.append(Stage(Line.DEVICE, grown.device))
+        stages += [Stage(Line.RECONFIGURING, away)] if away else []
+        return gaps
+
+    def _account_for_reception(self, grown: Counts, now: Counts, stages: list[Stage]) -> list[int]:
+        # From the program on, everything counts from the engine's beginning, so that what was on
+        # the way is known exactly. In quiet, what is missing was lost before.
+        begun = self._start.waiting + (0 if self._quiet else self._start.missing)
+        gaps = [grown.missing + grown.waiting + begun - now.waiting]
+        stages += [
+            Stage(Line.STACK, grown.passed),
+            Stage(Line.NO_SOCKET, grown.no_socket),
+            Stage(Line.REDIRECTED, grown.redirected),
+            *([Stage(Line.BEGUN, begun)] if begun else []),
+            Stage(Line.RING_FULL, grown.ring_full),
+            Stage(Line.NO_FILL, grown.no_fill),
+            Stage(Line.TOO_LARGE, grown.too_large),
+            *([Stage(Line.TOO_MANY, grown.too_many)] if grown.too_many else []),
+            *([Stage(Line.RX_CLOSED, grown.rx_closed)] if grown.rx_closed else []),
+            Stage(Line.WAITING, now.waiting),
+            Stage(Line.RECEIVED, grown.received),
+        ]
+        return gaps
+
+    def _account_for_sending(self, grown: Counts, now: Counts, stages: list[Stage]) -> list[int]:
+        if not self._sends(grown):
+            return []
+        begun = self._start.tx_waiting + self._start.pending
+        stages += [
+            Stage(Line.HANDED, grown.handed),
+            *([Stage(Line.FINISHED, grown.finished)] if grown.finished else []),
+            *([Stage(Line.UNFINISHED, grown.unfinished)] if grown.unfinished else []),
+            *([Stage(Line.OVERSIZED, grown.oversized)] if grown.oversized else []),
+            *([Stage(Line.TX_BEGUN, begun)] if begun else []),
+            Stage(Line.TX_WAITING, now.tx_waiting),
+            *([Stage(Line.TX_CLOSED, grown.tx_closed)] if grown.tx_closed else []),
+            Stage(Line.TAKEN, grown.taken),
+            Stage(Line.TX_INVALID, grown.tx_invalid),
+            Stage(Line.PENDING, now.pending),
+            Stage(Line.COMPLETED, grown.completed),
+            Stage(Line.TX_DROPPED, grown.tx_dropped),
+        ]
+        gaps = [
+            grown.handed + self._start.tx_waiting - now.tx_waiting - grown.tx_closed - grown.taken,
+        ]
+        # The device counts packets, and the rings frames: with several frames a packet they differ.
+        if self._stations.veth and not self._had_multi_buffer():
+            missing = grown.completed - grown.tx_dropped - grown.far_end
+            stages += [
+                Stage(Line.TX_OTHERS, max(-missing, 0)),
+                Stage(Line.FAR_END, grown.far_end),
+            ]
+            gaps.append(max(missing, 0))
+        return gaps
+
+    def _sends(self, grown: Counts) -> bool:
+        return bool(grown.handed or grown.taken) or self._engine.action != "drop"
+
+    def _was_paced(self) -> bool:
+        return bool(self._engine.pace) or "pace" in self._changed()
+
+    def _had_multi_buffer(self) -> bool:
+        return self._engine.configuration.multi_buffer or "multi_buffer" in self._changed()
+
+    def _changed(self) -> dict[str, object]:
+        """Return what was turned since it began, and what it was turned to at last."""
+        changes = self._engine.journal.changes
+        return {c.knob: c.after for c in changes if c.time_ns > self._begun_ns}
+
+    def _reconfigured(self) -> str:
+        """Return what was changed with new sockets since it began, as it is typed."""
+        changed = self._changed().items()
+        return ", ".join(f"{name}={value!r}" for name, value in changed if name in CHANGEABLE)
+
+    def _faults(self) -> dict[str, int]:
+        """Read the faults of the engine's ends; of two the one that strikes oftener."""
+        told: dict[str, int] = {}
+        for interface in self._engine.configuration.interfaces:
+            for name, every in interface.faults().items():
+                told[name] = min(every, told.get(name, every))
+        return told
+
+    def _broken_links(self) -> tuple[str, ...]:
+        """Say of each link that frames can't pass why, once where both of its ends are ours."""
+        found: dict[str, str] = {}
+        for place, link in sorted(self._stations.links.items()):  # the sender first
+            label = link.name if place == SENDER else self._engine.end(place)
+            state = replace(link.state, label=label)
+            if not state.passes and link.name not in self._stations.gone:
+                found.setdefault(state.remedy, state.trouble())
+        return tuple(found.values())
+
+    def _queue_count(self) -> int:
+        """Return how many queues an engine may name; they can be added while packets flow."""
+        return min(interface.queues for interface in self._engine.interfaces)
+
+    def _carrier_losses(self) -> dict[str, int]:
+        """Count how often each interface lost its carrier since the ledger began."""
+        found = {}
+        for place, link in self._stations.links.items():
+            before = self._links_before[place].state.carrier_losses
+            if lost := link.state.carrier_losses - before:
+                found[link.name] = lost
+        return found
+
+    def _situation(self, grown: Counts, strays: list[int]) -> Situation:
+        engine, traffic = self._engine, self._traffic
+        error, ended = str(engine.error or ""), engine.has_ended
+        links = dict(self._stations.links)
+        sender = links.pop(SENDER, None)
+        return Situation(
+            interface=" and ".join(link.name for link in links.values()),
+            queues=engine.queues,
+            stray_queues=tuple(strays),
+            queue_count=self._queue_count() if grown.ring_full or grown.no_socket else 0,
+            running=engine.running or bool(error and not ended),
+            fault=error if ended else "",
+            lost_program="" if ended else error,
+            bypassed=engine.times_bypassed > self._bypassed,
+            gone=self._stations.gone,
+            broken_links=self._broken_links(),
+            carrier_losses=self._carrier_losses(),
+            sends=self._sends(grown),
+            path=engine.path,
+            kind=engine.configuration.kind.name.lower(),
+            socket_buffer=engine.configuration.socket_buffer,
+            wait=engine.wait,
+            paced=self._was_paced(),
+            ring_size=engine.ring_size,
+            cpus=engine.cpus,
+            overflow=self._stations.overflow() if grown.ring_full else None,
+            generator_cpu=traffic.cpu if traffic else None,
+            slower=advice.slower(engine, traffic),
+            other_core=advice.other_core(engine, traffic),
+            steering=advice.steering(engine, traffic) if grown.no_socket else "",
+            queueing=advice.queueing(engine.interfaces) if grown.tx_dropped else (),
+            frame_size=traffic.size if traffic else 0,
+            mtu=sender.mtu if sender else 0,
+            port_mtu=max(link.mtu for link in links.values()),
+            attach=engine.attach,
+            filtering=None if grown.received else self._filtering(),
+            umem_frame=engine.configuration.frame_size,
+            headroom=engine.configuration.headroom,
+            began_quiet=self._quiet,
+            simulated=engine.simulated,
+            faults=self._faults(),
+            replays=traffic is not None and traffic.replays,
+            checksum_remedies=self._commands(
+                grown.finished + grown.unfinished, remedies_for_checksums
+            ),
+            length_remedies=self._commands(grown.oversized + grown.too_large, remedies_for_length),
+            left_out=traffic.left_out if traffic else 0,
+            remarks=traffic.remarks if traffic else (),
+        )
+
+    def _filtering(self) -> Filtering | None:
+        """Look how the first of the engine's interfaces filters, if it is still there."""
+        with suppress(InterfaceGoneError, ClosedError):
+            return filtering(self._engine.interface)
+        return None
+
+    def _commands(
+        self, packets: int, remedies: Callable[[Interface], list[str]]
+    ) -> tuple[str, ...]:
+        """Collect the commands that would help, where any packet needs them."""
+        if not packets or self._engine.simulated:
+            return ()
+        found = []
+        for interface in self._engine.interfaces:
+            with suppress(InterfaceGoneError, ClosedError):
+                found.append(remedies(interface))
+        return tuple(dict.fromkeys(command for commands in found for command in commands))

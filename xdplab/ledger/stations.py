@@ -1,0 +1,304 @@
+"""What every station on a packet's way has counted, read for the ledger.
+
+The generator's program, the sender's and the receiver's driver, the capture program, the socket
+(XDP_STATISTICS), the worker and the link each count for themselves.
+
+- On veth the driver counts each frame that it saw, and its link's ``tx_packets`` are what the far
+  end took in. Other drivers count frames that XDP took in ways of their own, so there the ledger
+  begins at the XDP program and ends at the completions.
+- A refused redirect is told by its reason: ``rx_ring_full`` is the kernel's ENOBUFS; ``rx_dropped``
+  holds both ENOMEM, which alone is in ``rx_fill_ring_empty_descs`` too, and ENOSPC for a frame
+  larger than a UMEM frame. No other can befall a socket in our map (xsk_rcv, Linux 6.18), so the
+  ``xdp_redirect_err`` tracepoint, which has these errnos, would add nothing but a program run for
+  each lost packet, and the need for CAP_PERFMON. With zero-copy, the driver looks for fill
+  descriptors ahead, and counts itself what it dropped without one.
+- On other paths than AF_XDP the program counts what is for the socket, and hands it to the stack;
+  what the socket had no room for is in ``rx_ring_full``.
+- ``rx_invalid_descs`` counts descriptors that the kernel skipped, no packets, and is left out.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from xdplab.core.errors import ClosedError, InterfaceGoneError
+from xdplab.ledger.situation import Overflow
+from xdplab.native import lib
+from xdplab.native.paths import Kind
+
+if TYPE_CHECKING:
+    from xdplab.ledger.subjects import CountedEngine, CountedTraffic
+    from xdplab.net.interface import Interface, Look
+
+SENDER = -1
+"""The place of the generator's interface beside the engine's ports, which count from 0."""
+AS_VETH = ("veth", "soft")
+"""Drivers that count each frame, the latter in veth's way."""
+
+_FRESH_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.005
+_OF_OVERFLOW = (
+    *("rx_ring_full", "cpu_ns", "time_ns"),
+    *("involuntary_switches", "voluntary_switches"),
+)
+
+
+_OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What every station has counted, since whenever it counts."""
+
+    sent: int = 0
+    too_long: int = 0
+    wire: int = 0
+    wire_full: int = 0
+    device: int = 0
+    passed: int = 0
+    no_socket: int = 0
+    reconfiguring: int = 0
+    uncounted: int = 0
+    redirected: int = 0
+    ring_full: int = 0
+    no_fill: int = 0
+    too_large: int = 0
+    too_many: int = 0
+    rx_closed: int = 0
+    waiting: int = 0
+    received: int = 0
+    handed: int = 0
+    finished: int = 0
+    unfinished: int = 0
+    oversized: int = 0
+    tx_waiting: int = 0
+    tx_invalid: int = 0
+    tx_closed: int = 0
+    taken: int = 0
+    completed: int = 0
+    tx_dropped: int = 0
+    far_end: int = 0
+
+    def __sub__(self, earlier: Counts) -> Counts:
+        names = (field.name for field in fields(self))
+        return Counts(**{name: getattr(self, name) - getattr(earlier, name) for name in names})
+
+    @property
+    def pending(self) -> int:
+        """Frames that the kernel took from the TX ring and has not completed."""
+        return self.taken - self.tx_invalid - self.completed
+
+    @property
+    def missing(self) -> int:
+        """Frames between the XDP program and the RX ring; what it lost itself is told."""
+        lost = self.ring_full + self.no_fill + self.too_large + self.too_many + self.rx_closed
+        return self.redirected - lost - self.waiting - self.received
+
+
+class Stations:
+    """The stations of an engine, and of the generator where there is one."""
+
+    def __init__(self, engine: CountedEngine, traffic: CountedTraffic | None) -> None:
+        self._engine, self._traffic = engine, traffic
+        self.gone: tuple[str, ...] = ()
+        """The interfaces that were no longer there at the last look."""
+        self.links: dict[int, Look] = {}
+        """What netlink said at the last look, by the engine's port, or `SENDER`."""
+        self._drivers: dict[int, Mapping[str, int]] = {}
+        self._begun_ns = time.monotonic_ns()
+        self._begun_as = engine.attach
+        self._each_is_veth = all(
+            interface.driver in AS_VETH for interface in engine.configuration.interfaces
+        )
+        self._history = [
+            engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
+        ]
+
+    def of(self, engine: CountedEngine, traffic: CountedTraffic | None) -> Self:
+        """Return the same stations, held by way of others that stand for engine and generator."""
+        stations = copy.copy(self)
+        stations._engine, stations._traffic = engine, traffic
+        return stations
+
+    @property
+    def veth(self) -> bool:
+        """Whether the drivers count each frame, and are there to be asked.
+
+        In SKB mode a veth does only where it has NAPI, as in a lab.
+        """
+        changes = self._engine.journal.changes
+        changed = any(c.knob == "attach" and c.time_ns > self._begun_ns for c in changes)
+        always_native = self._begun_as == "native" and not changed
+        counts = self._each_is_veth and not self.gone
+        return counts and (always_native or self._traffic is not None)
+
+    def look(self) -> tuple[Counts, Counter[int]]:
+        """Read every station, the last ones first, and the device's packets by queue.
+
+        What is on the way makes the earlier station's count the larger one then, never the smaller.
+        """
+        counts: dict[str, int] = dict.fromkeys(("tx_dropped", "far_end", "device"), 0)
+        by_queue: Counter[int] = Counter()
+        gone: dict[int, str] = {}
+        interfaces = self._engine.configuration.interfaces
+        for port, interface in enumerate(interfaces):
+            link = self._look(port, interface, gone).statistics
+            counts["tx_dropped"] += link["tx_dropped"]
+            counts["far_end"] += link["tx_packets"]
+        counters = self._fresh_counters()
+        verdicts = self._engine.verdicts()
+        for port, interface in enumerate(interfaces if self._each_is_veth else ()):
+            driver = self._ask_driver(port, interface, gone)
+            # The link counts frames that were redirected out of it, by a generator, as well.
+            counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
+            counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
+            by_queue += _packets_by_queue(driver)
+        counts["device"] = by_queue.total()
+        counts["uncounted"] = self._engine.uncounted
+        if self._traffic is not None:
+            sender = self._traffic.sender.interface
+            self._look(SENDER, sender, gone)
+            driver = self._ask_driver(SENDER, sender, gone)
+            counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
+            counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
+            counts["too_long"] = self._traffic.too_long
+            counts["sent"] = self._traffic.sent
+        self.gone = tuple(dict.fromkeys(gone.values()))
+        found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
+        return self._with_waiting(found), by_queue
+
+    def _look(self, place: int, interface: Interface, gone: dict[int, str]) -> Look:
+        """Ask netlink for an interface; of one that is gone, return what it said at last.
+
+        Raises
+        ------
+        XdplabError
+            Where it was gone at the first look.
+        """
+        last = self.links.get(place)
+        # Whatever has its index now, is another one.
+        if last is not None and place != SENDER and self._engine.is_gone(place):
+            gone[place] = last.name
+            return last
+        try:
+            # Both name and address may change, one after the other.
+            seen = interface if last is None else replace(interface, name=last.name, mac=last.mac)
+            last = self.links[place] = seen.look()
+        except (InterfaceGoneError, ClosedError):
+            if last is None:
+                raise
+            gone[place] = last.name
+        return last
+
+    def _ask_driver(
+        self, place: int, interface: Interface, gone: dict[int, str]
+    ) -> Mapping[str, int]:
+        """Read what a driver counted; of an interface that is gone, what it had counted at last."""
+        try:
+            if place not in gone:
+                self._drivers[place] = interface.driver_statistics()
+        except (InterfaceGoneError, ClosedError):
+            if place not in self._drivers:
+                raise
+            gone[place] = self.links[place].name
+        return self._drivers[place]
+
+    def _with_waiting(self, found: Counts) -> Counts:
+        """Add what waits in a UDP socket, of which the kernel does not say how many they are.
+
+        A running worker takes them, so that what is missing then is missing. Of a stopped one they
+        are what the program counted and nobody took or dropped.
+        """
+        if self._engine.configuration.kind != Kind.UDP or self._engine.running:
+            return found
+        return replace(found, waiting=max(found.waiting + found.missing, 0))
+
+    def _fresh_counters(self) -> Any:  # noqa: ANN401 - a structured scalar
+        """Wait for records that were written from now on: a worker's last may be 10 ms old."""
+        telemetry = self._engine.telemetry
+        now, deadline = time.monotonic_ns(), time.monotonic() + _FRESH_SECONDS
+        self._engine.refresh()
+        while time.monotonic() < deadline:
+            each = [telemetry.counters(worker) for worker in range(telemetry.workers)]
+            if all(
+                worker["time_ns"] >= now or worker["state"] == lib.XDPLAB_STATE_FAILED
+                for worker in each
+            ):
+                break
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        return telemetry.total()
+
+    def overflow(self) -> Overflow | None:
+        """Tell what the workers did while their RX rings overflowed; None where it is not known."""
+        stopped = lost = ran = wall = forced = willing = 0
+        for worker, since in enumerate(self._history):
+            records, _ = self._engine.telemetry.history(max(since - 1, 0), worker)
+            grown = {name: np.diff(records[name].astype(np.int64)) for name in _OF_OVERFLOW}
+            idle = records["state"] != lib.XDPLAB_STATE_RUNNING
+            overflowed = grown["rx_ring_full"] > 0
+            lost += int(grown["rx_ring_full"].sum())
+            stopped += int(grown["rx_ring_full"][idle[:-1] | idle[1:]].sum())
+            ran += int(grown["cpu_ns"][overflowed].sum())
+            wall += int(grown["time_ns"][overflowed].sum())
+            forced += int(grown["involuntary_switches"][overflowed].sum())
+            willing += int(grown["voluntary_switches"][overflowed].sum())
+        if not wall:
+            return None
+        return Overflow(stopped=2 * stopped > lost, busy=ran / wall, contended=forced > willing)
+
+
+def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured scalar
+    number = {
+        name: int(counters[name]) for name in counters.dtype.names if counters[name].ndim == 0
+    }
+    no_fill = min(number["rx_dropped"], number["rx_fill_ring_empty_descs"])
+    return {
+        "ring_full": number["rx_ring_full"],
+        "no_fill": no_fill,
+        "too_large": number["rx_dropped"] - no_fill,
+        "too_many": number["rx_too_long"],
+        "rx_closed": number["rx_closed"],
+        "waiting": number["rx_producer"] - number["rx_consumer"],
+        "received": number["rx_packets"],
+        # As the kernel counts: a packet of several frames is several.
+        "handed": number["tx_producer"],
+        "finished": number["checksums_finished"],
+        "unfinished": number["checksums_unfinished"],
+        "oversized": number["tx_too_long"],
+        "tx_waiting": number["tx_producer"] - number["tx_consumer"],
+        "tx_invalid": number["tx_invalid_descs"],
+        # A ring that was closed with frames in it counts as taken and completed.
+        "tx_closed": number["tx_closed"],
+        "taken": number["tx_consumer"] - number["tx_closed"],
+        # An invalid descriptor is completed too (tried on Linux 6.18.44), though nothing was sent.
+        "completed": number["completion_producer"]
+        - number["tx_invalid_descs"]
+        - number["tx_closed"],
+    }
+
+
+def _total(statistics: Mapping[str, int], start: str, end: str) -> int:
+    return sum(
+        count for name, count in statistics.items() if name.startswith(start) and name.endswith(end)
+    )
+
+
+def device_packets(interface: Interface) -> int:
+    """Read how many frames the driver saw; 0 of one that does not count each."""
+    if interface.driver not in AS_VETH:
+        return 0
+    return _total(interface.driver_statistics(), "rx_queue_", "_xdp_packets")
+
+
+def _packets_by_queue(driver: Mapping[str, int]) -> Counter[int]:
+    """Count by queue; queues may be added while packets flow."""
+    found = ((_OF_QUEUE.fullmatch(name), count) for name, count in driver.items())
+    return Counter({int(match[1]): count for match, count in found if match})

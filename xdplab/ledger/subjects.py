@@ -1,0 +1,163 @@
+"""What a ledger asks of an engine and its generator; it knows neither class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from xdplab.core.checks import instance_of
+
+if TYPE_CHECKING:
+    from xdplab.configuration.configuration import Configuration
+    from xdplab.core.errors import KernelError
+    from xdplab.knobs.journal import Journal
+    from xdplab.net.host import Host
+    from xdplab.net.interface import Interface
+    from xdplab.net.stream import Rate, Stream
+    from xdplab.telemetry.region import Telemetry
+
+
+class Verdicts(NamedTuple):
+    """What the XDP program did with the frames that it saw, since it was attached."""
+
+    redirected: int
+    """To the engine's socket; on another path than xsk, whatever is for that."""
+    passed: int
+    """ARP, IPv6 neighbour and router discovery, multicast listener reports: left to the stack. On a
+    UDP path whatever is not for its socket."""
+    no_socket: int
+    """On a queue without an engine, left to the stack."""
+    reconfiguring: int
+    """Came while the engine was set up or `Engine.reconfigure` at work, and were left to the stack.
+    """
+
+
+class CountedEngine(Protocol):
+    """An engine, as far as a ledger needs it; `xdplab.Engine` documents each."""
+
+    @property
+    def queues(self) -> tuple[int, ...]: ...
+
+    @property
+    def cpus(self) -> tuple[int, ...]: ...
+
+    @property
+    def configuration(self) -> Configuration: ...
+
+    @property
+    def times_bypassed(self) -> int: ...
+
+    @property
+    def rate(self) -> Rate: ...
+
+    @property
+    def attach(self) -> str: ...
+
+    @property
+    def running(self) -> bool: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]: ...
+
+    @property
+    def interface(self) -> Interface: ...
+
+    @property
+    def telemetry(self) -> Telemetry: ...
+
+    @property
+    def stream(self) -> Stream | None: ...
+
+    @property
+    def simulated(self) -> bool: ...
+
+    @property
+    def ring_size(self) -> int: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def wait(self) -> str: ...
+
+    @property
+    def action(self) -> str: ...
+
+    @property
+    def has_ended(self) -> bool: ...
+
+    @property
+    def error(self) -> KernelError | None: ...
+
+    @property
+    def uncounted(self) -> int: ...
+
+    @property
+    def pace(self) -> float: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def verdicts(self) -> Verdicts: ...
+
+    def refresh(self) -> None: ...
+
+    def is_gone(self, port: int) -> bool: ...
+
+    def end(self, port: int) -> str: ...
+
+
+class CountedTraffic(Protocol):
+    """A generator, as far as a ledger needs it; `xdplab.Traffic` documents each."""
+
+    @property
+    def rate(self) -> float | str: ...
+
+    @property
+    def cpu(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def running(self) -> bool: ...
+
+    @property
+    def replays(self) -> bool: ...
+
+    @property
+    def remarks(self) -> tuple[str, ...]: ...
+
+    @property
+    def left_out(self) -> int: ...
+
+    @property
+    def sent(self) -> int: ...
+
+    @property
+    def too_long(self) -> int: ...
+
+    @property
+    def sender(self) -> Host: ...
+
+
+class IsEngine:
+    """Base of `xdplab.Engine`, by which `check_engine` knows one."""
+
+
+class IsTraffic:
+    """Base of `xdplab.Traffic`, by which `check_traffic` knows one."""
+
+
+def check_engine(engine: object, argument: str = "engine") -> None:
+    """Raise `ConfigurationError` for what is no engine."""
+    instance_of(argument, engine, IsEngine, "an Engine: Engine(lab.port)")
+
+
+def check_traffic(traffic: object, argument: str = "traffic") -> None:
+    """Raise `ConfigurationError` for what is neither a generator nor None."""
+    if traffic is not None:
+        wanted = "a Traffic, Traffic(lab.peer, lab.port), or None"
+        instance_of(argument, traffic, IsTraffic, wanted)

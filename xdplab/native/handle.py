@@ -1,0 +1,107 @@
+"""An object of the C side: opened once, given back once, by the process that opened it."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from xdplab.core.errors import ClosedError
+from xdplab.core.locks import new_lock
+from xdplab.native import ffi, lib
+
+
+class NativeHandle:
+    """Owns an object of the C side: `close`, its last reference, or exit give it back.
+
+    An interrupt (Ctrl-C) may come between any two steps of Python. So one native call gives the
+    object back and forgets the pointer to it: either both have happened, or neither.
+
+    Parameters
+    ----------
+    kind
+        The struct, such as ``"xdplab_engine"``, whose name its functions begin with.
+    closed_words
+        What to say of it after `close`.
+    """
+
+    def __init__(self, kind: str, closed_words: str) -> None:
+        self.lock = new_lock()
+        """To be held during a native call: the object takes one at a time."""
+        self._closed_words, self._owner = closed_words, os.getpid()
+        self._held = ffi.new(f"struct {kind} **")
+        self._give_back = getattr(lib, f"{kind}_give_back")
+        # On exit too: a daemon thread may still be in a call then, which the lock waits for.
+        weakref.finalize(self, _close, self._held, self._give_back, self._owner, self.lock)
+
+    def open(
+        self,
+        run: Callable[[Callable[[], None]], None],
+        opener: Callable[..., Any],
+        *arguments: object,
+        kept: object = None,
+    ) -> bool:
+        """Open it by a native function on another thread; return whether it was opened.
+
+        An interrupt ends only the caller's wait. What the thread opens nevertheless is closed, or
+        its queue would be taken for as long as the process lives.
+
+        Parameters
+        ----------
+        run
+            Calls a function on a thread.
+        opener, arguments
+            The native function, and what it takes.
+        kept
+            What the arguments point to: like them, it must live until the function has returned.
+        """
+        returned: Future[object] = Future()
+
+        def call() -> None:
+            self._held[0] = opener(*arguments)
+            returned.set_result(kept)
+
+        try:
+            run(call)
+        except BaseException:
+            returned.add_done_callback(lambda _returned: self.close())
+            raise
+        return not self.closed
+
+    @property
+    def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
+        """To the object.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        pointer = self._held[0]
+        if not pointer:
+            raise ClosedError(self._closed_words)
+        return pointer
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called, or it was never opened."""
+        return not self._held[0]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process opened it, and not one that it was forked from."""
+        return os.getpid() == self._owner
+
+    def close(self) -> None:
+        """Give it back. A forked child only forgets it: the parent's threads still use it."""
+        _close(self._held, self._give_back, self._owner, self.lock)
+
+
+def _close(held: Any, give_back: Any, owner: int, lock: Any) -> None:  # noqa: ANN401 - cffi is untyped
+    with lock:
+        if os.getpid() == owner:
+            give_back(held)
+        else:
+            held[0] = ffi.NULL

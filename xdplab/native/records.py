@@ -1,0 +1,82 @@
+"""The dtypes of a telemetry region, built from ``native/include/telemetry.h`` at import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab.native import ffi, lib
+
+_PADDING = "padding"
+
+SAMPLE_HASH: int = lib.XDPLAB_SAMPLE_HASH
+SAMPLE_DEVICE_TIME: int = lib.XDPLAB_SAMPLE_DEVICE_TIME
+SAMPLE_PROGRAM_TIME: int = lib.XDPLAB_SAMPLE_PROGRAM_TIME
+"""Flags of a sample: which of its fields are valid."""
+
+SAMPLE_PAYLOAD: int = lib.XDPLAB_SAMPLE_PAYLOAD
+"""Flag of a sample whose bytes are a datagram's payload without its headers: no Ethernet frame."""
+
+Records = npt.NDArray[Any]
+
+
+def names_of(enum: str, prefix: str) -> tuple[str, ...]:
+    """Return the names of a C enum that counts from 0, without their prefix, in small letters."""
+    elements = ffi.typeof(f"enum {enum}").elements
+    return tuple(elements[number].removeprefix(prefix).lower() for number in range(len(elements)))
+
+
+def names_in(table: Callable[[int], Any]) -> tuple[str, ...]:
+    """Return the names in a native table, which gives NULL past the last."""
+    names: list[str] = []
+    while name := table(len(names)):
+        names.append(ffi.string(name).decode())
+    return tuple(names)
+
+
+VERDICTS = names_of("xdplab_verdict", "XDPLAB_VERDICT_")
+"""What became of a sampled frame, by the number in its ``verdict``."""
+
+SYSCALLS = names_of("xdplab_syscall", "XDPLAB_SYSCALL_")
+"""Kinds of system call, in the order of a record's ``syscalls``. ``publish`` is what telemetry
+itself costs, and ``settings`` what a wait strategy asks of the socket when taken up or left."""
+
+
+def dtype_of(ctype: Any) -> np.dtype[Any]:  # noqa: ANN401 - cffi is untyped
+    """Build the numpy dtype of a C type, field by field, at the offsets that the compiler chose."""
+    if ctype.kind == "array":
+        return np.dtype((dtype_of(ctype.item), (ctype.length,)))
+    if ctype.kind == "struct":
+        fields = [(name, field) for name, field in ctype.fields if name != _PADDING]
+        return np.dtype(
+            {
+                "names": [name for name, _ in fields],
+                "formats": [dtype_of(field.type) for _, field in fields],
+                "offsets": [field.offset for _, field in fields],
+                "itemsize": ffi.sizeof(ctype),
+            }
+        )
+    sign = "i" if int(ffi.cast(ctype, -1)) < 0 else "u"
+    return np.dtype(f"{sign}{ffi.sizeof(ctype)}")
+
+
+HEADER = dtype_of(ffi.typeof("struct xdplab_header"))
+"""The region's header: sizes, clock base (both clocks in ns), publish interval (ns)."""
+
+CONTROL = dtype_of(ffi.typeof("struct xdplab_control"))
+"""A worker's knobs, as they are set."""
+
+COUNTERS = dtype_of(ffi.typeof("struct xdplab_counters"))
+"""A record: all that a worker counted since its engine was opened, at one moment (``time_ns``)."""
+
+RINGS = dtype_of(ffi.typeof("struct xdplab_rings"))
+"""What the rings of a worker hold, entry by entry."""
+
+RECORD = dtype_of(ffi.typeof("struct xdplab_record"))
+"""A place in a history ring: a sequence number, and the record."""
+
+SAMPLE = dtype_of(ffi.typeof("struct xdplab_sample"))
+"""A place in the sample ring, without the frame's bytes, which follow it."""

@@ -1,0 +1,62 @@
+"""What an interface's driver can do with XDP, as the kernel's netdev netlink family tells.
+
+Acts on the network namespace of the calling thread and needs a thread without a running event loop:
+call it through `Namespace.run`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pyroute2.netlink import NLM_F_REQUEST, genlmsg
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.generic import GenericNetlinkSocket
+
+from xdplab.core.descriptors import check_spare
+from xdplab.net.netlink import DESCRIPTORS
+
+# linux/netdev.h, Linux 6.3 and newer; the segments since 6.6.
+_FAMILY, _VERSION, _DEVICE_GET = "netdev", 1, 1
+_BASIC, _REDIRECT, _ZERO_COPY = 1 << 0, 1 << 1, 1 << 3
+
+
+class XdpFeatures(NamedTuple):
+    """What a driver says of itself."""
+
+    native: bool
+    """Whether it runs programs itself, and redirects into sockets."""
+    zero_copy: bool
+    """Whether it can put frames straight into a socket's frame area."""
+    segments: int | None
+    """Most frames of a zero-copy packet; None where the kernel does not say."""
+
+
+class _Device(genlmsg):  # type: ignore[misc] # pyroute2 is untyped
+    nla_map = (
+        ("NETDEV_A_DEV_UNSPEC", "none"),
+        ("NETDEV_A_DEV_IFINDEX", "uint32"),
+        ("NETDEV_A_DEV_PAD", "none"),
+        ("NETDEV_A_DEV_XDP_FEATURES", "uint64"),
+        ("NETDEV_A_DEV_XDP_ZC_MAX_SEGS", "uint32"),
+    )
+
+
+def read_xdp_features(interface_index: int) -> XdpFeatures | None:
+    """Ask the kernel; None where it is too old to be asked, or there is no such interface."""
+    request = _Device()
+    request["cmd"], request["version"] = _DEVICE_GET, _VERSION
+    request["attrs"] = [("NETDEV_A_DEV_IFINDEX", interface_index)]
+    try:
+        check_spare(DESCRIPTORS)
+        with GenericNetlinkSocket() as socket:
+            socket.bind(_FAMILY, _Device)
+            socket.marshal.msg_map[socket.prid] = _Device
+            (device,) = socket.nlm_request(request, msg_type=socket.prid, msg_flags=NLM_F_REQUEST)
+    except (NetlinkError, OSError):
+        return None
+    flags = device.get_attr("NETDEV_A_DEV_XDP_FEATURES") or 0
+    return XdpFeatures(
+        native=flags & (_BASIC | _REDIRECT) == _BASIC | _REDIRECT,
+        zero_copy=bool(flags & _ZERO_COPY),
+        segments=device.get_attr("NETDEV_A_DEV_XDP_ZC_MAX_SEGS"),
+    )

@@ -1,0 +1,42 @@
+"""The names of interfaces: each has one, and as many alternative ones as it was given."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+from collections.abc import Iterable
+from typing import Any
+
+from xdplab.core.errors import InterfaceGoneError
+
+
+def names_of_link(link: Any) -> list[str]:  # noqa: ANN401 - pyroute2 is untyped
+    """List the names of an interface as netlink has them, the alternative ones last."""
+    listed = link.get_attr("IFLA_PROP_LIST")
+    others = listed.get_attrs("IFLA_ALT_IFNAME") if listed else []
+    return [str(link.get("ifname")), *map(str, others)]
+
+
+def pick_link(name: str, links: Iterable[Any], tried: str) -> Any:  # noqa: ANN401 - as above
+    """Return the link of a name, which may be an alternative one.
+
+    Raises
+    ------
+    InterfaceGoneError
+        When there is none: it lists those that there are, and names a close one.
+    """
+    named = [(names_of_link(link), link) for link in links]
+    for names, link in named:
+        if name in names:
+            return link
+    close = difflib.get_close_matches(name, [each for names, _ in named for each in names], 1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    listed = sorted(_shown(names) for names, _ in named)
+    raise InterfaceGoneError(
+        tried, errno.ENODEV, f"Interfaces there are: {', '.join(listed)}.{hint}"
+    )
+
+
+def _shown(names: list[str]) -> str:
+    name, *others = names
+    return f"{name} (also {', '.join(others)})" if others else name

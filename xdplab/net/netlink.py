@@ -1,0 +1,128 @@
+"""rtnetlink and ethtool, as far as the labs and the interfaces need them, on pyroute2.
+
+Everything here acts on the network namespace of the calling thread and needs a thread without a
+running event loop: call it through `Namespace.run`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from xdplab.core.descriptors import check_spare
+from xdplab.core.errors import InterfaceGoneError, KernelError, PermissionRefusedError
+from xdplab.core.own_limits import more_descriptors
+
+if TYPE_CHECKING:
+    from pyroute2 import IPRoute
+    from pyroute2.ethtool.ioctl import IoctlEthtool
+
+DESCRIPTORS = 6
+"""What a netlink socket of pyroute2's takes, with its event loop."""
+
+_ETHTOOL_GDRVINFO = 0x3
+_REMEDIES = {
+    errno.EPERM: "It needs CAP_NET_ADMIN: run as root, or open the notebooks with `make lab`.",
+    errno.ENODEV: "The interface is gone: look it up again, or make a new lab.",
+}
+_KINDS: dict[int, type[KernelError]] = {
+    errno.EPERM: PermissionRefusedError,
+    errno.EACCES: PermissionRefusedError,
+    errno.ENODEV: InterfaceGoneError,
+    errno.ENXIO: InterfaceGoneError,
+}
+
+
+class _DriverInfo(ctypes.Structure):
+    """`struct ethtool_drvinfo`, which pyroute2 lacks."""
+
+    _fields_ = (
+        ("cmd", ctypes.c_uint32),
+        ("driver", ctypes.c_char * 32),
+        ("rest", ctypes.c_char * 160),
+    )
+
+
+@contextmanager
+def netlink(tried: str, remedies: dict[int, str] | None = None) -> Iterator[IPRoute]:
+    """Open rtnetlink for the block; what the kernel refuses in it becomes a `KernelError`.
+
+    Parameters
+    ----------
+    tried
+        What the block does, as a phrase for the message.
+    remedies
+        What the user can do about an errno, beside what is always said.
+    """
+    from pyroute2 import IPRoute  # noqa: PLC0415 - 0.3 s that `import xdplab` must not pay
+    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415
+
+    try:
+        check_spare(DESCRIPTORS)
+        with IPRoute() as route:
+            yield route
+    except KernelError:
+        raise
+    except NetlinkError as error:
+        raise refusal(tried, error.code, remedies) from error
+    except OSError as error:
+        raise refusal(tried, error.errno or 0, remedies) from error
+
+
+@contextmanager
+def ethtool(name: str, tried: str) -> Iterator[IoctlEthtool]:
+    """Open ethtool on an interface for the block; a refusal becomes a `KernelError`.
+
+    Raises
+    ------
+    KernelError
+        With EOPNOTSUPP where the driver lacks what was asked.
+    InterfaceGoneError
+        When there is no interface of this name.
+    """
+    from pyroute2.ethtool.ioctl import (  # noqa: PLC0415 - as above
+        IoctlEthtool,
+        NoSuchDevice,
+        NotSupportedError,
+    )
+
+    try:
+        with closing(IoctlEthtool(name)) as device:
+            yield device
+    except KernelError:
+        raise
+    except NoSuchDevice as error:
+        raise refusal(tried, errno.ENODEV) from error
+    except NotSupportedError as error:
+        raise refusal(tried, errno.EOPNOTSUPP) from error
+    except OSError as error:
+        raise refusal(tried, error.errno or 0) from error
+
+
+def driver_name(device: IoctlEthtool) -> str:
+    """Name the driver of the interface, such as ``veth``."""
+    info = _DriverInfo(cmd=_ETHTOOL_GDRVINFO)
+    device.ifreq.gstats = ctypes.cast(ctypes.byref(info), ctypes.c_void_p)
+    device.ioctl()
+    return bytes(info.driver).decode()
+
+
+def addresses(route: IPRoute, index: int, family: int) -> list[str]:
+    """List the addresses of an interface, those of the widest scope first."""
+    messages: list[Any] = list(route.get_addr(family=family, index=index))
+    # The kernel's scope numbers grow as the scope narrows: 0 is global, 253 the link.
+    return [str(m.get("local") or m.get("address")) for m in sorted(messages, key=_scope)]
+
+
+def _scope(message: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
+    return int(message["scope"])
+
+
+def refusal(tried: str, code: int, remedies: dict[int, str] | None = None) -> KernelError:
+    """Make a `KernelError` of what netlink answered, with what is always said of it, and more."""
+    usual = more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")
+    remedy = (remedies or {}).get(code) or usual
+    return _KINDS.get(code, KernelError)(tried, code, remedy)

@@ -1,0 +1,60 @@
+"""Which interface an engine is to capture on, by whatever name the user has for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdplab.core.checks import instance_of, is_a, text
+from xdplab.core.errors import ConfigurationError
+from xdplab.net.host import Host
+from xdplab.net.interface import Interface
+from xdplab.net.link_type import require_ethernet
+from xdplab.net.places import ip_in
+
+End = Host | Interface | str
+
+
+def resolve(interface: End, allow_default_route: bool, argument: str = "interface") -> Interface:
+    """Return the interface that is meant, if it may and can be captured on.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no interface, is down, carries no Ethernet frames, or the default route and may
+        not be used.
+    InterfaceGoneError
+        When there is none of that name.
+    """
+    if is_a(interface, Host):
+        require_ethernet(interface.interface, argument)
+        return interface.interface.now()
+    if is_a(interface, str):
+        found = Interface.find(text(argument, interface))
+    else:
+        wanted = "a side of a lab (lab.port), an Interface, or the name of one"
+        found = instance_of(argument, interface, Interface, wanted).now()
+    require_ethernet(found, argument)
+    if not allow_default_route and found.carries_default_route():
+        raise ConfigurationError(
+            f"{found.name} carries the default route: capturing on it can cut this machine off "
+            "from its network. Capture in a lab, or insist with allow_default_route=True."
+        )
+    if not found.is_up():
+        raise ConfigurationError(
+            f"{found.name} is down, so nothing arrives there: "
+            f"`{ip_in(found.namespace)} link set {found.name} up`."
+        )
+    return found
+
+
+def is_same(one: Interface, other: Interface) -> bool:
+    """Tell whether two looked-up interfaces are one, however often each was looked up."""
+    return one.index == other.index and one.namespace.identity == other.namespace.identity
+
+
+def names_of(interfaces: Sequence[Interface]) -> list[str]:
+    """Return their names; two of one name, as those of labs are, with their order too."""
+    names = [interface.name for interface in interfaces]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name} #{number}" for number, name in enumerate(names, 1)]

@@ -1,0 +1,1 @@
+"""What the kernel refused, why, and what helps there."""

@@ -1,0 +1,171 @@
+"""What the native engine's refusals mean, and what to do about each."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NoReturn
+
+from xdplab.core.errors import (
+    InterfaceGoneError,
+    KernelError,
+    PermissionRefusedError,
+    QueueBusyError,
+)
+from xdplab.core.own_limits import MORE_THREADS, more_descriptors
+from xdplab.native import ffi, lib
+from xdplab.refusals import remedies
+from xdplab.refusals.remedies import NOWHERE, Place
+
+_CAPABILITIES = (
+    "It needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF: run as root, or open the notebooks with "
+    "`make lab`."
+)
+_FORBIDDEN = (
+    f"{_CAPABILITIES} Where that is given, a security module or a seccomp filter forbids it: "
+    "Lab(backend='soft') takes neither."
+)
+
+Remedy = str | Callable[[Place], str]
+"""What to do, in sentences; or what looks where it was refused, and says so."""
+
+BY_ERRNO: Mapping[int, tuple[type[KernelError], Remedy]] = {
+    errno.EPERM: (PermissionRefusedError, _CAPABILITIES),
+    errno.EACCES: (PermissionRefusedError, _FORBIDDEN),
+    errno.ENODEV: (InterfaceGoneError, remedies.GONE),
+    errno.ENXIO: (InterfaceGoneError, remedies.GONE),
+    errno.ENETDOWN: (InterfaceGoneError, remedies.down_or_gone),
+    errno.ENOMEM: (KernelError, "There is too little memory: choose a smaller ring_size."),
+    errno.EMFILE: (KernelError, lambda _place: more_descriptors()),
+    errno.ENOSYS: (KernelError, remedies.no_call),
+}
+"""What an errno means at any step: the kind of error, and the remedy."""
+
+BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
+    (lib.XDPLAB_STEP_LOAD_PROGRAM, errno.EINVAL): (KernelError, remedies.features),
+    (lib.XDPLAB_STEP_LOAD_PROGRAM, errno.EOPNOTSUPP): (KernelError, remedies.no_metadata),
+    (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EBUSY): (QueueBusyError, remedies.program_held),
+    (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EEXIST): (QueueBusyError, remedies.program_held),
+    (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ENOSPC): (
+        KernelError,
+        "The other end of the veth sends on more queues than this one receives on, which native "
+        "XDP can't take: ask for attach='skb'.",
+    ),
+    (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EOPNOTSUPP): (
+        KernelError,
+        "The driver has no native XDP: ask for attach='skb'.",
+    ),
+    (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EINVAL): (InterfaceGoneError, remedies.native_refused),
+    (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ERANGE): (KernelError, remedies.mtu),
+    (lib.XDPLAB_STEP_OPEN_SOCKET, errno.EAFNOSUPPORT): (
+        KernelError,
+        "This kernel lacks AF_XDP (CONFIG_XDP_SOCKETS), or a sandbox forbids it (systemd's "
+        "RestrictAddressFamilies): Lab(backend='soft') takes neither.",
+    ),
+    (lib.XDPLAB_STEP_REGISTER_UMEM, errno.EINVAL): (
+        KernelError,
+        "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page, "
+        "and with unaligned=True whatever lies between. With a headroom, choose a smaller one.",
+    ),
+    (lib.XDPLAB_STEP_REGISTER_UMEM, errno.ENOBUFS): (KernelError, remedies.locked_memory),
+    (lib.XDPLAB_STEP_MAP_HUGE_PAGES, errno.ENOMEM): (KernelError, remedies.huge_pages),
+    (lib.XDPLAB_STEP_BIND, errno.EBUSY): (QueueBusyError, remedies.queue_held),
+    (lib.XDPLAB_STEP_BIND, errno.EOPNOTSUPP): (
+        KernelError,
+        "The driver has no zero-copy AF_XDP: ask for bind='copy', or 'auto' to take the best there "
+        "is.",
+    ),
+    (lib.XDPLAB_STEP_BIND, errno.EINVAL): (KernelError, remedies.queue_or_frame),
+    (lib.XDPLAB_STEP_BIND_SOCKET, errno.EADDRINUSE): (
+        QueueBusyError,
+        "Another engine or program has UDP port 9 there: close it, or choose path='packet'.",
+    ),
+    (lib.XDPLAB_STEP_BIND_SOCKET, errno.EACCES): (
+        PermissionRefusedError,
+        "Outside of a lab a port below 1024 needs CAP_NET_BIND_SERVICE: run as root, or choose "
+        "path='packet'.",
+    ),
+    (lib.XDPLAB_STEP_BIND_SOCKET, errno.EADDRNOTAVAIL): (
+        InterfaceGoneError,
+        "The interface no longer has the IPv4 address that it had: look it up again.",
+    ),
+    **{
+        (step, code): (kind, partial(remedies.no_io_uring, step, code))
+        for step in (lib.XDPLAB_STEP_PREPARE_PATH, lib.XDPLAB_STEP_PREPARE_WAIT)
+        for code, kind in (
+            (errno.EPERM, PermissionRefusedError),
+            (errno.EACCES, PermissionRefusedError),
+            (errno.ENOSYS, KernelError),
+        )
+    },
+    (lib.XDPLAB_STEP_PREPARE_PATH, errno.EINVAL): (
+        KernelError,
+        "The path needs Linux 6.1 or newer: choose path='udp-epoll'.",
+    ),
+    (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
+        PermissionRefusedError,
+        "A realtime priority needs CAP_SYS_NICE: run as root, or leave realtime=0.",
+    ),
+    (lib.XDPLAB_STEP_START_THREAD, errno.EINVAL): (KernelError, remedies.cores),
+    (lib.XDPLAB_STEP_START_THREAD, errno.EAGAIN): (KernelError, MORE_THREADS),
+    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.EINVAL): (
+        KernelError,
+        "The strategy needs Linux 6.1 or newer: choose wait='poll'.",
+    ),
+    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.EOPNOTSUPP): (
+        KernelError,
+        "It needs Linux 6.13 or newer, built with CONFIG_NET_RX_BUSY_POLL: choose "
+        "wait='uring-multishot'.",
+    ),
+    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.ENOPROTOOPT): (
+        KernelError,
+        "It needs Linux 5.11 or newer, built with CONFIG_NET_RX_BUSY_POLL: choose wait='spin'.",
+    ),
+    (lib.XDPLAB_STEP_GENERATE, errno.EBUSY): (QueueBusyError, remedies.generator_held),
+    (lib.XDPLAB_STEP_TRACE, errno.EPERM): (
+        PermissionRefusedError,
+        "It needs CAP_PERFMON and CAP_BPF; the rest works without.",
+    ),
+    (lib.XDPLAB_STEP_MAKE_REGION, errno.EPROTO): (
+        KernelError,
+        "Pass the descriptor of a telemetry region that the same version of xdplab made.",
+    ),
+}
+"""What an errno means at one step, where that is more than what it means anywhere."""
+
+
+def new_error() -> Any:  # noqa: ANN401 - cffi is untyped
+    """Make room for what a native call that fails will say."""
+    return ffi.new("struct xdplab_error *")
+
+
+def error_at(
+    step: int, code: int, tried: str, detail: str = "", place: Place = NOWHERE
+) -> KernelError:
+    """Build the exception for an errno that came up at a step of the engine's work.
+
+    Parameters
+    ----------
+    step, code
+        Of the engine's work, and the errno.
+    tried
+        What was tried, as a phrase.
+    detail
+        What else the kernel said.
+    place
+        Where, as far as it is known.
+    """
+    kind, remedy = BY_STEP.get((step, code)) or BY_ERRNO.get(code) or (KernelError, "")
+    words = remedy if isinstance(remedy, str) else remedy(place)
+    return kind(tried, code, f"{words}\n{detail}" if detail else words)
+
+
+def raise_error(error: Any, place: Place = NOWHERE) -> NoReturn:  # noqa: ANN401 - cffi is untyped
+    """Raise what a native call said that was made for a place."""
+    tried, detail = (
+        ffi.string(text).decode("utf-8", "replace") for text in (error.tried, error.detail)
+    )
+    # A verifier that had nothing against the program still counts its instructions.
+    said = detail if error.step == lib.XDPLAB_STEP_LOAD_PROGRAM else ""
+    raise error_at(error.step, error.code, tried, said, place)

@@ -1,0 +1,1 @@
+"""Making frames: generators and replays of captures."""

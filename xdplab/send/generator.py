@@ -1,0 +1,150 @@
+"""What sends a `Traffic`'s frames, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from xdplab.core.errors import ClosedError
+from xdplab.native import lib
+from xdplab.native.handle import NativeHandle
+from xdplab.refusals.errors import new_error, raise_error
+from xdplab.refusals.remedies import NOWHERE, Place
+
+
+class Generator(Protocol):
+    """Makes numbered frames, from `start` until it is stopped or has done what it was to do.
+
+    Calls come from one thread at a time, and none but `closed` and `close` after `close`.
+    """
+
+    def start(self) -> None:
+        """Send from now on; what was sent before counts on.
+
+        Raises
+        ------
+        KernelError
+            When it can't.
+        """
+
+    def stop(self) -> None:
+        """Stop, and wait until the last frame has left."""
+
+    def set_interval(self, picoseconds: int) -> None:
+        """Change the time between two frames; 0 for as fast as it can."""
+
+    def set_size(self, size: int) -> None:
+        """Change the bytes of a frame."""
+
+    @property
+    def sent(self) -> int:
+        """Frames handed to the interface so far."""
+
+    @property
+    def too_long(self) -> int:
+        """Of those, frames longer than the interface takes."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it is sending."""
+
+    @property
+    def fault(self) -> int:
+        """The errno that ended it, or 0."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+
+    def close(self) -> None:
+        """Stop and give everything back. Nothing in a forked child, whose it is not."""
+
+
+class NativeGenerator:
+    """A generator of the C engine, in this process. To be opened next.
+
+    Parameters
+    ----------
+    functions
+        What the names of its functions begin with, such as ``"xdplab_generator"``.
+    """
+
+    def __init__(self, functions: str) -> None:
+        self._functions = functions
+        self._handle = NativeHandle(functions, "this generator was closed. Make a new one.")
+
+    def open(
+        self,
+        run: Callable[[Callable[[], None]], None],
+        *arguments: object,
+        kept: object = None,
+        place: Place = NOWHERE,
+    ) -> None:
+        """Open it, as `NativeHandle.open` does; the last of the arguments is for the error.
+
+        A refusal names what is at the place.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses.
+        """
+        if not self._handle.open(run, self._function("open"), *arguments, kept=kept):
+            raise_error(arguments[-1], place)
+
+    def start(self) -> None:
+        """Send from now on."""
+        if not self._handle.is_ours:
+            raise ClosedError("this generator is another process'. Make one in this process.")
+        error = new_error()
+        if self._call("start", error):
+            raise_error(error)
+
+    def stop(self) -> None:
+        """Stop; nothing in a forked child, which has none of its threads."""
+        if self._handle.is_ours:
+            self._call("stop")
+
+    def set_interval(self, picoseconds: int) -> None:
+        """Change the time between two frames."""
+        self._call("set_interval", picoseconds)
+
+    def set_size(self, size: int) -> None:
+        """Change the bytes of a frame."""
+        self._call("set_size", size)
+
+    @property
+    def sent(self) -> int:
+        """Frames handed to the interface so far."""
+        return int(self._call("sent"))
+
+    @property
+    def too_long(self) -> int:
+        """Of those, frames longer than the interface takes."""
+        return int(self._call("too_long"))
+
+    @property
+    def running(self) -> bool:
+        """Whether it is sending."""
+        return bool(self._call("running"))
+
+    @property
+    def fault(self) -> int:
+        """The errno that ended it, or 0."""
+        return int(self._call("fault"))
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._handle.closed
+
+    def close(self) -> None:
+        """Stop and give everything back."""
+        self._handle.close()
+
+    def _call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 - cffi is untyped
+        with self._handle.lock:
+            return self._function(name)(self._handle.pointer, *arguments)
+
+    def _function(self, name: str) -> Any:  # noqa: ANN401 - as above
+        return getattr(lib, f"{self._functions}_{name}")

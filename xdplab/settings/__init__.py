@@ -1,0 +1,1 @@
+"""All knobs of an engine and its generator together: saved, compared, preset, undone."""

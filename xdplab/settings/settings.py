@@ -1,0 +1,271 @@
+"""Settings: values of an engine's knobs, and of its generator's, set together and put back.
+
+A setting is a mapping of a knob's name to its value, wherever the knob is turned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from xdplab.configuration.configuration import CHANGEABLE, LARGEST_RING
+from xdplab.core.checks import choice, is_a, items, mapping, power_of_two, text, whole
+from xdplab.core.errors import ConfigurationError, XdplabError
+from xdplab.ledger.subjects import check_engine, check_traffic
+
+if TYPE_CHECKING:
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
+
+Home = Literal["sockets", "napi", "engine", "traffic"]
+"""Where a knob is turned: `Engine.reconfigure`, or an attribute of `Engine.napi`, of the engine, or
+of its generator."""
+
+# In the order in which they are turned, so that none is refused for what is still to come: the ring
+# bounds the batch.
+_KNOBS: dict[Home, tuple[str, ...]] = {
+    "sockets": CHANGEABLE,
+    "napi": ("threaded", "defer_hard_irqs", "gro_flush_timeout", "irq_suspend_timeout"),
+    "engine": (
+        *("batch", "burst", "wait", "spin_microseconds", "busy_poll_microseconds"),
+        *("busy_poll_budget", "sample_every", "inspect", "checksum", "action"),
+    ),
+    "traffic": ("rate", "size"),
+}
+
+KNOBS: Mapping[str, Home] = MappingProxyType(
+    {name: home for home, names in _KNOBS.items() for name in names}
+)
+"""Where each knob is turned, by its name."""
+
+
+def check(names: Iterable[str], argument: str = "names") -> None:
+    """Raise `ConfigurationError`, which lists the knobs that there are, for any other name."""
+    argument = text("argument", argument)
+    for name in _listed(names, argument):
+        choice(f"{argument}: knob", name, KNOBS)
+
+
+def _listed(names: object, argument: str = "names") -> list[str]:
+    """Return names of knobs, also those of a mapping."""
+    if is_a(names, Mapping):
+        return list(mapping(argument, names, "knobs"))
+    return items(argument, names, "names of knobs")
+
+
+def current(
+    engine: Engine, names: Iterable[str], traffic: Traffic | None = None
+) -> dict[str, object]:
+    """Read a setting.
+
+    Parameters
+    ----------
+    engine
+        Open.
+    names
+        The knobs to read.
+    traffic
+        The generator, for ``rate`` and ``size``.
+
+    Returns
+    -------
+    dict
+        Their values by name; None for a setting of NAPI that the kernel does not have here, and for
+        a ``cpu`` that is left to the engine.
+
+    Raises
+    ------
+    ConfigurationError
+        For another name, and for ``rate`` and ``size`` without a generator.
+    """
+    check_engine(engine)
+    check_traffic(traffic)
+    names = _listed(names)
+    check(names)
+    instance = None
+    if any(KNOBS[name] == "napi" for name in names):
+        instance = next(iter(engine.napi.read()), None)
+    homes: dict[Home, object] = {
+        "sockets": engine.configuration,
+        "napi": instance,
+        "engine": engine,
+        "traffic": traffic,
+    }
+    for name in names:
+        _check_traffic(name, traffic)
+    return {
+        name: None if homes[KNOBS[name]] is None else getattr(homes[KNOBS[name]], name)
+        for name in names
+    }
+
+
+def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | None = None) -> None:
+    """Set all knobs of a setting, or none: one step for `undo`, but for what takes new sockets.
+
+    What is as it should be is left alone. So is a setting of NAPI whose value is None.
+
+    Parameters
+    ----------
+    engine
+        Running or stopped.
+    settings
+        Values by the names of `KNOBS`.
+    traffic
+        The generator, for ``rate`` and ``size``.
+
+    Raises
+    ------
+    ConfigurationError
+        For another name, or a value that can't work.
+    XdplabError
+        When a knob is refused for another reason. All are as they were.
+    """
+    settings = mapping("settings", settings, "knobs' values by their names")
+    check(settings, "settings")
+    before = current(engine, _moved_by(settings), traffic)
+    _check_batch(engine, settings)
+    resocketed = _reconfigure(engine, before, settings)
+    with _one_step(engine, traffic):
+        try:
+            for home, name, value in _turns(engine, before, settings, traffic, resocketed):
+                setattr(home, name, value)
+        except BaseException:
+            _put_back(engine, before, traffic)
+            raise
+
+
+@contextmanager
+def kept(engine: Engine, names: Iterable[str], traffic: Traffic | None = None) -> Iterator[None]:
+    """Put knobs back at the end of the block, also after an exception or an interrupt.
+
+    What the block's thread turns meanwhile is no step for `undo`, since it does not last. An engine
+    that was closed in the block stays as it is.
+
+    Parameters
+    ----------
+    engine
+        Running or stopped.
+    names
+        The knobs.
+    traffic
+        The generator, for ``rate`` and ``size``.
+
+    Raises
+    ------
+    ConfigurationError
+        For a name that is not in `KNOBS`.
+    XdplabError
+        When a knob refuses the value that it had, after the others were put back.
+    """
+    before = current(engine, _moved_by(names), traffic)
+    with _no_step(engine, traffic):
+        try:
+            yield
+        except BaseException:
+            _put_back(engine, before, traffic)
+            raise
+        refusal = _put_back(engine, before, traffic)
+    if refusal is not None:
+        raise refusal
+
+
+def _moved_by(names: Iterable[str]) -> list[str]:
+    """Return the knobs that move with these: a smaller ring takes the batch along."""
+    names = _listed(names)
+    check(names)
+    names = list(dict.fromkeys(names))
+    resized = "ring_size" in names and "batch" not in names
+    return [*names, "batch"] if resized else names
+
+
+def _check_batch(engine: Engine, settings: Mapping[str, object]) -> None:
+    """Refuse a batch above the ring of the same setting before the sockets are made anew."""
+    if "batch" in settings:
+        size = settings.get("ring_size", engine.ring_size)
+        whole("batch", settings["batch"], 1, power_of_two("ring_size", size, LARGEST_RING))
+
+
+def _check_traffic(name: str, traffic: Traffic | None) -> None:
+    if KNOBS[name] == "traffic" and traffic is None:
+        raise ConfigurationError(
+            f"{name} can't be set: it is the generator's, and there is none here. Give the "
+            "Traffic, too."
+        )
+
+
+def _reconfigure(
+    engine: Engine, before: Mapping[str, object], settings: Mapping[str, object]
+) -> bool:
+    """Set what takes new sockets; return whether anything did."""
+    changed = {
+        name: value
+        for name, value in settings.items()
+        if KNOBS[name] == "sockets" and _differs(value, before[name])
+    }
+    if changed:
+        engine.reconfigure(**changed)
+    return bool(changed)
+
+
+def _differs(value: object, before: object) -> bool:
+    """Tell whether a knob is to be turned; whatever has no equal is for the knob to refuse."""
+    try:
+        return bool(value != before)
+    except Exception:  # the value's own
+        return True
+
+
+def _turns(
+    engine: Engine,
+    before: Mapping[str, object],
+    settings: Mapping[str, object],
+    traffic: Traffic | None,
+    resocketed: bool,
+) -> Iterator[tuple[object, str, object]]:
+    """Return the attributes to set. New sockets bring the batch down, and may bring other NAPIs."""
+    homes: dict[Home, object] = {"napi": engine.napi, "engine": engine, "traffic": traffic}
+    for kind, home in homes.items():
+        for name, value in settings.items():
+            is_wanted = value is not None if kind == "napi" else True
+            if KNOBS[name] == kind and is_wanted and (resocketed or _differs(value, before[name])):
+                yield home, name, value
+
+
+def _put_back(
+    engine: Engine, before: Mapping[str, object], traffic: Traffic | None
+) -> XdplabError | None:
+    """Set what is not as it was, all that can be; return the first refusal."""
+    if engine.closed:
+        return None
+    if traffic is not None and traffic.closed:
+        before = {name: value for name, value in before.items() if KNOBS[name] != "traffic"}
+    refusals: list[XdplabError] = []
+    resocketed = False
+    try:
+        now = current(engine, before, traffic)
+        resocketed = _reconfigure(engine, now, before)
+    except XdplabError as error:
+        refusals.append(error)
+        now = dict.fromkeys(before)
+    for home, name, value in _turns(engine, now, before, traffic, resocketed):
+        try:
+            setattr(home, name, value)
+        except XdplabError as error:
+            refusals.append(error)
+    return next(iter(refusals), None)
+
+
+@contextmanager
+def _one_step(engine: Engine, traffic: Traffic | None) -> Iterator[None]:
+    of_traffic = nullcontext() if traffic is None else traffic.journal.one_step()
+    with engine.journal.one_step(), of_traffic:
+        yield
+
+
+@contextmanager
+def _no_step(engine: Engine, traffic: Traffic | None) -> Iterator[None]:
+    of_traffic = nullcontext() if traffic is None else traffic.journal.no_step()
+    with engine.journal.no_step(), of_traffic:
+        yield

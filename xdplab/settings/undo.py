@@ -1,0 +1,86 @@
+"""Undo: take back the last change of an engine's knobs, step by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdplab.core.errors import XdplabError
+from xdplab.knobs.journal import Change, Journal
+from xdplab.ledger.subjects import check_engine, check_traffic
+
+if TYPE_CHECKING:
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
+
+_OF_TRAFFIC = {"traffic": "rate", "traffic size": "size"}
+_OF_NAPI = "napi."
+
+
+def next_undo(engine: Engine, traffic: Traffic | None = None) -> tuple[Change, ...]:
+    """Return the changes that `undo` would take back, oldest first; none where there are none.
+
+    A step is one knob turned, whoever turned it (a slider that was dragged counts once), or a
+    preset. What `Engine.reconfigure` changed is not undone.
+    """
+    check_engine(engine)
+    check_traffic(traffic)
+    steps = [step for _journal, step in _steps(engine, traffic)]
+    return max(steps, key=lambda step: step[-1].time_ns, default=())
+
+
+def undo(engine: Engine, traffic: Traffic | None = None) -> tuple[Change, ...]:
+    """Take back the last step that stands, and return its changes; nothing where there is none.
+
+    Parameters
+    ----------
+    engine
+        Whose knobs.
+    traffic
+        Its generator, where its rate and size are to be undone too.
+
+    Raises
+    ------
+    XdplabError
+        When a knob refuses the value that it had. The step's others are put back all the same.
+    """
+    step = next_undo(engine, traffic)
+    for journal, candidate in _steps(engine, traffic):
+        if candidate == step:
+            with journal.undoing(step[0].step):
+                _put_back(step, engine, traffic)
+    return step
+
+
+def _steps(engine: Engine, traffic: Traffic | None) -> list[tuple[Journal, tuple[Change, ...]]]:
+    journals = [engine.journal] if traffic is None else [engine.journal, traffic.journal]
+    return [
+        (journal, step)
+        for journal in journals
+        for step in journal.steps
+        if all(_home(change.knob, engine, traffic) for change in step)
+    ]
+
+
+def _put_back(step: tuple[Change, ...], engine: Engine, traffic: Traffic | None) -> None:
+    refusal: XdplabError | None = None
+    # Of a knob that was turned several times, the first value.
+    for knob, value in {change.knob: change.before for change in reversed(step)}.items():
+        home = _home(knob, engine, traffic)
+        try:
+            if home is not None:
+                setattr(*home, value)
+        except XdplabError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+
+
+def _home(knob: str, engine: Engine, traffic: Traffic | None) -> tuple[object, str] | None:
+    """Find the object and the attribute that a knob's name stands for, where it can be set."""
+    if knob in _OF_TRAFFIC:
+        return None if traffic is None or traffic.closed else (traffic, _OF_TRAFFIC[knob])
+    if knob.startswith(_OF_NAPI):
+        return engine.napi, knob.removeprefix(_OF_NAPI)
+    attribute = getattr(type(engine), knob, None)
+    settable = isinstance(attribute, property) and attribute.fset is not None
+    return (engine, knob) if settable else None

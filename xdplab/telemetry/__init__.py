@@ -1,0 +1,1 @@
+"""Reading an engine's shared memory, and exporting what it holds."""

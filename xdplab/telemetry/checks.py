@@ -1,0 +1,86 @@
+"""Whether what stands in a telemetry region can be true.
+
+A region may come from another process, by a descriptor that anybody could have made. Its sizes are
+checked when it is mapped (native/region/region_read.c); here stands what a reader goes by later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab.core.errors import TelemetryError
+from xdplab.native.records import VERDICTS, Records
+
+_LATEST_NS = np.uint64(1 << 62)  # as in native/region/region_read.c
+_MOST_FRAMES = np.uint64(1 << 52)  # of a latency bucket: all buckets together don't wrap
+_PATIENCE_SECONDS = 1.0  # for a writer that has lost its core
+_PAUSE_SECONDS = 0.001
+
+
+def await_whole(read: Callable[[], Records | None], what: str, process: int) -> Records:
+    """Read until there is something, for a second at most.
+
+    Parameters
+    ----------
+    read
+        Returns None where its writer is amid it.
+    what
+        As a phrase: "the rings of worker 0".
+    process
+        The writer's, by its own word.
+
+    Raises
+    ------
+    TelemetryError
+        When there never is.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (found := read()) is None:
+        if time.monotonic() > deadline:
+            raise TelemetryError(
+                f"{what} can't be read: process {process} stopped while it wrote them. If it was "
+                "killed, they are lost, and the rest of its telemetry can still be read. If it is "
+                f"only stopped, `kill -CONT {process}` lets it go on: then read again."
+            )
+        time.sleep(_PAUSE_SECONDS)
+    return found
+
+
+def check_records(records: Records, worker: int, header: Any) -> Records:  # noqa: ANN401 - structured
+    """Return records of a history whose times can be, or raise `TelemetryError`."""
+    _check_times(records["time_ns"], header, f"a record of worker {worker}")
+    return records
+
+
+def check_samples(samples: Records, worker: int, header: Any) -> Records:  # noqa: ANN401 - structured
+    """Return samples of which everything is known, or raise `TelemetryError`."""
+    _check_times(samples["time_ns"], header, f"a sample of worker {worker}")
+    for field, most in (("verdict", len(VERDICTS) - 1), ("captured", header["sample_bytes"])):
+        if (samples[field] > most).any():
+            raise _impossible(f"{field}={samples[field].max()}", f"a sample of worker {worker}")
+    return samples
+
+
+def check_latency(counts: npt.NDArray[np.uint64], worker: int) -> npt.NDArray[np.uint64]:
+    """Return the counts of a histogram that can be added up, or raise `TelemetryError`."""
+    if (counts >= _MOST_FRAMES).any():
+        raise _impossible(f"{counts.max()} frames", f"the latency of worker {worker}")
+    return counts
+
+
+def _check_times(times: npt.NDArray[np.uint64], header: Any, where: str) -> None:  # noqa: ANN401
+    wrong = times[(times < header["monotonic_ns"]) | (times >= _LATEST_NS)]
+    if len(wrong):
+        raise _impossible(f"time_ns={wrong[0]}", where)
+
+
+def _impossible(what: str, where: str) -> TelemetryError:
+    return TelemetryError(
+        f"the telemetry region says {what} in {where}, which no engine writes: it is damaged, or "
+        "not one of xdplab's. Map it again from the engine that has it (Engine.telemetry_path)."
+    )

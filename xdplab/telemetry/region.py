@@ -1,0 +1,410 @@
+"""The reading side of the telemetry region: counters, history, samples and latency, with numpy.
+
+Any process can read a region: the engine's own, or another that was given its descriptor. The
+layout stands in ``native/include/telemetry.h`` alone; the dtypes below are built from it at import.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from xdplab.core.checks import boolean, items, place, shown, text, whole
+from xdplab.core.closing import Closing
+from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.native import ffi, lib
+from xdplab.native.records import (
+    CONTROL,
+    COUNTERS,
+    HEADER,
+    RECORD,
+    RINGS,
+    SAMPLE,
+    SAMPLE_DEVICE_TIME,
+    SAMPLE_HASH,
+    SAMPLE_PAYLOAD,
+    SAMPLE_PROGRAM_TIME,
+    VERDICTS,
+    Records,
+    dtype_of,
+)
+from xdplab.refusals.errors import new_error, raise_error
+from xdplab.telemetry.checks import await_whole, check_latency, check_records, check_samples
+from xdplab.telemetry.latency import LATENCY_STARTS, Latency
+
+if TYPE_CHECKING:
+    from xdplab.core.files import Saved
+
+__all__ = [
+    "CONTROL",
+    "COUNTERS",
+    "HEADER",
+    "LATENCY_STARTS",
+    "LONG_INTERVAL",
+    "RINGS",
+    "SAMPLE_DEVICE_TIME",
+    "SAMPLE_HASH",
+    "SAMPLE_PAYLOAD",
+    "SAMPLE_PROGRAM_TIME",
+    "VERDICTS",
+    "Latency",
+    "Records",
+    "Telemetry",
+    "dtype_of",
+]
+
+# Fields of which workers have no sum.
+_COMBINED: dict[str, Any] = {
+    "time_ns": np.min,
+    "state": np.max,
+    "fault": np.max,
+    "rx_peak": np.max,
+    "needs_wakeup": np.bitwise_or.reduce,
+}
+
+_LARGEST_DESCRIPTOR = (1 << 31) - 1
+_LAST_NUMBER = (1 << 64) - 1
+
+LONG_INTERVAL = 1.0
+"""Seconds between two records of the long history, or one publish interval where that is longer."""
+
+
+class Telemetry(Closing):
+    """A telemetry region, mapped read-only.
+
+    It stays readable after its engine was closed and after the engine's process ended.
+
+    Parameters
+    ----------
+    descriptor
+        Of the region's memfd. It is not kept: the mapping outlives it.
+    interfaces
+        The name of each worker's interface, which the region itself does not know.
+
+    Raises
+    ------
+    ConfigurationError
+        When there are more or fewer names than workers.
+    KernelError
+        When it can't be mapped, or is no telemetry region of this version.
+    TelemetryError
+        When what is read later can't be true, or is not there though the region says so.
+    """
+
+    def __init__(self, descriptor: int, interfaces: Sequence[str] = ()) -> None:
+        names = [text("interfaces", name) for name in items("interfaces", interfaces, "names")]
+        error = new_error()
+        number = whole("descriptor", descriptor, 0, _LARGEST_DESCRIPTOR)
+        region = lib.xdplab_region_map(number, error)
+        if not region:
+            raise_error(error)
+        # Unmapped with the last reference: each call below holds one of its own, so that neither
+        # `close` nor the end of the interpreter takes the mapping from under a thread that reads.
+        self._region: Any = ffi.gc(region, lib.xdplab_region_unmap)
+        header = ffi.buffer(lib.xdplab_region_header(region), HEADER.itemsize)
+        self.header = np.frombuffer(bytes(header), HEADER)[0]
+        self.interfaces = tuple(names) or ("",) * self.workers
+        """The name of each worker's interface, empty where nobody told."""
+        if len(self.interfaces) != self.workers:
+            raise ConfigurationError(
+                f"interfaces={list(self.interfaces)} must be {self.workers} names, one a worker."
+            )
+        self._sample = np.dtype(
+            {
+                "names": [*(SAMPLE.names or ()), "bytes"],
+                "formats": [
+                    *(SAMPLE[name] for name in SAMPLE.names or ()),
+                    (np.uint8, (int(self.header["sample_bytes"]),)),
+                ],
+                "offsets": [
+                    *(offset for _, offset, *_ in (SAMPLE.fields or {}).values()),
+                    SAMPLE.itemsize,
+                ],
+                "itemsize": int(self.header["sample_stride"]),
+            }
+        )
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Map the region of another process.
+
+        Parameters
+        ----------
+        path
+            What `Engine.telemetry_path` says there: ``/proc/PID/fd/N``.
+
+        Raises
+        ------
+        KernelError
+            When it can't be opened or mapped, or is no telemetry region of this version.
+        """
+        region = place("path", path)
+        try:
+            # A pipe without a writer would be waited for otherwise.
+            descriptor = os.open(region, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            raise KernelError(
+                f"open the telemetry region {shown(str(region))}",
+                error.errno or errno.EIO,
+                "Give what `Engine.telemetry_path` says in the engine's process, while that runs.",
+            ) from error
+        try:
+            return cls(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @property
+    def workers(self) -> int:
+        """How many workers the region has."""
+        return int(self.header["worker_count"])
+
+    @property
+    def realtime_offset_ns(self) -> int:
+        """What to add to CLOCK_MONOTONIC for CLOCK_REALTIME, as it was when the engine opened."""
+        return int(self.header["realtime_ns"]) - int(self.header["monotonic_ns"])
+
+    def counters(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+        """Read the newest record of a worker: a structured scalar of dtype `COUNTERS`.
+
+        All zero until the worker wrote its first.
+        """
+        region = self._mapped(worker)
+
+        def newest() -> Records | None:
+            if not (written := lib.xdplab_history_written(region, worker)):
+                return np.zeros(1, COUNTERS)
+            read = lib.xdplab_read_history
+            records, _ = self._history(read, region, worker, written - 1, 1)
+            return records if len(records) else None
+
+        return self._whole(newest, f"the counters of worker {worker}")[0]
+
+    def total(self) -> Any:  # noqa: ANN401 - a structured scalar
+        """Add up the newest records of all workers: a structured scalar of dtype `COUNTERS`.
+
+        Where a sum means nothing it has the oldest ``time_ns``, the worst ``state`` and ``fault``,
+        the largest ``rx_peak``, and what the first worker uses.
+        """
+        # Not made of the scalars: an interrupt within that would be an IndexError.
+        each = np.zeros(self.workers, COUNTERS)
+        for worker in range(self.workers):
+            each[worker] = self.counters(worker)
+        total = each[:1].copy()
+        for name in COUNTERS.names or ():
+            if not name.startswith("control_"):
+                total[name] = _COMBINED.get(name, np.sum)(each[name], axis=0)
+        return total[0]
+
+    def history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+        """Read a worker's records: one a publish interval, 10 ms unless the engine was told.
+
+        Parameters
+        ----------
+        since
+            Number of the first record wanted. What is older than the ring holds (8192 records, 82 s
+            at 10 ms) is gone, and left out.
+
+        Returns
+        -------
+        records
+            A structured array of dtype `COUNTERS`, oldest first.
+        next
+            What to pass as `since` the next time.
+        """
+        region = self._mapped(worker)
+        since = _since(since)
+        written = lib.xdplab_history_written(region, worker)
+        room = min(max(written - since, 0), lib.XDPLAB_HISTORY_RECORDS)
+        return self._history(lib.xdplab_read_history, region, worker, since, room)
+
+    def long_history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+        """Read a worker's records of the last 17 minutes: one in `LONG_INTERVAL`.
+
+        Parameters and what is returned are those of `history`; the ring holds 1024 records, and
+        ``rx_peak`` is the highest since the record before.
+        """
+        region = self._mapped(worker)
+        since = _since(since)
+        written = lib.xdplab_long_history_written(region, worker)
+        room = min(max(written - since, 0), lib.XDPLAB_LONG_RECORDS)
+        return self._history(lib.xdplab_read_long_history, region, worker, since, room)
+
+    def rings(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+        """Read what a worker's four rings hold: a structured scalar of dtype `RINGS`.
+
+        It is as of the newest record; of a paced worker (`Engine.pace`), 5 ms old at most.
+        ``fill``, ``rx``, ``tx`` and ``completion`` have the UMEM address in each entry, whoever's
+        turn it is; the entry of position ``p`` is ``p`` modulo the ring's size, which is
+        ``ring_size``, and twice that for the fill ring. Where that is above 256 no entries are
+        shown. Positions are those of the sockets, which a reconfiguration makes anew. All zero for
+        a worker that never ran, and on a path without rings but for the times.
+
+        Raises
+        ------
+        TelemetryError
+            When the worker was killed or stopped while it wrote them.
+        """
+        region, rings = self._mapped(worker), np.zeros(1, RINGS)
+        target = ffi.cast("struct xdplab_rings *", ffi.from_buffer(rings))
+
+        def read() -> Records | None:
+            return rings if lib.xdplab_read_rings(region, worker, target) >= 0 else None
+
+        return self._whole(read, f"the rings of worker {worker}")[0]
+
+    def samples(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+        """Read sampled frames.
+
+        Parameters
+        ----------
+        since
+            Number of the first sample wanted; the ring holds the last 4096.
+
+        Returns
+        -------
+        samples
+            A structured array, oldest first: ``time_ns`` (CLOCK_MONOTONIC), ``frame`` (its number
+            in the worker's count), ``sent_ns`` (the generator's timestamp, or 0), ``length``,
+            ``captured``, ``queue``, ``verdict`` and ``bytes``, of which the first ``captured`` are
+            the frame's. With ``Engine(metadata=True)`` ``hash`` and ``hash_type`` where ``flags``
+            has `SAMPLE_HASH`, and ``device_time_ns``: by the device's clock where it has
+            `SAMPLE_DEVICE_TIME`, by CLOCK_MONOTONIC in the XDP program where it has
+            `SAMPLE_PROGRAM_TIME`. Of a UDP path the bytes are a datagram's payload without its
+            headers, and ``flags`` has `SAMPLE_PAYLOAD`.
+        next
+            What to pass as `since` the next time.
+        """
+        region = self._mapped(worker)
+        since = _since(since)
+        written = lib.xdplab_samples_written(region, worker)
+        room = min(max(written - since, 0), lib.XDPLAB_SAMPLE_RECORDS)
+        samples, following = np.zeros(room, self._sample), ffi.new("uint64_t *")
+        target = ffi.from_buffer(samples)
+        count = lib.xdplab_read_samples(region, worker, since, target, room, following)
+        return check_samples(samples[:count], worker, self.header), int(following[0])
+
+    def latency(self, worker: int = 0) -> Latency:
+        """Read the latency histogram: from the generator's timestamp to the worker."""
+        counts = np.zeros(lib.XDPLAB_LATENCY_BUCKETS, np.uint64)
+        target = ffi.cast("uint64_t *", ffi.from_buffer(counts))
+        lib.xdplab_read_latency(self._mapped(worker), worker, target)
+        return Latency(check_latency(counts, worker))
+
+    def control(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+        """Read the knobs as they are set: a structured scalar of dtype `CONTROL`."""
+        region = self._mapped(worker)
+        block = lib.xdplab_region_control(region, worker)
+        return np.frombuffer(bytes(ffi.buffer(block, CONTROL.itemsize)), CONTROL)[0]
+
+    def save_history(
+        self, path: str | os.PathLike[str], *, worker: int | None = None, long: bool = False
+    ) -> Saved:
+        """Save the records of the last 82 seconds, or of the last 17 minutes, as a table.
+
+        A row a record: ``worker``, ``realtime_ns`` (CLOCK_REALTIME, since 1970), ``simulated``
+        (1 of a soft NIC, else 0), then the fields of `COUNTERS` under their own names. Times are
+        nanoseconds, all else counts packets, bytes, descriptors or events since the engine was
+        opened. An array has a column an element: ``batches_3`` counts batches of 2^3 to 2^4 - 1
+        packets, ``syscalls_sendto`` calls of a kind.
+
+        Parameters
+        ----------
+        path
+            Ending in ``.csv``, or where pyarrow is installed in ``.parquet``. An older file of that
+            name is replaced.
+        worker
+            The one whose records are wanted; all, one after the other, unless told otherwise.
+        long
+            Whether `long_history` is saved, instead of `history`.
+
+        Returns
+        -------
+        Saved
+            Where, and how many records.
+
+        Raises
+        ------
+        ConfigurationError
+            For another ending, for no plain file, or where pyarrow is missing.
+        KernelError
+            When the file can't be written; nothing half-written is left.
+        """
+        from xdplab.telemetry.export import save_history  # noqa: PLC0415 - which needs what stands here
+
+        read = self.long_history if boolean("long", long) else self.history
+        records = {each: read(worker=each)[0] for each in self._each(worker)}
+        return save_history(path, self, records)
+
+    def save_samples(self, path: str | os.PathLike[str], *, worker: int | None = None) -> Saved:
+        """Save the sampled frames that the ring holds: for Wireshark, or as a table.
+
+        A table has a row a frame: ``worker``, ``realtime_ns`` and the fields of `samples`, with
+        ``verdict`` in words and ``bytes`` in hexadecimal (CSV) or binary (Parquet). Empty are
+        ``sent_ns``, ``hash`` and ``hash_type``, ``device_time_ns`` (the device's own clock) and
+        ``program_time_ns`` (CLOCK_MONOTONIC in the XDP program) where they are not known.
+
+        Parameters
+        ----------
+        path
+            Ending in ``.csv``, or where python-pcapng is installed in ``.pcapng``, or where pyarrow
+            is in ``.parquet``. An older file of that name is replaced.
+        worker
+            The one whose samples are wanted; all unless told otherwise.
+
+        Returns
+        -------
+        Saved
+            Where, and how many frames.
+
+        Raises
+        ------
+        ConfigurationError, KernelError
+            As `save_history` does.
+        """
+        from xdplab.telemetry.export import save_samples  # noqa: PLC0415 - which needs what stands here
+
+        samples = {each: self.samples(worker=each)[0] for each in self._each(worker)}
+        return save_samples(path, self, samples)
+
+    def close(self) -> None:
+        """Let go of the region. Arrays that were read from it stay good."""
+        self._region = None
+
+    def _each(self, worker: int | None) -> Sequence[int]:
+        if worker is None:
+            return range(self.workers)
+        return (whole("worker", worker, 0, self.workers - 1),)
+
+    def _mapped(self, worker: int) -> Any:  # noqa: ANN401 - cffi is untyped
+        """Return the region, to be held for as long as it is read."""
+        region = self._region
+        if region is None:
+            raise ClosedError(
+                "this telemetry region was closed. Map it again, or make a new engine."
+            )
+        whole("worker", worker, 0, self.workers - 1)
+        return region
+
+    def _history(
+        self,
+        read: Any,  # noqa: ANN401 - cffi is untyped
+        region: Any,  # noqa: ANN401
+        worker: int,
+        since: int,
+        room: int,
+    ) -> tuple[Records, int]:
+        records, following = np.zeros(room, RECORD), ffi.new("uint64_t *")
+        target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
+        found = records["counters"][: read(region, worker, since, target, room, following)]
+        return check_records(found, worker, self.header), int(following[0])
+
+    def _whole(self, read: Callable[[], Records | None], what: str) -> Records:
+        return await_whole(read, what, int(self.header["process_id"]))
+
+
+def _since(number: object) -> int:
+    return whole("since", number, 0, _LAST_NUMBER)
