@@ -34,8 +34,14 @@ class Needs:
 
     knob: str
     """The other knob; a search chooses it first."""
-    matters: Callable[[Any], bool]
-    """Whether the knob does anything beside this value of the other."""
+    values: tuple[object, ...] = ()
+    """Its values beside which the knob does something; none where `but` says so."""
+    but: tuple[object, ...] = ()
+    """Its values beside which the knob does nothing."""
+
+    def met(self, value: object) -> bool:
+        """Say whether the knob does anything beside a value of the other."""
+        return value in self.values if self.values else value not in self.but
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ class Knob(Generic[Value]):
 
     def matters(self, engine: Any) -> bool:  # noqa: ANN401 - see OfEngine
         """Say whether it does anything on an engine as that is set now."""
-        needed = self.needs is None or self.needs.matters(getattr(engine, self.needs.knob))
+        needed = self.needs is None or self.needs.met(getattr(engine, self.needs.knob))
         return bool(self.acts(engine)) and needed
 
     @overload

@@ -196,7 +196,7 @@ class NapiKnobs(Holder):
         text=words.nanoseconds,
         stops=lambda _engine: [0, *words.one_two_five(1_000, 1_000_000)],
         slow=True,
-        search=Search((0, 20_000, 50_000, 200_000), Needs("defer_hard_irqs", bool)),
+        search=Search((0, 20_000, 50_000, 200_000), Needs("defer_hard_irqs", but=(0, None))),
     )
     irq_suspend_timeout = Knob[int | None](
         whole(0, _LONGEST_TIMEOUT),
@@ -251,7 +251,7 @@ class WorkerKnobs(Holder):
         text=words.microseconds,
         stops=lambda _engine: [0, *words.one_two_five(1, 1_000_000)],
         acts=_waits_in_rings,
-        needs=Needs("wait", lambda wait: wait == "adaptive"),
+        needs=Needs("wait", ("adaptive",)),
         search=Search((10, 50, 200, 1000)),
     )
     busy_poll_microseconds = Knob[int](
@@ -263,7 +263,7 @@ class WorkerKnobs(Holder):
         text=words.microseconds,
         stops=lambda _engine: words.one_two_five(1, 10_000),
         acts=_waits_in_rings,
-        needs=Needs("wait", lambda wait: wait in ("busy-poll", "uring-napi")),
+        needs=Needs("wait", ("busy-poll", "uring-napi")),
         search=Search((10, 50, 200)),
     )
     busy_poll_budget = Knob[int](
@@ -275,7 +275,7 @@ class WorkerKnobs(Holder):
         text=words.number,
         stops=lambda _engine: words.powers_of_two(1024),
         acts=_waits_in_rings,
-        needs=Needs("wait", lambda wait: wait == "busy-poll"),
+        needs=Needs("wait", ("busy-poll",)),
         search=Search((8, 64, 256)),
     )
     action = Knob[str](
@@ -324,7 +324,7 @@ class WorkerKnobs(Holder):
         ledger can tell.""",
         stops=lambda _engine: CHECKSUMS,
         menu=True,
-        needs=Needs("action", lambda action: action in ("reflect", "echo", "forward")),
+        needs=Needs("action", ("reflect", "echo", "forward")),
     )
     pace = Knob[float](
         PACE,
@@ -353,7 +353,7 @@ class WorkerKnobs(Holder):
         stops=_rates,
         group="traffic",
         exists=lambda engine: engine.stream is not None,
-        needs=Needs("action", lambda action: action == "generate"),
+        needs=Needs("action", ("generate",)),
     )
 
 

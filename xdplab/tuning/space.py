@@ -128,7 +128,7 @@ def relevant(setting: Mapping[str, object]) -> Setting:
 
 def _matters(name: str, setting: Mapping[str, object]) -> bool:
     needs = _needs(KNOBS[name])
-    return needs is None or needs.knob not in setting or needs.matters(setting[needs.knob])
+    return needs is None or needs.knob not in setting or needs.met(setting[needs.knob])
 
 
 def _needs(knob: Knob[Any]) -> Needs | None:
