@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from installs import installed, wheel  # noqa: F401 - fixtures
+from installs import folder_of_installs, installed, wheel  # noqa: F401 - fixtures
+from scenery import is_scenery
 
 from xdplab.backends import VARIABLE
 from xdplab.core.errors import PermissionRefusedError
@@ -31,11 +33,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hear interrupts, as what is started here does: what a shell runs behind it ignores them."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    # For what is started here, too.
+    """Set what this process and those that it starts have in common."""
+    # A shell starts what it runs in the background with SIGINT ignored, and nohup with SIGHUP.
+    for number, action in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, action)
     os.environ[VARIABLE] = config.getoption("--backend")
+    installs = ExitStack()
+    installs.enter_context(folder_of_installs())
+    config.add_cleanup(installs.close)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,11 +52,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     out = [item for item in items if any(map(item.get_closest_marker, left_out))]
     if left_out:
         out += [item for item in items if "may_place" in item.fixturenames]  # type: ignore[attr-defined]
+        out += filter(is_scenery, items)
         # Whoever makes the labs, a test that has none is the same.
         out += [item for item in items if "privileged" not in item.fixturenames]  # type: ignore[attr-defined]
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Name a failure when it happens, in place of the F that pytest prints then."""
+    if report.failed and report.when == "call":
+        return "failed", f"\nFAILED {report.nodeid}\n", "FAILED"
+    return None
 
 
 @pytest.fixture(scope="session")

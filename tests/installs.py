@@ -1,4 +1,8 @@
-"""Installs of xdplab other than the one that runs the tests."""
+"""Installs of xdplab other than the one that runs the tests.
+
+There is one wheel and one install of it for all processes that share a run, in a folder that the
+environment names.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,14 @@ import tempfile
 import venv
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).parents[1]
+# scripts/test sets it, so that all its runs of pytest share the folder.
+_VARIABLE = "XDPLAB_TEST_INSTALLS"
 
 
 def run(
@@ -30,49 +37,73 @@ def run(
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel with the tools of this virtual environment, once for all that share a run."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    with (folder / "wheel.lock").open("w") as lock:
+@contextmanager
+def folder_of_installs() -> Iterator[None]:
+    """Name a folder to all processes started in the block, and remove it after the block.
+
+    Where the environment names one already, it stays the one.
+    """
+    if _VARIABLE in os.environ:
+        yield
+        return
+    os.environ[_VARIABLE] = tempfile.mkdtemp(prefix="xdplab-installs-")
+    try:
+        yield
+    finally:
+        shutil.rmtree(os.environ.pop(_VARIABLE))
+
+
+@contextmanager
+def _locked() -> Iterator[Path]:
+    folder = Path(os.environ[_VARIABLE])
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def build_wheel() -> Path:
+    """Build the wheel with the tools of this virtual environment, once a run; return its path."""
+    with _locked() as folder:
         if not list(folder.glob("*.whl")):
-            _build_wheel(folder)
+            tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            pip = (sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps")
+            command = (*pip, "--wheel-dir", folder, SOURCE)
+            run(*command, environment={**os.environ, "PATH": tools})
     (built,) = folder.glob("*.whl")
     return built
 
 
-def _build_wheel(folder: Path) -> None:
-    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    pip = (sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps")
-    run(*pip, "--wheel-dir", folder, SOURCE, environment={**os.environ, "PATH": tools})
+def install() -> Path:
+    """Install the wheel into a virtual environment, with the packages of this one, once a run.
+
+    Every user may read it, and only who runs the tests may write it. Returns its folder.
+    """
+    wheel = build_wheel()
+    with _locked() as shared:
+        folder = shared / "installed"
+        command = folder / "bin" / "xdplab"
+        if not command.exists():
+            shared.chmod(0o755)
+            venv.create(folder, clear=True)
+            (packages,) = folder.glob("lib/python3*/site-packages")
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(packages)
+            # A folder named by a .pth is searched, but the .pth files in it, by which the editable
+            # xdplab would be found, are not read.
+            (packages / "of-the-tests.pth").write_text(sysconfig.get_path("purelib"))
+            command.write_text(
+                f"#!{folder}/bin/python\n"
+                "import sys\nfrom xdplab_command import main\nsys.exit(main())\n"
+            )
+            command.chmod(0o755)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path) -> Iterator[Path]:
-    """Install the wheel into a virtual environment of its own, with the packages of this one.
+def wheel() -> Path:
+    return build_wheel()
 
-    Every user may read it, and only who runs the tests may write it. Yields its folder.
-    """
-    # Not pytest's own, into which nobody else may look.
-    folder = Path(tempfile.mkdtemp(prefix="xdplab-installed-"))
-    try:
-        folder.chmod(0o755)
-        venv.create(folder)
-        (packages,) = folder.glob("lib/python3*/site-packages")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(packages)
-        # A folder named by a .pth is searched, but the .pth files in it, by which the editable
-        # xdplab would be found, are not read.
-        (packages / "of-the-tests.pth").write_text(sysconfig.get_path("purelib"))
-        command = folder / "bin" / "xdplab"
-        command.write_text(
-            f"#!{folder}/bin/python\n"
-            "import sys\nfrom xdplab_command import main\nsys.exit(main())\n"
-        )
-        command.chmod(0o755)
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+
+@pytest.fixture(scope="session")
+def installed() -> Path:
+    return install()

@@ -205,7 +205,7 @@ def try_all(doors: Iterable[Door], world: World) -> list[str]:
     wrong = [words for door in doors for words in try_one(door, world) if words]
     gc.collect()
     # Threads take a moment to end.
-    if not eventually(lambda: not held() - before, seconds=5):
+    if not eventually(lambda: not held() - before):
         wrong.append(f"left: {held() - before}")
     return wrong
 

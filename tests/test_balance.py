@@ -97,6 +97,8 @@ def test_several_reconfigurations_back_and_forth_add_up(lab: Lab) -> None:
         engine.stop()
         engine.reconfigure(ring_size=512)
         engine.start()
+        while not came_meanwhile(ledger):
+            engine.reconfigure(ring_size=256)
         some_flow(engine)
         assert balance(ledger, traffic).packets(MEANWHILE) > 0
         traffic.close()
@@ -111,6 +113,10 @@ def test_a_queue_that_is_left_is_named_and_the_rest_is_the_reconfigurations(
         traffic.start()
         some_flow(engine)
         engine.reconfigure(queue=1)
+        while not came_meanwhile(ledger):
+            engine.reconfigure(queue=0)
+            some_flow(engine)
+            engine.reconfigure(queue=1)
         assert eventually(lambda: engine.verdicts().no_socket > 100)
         account = balance(ledger, traffic)
         assert account.packets(MEANWHILE) > 0
@@ -176,7 +182,8 @@ def test_two_joined_interfaces_are_reconfigured_without_losing_count(privileged:
         traffic.start()
         back.start()
         some_flow(engine)
-        engine.reconfigure(ring_size=1024)
+        while not came_meanwhile(ledger):
+            engine.reconfigure(ring_size=1024)
         some_flow(engine)
         back.stop()
         account = balance(ledger, traffic)
@@ -192,7 +199,8 @@ def test_a_paced_engine_is_reconfigured_without_losing_count(lab: Lab) -> None:
         ledger = engine.ledger(traffic)
         traffic.start()
         some_flow(engine)
-        engine.reconfigure(ring_size=64)
+        while not came_meanwhile(ledger):
+            engine.reconfigure(ring_size=64)
         some_flow(engine)
         traffic.stop()
         engine.pace = 0

@@ -34,6 +34,10 @@ LAYOUTS: list[dict[str, Any]] = [
 ]
 
 
+# ping waits for its last replies no longer than twice the longest before took.
+pings_many = pytest.mark.alone
+
+
 def _title(layout: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in layout.items())
 
@@ -69,6 +73,7 @@ def test_in_every_layout_all_frames_arrive_in_order(lab: Lab, layout: dict[str, 
     assert counters["rx_invalid_descs"] == 0
 
 
+@pings_many
 @pytest.mark.parametrize("layout", LAYOUTS, ids=_title)
 def test_in_every_layout_packets_are_answered_and_joined(
     privileged: None, layout: dict[str, Any]
@@ -182,7 +187,7 @@ def test_a_long_packet_counts_as_one_with_all_its_bytes(jumbo: Lab, layout: dict
         # Never more at once than the smallest ring holds.
         for number, message in enumerate(messages, 1):
             udp.sendto(message, (jumbo.port.ipv4, 4000))
-            assert number % 5 or eventually(partial(_has_received, engine, number), seconds=5), (
+            assert number % 5 or eventually(partial(_has_received, engine, number)), (
                 f"after {number} packets"
             )
         counters = engine.telemetry.counters()
@@ -199,6 +204,7 @@ def test_a_long_packet_counts_as_one_with_all_its_bytes(jumbo: Lab, layout: dict
         assert len(seen) == min(len(message), 256 - _HEADERS)
 
 
+@pings_many
 @pytest.mark.kernel
 @pytest.mark.parametrize("layout", LONG_LAYOUTS, ids=_title)
 def test_long_packets_are_echoed_whole_and_in_order(jumbo: Lab, layout: dict[str, Any]) -> None:
@@ -237,6 +243,7 @@ def test_long_packets_are_reflected_whole(jumbo: Lab) -> None:
             assert frame[6:12].hex(":") == jumbo.port.interface.mac
 
 
+@pings_many
 @pytest.mark.kernel
 @pytest.mark.parametrize("layout", LONG_LAYOUTS, ids=_title)
 def test_two_labs_joined_carry_long_packets_both_ways(

@@ -132,8 +132,8 @@ def test_a_stopped_worker_leaves_its_packets_to_the_buffer_and_then_takes_them(
     lab: Lab, path: str
 ) -> None:
     with Engine(lab.port, path=path, socket_buffer=1 << 18, inspect=True) as engine:
-        send(lab, 100)
-        assert eventually(lambda: received(engine) >= 100)
+        while received(engine) < 100:  # a busy machine may lose some in so small a buffer
+            send(lab, 100)
         engine.stop()
         ledger = engine.ledger()
         send(lab, 4_000)

@@ -169,11 +169,12 @@ def worker_cores_in_use() -> list[set[int]]:
     """Return the cores that each worker thread of this process may run on."""
     cores = []
     for thread in Path("/proc/self/task").iterdir():
-        if (thread / "comm").read_text().strip() == "xdplab-worker":
-            status = dict(
-                line.split(":\t") for line in (thread / "status").read_text().splitlines()
-            )
-            allowed = status["Cpus_allowed_list"]
+        try:
+            name, lines = (thread / "comm").read_text(), (thread / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+        if name.strip() == "xdplab-worker":
+            allowed = dict(line.split(":\t") for line in lines.splitlines())["Cpus_allowed_list"]
             cores.append({int(core) for core in allowed.split(",") if core.isdigit()})
     return sorted(cores, key=sorted)
 

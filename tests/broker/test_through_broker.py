@@ -123,7 +123,7 @@ def counted(plain):
     return call
 
 LabProcess.call = counted(LabProcess.call)
-Connection.exchange = counted(Connection.exchange)
+Connection._exchange = counted(Connection._exchange)
 for step in sys.stdin:
     child = os.fork()
     if not child:

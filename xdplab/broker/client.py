@@ -185,7 +185,7 @@ def connect(
         When no broker is there.
     """
     first = encode_first(kind, name)
-    connected = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connected = _new_socket()
     connection = Connection(connected)
     try:
         _wait_to_be_accepted(connected, path or socket_path())
@@ -200,8 +200,15 @@ def connect(
 
 def probe() -> None:
     """Raise what `connect` would for want of a broker that serves this user, or do nothing."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connected:
+    with _new_socket() as connected:
         _wait_to_be_accepted(connected, socket_path())
+
+
+def _new_socket() -> socket.socket:
+    try:
+        return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    except OSError as error:
+        raise _refused(error.errno or 0, "connect to the broker") from error
 
 
 def _wait_to_be_accepted(connected: socket.socket, path: str) -> None:

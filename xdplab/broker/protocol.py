@@ -56,8 +56,12 @@ def encode_first(kind: bytes, name: str = "") -> bytes:
         Of the interface that is asked for, with `INTERFACE`.
     """
     encoded = name.encode()
-    if kind not in KINDS or len(encoded) > NAME_BYTES or b"\0" in encoded:
-        raise ConfigurationError(f"no connection is called {kind!r} {name!r}.")
+    if kind not in KINDS:
+        raise ConfigurationError(f"no connection is of the kind {kind!r}.")
+    if len(encoded) > NAME_BYTES or b"\0" in encoded:
+        raise ConfigurationError(
+            f"name={name!r} must be an interface's: at most {NAME_BYTES} bytes, none of them zero."
+        )
     return FIRST.pack(kind, encoded)
 
 

@@ -1,0 +1,41 @@
+"""Tests that are run on the kernel alone, as their outcome is the same whoever makes the lab.
+
+On the soft NIC and through a broker every other test with a lab is run once more: a new one, too,
+unless it is added here.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# A file or a folder, or a test of one.
+_SAME = (
+    # A widget reads telemetry and sets knobs, which have tests of their own. The first notebook,
+    # which is run, shows most of them.
+    "widgets/",
+    "test_notebooks.py::test_it_runs_from_top_to_bottom[02",
+    "test_notebooks.py::test_it_runs_from_top_to_bottom[03",
+    # Names its backend itself.
+    "test_arguments.py",
+    # What is done with figures and frames after they were captured.
+    "test_bench",
+    "test_export.py",
+    "test_pcapng.py",
+    "test_save_errors.py",
+    "test_sweep.py",
+    "test_tune.py",
+    # What a terminal or a file is told, and how words on a command line are read.
+    "test_cli.py",
+    "test_cli_endings.py::test_an_encoding",
+    "test_cli_endings.py::test_every_command",
+    "test_cli_endings.py::test_what_standard_output",
+    "test_cli_endings.py::test_with_nowhere",
+    # What was set, and is put back.
+    "test_settings.py",
+    "test_undo.py",
+)
+
+
+def is_scenery(item: pytest.Item) -> bool:
+    """Tell whether a test's lab only lends it packets."""
+    return item.nodeid.removeprefix("tests/").startswith(_SAME)
