@@ -37,9 +37,9 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
-    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`,
-    `checksum`) are plain attributes and take effect on the worker's next turn. `napi` has the
-    settings of the queues' NAPI instances, likewise (`NapiSettings`).
+    a context manager. Its knobs (`action`, `batch`, `wait` and others: `xdplab.KNOBS` has all) are
+    plain attributes and take effect on the worker's next turn. `napi` has the settings of the
+    queues' NAPI instances, likewise (`NapiSettings`).
 
     An interface carries one XDP program, so one engine at a time.
 
