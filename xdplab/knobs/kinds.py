@@ -97,7 +97,7 @@ RATE = Kind(
 
 PACE = Kind(
     "float",
-    f"0, {_SHORTEST_PACE} to {_LONGEST_PACE:,}, or `math.inf`",
+    f"0, {_SHORTEST_PACE} to {_LONGEST_PACE:,}, or math.inf",
     _pace,
     lambda value: _ONLY_STEPS if value == math.inf else round(value * 1e9),
     lambda word: math.inf if word == _ONLY_STEPS else word / 1e9,

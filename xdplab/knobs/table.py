@@ -118,7 +118,7 @@ class SocketKnobs(Holder):
         search=Search((512, 1024, 2048, 4096, 8192)),
     )
     frame_size = Knob[int](
-        other("int", "2,048 or 4,096; with `unaligned` also multiples of 8 between them"),
+        other("int", "2,048 or 4,096; with unaligned=True also multiples of 8 between them"),
         default=2048,
         label="Frame size",
         help="Bytes of a UMEM frame",
