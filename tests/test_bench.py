@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("privileged")
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warm nothing up: here it is counted, and not how fast."""
-    for module in ("wire", "latency"):
+    for module in ("wire", "measured.latency"):
         monkeypatch.setattr(f"xdplab.bench.{module}._WARM_UP_SECONDS", 0.02)
 
 

@@ -81,7 +81,7 @@ def _page(benchmark: Benchmark, result: Mapping[str, Any]) -> str:
     from xdplab.bench.report.figures import figures  # noqa: PLC0415
 
     plots = column(*figures(benchmark, result), sizing_mode="stretch_width")
-    template = (files("xdplab.bench") / "page.html").read_text()
+    template = (files("xdplab.bench.report") / "page.html").read_text()
     return (
         Environment(autoescape=True, trim_blocks=True)
         .from_string(template)
