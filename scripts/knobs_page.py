@@ -9,19 +9,26 @@ from xdplab.knobs.row import HOMES, Home, Knob
 
 _INTRODUCTION = """# Knobs
 
-What can be turned while packets flow, from `xdplab/knobs/table.py` (this page is made of it:
-`python scripts/knobs_page.py > docs/knobs.md`). A knob has one name everywhere: as attribute, as
-trait and control of `Controls`, in settings, `Grid` and `tune`, and in the journal that `undo`
-reads. "Searched" is what `tune` tries unless told otherwise; "only with" is what another knob must
-be for this one to do anything.
+This page lists every knob of an engine and its traffic: what it sets, its values and unit, its \
+first value, and what `tune` tries unless told otherwise. [Engine](engine.md) tells what to do with \
+them. `python scripts/knobs_page.py > docs/knobs.md` makes the page, of `xdplab/knobs/table.py`.
+
+A knob has one name everywhere: as attribute, as trait and control of `Controls`, in settings, \
+`Grid` and `tune`, and in the journal that `undo` reads.
 """
 
+_PAGES = {"wait": "wait-strategies.md", "action": "engine.md#actions"}
+"""Where more is said of a knob."""
+
+_IN_WORDS = ("chosen", "the device's")
+"""First values that are none that can be set."""
+
 _SECTIONS: dict[Home, str] = {
-    "engine": "Attributes of `Engine`. A worker sees a new value on its next turn.",
-    "traffic": "Attributes of `Traffic`, the generator.",
-    "napi": "Attributes of `Engine.napi`: how packets leave the driver. They are the device's.",
-    "sockets": "Arguments of `Engine.reconfigure`, and read from `Engine.configuration`: they take "
-    "new sockets, for about a tenth of a second. `undo` leaves them alone; `Controls` has none.",
+    "engine": "Attributes of the engine. A worker sees a new value on its next turn.",
+    "traffic": "Attributes of the generator, also while it runs.",
+    "napi": "How packets leave the driver. It takes Linux 6.13, and 6.17 for `threaded`.",
+    "sockets": "What takes new sockets, within about a tenth of a second. `engine.configuration` "
+    "has the present values. `undo` leaves them alone, and `Controls` has none of them.",
 }
 
 
@@ -29,7 +36,7 @@ def _page() -> Iterator[str]:
     yield _INTRODUCTION
     for home, words in _SECTIONS.items():
         yield f"## `{HOMES[home]}`\n\n{words}\n"
-        yield "| Knob | What it is | Type | Values | Unit | Default | Searched |"
+        yield "| knob | sets | type | values | unit | at first | searched |"
         yield "| --- | --- | --- | --- | --- | --- | --- |"
         for knob in KNOBS.values():
             if knob.home == home:
@@ -38,8 +45,12 @@ def _page() -> Iterator[str]:
 
 
 def _row(knob: Knob[object]) -> str:
-    default = knob.default if isinstance(knob.default, str) else f"`{knob.default!r}`"
-    words = knob.help
+    default = f"`{knob.default!r}`"
+    if knob.default in _IN_WORDS:
+        default = knob.default
+    words = f"{knob.help[0].lower()}{knob.help[1:]}"
+    if page := _PAGES.get(knob.name):
+        words = f"[{words}]({page})"
     if knob.needs is not None:
         words += f" (only with `{knob.needs.knob}` {' or '.join(map(str, knob.needs.values))})"
     cells = (

@@ -15,7 +15,7 @@ MODULES = (
     *("xdplab.experiments.measure", "xdplab.experiments.metrics"),
     *("xdplab.settings.settings", "xdplab.settings.presets", "xdplab.settings.undo"),
 )
-"""What README and docstrings send a user to."""
+"""What README, docs/ and docstrings send a user to."""
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 

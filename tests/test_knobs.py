@@ -102,7 +102,7 @@ PAGE = SOURCE / "scripts" / "knobs_page.py"
 def test_a_row_that_is_added_is_found_everywhere() -> None:
     pytest.importorskip("optuna")
     page = run(sys.executable, "-c", ADDED_ROW, PAGE)
-    assert "| `spare` | What a test adds | int | 0 to 100 | frames | `0` | 1, 10 |" in page
+    assert "| `spare` | what a test adds | int | 0 to 100 | frames | `0` | 1, 10 |" in page
 
 
 def test_the_page_of_the_documentation_is_that_of_the_table() -> None:

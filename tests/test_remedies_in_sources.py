@@ -19,7 +19,7 @@ SOURCES = Path(xdplab.__file__).parent
 ELSEWHERE = {
     *("docker", "systemctl", "update-grub", "modprobe", "apt", "sudo"),
     *("tcpreplay", "editcap", "candump", "tcpdump", "pip", "cpupower", "bpftool"),
-    "/opt/xdplab/bin/xdplab",  # as README installs it
+    "/opt/xdplab/bin/xdplab",  # as docs/without-root.md installs it
 }
 # Built into the shell.
 BUILTIN = {"ulimit", "kill", "echo"}

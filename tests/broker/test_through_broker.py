@@ -102,7 +102,7 @@ except PermissionRefusedError as error:
     print(error)
 """
     with client(installed, "/run/nobody-is-here", text) as process:
-        assert "No broker runs here. Once installed as README says" in line(process)
+        assert "No broker runs here. Once installed as docs/without-root.md says" in line(process)
 
 
 STEPS = """

@@ -30,7 +30,7 @@ from xdplab.core.own_limits import more_descriptors
 _PATIENCE = 60.0  # s; above it the broker is taken for stuck
 _RETRY_SECONDS = 0.01
 _START = (
-    "Once installed as README says (Without root), it is started by "
+    "Once installed as docs/without-root.md says, it is started by "
     "`sudo /opt/xdplab/bin/xdplab broker --group $(id -gn)`."
 )
 _REMEDIES = {

@@ -267,7 +267,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         changes
             Any of the constructor's `queue` (as many as there were), `cpu`, `realtime`, `attach`,
             `bind`, `ring_size`, `frame_size`, `headroom`, `unaligned`, `huge_pages`,
-            `multi_buffer`, `promiscuous`, `socket_buffer`.
+            `multi_buffer`, `promiscuous`.
 
         Raises
         ------

@@ -81,38 +81,39 @@ class SocketKnobs(Holder):
         other("int, or a list of them", "of the interface's receive queues, as many as there were"),
         default=0,
         label="Queue",
-        help="Receive queue, or several: each has a worker of its own",
+        help="Receive queue that it captures from, or several, a worker each",
     )
     cpu = Knob[Any](
         other("int, or a list of them", "cores that this process may run on"),
-        default="chosen by the engine",
+        default="chosen",
         label="Core",
-        help="Core of the worker, or one for each worker",
+        help="Core of the worker, or one for each; chosen from the last that this process may use "
+        "downwards, those that serve the interface's interrupts last",
         search=Search(_free_cores),
     )
     realtime = Knob[int](
         whole(0, HIGHEST_PRIORITY),
         default=0,
         label="Priority",
-        help="Priority at which the workers run as SCHED_FIFO threads, or 0",
+        help="Priority of the workers as SCHED_FIFO threads, which needs CAP_SYS_NICE; 0 for none",
     )
     attach = Knob[str](
         choice(ATTACH_MODES),
         default="native",
         label="Attach",
-        help="Where the XDP program runs: in the driver, or in the stack",
+        help="Whether the XDP program runs in the driver or in the stack",
     )
     bind = Knob[str](
         choice(BIND_MODES),
         default="auto",
         label="Bind",
-        help="Whether the driver copies frames into the UMEM",
+        help="Whether the driver writes into the UMEM itself, or the kernel copies",
     )
     ring_size = Knob[int](
         other("int", f"a power of two, 2 to {LARGEST_RING:,}"),
         default=2048,
         label="Ring size",
-        help="Entries of the RX, TX and completion rings",
+        help="Entries of the RX, TX and completion rings; the fill ring has twice as many",
         unit="frames",
         acts=_waits_in_rings,
         search=Search((512, 1024, 2048, 4096, 8192)),
@@ -121,7 +122,7 @@ class SocketKnobs(Holder):
         other("int", "2,048 or 4,096; with unaligned=True also multiples of 8 between them"),
         default=2048,
         label="Frame size",
-        help="Bytes of a UMEM frame",
+        help="Bytes of a UMEM frame, of which 256 are the kernel's",
         unit="bytes",
     )
     headroom = Knob[int](
@@ -135,13 +136,13 @@ class SocketKnobs(Holder):
         SWITCH,
         default=False,
         label="Unaligned",
-        help="Whether frames may be of a size that is no power of two",
+        help="Whether frame_size may be no power of two",
     )
     huge_pages = Knob[Any](
         other("bool or str", 'True, False, or "auto"'),
         default=False,
         label="Huge pages",
-        help="Whether the UMEM lies in pages of 2 MiB",
+        help="Whether the UMEM lies in pages of 2 MiB that were set aside",
     )
     multi_buffer = Knob[bool](
         SWITCH,

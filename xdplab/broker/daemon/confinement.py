@@ -96,8 +96,8 @@ def check_surroundings(process: int, user: int, group: int) -> None:
             "start a lab's process for another",
             errno.EPERM,
             "The broker does so for users of the host, not for root or out of a container: allow "
-            "user namespaces there. Under systemd it takes the drop-in labs.conf (README, Without "
-            "root).",
+            "user namespaces there. Under systemd it takes the drop-in labs.conf "
+            "(docs/without-root.md).",
         )
 
 

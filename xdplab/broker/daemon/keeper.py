@@ -93,7 +93,7 @@ class LabKeeper:
 
 
 _FORBIDDEN = (
-    "Nor may the broker. Under systemd it needs the drop-in labs.conf (README, Without root); "
+    "Nor may the broker. Under systemd it needs the drop-in labs.conf (docs/without-root.md); "
     "otherwise see user.max_user_namespaces."
 )
 

@@ -1,0 +1,167 @@
+"""README, CONTRIBUTING and docs/: links lead somewhere, examples run, nothing is left out."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from installs import SOURCE
+
+from xdplab import ACTIONS, KNOBS, PATHS, WAIT_STRATEGIES
+from xdplab.bench import BENCHMARKS
+from xdplab.ledger.lines import Line
+from xdplab.widgets import __all__ as widgets
+
+LONGEST_README = 130
+PAGES = sorted([*SOURCE.glob("*.md"), *SOURCE.glob("docs/*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`\n]+)`")
+# Sources that name a page in what they say.
+SAY = ("xdplab", "scripts", "binder", "bpf", "native")
+SOURCES = {"", ".c", ".h", ".py", ".js", ".service", ".socket", ".conf"}
+
+
+def relative(page: Path) -> str:
+    return str(page.relative_to(SOURCE))
+
+
+def text_of(page: Path) -> str:
+    """Return a page without its blocks of code."""
+    return BLOCK.sub("", page.read_text())
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what GitHub calls a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def broken_links(page: Path) -> Iterator[str]:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if re.match(r"https?:", target):
+            continue
+        place, _, anchor = target.partition("#")
+        led_to = (page.parent / place).resolve() if place else page
+        if not led_to.exists() or (anchor and anchor not in anchors(led_to)):
+            yield target
+
+
+def missing_files(page: Path) -> Iterator[str]:
+    """Return files that a page names, by their place in the source tree, and that are not there."""
+    tops = "|".join(each.name for each in SOURCE.iterdir() if each.is_dir())
+    for named in CODE.findall(text_of(page)):
+        is_place = re.fullmatch(rf"(?:{tops})/[\w.*/-]*", named)
+        if is_place and "NAME" not in named and not list(SOURCE.glob(named.rstrip("/"))):
+            yield named
+
+
+def examples(page: Path) -> list[str]:
+    return [code for language, code in BLOCK.findall(page.read_text()) if language == "python"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_each_link_leads_to_a_file_and_each_anchor_to_a_heading(page: Path) -> None:
+    assert not list(broken_links(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_each_file_that_is_named_is_there(page: Path) -> None:
+    assert not list(missing_files(page))
+
+
+def test_what_leads_nowhere_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n[a](page.md#page) [b](none.md) [c](#none) `native/none.c` `native/`\n")
+    assert list(broken_links(page)) == ["none.md", "#none"]
+    assert list(missing_files(page)) == ["native/none.c"]
+
+
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    readme = SOURCE / "README.md"
+    assert len(readme.read_text().splitlines()) <= LONGEST_README
+    linked = set(re.findall(r"\]\(([\w./-]+\.md)", text_of(readme)))
+    assert linked == {relative(page) for page in PAGES} - {"README.md"}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent != SOURCE], ids=relative)
+def test_a_page_begins_with_its_purpose(page: Path) -> None:
+    heading, purpose = page.read_text().split("\n\n")[:2]
+    assert re.fullmatch(r"# .+", heading)
+    assert re.search(r"[Tt]his page\b", purpose)
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("README.md", widgets),
+        ("docs/wait-strategies.md", WAIT_STRATEGIES),
+        ("docs/receive-paths.md", PATHS),
+        ("docs/engine.md", ACTIONS),
+        ("docs/knobs.md", KNOBS),
+        ("docs/benchmarks.md", BENCHMARKS),
+    ],
+)
+def test_a_page_leaves_out_none_of_what_it_lists(page: str, names: tuple[str, ...]) -> None:
+    named = {word for code in CODE.findall((SOURCE / page).read_text()) for word in words(code)}
+    assert not set(names) - named
+
+
+def words(code: str) -> set[str]:
+    """Return a piece of code, and the names in it."""
+    return {code, *re.findall(r"\w+", code)}
+
+
+def test_each_line_of_a_ledger_is_explained() -> None:
+    rows = re.findall(r"^\| (.+?) \|", (SOURCE / "docs/lost-packets.md").read_text(), re.MULTILINE)
+    assert set(Line) <= set(rows)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_each_name_of_the_package_that_a_page_tells_is_there(page: Path) -> None:
+    for name in re.findall(r"`(xdplab(?:\.\w+)+)", text_of(page)):
+        if page.name == "CHANGELOG.md":
+            continue  # which names what is gone, too
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(import_module(module), attribute) or import_module(name), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_each_command_that_a_page_tells_is_there(page: Path) -> None:
+    text = page.read_text()
+    targets = re.findall(r"^([a-z]+):", (SOURCE / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= set(targets)
+    assert set(re.findall(r"xdplab bench ([a-z]+)", text)) <= set(BENCHMARKS)
+
+
+@pytest.mark.privilege  # in the suites of other backends there are no pages
+@pytest.mark.parametrize("page", [page for page in PAGES if examples(page)], ids=relative)
+def test_the_examples_of_a_page_run_one_after_the_other(
+    page: Path, tmp_path: Path, privileged: None
+) -> None:
+    for code in examples(page):
+        done = subprocess.run(
+            [sys.executable, "-W", "error::UserWarning", "-c", code],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), code
+        assert done.stdout, code
+
+
+def test_a_page_that_a_message_names_is_there() -> None:
+    named: set[str] = set()
+    for file in (file for top in SAY for file in (SOURCE / top).rglob("*")):
+        if file.suffix in SOURCES and file.is_file():
+            text = file.read_text()
+            assert "README" not in text, file
+            named |= set(re.findall(r"docs/[\w-]+\.md", text))
+    assert "docs/without-root.md" in named
+    assert all((SOURCE / each).is_file() for each in named)
