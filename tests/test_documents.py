@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from installs import SOURCE
 
-from xdplab import ACTIONS, PATHS, WAIT_STRATEGIES
+from xdplab import ACTIONS, KNOBS, PATHS, WAIT_STRATEGIES
 from xdplab.bench import BENCHMARKS
 from xdplab.ledger.lines import Line
-from xdplab.settings.settings import KNOBS
 from xdplab.widgets import __all__ as widgets
 
 LONGEST_README = 130
