@@ -41,7 +41,7 @@ int generate(struct xdp_md *context)
 
 	if (!traffic || (void *)(frame + TRAFFIC_SMALLEST) > (void *)(long)context->data_end)
 		return XDP_PASS;
-	/* The program is attached to the loopback interface too, for the generator's sake (generator.c). What
+	/* The program is attached to the loopback interface too, for the generator's sake (kernel_generator.c). What
 	 * travels there has no addresses. */
 	if (*(__u32 *)frame == 0 && *(__u16 *)(frame + 4) == 0)
 		return XDP_PASS;

@@ -4,4 +4,4 @@
  */
 #include <stdint.h>
 #define XDPLAB_CFFI
-#include "include/engine.h"
+#include "include/xdplab.h"

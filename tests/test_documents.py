@@ -130,6 +130,20 @@ def test_each_name_of_the_package_that_a_page_tells_is_there(page: Path) -> None
         assert hasattr(import_module(module), attribute) or import_module(name), name
 
 
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/how-it-is-built.md"])
+def test_each_name_in_the_sources_that_a_page_tells_is_there(name: str) -> None:
+    folders = (*SAY, "tests")
+    files = [file for each in folders for file in (SOURCE / each).rglob("*.[chp]*")]
+    known = {
+        word
+        for file in files
+        if file.suffix in SOURCES and file.name != Path(__file__).name
+        for word in re.findall(r"\w+", file.read_text())
+    }
+    told = re.findall(r"`(?:struct |enum )?(\w+)`", text_of(SOURCE / name))
+    assert not {word for word in told if "_" in word and "NAME" not in word} - known
+
+
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_each_command_that_a_page_tells_is_there(page: Path) -> None:
     text = page.read_text()

@@ -17,8 +17,6 @@ NATIVE = (
     *("include", "base", "region", "shared", "privilege", "xdp", "xsk"),
     *("wait", "receive", "act", "send", "soft", "worker"),
 )
-# The soft NIC plays the kernel's side of what attaches a program.
-ALLOWED = {("xdp/xdp.c", "soft/program.h")}
 
 # The finder of an editable install does not tell where the package's folders are.
 LINT = """
@@ -76,7 +74,7 @@ def upward_includes(native: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_the_engine_includes_in_one_direction() -> None:
-    assert set(upward_includes(SOURCE / "native")) == ALLOWED
+    assert not list(upward_includes(SOURCE / "native"))
 
 
 def test_an_include_against_the_direction_is_found(tmp_path: Path) -> None:

@@ -36,19 +36,5 @@ void stream_begin(struct stream *stream, uint64_t now_ns)
 		stream->goes_on = false;
 		return;
 	}
-	stream->traffic.start_ns = now_ns;
-	stream->traffic.next_ps = 0;
-	stream->traffic.limit_frames = stream->limit_frames ? stream->traffic.sent + stream->limit_frames : 0;
-	stream->traffic.deadline_ns = stream->limit_ns ? now_ns + stream->limit_ns : UINT64_MAX;
-}
-
-bool stream_is_finished(const struct stream *stream, uint64_t now_ns)
-{
-	return (stream->traffic.limit_frames && stream->traffic.sent >= stream->traffic.limit_frames) ||
-	       now_ns >= stream->traffic.deadline_ns;
-}
-
-uint64_t stream_next_ns(const struct stream *stream)
-{
-	return stream->traffic.start_ns + stream->traffic.next_ps / 1000;
+	traffic_begin(&stream->traffic, now_ns, stream->limit_frames, stream->limit_ns);
 }

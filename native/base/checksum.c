@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/bounds.h"
 #include "base/headers.h"
 
 enum { VLAN_BYTES = 4, IPV4_BYTES = 20, IPV6_BYTES = 40, TCP_BYTES = 20, UDP_BYTES = 8, SCTP_BYTES = 12 };
@@ -74,11 +75,6 @@ static uint32_t sum_bytes(const uint8_t *bytes, uint32_t length)
 	return fold(even + odd);
 }
 
-static uint32_t least(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
 struct part {
 	const uint8_t *bytes;
 	uint32_t length;
@@ -92,7 +88,7 @@ static struct part part_of(const struct packet *packet, uint32_t index, uint32_t
 
 	return (struct part){
 		.bytes = packet->area + frame->addr + skipped,
-		.length = least(frame->len - skipped, left),
+		.length = (uint32_t)least(frame->len - skipped, left),
 	};
 }
 

@@ -5,7 +5,7 @@
 #ifndef XDPLAB_ERROR_H
 #define XDPLAB_ERROR_H
 
-#include "include/engine.h"
+#include "include/error.h"
 
 /* Fills in the error and returns -code. */
 __attribute__((format(printf, 4, 5)))

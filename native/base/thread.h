@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include "include/engine.h"
+#include "include/error.h"
 
 /* Starts a thread on one core, with SCHED_FIFO where `realtime` is a priority and not 0. It takes no signals
  * but those of its own faults: they are for the interpreter's threads. */

@@ -25,7 +25,7 @@ struct frame_metadata {
 	__u32 magic; /* a device may have had no room for it */
 };
 
-/* bpf/capture.bpf.c, bpf/count.bpf.c; engine.h has the sum of all cores under the same names. */
+/* bpf/capture.bpf.c, bpf/count.bpf.c; attach.h has the sum of all cores under the same names. */
 struct verdicts {
 	__u64 redirected;
 	__u64 passed;

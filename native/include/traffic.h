@@ -24,6 +24,8 @@ enum {
 	TRAFFIC_SMALLEST = 60, /* headers and payload exactly */
 };
 
+#define TRAFFIC_FOREVER (~0ull)
+
 /* At the start of each UDP payload, host byte order, unaligned. */
 struct traffic_payload {
 	__u16 magic;
@@ -46,6 +48,27 @@ struct traffic_state {
 	__u8 headers[TRAFFIC_HEADERS];
 };
 
+/* A start: `limit_frames` more frames from now on, for `limit_ns`; with 0 without end. */
+static inline void traffic_begin(struct traffic_state *traffic, __u64 now_ns, __u64 limit_frames, __u64 limit_ns)
+{
+	traffic->start_ns = now_ns;
+	traffic->next_ps = 0;
+	traffic->limit_frames = limit_frames ? traffic->sent + limit_frames : 0;
+	traffic->deadline_ns = limit_ns ? now_ns + limit_ns : TRAFFIC_FOREVER;
+}
+
+/* No more will be sent in this start. */
+static inline int traffic_is_finished(const struct traffic_state *traffic, __u64 now_ns)
+{
+	return (traffic->limit_frames && traffic->sent >= traffic->limit_frames) || now_ns >= traffic->deadline_ns;
+}
+
+/* When the next frame is due. */
+static inline __u64 traffic_next_ns(const struct traffic_state *traffic)
+{
+	return traffic->start_ns + traffic->next_ps / 1000;
+}
+
 /* Whether the next frame is to be sent now; if so, puts the one after it off. */
 static inline int traffic_is_due(struct traffic_state *traffic, __u64 now_ns)
 {
@@ -53,9 +76,7 @@ static inline int traffic_is_due(struct traffic_state *traffic, __u64 now_ns)
 	__u64 now_ps = (now_ns - traffic->start_ns) * 1000;
 	__u64 late_ps;
 
-	if (traffic->limit_frames && traffic->sent >= traffic->limit_frames)
-		return 0;
-	if (now_ns >= traffic->deadline_ns)
+	if (traffic_is_finished(traffic, now_ns))
 		return 0;
 	if (!traffic->interval_ps)
 		return 1;

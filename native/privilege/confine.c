@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "include/privilege.h"
 #include "privilege/filter.h"
 
 enum { HIGHEST_CAPABILITY = 63 };

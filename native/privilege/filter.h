@@ -5,7 +5,7 @@
 #ifndef XDPLAB_FILTER_H
 #define XDPLAB_FILTER_H
 
-#include "include/engine.h"
+#include "include/privilege.h"
 
 /* Of the calling thread, for good; filter is one of enum xdplab_filter. */
 int filter_load(uint32_t filter, struct xdplab_error *error);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "include/privilege.h"
 
 static int refuse(struct xdplab_error *error, const char *tried)
 {

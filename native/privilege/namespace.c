@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
-#include "include/engine.h"
+#include "include/privilege.h"
+
+/* Of the first user namespace, in the kernel's own list (include/linux/proc_ns.h). */
+#define FIRST_USER_NAMESPACE 0xEFFFFFFDu
 
 int xdplab_setns(int descriptor)
 {
@@ -12,4 +22,37 @@ int xdplab_setns(int descriptor)
 int xdplab_unshare_network(void)
 {
 	return unshare(CLONE_NEWNET) ? -errno : 0;
+}
+
+static int owner_of_user_namespace(int descriptor, uint32_t *user)
+{
+	struct stat status;
+	uid_t owner;
+
+	if (fstat(descriptor, &status))
+		return -errno;
+	if (status.st_ino == FIRST_USER_NAMESPACE)
+		return -EPERM;
+	if (ioctl(descriptor, NS_GET_OWNER_UID, &owner))
+		return -errno;
+	*user = owner;
+	return 0;
+}
+
+int xdplab_namespace_owner(int descriptor, uint32_t *user)
+{
+	struct statfs filesystem;
+	int owner, result;
+
+	/* First of all: these ioctls mean something else to other files. */
+	if (fstatfs(descriptor, &filesystem))
+		return -errno;
+	if (filesystem.f_type != NSFS_MAGIC || ioctl(descriptor, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return -EINVAL;
+	owner = ioctl(descriptor, NS_GET_USERNS);
+	if (owner < 0)
+		return -errno;
+	result = owner_of_user_namespace(owner, user);
+	close(owner);
+	return result;
 }

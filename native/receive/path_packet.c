@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "receive/socket_path.h"
+#include "xdp/xdp.h"
 
 static const struct path_operations operations = {
 	PATH_SENDS_NOTHING,
@@ -38,5 +39,6 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_packet = {
 	.name = "packet",
 	.counts = XDPLAB_COUNTS_ALL,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "receive/socket_path.h"
 #include "shared/worker.h"
+#include "xdp/xdp.h"
 
 enum { BLOCK_SIZE = 1 << 16, FRAME_SIZE = 1 << 11 };
 /* Milliseconds until a block is handed over that is not full; the kernel counts in ticks. */
@@ -106,10 +107,7 @@ static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t c
 
 static bool wait(struct path *path, struct worker *worker, uint64_t timeout_ns)
 {
-	const struct timespec timeout = {
-		.tv_sec = (time_t)(timeout_ns / NS_PER_SECOND),
-		.tv_nsec = (long)(timeout_ns % NS_PER_SECOND),
-	};
+	const struct timespec timeout = clock_timespec(timeout_ns);
 	struct pollfd ready = { .fd = path->descriptor, .events = POLLIN };
 
 	if (!timeout_ns || open_block(self_of(path)))
@@ -210,5 +208,6 @@ close:
 const struct path_kind path_packet_mmap = {
 	.name = "packet-mmap",
 	.counts = XDPLAB_COUNTS_ALL,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

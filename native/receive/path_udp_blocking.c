@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "receive/socket_path.h"
+#include "xdp/xdp.h"
 
 static const struct path_operations operations = {
 	PATH_SENDS_NOTHING,
@@ -38,5 +39,6 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_udp_blocking = {
 	.name = "udp-blocking",
 	.counts = XDPLAB_COUNTS_DATAGRAMS,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

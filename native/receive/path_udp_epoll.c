@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "receive/socket_path.h"
 #include "shared/worker.h"
+#include "xdp/xdp.h"
 
 struct path_udp_epoll {
 	struct socket_path socket;
@@ -111,5 +112,6 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_udp_epoll = {
 	.name = "udp-epoll",
 	.counts = XDPLAB_COUNTS_DATAGRAMS,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

@@ -18,6 +18,8 @@
 #include "base/error.h"
 #include "receive/socket_path.h"
 #include "shared/worker.h"
+#include "wait/uring.h"
+#include "xdp/xdp.h"
 
 #define REOPEN_RETRY_NS (1000 * 1000 * 1000ull)
 #define REOPEN_PAUSE_NS (5 * 1000 * 1000)
@@ -111,10 +113,7 @@ static void arm(struct path_udp_uring *self, struct worker *worker)
 static bool wait(struct path *path, struct worker *worker, uint64_t timeout_ns)
 {
 	struct path_udp_uring *self = self_of(path);
-	struct __kernel_timespec timeout = {
-		.tv_sec = (long long)(timeout_ns / NS_PER_SECOND),
-		.tv_nsec = (long long)(timeout_ns % NS_PER_SECOND),
-	};
+	struct __kernel_timespec timeout = uring_timespec(timeout_ns);
 	struct io_uring_cqe *report;
 	int result;
 
@@ -245,5 +244,6 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_udp_uring = {
 	.name = "udp-uring",
 	.counts = XDPLAB_COUNTS_DATAGRAMS,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

@@ -43,10 +43,7 @@ static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t c
 
 static bool wait(struct path *path, struct worker *worker, uint64_t timeout_ns)
 {
-	const struct timespec timeout = {
-		.tv_sec = (time_t)(timeout_ns / NS_PER_SECOND),
-		.tv_nsec = (long)(timeout_ns % NS_PER_SECOND),
-	};
+	const struct timespec timeout = clock_timespec(timeout_ns);
 
 	(void)path;
 	if (!timeout_ns)
@@ -133,5 +130,6 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_xdp = {
 	.name = "xdp",
 	.counts = XDPLAB_COUNTS_DROPPED,
+	.programs = &xdp_kernel,
 	.open = open_path,
 };

@@ -350,6 +350,7 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_xsk = {
 	.name = "xsk",
 	.counts = XDPLAB_COUNTS_REDIRECTED,
+	.programs = &xdp_kernel,
 	.share = xsk_sockets_share,
 	.unshare = xsk_sockets_unshare,
 	.umem = xsk_sockets_umem,

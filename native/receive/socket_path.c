@@ -7,15 +7,16 @@
 #include <linux/if_packet.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/bounds.h"
 #include "base/compat.h"
 #include "base/error.h"
+#include "base/knob.h"
 #include "include/traffic.h"
 #include "shared/worker.h"
 
@@ -145,10 +146,7 @@ void socket_path_close(struct path *path)
 
 uint32_t socket_path_batch(const struct worker *worker)
 {
-	/* Relaxed: a knob orders nothing but itself. */
-	const uint64_t batch = atomic_load_explicit(&worker->block->control.batch, memory_order_relaxed);
-
-	return batch < 1 ? 1 : batch > SOCKET_SLOTS ? SOCKET_SLOTS : (uint32_t)batch;
+	return clamp(knob(&worker->block->control.batch), 1, SOCKET_SLOTS);
 }
 
 uint32_t socket_path_receive(struct path *path, struct xdp_desc *frames, uint32_t limit)

@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-#include "include/engine.h"
+#include "include/error.h"
+#include "include/telemetry.h"
 
 struct xdplab_region {
 	struct xdplab_header header; /* our copy: the maker of the mapped one could still change it */

@@ -16,8 +16,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/histogram.h"
-#include "region/region.h"
 #include "base/seqlock.h"
+#include "include/reader.h"
+#include "region/region.h"
 
 /* Looks at the rings before a reader is told that they are being written. */
 enum { RINGS_TRIES = 1000 };

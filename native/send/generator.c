@@ -1,266 +1,57 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The in-kernel generator: a thread that runs bpf/generate.bpf.c with live frames.
- *
- * One BPF_PROG_TEST_RUN after another, each short enough to look at the stop flag between two. Each would
- * wait some 40 ms for RCU while the kernel enters the program in its dispatcher and takes it out again
- * (bpf_dispatcher_change_prog, Linux 6.18), unless the program is attached somewhere; so it is attached to
- * the loopback interface of the sender's namespace for as long as the generator lives.
- */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "send/generator.h"
+
 #include <errno.h>
-#include <linux/if_link.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/headers.h"
-#include "xdp/program.h"
-#include "base/thread.h"
-#include "include/traffic.h"
+#include "base/give_back.h"
 
-enum {
-	LOOPBACK_INDEX = 1,
-	/* Some 15 ms of frames that are sent, or 3 ms of frames that are not due; each run costs 20 us. */
-	RUN_FRAMES = 1 << 16,
-	/* Frames further apart than this are slept for; the sleep is some 50 us late. */
-	SLEEP_FROM_NS = 200 * 1000,
-};
-#define FOREVER UINT64_MAX
-
-struct xdplab_generator {
-	struct bpf_object *object;
-	int program;
-	int loopback_link;
-	struct traffic_state *state;
-	size_t state_size;
-	uint32_t size;
-	uint32_t longest;
-	uint64_t limit_frames;
-	uint64_t limit_ns;
-	int32_t cpu;
-	uint64_t clock_offset_ns;
-
-	pthread_t thread;
-	bool joinable;
-	_Atomic uint32_t wanted_size;
-	_Atomic uint64_t too_long;
-	_Atomic bool stop;
-	_Atomic bool running;
-	_Atomic int fault;
-};
-
-/* The program in the kernel reads and writes the state at its own pace. */
-static uint64_t state_load(const __u64 *word)
+void generator_init(struct xdplab_generator *generator, const struct generator_operations *operations,
+		    const struct xdplab_traffic *traffic)
 {
-	return __atomic_load_n(word, __ATOMIC_RELAXED);
-}
-
-static void state_store(__u64 *word, uint64_t value)
-{
-	__atomic_store_n(word, value, __ATOMIC_RELAXED);
-}
-
-/* Between two runs, since a run's frames are all of the length that it began with. */
-static void adopt_size(struct xdplab_generator *generator)
-{
-	/* Relaxed: a knob orders nothing but itself. */
-	const uint32_t wanted = atomic_load_explicit(&generator->wanted_size, memory_order_relaxed);
-
-	if (wanted == generator->size)
-		return;
-	generator->size = wanted;
-	headers_set_size(generator->state->headers, wanted);
-}
-
-static int run_program(const struct xdplab_generator *generator, uint32_t frames)
-{
-	uint8_t frame[4096] = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = generator->size,
-		    .repeat = (int)frames, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
-
-	/* Not the loopback's all-zero addresses; the program writes the real ones. */
-	memcpy(frame, generator->state->headers, TRAFFIC_HEADERS);
-	return bpf_prog_test_run_opts(generator->program, &options) ? errno : 0;
-}
-
-/* By the clock of the program. */
-static uint64_t kernel_ns(const struct xdplab_generator *generator)
-{
-	return clock_ns(CLOCK_MONOTONIC) - generator->clock_offset_ns;
-}
-
-static bool is_finished(const struct xdplab_generator *generator)
-{
-	const struct traffic_state *state = generator->state;
-	const uint64_t limit = state->limit_frames;
-
-	return (limit && state_load(&state->sent) >= limit) ||
-	       kernel_ns(generator) >= state->deadline_ns;
-}
-
-/* Sleeps where the next frame is far off, so that slow traffic does not take a core. Returns how many frames
- * the next run should try. */
-static uint32_t await_next(const struct xdplab_generator *generator)
-{
-	const struct traffic_state *state = generator->state;
-	const uint64_t due = state->start_ns + state_load(&state->next_ps) / 1000;
-	const uint64_t now = kernel_ns(generator);
-	uint64_t until = due < state->deadline_ns ? due : state->deadline_ns;
-
-	if (state_load(&state->interval_ps) < SLEEP_FROM_NS * 1000ull)
-		return RUN_FRAMES;
-	if (until > now) {
-		/* Not for so long that a stop would be felt. */
-		const uint64_t pause = until - now < 10 * 1000 * 1000 ? until - now : 10 * 1000 * 1000;
-
-		nanosleep(&(struct timespec){ .tv_nsec = (long)pause }, NULL);
-	}
-	return 1;
-}
-
-static void *generator_main(void *argument)
-{
-	struct xdplab_generator *generator = argument;
-	struct traffic_state *state = generator->state;
-	int fault = 0;
-
-	generator->clock_offset_ns = clock_offset_ns();
-	state->start_ns = kernel_ns(generator);
-	state->limit_frames = generator->limit_frames ? state->sent + generator->limit_frames : 0;
-	state->deadline_ns = generator->limit_ns ? state->start_ns + generator->limit_ns : FOREVER;
-	/* Acquire pairs with the release in xdplab_generator_stop. */
-	while (!fault && !is_finished(generator) &&
-	       !atomic_load_explicit(&generator->stop, memory_order_acquire)) {
-		const uint32_t frames = await_next(generator);
-		const uint64_t sent = state->sent;
-
-		adopt_size(generator);
-		fault = run_program(generator, frames);
-		/* Relaxed: a count; nobody else writes it. */
-		if (generator->size > generator->longest)
-			atomic_fetch_add_explicit(&generator->too_long, state_load(&state->sent) - sent,
-						  memory_order_relaxed);
-		if (fault == EINTR || fault == EAGAIN)
-			fault = 0;
-		if (state_load(&state->unplugged))
-			fault = ENODEV;
-	}
-	atomic_store_explicit(&generator->fault, fault, memory_order_relaxed);
-	/* Release: who sees that it ended sees why. */
-	atomic_store_explicit(&generator->running, false, memory_order_release);
-	return NULL;
-}
-
-static int map_state(struct xdplab_generator *generator, struct xdplab_error *error)
-{
-	int map = bpf_object__find_map_fd_by_name(generator->object, "state");
-
-	generator->state_size = (size_t)sysconf(_SC_PAGESIZE);
-	generator->state = mmap(NULL, generator->state_size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
-	if (generator->state == MAP_FAILED)
-		return fail(error, XDPLAB_STEP_GENERATE, errno, "map the generator's state");
-	return 0;
-}
-
-/* The DEVMAP resolves the interface in this thread's namespace, which frees the generator's thread from it. */
-static int connect_wire(struct xdplab_generator *generator, uint32_t interface_index,
-			struct xdplab_error *error)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_SKB_MODE);
-	const uint32_t key = 0;
-	int wire = bpf_object__find_map_fd_by_name(generator->object, "wire");
-
-	if (bpf_map_update_elem(wire, &key, &interface_index, BPF_ANY))
-		return fail(error, XDPLAB_STEP_GENERATE, errno, "send through interface %u", interface_index);
-	generator->loopback_link = bpf_link_create(generator->program, LOOPBACK_INDEX, BPF_XDP, &options);
-	if (generator->loopback_link < 0)
-		return fail(error, XDPLAB_STEP_GENERATE, errno,
-			    "attach the generator to the loopback interface of the sender's namespace");
-	return 0;
-}
-
-struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traffic, struct xdplab_error *error)
-{
-	struct xdplab_generator *generator = calloc(1, sizeof(*generator));
-
-	if (!generator) {
-		fail(error, XDPLAB_STEP_GENERATE, ENOMEM, "allocate a generator");
-		return NULL;
-	}
-	generator->size = traffic->stream.size;
-	generator->wanted_size = traffic->stream.size;
+	generator->operations = operations;
+	generator->cpu = traffic->cpu;
 	generator->longest = traffic->longest;
 	generator->limit_frames = traffic->stream.limit_frames;
 	generator->limit_ns = traffic->stream.limit_ns;
-	generator->cpu = traffic->cpu;
-	generator->object = program_open(traffic->program, error);
-	if (!generator->object)
-		goto free_generator;
-	if (program_load(generator->object, traffic->program, error))
-		goto close_object;
-	generator->program = program_descriptor(generator->object, "generate");
-	if (map_state(generator, error))
-		goto close_object;
-	if (connect_wire(generator, traffic->interface_index, error))
-		goto unmap;
-	generator->state->interval_ps = traffic->stream.interval_ps;
-	generator->state->flows = traffic->stream.flows;
-	memcpy(generator->state->headers, traffic->stream.headers, TRAFFIC_HEADERS);
-	return generator;
-unmap:
-	munmap(generator->state, generator->state_size);
-close_object:
-	bpf_object__close(generator->object);
-free_generator:
-	free(generator);
-	return NULL;
+	atomic_init(&generator->wanted_size, traffic->stream.size);
+}
+
+void generator_ended(struct xdplab_generator *generator, int fault)
+{
+	atomic_store_explicit(&generator->fault, fault, memory_order_relaxed);
+	/* Release: who sees that it ended sees why, and what it sent. */
+	atomic_store_explicit(&generator->running, false, memory_order_release);
 }
 
 int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_error *error)
 {
-	xdplab_generator_stop(generator); /* its thread may have ended by itself */
-	/* Relaxed: the thread begins after these. */
-	atomic_store_explicit(&generator->stop, false, memory_order_relaxed);
+	xdplab_generator_stop(generator); /* it may be running, or have ended by itself */
+	/* Relaxed: what starts it orders them. */
 	atomic_store_explicit(&generator->fault, 0, memory_order_relaxed);
 	atomic_store_explicit(&generator->running, true, memory_order_relaxed);
-	state_store(&generator->state->next_ps, 0);
-	if (thread_start(&generator->thread, generator->cpu, 0, "xdplab-traffic", generator_main, generator, error)) {
-		atomic_store_explicit(&generator->running, false, memory_order_relaxed);
-		return -error->code;
-	}
-	generator->joinable = true;
-	return 0;
+	if (!generator->operations->start(generator, error))
+		return 0;
+	atomic_store_explicit(&generator->running, false, memory_order_relaxed);
+	return -error->code;
 }
 
 void xdplab_generator_stop(struct xdplab_generator *generator)
 {
-	if (!generator->joinable)
-		return;
-	atomic_store_explicit(&generator->stop, true, memory_order_release);
-	pthread_join(generator->thread, NULL);
-	generator->joinable = false;
+	generator->operations->stop(generator);
 }
 
 void xdplab_generator_close(struct xdplab_generator *generator)
 {
 	xdplab_generator_stop(generator);
-	close(generator->loopback_link);
-	munmap(generator->state, generator->state_size);
-	bpf_object__close(generator->object);
-	free(generator);
+	generator->operations->close(generator);
 }
+
+DEFINE_GIVE_BACK(xdplab_generator)
 
 void xdplab_generator_set_interval(struct xdplab_generator *generator, uint64_t interval_ps)
 {
-	state_store(&generator->state->interval_ps, interval_ps);
+	generator->operations->set_interval(generator, interval_ps);
 }
 
 void xdplab_generator_set_size(struct xdplab_generator *generator, uint32_t size)
@@ -268,14 +59,15 @@ void xdplab_generator_set_size(struct xdplab_generator *generator, uint32_t size
 	atomic_store_explicit(&generator->wanted_size, size, memory_order_relaxed);
 }
 
-uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator)
-{
-	return atomic_load_explicit(&generator->too_long, memory_order_relaxed);
-}
-
 uint64_t xdplab_generator_sent(const struct xdplab_generator *generator)
 {
-	return state_load(&generator->state->sent);
+	return generator->operations->sent(generator);
+}
+
+uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator)
+{
+	/* Acquire: those are among the sent ones that are looked at next. */
+	return atomic_load_explicit(&generator->too_long, memory_order_acquire);
 }
 
 int xdplab_generator_running(const struct xdplab_generator *generator)
@@ -290,5 +82,5 @@ int xdplab_generator_fault(const struct xdplab_generator *generator)
 
 int xdplab_generator_state(const struct xdplab_generator *generator)
 {
-	return bpf_object__find_map_fd_by_name(generator->object, "state");
+	return generator->operations->state ? generator->operations->state(generator) : -ENOENT;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "include/generator.h"
 #include "include/traffic.h"
 
 /* Another process and a program in the kernel read and write it at their own pace: each word is loaded and stored

@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "include/engine.h"
 #include "base/error.h"
 #include "base/thread.h"
+#include "include/udp_echo.h"
 
 enum { LARGEST_DATAGRAM = 65535 };
 

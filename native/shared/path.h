@@ -23,6 +23,7 @@ struct io_uring_sqe;
 struct path;
 struct worker;
 struct xdp;
+struct xdp_kind;
 
 struct path_operations {
 	/* Takes up to `limit` frames that have arrived, oldest first, in whole packets; never waits. */
@@ -66,7 +67,7 @@ struct path_operations {
 	bool (*is_reached)(const struct path *path, const struct xdp *xdp);
 };
 
-/* What a socket of the kernel's (port_xsk.c) and a simulated one (soft_port.c) differ in; wait strategies go through
+/* What a socket of the kernel's (receive/port_xsk.c) and a simulated one (soft/port.c) differ in; wait strategies go through
  * this. The calls of a simulated one are counted as those of the kernel's that they stand for. */
 struct port_operations {
 	/* Asks for what waits in the TX ring to be sent. 0, or the errno that ends the path. */
@@ -117,7 +118,8 @@ struct path_place {
 struct path_kind {
 	const char *name;
 	uint32_t counts; /* enum xdplab_counts */
-	bool simulated;
+	const struct xdp_kind *programs; /* how XDP programs get onto its interfaces (xdp/xdp.h) */
+	bool simulated;                  /* which the region says to whoever reads it */
 	/* What the paths of an engine have in common, made before the first and freed after the last. May be left
 	 * out. NULL where it fails. */
 	void *(*share)(const struct xdplab_config *config, struct xdplab_error *error);

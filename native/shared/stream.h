@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "include/engine.h"
+#include "include/stream.h"
 #include "include/traffic.h"
 
 struct stream {
@@ -28,9 +28,5 @@ struct stream *stream_create(const struct xdplab_stream_config *config, uint32_t
 void stream_follow(struct stream *stream, const struct traffic_state *before, bool goes_on);
 /* A start's limits begin now. */
 void stream_begin(struct stream *stream, uint64_t now_ns);
-/* No more will be sent in this start. */
-bool stream_is_finished(const struct stream *stream, uint64_t now_ns);
-/* When the next frame is due, in the clock of `now_ns`; far off where none is. */
-uint64_t stream_next_ns(const struct stream *stream);
 
 #endif

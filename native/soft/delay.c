@@ -3,10 +3,12 @@
  * Jitter: copies of frames that are held back, each for a random time, but none overtakes another. So with many frames
  * a second all come near the latest they may. Where more come than can be held, the oldest go at once.
  */
+#include "soft/delay.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "soft/wire.h"
+#include "soft/deliver.h"
 
 enum { DELAY_BYTES = 4 << 20 };
 

@@ -3,12 +3,16 @@
  * From the wire to the RX ring, with the kernel's reasons to lose a frame, in its order, and counted where it counts
  * them (veth_xdp_rcv_one, xsk_rcv, xp_alloc, Linux 6.18).
  */
+#include "soft/deliver.h"
+
 #include <linux/if_xdp.h>
 #include <string.h>
 
 #include "base/housekeeping.h"
 #include "include/program_maps.h"
-#include "soft/wire.h"
+#include "soft/delay.h"
+#include "soft/socket.h"
+#include "soft/stack.h"
 
 /* How many frames ahead memory is asked for. */
 enum { AHEAD = 8 };

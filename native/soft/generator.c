@@ -3,17 +3,19 @@
  * Generators of a wire, run by its thread: frames of ours, with the pace and the words of traffic.h, and those of a
  * capture file as they are.
  */
+#include "soft/generator.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/bounds.h"
 #include "base/error.h"
 #include "base/headers.h"
-#include "soft/wire.h"
+#include "base/knob.h"
 #include "include/traffic.h"
-
-#define FOREVER UINT64_MAX
+#include "send/generator.h"
+#include "soft/deliver.h"
 
 struct replay {
 	uint8_t *frames;
@@ -27,18 +29,15 @@ struct replay {
 	uint64_t began_ns; /* the round, by the times of the capture */
 };
 
-struct xdplab_soft_generator {
+struct soft_generator {
+	struct xdplab_generator generator;
 	struct xdplab_wire *wire;
 	uint32_t end;
 	uint32_t queue;
-	int32_t cpu;
-	uint32_t longest;
-	uint64_t limit_frames;
-	uint64_t limit_ns;
 	struct replay *replay; /* or NULL */
 
 	/* Of the wire's thread while it runs. */
-	struct xdplab_soft_generator *next;
+	struct soft_generator *next;
 	struct traffic_state traffic;
 	uint32_t size;
 	_Alignas(XDPLAB_CACHE_LINE) uint8_t heads[SOFT_BATCH][SOFT_HEAD]; /* zero behind the payload */
@@ -46,15 +45,17 @@ struct xdplab_soft_generator {
 
 	/* Both sides'. */
 	_Atomic uint64_t interval_ps;
-	_Atomic uint32_t wanted_size;
-	soft_count sent, too_long;
-	_Atomic bool running;
-	_Atomic int fault;
+	soft_count sent;
 };
 
-static void finish(struct xdplab_wire *wire, struct xdplab_soft_generator *generator, int fault)
+static struct soft_generator *self_of(struct xdplab_generator *generator)
 {
-	struct xdplab_soft_generator **place = &wire->ends[generator->end].generators;
+	return (struct soft_generator *)generator;
+}
+
+static void finish(struct xdplab_wire *wire, struct soft_generator *generator, int fault)
+{
+	struct soft_generator **place = &wire->ends[generator->end].generators;
 
 	while (*place && *place != generator)
 		place = &(*place)->next;
@@ -63,25 +64,22 @@ static void finish(struct xdplab_wire *wire, struct xdplab_soft_generator *gener
 	*place = generator->next;
 	if (!--wire->generators)
 		soft_move(wire, -1);
-	atomic_store_explicit(&generator->fault, fault, memory_order_relaxed);
-	/* Release: who sees that it ended sees why, and what it sent. */
-	atomic_store_explicit(&generator->running, false, memory_order_release);
+	generator_ended(&generator->generator, fault);
 }
 
-static bool is_finished(const struct xdplab_soft_generator *generator, uint64_t now_ns)
+static bool is_finished(const struct soft_generator *generator, uint64_t now_ns)
 {
-	const struct traffic_state *traffic = &generator->traffic;
 	const struct replay *replay = generator->replay;
 
-	return (traffic->limit_frames && traffic->sent >= traffic->limit_frames) || now_ns >= traffic->deadline_ns ||
+	return traffic_is_finished(&generator->traffic, now_ns) ||
 	       (replay && replay->repeat && replay->round >= replay->repeat);
 }
 
 /* Those of ours that are due, up to a batch. */
-static uint32_t write_frames(struct xdplab_soft_generator *generator, struct soft_frame *frames, uint64_t now_ns)
+static uint32_t write_frames(struct soft_generator *generator, struct soft_frame *frames, uint64_t now_ns)
 {
-	/* Relaxed: a knob orders nothing but itself. */
-	const uint32_t size = atomic_load_explicit(&generator->wanted_size, memory_order_relaxed);
+	/* What is longer than can be made is longer than an interface takes, which is looked at next. */
+	const uint32_t size = (uint32_t)least(knob(&generator->generator.wanted_size), SOFT_LONGEST);
 	uint32_t count = 0;
 
 	if (size != generator->size) {
@@ -103,14 +101,14 @@ static uint32_t write_frames(struct xdplab_soft_generator *generator, struct sof
 }
 
 /* When the replay's next frame is due. */
-static uint64_t replay_next_ns(const struct xdplab_soft_generator *generator)
+static uint64_t replay_next_ns(const struct soft_generator *generator)
 {
 	const struct replay *replay = generator->replay;
 
 	return replay->began_ns + replay->times_ns[replay->next];
 }
 
-static bool replay_is_due(struct xdplab_soft_generator *generator, uint64_t now_ns)
+static bool replay_is_due(struct soft_generator *generator, uint64_t now_ns)
 {
 	if (is_finished(generator, now_ns))
 		return false;
@@ -122,7 +120,7 @@ static bool replay_is_due(struct xdplab_soft_generator *generator, uint64_t now_
 	return replay_next_ns(generator) <= now_ns;
 }
 
-static uint32_t take_captured(struct xdplab_soft_generator *generator, struct soft_frame *frames, uint64_t now_ns)
+static uint32_t take_captured(struct soft_generator *generator, struct soft_frame *frames, uint64_t now_ns)
 {
 	struct replay *replay = generator->replay;
 	uint32_t count = 0;
@@ -147,34 +145,33 @@ static uint32_t take_captured(struct xdplab_soft_generator *generator, struct so
 }
 
 /* The kernel drops without a word what is longer than the interface takes. Returns how many are left. */
-static uint32_t leave_out_long(struct xdplab_soft_generator *generator, struct soft_frame *frames, uint32_t count)
+static uint32_t leave_out_long(struct soft_generator *generator, struct soft_frame *frames, uint32_t count)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		if (frames[i].length <= generator->longest)
+		if (frames[i].length <= generator->generator.longest)
 			frames[kept++] = frames[i];
-	soft_add(&generator->too_long, count - kept);
+	soft_add(&generator->generator.too_long, count - kept);
 	return kept;
 }
 
-static void expect_next(struct xdplab_wire *wire, const struct xdplab_soft_generator *generator)
+static void expect_next(struct xdplab_wire *wire, const struct soft_generator *generator)
 {
 	const struct traffic_state *traffic = &generator->traffic;
-	uint64_t next_ns = traffic->start_ns + traffic->next_ps / 1000 + 1;
+	uint64_t next_ns = traffic_next_ns(traffic) + 1;
 
 	if (generator->replay && !traffic->interval_ps)
 		next_ns = replay_next_ns(generator);
-	soft_expect(wire, next_ns < traffic->deadline_ns ? next_ns : traffic->deadline_ns);
+	soft_expect(wire, least(next_ns, traffic->deadline_ns));
 }
 
-static bool generate(struct xdplab_wire *wire, struct xdplab_soft_generator *generator)
+static bool generate(struct xdplab_wire *wire, struct soft_generator *generator)
 {
 	struct soft_frame frames[SOFT_BATCH];
 	uint32_t made, count;
 
-	/* Relaxed: a knob orders nothing but itself. */
-	generator->traffic.interval_ps = atomic_load_explicit(&generator->interval_ps, memory_order_relaxed);
+	generator->traffic.interval_ps = knob(&generator->interval_ps);
 	made = generator->replay ? take_captured(generator, frames, wire->now_ns) :
 				   write_frames(generator, frames, wire->now_ns);
 	if (made) {
@@ -193,7 +190,7 @@ static bool generate(struct xdplab_wire *wire, struct xdplab_soft_generator *gen
 
 bool soft_generate(struct xdplab_wire *wire, uint32_t end)
 {
-	struct xdplab_soft_generator *generator = wire->ends[end].generators, *next;
+	struct soft_generator *generator = wire->ends[end].generators, *next;
 	bool any = false;
 
 	for (; generator; generator = next) {
@@ -212,13 +209,10 @@ void soft_generators_end(struct xdplab_wire *wire, int fault)
 
 static void begin(struct xdplab_wire *wire, void *argument)
 {
-	struct xdplab_soft_generator *generator = argument;
-	struct traffic_state *traffic = &generator->traffic;
+	struct soft_generator *generator = argument;
 
-	traffic->start_ns = wire->now_ns;
-	traffic->next_ps = 0;
-	traffic->limit_frames = generator->limit_frames ? traffic->sent + generator->limit_frames : 0;
-	traffic->deadline_ns = generator->limit_ns ? wire->now_ns + generator->limit_ns : FOREVER;
+	traffic_begin(&generator->traffic, wire->now_ns, generator->generator.limit_frames,
+		      generator->generator.limit_ns);
 	if (generator->replay) {
 		generator->replay->next = generator->replay->round = 0;
 		generator->replay->began_ns = wire->now_ns;
@@ -226,19 +220,15 @@ static void begin(struct xdplab_wire *wire, void *argument)
 	generator->next = wire->ends[generator->end].generators;
 	wire->ends[generator->end].generators = generator;
 	wire->generators++;
-	soft_move(wire, generator->cpu);
+	soft_move(wire, generator->generator.cpu);
 	if (soft_is_cut(wire))
 		finish(wire, generator, ENODEV);
 }
 
-int xdplab_soft_generator_start(struct xdplab_soft_generator *generator, struct xdplab_error *error)
+static int start(struct xdplab_generator *generator, struct xdplab_error *error)
 {
 	(void)error;
-	xdplab_soft_generator_stop(generator); /* it may be running */
-	/* Relaxed: the call orders them. */
-	atomic_store_explicit(&generator->fault, 0, memory_order_relaxed);
-	atomic_store_explicit(&generator->running, true, memory_order_relaxed);
-	soft_call(generator->wire, begin, generator);
+	soft_call(self_of(generator)->wire, begin, generator);
 	return 0;
 }
 
@@ -247,9 +237,9 @@ static void end(struct xdplab_wire *wire, void *argument)
 	finish(wire, argument, 0);
 }
 
-void xdplab_soft_generator_stop(struct xdplab_soft_generator *generator)
+static void stop(struct xdplab_generator *generator)
 {
-	soft_call(generator->wire, end, generator);
+	soft_call(self_of(generator)->wire, end, generator);
 }
 
 static void free_replay(struct replay *replay)
@@ -262,18 +252,38 @@ static void free_replay(struct replay *replay)
 	free(replay);
 }
 
-static void free_generator(struct xdplab_soft_generator *generator)
+static void free_generator(struct soft_generator *generator)
 {
 	free_replay(generator->replay);
 	free(generator);
 }
 
-void xdplab_soft_generator_close(struct xdplab_soft_generator *generator)
+static void close_generator(struct xdplab_generator *generator)
 {
-	xdplab_soft_generator_stop(generator);
-	soft_release(generator->wire);
-	free_generator(generator);
+	soft_release(self_of(generator)->wire);
+	free_generator(self_of(generator));
 }
+
+static void set_interval(struct xdplab_generator *generator, uint64_t interval_ps)
+{
+	struct soft_generator *self = self_of(generator);
+
+	atomic_store_explicit(&self->interval_ps, interval_ps, memory_order_relaxed);
+	soft_ring_bell(self->wire);
+}
+
+static uint64_t sent(const struct xdplab_generator *generator)
+{
+	return soft_read(&((const struct soft_generator *)generator)->sent);
+}
+
+static const struct generator_operations operations = {
+	.start = start,
+	.stop = stop,
+	.close = close_generator,
+	.set_interval = set_interval,
+	.sent = sent,
+};
 
 /* 0, or the errno of what is wrong. */
 static int copy_replay(struct replay *copy, const struct xdplab_replay *given)
@@ -305,7 +315,7 @@ static int copy_replay(struct replay *copy, const struct xdplab_replay *given)
 	return 0;
 }
 
-static int set_up(struct xdplab_soft_generator *generator, const struct xdplab_traffic *traffic,
+static int set_up(struct soft_generator *generator, const struct xdplab_traffic *traffic,
 		  const struct xdplab_replay *replay, struct xdplab_error *error)
 {
 	int refusal = 0;
@@ -321,67 +331,29 @@ static int set_up(struct xdplab_soft_generator *generator, const struct xdplab_t
 	return refusal ? fail(error, XDPLAB_STEP_GENERATE, refusal, "open a generator of a simulated interface") : 0;
 }
 
-struct xdplab_soft_generator *xdplab_soft_generator_open(struct xdplab_wire *wire, uint32_t end,
-							 const struct xdplab_traffic *traffic,
-							 const struct xdplab_replay *replay,
-							 struct xdplab_error *error)
+struct xdplab_generator *xdplab_wire_generator_open(struct xdplab_wire *wire, uint32_t end,
+						    const struct xdplab_traffic *traffic,
+						    const struct xdplab_replay *replay, struct xdplab_error *error)
 {
-	struct xdplab_soft_generator *generator = aligned_alloc(XDPLAB_CACHE_LINE, sizeof(*generator));
+	struct soft_generator *generator = aligned_alloc(XDPLAB_CACHE_LINE, sizeof(*generator));
 
 	if (!generator) {
 		fail(error, XDPLAB_STEP_GENERATE, ENOMEM, "allocate a generator");
 		return NULL;
 	}
 	memset(generator, 0, sizeof(*generator));
+	generator_init(&generator->generator, &operations, traffic);
 	generator->wire = wire;
 	generator->end = end;
 	generator->queue = (traffic->cpu > 0 ? (uint32_t)traffic->cpu : 0) % wire->config.queues;
-	generator->cpu = traffic->cpu;
-	generator->longest = traffic->longest;
-	generator->limit_frames = traffic->stream.limit_frames;
-	generator->limit_ns = traffic->stream.limit_ns;
 	generator->traffic.flows = traffic->stream.flows;
 	memcpy(generator->traffic.headers, traffic->stream.headers, TRAFFIC_HEADERS);
 	generator->size = traffic->stream.size;
 	atomic_init(&generator->interval_ps, traffic->stream.interval_ps);
-	atomic_init(&generator->wanted_size, traffic->stream.size);
 	if (set_up(generator, traffic, replay, error)) {
 		free_generator(generator);
 		return NULL;
 	}
 	soft_hold(wire);
-	return generator;
-}
-
-void xdplab_soft_generator_set_interval(struct xdplab_soft_generator *generator, uint64_t interval_ps)
-{
-	atomic_store_explicit(&generator->interval_ps, interval_ps, memory_order_relaxed);
-	soft_ring_bell(generator->wire);
-}
-
-void xdplab_soft_generator_set_size(struct xdplab_soft_generator *generator, uint32_t size)
-{
-	/* What is longer than can be made is longer than an interface takes, which is looked at before. */
-	atomic_store_explicit(&generator->wanted_size, size < SOFT_LONGEST ? size : SOFT_LONGEST,
-			      memory_order_relaxed);
-}
-
-uint64_t xdplab_soft_generator_sent(const struct xdplab_soft_generator *generator)
-{
-	return soft_read(&generator->sent);
-}
-
-uint64_t xdplab_soft_generator_too_long(const struct xdplab_soft_generator *generator)
-{
-	return soft_read(&generator->too_long);
-}
-
-int xdplab_soft_generator_running(const struct xdplab_soft_generator *generator)
-{
-	return atomic_load_explicit(&generator->running, memory_order_acquire);
-}
-
-int xdplab_soft_generator_fault(const struct xdplab_soft_generator *generator)
-{
-	return atomic_load_explicit(&generator->fault, memory_order_relaxed);
+	return &generator->generator;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The receive path of the soft NIC: that of AF_XDP, over a simulated socket. soft_wire.h says how that works.
+ * The receive path of the soft NIC: that of AF_XDP, over a simulated socket. wire.h says how that works.
  */
 #include "soft/path.h"
 
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "soft/program.h"
 #include "soft/socket.h"
 #include "xsk/xsk_sockets.h"
 
@@ -83,7 +84,7 @@ static void unshare_all(void *argument)
 	free(shared);
 }
 
-/* As with the kernel's, but with one order for the look at the flag and the wire's setting it (soft_wire.h). */
+/* As with the kernel's, but with one order for the look at the flag and the wire's setting it (wire.h). */
 static bool wants_kick(struct path *path)
 {
 	const struct ring *tx = &self_of(path)->xsk.xsk.tx;
@@ -150,6 +151,7 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 const struct path_kind path_soft = {
 	.name = "soft",
 	.counts = XDPLAB_COUNTS_REDIRECTED,
+	.programs = &xdp_soft,
 	.simulated = true,
 	.share = share,
 	.unshare = unshare_all,

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "soft/wire.h"
-#include "xdp/xdp.h"
 
 struct attachment {
 	struct soft_program *program;
@@ -42,9 +41,9 @@ static void leave_queue(struct xdplab_wire *wire, void *argument)
 
 static void leave(const struct xdp *xdp, uint32_t queue)
 {
-	struct place place = { .program = xdp->simulated, .queue = queue };
+	struct place place = { .program = xdp->other, .queue = queue };
 
-	soft_call(xdp->simulated->wire, leave_queue, &place);
+	soft_call(place.program->wire, leave_queue, &place);
 }
 
 static void leave_end(struct xdplab_wire *wire, void *argument)
@@ -56,18 +55,22 @@ static void leave_end(struct xdplab_wire *wire, void *argument)
 
 static void detach(struct xdp *xdp)
 {
-	soft_call(xdp->simulated->wire, leave_end, xdp->simulated);
+	const struct soft_program *program = xdp->other;
+
+	soft_call(program->wire, leave_end, xdp->other);
 }
 
 static void free_program(struct xdp *xdp)
 {
-	soft_release(xdp->simulated->wire);
-	free(xdp->simulated);
+	struct soft_program *program = xdp->other;
+
+	soft_release(program->wire);
+	free(program);
 }
 
 static int read_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
 {
-	const struct soft_program *program = xdp->simulated;
+	const struct soft_program *program = xdp->other;
 
 	*verdicts = (struct xdplab_verdicts){
 		.redirected = soft_read(&program->redirected),
@@ -84,7 +87,7 @@ static const struct xdp_operations operations = {
 	.verdicts = read_verdicts,
 };
 
-int soft_program_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error)
+static int attach(struct xdp *xdp, const struct program_options *options, struct xdplab_error *error)
 {
 	const uint32_t queues = options->wire->config.queues;
 	struct soft_program *program = calloc(1, sizeof(*program) + queues * sizeof(*program->sockets));
@@ -95,7 +98,7 @@ int soft_program_attach(struct xdp *xdp, const struct xdp_options_of_port *optio
 	program->wire = options->wire;
 	program->end = options->end;
 	program->queues = queues;
-	program->takes_all = options->takes_all;
+	program->takes_all = options->attach.takes_all;
 	soft_call(program->wire, enter, &attachment);
 	if (attachment.result) {
 		free(program);
@@ -103,6 +106,14 @@ int soft_program_attach(struct xdp *xdp, const struct xdp_options_of_port *optio
 			    "attach a program to a simulated interface");
 	}
 	soft_hold(program->wire); /* it outlives the sockets of a configuration */
-	*xdp = (struct xdp){ .operations = &operations, .simulated = program };
+	*xdp = (struct xdp){ .operations = &operations, .other = program };
 	return 0;
 }
+
+/* The program is the same for all that an engine may want. */
+static bool serves(const struct program_options *now, const struct program_options *wanted)
+{
+	return now->wire == wanted->wire && now->end == wanted->end;
+}
+
+const struct xdp_kind xdp_soft = { .attach = attach, .serves = serves };

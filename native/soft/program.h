@@ -5,11 +5,8 @@
 #ifndef XDPLAB_SOFT_PROGRAM_H
 #define XDPLAB_SOFT_PROGRAM_H
 
-#include "include/engine.h"
+#include "xdp/xdp.h"
 
-struct xdp;
-struct xdp_options_of_port;
-
-int soft_program_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
+extern const struct xdp_kind xdp_soft;
 
 #endif

@@ -26,7 +26,9 @@ struct soft_socket *soft_socket_open(const struct soft_socket_options *options, 
 void soft_socket_close(struct soft_socket *socket);
 /* From now on, what arrives on the queue goes to the socket. */
 void soft_socket_enter(struct soft_socket *socket);
-/* What stands for poll's readiness and sendto (soft_wire.h has the whole). On the worker's thread. */
+/* Makes the socket's descriptor readable, where it is not. On the wire's thread. */
+void soft_signal(struct soft_socket *socket);
+/* What stands for poll's readiness and sendto (wire.h has the whole). On the worker's thread. */
 bool soft_socket_clear(struct soft_socket *socket, struct ring *rx);
 /* Before the bell is rung. */
 void soft_socket_kicks(struct soft_socket *socket);

@@ -3,6 +3,8 @@
  * What stands for the stack behind an interface: it answers echo requests to its addresses (RFC 792, RFC 4443), and
  * sends some. All else that comes is counted by the device and forgotten.
  */
+#include "soft/stack.h"
+
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -11,8 +13,9 @@
 
 #include "base/clock.h"
 #include "base/headers.h"
-#include "soft/wire.h"
 #include "base/swap.h"
+#include "soft/delay.h"
+#include "soft/deliver.h"
 
 enum {
 	IPV4_BYTES = 20,

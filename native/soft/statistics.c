@@ -2,7 +2,7 @@
  *
  * What an end tells of itself, and what goes wrong at it.
  */
-#include "soft/wire.h"
+#include "soft/delay.h"
 
 struct faults_call {
 	uint32_t end;

@@ -3,10 +3,12 @@
  * From the TX ring to the wire, as the kernel does it in copy mode (__xsk_generic_xmit, Linux 6.18), but without its
  * limit of frames a kick.
  */
+#include "soft/transmit.h"
+
 #include <linux/if_ether.h>
 
 #include "base/compat.h"
-#include "soft/wire.h"
+#include "soft/deliver.h"
 
 enum { VLAN_BYTES = 4 };
 

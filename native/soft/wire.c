@@ -12,7 +12,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/give_back.h"
 #include "base/thread.h"
+#include "soft/delay.h"
+#include "soft/generator.h"
+#include "soft/socket.h"
+#include "soft/stack.h"
+#include "soft/transmit.h"
 
 /* What is due sooner than a sleep would be late by is waited for by looking at the clock; not where the core is the
  * workers', too. */
@@ -87,10 +93,7 @@ static void sleep_until(const struct xdplab_wire *wire, uint64_t until_ns)
 	struct pollfd bell = { .fd = wire->bell, .events = POLLIN };
 	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 	const uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-	const struct timespec timeout = {
-		.tv_sec = (time_t)(left_ns / NS_PER_SECOND),
-		.tv_nsec = (long)(left_ns % NS_PER_SECOND),
-	};
+	const struct timespec timeout = clock_timespec(left_ns);
 	eventfd_t rings;
 
 	if (ppoll(&bell, 1, until_ns == NEVER ? NULL : &timeout, NULL) > 0)
@@ -261,3 +264,5 @@ void xdplab_wire_close(struct xdplab_wire *wire)
 	xdplab_wire_cut(wire);
 	soft_release(wire);
 }
+
+DEFINE_GIVE_BACK(xdplab_wire)

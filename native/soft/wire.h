@@ -10,15 +10,17 @@
  *                                                            ▼
  *      generators of end 0 ──────────▶ (the same)          stack: answers echo requests, out of its end again
  *
- *      file               what it does
- *      soft_wire.c        the thread, its sleep, and calls to it
- *      soft_socket.c      a socket's memory, and its place at an end
- *      soft_transmit.c    TX ring to wire: descriptors checked, frames sent and completed
- *      soft_deliver.c     wire to RX ring: the device's and the program's counts, and every way to be lost
- *      soft_delay.c       frames that are late on purpose
- *      soft_generator.c   frames of ours and of a capture file
- *      soft_stack.c       echo requests answered and sent
- *      soft_port.c        what the worker's side does where it would call the kernel
+ *      file            what it does
+ *      wire.c          the thread, its sleep, and calls to it
+ *      socket.c        a socket's memory, and its place at an end
+ *      program.c       the program's place at an end
+ *      transmit.c      TX ring to wire: descriptors checked, frames sent and completed
+ *      deliver.c       wire to RX ring: the device's and the program's counts, and every way to be lost
+ *      delay.c         frames that are late on purpose
+ *      generator.c     frames of ours and of a capture file
+ *      stack.c         echo requests answered and sent
+ *      statistics.c    what was counted, and the faults that are set
+ *      path.c, port.c  the worker's side: its receive path, and what it does where it would call the kernel
  *
  * A socket's rings are what the kernel's are (ring.h), so a worker's code is the same on both. All else belongs to the
  * wire's thread: sockets come and go, and faults are set, by calls that it makes between two of its turns. So
@@ -43,7 +45,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "include/engine.h"
+#include "include/soft.h"
 #include "xsk/ring.h"
 #include "xsk/umem.h"
 
@@ -130,7 +132,7 @@ struct soft_faults {
 
 struct soft_end {
 	struct soft_program *program; /* or NULL */
-	struct xdplab_soft_generator *generators;
+	struct soft_generator *generators;
 	struct soft_ping *pings;
 	struct soft_delay *delay; /* or NULL */
 	struct soft_faults faults;
@@ -183,38 +185,6 @@ static inline void soft_expect(struct xdplab_wire *wire, uint64_t event_ns)
 	if (event_ns < wire->event_ns)
 		wire->event_ns = event_ns;
 }
-
-/* Frames come to an end, on time or late. */
-void soft_arrive(struct xdplab_wire *wire, uint32_t end, uint32_t queue, const struct soft_frame *frames,
-		 uint32_t count);
-/* Frames have come to an end. */
-void soft_deliver(struct xdplab_wire *wire, uint32_t end, uint32_t queue, const struct soft_frame *frames,
-		  uint32_t count);
-/* Takes up to a batch from the TX ring. True if anything was there. */
-bool soft_transmit(struct soft_socket *socket);
-bool soft_has_to_transmit(struct soft_socket *socket);
-/* Makes the socket's descriptor readable, where it is not. */
-void soft_signal(struct soft_socket *socket);
-
-/* Holds frames back by up to jitter_ns; NULL where there is no memory. */
-struct soft_delay *soft_delay_create(void);
-void soft_delay_free(struct soft_delay *delay);
-void soft_delay_put(struct xdplab_wire *wire, uint32_t end, uint32_t queue, const struct soft_frame *frames,
-		    uint32_t count);
-/* Whether one more is held without another's going for it. */
-bool soft_delay_has_room(const struct soft_delay *delay, uint32_t length);
-/* Lets those go that are due, or all; true if there were any. */
-bool soft_delay_release(struct xdplab_wire *wire, uint32_t end, bool all);
-
-/* Sends what is due; true if anything was. */
-bool soft_generate(struct xdplab_wire *wire, uint32_t end);
-void soft_generators_end(struct xdplab_wire *wire, int fault);
-
-/* A frame that no engine takes. */
-void soft_stack_receive(struct xdplab_wire *wire, uint32_t end, const struct soft_frame *frame);
-/* Sends the echo requests that are due; true if there were any. */
-bool soft_ping(struct xdplab_wire *wire, uint32_t end);
-void soft_pings_end(struct xdplab_wire *wire, int fault);
 
 /* Pinned to the core, or where it is negative, to where it was. */
 void soft_move(struct xdplab_wire *wire, int32_t cpu);

@@ -137,10 +137,7 @@ uint32_t uring_submit(struct uring *uring)
 int uring_wait(struct uring *uring, uint64_t timeout_ns)
 {
 	struct io_uring_cqe *report;
-	struct __kernel_timespec timeout = {
-		.tv_sec = (long long)(timeout_ns / NS_PER_SECOND),
-		.tv_nsec = (long long)(timeout_ns % NS_PER_SECOND),
-	};
+	struct __kernel_timespec timeout = uring_timespec(timeout_ns);
 
 	int result = io_uring_submit_and_wait_timeout(&uring->ring, &report, 1, &timeout, NULL);
 	unsigned int kinds = take_reports(uring);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
+
 struct uring {
 	struct io_uring ring;
 	bool armed;   /* a poll is in the kernel's hands */
@@ -17,6 +19,12 @@ struct uring {
 	bool kicking; /* a kick among it */
 	int failure;  /* 0, or the negative errno with which the kernel ended the poll or refused a kick */
 };
+
+static inline struct __kernel_timespec uring_timespec(uint64_t ns)
+{
+	return (struct __kernel_timespec){ .tv_sec = (long long)(ns / NS_PER_SECOND),
+					   .tv_nsec = (long long)(ns % NS_PER_SECOND) };
+}
 
 /* On the thread that will use it. 0 or a negative errno. */
 int uring_open(struct uring *uring);

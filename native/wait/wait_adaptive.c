@@ -3,9 +3,8 @@
  * adaptive: spins for a set time after the last packet (control block, spin_ns), then parks on a multishot
  * poll. As quick as spin while packets keep coming, and asleep when they don't.
  */
-#include <stdatomic.h>
-
 #include "base/clock.h"
+#include "base/knob.h"
 #include "wait/parking.h"
 #include "shared/worker.h"
 
@@ -25,8 +24,7 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 {
 	struct adaptive *adaptive = state;
 	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-	/* Relaxed: a knob orders nothing but itself. */
-	const uint64_t spin_ns = atomic_load_explicit(&worker->block->control.spin_ns, memory_order_relaxed);
+	const uint64_t spin_ns = knob(&worker->block->control.spin_ns);
 
 	if (adaptive->packets != worker->counters.rx_packets || !adaptive->empty_since_ns) {
 		adaptive->packets = worker->counters.rx_packets;

@@ -10,10 +10,11 @@
  * A simulated socket has no such options; it is left at a spin with a useless system call.
  */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/bounds.h"
+#include "base/knob.h"
 #include "shared/worker.h"
 
 struct options {
@@ -90,12 +91,9 @@ static int prepare(struct worker *worker, void **state)
 }
 
 /* A stray value never ends the worker: the kernel takes 16 bits of budget, and an int of time. */
-static int knob(const _Atomic uint64_t *word)
+static int option(const _Atomic uint64_t *word)
 {
-	/* Relaxed: a knob orders nothing but itself. */
-	const uint64_t value = atomic_load_explicit(word, memory_order_relaxed);
-
-	return value < UINT16_MAX ? (int)value : UINT16_MAX;
+	return (int)least(knob(word), UINT16_MAX);
 }
 
 static void take_up(struct worker *worker, struct busy_poll *self)
@@ -103,8 +101,8 @@ static void take_up(struct worker *worker, struct busy_poll *self)
 	const struct xdplab_control *control = &worker->block->control;
 	const struct options wanted = {
 		.prefer = 1,
-		.microseconds = knob(&control->busy_poll_microseconds),
-		.budget = knob(&control->busy_poll_budget),
+		.microseconds = option(&control->busy_poll_microseconds),
+		.budget = option(&control->busy_poll_budget),
 	};
 	int result;
 

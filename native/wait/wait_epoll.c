@@ -45,10 +45,7 @@ static void watch(struct worker *worker, struct epoll_state *self, bool watching
 
 static int wait_exactly(struct epoll_state *self, uint64_t timeout_ns)
 {
-	const struct timespec timeout = {
-		.tv_sec = (time_t)(timeout_ns / NS_PER_SECOND),
-		.tv_nsec = (long)(timeout_ns % NS_PER_SECOND),
-	};
+	const struct timespec timeout = clock_timespec(timeout_ns);
 	struct epoll_event event;
 
 	return epoll_pwait2(self->descriptor, &event, 1, &timeout, NULL);

@@ -10,10 +10,7 @@
 static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 {
 	struct pollfd readiness = { .fd = worker->rx->descriptor, .events = POLLIN };
-	const struct timespec timeout = {
-		.tv_sec = (time_t)(timeout_ns / NS_PER_SECOND),
-		.tv_nsec = (long)(timeout_ns % NS_PER_SECOND),
-	};
+	const struct timespec timeout = clock_timespec(timeout_ns);
 
 	(void)state;
 	if (!worker->rx->port->clear(worker->rx))

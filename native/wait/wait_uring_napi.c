@@ -6,11 +6,12 @@
  * interface, there is nothing to drive, and the kernel need not know how.
  */
 #include <errno.h>
-#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/bounds.h"
 #include "base/compat.h"
+#include "base/knob.h"
 #include "wait/parking.h"
 #include "shared/worker.h"
 
@@ -67,12 +68,8 @@ static int prepare(struct worker *worker, void **state)
 static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 {
 	struct uring_napi_state *self = state;
-	/* Relaxed: a knob orders nothing but itself. */
-	uint64_t microseconds =
-		atomic_load_explicit(&worker->block->control.busy_poll_microseconds, memory_order_relaxed);
+	const uint64_t microseconds = least(knob(&worker->block->control.busy_poll_microseconds), MOST_MICROSECONDS);
 
-	if (microseconds > MOST_MICROSECONDS)
-		microseconds = MOST_MICROSECONDS;
 	if (worker->napi && self->microseconds != microseconds) {
 		const int result = drive(&self->parking, worker->napi, (uint32_t)microseconds);
 

@@ -4,7 +4,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/bounds.h"
 #include "base/clock.h"
+#include "base/knob.h"
 #include "base/seqlock.h"
 #include "shared/worker.h"
 
@@ -12,12 +14,6 @@
 #define LONGEST_NAP_NS (5 * 1000 * 1000ull)
 /* From one step to the next, where several were asked for: the kernel does its part in between. */
 #define STEP_NAP_NS (1000 * 1000ull)
-
-/* Relaxed: a knob orders nothing but itself. */
-static uint64_t knob(const _Atomic uint64_t *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
 
 /* Acquire: whoever asks for a step has set the pace before. */
 static uint64_t steps_asked(const struct worker *worker)
@@ -81,19 +77,11 @@ static uint64_t until_turn(const struct worker *worker, uint64_t now_ns)
 	return since_ns < pace_ns ? pace_ns - since_ns : 0;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 void pace_nap(struct worker *worker, uint64_t now_ns)
 {
 	const uint64_t nap_ns = least(until_turn(worker, now_ns), LONGEST_NAP_NS);
 	const uint64_t until_ns = least(now_ns + nap_ns, worker->next_publish_ns);
-	const struct timespec until = {
-		.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
-		.tv_nsec = (long)(until_ns % NS_PER_SECOND),
-	};
+	const struct timespec until = clock_timespec(until_ns);
 
 	worker->counters.syscalls[XDPLAB_SYSCALL_PACE]++;
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);

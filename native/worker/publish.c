@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/seqlock.h"
 
@@ -27,11 +28,6 @@ void publish_begin(struct worker *worker)
 	worker->switches[1] = (uint64_t)usage.ru_nivcsw;
 	worker->work_ns = 0;
 	worker->idle_ns = 0;
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* The thread's own clock says how much it ran; the wall clock around its turns says on what. While another

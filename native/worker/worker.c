@@ -5,46 +5,18 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "shared/action.h"
-#include "base/checksum.h"
+#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/histogram.h"
-#include "xdp/port.h"
-#include "worker/publish.h"
-#include "worker/sample.h"
+#include "base/knob.h"
 #include "base/thread.h"
+#include "worker/publish.h"
+#include "worker/turn.h"
+#include "xdp/port.h"
 
 static_assert(ACTION_drop == 0, "what is clamped to, where a path can do nothing else");
 
-/* How near a frame of the stream must be for a worker not to sleep until then. */
-#define CLOSE_NS (100 * 1000ull)
-
-/* How many frames ahead headers are fetched. */
-enum { CHECKSUM_AHEAD = 8 };
-
-/* The control block as this turn has it. */
-struct settings {
-	uint32_t batch;
-	uint32_t burst;
-	uint32_t action_index;
-	const struct action *action;
-	bool finishes_checksums; /* of what it sends on */
-	struct sampling sampling;
-};
-
-/* Relaxed: a knob orders nothing but itself. */
-static uint64_t knob(const _Atomic uint64_t *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-static uint32_t clamp(uint64_t value, uint32_t least, uint32_t most)
-{
-	return value < least ? least : value > most ? most : (uint32_t)value;
-}
-
-/* Values that can't work are brought within bounds: Python checks them, but any stray store may come. */
 static struct settings read_control(struct worker *worker)
 {
 	const struct xdplab_control *control = &worker->block->control;
@@ -77,173 +49,6 @@ static struct settings read_control(struct worker *worker)
 	};
 }
 
-static void count_batch(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
-{
-	struct xdplab_counters *counters = &worker->counters;
-	const uint32_t packets = path_packets(worker->rx, frames, count);
-	uint32_t bucket = 31 - (uint32_t)__builtin_clz(packets);
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		bytes += frames[i].len;
-	counters->rx_packets += packets;
-	counters->rx_bytes += bytes;
-	counters->batches[bucket < XDPLAB_BATCH_BUCKETS ? bucket : XDPLAB_BATCH_BUCKETS - 1]++;
-}
-
-void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
-{
-	struct xdplab_counters *counters = &worker->counters;
-	uint32_t length = 0; /* of the packet at hand, which may fill several frames */
-
-	for (uint32_t i = 0; i < count; i++) {
-		counters->tx_bytes += frames[i].len;
-		length += frames[i].len;
-		if (frames[i].options & XDP_PKT_CONTD)
-			continue;
-		counters->tx_packets++;
-		counters->tx_too_long += length > worker->tx->longest;
-		length = 0;
-	}
-	worker->tx->operations->transmit(worker->tx, frames, count);
-}
-
-/* Asks the kernel to send. Returns the time that took, which is the kernel's work, not ours. */
-static uint64_t kick_transmit(struct worker *worker)
-{
-	const uint64_t before = clock_ns(CLOCK_MONOTONIC);
-
-	wait_kick(worker);
-	wait_submit(worker);
-	return clock_ns(CLOCK_MONOTONIC) - before;
-}
-
-/* Of the batch at hand, frames that were received go back to the fill ring, and the stream's to its stack. */
-static void give_back(struct worker *worker, uint32_t count)
-{
-	struct stream *stream = worker->stream;
-	uint32_t received = 0;
-
-	if (!stream) {
-		worker->rx->operations->recycle(worker->rx, worker->frames, count);
-		return;
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		if (worker->frames[i].addr >= stream->first_spare)
-			stream->spare[stream->spare_count++] = worker->frames[i].addr;
-		else
-			worker->frames[received++] = worker->frames[i];
-	}
-	worker->rx->operations->recycle(worker->rx, worker->frames, received);
-}
-
-static bool produces(const struct worker *worker, const struct settings *settings, uint64_t now_ns)
-{
-	return settings->action->produce && worker->stream && !stream_is_finished(worker->stream, now_ns) &&
-	       !atomic_load_explicit(&worker->draining, memory_order_relaxed);
-}
-
-/* Sends what is due of the stream, and adds it to what was handled. Returns how long the worker may wait until
- * the next frame is due. */
-static uint64_t generate(struct worker *worker, const struct settings *settings, uint64_t now_ns,
-			 uint32_t *handled)
-{
-	struct traffic_state *traffic = &worker->stream->traffic;
-	uint32_t produced;
-	uint64_t next_ns;
-
-	traffic->interval_ps = knob(&worker->block->control.interval_ps);
-	produced = settings->action->produce(worker, settings->batch, now_ns);
-	*handled += produced;
-	if (produced || !traffic->interval_ps)
-		return 0;
-	next_ns = stream_next_ns(worker->stream);
-	/* A thread wakes some 50 us late, so what is nearer is waited for by looking at the clock. */
-	return next_ns > now_ns + CLOSE_NS ? next_ns - now_ns - CLOSE_NS : 0;
-}
-
-/* Frames that were sent go back to the fill ring they came from. Bounded like receiving, so that neither
- * starves the other. */
-static void take_back_sent(struct worker *worker, uint32_t burst)
-{
-	uint32_t taken = 0, count;
-
-	while (taken < burst && (count = worker->tx->operations->complete(worker->tx, worker->frames,
-									  worker->frames_limit))) {
-		give_back(worker, count);
-		taken += count;
-	}
-}
-
-/* How many frames may be received now. What could not be sent is left in the RX ring, where the kernel
- * counts what it has no room for; in user space nothing is ever lost. */
-static uint32_t batch_limit(struct worker *worker, const struct settings *settings, uint32_t received)
-{
-	const uint32_t left = settings->burst - received;
-	const uint32_t limit = settings->batch < left ? settings->batch : left;
-	uint32_t room;
-
-	if (!settings->action->transmits)
-		return limit;
-	room = worker->tx->operations->room(worker->tx);
-	return limit < room ? limit : room;
-}
-
-/* Of what is about to be sent on. A worker that is told to leave checksums alone looks at one packet of a batch, so
- * that the loss can be told. */
-static void look_at_checksums(struct worker *worker, const struct settings *settings, uint32_t count)
-{
-	const struct path *rx = worker->rx;
-	const bool long_packets = path_has_long_packets(rx);
-	const struct xdp_desc *frames = worker->frames;
-	uint32_t each;
-
-	if (!settings->finishes_checksums) {
-		each = long_packets ? packet_frames(frames) : 1;
-		worker->counters.checksums_unfinished += checksum_is_unfinished(rx->area, frames, each);
-		return;
-	}
-	for (uint32_t i = 0; i < count; i += each) {
-		/* Headers are in no cache of ours yet, and waiting for one after the other takes longer than the rest. */
-		if (i + CHECKSUM_AHEAD < count)
-			__builtin_prefetch(rx->area + frames[i + CHECKSUM_AHEAD].addr);
-		each = long_packets ? packet_frames(frames + i) : 1;
-		worker->counters.checksums_finished += checksum_finish(rx->area, frames + i, each);
-	}
-}
-
-/* Receives one batch, of a burst that has `received` packets already, and acts on it. */
-static uint32_t receive_batch(struct worker *worker, const struct settings *settings, uint32_t received)
-{
-	const uint32_t limit = batch_limit(worker, settings, received);
-	uint32_t count;
-
-	/* Room for less than the longest packet is no room. */
-	if (limit < worker->rx->packet_frames)
-		return 0;
-	count = worker->rx->operations->receive(worker->rx, worker->frames, limit);
-	if (!count) {
-		worker->counters.empty_polls++;
-		return 0;
-	}
-	sample_batch(worker, &settings->sampling, worker->frames, count);
-	count_batch(worker, worker->frames, count);
-	if (settings->action->transmits)
-		look_at_checksums(worker, settings, count);
-	settings->action->run(worker, worker->frames, count);
-	return count;
-}
-
-/* Receives batch after batch until nothing is left or the burst is used up. */
-static uint32_t receive_burst(struct worker *worker, const struct settings *settings)
-{
-	uint32_t received = 0, count;
-
-	while (received < settings->burst && (count = receive_batch(worker, settings, received)))
-		received += count;
-	return received;
-}
-
 /* False where the path has ended. */
 static bool publish_turn(struct worker *worker, uint64_t now_ns)
 {
@@ -273,20 +78,30 @@ static uint64_t work_time(uint64_t elapsed_ns, uint32_t packets)
 	return elapsed_ns < most ? elapsed_ns : most;
 }
 
+/* Asks the kernel to send. Returns the time that took, which is the kernel's work, not ours. */
+static uint64_t kick_transmit(struct worker *worker)
+{
+	const uint64_t before = clock_ns(CLOCK_MONOTONIC);
+
+	wait_kick(worker);
+	wait_submit(worker);
+	return clock_ns(CLOCK_MONOTONIC) - before;
+}
+
 /* A turn of a paced worker, in an order that shows each frame in each ring: what this turn puts into the TX ring,
  * the next hands to the kernel, and the one after that takes back from the completion ring. */
 static void take_step(struct worker *worker, const struct settings *settings, uint64_t now_ns)
 {
 	uint32_t produced = 0;
 
-	take_back_sent(worker, settings->burst);
+	turn_take_back_sent(worker, settings->burst);
 	if (worker->tx->operations->wants_kick(worker->tx))
 		kick_transmit(worker);
 	if (worker->rx->operations->wait)
 		worker->rx->operations->wait(worker->rx, worker, 0);
-	receive_batch(worker, settings, 0);
-	if (produces(worker, settings, now_ns))
-		generate(worker, settings, now_ns, &produced);
+	turn_receive_batch(worker, settings, 0);
+	if (turn_produces(worker, settings, now_ns))
+		turn_generate(worker, settings, now_ns, &produced);
 	worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += worker->rx->operations->kick(worker->rx);
 }
 
@@ -320,7 +135,7 @@ static void run_turns(struct worker *worker)
 		if (now >= worker->next_publish_ns) {
 			worker->counters.control_batch = settings.batch;
 			worker->counters.control_action = settings.action_index;
-			worker->counters.streams = produces(worker, &settings, now);
+			worker->counters.streams = turn_produces(worker, &settings, now);
 			if (!publish_turn(worker, now))
 				return;
 			before = clock_ns(CLOCK_MONOTONIC);
@@ -332,11 +147,11 @@ static void run_turns(struct worker *worker)
 			spun = false;
 			continue;
 		}
-		take_back_sent(worker, settings.burst);
-		handled = receive_burst(worker, &settings);
+		turn_take_back_sent(worker, settings.burst);
+		handled = turn_receive_burst(worker, &settings);
 		leisure = worker->next_publish_ns > now ? worker->next_publish_ns - now : 0;
-		if (produces(worker, &settings, now)) {
-			next = generate(worker, &settings, now, &handled);
+		if (turn_produces(worker, &settings, now)) {
+			next = turn_generate(worker, &settings, now, &handled);
 			leisure = next < leisure ? next : leisure;
 		}
 		/* Frames wait that there is no room to send: what frees it wakes nobody. */

@@ -13,20 +13,9 @@
 int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment *attachment,
 		  struct xdplab_error *error)
 {
-	const struct xdp_options_of_port port = {
-		.program = options->program,
-		.interface_index = options->interface_index,
-		.attach_mode = options->attach_mode,
-		.queues = options->queues,
-		.multi_buffer = options->multi_buffer,
-		.metadata = options->metadata,
-		.takes_all = options->takes_all,
-		.counts = options->counts,
-		.address = options->address,
-	};
 	struct xdp xdp;
 
-	if (xdp_attach(&xdp, &port, error))
+	if (xdp_attach(&xdp, options, error))
 		return -error->code;
 	/* The object's own descriptors close with it, and the program's must. */
 	attachment->link = xdp.link;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/if_link.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "include/attach.h"
 #include "xdp/program.h"
 
 int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error)
@@ -32,8 +32,6 @@ int xdplab_program_attach(const struct xdplab_program *program, const int32_t *m
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, load, .expected_attach_type = BPF_XDP, .prog_flags = program->flags,
 		    .fd_array = maps, .log_level = 1, .log_buf = error->detail, .log_size = sizeof(error->detail));
-	LIBBPF_OPTS(bpf_link_create_opts, attach,
-		    .flags = attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	int descriptor, link;
 
 	if (program_check_descriptors("have the descriptors that an XDP program takes", error))
@@ -51,12 +49,9 @@ int xdplab_program_attach(const struct xdplab_program *program, const int32_t *m
 	}
 	if (descriptor < 0)
 		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "load the XDP program %s", program->name);
-	link = bpf_link_create(descriptor, (int)interface_index, BPF_XDP, &attach);
-	if (link < 0)
-		fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
-		     attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
+	link = program_link(descriptor, interface_index, attach_mode, error);
 	close(descriptor);
-	return link < 0 ? -error->code : link;
+	return link;
 }
 
 int xdplab_bpf_exists(uint32_t is_map, uint32_t id)

@@ -161,28 +161,21 @@ static bool is_own(struct port *port)
 	return port_look(port, &hold) || hold.program == hold.loaded;
 }
 
-static bool is_kept(struct port *port, const struct xdp_options_of_port *options)
+static bool is_kept(struct port *port, const struct program_options *options)
 {
-	const struct xdp_options_of_port *now = &port->options;
+	const struct program_options *now = &port->options;
 
-	if (now->wire != options->wire || now->end != options->end || !is_attached(port) || !is_own(port))
-		return false;
-	/* A simulated program is the same for all of them. */
-	if (options->wire)
-		return true;
-	/* A veth runs a program on the queues that it had when that was attached (veth_enable_xdp, Linux 6.18). */
-	return now->queue_count == options->queue_count && now->attach_mode == options->attach_mode &&
-	       now->multi_buffer == options->multi_buffer && now->queues >= options->queues;
+	return now->kind == options->kind && options->kind->serves(now, options) && is_attached(port) && is_own(port);
 }
 
-bool port_keeps(struct port *port, const struct xdp_options_of_port *options)
+bool port_keeps(struct port *port, const struct program_options *options)
 {
 	if (port->open && !is_kept(port, options))
 		port_detach(port);
 	return port->open;
 }
 
-static void opened(struct port *port, const struct xdp_options_of_port *options)
+static void opened(struct port *port, const struct program_options *options)
 {
 	port->open = true;
 	port->options = *options;
@@ -190,7 +183,7 @@ static void opened(struct port *port, const struct xdp_options_of_port *options)
 	port_pause(port);
 }
 
-int port_take(struct port *port, const struct xdp_options_of_port *options, const struct xdplab_attachment *attachment,
+int port_take(struct port *port, const struct program_options *options, const struct xdplab_attachment *attachment,
 	      struct xdplab_error *error)
 {
 	if (xdp_take(&port->xdp, attachment, error))
@@ -199,11 +192,11 @@ int port_take(struct port *port, const struct xdp_options_of_port *options, cons
 	return 0;
 }
 
-static int replace(struct port *port, const struct xdp_options_of_port *options, struct xdplab_error *error)
+static int replace(struct port *port, const struct program_options *options, struct xdplab_error *error)
 {
 	struct xdp before = port->xdp;
 
-	if (xdp_replace(&port->xdp, options, error))
+	if (port->xdp.operations->replace(&port->xdp, &options->attach, error))
 		return -error->code;
 	port->options = *options;
 	note_program(port);
@@ -211,14 +204,15 @@ static int replace(struct port *port, const struct xdp_options_of_port *options,
 	return 0;
 }
 
-int port_attach(struct port *port, const struct xdp_options_of_port *options, struct xdplab_error *error)
+int port_attach(struct port *port, const struct program_options *options, struct xdplab_error *error)
 {
 	if (port->open && is_kept(port, options))
 		return 0;
-	if (port->open && is_attached(port) && xdp_is_replaceable(&port->xdp) && port->options.attach_mode == options->attach_mode)
+	if (port->open && port->xdp.operations->replace && is_attached(port) &&
+	    port->options.attach.attach_mode == options->attach.attach_mode)
 		return replace(port, options, error);
 	port_detach(port);
-	if (xdp_attach(&port->xdp, options, error))
+	if (options->kind->attach(&port->xdp, options, error))
 		return -error->code;
 	opened(port, options);
 	return 0;

@@ -23,7 +23,7 @@
 struct port {
 	struct xdp xdp;
 	bool open;                         /* its program is attached, */
-	struct xdp_options_of_port options; /* as these say */
+	struct program_options options; /* as these say */
 	bool paused;
 	uint64_t paused_at;          /* packets without a socket when it was paused */
 	struct xdplab_verdicts base; /* of programs that were attached before */
@@ -37,11 +37,11 @@ void port_init(struct port *port);
 void port_destroy(struct port *port);
 
 /* Attaches the program, or keeps the one there is, or replaces it. It is paused then. */
-int port_attach(struct port *port, const struct xdp_options_of_port *options, struct xdplab_error *error);
+int port_attach(struct port *port, const struct program_options *options, struct xdplab_error *error);
 /* Likewise where someone else attaches it: says whether there is one to keep. One that can't be kept is detached. */
-bool port_keeps(struct port *port, const struct xdp_options_of_port *options);
+bool port_keeps(struct port *port, const struct program_options *options);
 /* Holds what someone else attached. */
-int port_take(struct port *port, const struct xdp_options_of_port *options, const struct xdplab_attachment *attachment,
+int port_take(struct port *port, const struct program_options *options, const struct xdplab_attachment *attachment,
 	      struct xdplab_error *error);
 /* The program has no socket on any of these queues from now on. What it redirected before may still be on the way
  * there until programs_wait returns. */

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/membarrier.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "include/attach.h"
 
 /* Twice as many as libbpf 1.1 has open at once for the largest of our objects. */
 enum { DESCRIPTORS = 16 };
@@ -54,6 +56,21 @@ int program_load(struct bpf_object *object, const char *path, struct xdplab_erro
 int program_descriptor(const struct bpf_object *object, const char *name)
 {
 	return bpf_program__fd(bpf_object__find_program_by_name(object, name));
+}
+
+int program_refuse_link(uint32_t attach_mode, struct xdplab_error *error)
+{
+	return fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
+		    attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
+}
+
+int program_link(int program, uint32_t interface_index, uint32_t attach_mode, struct xdplab_error *error)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+		    .flags = attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	const int link = bpf_link_create(program, (int)interface_index, BPF_XDP, &options);
+
+	return link < 0 ? program_refuse_link(attach_mode, error) : link;
 }
 
 /* Programs run, and drivers deliver what they redirect, within one softirq, which is a reader of RCU's; and this

@@ -5,7 +5,7 @@
 #ifndef XDPLAB_PROGRAM_H
 #define XDPLAB_PROGRAM_H
 
-#include "include/engine.h"
+#include "include/error.h"
 
 struct bpf_object;
 
@@ -18,6 +18,10 @@ struct bpf_object *program_open(const char *path, struct xdplab_error *error);
 int program_load(struct bpf_object *object, const char *path, struct xdplab_error *error);
 /* Descriptors within a loaded object; negative where there is none of that name. */
 int program_descriptor(const struct bpf_object *object, const char *name);
+/* Attaches a program to an interface. The link's descriptor, or the refusal. */
+int program_link(int program, uint32_t interface_index, uint32_t attach_mode, struct xdplab_error *error);
+/* Tells, by errno, why the kernel refused to. */
+int program_refuse_link(uint32_t attach_mode, struct xdplab_error *error);
 /* Returns when every run of a program that began before has ended, and what it redirected was delivered. */
 void programs_wait(void);
 

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "xdp/program.h"
+#include "base/give_back.h"
 #include "include/program_maps.h"
+#include "include/softirq.h"
+#include "xdp/program.h"
 
 struct xdplab_softirq {
 	struct bpf_object *object;
@@ -98,3 +100,5 @@ void xdplab_softirq_close(struct xdplab_softirq *softirq)
 	bpf_object__close(softirq->object);
 	free(softirq);
 }
+
+DEFINE_GIVE_BACK(xdplab_softirq)

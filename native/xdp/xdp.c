@@ -14,41 +14,40 @@
 #include "base/error.h"
 #include "xdp/program.h"
 #include "include/program_maps.h"
-#include "soft/program.h"
 
 static_assert(COUNTS_DATAGRAMS == (int)XDPLAB_COUNTS_DATAGRAMS && COUNTS_ALL == (int)XDPLAB_COUNTS_ALL &&
 		      COUNTS_DROPPED == (int)XDPLAB_COUNTS_DROPPED,
 	      "handed on as they are");
 
 /* The program's constants, which the verifier knows and cuts dead branches by. */
-static int set_constants(struct bpf_object *object, const struct xdp_options_of_port *port,
+static int set_constants(struct bpf_object *object, const struct xdplab_attach *options,
 			 struct xdplab_error *error)
 {
 	struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
 	const struct capture_constants values = {
-		.takes_all = port->takes_all,
-		.counts = port->counts,
-		.address = port->address,
+		.takes_all = options->takes_all,
+		.counts = options->counts,
+		.address = options->address,
 	};
 
 	if (!constants || bpf_map__set_initial_value(constants, &values, sizeof(values)))
-		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, EINVAL, "set the constants of %s", port->program);
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, EINVAL, "set the constants of %s", options->program);
 	return 0;
 }
 
-static void set_flags(struct bpf_object *object, const struct xdp_options_of_port *port)
+static void set_flags(struct bpf_object *object, const struct xdplab_attach *options)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, "capture"); /* in each of them */
 	uint32_t flags = bpf_program__flags(program);
 
 	/* As in SEC("xdp.frags"), which would take a second copy of the program: drivers that have several buffers
 	 * for a packet attach no program that does not say that it copes. */
-	if (port->multi_buffer)
+	if (options->multi_buffer)
 		flags |= BPF_F_XDP_HAS_FRAGS;
 	/* Loaded for this device alone, whose driver answers its questions. */
-	if (port->metadata) {
+	if (options->metadata) {
 		flags |= BPF_F_XDP_DEV_BOUND_ONLY;
-		bpf_program__set_ifindex(program, port->interface_index);
+		bpf_program__set_ifindex(program, options->interface_index);
 	}
 	bpf_program__set_flags(program, flags);
 }
@@ -76,12 +75,13 @@ static void look(const struct xdp *xdp, struct xdplab_hold *hold)
 	hold->program = info.prog_id;
 }
 
+static void close_object(struct xdp *xdp)
+{
+	bpf_object__close(xdp->object);
+}
+
 static void close_maps(struct xdp *xdp)
 {
-	if (xdp->object) {
-		bpf_object__close(xdp->object);
-		return;
-	}
 	if (xdp->sockets >= 0)
 		close(xdp->sockets);
 	close(xdp->verdicts);
@@ -103,7 +103,7 @@ static int sum_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts)
 	return result;
 }
 
-static const struct xdp_operations operations = {
+static const struct xdp_operations taken_operations = {
 	.leave = leave,
 	.detach = detach,
 	.close = close_maps,
@@ -111,18 +111,18 @@ static const struct xdp_operations operations = {
 	.look = look,
 };
 
-static int load(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+static int load(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error)
 {
 	struct bpf_map *sockets;
 
-	*xdp = (struct xdp){ .operations = &operations, .object = program_open(port->program, error) };
+	*xdp = (struct xdp){ .object = program_open(options->program, error) };
 	if (!xdp->object)
 		return -error->code;
 	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
 	if (sockets)
-		bpf_map__set_max_entries(sockets, port->queues);
-	set_flags(xdp->object, port);
-	if (set_constants(xdp->object, port, error) || program_load(xdp->object, port->program, error)) {
+		bpf_map__set_max_entries(sockets, options->queues);
+	set_flags(xdp->object, options);
+	if (set_constants(xdp->object, options, error) || program_load(xdp->object, options->program, error)) {
 		bpf_object__close(xdp->object);
 		return -error->code;
 	}
@@ -131,50 +131,62 @@ static int load(struct xdp *xdp, const struct xdp_options_of_port *port, struct 
 	return 0;
 }
 
-static int refuse(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
-{
-	fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "attach the XDP program in %s mode",
-	     port->attach_mode == XDPLAB_ATTACH_SKB ? "SKB" : "native");
-	bpf_object__close(xdp->object);
-	return -error->code;
-}
-
-int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, options,
-		    .flags = port->attach_mode == XDPLAB_ATTACH_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-
-	if (port->wire)
-		return soft_program_attach(xdp, port, error);
-	if (load(xdp, port, error))
-		return -error->code;
-	xdp->link = bpf_link_create(program_descriptor(xdp->object, "capture"), (int)port->interface_index,
-				    BPF_XDP, &options);
-	return xdp->link < 0 ? refuse(xdp, port, error) : 0;
-}
-
-bool xdp_is_replaceable(const struct xdp *xdp)
-{
-	return xdp->object;
-}
-
-int xdp_replace(struct xdp *xdp, const struct xdp_options_of_port *port, struct xdplab_error *error)
+static int replace(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error)
 {
 	struct xdp next;
 
-	if (load(&next, port, error))
+	if (load(&next, options, error))
 		return -error->code;
+	next.operations = xdp->operations;
 	next.link = xdp->link;
-	if (bpf_link_update(next.link, program_descriptor(next.object, "capture"), NULL))
-		return refuse(&next, port, error);
+	if (bpf_link_update(next.link, program_descriptor(next.object, "capture"), NULL)) {
+		program_refuse_link(options->attach_mode, error);
+		bpf_object__close(next.object);
+		return -error->code;
+	}
 	*xdp = next;
 	return 0;
 }
 
+static const struct xdp_operations own_operations = {
+	.leave = leave,
+	.detach = detach,
+	.close = close_object,
+	.verdicts = sum_verdicts,
+	.look = look,
+	.replace = replace,
+};
+
+int xdp_attach(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error)
+{
+	if (load(xdp, options, error))
+		return -error->code;
+	xdp->operations = &own_operations;
+	xdp->link = program_link(program_descriptor(xdp->object, "capture"), options->interface_index,
+				 options->attach_mode, error);
+	if (xdp->link < 0)
+		bpf_object__close(xdp->object);
+	return xdp->link < 0 ? -error->code : 0;
+}
+
+static int attach(struct xdp *xdp, const struct program_options *options, struct xdplab_error *error)
+{
+	return xdp_attach(xdp, &options->attach, error);
+}
+
+/* A veth runs a program on the queues that it had when that was attached (veth_enable_xdp, Linux 6.18). */
+static bool serves(const struct program_options *now, const struct program_options *wanted)
+{
+	return now->queue_count == wanted->queue_count && now->attach.attach_mode == wanted->attach.attach_mode &&
+	       now->attach.multi_buffer == wanted->attach.multi_buffer && now->attach.queues >= wanted->attach.queues;
+}
+
+const struct xdp_kind xdp_kernel = { .attach = attach, .serves = serves };
+
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error)
 {
 	*xdp = (struct xdp){
-		.operations = &operations,
+		.operations = &taken_operations,
 		.link = fcntl(attachment->link, F_DUPFD_CLOEXEC, 0),
 		.sockets = attachment->sockets < 0 ? -1 : fcntl(attachment->sockets, F_DUPFD_CLOEXEC, 0),
 		.verdicts = fcntl(attachment->verdicts, F_DUPFD_CLOEXEC, 0),

@@ -8,14 +8,31 @@
 
 #include <stdbool.h>
 
-#include "include/engine.h"
+#include "include/attach.h"
 
 struct bpf_object;
-struct soft_program;
 struct verdicts;
 struct xdp;
+struct xdplab_wire;
 
-/* What a program of the kernel's and a simulated one (soft_program.c) differ in once they are attached. */
+/* What is wanted of an interface's program. */
+struct program_options {
+	const struct xdp_kind *kind;
+	struct xdplab_attach attach;
+	uint32_t workers;         /* that receive what it redirects */
+	uint32_t queue_count;     /* that the interface has */
+	struct xdplab_wire *wire; /* of a simulated interface, which is an end of it; else NULL */
+	uint32_t end;
+};
+
+/* How programs get onto interfaces of one kind: the kernel's (xdp.c), or simulated ones (soft/program.c). */
+struct xdp_kind {
+	int (*attach)(struct xdp *xdp, const struct program_options *options, struct xdplab_error *error);
+	/* Whether a program that was attached as `now` says does what is `wanted`. */
+	bool (*serves)(const struct program_options *now, const struct program_options *wanted);
+};
+
+/* What can be done with an attached program: this process', one that someone else attached, a simulated one. */
 struct xdp_operations {
 	/* The program has no socket on the queue from now on. */
 	void (*leave)(const struct xdp *xdp, uint32_t queue);
@@ -26,41 +43,28 @@ struct xdp_operations {
 
 	/* Fills in where it is attached. Left out where nobody else can touch it. */
 	void (*look)(const struct xdp *xdp, struct xdplab_hold *hold);
+	/* Another program takes its place, in the same mode: each packet meets the one or the other. What was before
+	 * has its counts until it is closed; its link is the new one's. Left out where that is not this process' to do. */
+	int (*replace)(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error);
 };
 
 struct xdp {
 	const struct xdp_operations *operations;
+	/* Of a program of the kernel's. */
 	struct bpf_object *object; /* NULL where someone else loaded it: then the maps' descriptors are its own */
 	int link; /* or -1 once it is detached */
 	int sockets;
 	int verdicts;
-	struct soft_program *simulated; /* of a simulated interface, which has nothing of the above */
+	/* Of any other. */
+	void *other;
 };
 
-struct xdp_options_of_port {
-	const char *program; /* path of the compiled capture program */
-	uint32_t interface_index;
-	uint32_t attach_mode; /* enum xdplab_attach_mode */
-	uint32_t workers;     /* that receive what it redirects */
-	uint32_t queues;      /* one above the highest that can have a socket */
-	uint32_t queue_count; /* that the interface has */
-	bool multi_buffer;    /* packets may come in several buffers */
-	bool metadata;        /* the program asks the device for some */
-	uint32_t takes_all;   /* ARP and neighbour discovery too */
-	uint32_t counts;      /* enum xdplab_counts */
-	uint32_t address;     /* of a UDP socket, in network byte order */
-	struct xdplab_wire *wire; /* of a simulated interface, which is an end of it; or NULL */
-	uint32_t end;
-};
+extern const struct xdp_kind xdp_kernel;
 
+/* Onto an interface of the kernel's. */
+int xdp_attach(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error);
 /* Holds what someone else attached. */
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error);
-int xdp_attach(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
-/* Whether xdp_replace can: not what someone else attached, and not what is simulated. */
-bool xdp_is_replaceable(const struct xdp *xdp);
-/* Another program takes the place of an attached one, in the same mode: each packet meets the one or the other. What
- * was before has its counts until it is closed; its link is the new one's. */
-int xdp_replace(struct xdp *xdp, const struct xdp_options_of_port *options, struct xdplab_error *error);
 /* From now on, what arrives on the queue goes to the socket. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
 /* Whether nobody has removed the socket since. */

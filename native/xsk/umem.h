@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "include/engine.h"
+#include "include/umem.h"
 
 struct umem_options {
 	uint32_t frame_size;

@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "soft/program.h"
 #include "soft/socket.h"
-#include "xdp/xdp.h"
 
 enum { PORT, PEER };
 enum { FRAME_SIZE = 2048, FRAME_COUNT = 256, MTU = 1500 };
@@ -74,11 +73,11 @@ static inline struct bench make_bench(uint32_t ring_size, uint32_t fill_frames, 
 		.fill_ring_size = FRAME_COUNT,
 		.fill_frames = fill_frames,
 	};
-	const struct xdp_options_of_port port = { .wire = bench.wire, .end = PORT, .queues = 1 };
+	const struct program_options wanted = { .wire = bench.wire, .end = PORT };
 
 	bench.socket = soft_socket_open(&options, &bench.umem, &bench.xsk, &bench_error);
 	CHECK_WELL(bench.socket);
-	CHECK_WELL(!xdp_attach(&bench.program, &port, &bench_error));
+	CHECK_WELL(!xdp_soft.attach(&bench.program, &wanted, &bench_error));
 	soft_socket_enter(bench.socket);
 	return bench;
 }
@@ -123,15 +122,15 @@ static inline struct xdplab_traffic make_traffic(uint32_t size, uint64_t frames)
 static inline void receive_from_peer(struct xdplab_wire *wire, uint32_t size, uint64_t frames)
 {
 	const struct xdplab_traffic traffic = make_traffic(size, frames);
-	struct xdplab_soft_generator *generator =
-		xdplab_soft_generator_open(wire, PEER, &traffic, NULL, &bench_error);
+	struct xdplab_generator *generator =
+		xdplab_wire_generator_open(wire, PEER, &traffic, NULL, &bench_error);
 
 	CHECK_WELL(generator);
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
-	CHECK(xdplab_soft_generator_sent(generator) == frames, "it sent %llu",
-	      (unsigned long long)xdplab_soft_generator_sent(generator));
-	xdplab_soft_generator_close(generator);
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_generator_running(generator), "it goes on");
+	CHECK(xdplab_generator_sent(generator) == frames, "it sent %llu",
+	      (unsigned long long)xdplab_generator_sent(generator));
+	xdplab_generator_close(generator);
 }
 
 static inline void put_descriptor(struct bench *bench, uint64_t address, uint32_t length, uint32_t options)

@@ -103,17 +103,18 @@ static inline void close_socket(struct driver *driver)
 static inline void open_driver(struct driver *driver)
 {
 	struct bench *bench = &driver->bench;
-	struct xdp_options_of_port port = {
+	const struct xdp_kind *kind = driver->side->kernel ? &xdp_kernel : &xdp_soft;
+	struct program_options options = { .attach = {
 		.program = driver->side->program,
 		.interface_index = driver->side->interface_index,
 		.queues = 1,
-	};
+	} };
 
 	bench->umem = make_umem(driver->scenario->headroom, driver->scenario->unaligned);
 	if (!driver->side->kernel)
-		port.wire = bench->wire = make_wire(1);
+		options.wire = bench->wire = make_wire(1);
 	open_socket(driver);
-	CHECK_WELL(!xdp_attach(&bench->program, &port, &bench_error));
+	CHECK_WELL(!kind->attach(&bench->program, &options, &bench_error));
 	enter_socket(driver);
 }
 

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 #include "check.h"
-#include "include/engine.h"
+#include "include/reader.h"
 
 #define END (1ull << 34) /* from here on all is one bucket, the last */
 

@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "base/seqlock.h"
+#include "include/reader.h"
 
 enum { SAMPLE_BYTES = 100, INTERVAL_NS = 10000000, RECORDS = 5 * XDPLAB_HISTORY_RECORDS / (SLOWNESS > 1 ? 4 : 1) };
 

@@ -111,13 +111,13 @@ static void housekeeping_and_what_comes_to_other_queues_is_left_to_the_stack(voi
 {
 	struct xdplab_traffic traffic = make_traffic(64, 10);
 	struct bench bench = make_bench(64, 64, false);
-	struct xdplab_soft_generator *generator;
+	struct xdplab_generator *generator;
 
 	memcpy(traffic.stream.headers + 12, (uint8_t[]){ 0x08, 0x06 }, 2); /* ARP */
-	generator = xdplab_soft_generator_open(bench.wire, PEER, &traffic, NULL, &bench_error);
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
-	xdplab_soft_generator_close(generator);
+	generator = xdplab_wire_generator_open(bench.wire, PEER, &traffic, NULL, &bench_error);
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_generator_running(generator), "it goes on");
+	xdplab_generator_close(generator);
 	CHECK_COUNT(verdicts_of(&bench).passed, 10);
 	CHECK_COUNT(verdicts_of(&bench).redirected, 0);
 	CHECK_COUNT(ring_waiting_now(&bench.xsk.rx), 0);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "soft_bench.h"
+#include "include/reader.h"
 #include "shared/wait.h"
 
 enum { RING = 2048, FRAMES = 4000, BATCHES = 20, ACTION_DROP = 0, ACTION_REFLECT = 1, ACTION_FORWARD = 3 };
@@ -66,14 +67,14 @@ static struct xdplab_engine *start_one(struct xdplab_wire *wire, uint32_t action
 	return start_engine(&config, wait);
 }
 
-static struct xdplab_soft_generator *start_generator(struct xdplab_wire *wire, uint64_t frames)
+static struct xdplab_generator *start_generator(struct xdplab_wire *wire, uint64_t frames)
 {
 	const struct xdplab_traffic traffic = make_traffic(64, frames);
-	struct xdplab_soft_generator *generator =
-		xdplab_soft_generator_open(wire, PEER, &traffic, NULL, &bench_error);
+	struct xdplab_generator *generator =
+		xdplab_wire_generator_open(wire, PEER, &traffic, NULL, &bench_error);
 
 	CHECK_WELL(generator);
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
 	return generator;
 }
 
@@ -90,7 +91,7 @@ static void all_comes_back(uint32_t wait)
 {
 	struct xdplab_wire *wire = make_wire(1);
 	struct xdplab_engine *engine = start_one(wire, ACTION_REFLECT, wait);
-	struct xdplab_soft_generator *generator;
+	struct xdplab_generator *generator;
 	uint64_t expected = 0;
 
 	if (!engine) {
@@ -103,7 +104,7 @@ static void all_comes_back(uint32_t wait)
 		expected += FRAMES / BATCHES;
 		AWAIT(received_by(wire, PEER) == expected, "%s: %llu of %llu", xdplab_wait_strategy(wait),
 		      (unsigned long long)received_by(wire, PEER), (unsigned long long)expected);
-		xdplab_soft_generator_close(generator);
+		xdplab_generator_close(generator);
 	}
 	xdplab_engine_close(engine);
 	xdplab_wire_close(wire);
@@ -118,7 +119,7 @@ static void what_is_forwarded_arrives_on_the_other_side(void)
 	};
 	struct xdplab_config config = make_config(workers, 2, ACTION_FORWARD);
 	struct xdplab_wire *one = make_wire(1), *other = make_wire(1);
-	struct xdplab_soft_generator *generator;
+	struct xdplab_generator *generator;
 	struct xdplab_engine *engine;
 
 	config.takes_all = 1;
@@ -127,10 +128,10 @@ static void what_is_forwarded_arrives_on_the_other_side(void)
 	engine = start_engine(&config, WAIT_poll);
 	generator = start_generator(one, 1000);
 	AWAIT(received_by(other, PEER) == 1000, "%llu", (unsigned long long)received_by(other, PEER));
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	generator = start_generator(other, 500);
 	AWAIT(received_by(one, PEER) == 500, "%llu", (unsigned long long)received_by(one, PEER));
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	/* Another way of joining; the engine keeps its region. */
 	config.wires[1] = one;
 	config.ends[1] = PEER;
@@ -143,7 +144,7 @@ static void what_is_forwarded_arrives_on_the_other_side(void)
 	generator = start_generator(one, 10);
 	AWAIT(received_by(one, PORT) > 2000, "%llu", (unsigned long long)received_by(one, PORT));
 	xdplab_engine_close(engine);
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	xdplab_wire_close(one);
 }
 
@@ -151,20 +152,20 @@ static void a_paused_engine_leaves_packets_to_the_stack_and_counts_them(void)
 {
 	struct xdplab_wire *wire = make_wire(1);
 	struct xdplab_engine *engine = start_one(wire, ACTION_DROP, WAIT_poll);
-	struct xdplab_soft_generator *generator = start_generator(wire, 100);
+	struct xdplab_generator *generator = start_generator(wire, 100);
 	static const struct xdplab_worker_config workers[] = { { .port = 0 } };
 	struct xdplab_config config = make_config(workers, 1, ACTION_DROP);
 	struct xdplab_verdicts verdicts;
 
 	AWAIT(received_by(wire, PORT) == 100, "they do not arrive");
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	xdplab_engine_pause(engine);
 	generator = start_generator(wire, 100);
 	AWAIT(received_by(wire, PORT) == 200, "they do not arrive");
 	CHECK(!xdplab_engine_verdicts(engine, 0, &verdicts), "no verdicts");
 	CHECK_COUNT(verdicts.redirected, 100);
 	CHECK_COUNT(verdicts.reconfiguring, 100);
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	config.wires[0] = wire;
 	CHECK_WELL(!xdplab_engine_reconfigure(engine, &config, &bench_error));
 	CHECK_WELL(!xdplab_engine_open_port(engine, 0, 0, NULL, &bench_error));
@@ -176,7 +177,7 @@ static void a_paused_engine_leaves_packets_to_the_stack_and_counts_them(void)
 	CHECK_COUNT(verdicts.redirected, 200);
 	CHECK_COUNT(verdicts.reconfiguring, 100);
 	CHECK_COUNT(verdicts.no_socket, 0);
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	xdplab_engine_close(engine);
 	xdplab_wire_close(wire);
 }
@@ -195,7 +196,7 @@ static void an_engine_outlives_its_wire_and_ends_as_on_an_interface_that_is_gone
 {
 	struct xdplab_wire *wire = make_wire(1);
 	struct xdplab_engine *engine = start_one(wire, ACTION_REFLECT, wait);
-	struct xdplab_soft_generator *generator = start_generator(wire, 0);
+	struct xdplab_generator *generator = start_generator(wire, 0);
 	struct xdplab_region *region;
 
 	CHECK(engine, "%s can't be had", xdplab_wait_strategy(wait));
@@ -205,10 +206,10 @@ static void an_engine_outlives_its_wire_and_ends_as_on_an_interface_that_is_gone
 	CHECK_COUNT(xdplab_region_header(region)->simulated, 1);
 	xdplab_wire_close(wire);
 	AWAIT(fault_of(region) == ENETDOWN, "%llu", (unsigned long long)fault_of(region));
-	CHECK_COUNT(xdplab_soft_generator_fault(generator), ENODEV);
+	CHECK_COUNT(xdplab_generator_fault(generator), ENODEV);
 	xdplab_region_unmap(region);
 	xdplab_engine_close(engine);
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 }
 
 static void several_frames_a_packet_and_no_copy_are_refused(void)

@@ -82,8 +82,8 @@ static void no_frame_is_slept_on(enum way way)
 	uint64_t slept = 0, seen = 0, spurious = 0;
 	const struct xdplab_wire_faults late = { .jitter_ns = 50000 };
 	const struct xdplab_traffic traffic = make_traffic(64, 1);
-	struct xdplab_soft_generator *generator =
-		xdplab_soft_generator_open(bench.wire, PEER, &traffic, NULL, &bench_error);
+	struct xdplab_generator *generator =
+		xdplab_wire_generator_open(bench.wire, PEER, &traffic, NULL, &bench_error);
 
 	CHECK_WELL(generator);
 	xdplab_wire_set_faults(bench.wire, PORT, &late);
@@ -92,7 +92,7 @@ static void no_frame_is_slept_on(enum way way)
 		goto close;
 	}
 	while (seen < FRAMES / 10) {
-		CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
+		CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
 		for (;;) {
 			if (soft_socket_clear(bench.socket, &bench.xsk.rx)) {
 				CHECK(sleep_once(&sleeper), "%s slept on frame %llu", names[way],
@@ -113,7 +113,7 @@ static void no_frame_is_slept_on(enum way way)
 	      (unsigned long long)slept);
 	close_sleeper(&sleeper);
 close:
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	free_bench(&bench);
 }
 

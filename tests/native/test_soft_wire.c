@@ -82,7 +82,7 @@ static void its_packets_have_right_checksums(void)
 
 enum { CAPTURED = 10 };
 
-static struct xdplab_soft_generator *open_replay(struct xdplab_wire *wire, uint32_t repeat)
+static struct xdplab_generator *open_replay(struct xdplab_wire *wire, uint32_t repeat)
 {
 	static uint8_t frames[CAPTURED * (CAPTURED + 1) / 2 * 60];
 	const struct xdplab_traffic traffic = make_traffic(64, 0);
@@ -96,7 +96,7 @@ static struct xdplab_soft_generator *open_replay(struct xdplab_wire *wire, uint3
 		.count = CAPTURED,
 		.repeat = repeat,
 	};
-	struct xdplab_soft_generator *generator;
+	struct xdplab_generator *generator;
 
 	for (uint32_t i = 0; i < CAPTURED; i++) {
 		lengths[i] = 60 * (i + 1);
@@ -104,7 +104,7 @@ static struct xdplab_soft_generator *open_replay(struct xdplab_wire *wire, uint3
 		next += lengths[i];
 		times_ns[i] = 1000000000ull + i * 2000000;
 	}
-	generator = xdplab_soft_generator_open(wire, PEER, &traffic, &replay, &bench_error);
+	generator = xdplab_wire_generator_open(wire, PEER, &traffic, &replay, &bench_error);
 	CHECK_WELL(generator);
 	return generator;
 }
@@ -112,14 +112,14 @@ static struct xdplab_soft_generator *open_replay(struct xdplab_wire *wire, uint3
 static void captured_frames_are_sent_as_they_are_and_not_before_their_time(void)
 {
 	struct bench bench = make_bench(64, 64, false);
-	struct xdplab_soft_generator *generator = open_replay(bench.wire, 2);
+	struct xdplab_generator *generator = open_replay(bench.wire, 2);
 	const uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
 
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_generator_running(generator), "it goes on");
 	/* A round takes as long as from the first to the last, and 2 ms until the next. */
 	CHECK(clock_ns(CLOCK_MONOTONIC) - began_ns > 38000000, "it came too soon");
-	CHECK_COUNT(xdplab_soft_generator_sent(generator), 2 * CAPTURED);
+	CHECK_COUNT(xdplab_generator_sent(generator), 2 * CAPTURED);
 	CHECK_COUNT(ring_waiting_now(&bench.xsk.rx), 2 * CAPTURED);
 	for (uint32_t i = 0; i < 2 * CAPTURED; i++) {
 		const struct xdp_desc *descriptor = ring_descriptor(&bench.xsk.rx, i);
@@ -127,21 +127,21 @@ static void captured_frames_are_sent_as_they_are_and_not_before_their_time(void)
 		CHECK_COUNT(descriptor->len, 60 * (i % CAPTURED + 1));
 		CHECK_COUNT(bench.umem.area[descriptor->addr + descriptor->len - 1], i % CAPTURED + 1);
 	}
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	free_bench(&bench);
 }
 
 static void an_interval_overrules_the_times_of_a_capture(void)
 {
 	struct xdplab_wire *wire = make_wire(1);
-	struct xdplab_soft_generator *generator = open_replay(wire, 0);
+	struct xdplab_generator *generator = open_replay(wire, 0);
 
-	xdplab_soft_generator_set_interval(generator, 1);
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	AWAIT(xdplab_soft_generator_sent(generator) > 1000, "it keeps to the capture's times");
-	xdplab_soft_generator_stop(generator);
-	CHECK(!xdplab_soft_generator_running(generator), "it runs on");
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_set_interval(generator, 1);
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	AWAIT(xdplab_generator_sent(generator) > 1000, "it keeps to the capture's times");
+	xdplab_generator_stop(generator);
+	CHECK(!xdplab_generator_running(generator), "it runs on");
+	xdplab_generator_close(generator);
 	xdplab_wire_close(wire);
 }
 
@@ -208,7 +208,7 @@ static void stacks_that_answer_each_other_late_come_to_an_end(void)
 	const struct xdplab_wire_faults jitter = { .jitter_ns = 60 * NS_PER_SECOND }, none = { 0 };
 	const struct xdplab_traffic traffic = make_traffic(64, 0);
 	struct xdplab_wire *wire = make_wire(1);
-	struct xdplab_soft_generator *generators[XDPLAB_WIRE_ENDS];
+	struct xdplab_generator *generators[XDPLAB_WIRE_ENDS];
 	struct xdplab_link_statistics ends[XDPLAB_WIRE_ENDS];
 	uint8_t request[1400];
 	const struct xdplab_replay replay = {
@@ -222,13 +222,13 @@ static void stacks_that_answer_each_other_late_come_to_an_end(void)
 	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++) {
 		xdplab_wire_set_faults(wire, end, &jitter);
 		write_request(request, sizeof(request), end);
-		generators[end] = xdplab_soft_generator_open(wire, end, &traffic, &replay, &bench_error);
+		generators[end] = xdplab_wire_generator_open(wire, end, &traffic, &replay, &bench_error);
 		CHECK_WELL(generators[end]);
-		CHECK_WELL(!xdplab_soft_generator_start(generators[end], &bench_error));
+		CHECK_WELL(!xdplab_generator_start(generators[end], &bench_error));
 	}
 	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++) {
-		AWAIT(!xdplab_soft_generator_running(generators[end]), "it goes on");
-		xdplab_soft_generator_close(generators[end]);
+		AWAIT(!xdplab_generator_running(generators[end]), "it goes on");
+		xdplab_generator_close(generators[end]);
 	}
 	for (uint32_t end = 0; end < XDPLAB_WIRE_ENDS; end++)
 		xdplab_wire_set_faults(wire, end, &none);
@@ -279,26 +279,26 @@ static void a_paced_generator_keeps_its_pace_and_its_limit(void)
 	struct xdplab_wire *wire = make_wire(2);
 	struct xdplab_traffic traffic = make_traffic(64, 50);
 	struct xdplab_queue_statistics queue;
-	struct xdplab_soft_generator *generator;
+	struct xdplab_generator *generator;
 	const uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
 
 	traffic.stream.interval_ps = 1000000000;
 	traffic.cpu = 1;
-	generator = xdplab_soft_generator_open(wire, PEER, &traffic, NULL, &bench_error);
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
+	generator = xdplab_wire_generator_open(wire, PEER, &traffic, NULL, &bench_error);
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_generator_running(generator), "it goes on");
 	CHECK(clock_ns(CLOCK_MONOTONIC) - began_ns > 48000000, "it came too soon");
 	xdplab_wire_queue_statistics(wire, PORT, 1, &queue);
 	CHECK_COUNT(queue.rx_xdp_packets, 50); /* its core's queue */
-	xdplab_soft_generator_set_size(generator, 14 + MTU + 1);
-	xdplab_soft_generator_set_interval(generator, 0);
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	AWAIT(!xdplab_soft_generator_running(generator), "it goes on");
-	CHECK_COUNT(xdplab_soft_generator_sent(generator), 100);
-	CHECK_COUNT(xdplab_soft_generator_too_long(generator), 50);
+	xdplab_generator_set_size(generator, 14 + MTU + 1);
+	xdplab_generator_set_interval(generator, 0);
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	AWAIT(!xdplab_generator_running(generator), "it goes on");
+	CHECK_COUNT(xdplab_generator_sent(generator), 100);
+	CHECK_COUNT(xdplab_generator_too_long(generator), 50);
 	xdplab_wire_queue_statistics(wire, PORT, 1, &queue);
 	CHECK_COUNT(queue.rx_xdp_packets, 50);
-	xdplab_soft_generator_close(generator);
+	xdplab_generator_close(generator);
 	xdplab_wire_close(wire);
 }
 
@@ -306,29 +306,29 @@ static void a_generator_outlives_its_wire(void)
 {
 	struct xdplab_wire *wire = make_wire(1);
 	const struct xdplab_traffic traffic = make_traffic(64, 0);
-	struct xdplab_soft_generator *generator = xdplab_soft_generator_open(wire, PEER, &traffic, NULL, &bench_error);
+	struct xdplab_generator *generator = xdplab_wire_generator_open(wire, PEER, &traffic, NULL, &bench_error);
 
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	AWAIT(xdplab_soft_generator_sent(generator), "it does not begin");
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	AWAIT(xdplab_generator_sent(generator), "it does not begin");
 	xdplab_wire_close(wire);
-	CHECK(!xdplab_soft_generator_running(generator), "it goes on");
-	CHECK_COUNT(xdplab_soft_generator_fault(generator), ENODEV);
-	CHECK_WELL(!xdplab_soft_generator_start(generator, &bench_error));
-	CHECK_COUNT(xdplab_soft_generator_fault(generator), ENODEV);
-	xdplab_soft_generator_close(generator);
+	CHECK(!xdplab_generator_running(generator), "it goes on");
+	CHECK_COUNT(xdplab_generator_fault(generator), ENODEV);
+	CHECK_WELL(!xdplab_generator_start(generator, &bench_error));
+	CHECK_COUNT(xdplab_generator_fault(generator), ENODEV);
+	xdplab_generator_close(generator);
 }
 
 static void a_queue_and_an_interface_are_taken_once(void)
 {
 	struct bench bench = make_bench(64, 0, false);
 	struct soft_socket_options options = { .wire = bench.wire, .ring_size = 64, .fill_ring_size = 64 };
-	const struct xdp_options_of_port port = { .wire = bench.wire, .end = PORT, .queues = 1 };
+	const struct program_options wanted = { .wire = bench.wire, .end = PORT };
 	struct xsk xsk;
 	struct xdp program;
 
 	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "bound twice");
 	CHECK_COUNT(bench_error.code, EBUSY);
-	CHECK(xdp_attach(&program, &port, &bench_error), "attached twice");
+	CHECK(xdp_soft.attach(&program, &wanted, &bench_error), "attached twice");
 	CHECK_COUNT(bench_error.code, EBUSY);
 	options.queue = 1;
 	CHECK(!soft_socket_open(&options, &bench.umem, &xsk, &bench_error), "there is no queue 1");

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "include/engine.h"
+#include "include/stream.h"
 
 static_assert(sizeof(struct traffic_payload) == 18, "packed");
 static_assert(offsetof(struct traffic_payload, sequence) == 2, "packed");

@@ -31,7 +31,8 @@ class SoftirqClock(Closing):
 
     def __init__(self) -> None:
         error = new_error()
-        self._handle = NativeHandle("xdplab_softirq", "this clock was closed. Make a new one.")
+        give_back = lib.xdplab_softirq_give_back
+        self._handle = NativeHandle(give_back, "this clock was closed. Make a new one.")
         if not self._handle.open(on_a_thread, lib.xdplab_softirq_open, c_path("softirq"), error):
             raise_error(error)
 

@@ -44,7 +44,7 @@ class NativeEngine:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self._handle = NativeHandle(
-            "xdplab_engine", "this engine was closed. Make a new one: Engine(lab.port)."
+            lib.xdplab_engine_give_back, "this engine was closed. Make a new one: Engine(lab.port)."
         )
         self.lock = self._handle.lock
         """To be held for several calls that belong together."""

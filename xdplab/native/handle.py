@@ -10,7 +10,7 @@ from typing import Any
 
 from xdplab.core.errors import ClosedError
 from xdplab.core.locks import new_lock
-from xdplab.native import ffi, lib
+from xdplab.native import ffi
 
 
 class NativeHandle:
@@ -21,18 +21,18 @@ class NativeHandle:
 
     Parameters
     ----------
-    kind
-        The struct, such as ``"xdplab_engine"``, whose name its functions begin with.
+    give_back
+        The native function that closes the object and sets the pointer to it to NULL.
     closed_words
         What to say of it after `close`.
     """
 
-    def __init__(self, kind: str, closed_words: str) -> None:
+    def __init__(self, give_back: Callable[[Any], None], closed_words: str) -> None:
         self.lock = new_lock()
         """To be held during a native call: the object takes one at a time."""
         self._closed_words, self._owner = closed_words, os.getpid()
-        self._held = ffi.new(f"struct {kind} **")
-        self._give_back = getattr(lib, f"{kind}_give_back")
+        (held,) = ffi.typeof(give_back).args
+        self._held, self._give_back = ffi.new(held), give_back
         # On exit too: a daemon thread may still be in a call then, which the lock waits for.
         weakref.finalize(self, _close, self._held, self._give_back, self._owner, self.lock)
 

@@ -61,21 +61,16 @@ class Generator(Protocol):
 
 
 class NativeGenerator:
-    """A generator of the C engine, in this process. To be opened next.
+    """A generator of the C engine, in this process. To be opened next."""
 
-    Parameters
-    ----------
-    functions
-        What the names of its functions begin with, such as ``"xdplab_generator"``.
-    """
-
-    def __init__(self, functions: str) -> None:
-        self._functions = functions
-        self._handle = NativeHandle(functions, "this generator was closed. Make a new one.")
+    def __init__(self) -> None:
+        give_back = lib.xdplab_generator_give_back
+        self._handle = NativeHandle(give_back, "this generator was closed. Make a new one.")
 
     def open(
         self,
         run: Callable[[Callable[[], None]], None],
+        opener: Callable[..., Any],
         *arguments: object,
         kept: object = None,
         place: Place = NOWHERE,
@@ -89,7 +84,7 @@ class NativeGenerator:
         KernelError
             When the kernel refuses.
         """
-        if not self._handle.open(run, self._function("open"), *arguments, kept=kept):
+        if not self._handle.open(run, opener, *arguments, kept=kept):
             raise_error(arguments[-1], place)
 
     def start(self) -> None:
@@ -97,41 +92,41 @@ class NativeGenerator:
         if not self._handle.is_ours:
             raise ClosedError("this generator is another process'. Make one in this process.")
         error = new_error()
-        if self._call("start", error):
+        if self._call(lib.xdplab_generator_start, error):
             raise_error(error)
 
     def stop(self) -> None:
         """Stop; nothing in a forked child, which has none of its threads."""
         if self._handle.is_ours:
-            self._call("stop")
+            self._call(lib.xdplab_generator_stop)
 
     def set_interval(self, picoseconds: int) -> None:
         """Change the time between two frames."""
-        self._call("set_interval", picoseconds)
+        self._call(lib.xdplab_generator_set_interval, picoseconds)
 
     def set_size(self, size: int) -> None:
         """Change the bytes of a frame."""
-        self._call("set_size", size)
+        self._call(lib.xdplab_generator_set_size, size)
 
     @property
     def sent(self) -> int:
         """Frames handed to the interface so far."""
-        return int(self._call("sent"))
+        return int(self._call(lib.xdplab_generator_sent))
 
     @property
     def too_long(self) -> int:
         """Of those, frames longer than the interface takes."""
-        return int(self._call("too_long"))
+        return int(self._call(lib.xdplab_generator_too_long))
 
     @property
     def running(self) -> bool:
         """Whether it is sending."""
-        return bool(self._call("running"))
+        return bool(self._call(lib.xdplab_generator_running))
 
     @property
     def fault(self) -> int:
         """The errno that ended it, or 0."""
-        return int(self._call("fault"))
+        return int(self._call(lib.xdplab_generator_fault))
 
     @property
     def closed(self) -> bool:
@@ -142,9 +137,6 @@ class NativeGenerator:
         """Stop and give everything back."""
         self._handle.close()
 
-    def _call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 - cffi is untyped
+    def _call(self, function: Any, *arguments: object) -> Any:  # noqa: ANN401 - cffi is untyped
         with self._handle.lock:
-            return self._function(name)(self._handle.pointer, *arguments)
-
-    def _function(self, name: str) -> Any:  # noqa: ANN401 - as above
-        return getattr(lib, f"{self._functions}_{name}")
+            return function(self._handle.pointer, *arguments)

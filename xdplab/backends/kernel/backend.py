@@ -84,9 +84,10 @@ class KernelBackend(Backend):
         """Load the generator's program in the sender's namespace."""
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **traffic})
-        generator = NativeGenerator("xdplab_generator")
+        generator = NativeGenerator()
         place = Place(interface)
-        generator.open(interface.namespace.run, native, error, kept=program, place=place)
+        run, opener = interface.namespace.run, lib.xdplab_generator_open
+        generator.open(run, opener, native, error, kept=program, place=place)
         return generator
 
     def napi_ids(self, interface: Interface) -> dict[int, int]:

@@ -70,9 +70,9 @@ class SoftBackend(Backend):
         words = dict(traffic)
         replay, held = _native_replay(words.pop("replay", None))
         native = ffi.new("struct xdplab_traffic *", words)
-        generator = NativeGenerator("xdplab_soft_generator")
-        end = namespace.wire.pointer, namespace.end
-        generator.open(on_a_thread, *end, native, replay, error, kept=(held, namespace))
+        generator = NativeGenerator()
+        place, opener = (namespace.wire.pointer, namespace.end), lib.xdplab_wire_generator_open
+        generator.open(on_a_thread, opener, *place, native, replay, error, kept=(held, namespace))
         namespace.generator = weakref.ref(generator)
         return generator
 

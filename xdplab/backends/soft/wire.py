@@ -46,7 +46,8 @@ class Wire(Closing):
         self.serial = next(_serials)
         """Tells it from other wires of this process."""
         self._handle = NativeHandle(
-            "xdplab_wire", "this simulated wire was closed, with the lab that it belonged to"
+            lib.xdplab_wire_give_back,
+            "this simulated wire was closed, with the lab that it belonged to",
         )
         self._lock = self._handle.lock
         # Those under way take their time, and end before the wire is freed.

@@ -1,7 +1,11 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include <stddef.h>
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Closes what `held` points to, if anything, and forgets it: one call, for callers that may be interrupted between two.
+ */
+#ifndef XDPLAB_GIVE_BACK_H
+#define XDPLAB_GIVE_BACK_H
 
-#include "include/engine.h"
+#include <stddef.h>
 
 #define DEFINE_GIVE_BACK(kind)                      \
 	void kind##_give_back(struct kind **held)   \
@@ -13,8 +17,4 @@
 			kind##_close(given);        \
 	}
 
-DEFINE_GIVE_BACK(xdplab_engine)
-DEFINE_GIVE_BACK(xdplab_generator)
-DEFINE_GIVE_BACK(xdplab_soft_generator)
-DEFINE_GIVE_BACK(xdplab_wire)
-DEFINE_GIVE_BACK(xdplab_softirq)
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What was being done when something was refused, and how that is told (base/error.c).
+ */
+#ifndef XDPLAB_INCLUDE_ERROR_H
+#define XDPLAB_INCLUDE_ERROR_H
+
+#include <stdint.h>
+
+/* What was being done when the kernel refused; Python has the remedies. */
+enum xdplab_step {
+	XDPLAB_STEP_NONE,
+	XDPLAB_STEP_LOAD_PROGRAM,
+	XDPLAB_STEP_ATTACH_PROGRAM,
+	XDPLAB_STEP_OPEN_SOCKET,
+	XDPLAB_STEP_REGISTER_UMEM,
+	XDPLAB_STEP_SIZE_RINGS,
+	XDPLAB_STEP_BIND,
+	XDPLAB_STEP_ENTER_SOCKET,
+	XDPLAB_STEP_MAKE_REGION,
+	XDPLAB_STEP_START_THREAD,
+	XDPLAB_STEP_PREPARE_WAIT,
+	XDPLAB_STEP_GENERATE,
+	XDPLAB_STEP_TRACE,
+	XDPLAB_STEP_MAP_HUGE_PAGES,
+	XDPLAB_STEP_BIND_SOCKET,
+	XDPLAB_STEP_PREPARE_PATH,
+};
+
+struct xdplab_error {
+	uint32_t step;
+	int32_t code; /* positive errno */
+	char tried[160];
+	char detail[16384]; /* the verifier's words, where it spoke */
+};
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Generators: numbered frames of ours, sent out of an interface. In this process (send/generator.c,
+ * send/kernel_generator.c), or in another's, seen through its state (send/generator_state.c).
+ */
+#ifndef XDPLAB_INCLUDE_GENERATOR_H
+#define XDPLAB_INCLUDE_GENERATOR_H
+
+#include <stdint.h>
+
+#include "include/error.h"
+#include "include/stream.h"
+
+struct xdplab_traffic {
+	const char *program;
+	uint32_t interface_index; /* sends out of it; looked up in the caller's network namespace */
+	int32_t cpu;
+	uint32_t longest; /* bytes of a frame that it takes: the kernel drops longer ones without a word */
+	struct xdplab_stream_config stream;
+};
+struct xdplab_generator;
+/* The in-kernel one: BPF_PROG_TEST_RUN with live frames, on a thread of its own. */
+struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traffic, struct xdplab_error *error);
+int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_error *error);
+void xdplab_generator_stop(struct xdplab_generator *generator);
+void xdplab_generator_close(struct xdplab_generator *generator);
+void xdplab_generator_set_interval(struct xdplab_generator *generator, uint64_t interval_ps);
+void xdplab_generator_set_size(struct xdplab_generator *generator, uint32_t size);
+uint64_t xdplab_generator_sent(const struct xdplab_generator *generator);
+uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator); /* of those: longer than `longest` */
+int xdplab_generator_running(const struct xdplab_generator *generator);
+int xdplab_generator_fault(const struct xdplab_generator *generator); /* errno that ended it, or 0 */
+/* Closes what `held` points to, if anything, and sets that to NULL. */
+void xdplab_generator_give_back(struct xdplab_generator **held);
+
+/* Descriptor of the generator's state, owned by the generator, or -ENOENT at a simulated interface; */
+int xdplab_generator_state(const struct xdplab_generator *generator);
+/* and what another process may do with it. */
+struct xdplab_generator_state;
+struct xdplab_generator_state *xdplab_generator_state_map(int descriptor, struct xdplab_error *error);
+void xdplab_generator_state_unmap(struct xdplab_generator_state *state);
+uint64_t xdplab_generator_state_sent(const struct xdplab_generator_state *state);
+void xdplab_generator_state_set_interval(struct xdplab_generator_state *state, uint64_t interval_ps);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reading side of the telemetry region, for any process: map, read, unmap (region/region_read.c).
+ */
+#ifndef XDPLAB_INCLUDE_READER_H
+#define XDPLAB_INCLUDE_READER_H
+
+#include <stdint.h>
+
+#include "include/error.h"
+#include "include/telemetry.h"
+
+struct xdplab_region;
+struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *error);
+void xdplab_region_unmap(struct xdplab_region *region);
+const struct xdplab_header *xdplab_region_header(const struct xdplab_region *region);
+const struct xdplab_control *xdplab_region_control(const struct xdplab_region *region, uint32_t worker);
+/* A word of a control block. */
+uint64_t xdplab_load(const uint64_t *word);
+void xdplab_store(uint64_t *word, uint64_t value);
+/* How many were ever written. */
+uint64_t xdplab_history_written(const struct xdplab_region *region, uint32_t worker);
+uint64_t xdplab_long_history_written(const struct xdplab_region *region, uint32_t worker);
+uint64_t xdplab_samples_written(const struct xdplab_region *region, uint32_t worker);
+/* Copies whole records from number `from` on, oldest first, skipping those already overwritten or not yet
+ * whole. Returns how many were copied; *next is the number to go on from. */
+uint32_t xdplab_read_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
+			     struct xdplab_record *records, uint32_t limit, uint64_t *next);
+uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
+				  struct xdplab_record *records, uint32_t limit, uint64_t *next);
+uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
+			     void *records, uint32_t limit, uint64_t *next);
+/* 1, 0 where the worker never ran, or -EAGAIN where it is writing them: it may be done soon, or was killed. */
+int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings);
+void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets);
+/* The first nanosecond that belongs to a latency bucket. */
+uint64_t xdplab_latency_bucket_start(uint32_t bucket);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A UMEM whose frames someone else may register with an AF_XDP socket (xsk/register_umem.c).
+ */
+#ifndef XDPLAB_INCLUDE_UMEM_H
+#define XDPLAB_INCLUDE_UMEM_H
+
+#include <stdint.h>
+
+#include "include/error.h"
+
+struct xdplab_umem {
+	int32_t descriptor; /* of the sealed memfd with it, owned by the engine */
+	uint32_t frame_size;
+	uint32_t frame_count;
+	uint32_t headroom;
+	uint32_t unaligned;
+};
+
+/* Pins the frames of a memfd for an AF_XDP socket, which holds them from then on. */
+int xdplab_register_umem(int socket, int memory, const struct xdplab_umem *frames, struct xdplab_error *error);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/turn.h"
+
+#include <stdatomic.h>
+
+#include "base/checksum.h"
+#include "base/knob.h"
+
+/* How near a frame of the stream must be for a worker not to sleep until then. */
+#define CLOSE_NS (100 * 1000ull)
+
+/* How many frames ahead headers are fetched. */
+enum { CHECKSUM_AHEAD = 8 };
+
+static void count_batch(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
+{
+	struct xdplab_counters *counters = &worker->counters;
+	const uint32_t packets = path_packets(worker->rx, frames, count);
+	uint32_t bucket = 31 - (uint32_t)__builtin_clz(packets);
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		bytes += frames[i].len;
+	counters->rx_packets += packets;
+	counters->rx_bytes += bytes;
+	counters->batches[bucket < XDPLAB_BATCH_BUCKETS ? bucket : XDPLAB_BATCH_BUCKETS - 1]++;
+}
+
+void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
+{
+	struct xdplab_counters *counters = &worker->counters;
+	uint32_t length = 0; /* of the packet at hand, which may fill several frames */
+
+	for (uint32_t i = 0; i < count; i++) {
+		counters->tx_bytes += frames[i].len;
+		length += frames[i].len;
+		if (frames[i].options & XDP_PKT_CONTD)
+			continue;
+		counters->tx_packets++;
+		counters->tx_too_long += length > worker->tx->longest;
+		length = 0;
+	}
+	worker->tx->operations->transmit(worker->tx, frames, count);
+}
+
+/* Of the batch at hand, frames that were received go back to the fill ring, and the stream's to its stack. */
+static void give_back(struct worker *worker, uint32_t count)
+{
+	struct stream *stream = worker->stream;
+	uint32_t received = 0;
+
+	if (!stream) {
+		worker->rx->operations->recycle(worker->rx, worker->frames, count);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (worker->frames[i].addr >= stream->first_spare)
+			stream->spare[stream->spare_count++] = worker->frames[i].addr;
+		else
+			worker->frames[received++] = worker->frames[i];
+	}
+	worker->rx->operations->recycle(worker->rx, worker->frames, received);
+}
+
+bool turn_produces(const struct worker *worker, const struct settings *settings, uint64_t now_ns)
+{
+	return settings->action->produce && worker->stream && !traffic_is_finished(&worker->stream->traffic, now_ns) &&
+	       !atomic_load_explicit(&worker->draining, memory_order_relaxed);
+}
+
+uint64_t turn_generate(struct worker *worker, const struct settings *settings, uint64_t now_ns, uint32_t *handled)
+{
+	struct traffic_state *traffic = &worker->stream->traffic;
+	uint32_t produced;
+	uint64_t next_ns;
+
+	traffic->interval_ps = knob(&worker->block->control.interval_ps);
+	produced = settings->action->produce(worker, settings->batch, now_ns);
+	*handled += produced;
+	if (produced || !traffic->interval_ps)
+		return 0;
+	next_ns = traffic_next_ns(traffic);
+	/* A thread wakes some 50 us late, so what is nearer is waited for by looking at the clock. */
+	return next_ns > now_ns + CLOSE_NS ? next_ns - now_ns - CLOSE_NS : 0;
+}
+
+void turn_take_back_sent(struct worker *worker, uint32_t burst)
+{
+	uint32_t taken = 0, count;
+
+	while (taken < burst && (count = worker->tx->operations->complete(worker->tx, worker->frames,
+									  worker->frames_limit))) {
+		give_back(worker, count);
+		taken += count;
+	}
+}
+
+/* How many frames may be received now. What could not be sent is left in the RX ring, where the kernel
+ * counts what it has no room for; in user space nothing is ever lost. */
+static uint32_t batch_limit(struct worker *worker, const struct settings *settings, uint32_t received)
+{
+	const uint32_t left = settings->burst - received;
+	const uint32_t limit = settings->batch < left ? settings->batch : left;
+	uint32_t room;
+
+	if (!settings->action->transmits)
+		return limit;
+	room = worker->tx->operations->room(worker->tx);
+	return limit < room ? limit : room;
+}
+
+/* Of what is about to be sent on. A worker that is told to leave checksums alone looks at one packet of a batch, so
+ * that the loss can be told. */
+static void look_at_checksums(struct worker *worker, const struct settings *settings, uint32_t count)
+{
+	const struct path *rx = worker->rx;
+	const bool long_packets = path_has_long_packets(rx);
+	const struct xdp_desc *frames = worker->frames;
+	uint32_t each;
+
+	if (!settings->finishes_checksums) {
+		each = long_packets ? packet_frames(frames) : 1;
+		worker->counters.checksums_unfinished += checksum_is_unfinished(rx->area, frames, each);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i += each) {
+		/* Headers are in no cache of ours yet, and waiting for one after the other takes longer than the rest. */
+		if (i + CHECKSUM_AHEAD < count)
+			__builtin_prefetch(rx->area + frames[i + CHECKSUM_AHEAD].addr);
+		each = long_packets ? packet_frames(frames + i) : 1;
+		worker->counters.checksums_finished += checksum_finish(rx->area, frames + i, each);
+	}
+}
+
+uint32_t turn_receive_batch(struct worker *worker, const struct settings *settings, uint32_t received)
+{
+	const uint32_t limit = batch_limit(worker, settings, received);
+	uint32_t count;
+
+	/* Room for less than the longest packet is no room. */
+	if (limit < worker->rx->packet_frames)
+		return 0;
+	count = worker->rx->operations->receive(worker->rx, worker->frames, limit);
+	if (!count) {
+		worker->counters.empty_polls++;
+		return 0;
+	}
+	sample_batch(worker, &settings->sampling, worker->frames, count);
+	count_batch(worker, worker->frames, count);
+	if (settings->action->transmits)
+		look_at_checksums(worker, settings, count);
+	settings->action->run(worker, worker->frames, count);
+	return count;
+}
+
+uint32_t turn_receive_burst(struct worker *worker, const struct settings *settings)
+{
+	uint32_t received = 0, count;
+
+	while (received < settings->burst && (count = turn_receive_batch(worker, settings, received)))
+		received += count;
+	return received;
+}
