@@ -10,8 +10,9 @@ from xdplab.knobs.row import HOMES, Home, Knob
 _INTRODUCTION = """# Knobs
 
 This page lists every knob of an engine and its traffic: what it sets, its values and unit, its \
-first value, and what `tune` tries unless told otherwise. [Engine](engine.md) tells what to do with \
-them. `python scripts/knobs_page.py > docs/knobs.md` makes the page, of `xdplab/knobs/table.py`.
+first value, and what `tune` tries unless told otherwise. [Engine](engine.md) tells what to do \
+with them. `python scripts/knobs_page.py > docs/knobs.md` makes the page, of \
+`xdplab/knobs/table.py`.
 
 A knob has one name everywhere: as attribute, as trait and control of `Controls`, in settings, \
 `Grid` and `tune`, and in the journal that `undo` reads.
