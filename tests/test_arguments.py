@@ -32,11 +32,11 @@ from xdplab import (
     doctor,
     tune,
 )
-from xdplab.configuration.configuration import CHANGEABLE
 from xdplab.experiments.metrics import take
 from xdplab.experiments.sweep import Grid
+from xdplab.knobs.table import names_of_home
 
-_BY_ANY_NAME = {"changes": CHANGEABLE, "knobs": ("batch", "wait")}
+_BY_ANY_NAME = {"changes": names_of_home("sockets"), "knobs": ("batch", "wait")}
 """Some names that a door with ``**`` takes."""
 
 _BRIEF = {

@@ -6,10 +6,10 @@ import os
 import random
 import socket
 import time
-from pathlib import Path
 
 import pytest
 from patience import eventually
+from threads import threads_of
 
 from xdplab import WAIT_STRATEGIES, Account, Engine, Interface, Lab, Ledger, Traffic
 
@@ -247,7 +247,6 @@ def test_a_reset_empties_the_latency_histogram_and_it_fills_again(lab: Lab) -> N
 @pytest.mark.privilege  # it takes CAP_SYS_NICE
 def test_a_worker_runs_at_the_realtime_priority_asked_for(lab: Lab) -> None:
     with Engine(lab.port, realtime=7):
-        names = {path: path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}
-        (worker,) = (path.parent.name for path, name in names.items() if name == "xdplab-worker")
-        assert os.sched_getscheduler(int(worker)) == os.SCHED_FIFO
-        assert os.sched_getparam(int(worker)).sched_priority == 7
+        (worker,) = (number for number, name in threads_of().items() if name == "xdplab-worker")
+        assert os.sched_getscheduler(worker) == os.SCHED_FIFO
+        assert os.sched_getparam(worker).sched_priority == 7

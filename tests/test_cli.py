@@ -75,13 +75,15 @@ def test_run_shows_the_ledger_in_a_terminal() -> None:
         (["--wait", "sleep"], "none of: spin, busy-poll, poll"),
         (["--batch", "0"], "batch=0 must be"),
         (["--size", "20"], "size=20 must be"),
-        (["--traffic", "fast"], "max, none, a number"),
+        (["--traffic", "fast"], "--traffic fast is none of: max, none, a number"),
+        (["--rate", "fast"], "--rate fast is none of: max, none, a number"),
         (["--traffic", "-5"], "rate=-5.0 must be"),
         (["--traffic", "1e-9"], "rate=1e-09 must be"),
         (["--ring-size", "1000"], "power of two"),
         (["--bind", "zero-copy"], "EOPNOTSUPP"),
         (["--queue", "900"], "can't reach queue 900"),
-        (["--interface", "lo", "--traffic", "max"], "--interface names a real one"),
+        (["--interface", "lo", "--traffic", "max"], "--traffic is made in a lab, and --interface"),
+        (["--interface", "lo", "--rate", "max"], "--rate is made in a lab, and --interface"),
     ],
 )
 def test_what_can_not_work_is_one_line_that_helps(arguments: list[str], words: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from patience import eventually
+from threads import threads_of
 
 from xdplab import Lab
 
@@ -98,8 +99,7 @@ def started(*more: str) -> subprocess.Popen[str]:
 
 
 def _captures(process: int) -> bool:
-    names = [task.read_text() for task in Path(f"/proc/{process}/task").glob("*/comm")]
-    return any("xdplab-worker" in name for name in names)
+    return "xdplab-worker" in threads_of(process).values()
 
 
 @pytest.mark.parametrize(

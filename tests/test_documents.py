@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from installs import SOURCE
 
-from xdplab import ACTIONS, PATHS, WAIT_STRATEGIES
+from xdplab import ACTIONS, KNOBS, PATHS, WAIT_STRATEGIES
 from xdplab.bench import BENCHMARKS
 from xdplab.ledger.lines import Line
-from xdplab.settings.settings import KNOBS
 from xdplab.widgets import __all__ as widgets
 
 LONGEST_README = 130
@@ -129,6 +128,20 @@ def test_each_name_of_the_package_that_a_page_tells_is_there(page: Path) -> None
             continue  # which names what is gone, too
         module, _, attribute = name.rpartition(".")
         assert hasattr(import_module(module), attribute) or import_module(name), name
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/how-it-is-built.md"])
+def test_each_name_in_the_sources_that_a_page_tells_is_there(name: str) -> None:
+    folders = (*SAY, "tests")
+    files = [file for each in folders for file in (SOURCE / each).rglob("*.[chp]*")]
+    known = {
+        word
+        for file in files
+        if file.suffix in SOURCES and file.name != Path(__file__).name
+        for word in re.findall(r"\w+", file.read_text())
+    }
+    told = re.findall(r"`(?:struct |enum )?(\w+)`", text_of(SOURCE / name))
+    assert not {word for word in told if "_" in word and "NAME" not in word} - known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

@@ -63,11 +63,11 @@ def test_the_round_trip_of_what_comes_back_is_measured(lab: Lab, action: str) ->
 
 def test_the_rate_is_a_knob_that_turns_while_it_runs(lab: Lab) -> None:
     with Engine(lab.peer, stream=Stream(lab.port, rate=1)) as sender, Engine(lab.port):
-        assert sender.rate == 1
-        sender.rate = 50_000
+        assert sender.stream_rate == 1
+        sender.stream_rate = 50_000
         assert eventually(lambda: sender.telemetry.counters()["tx_packets"] > 1000)
-        sender.rate = "max"
-        assert sender.rate == "max"
+        sender.stream_rate = "max"
+        assert sender.stream_rate == "max"
 
 
 def test_without_a_stream_there_is_nothing_to_generate(lab: Lab) -> None:

@@ -64,12 +64,12 @@ def test_settings_are_set_in_the_kernel_and_read_back_and_noted(lab: Lab) -> Non
     assert in_the_kernel(lab.port.interface, engine) == [tuple(CHANGED.values())]
     assert engine.napi.latest == engine.napi.read()[0]
     assert [change[1:4] for change in engine.journal.changes] == [
-        ("napi.threaded", False, True),
-        ("napi.defer_hard_irqs", 0, 7),
-        ("napi.gro_flush_timeout", 0, 20_000),
-        ("napi.irq_suspend_timeout", 0, 30_000_000),
+        ("threaded", False, True),
+        ("defer_hard_irqs", 0, 7),
+        ("gro_flush_timeout", 0, 20_000),
+        ("irq_suspend_timeout", 0, 30_000_000),
     ]
-    assert [change.knob for change in undo(engine)] == ["napi.irq_suspend_timeout"]
+    assert [change.knob for change in undo(engine)] == ["irq_suspend_timeout"]
     assert engine.napi.irq_suspend_timeout == 0
 
 

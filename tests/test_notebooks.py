@@ -19,6 +19,9 @@ def test_there_are_notebooks() -> None:
     assert NOTEBOOKS
 
 
+@pytest.mark.skipif(
+    os.environ[VARIABLE] == "kernel", reason="tests/browser/test_course.py runs it, in a browser"
+)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_from_top_to_bottom(privileged: None, path: Path) -> None:
     outputs = run(path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from patience import eventually
 from test_actions import RING, SENDABLE_RATE, all_at_rest, fresh
+from threads import threads_of
 
 from xdplab import (
     ConfigurationError,
@@ -167,16 +167,8 @@ def test_a_queue_without_an_engine_is_left_to_the_stack(lab: Lab) -> None:
 
 def worker_cores_in_use() -> list[set[int]]:
     """Return the cores that each worker thread of this process may run on."""
-    cores = []
-    for thread in Path("/proc/self/task").iterdir():
-        try:
-            name, lines = (thread / "comm").read_text(), (thread / "status").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
-        if name.strip() == "xdplab-worker":
-            allowed = dict(line.split(":\t") for line in lines.splitlines())["Cpus_allowed_list"]
-            cores.append({int(core) for core in allowed.split(",") if core.isdigit()})
-    return sorted(cores, key=sorted)
+    workers = (number for number, name in threads_of().items() if name == "xdplab-worker")
+    return sorted(map(os.sched_getaffinity, workers), key=sorted)
 
 
 def test_each_worker_is_pinned_to_the_core_that_was_asked_for(lab: Lab) -> None:

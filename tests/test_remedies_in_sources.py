@@ -29,8 +29,13 @@ QUOTED = re.compile(r"-|\)|any$|results$|poll$|spin$|>&-|\./~|tso off|(Engine|Tr
 
 
 def messages(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Return the text of a module that is no docstring, with `{}` for what is filled in."""
+    """Return the text of a module that documents nothing, with `{}` for what is filled in."""
     bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    bare |= {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "more"  # of a knob's docstring
+    }
     parts = {
         id(part)
         for node in ast.walk(tree)

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from test_capture import DEEP_RING
 
-from xdplab import ConfigurationError, Engine, Lab, Traffic, XdplabError, tune
+from xdplab import KNOBS, ConfigurationError, Engine, Lab, Traffic, XdplabError, tune
 from xdplab.experiments.metrics import METRICS, Figures
 from xdplab.settings.presets import PRESETS
-from xdplab.settings.settings import KNOBS, current
+from xdplab.settings.settings import current
 from xdplab.settings.undo import next_undo
 from xdplab.tuning.importance import importances
 from xdplab.tuning.objective import Objective
@@ -26,7 +26,7 @@ from xdplab.tuning.space import Space
 # The kernel's alone: what sets NAPI, too, or takes a link that goes away.
 
 RATE = 20_000
-ALL = [name for name in KNOBS if KNOBS[name] != "traffic"]
+ALL = [name for name in KNOBS if KNOBS[name].home != "traffic"]
 QUICK: dict[str, Any] = {"seconds": 0.1, "progress": False}
 
 
@@ -100,7 +100,11 @@ def test_it_begins_with_what_there_is_and_the_presets(engine: Engine, traffic: T
     assert [tuning.tried(row) for row in range(4)] == [
         {"wait": "poll", "batch": 64, "burst": 256},
         *(
-            {"wait": preset.knobs["wait"], "batch": preset.batch, "burst": preset.knobs["burst"]}
+            {
+                "wait": preset.knobs["wait"],
+                "batch": preset.knobs["batch"],
+                "burst": preset.knobs["burst"],
+            }
             for preset in PRESETS.values()
         ),
     ]

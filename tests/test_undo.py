@@ -13,16 +13,13 @@ from xdplab import ConfigurationError, Engine, Lab, Traffic
 from xdplab.knobs.journal import Journal
 from xdplab.settings import presets
 from xdplab.settings.presets import PRESETS, Preset, apply
+from xdplab.settings.settings import current
 from xdplab.settings.undo import next_undo, undo
 
 
 def knobs(engine: Engine) -> dict[str, object]:
     named = {name for preset in PRESETS.values() for name in preset.knobs}
-    named.add("batch")
-    of_napi = {name for preset in PRESETS.values() for name in preset.napi}
-    return {name: getattr(engine, name) for name in named} | {
-        name: getattr(engine.napi, name) for name in of_napi
-    }
+    return current(engine, named)
 
 
 def test_changes_are_taken_back_last_first(lab: Lab) -> None:
@@ -70,7 +67,7 @@ def test_traffic_is_undone_with_the_engine_in_the_order_in_which_both_were_chang
     traffic.rate = 2000
     engine.batch = 8
     traffic.size = 128
-    assert [undo(engine, traffic)[0].knob for _ in range(3)] == ["traffic size", "batch", "traffic"]
+    assert [undo(engine, traffic)[0].knob for _ in range(3)] == ["size", "batch", "rate"]
     assert (traffic.rate, traffic.size, engine.batch) == (1000, 64, 64)
 
 
@@ -102,12 +99,7 @@ def test_a_preset_sets_all_its_knobs_and_is_undone_in_one_step(lab: Lab, preset:
         engine.napi.threaded = True
         before = knobs(engine)
         apply(engine, preset)
-        assert knobs(engine) == {
-            **before,
-            "batch": PRESETS[preset].batch,
-            **PRESETS[preset].knobs,
-            **PRESETS[preset].napi,
-        }
+        assert knobs(engine) == {**before, **PRESETS[preset].knobs}
         undo(engine)
         assert knobs(engine) == before
 
@@ -117,7 +109,7 @@ def test_a_preset_that_is_refused_leaves_all_as_it_was(
 ) -> None:
     engine = Engine(lab.port, batch=8)
     before = knobs(engine)
-    half_wrong = Preset(batch=16, knobs={"wait": "spin", "burst": 0}, napi={}, why="to be refused")
+    half_wrong = Preset(knobs={"batch": 16, "wait": "spin", "burst": 0}, why="to be refused")
     monkeypatch.setattr(presets, "PRESETS", {"half wrong": half_wrong})
     with pytest.raises(ConfigurationError, match="burst=0"):
         apply(engine, "half wrong")

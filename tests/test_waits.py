@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from patience import eventually
 from test_capture import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
+from threads import threads_of
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
 from xdplab.cli.terminal import _summary
@@ -329,8 +330,7 @@ def test_an_engine_leaves_no_descriptor_and_no_thread_of_the_kernels(lab: Lab) -
         return len(list(Path("/proc/self/fd").iterdir()))
 
     def kernel_threads() -> list[str]:
-        names = [task.read_text() for task in Path("/proc/self/task").glob("*/comm")]
-        return [name for name in names if name.startswith("iou-")]
+        return [name for name in threads_of().values() if name.startswith("iou-")]
 
     before = descriptors()
     for wait in WAIT_STRATEGIES:

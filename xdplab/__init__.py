@@ -15,6 +15,7 @@ from xdplab.core.errors import (
 )
 from xdplab.engine.engine import ACTIONS, PATHS, WAIT_STRATEGIES, Engine, Verdicts
 from xdplab.engine.traffic import Traffic
+from xdplab.knobs.table import KNOBS
 from xdplab.lab.lab import Lab
 from xdplab.ledger.account import Account
 from xdplab.ledger.ledger import Ledger
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIONS",
+    "KNOBS",
     "METRICS",
     "PATHS",
     "PRESETS",

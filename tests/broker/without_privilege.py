@@ -53,7 +53,7 @@ def main(backend: str, *options: str) -> int:
         installed = install()
         place = stack.enter_context(_copied_for(_USER))
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             VARIABLE: backend,
             "HOME": str(place),
             "TMPDIR": f"{place}/tmp",

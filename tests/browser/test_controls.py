@@ -157,12 +157,12 @@ USES = {
         "(lambda then: time.sleep(0.3) or counted('rx_packets') == then)(counted('rx_packets'))"
         " and (engine.step(3) or eventually(lambda: counted('steps')[0] >= 3))",
     ),
-    "traffic_rate": Use(
+    "rate": Use(
         "engine.pace = 0; engine.inspect = True",
         press("Rate", "End"),
         "grown(packets=20_000) and time.sleep(0.3) is None and counted('rx_packets')[0] > 20_000",
     ),
-    "traffic_size": Use(
+    "size": Use(
         "traffic.rate = 5_000",
         press("Size", "End"),
         "(lambda packets, size: size == 1514 * packets)(*grown('rx_bytes'))",
@@ -210,7 +210,7 @@ Controls(engine)
 
 
 def test_the_rate_of_an_engine_that_generates_is_turned(open_notebook: OpenNotebook) -> None:
-    turned = "print(eventually(lambda: engine.rate == 10_000))"
+    turned = "print(eventually(lambda: engine.stream_rate == 10_000))"
     page = open_notebook(CAPTURE.replace("\ncontrols\n", GENERATES), turned)
     page.run(0)
     page.page.get_by_text("1 pps").wait_for()

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from xdplab import ACTIONS, PATHS, WAIT_STRATEGIES
-from xdplab.knobs.knobs import CHECKSUMS
+from xdplab.knobs.table import CHECKSUMS
 
 SENDING = ("reflect", "echo")
 _MOST_STEPS = 8
@@ -173,7 +173,7 @@ class _Drawing:
                 "checksum": list(CHECKSUMS),
             }
         if self._kind == "stream":
-            values["rate"] = [1000, 50_000, "max"]
+            values["stream_rate"] = [1000, 50_000, "max"]
         knob = random.choice(list(values))
         return {"knob": knob, "value": random.choice(values[knob])}
 

@@ -11,12 +11,10 @@ from typing import Any
 
 import ipywidgets
 import pytest
-import traitlets
 
-from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
+from xdplab import KNOBS, ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.settings.presets import PRESETS
 from xdplab.widgets import Controls
-from xdplab.widgets.controls.table import KNOBS, NAPI, TRAFFIC, WORKER
 
 # The kernel's alone: what sets NAPI, or says of veth what it can't do.
 
@@ -79,8 +77,8 @@ OTHER_VALUES = {
     "inspect": True,
     "checksum": "none",
     "pace": 0.01,
-    "traffic_rate": 1000,
-    "traffic_size": 512,
+    "rate": 1000,
+    "size": 512,
 }
 OF_NAPI = {
     "threaded": True,
@@ -92,13 +90,13 @@ OF_NAPI = {
 
 def value_of(name: str, engine: Engine, traffic: Traffic) -> object:
     homes = {"engine": engine, "traffic": traffic, "napi": engine.napi}
-    return getattr(homes[KNOBS[name].home], KNOBS[name].place)
+    return getattr(homes[KNOBS[name].home], name)
 
 
 def test_every_knob_is_a_trait_and_every_trait_of_ours_a_knob() -> None:
-    own = {name for name, trait in vars(Controls).items() if isinstance(trait, traitlets.TraitType)}
-    assert own == set(KNOBS)
-    assert {*OTHER_VALUES, *OF_NAPI} == {knob.name for knob in (*WORKER, *TRAFFIC, *NAPI)}
+    own = set(Controls.class_trait_names()) - set(ipywidgets.VBox.class_trait_names())
+    assert own == {name for name, knob in KNOBS.items() if knob.home != "sockets"}
+    assert {*OTHER_VALUES, *OF_NAPI} == own - {"stream_rate"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +129,7 @@ def test_trait_control_and_knob_follow_each_other_whichever_is_changed(
     assert all_are(before)
     knob = KNOBS[name]
     homes = {"engine": engine, "traffic": traffic, "napi": engine.napi}
-    setattr(homes[knob.home], knob.place, value)
+    setattr(homes[knob.home], name, value)
     controls.refresh()
     assert all_are(value)
 
@@ -144,7 +142,7 @@ def test_several_controls_on_one_engine_agree(lab: Lab) -> None:
     assert control(second, "batch").value == second.batch == 128
     second.apply("latency")
     first.refresh()
-    assert (first.wait, first.batch) == ("spin", PRESETS["latency"].batch)
+    assert (first.wait, first.batch) == ("spin", PRESETS["latency"].knobs["batch"])
     first.undo()
     second.refresh()
     assert (second.wait, second.batch) == ("poll", 128)
@@ -230,20 +228,20 @@ def test_an_ineffective_strategy_is_marked_and_why_is_said_when_it_is_chosen(lab
 def test_a_rate_ends_in_as_fast_as_it_can(lab: Lab) -> None:
     engine, traffic = Engine(lab.port), Traffic(lab.peer, lab.port, rate=1000)
     controls = Controls(engine, traffic)
-    slider = control(controls, "traffic_rate")
+    slider = control(controls, "rate")
     slider.index = len(slider.options) - 1
-    assert traffic.rate == controls.traffic_rate == slider.value == "max"
+    assert traffic.rate == controls.rate == slider.value == "max"
 
 
 def test_a_generating_engine_has_its_streams_rate_and_no_traffic(lab: Lab) -> None:
     engine = Engine(lab.peer, stream=Stream(lab.port, rate=1000))
     controls = Controls(engine)
-    assert control(controls, "rate").value == controls.rate == 1000
-    control(controls, "rate").value = "max"
-    assert engine.rate == "max"
-    assert controls.traffic_rate is None
-    with pytest.raises(ConfigurationError, match="traffic_rate can't be set: there is no traffic"):
-        controls.traffic_rate = 5
+    assert control(controls, "stream_rate").value == controls.stream_rate == 1000
+    control(controls, "stream_rate").value = "max"
+    assert engine.stream_rate == "max"
+    assert controls.rate is None
+    with pytest.raises(ConfigurationError, match="rate can't be set: there is no traffic"):
+        controls.rate = 5
 
 
 def test_only_actions_that_the_engine_can_do_are_offered(privileged: None) -> None:
@@ -277,7 +275,7 @@ def test_a_preset_says_why_and_is_undone_in_one_step(lab: Lab) -> None:
         button(controls, name[0].upper() + name[1:]).click()
         assert PRESETS[name].why in words(controls)
         assert controls.wait == engine.wait == PRESETS[name].knobs["wait"]
-    assert controls.gro_flush_timeout == PRESETS["low CPU"].napi["gro_flush_timeout"]
+    assert controls.gro_flush_timeout == PRESETS["low CPU"].knobs["gro_flush_timeout"]
     assert "wait spin → uring-multishot" in button(controls, "Undo").tooltip
     for _ in PRESETS:
         button(controls, "Undo").click()
@@ -296,9 +294,9 @@ def test_the_generator_is_started_and_stopped(lab: Lab) -> None:
     traffic.close()
     controls.refresh()
     assert button(controls, "Start").disabled
-    assert control(controls, "traffic_rate").disabled
+    assert control(controls, "rate").disabled
     with pytest.raises(ClosedError, match="traffic was closed"):
-        controls.traffic_rate = 5
+        controls.rate = 5
 
 
 def test_a_closed_engine_greys_the_controls_out_and_is_said(lab: Lab) -> None:
@@ -306,7 +304,8 @@ def test_a_closed_engine_greys_the_controls_out_and_is_said(lab: Lab) -> None:
     controls = Controls(engine)
     engine.close()
     controls.refresh()
-    assert all(control(controls, knob.name).disabled for knob in (*WORKER, *NAPI))
+    shown = [*OTHER_VALUES, *OF_NAPI]
+    assert all(control(controls, n).disabled for n in shown if KNOBS[n].home != "traffic")
     assert button(controls, "Latency").disabled
     assert "engine is closed" in words(controls)
     assert "engine is closed" in repr(controls)

@@ -70,7 +70,7 @@ def test_marks_of_engine_and_traffic_come_in_the_order_of_time(lab: Lab) -> None
         assert update is not None
         assert update.columns["detail"] == [
             "batch 64 → 32",
-            "traffic 100 → 200",
+            "rate 100 → 200",
             "wait poll → spin",
         ]
         assert list(update.columns["time"]) == sorted(update.columns["time"])

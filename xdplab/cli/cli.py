@@ -23,11 +23,19 @@ from xdplab.core.cores import cores_for_queue
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.core.output import complain, laid_out, say, take_any_text
 from xdplab.core.signals import Signals
-from xdplab.engine.engine import WAIT_STRATEGIES, Engine
+from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments.measure import measure
+from xdplab.knobs.kinds import SWITCH
+from xdplab.knobs.table import KNOBS
 from xdplab.lab.lab import MOST_QUEUES, Lab
 from xdplab.net.stream import Rate
+
+_ENGINE_OPTIONS = (
+    *("queue", "wait", "batch", "ring_size", "frame_size", "multi_buffer", "attach", "bind"),
+    *("promiscuous", "allow_default_route"),
+)
+"""Options of `xdplab run` that are arguments of `Engine`; one that was left out is None."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,49 +105,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
     run.add_argument("--interface", metavar="NAME", help="a real interface instead of a lab")
-    run.add_argument("--queue", type=int, default=0, metavar="N", help="its receive queue (0)")
-    run.add_argument(
-        "--wait",
-        default="poll",
-        metavar="STRATEGY",
-        help=f"when the RX ring is empty: {', '.join(WAIT_STRATEGIES)} (poll)",
-    )
-    run.add_argument(
-        "--batch",
-        type=int,
-        metavar="N",
-        help="most packets taken at once (64, or the ring's size where that is less)",
-    )
+    _add_knob(run, "queue", "its receive queue")
+    _add_knob(run, "wait")
+    _add_knob(run, "batch", f"{KNOBS['batch'].help}, at most the ring's size")
     run.add_argument("--seconds", type=_seconds, default=10.0, metavar="N", help="how long (10)")
     run.add_argument(
-        "--traffic",
+        *("--rate", "--traffic"),
+        action=_AsTyped,
         metavar="max|PPS|none",
         help="packets a second in the lab (max); with --interface: none",
     )
-    run.add_argument(
-        "--size", type=int, default=64, metavar="N", help="bytes a frame, 60 to 1514 (64)"
-    )
-    run.add_argument(
-        "--ring-size", type=int, default=2048, metavar="N", help="entries of the RX ring (2048)"
-    )
-    run.add_argument(
-        "--frame-size", type=int, default=2048, metavar="N", help="bytes of a UMEM frame (2048)"
-    )
-    run.add_argument(
-        "--multi-buffer",
-        action="store_true",
-        help="let a packet fill several frames, as an MTU of 9000 takes",
-    )
-    run.add_argument("--attach", default="native", metavar="MODE", help="native or skb (native)")
-    run.add_argument(
-        "--bind", default="auto", metavar="MODE", help="auto, copy or zero-copy (auto)"
-    )
-    run.add_argument(
-        "--promiscuous", action="store_true", help="take in what is for other addresses, too"
-    )
+    _add_knob(run, "size")
+    for name in ("ring_size", "frame_size", "multi_buffer", "attach", "bind", "promiscuous"):
+        _add_knob(run, name)
     run.add_argument(
         "--allow-default-route",
         action="store_true",
+        default=None,
         help="even on the interface that carries the default route",
     )
     _add_backend(run)
@@ -169,6 +151,35 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     return parser
+
+
+def _add_knob(parser: argparse.ArgumentParser, name: str, words: str = "") -> None:
+    """Add a knob's option; left out, it is None."""
+    knob = KNOBS[name]
+    words = words or knob.help
+    words = f"{words[0].lower()}{words[1:]}"
+    option = f"--{name.replace('_', '-')}"
+    if knob.kind is SWITCH:
+        parser.add_argument(option, action="store_true", default=None, help=words)
+        return
+    kind, metavar = (int, "N") if knob.kind.type.startswith("int") else (str, "NAME")
+    values = f": {knob.kind.range}".replace('"', "") if kind is str else ""
+    words = f"{words}{values} ({knob.default})"
+    parser.add_argument(option, type=kind, metavar=metavar, help=words)
+
+
+class _AsTyped(argparse.Action):
+    """Keeps an option's name as it was typed, too: of ``rate`` as ``rate_option``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, values)
+        setattr(namespace, f"{self.dest}_option", option_string)
 
 
 def _list_commands(parser: argparse.ArgumentParser, _options: argparse.Namespace) -> int:
@@ -219,13 +230,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _rate(text: str) -> Rate | None:
+def _rate(options: argparse.Namespace) -> Rate | None:
+    text = options.rate or "max"
     if text in ("none", "max"):
         return "max" if text == "max" else None
     try:
         return float(text)
     except ValueError:
-        raise ConfigurationError(f"--traffic {text} is none of: max, none, a number.") from None
+        raise ConfigurationError(
+            f"{options.rate_option} {text} is none of: max, none, a number."
+        ) from None
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -248,35 +262,28 @@ def _run(options: argparse.Namespace) -> int:
 
 def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Traffic | None]:
     """Open what the options ask for; the stack closes it."""
-    settings = {
-        "queue": options.queue,
-        "wait": options.wait,
-        "batch": options.batch,
-        "ring_size": options.ring_size,
-        "frame_size": options.frame_size,
-        "multi_buffer": options.multi_buffer,
-        "attach": options.attach,
-        "bind": options.bind,
-        "promiscuous": options.promiscuous,
-        "allow_default_route": options.allow_default_route,
-    }
+    settings = {name: getattr(options, name) for name in _ENGINE_OPTIONS}
+    settings = {name: value for name, value in settings.items() if value is not None}
     if options.interface is not None:
         if options.backend not in (None, BEST):
             raise ConfigurationError(
                 "--backend says who makes a lab, and --interface names a real one. Leave one out."
             )
-        if options.traffic not in (None, "none"):
+        if options.rate not in (None, "none"):
             raise ConfigurationError(
-                "--traffic is made in a lab, and --interface names a real one. Leave one out."
+                f"{options.rate_option} is made in a lab, and --interface names a real one. "
+                "Leave one out."
             )
         return stack.enter_context(Engine(options.interface, **settings)), None
-    queues = whole("queue", options.queue, 0, MOST_QUEUES - 1) + 1
-    rate = _rate(options.traffic or "max")
+    queue = whole("queue", options.queue or 0, 0, MOST_QUEUES - 1)
+    queues = queue + 1
+    rate = _rate(options)
     lab = stack.enter_context(Lab(queues=queues))
     if rate is None:
         return stack.enter_context(Engine(lab.port, **settings)), None
-    generator, worker = cores_for_queue(options.queue, queues)
-    traffic = Traffic(lab.peer, lab.port, rate=rate, size=options.size, cpu=generator)
+    generator, worker = cores_for_queue(queue, queues)
+    size = {} if options.size is None else {"size": options.size}
+    traffic = Traffic(lab.peer, lab.port, rate=rate, cpu=generator, **size)
     stack.callback(traffic.close)
     return stack.enter_context(Engine(lab.port, cpu=worker, **settings)), traffic
 

@@ -31,8 +31,8 @@ from xdplab.native.records import names_in
 from xdplab.net.interface import Interface
 from xdplab.net.stream import Stream
 
-_ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
-_BIND_MODES = {
+ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
+BIND_MODES = {
     "auto": lib.XDPLAB_BIND_AUTO,
     "copy": lib.XDPLAB_BIND_COPY,
     "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
@@ -40,19 +40,13 @@ _BIND_MODES = {
 _ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
 LARGEST_RING = 1 << 16
-_HIGHEST_PRIORITY = 99  # sched(7)
+HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
 _SWITCHES = ("unaligned", "multi_buffer", "metadata", "promiscuous")
 _SIZES = ("ring_size", "frame_size", "headroom", "sample_bytes", "socket_buffer")
 _SHORTEST_INTERVAL = 0.001
 LONGEST_INTERVAL = 0.5
 """Seconds between two records of the history, at most."""
-
-CHANGEABLE: tuple[str, ...] = (
-    *("queue", "cpu", "realtime", "attach", "bind", "ring_size", "frame_size", "headroom"),
-    *("unaligned", "huge_pages", "multi_buffer", "promiscuous"),
-)
-"""What may differ from one configuration of an engine to the next: the region's layout stays."""
 
 ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
 """Names of the actions, in the order of their indices in the control block."""
@@ -96,8 +90,8 @@ class Configuration:
         """Check everything, and keep plain values: they are compared, printed and pickled."""
         self._keep(
             path=choice("path", self.path, PATHS),
-            attach=choice("attach", self.attach, _ATTACH_MODES),
-            bind=choice("bind", self.bind, _BIND_MODES),
+            attach=choice("attach", self.attach, ATTACH_MODES),
+            bind=choice("bind", self.bind, BIND_MODES),
             huge_pages=which_pages(self.huge_pages),
             queue=_plain(self.queue),
             cpu=None if self.cpu is None else _plain(self.cpu),
@@ -107,7 +101,7 @@ class Configuration:
             instance_of("stream", self.stream, Stream, "a Stream: Stream(receiver)")
         self._check_backend()
         words = self._words()
-        self._keep(realtime=whole("realtime", self.realtime, 0, _HIGHEST_PRIORITY))
+        self._keep(realtime=whole("realtime", self.realtime, 0, HIGHEST_PRIORITY))
         self._keep(**{name: words[name] for name in _SIZES})
         self._keep(queue=_like(self.queue, self.queues))
         if self.cpu is not None:
@@ -166,8 +160,6 @@ class Configuration:
 
     def changed(self, **changes: Any) -> Configuration:  # noqa: ANN401 - the fields' own types
         """Return this configuration with other values, for as many workers."""
-        for name in changes:
-            choice("reconfigure's argument", name, CHANGEABLE)
         if self.kind != Kind.XSK:
             # Its socket would go on receiving while the program that counts is off.
             raise ConfigurationError(
@@ -257,7 +249,7 @@ class Configuration:
             "takes_all": int(len(self.interfaces) > 1),
             "shared_umem": int(backends.of(self.interfaces[0].namespace).shares_umem),
             "action": self.action_index(self.first_action),
-            "attach_mode": _ATTACH_MODES[self.attach],
+            "attach_mode": ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
             **layout(
@@ -290,7 +282,7 @@ class Configuration:
                 "attach='native', or leave out bind."
             )
         # A driver with zero-copy would fill frames that the stack fills, too.
-        return int(_BIND_MODES["copy" if self.attach == "skb" else self.bind])
+        return int(BIND_MODES["copy" if self.attach == "skb" else self.bind])
 
     def _workers(self) -> list[dict[str, int]]:
         """Lay out one worker a queue of each interface; those of two send through each other's."""

@@ -51,7 +51,13 @@ class FixedNames:
 
 
 def _can_be_set(found: object) -> bool:
-    return isinstance(found, property) and found.fset is not None
+    """Tell whether a class's attribute is a property, or another descriptor, that can be set."""
+    return found.fset is not None if isinstance(found, property) else _is_knob(found)
+
+
+def _is_knob(found: object) -> bool:
+    is_builtin = inspect.ismemberdescriptor(found) or inspect.isgetsetdescriptor(found)
+    return not is_builtin and hasattr(type(found), "__set__")
 
 
 def _is_read_only(found: object) -> bool:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Self
 
-from xdplab.configuration.configuration import ACTIONS, CHANGEABLE, WAIT_STRATEGIES, Configuration
+from xdplab.configuration.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.configuration.paths import SOCKET_BUFFER, refuse_wait
 from xdplab.core.checks import boolean, choice, whole
 from xdplab.core.closing import Closing
@@ -19,6 +19,8 @@ from xdplab.engine.reconfiguring import reconfigure
 from xdplab.engine.traffic import Traffic
 from xdplab.knobs.journal import Journal
 from xdplab.knobs.napi import NapiSettings
+from xdplab.knobs.row import Knob
+from xdplab.knobs.table import names_of_home
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.sending import remember
 from xdplab.ledger.subjects import IsEngine, Verdicts
@@ -28,8 +30,6 @@ from xdplab.net.resolve import End, is_same, names_of, resolve
 from xdplab.net.stream import Stream
 from xdplab.telemetry.region import Telemetry
 
-_USUAL_BATCH = 64
-
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
@@ -37,9 +37,9 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
-    a context manager. Its knobs (`action`, `batch`, `wait`, `burst`, `sample_every`, `inspect`,
-    `checksum`) are plain attributes and take effect on the worker's next turn. `napi` has the
-    settings of the queues' NAPI instances, likewise (`NapiSettings`).
+    a context manager. Its knobs (`action`, `batch`, `wait` and others: `xdplab.KNOBS` has all) are
+    plain attributes and take effect on the worker's next turn. `napi` has the settings of the
+    queues' NAPI instances, likewise (`NapiSettings`).
 
     An interface carries one XDP program, so one engine at a time.
 
@@ -155,7 +155,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
-    _reconfigured = CHANGEABLE
+    _reconfigured = names_of_home("sockets")
 
     uncounted = 0
     """Packets that the drivers counted, at most, while `reconfigure` had no XDP program on an
@@ -232,11 +232,11 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             refuse_wait(configuration.path)
         knobs = {
             "batch": _batch(batch, configuration.ring_size),
-            "burst": self._check_burst(burst),
+            "burst": self._word(Engine.burst, burst),
             "wait": WAIT_STRATEGIES.index(wait),
-            "sample_every": whole("sample_every", sample_every, 0, 1 << 62),
-            "inspect": boolean("inspect", inspect),
-            "checksum": self._check_checksum(checksum),
+            "sample_every": self._word(Engine.sample_every, sample_every),
+            "inspect": self._word(Engine.inspect, inspect),
+            "checksum": self._word(Engine.checksum, checksum),
         }
         replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
         refuse_loop(self, interfaces, configuration.first_action)
@@ -277,6 +277,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             When the kernel refuses: the engine goes on with the configuration that it had. Or when
             a worker ended by itself, from which an engine can't come back: nothing was touched.
         """
+        for name in changes:
+            choice("reconfigure's argument", name, self._reconfigured)
         reconfigure(self, self._native, changes)
 
     @property
@@ -366,16 +368,12 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         """Whether `close` was called, or the constructor did not succeed."""
         return "_native" not in vars(self) or self._native.closed
 
-    @property
-    def action(self) -> str:
-        """What becomes of a packet, one of `ACTIONS`."""
-        return ACTIONS[self._load("action")]
-
-    @action.setter
-    def action(self, value: str) -> None:
-        index = self.configuration.action_index(value)
-        refuse_loop(self, self.configuration.interfaces, value)
-        self._turn("action", "action", index)
+    def _turn(self, knob: Knob[Any], value: object) -> None:
+        if knob is Engine.action:
+            action = self._word(knob, value)
+            self.configuration.action_index(ACTIONS[action])
+            refuse_loop(self, self.configuration.interfaces, ACTIONS[action])
+        super()._turn(knob, value)
 
     @property
     def telemetry_path(self) -> str:
@@ -430,4 +428,6 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
 
 def _batch(asked: int | None, ring_size: int) -> int:
     """Check the batch that was asked for, or return the usual one."""
-    return min(_USUAL_BATCH, ring_size) if asked is None else whole("batch", asked, 1, ring_size)
+    if asked is None:
+        return min(int(Engine.batch.default), ring_size)
+    return whole("batch", asked, 1, ring_size)

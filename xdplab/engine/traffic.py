@@ -6,7 +6,7 @@ import math
 import os
 import time
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from xdplab import backends
 from xdplab.core.checks import core, place, shown, whole
@@ -17,6 +17,8 @@ from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.locks import new_lock
 from xdplab.knobs.journal import Journal
+from xdplab.knobs.row import Knob
+from xdplab.knobs.table import TrafficKnobs
 from xdplab.ledger.subjects import IsTraffic
 from xdplab.native import lib
 from xdplab.net.claims import replace_what_this_cell_made
@@ -36,7 +38,7 @@ _MOST_REPEATS = (1 << 32) - 1
 _AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
 
-class Traffic(FixedNames, Closing, IsTraffic):
+class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
@@ -205,30 +207,21 @@ class Traffic(FixedNames, Closing, IsTraffic):
         """What of a replay's file is left out, or sent otherwise than it was captured."""
         return self._replay.remarks if self._replay else ()
 
-    @property
-    def rate(self) -> Rate | Literal["recorded"]:
-        """Frames a second, ``"max"``, or a replay's ``"recorded"``; can be set while it runs."""
-        return self._rate
+    def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
+        return self._rate if knob is Traffic.rate else self._size
 
-    @rate.setter
-    def rate(self, value: Rate | Literal["recorded"]) -> None:
+    def _turn(self, knob: Knob[Any], value: object) -> None:
+        turn = self._turn_rate if knob is Traffic.rate else self._turn_size
+        turn(value)
+
+    def _turn_rate(self, value: object) -> None:
         rate = self._checked_rate(value)
         with self._lock:
             self._open().set_interval(self._interval_ps(rate))
-            self.journal.note("traffic", self._rate, rate)
+            self.journal.note("rate", self._rate, rate)
             self._rate = rate
 
-    @property
-    def size(self) -> int:
-        """Bytes of a frame, 60 to 1514; can be set while it runs, and the numbers go on.
-
-        A running generator takes it up within 20 ms or so, with its next run in the kernel. Of a
-        replay it is the longest frame, and can't be set.
-        """
-        return self._size
-
-    @size.setter
-    def size(self, value: int) -> None:
+    def _turn_size(self, value: object) -> None:
         if self._replay is not None:
             raise ConfigurationError(
                 f"size={shown(value)} can't be set: the frames of {self._replay.name} are as long "
@@ -237,7 +230,7 @@ class Traffic(FixedNames, Closing, IsTraffic):
         size = frame_size(value)
         with self._lock:
             self._open().set_size(size)
-            self.journal.note("traffic size", self._size, size)
+            self.journal.note("size", self._size, size)
             self._size = size
 
     @property

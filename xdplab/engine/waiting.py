@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from xdplab.configuration.configuration import WAIT_STRATEGIES, Configuration
 from xdplab.configuration.paths import refuse_wait
 from xdplab.core.checks import choice
 from xdplab.engine.handle import NativeEngine
 from xdplab.knobs.knobs import Knobs
+from xdplab.knobs.row import Knob
 from xdplab.native import lib
 from xdplab.native.paths import Kind
 from xdplab.refusals.errors import error_at
@@ -29,28 +31,27 @@ class Waiting(Knobs):
         """By which way packets come, one of `PATHS`."""
         return self.configuration.path
 
-    @property
-    def wait(self) -> str:
-        """The wait strategy, one of `WAIT_STRATEGIES`; empty on a path that waits in its own way.
+    def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
+        if knob is Waiting.wait and not self.wait_strategies:
+            return ""
+        return super()._read(knob)
 
-        Setting it raises ConfigurationError there.
-        """
-        return WAIT_STRATEGIES[self._load("wait")] if self.wait_strategies else ""
-
-    @wait.setter
-    def wait(self, value: str) -> None:
+    def _turn(self, knob: Knob[Any], value: object) -> None:
+        if knob is not Waiting.wait:
+            super()._turn(knob, value)
+            return
         if not self.wait_strategies:
             if choice("wait", value, ("", *WAIT_STRATEGIES)):  # what it is can be put back
                 refuse_wait(self.path)
             return
-        value = choice("wait", value, WAIT_STRATEGIES)
-        index = WAIT_STRATEGIES.index(value)
+        index = self._word(knob, value)
         with self._native.lock:
             if refusal := self._native.wait_refusal(index):
-                tried = f"prepare the wait strategy {value}"
+                tried = f"prepare the wait strategy {WAIT_STRATEGIES[index]}"
                 raise error_at(lib.XDPLAB_STEP_PREPARE_WAIT, refusal, tried)
-            self._turn("wait", "wait", index)
-        self._warn_if_ineffective(value, callers=2)  # this, and FixedNames.__setattr__
+            super()._turn(knob, value)
+        # The caller's callers: Knob.__set__, and FixedNames.__setattr__.
+        self._warn_if_ineffective(WAIT_STRATEGIES[index], callers=4)
 
     @property
     def wait_strategies(self) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class Grid:
     rounds
         How often each combination is measured, 1 to 1000, every second round in reverse order.
     knobs
-        The values to try of each knob, by the names of `settings.KNOBS`.
+        The values to try of each knob, by the names of `xdplab.KNOBS`.
 
     Raises
     ------

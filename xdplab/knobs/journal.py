@@ -25,8 +25,7 @@ class Change(NamedTuple):
     time_ns: int
     """When, by CLOCK_MONOTONIC, as in telemetry."""
     knob: str
-    """The attribute's name, such as ``"batch"`` or ``"napi.threaded"``; ``"traffic"`` is its rate,
-    ``"traffic size"`` the size of its frames."""
+    """Its name in `xdplab.KNOBS`."""
     before: object
     after: object
     step: int = 0

@@ -5,26 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xdplab import backends
-from xdplab.core.checks import boolean, whole
 from xdplab.core.closing import Uncopied
 from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.locks import new_lock
 from xdplab.knobs.journal import Journal
+from xdplab.knobs.row import Knob
+from xdplab.knobs.table import NapiKnobs
 from xdplab.net.interface import Interface
 
 if TYPE_CHECKING:
     from xdplab.net.napi import Napi
 
-LONGEST_TIMEOUT = 10**9
-"""ns. The kernel takes any; a queue that nobody looks at for longer is as good as dead."""
-MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
 
-
-class NapiSettings(FixedNames, Uncopied):
+class NapiSettings(NapiKnobs, FixedNames, Uncopied):
     """The settings of the NAPI instances that receive for some queues, all set alike.
 
     Each is an attribute. Setting it sets it on every instance, or on none; reading it asks the
@@ -42,7 +39,7 @@ class NapiSettings(FixedNames, Uncopied):
     queues
         Which of their receive queues.
     journal
-        Where changes are noted, as ``"napi.threaded"`` and so on.
+        Where changes are noted.
     """
 
     queues: tuple[int, ...] = ()
@@ -62,61 +59,12 @@ class NapiSettings(FixedNames, Uncopied):
         self._cores: dict[tuple[Interface, int], set[int]] = {}  # of threads that were switched off
         self._fix_names(NapiSettings)
 
-    @property
-    def threaded(self) -> bool | None:
-        """Whether a kernel thread of its own runs NAPI, which the scheduler places, not a softirq.
-
-        On the core of a worker that spins, such a thread hardly ever runs. One that is switched off
-        and on again here is another thread, and goes to the cores that the first was bound to.
-        """
+    def _read(self, knob: Knob[Any]) -> int | bool | None:
         first = self._first()
-        return None if first is None else first.threaded
+        return None if first is None else getattr(first, knob.name)
 
-    @threaded.setter
-    def threaded(self, value: bool) -> None:
-        self._set("threaded", boolean("threaded", value))
-
-    @property
-    def defer_hard_irqs(self) -> int | None:
-        """How many polls in a row may find the queue empty before interrupts come on again.
-
-        Meanwhile a timer polls, after `gro_flush_timeout`; without that it has no effect. 0 to
-        2,147,483,647. On veth the sender's wake-up is what is held off.
-        """
-        first = self._first()
-        return None if first is None else first.defer_hard_irqs
-
-    @defer_hard_irqs.setter
-    def defer_hard_irqs(self, value: int) -> None:
-        self._set("defer_hard_irqs", whole("defer_hard_irqs", value, 0, MOST_DEFERRALS))
-
-    @property
-    def gro_flush_timeout(self) -> int | None:
-        """Nanoseconds to the poll that the timer makes, 0 to 1,000,000,000.
-
-        With `defer_hard_irqs`, packets arrive in batches so far apart: fewer wake-ups, for so much
-        latency. Alone, it is how long GRO may hold packets back to join them.
-        """
-        first = self._first()
-        return None if first is None else first.gro_flush_timeout
-
-    @gro_flush_timeout.setter
-    def gro_flush_timeout(self, value: int) -> None:
-        self._set("gro_flush_timeout", whole("gro_flush_timeout", value, 0, LONGEST_TIMEOUT))
-
-    @property
-    def irq_suspend_timeout(self) -> int | None:
-        """Nanoseconds for which interrupts stay off while a program busy-polls, 0 to 1,000,000,000.
-
-        Only a program that busy-polls through epoll (EPIOCSPARAMS) makes use of it; none of the
-        wait strategies does.
-        """
-        first = self._first()
-        return None if first is None else first.irq_suspend_timeout
-
-    @irq_suspend_timeout.setter
-    def irq_suspend_timeout(self, value: int) -> None:
-        self._set("irq_suspend_timeout", whole("irq_suspend_timeout", value, 0, LONGEST_TIMEOUT))
+    def _turn(self, knob: Knob[Any], value: object) -> None:
+        self._set(knob.name, knob.kind.check(knob.name, value, self))
 
     def read(self) -> tuple[Napi, ...]:
         """Read all settings of all instances.
@@ -177,7 +125,7 @@ class NapiSettings(FixedNames, Uncopied):
             first = instances[0][1]
             kind = type(getattr(first, name))
             self.latest = first._replace(**{name: kind(value)})
-            self.journal.note(f"napi.{name}", getattr(first, name), kind(value))
+            self.journal.note(name, getattr(first, name), kind(value))
 
     def _tell(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
         """Set one instance; a thread that comes back, comes back to its cores."""

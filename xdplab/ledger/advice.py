@@ -26,7 +26,7 @@ def slower(engine: CountedEngine, traffic: CountedTraffic | None) -> str:
     """Return what lowers the rate of the one who sends; empty where that is not known."""
     if traffic is not None:
         return f"traffic.rate = {_less(traffic.rate)}"
-    return f"engine.rate = {_less(engine.rate)}" if engine.stream is not None else ""
+    return f"engine.stream_rate = {_less(engine.stream_rate)}" if engine.stream is not None else ""
 
 
 def _less(rate: float | str) -> int:

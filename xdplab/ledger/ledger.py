@@ -24,9 +24,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from xdplab.configuration.configuration import CHANGEABLE
 from xdplab.core.checks import seconds
 from xdplab.core.errors import ClosedError, InterfaceGoneError
+from xdplab.knobs.table import names_of_home
 from xdplab.ledger import advice
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.explain_paths import is_there, name_of
@@ -278,7 +278,8 @@ class Ledger:
     def _reconfigured(self) -> str:
         """Return what was changed with new sockets since it began, as it is typed."""
         changed = self._changed().items()
-        return ", ".join(f"{name}={value!r}" for name, value in changed if name in CHANGEABLE)
+        sockets = names_of_home("sockets")
+        return ", ".join(f"{name}={value!r}" for name, value in changed if name in sockets)
 
     def _faults(self) -> dict[str, int]:
         """Read the faults of the engine's ends; of two the one that strikes oftener."""

@@ -20,8 +20,11 @@ Rate = int | float | Literal["max"]
 STREAM_PORT = 9
 """The UDP port that streams go to: discard (RFC 863). native/include/traffic.h has it, too."""
 
-_SMALLEST, _LARGEST = 60, 1514  # bytes of an Ethernet frame without its checksum
-_SLOWEST, _FASTEST = 0.001, 1_000_000_000
+SMALLEST_FRAME, LARGEST_FRAME = 60, 1514
+"""Bytes of an Ethernet frame without its checksum."""
+SLOWEST, FASTEST = 0.001, 1_000_000_000
+"""Frames a second."""
+
 _PICOSECONDS = 10**12
 _MOST_FLOWS = 60_000
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 24 * 3600
@@ -94,7 +97,7 @@ class Stream:
 
 def frame_size(size: object) -> int:
     """Check the bytes of a frame."""
-    return whole("size", size, _SMALLEST, _LARGEST)
+    return whole("size", size, SMALLEST_FRAME, LARGEST_FRAME)
 
 
 def host(name: str, value: object) -> Host:
@@ -102,15 +105,15 @@ def host(name: str, value: object) -> Host:
     return instance_of(name, value, Host, "a side of a lab, such as lab.port or lab.peer")
 
 
-def checked_rate(rate: object) -> Rate:
+def checked_rate(rate: object, name: str = "rate") -> Rate:
     """Check a rate, and return it as a plain value."""
     if is_a(rate, str) and str.__str__(rate) == "max":
         return "max"
     try:
-        frames = real("rate", rate, _SLOWEST, _FASTEST)
+        frames = real(name, rate, SLOWEST, FASTEST)
     except ConfigurationError:
         raise ConfigurationError(
-            f"rate={shown(rate)} must be 'max', or {_SLOWEST} to {_FASTEST:,} frames a second."
+            f"{name}={shown(rate)} must be 'max', or {SLOWEST} to {FASTEST:,} frames a second."
         ) from None
     return int(frames) if frames.is_integer() else frames
 

@@ -19,21 +19,24 @@ if TYPE_CHECKING:
 class Preset:
     """A set of knobs, and why they are as they are."""
 
-    batch: int
-    """The batch size, or the ring's where that is smaller."""
     knobs: Mapping[str, object]
-    """Values of the engine's other attributes."""
-    napi: Mapping[str, int | bool]
-    """Values of its `napi`'s attributes, for devices on which they can be set."""
+    """Values by the names of `xdplab.KNOBS`: a batch, or the ring's size where that is smaller;
+    settings of NAPI, for devices on which they can be set."""
     why: str
 
+
+_AT_ONCE = {"threaded": False, "defer_hard_irqs": 0, "gro_flush_timeout": 0}
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "throughput": Preset(
-            batch=256,
-            knobs={"wait": "adaptive", "spin_microseconds": 200, "burst": 4096},
-            napi={"threaded": False, "defer_hard_irqs": 0, "gro_flush_timeout": 0},
+            knobs={
+                "batch": 256,
+                "wait": "adaptive",
+                "spin_microseconds": 200,
+                "burst": 4096,
+                **_AT_ONCE,
+            },
             why=(
                 "Under load the worker never sleeps, so no ring overflows while it wakes up, and "
                 "large batches spread the cost of a turn over many packets. Without packets for "
@@ -41,18 +44,21 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "latency": Preset(
-            batch=16,
-            knobs={"wait": "spin", "burst": 64},
-            napi={"threaded": False, "defer_hard_irqs": 0, "gro_flush_timeout": 0},
+            knobs={"batch": 16, "wait": "spin", "burst": 64, **_AT_ONCE},
             why=(
                 "To wake a sleeping thread takes longer than all else, so the worker spins, which "
                 "takes its whole core; and small batches are acted on at once."
             ),
         ),
         "low CPU": Preset(
-            batch=64,
-            knobs={"wait": "uring-multishot", "burst": 1024},
-            napi={"threaded": False, "defer_hard_irqs": 100, "gro_flush_timeout": 50_000},
+            knobs={
+                "batch": 64,
+                "wait": "uring-multishot",
+                "burst": 1024,
+                "threaded": False,
+                "defer_hard_irqs": 100,
+                "gro_flush_timeout": 50_000,
+            },
             why=(
                 "The worker sleeps until packets come, and the driver hands them over in batches "
                 "50 us apart, so that one wake-up serves many. Each packet waits that long at most."
@@ -98,12 +104,10 @@ def setting(engine: Engine, preset: str) -> dict[str, object]:
     """
     check_engine(engine)
     chosen = PRESETS[choice("preset", preset, PRESETS)]
-    of_napi = settings.current(engine, chosen.napi)
     knobs = dict(chosen.knobs)
     if (wait := knobs.get("wait")) in engine.wait_refused:
         knobs["wait"] = _WITHOUT_IO_URING[str(wait)]
-    return {
-        "batch": min(chosen.batch, engine.ring_size),
-        **knobs,
-        **{name: value for name, value in chosen.napi.items() if of_napi[name] is not None},
-    }
+    if isinstance(batch := knobs.get("batch"), int):
+        knobs["batch"] = min(batch, engine.ring_size)
+    now = settings.current(engine, knobs)
+    return {name: value for name, value in knobs.items() if now[name] is not None}

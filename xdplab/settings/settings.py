@@ -7,38 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from xdplab.configuration.configuration import CHANGEABLE, LARGEST_RING
+from xdplab.configuration.configuration import LARGEST_RING
 from xdplab.core.checks import choice, is_a, items, mapping, power_of_two, text, whole
 from xdplab.core.errors import ConfigurationError, XdplabError
+from xdplab.knobs.row import Home
+from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
     from xdplab.engine.traffic import Traffic
-
-Home = Literal["sockets", "napi", "engine", "traffic"]
-"""Where a knob is turned: `Engine.reconfigure`, or an attribute of `Engine.napi`, of the engine, or
-of its generator."""
-
-# In the order in which they are turned, so that none is refused for what is still to come: the ring
-# bounds the batch.
-_KNOBS: dict[Home, tuple[str, ...]] = {
-    "sockets": CHANGEABLE,
-    "napi": ("threaded", "defer_hard_irqs", "gro_flush_timeout", "irq_suspend_timeout"),
-    "engine": (
-        *("batch", "burst", "wait", "spin_microseconds", "busy_poll_microseconds"),
-        *("busy_poll_budget", "sample_every", "inspect", "checksum", "action"),
-    ),
-    "traffic": ("rate", "size"),
-}
-
-KNOBS: Mapping[str, Home] = MappingProxyType(
-    {name: home for home, names in _KNOBS.items() for name in names}
-)
-"""Where each knob is turned, by its name."""
 
 
 def check(names: Iterable[str], argument: str = "names") -> None:
@@ -85,7 +65,7 @@ def current(
     names = _listed(names)
     check(names)
     instance = None
-    if any(KNOBS[name] == "napi" for name in names):
+    if any(KNOBS[name].home == "napi" for name in names):
         instance = next(iter(engine.napi.read()), None)
     homes: dict[Home, object] = {
         "sockets": engine.configuration,
@@ -95,10 +75,8 @@ def current(
     }
     for name in names:
         _check_traffic(name, traffic)
-    return {
-        name: None if homes[KNOBS[name]] is None else getattr(homes[KNOBS[name]], name)
-        for name in names
-    }
+    found = {name: homes[KNOBS[name].home] for name in names}
+    return {name: None if home is None else getattr(home, name) for name, home in found.items()}
 
 
 def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | None = None) -> None:
@@ -111,7 +89,7 @@ def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | Non
     engine
         Running or stopped.
     settings
-        Values by the names of `KNOBS`.
+        Values by the names of `xdplab.KNOBS`.
     traffic
         The generator, for ``rate`` and ``size``.
 
@@ -155,7 +133,7 @@ def kept(engine: Engine, names: Iterable[str], traffic: Traffic | None = None) -
     Raises
     ------
     ConfigurationError
-        For a name that is not in `KNOBS`.
+        For a name that is not in `xdplab.KNOBS`.
     XdplabError
         When a knob refuses the value that it had, after the others were put back.
     """
@@ -188,7 +166,7 @@ def _check_batch(engine: Engine, settings: Mapping[str, object]) -> None:
 
 
 def _check_traffic(name: str, traffic: Traffic | None) -> None:
-    if KNOBS[name] == "traffic" and traffic is None:
+    if KNOBS[name].home == "traffic" and traffic is None:
         raise ConfigurationError(
             f"{name} can't be set: it is the generator's, and there is none here. Give the "
             "Traffic, too."
@@ -202,7 +180,7 @@ def _reconfigure(
     changed = {
         name: value
         for name, value in settings.items()
-        if KNOBS[name] == "sockets" and _differs(value, before[name])
+        if KNOBS[name].home == "sockets" and _differs(value, before[name])
     }
     if changed:
         engine.reconfigure(**changed)
@@ -227,9 +205,10 @@ def _turns(
     """Return the attributes to set. New sockets bring the batch down, and may bring other NAPIs."""
     homes: dict[Home, object] = {"napi": engine.napi, "engine": engine, "traffic": traffic}
     for kind, home in homes.items():
-        for name, value in settings.items():
+        for name in (name for name in settings if KNOBS[name].home == kind):
+            value = settings[name]
             is_wanted = value is not None if kind == "napi" else True
-            if KNOBS[name] == kind and is_wanted and (resocketed or _differs(value, before[name])):
+            if is_wanted and (resocketed or _differs(value, before[name])):
                 yield home, name, value
 
 
@@ -240,7 +219,7 @@ def _put_back(
     if engine.closed:
         return None
     if traffic is not None and traffic.closed:
-        before = {name: value for name, value in before.items() if KNOBS[name] != "traffic"}
+        before = {name: value for name, value in before.items() if KNOBS[name].home != "traffic"}
     refusals: list[XdplabError] = []
     resocketed = False
     try:

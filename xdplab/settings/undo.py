@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from xdplab.core.errors import XdplabError
 from xdplab.knobs.journal import Change, Journal
+from xdplab.knobs.row import Home
+from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_engine, check_traffic
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
     from xdplab.engine.traffic import Traffic
-
-_OF_TRAFFIC = {"traffic": "rate", "traffic size": "size"}
-_OF_NAPI = "napi."
 
 
 def next_undo(engine: Engine, traffic: Traffic | None = None) -> tuple[Change, ...]:
@@ -57,7 +56,7 @@ def _steps(engine: Engine, traffic: Traffic | None) -> list[tuple[Journal, tuple
         (journal, step)
         for journal in journals
         for step in journal.steps
-        if all(_home(change.knob, engine, traffic) for change in step)
+        if all(_home(change.knob, engine, traffic) is not None for change in step)
     ]
 
 
@@ -68,19 +67,17 @@ def _put_back(step: tuple[Change, ...], engine: Engine, traffic: Traffic | None)
         home = _home(knob, engine, traffic)
         try:
             if home is not None:
-                setattr(*home, value)
+                setattr(home, knob, value)
         except XdplabError as error:
             refusal = refusal or error
     if refusal is not None:
         raise refusal
 
 
-def _home(knob: str, engine: Engine, traffic: Traffic | None) -> tuple[object, str] | None:
-    """Find the object and the attribute that a knob's name stands for, where it can be set."""
-    if knob in _OF_TRAFFIC:
-        return None if traffic is None or traffic.closed else (traffic, _OF_TRAFFIC[knob])
-    if knob.startswith(_OF_NAPI):
-        return engine.napi, knob.removeprefix(_OF_NAPI)
-    attribute = getattr(type(engine), knob, None)
-    settable = isinstance(attribute, property) and attribute.fset is not None
-    return (engine, knob) if settable else None
+def _home(knob: str, engine: Engine, traffic: Traffic | None) -> object | None:
+    """Find what has a knob as an attribute that can be set."""
+    if knob not in KNOBS:
+        return None
+    open_traffic = None if traffic is None or traffic.closed else traffic
+    homes: dict[Home, object] = {"engine": engine, "napi": engine.napi, "traffic": open_traffic}
+    return homes.get(KNOBS[knob].home)

@@ -79,7 +79,7 @@ def tune(
     time_limit
         Seconds after which no run begins.
     knobs
-        What to turn: names of `xdplab.settings.settings.KNOBS`, or names and what each may be:
+        What to turn: names of `xdplab.KNOBS`, or names and what each may be:
         ``{"batch": [16, 64, 256]}``. All that are likely to matter here unless told otherwise.
     seed
         Of the sampler: with the same seed and the same figures it goes the same way.

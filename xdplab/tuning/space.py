@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from xdplab.core.checks import is_a, items, mapping
 from xdplab.core.errors import ConfigurationError
 from xdplab.experiments.runs import values_of
+from xdplab.knobs.row import Knob, Needs
+from xdplab.knobs.table import KNOBS
 from xdplab.settings import settings
 
 if TYPE_CHECKING:
@@ -22,66 +22,8 @@ if TYPE_CHECKING:
 
 Setting = dict[str, object]
 
+_SEARCHED = [name for name, knob in KNOBS.items() if knob.search is not None]
 _MOST_COUNTED = 10_000  # combinations; where there are more, no search comes to their end
-
-
-@dataclass(frozen=True)
-class _Usual:
-    """What a knob is tried at, unless told otherwise."""
-
-    choices: Callable[[Engine, Traffic | None], Iterable[object]]
-    """Empty where it can't be turned here."""
-    beside: str = ""
-    """The knob, above it in the table, that decides whether it does anything."""
-    matters: Callable[[Any], bool] = lambda _value: True
-    """Whether it does, beside that knob's value."""
-
-
-def _waits(engine: Engine, _traffic: Traffic | None) -> Iterable[object]:
-    useless = {*engine.wait_ineffective, *engine.wait_refused}
-    return [wait for wait in engine.wait_strategies if wait not in useless]
-
-
-def _of_strategies(*values: int) -> Callable[[Engine, Traffic | None], Iterable[object]]:
-    # Other receive paths than AF_XDP wait in one way, and have neither its knobs nor its rings.
-    return lambda engine, _traffic: values if engine.wait_strategies else ()
-
-
-def _of_napi(name: str, *values: object) -> Callable[[Engine, Traffic | None], Iterable[object]]:
-    def choices(engine: Engine, _traffic: Traffic | None) -> Iterable[object]:
-        return () if settings.current(engine, [name])[name] is None else values
-
-    return choices
-
-
-def _cores(engine: Engine, traffic: Traffic | None) -> Iterable[object]:
-    if len(engine.cpus) > 1:
-        return ()
-    return sorted(os.sched_getaffinity(0) - ({traffic.cpu} if traffic else set()))
-
-
-# What others depend on stands before them.
-_USUAL: dict[str, _Usual] = {
-    "wait": _Usual(_waits),
-    "ring_size": _Usual(_of_strategies(512, 1024, 2048, 4096, 8192)),
-    "batch": _Usual(lambda _engine, _traffic: (4, 16, 64, 256, 1024)),
-    "burst": _Usual(lambda _engine, _traffic: (64, 256, 1024, 4096)),
-    "spin_microseconds": _Usual(
-        _of_strategies(10, 50, 200, 1000), "wait", lambda wait: wait == "adaptive"
-    ),
-    "busy_poll_microseconds": _Usual(
-        _of_strategies(10, 50, 200), "wait", lambda wait: wait in ("busy-poll", "uring-napi")
-    ),
-    "busy_poll_budget": _Usual(
-        _of_strategies(8, 64, 256), "wait", lambda wait: wait == "busy-poll"
-    ),
-    "threaded": _Usual(_of_napi("threaded", False, True)),
-    "defer_hard_irqs": _Usual(_of_napi("defer_hard_irqs", 0, 10, 100)),
-    "gro_flush_timeout": _Usual(
-        _of_napi("gro_flush_timeout", 0, 20_000, 50_000, 200_000), "defer_hard_irqs", bool
-    ),
-    "cpu": _Usual(_cores),
-}
 
 
 class Space:
@@ -109,7 +51,7 @@ class Space:
     ) -> None:
         wanted = _wanted(engine, traffic, knobs)
         settings.check(wanted)
-        self.around = settings.current(engine, ["wait", "defer_hard_irqs", "ring_size"])
+        self.around = settings.current(engine, {"ring_size", *(need.knob for need in _needed())})
         """What decides which knobs matter, as it is now."""
         self.begin = settings.current(engine, wanted, traffic)
         """The present setting of its knobs."""
@@ -185,8 +127,16 @@ def relevant(setting: Mapping[str, object]) -> Setting:
 
 
 def _matters(name: str, setting: Mapping[str, object]) -> bool:
-    usual = _USUAL.get(name)
-    return usual is None or usual.beside not in setting or usual.matters(setting[usual.beside])
+    needs = _needs(KNOBS[name])
+    return needs is None or needs.knob not in setting or needs.met(setting[needs.knob])
+
+
+def _needs(knob: Knob[Any]) -> Needs | None:
+    return (knob.search and knob.search.needs) or knob.needs
+
+
+def _needed() -> Iterable[Needs]:
+    return filter(None, map(_needs, KNOBS.values()))
 
 
 def key(setting: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
@@ -200,23 +150,32 @@ def _wanted(
     knobs: Iterable[str] | Mapping[str, Iterable[object]] | None,
 ) -> dict[str, list[object]]:
     if knobs is None:
-        usual = {n: list(entry.choices(engine, traffic)) for n, entry in _USUAL.items()}
+        usual = {name: list(_usual(KNOBS[name], engine, traffic)) for name in _SEARCHED}
         return {name: values for name, values in usual.items() if len(values) > 1}
     told = mapping("knobs", knobs, "values by names") if is_a(knobs, Mapping) else {}
     names = list(told) or items("knobs", knobs, "names of knobs")
     settings.check(names, "knobs")
-    # What others depend on first.
-    names.sort(key=lambda name: list(_USUAL).index(name) if name in _USUAL else len(_USUAL))
+    names.sort(key=list(KNOBS).index)  # those first that others need
     wanted = {}
     for name in names:
-        if name not in told and name not in _USUAL:
+        if name not in told and name not in _SEARCHED:
             raise ConfigurationError(
                 f"what to try {name} at must be said: knobs={{{name!r}: [...], ...}}. There are "
-                f"usual values for: {', '.join(_USUAL)}."
+                f"usual values for: {', '.join(_SEARCHED)}."
             )
-        values = told[name] if name in told else _USUAL[name].choices(engine, traffic)
+        values = told[name] if name in told else _usual(KNOBS[name], engine, traffic)
         wanted[name] = values_of(name, values)
     return wanted
+
+
+def _usual(knob: Knob[Any], engine: Engine, traffic: Traffic | None) -> Iterable[object]:
+    """Return what a knob is usually tried at; nothing where it can't be turned or does nothing."""
+    if knob.search is None or not (knob.exists(engine) and knob.acts(engine)):
+        return ()
+    if knob.home == "napi" and settings.current(engine, [knob.name])[knob.name] is None:
+        return ()
+    values = knob.search.values
+    return values(engine, traffic) if callable(values) else values
 
 
 def _is_ordered(values: Iterable[object]) -> bool:

@@ -90,7 +90,7 @@ class Client(Closing):
             When the client ended by itself.
         """
         engine, times = self._engine, self._engine.telemetry.latency
-        engine.rate = rate
+        engine.stream_rate = rate
         time.sleep(_PAUSE_SECONDS)
         sent, before = self._sent(), times()
         started = time.monotonic()

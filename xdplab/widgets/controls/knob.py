@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from xdplab.widgets.controls.table import Knob, order
+from xdplab.knobs.row import Knob
 from xdplab.widgets.live.subshells import follow_subshells
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
 
+Stops = tuple[tuple[str, Any], ...]
+"""Where a control can stop: what is written there, and the knob's value."""
+
+AnyKnob = Knob[Any]
+
 _STYLE = {"description_width": "108px"}
 _LAYOUT = {"width": "auto", "margin": "1px 0"}
+
+
+def stops_of(knob: AnyKnob, engine: Engine) -> Stops:
+    """Return where a knob's control can stop, on this engine and as it is set up now."""
+    values = () if knob.stops is None else knob.stops(engine)
+    idle = knob.idle(engine)
+    return tuple((knob.text(v) + (" (no effect here)" if v in idle else ""), v) for v in values)
+
+
+def order(value: Any) -> float:  # noqa: ANN401 - a number, "max", or a replay's "recorded"
+    """Return a value's place along a slider."""
+    if isinstance(value, str):
+        return math.inf if value == "max" else -math.inf
+    return float(value)
 
 
 class KnobControl:
@@ -31,11 +51,13 @@ class KnobControl:
         Called with the knob and the new value whenever the control's changes, by whomever.
     """
 
-    def __init__(self, knob: Knob, engine: Engine, on_move: Callable[[Knob, Any], None]) -> None:
+    def __init__(
+        self, knob: AnyKnob, engine: Engine, on_move: Callable[[AnyKnob, Any], None]
+    ) -> None:
         self.knob = knob
         # What takes new sockets to change decides where a control can stop.
         self._configuration = weakref.ref(engine.configuration)
-        self._stops = knob.stops(engine)
+        self._stops = stops_of(knob, engine)
         # What the control shows. Only what differs from it is shown anew: what a control has just
         # told the engine must not fight with the control's next move.
         self._shown: tuple[object, ...] | None = None
@@ -47,7 +69,7 @@ class KnobControl:
         """Show a value, among the stops that there are now; None greys the control out."""
         if self._configuration() is not engine.configuration:
             self._configuration = weakref.ref(engine.configuration)
-            self._stops = self.knob.stops(engine)
+            self._stops = stops_of(self.knob, engine)
         sign = (value, self._stops, self.knob.matters(engine))
         if sign == self._shown:
             return

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 
+from xdplab.knobs.row import Home
+from xdplab.knobs.table import KNOBS
 from xdplab.settings.presets import PRESETS
-from xdplab.widgets.controls.table import NAPI, STREAM, TRAFFIC, WORKER, Knob
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.live.subshells import follow_subshells
 
@@ -52,8 +53,8 @@ class Panel:
         on_preset: Mapping[str, Pressed],
         on_undo: Pressed,
     ) -> None:
-        def chosen(knobs: Sequence[Knob]) -> list[ipywidgets.DOMWidget]:
-            return [controls[knob.name] for knob in knobs if knob.name in controls]
+        def chosen(group: Home) -> list[ipywidgets.DOMWidget]:
+            return [control for name, control in controls.items() if KNOBS[name].group == group]
 
         self._controls = list(controls.values())
         self._traffic = _button("Start", on_traffic) if on_traffic else None
@@ -66,12 +67,12 @@ class Panel:
         for button, name in zip(self._presets, on_preset, strict=True):
             button.tooltip = PRESETS[name].why
 
-        of_traffic = [*chosen(TRAFFIC), *chosen(STREAM)]
-        beside = [_group("NAPI", [*chosen(NAPI), self._no_napi])]
+        of_traffic = chosen("traffic")
+        beside = [_group("NAPI", [*chosen("napi"), self._no_napi])]
         if of_traffic:
             beside.insert(0, _group("Traffic", of_traffic, self._traffic))
         columns = [
-            ipywidgets.VBox([_group("Worker", chosen(WORKER))], layout=_COLUMN),
+            ipywidgets.VBox([_group("Worker", chosen("engine"))], layout=_COLUMN),
             ipywidgets.VBox(beside, layout=_COLUMN),
         ]
         row = {"flex_flow": "row wrap", "align_items": "center"}

@@ -13,12 +13,13 @@ from xdplab.core.checks import choice
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.knobs.journal import Change
+from xdplab.knobs.row import HOMES
+from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_traffic
 from xdplab.settings import presets
 from xdplab.settings.undo import next_undo, undo
-from xdplab.widgets.controls.knob import KnobControl
+from xdplab.widgets.controls.knob import AnyKnob, KnobControl
 from xdplab.widgets.controls.panel import Panel
-from xdplab.widgets.controls.table import KNOBS, NAPI, STREAM, TRAFFIC, WORKER, Knob
 from xdplab.widgets.engine_view import EngineView, State
 from xdplab.widgets.live.presence import Presence
 
@@ -30,10 +31,26 @@ BEATS_A_LOOK_AT_NAPI = 50
 """Nobody but us turns those as a rule, and to ask the kernel takes its time."""
 
 
-class Controls(ipywidgets.VBox):  # type: ignore[misc]
+_SHOWN = {name: knob for name, knob in KNOBS.items() if knob.home != "sockets"}
+
+
+def _help(knob: AnyKnob) -> str:
+    place = f"`{HOMES[knob.home]}.{knob.name}`"
+    return f"{place}; None where there is none" if knob.home != "engine" else place
+
+
+_Traits: Any = traitlets.MetaHasTraits(
+    "_Traits",
+    (traitlets.HasTraits,),
+    {name: traitlets.Any(help=_help(knob)) for name, knob in _SHOWN.items()},
+)
+
+
+class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
     """Every knob of an engine, and of the traffic that it receives.
 
-    Each knob is a trait: ``controls.batch = 128`` turns the engine and moves the slider, as moving
+    Each knob of `xdplab.KNOBS` that needs no new sockets is a trait of its name:
+    ``controls.batch = 128`` turns the engine and moves the slider, as moving
     the slider turns the engine. What is turned elsewhere, in Python or in other controls of the
     same engine, is shown within a tenth of a second while somebody looks, and by `refresh`. What
     the engine refuses is said in words and the control goes back; in Python it is an error.
@@ -48,25 +65,6 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
         The generator, where its rate and size are to be turned too.
     """
 
-    batch = traitlets.Any(help="`Engine.batch`")
-    wait = traitlets.Any(help="`Engine.wait`")
-    spin_microseconds = traitlets.Any(help="`Engine.spin_microseconds`")
-    busy_poll_microseconds = traitlets.Any(help="`Engine.busy_poll_microseconds`")
-    busy_poll_budget = traitlets.Any(help="`Engine.busy_poll_budget`")
-    action = traitlets.Any(help="`Engine.action`")
-    burst = traitlets.Any(help="`Engine.burst`")
-    sample_every = traitlets.Any(help="`Engine.sample_every`")
-    inspect = traitlets.Any(help="`Engine.inspect`")
-    checksum = traitlets.Any(help="`Engine.checksum`")
-    pace = traitlets.Any(help="`Engine.pace`")
-    rate = traitlets.Any(help="`Engine.rate`; None without a stream")
-    traffic_rate = traitlets.Any(help="`Traffic.rate`; None without traffic")
-    traffic_size = traitlets.Any(help="`Traffic.size`, likewise")
-    threaded = traitlets.Any(help="`Engine.napi.threaded`; None where it can't be set")
-    defer_hard_irqs = traitlets.Any(help="`Engine.napi.defer_hard_irqs`, likewise")
-    gro_flush_timeout = traitlets.Any(help="`Engine.napi.gro_flush_timeout`, likewise")
-    irq_suspend_timeout = traitlets.Any(help="`Engine.napi.irq_suspend_timeout`, likewise")
-
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
         check_traffic(traffic)
         self._view = EngineView(engine)
@@ -80,13 +78,11 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
         self._undoes = ""
         self._beats = 0
         engine.napi.read()
-        knobs = [
-            *WORKER,
-            *(TRAFFIC if traffic is not None else ()),
-            *(STREAM if engine.stream is not None else ()),
-            *NAPI,
-        ]
-        self._controls = {knob.name: KnobControl(knob, engine, self._move) for knob in knobs}
+        self._controls = {
+            name: KnobControl(knob, engine, self._move)
+            for name, knob in _SHOWN.items()
+            if knob.exists(engine) and (knob.home != "traffic" or traffic is not None)
+        }
         self._presence = Presence(self._beat, self._fail)
         self._panel = Panel(
             {name: control.widget for name, control in self._controls.items()},
@@ -102,8 +98,8 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
         if engine is not None:  # ipywidgets cuts after 110 characters
             said += [f"batch {engine.batch}", f"wait {engine.way}", f"action {engine.action}"]
         if traffic is not None:
-            rate, size = (KNOBS[name] for name in ("traffic_rate", "traffic_size"))
-            said.append(f"traffic {rate.text(traffic.rate)} of {size.text(traffic.size)}")
+            rate, size = (KNOBS[name].text for name in ("rate", "size"))
+            said.append(f"traffic {rate(traffic.rate)} of {size(traffic.size)}")
         return f"<Controls: {self._view.label}, {', '.join(said)}>"
 
     def apply(self, preset: str) -> None:
@@ -132,7 +128,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
 
     # From traits and controls to the engine, on whatever thread: one store.
 
-    @traitlets.validate(*KNOBS)
+    @traitlets.validate(*_SHOWN)
     def _turn(self, proposal: Any) -> object:  # noqa: ANN401 - traitlets is untyped
         """Turn the knob, so that the trait takes what the engine made of it, or nothing."""
         knob, value = KNOBS[proposal["trait"].name], proposal["value"]
@@ -140,16 +136,16 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
             if self._is_showing:
                 return value
             engine = self._engine
-            setattr(self._home(knob, engine), knob.place, value)
+            setattr(self._home(knob, engine), knob.name, value)
             return self._value(knob, engine)
 
-    @traitlets.observe(*KNOBS)
+    @traitlets.observe(*_SHOWN)
     def _turned(self, _change: object) -> None:
         with self._lock:
             if not self._is_showing:
                 self._update()
 
-    def _move(self, knob: Knob, value: object) -> None:
+    def _move(self, knob: AnyKnob, value: object) -> None:
         with self._lock:
             if self._is_showing:
                 return
@@ -249,7 +245,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
         traffic = None if self._traffic_reference is None else self._traffic_reference()
         return None if traffic is None or traffic.closed else traffic
 
-    def _home(self, knob: Knob, engine: Engine) -> object:
+    def _home(self, knob: AnyKnob, engine: Engine) -> object:
         """Find what has the knob as an attribute."""
         if knob.name not in self._controls:
             what = "traffic" if knob.home == "traffic" else "stream"
@@ -265,7 +261,7 @@ class Controls(ipywidgets.VBox):  # type: ignore[misc]
             raise ClosedError("the traffic was closed. Make a new one, and controls for it.")
         return self._traffic
 
-    def _value(self, knob: Knob, engine: Engine) -> object:
+    def _value(self, knob: AnyKnob, engine: Engine) -> object:
         """Read a knob, without asking the kernel; None where there is none."""
         homes = {"engine": engine, "traffic": self._traffic, "napi": engine.napi.latest}
-        return getattr(homes[knob.home], knob.place, None)
+        return getattr(homes[knob.home], knob.name, None)

@@ -42,7 +42,7 @@ def ratio(now: float, before: float) -> str:
 def settings(engine: Engine) -> str:
     """Name the settings that a measurement is told by: "poll, batch 64"."""
     sends = engine.action == "generate"
-    rate = f", {engine.rate:,.6g} a second" if sends and engine.rate != "max" else ""
+    rate = f", {engine.stream_rate:,.6g} a second" if sends and engine.stream_rate != "max" else ""
     paced = f", paced {engine.pace:g} s" if engine.pace else ""
     return f"{engine.way}, batch {engine.batch}{rate}{paced}"
 

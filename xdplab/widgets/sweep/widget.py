@@ -63,7 +63,7 @@ class Sweep(Series):
     rounds
         How often each combination is measured; a cell shows the median.
     knobs
-        The values to try of each knob, by the names of `xdplab.settings.settings.KNOBS`.
+        The values to try of each knob, by the names of `xdplab.KNOBS`.
 
     Raises
     ------

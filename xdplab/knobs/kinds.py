@@ -1,0 +1,105 @@
+"""Kinds of values that a knob can have: how they are checked, and stored in a word of 64 bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from xdplab.core import checks
+from xdplab.net.stream import FASTEST, SLOWEST, checked_rate, interval_ps, rate_of
+
+_ONLY_STEPS = (1 << 64) - 1
+_SHORTEST_PACE, _LONGEST_PACE = 1e-4, 3600  # seconds
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The values that a knob can have."""
+
+    type: str
+    """Python's name of their type."""
+    range: str
+    """Which values of that type, in words: ``1 to 65,535``."""
+    check: Callable[[str, object, Any], Any]
+    """Of the knob's name, anything, and the engine whose knob it is: returns a plain value, or
+    raises `ConfigurationError`."""
+    word: Callable[[Any], int] = int
+    """Returns what stands in the control block for a value."""
+    value: Callable[[int], Any] = int
+    """Returns the value for which a word stands."""
+
+
+def whole(least: int, most: int | str, scale: int = 1) -> Kind:
+    """Return the kind of a whole number.
+
+    Parameters
+    ----------
+    least, most
+        Its bounds; `most` may be the name of an attribute of the engine.
+    scale
+        How many of the word's units make one of the knob's.
+    """
+
+    def check(name: str, value: object, engine: Any) -> int:  # noqa: ANN401 - see Kind.check
+        bound: int = getattr(engine, most) if isinstance(most, str) else most
+        return checks.whole(name, value, least, bound)
+
+    return Kind(
+        "int",
+        f"{least:,} to " + (f"`{most}`" if isinstance(most, str) else f"{most:,}"),
+        check,
+        lambda value: scale * value,
+        lambda word: word // scale,
+    )
+
+
+def choice(names: Iterable[str]) -> Kind:
+    """Return the kind of one of some names, whose word is its place among them."""
+    each = tuple(names)
+    return Kind(
+        "str",
+        ", ".join(f'"{name}"' for name in each),
+        lambda name, value, _engine: checks.choice(name, value, each),
+        each.index,
+        lambda word: each[min(word, len(each) - 1)],
+    )
+
+
+def other(type_name: str, values: str) -> Kind:
+    """Return a kind, described in words, whose values are checked by what has the knob."""
+    return Kind(type_name, values, lambda _name, value, _engine: value)
+
+
+def _pace(name: str, value: object, _engine: object) -> float:
+    # Faster than that, a worker would do little else than show its rings.
+    if checks.number(value) not in (0, math.inf):
+        checks.seconds(name, value, _SHORTEST_PACE, _LONGEST_PACE)
+    return checks.number(value)
+
+
+SWITCH = Kind(
+    "bool",
+    "True or False",
+    lambda name, value, _engine: checks.boolean(name, value),
+    value=bool,
+)
+
+RATE = Kind(
+    "float or str",
+    f'{SLOWEST} to {FASTEST:,}, or "max"',
+    lambda name, value, _engine: checked_rate(value, name),
+    interval_ps,
+    rate_of,
+)
+"""Frames a second, stored as picoseconds between two."""
+
+PACE = Kind(
+    "float",
+    f"0, {_SHORTEST_PACE} to {_LONGEST_PACE:,}, or math.inf",
+    _pace,
+    lambda value: _ONLY_STEPS if value == math.inf else round(value * 1e9),
+    lambda word: math.inf if word == _ONLY_STEPS else word / 1e9,
+)
+"""Seconds between two batches, 0 for none, stored as nanoseconds; ``math.inf`` for single steps."""

@@ -1,0 +1,404 @@
+"""The table of knobs: what can be turned while packets flow, one row a knob.
+
+A row is an attribute of the class that has the knob, under the one name that it has everywhere: as
+attribute, trait and slider of `Controls`, setting, axis of a sweep, dimension of a search, command
+line option, in the journal and in the documentation (docs/knobs.md). A new knob is a row here and,
+in the control block (native/include/telemetry.h), a word that a worker reads.
+
+Of a class, knobs are turned and shown in the order of their rows.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any, Literal
+
+from xdplab.configuration.configuration import (
+    ACTIONS,
+    ATTACH_MODES,
+    BIND_MODES,
+    HIGHEST_PRIORITY,
+    LARGEST_RING,
+    WAIT_STRATEGIES,
+)
+from xdplab.core.errors import ConfigurationError
+from xdplab.knobs import words
+from xdplab.knobs.kinds import PACE, RATE, SWITCH, choice, other, whole
+from xdplab.knobs.row import Holder, Home, Knob, Needs, Search
+from xdplab.native import lib
+from xdplab.native.records import names_of
+from xdplab.net import stream
+from xdplab.net.stream import Rate
+
+CHECKSUMS: tuple[str, ...] = names_of("xdplab_checksum", "XDPLAB_CHECKSUM_")
+"""Who finishes the checksum of a packet that is sent on: the values of `Engine.checksum`."""
+
+_LONGEST_TIMEOUT = 10**9  # ns; the kernel takes any, but then hardly ever polls the queue
+_MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
+_LARGEST_SHOWN_BURST = 1 << 16
+_LARGEST_SHOWN_RATE = 10_000_000
+
+
+def _waits_in_rings(engine: Any) -> bool:  # noqa: ANN401 - as in row.py
+    """Say whether an engine has AF_XDP's rings, which are waited at by a strategy."""
+    return bool(engine.wait_strategies)
+
+
+def _useful_waits(engine: Any, _traffic: object) -> Iterable[object]:  # noqa: ANN401 - likewise
+    useless = {*engine.wait_ineffective, *engine.wait_refused}
+    return [wait for wait in engine.wait_strategies if wait not in useless]
+
+
+def _possible_actions(engine: Any) -> list[str]:  # noqa: ANN401 - likewise
+    possible = []
+    for action in ACTIONS:
+        with suppress(ConfigurationError):
+            engine.configuration.action_index(action)
+            possible.append(action)
+    return possible
+
+
+def _free_cores(engine: Any, traffic: Any) -> Iterable[object]:  # noqa: ANN401 - likewise
+    if len(engine.cpus) > 1:
+        return ()
+    return sorted(os.sched_getaffinity(0) - ({traffic.cpu} if traffic else set()))
+
+
+def _rates(_engine: object) -> list[object]:
+    return [*words.one_two_five(1, _LARGEST_SHOWN_RATE), "max"]
+
+
+class SocketKnobs(Holder):
+    """What takes new sockets: read from `Engine.configuration`, set by `Engine.reconfigure`."""
+
+    home = "sockets"
+
+    queue = Knob[Any](
+        other("int, or a list of them", "of the interface's receive queues, as many as there were"),
+        default=0,
+        label="Queue",
+        help="Receive queue that it captures from, or several, a worker each",
+    )
+    cpu = Knob[Any](
+        other("int, or a list of them", "cores that this process may run on"),
+        default="chosen",
+        label="Core",
+        help="Core of the worker, or one for each; chosen from the last that this process may use "
+        "downwards, those that serve the interface's interrupts last",
+        search=Search(_free_cores),
+    )
+    realtime = Knob[int](
+        whole(0, HIGHEST_PRIORITY),
+        default=0,
+        label="Priority",
+        help="Priority of the workers as SCHED_FIFO threads, which needs CAP_SYS_NICE; 0 for none",
+    )
+    attach = Knob[str](
+        choice(ATTACH_MODES),
+        default="native",
+        label="Attach",
+        help="Whether the XDP program runs in the driver or in the stack",
+    )
+    bind = Knob[str](
+        choice(BIND_MODES),
+        default="auto",
+        label="Bind",
+        help="Whether the driver writes into the UMEM itself, or the kernel copies",
+    )
+    ring_size = Knob[int](
+        other("int", f"a power of two, 2 to {LARGEST_RING:,}"),
+        default=2048,
+        label="Ring size",
+        help="Entries of the RX, TX and completion rings; the fill ring has twice as many",
+        unit="frames",
+        acts=_waits_in_rings,
+        search=Search((512, 1024, 2048, 4096, 8192)),
+    )
+    frame_size = Knob[int](
+        other("int", "2,048 or 4,096; with unaligned=True also multiples of 8 between them"),
+        default=2048,
+        label="Frame size",
+        help="Bytes of a UMEM frame, of which 256 are the kernel's",
+        unit="bytes",
+    )
+    headroom = Knob[int](
+        other("int", "a multiple of 8, from 0"),
+        default=0,
+        label="Headroom",
+        help="Bytes left free before each packet",
+        unit="bytes",
+    )
+    unaligned = Knob[bool](
+        SWITCH,
+        default=False,
+        label="Unaligned",
+        help="Whether frame_size may be no power of two",
+    )
+    huge_pages = Knob[Any](
+        other("bool or str", 'True, False, or "auto"'),
+        default=False,
+        label="Huge pages",
+        help="Whether the UMEM lies in pages of 2 MiB that were set aside",
+    )
+    multi_buffer = Knob[bool](
+        SWITCH,
+        default=False,
+        label="Multi-buffer",
+        help="Whether a packet may fill several frames, as an MTU of 9000 takes",
+    )
+    promiscuous = Knob[bool](
+        SWITCH,
+        default=False,
+        label="Promiscuous",
+        help="Whether the interface takes in what is for other addresses, too",
+    )
+
+
+class NapiKnobs(Holder):
+    """How packets leave the driver: `xdplab.knobs.napi` has what sets them."""
+
+    home = "napi"
+
+    threaded = Knob[bool | None](
+        SWITCH,
+        default="the device's",
+        label="Threaded",
+        help="Whether a kernel thread runs NAPI, not a softirq",
+        more="""The scheduler places the thread. On the core of a worker that spins, it hardly ever
+        runs. One that is switched off and on again here is another thread, and goes to the cores
+        that the first was bound to.""",
+        search=Search((False, True)),
+    )
+    defer_hard_irqs = Knob[int | None](
+        whole(0, _MOST_DEFERRALS),
+        default="the device's",
+        label="Defer IRQs",
+        help="How many empty polls in a row before interrupts come on again; takes a flush timeout",
+        more="""Meanwhile a timer polls, after `gro_flush_timeout`; without that it has no effect.
+        On veth the sender's wake-up is what is held off.""",
+        unit="polls",
+        text=words.number,
+        stops=lambda _engine: (0, 1, 2, 5, 10, 20, 50, 100),
+        slow=True,
+        search=Search((0, 10, 100)),
+    )
+    gro_flush_timeout = Knob[int | None](
+        whole(0, _LONGEST_TIMEOUT),
+        default="the device's",
+        label="Flush timeout",
+        help="How long until the timer polls, while interrupts are deferred",
+        more="""With `defer_hard_irqs`, packets arrive in batches so far apart: fewer wake-ups, for
+        so much latency. Alone, it is how long GRO may hold packets back to join them.""",
+        unit="ns",
+        text=words.nanoseconds,
+        stops=lambda _engine: [0, *words.one_two_five(1_000, 1_000_000)],
+        slow=True,
+        search=Search((0, 20_000, 50_000, 200_000), Needs("defer_hard_irqs", but=(0, None))),
+    )
+    irq_suspend_timeout = Knob[int | None](
+        whole(0, _LONGEST_TIMEOUT),
+        default="the device's",
+        label="Suspend IRQs",
+        help="How long interrupts stay off for a program that busy-polls with epoll; none of the "
+        "wait strategies does",
+        more="Only a program that busy-polls through epoll (EPIOCSPARAMS) makes use of it.",
+        unit="ns",
+        text=words.nanoseconds,
+        stops=lambda _engine: [0, *words.one_two_five(1_000_000, _LONGEST_TIMEOUT)],
+        slow=True,
+    )
+
+
+class WorkerKnobs(Holder):
+    """Words of the control block: a worker sees a new value on its next turn."""
+
+    home = "engine"
+
+    batch = Knob[int](
+        whole(1, "ring_size"),
+        default=64,
+        label="Batch size",
+        help="Most frames taken from the RX ring at once",
+        unit="frames",
+        text=words.number,
+        stops=lambda engine: words.powers_of_two(engine.ring_size),
+        search=Search((4, 16, 64, 256, 1024)),
+    )
+    wait = Knob[str](
+        choice(WAIT_STRATEGIES),
+        default="poll",
+        label="Wait",
+        help="What the worker does when the RX ring is empty",
+        more="""Empty on a path that waits in its own way; to set it raises ConfigurationError
+        there. A strategy that can do nothing on this device is set with a warning, and one that the
+        kernel refuses is refused: see `wait_ineffective` and `wait_refused`.""",
+        stops=lambda engine: engine.wait_strategies or ("",),
+        menu=True,
+        acts=_waits_in_rings,
+        idle=lambda engine: engine.wait_ineffective,
+        search=Search(_useful_waits),
+    )
+    spin_microseconds = Knob[int](
+        whole(0, 1_000_000, scale=1000),
+        word="spin_ns",
+        default=50,
+        label="Spin time",
+        help="How long adaptive spins after the last packet before it parks",
+        unit="µs",
+        text=words.microseconds,
+        stops=lambda _engine: [0, *words.one_two_five(1, 1_000_000)],
+        acts=_waits_in_rings,
+        needs=Needs("wait", ("adaptive",)),
+        search=Search((10, 50, 200, 1000)),
+    )
+    busy_poll_microseconds = Knob[int](
+        whole(1, 10_000),
+        default=20,
+        label="Busy-poll time",
+        help="How long busy-poll and uring-napi drive NAPI at a time",
+        unit="µs",
+        text=words.microseconds,
+        stops=lambda _engine: words.one_two_five(1, 10_000),
+        acts=_waits_in_rings,
+        needs=Needs("wait", ("busy-poll", "uring-napi")),
+        search=Search((10, 50, 200)),
+    )
+    busy_poll_budget = Knob[int](
+        whole(1, 65_535),
+        default=64,
+        label="Budget",
+        help="Most packets that busy-poll lets NAPI take at a time",
+        unit="packets",
+        text=words.number,
+        stops=lambda _engine: words.powers_of_two(1024),
+        acts=_waits_in_rings,
+        needs=Needs("wait", ("busy-poll",)),
+        search=Search((8, 64, 256)),
+    )
+    action = Knob[str](
+        choice(ACTIONS),
+        default="drop",
+        label="Action",
+        help="What becomes of a packet",
+        stops=_possible_actions,
+        menu=True,
+    )
+    burst = Knob[int](
+        whole(1, lib.XDPLAB_LARGEST_BURST),
+        default=256,
+        label="Burst budget",
+        help="Most packets received before the worker looks at its knobs and the clock again",
+        unit="packets",
+        text=words.number,
+        stops=lambda _engine: words.powers_of_two(_LARGEST_SHOWN_BURST),
+        search=Search((64, 256, 1024, 4096)),
+    )
+    sample_every = Knob[int](
+        whole(0, 1 << 62),
+        default=1000,
+        label="Samples",
+        help="1 frame in this many is kept as a sample, with its first bytes; 0 keeps none",
+        text=words.sampling,
+        stops=lambda _engine: [0, *(10**exponent for exponent in range(7))],
+    )
+    inspect = Knob[bool](
+        SWITCH,
+        default=False,
+        label="Inspect every frame",
+        help="Whether latency and sequence number of every frame are measured, or of samples only",
+    )
+    checksum = Knob[str](
+        choice(CHECKSUMS),
+        default="software",
+        label="Checksums",
+        help="Who finishes the checksum of a packet that is sent on, where its sender left that to "
+        "a device",
+        more="""A local stack leaves the checksums of TCP, UDP and SCTP to the device where that
+        offers it, as veth does, and the device of the far end is to know: an AF_XDP frame can't
+        say so, and its receiver drops it. With ``"software"`` the worker looks for such packets,
+        behind VLAN tags, IP options and tunnels too, and adds what is missing; it changes no other.
+        With ``"none"`` packets leave as they came, and one of each batch is looked at, so that the
+        ledger can tell.""",
+        stops=lambda _engine: CHECKSUMS,
+        menu=True,
+        needs=Needs("action", ("reflect", "echo", "forward")),
+    )
+    pace = Knob[float](
+        PACE,
+        word="pace_ns",
+        default=0,
+        label="Pace",
+        help="How far batches are apart: slowly enough to be watched, or one by one with "
+        "engine.step()",
+        more="""0 is a worker that runs freely, ``math.inf`` one that takes single steps only, see
+        `step`. A paced worker takes one batch a turn, in an order that shows each frame in each
+        ring: what one turn puts into the TX ring, the next hands to the kernel, and the one after
+        takes back from the completion ring. `Telemetry.rings` shows what the rings hold meanwhile.
+        What finds the RX ring full is lost, and counted by the kernel.""",
+        unit="s",
+        text=words.pace,
+        stops=lambda _engine: (0, 0.001, 0.01, 0.1, 0.5, 1, math.inf),
+    )
+    stream_rate = Knob[Rate](
+        RATE,
+        word="interval_ps",
+        default="max",
+        label="Rate",
+        help="Frames a second that each worker sends of its own stream, with the action generate",
+        unit="frames a second",
+        text=words.rate,
+        stops=_rates,
+        group="traffic",
+        exists=lambda engine: engine.stream is not None,
+        needs=Needs("action", ("generate",)),
+    )
+
+
+class TrafficKnobs(Holder):
+    """The generator's."""
+
+    home = "traffic"
+
+    rate = Knob[Rate | Literal["recorded"]](
+        RATE,
+        default="max",
+        label="Rate",
+        help="Frames a second that the generator sends",
+        more='A replay has ``"recorded"`` as well: it keeps to the times of its file.',
+        unit="frames a second",
+        text=words.rate,
+        stops=_rates,
+    )
+    size = Knob[int](
+        whole(stream.SMALLEST_FRAME, stream.LARGEST_FRAME),
+        default=64,
+        label="Size",
+        help="Bytes of a frame, without its checksum",
+        more="""Can be set while it runs, and the numbers go on. A running generator takes it up
+        within 20 ms or so, with its next run in the kernel. Of a replay it is the longest frame,
+        and can't be set.""",
+        unit="bytes",
+        text=words.size,
+        stops=lambda _engine: (60, 64, 128, 256, 512, 1024, 1280, 1514),
+    )
+
+
+def _rows(*classes: type[Holder]) -> Iterable[Knob[Any]]:
+    return (row for each in classes for row in vars(each).values() if isinstance(row, Knob))
+
+
+# In the order in which a setting is turned, so that none is refused for what is still to come: the
+# ring bounds the batch.
+KNOBS: Mapping[str, Knob[Any]] = MappingProxyType(
+    {knob.name: knob for knob in _rows(SocketKnobs, NapiKnobs, WorkerKnobs, TrafficKnobs)}
+)
+"""All knobs by name."""
+
+
+def names_of_home(home: Home) -> tuple[str, ...]:
+    """Return the names of the knobs that are turned in one place."""
+    return tuple(name for name, knob in KNOBS.items() if knob.home == home)

@@ -1,0 +1,67 @@
+"""Values of knobs, written for people, and the places where a slider can stop."""
+
+from __future__ import annotations
+
+import math
+from itertools import count, takewhile
+
+
+def powers_of_two(most: int) -> list[int]:
+    """Return 1, 2, 4 and so on, up to a bound."""
+    return [1 << exponent for exponent in range(most.bit_length())]
+
+
+def one_two_five(least: int, most: int) -> list[int]:
+    """Return 1, 2, 5, 10, 20, 50 and so on, within bounds."""
+    steps = (factor * 10**exponent for exponent in count() for factor in (1, 2, 5))
+    return [step for step in takewhile(lambda step: step <= most, steps) if step >= least]
+
+
+def number(value: int) -> str:
+    """Write a whole number: ``1,024``."""
+    return f"{value:,}"
+
+
+def rate(value: float | str) -> str:
+    """Write packets a second: ``20 kpps``."""
+    if isinstance(value, str):
+        return value
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.6g} {letter}pps"
+    return f"{value:.6g} pps"
+
+
+def size(value: int) -> str:
+    """Write bytes of a frame."""
+    return f"{value:,} bytes"
+
+
+def microseconds(value: int) -> str:
+    """Write microseconds in the unit that suits."""
+    return seconds(value / 1e6)
+
+
+def nanoseconds(value: int) -> str:
+    """Write nanoseconds in the unit that suits; 0 is ``off``."""
+    return "off" if value == 0 else seconds(value / 1e9)
+
+
+def seconds(value: float) -> str:
+    """Write seconds in the unit that suits."""
+    for scale, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if value >= scale:
+            return f"{value / scale:.6g} {unit}"
+    return f"{value / 1e-9:.6g} ns" if value else "0"
+
+
+def pace(value: float) -> str:
+    """Write how far batches are apart."""
+    if value == math.inf:
+        return "by steps"
+    return f"every {seconds(value)}" if value else "free"
+
+
+def sampling(value: int) -> str:
+    """Write which part of the frames is kept."""
+    return f"1 in {value:,}" if value else "none"
