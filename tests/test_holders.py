@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from talk import line, python
 from typed import in_a_child, in_own_namespace
+
+from xdplab import Engine, Lab
+from xdplab.net.holders import socket_holders
 
 pytestmark = pytest.mark.privilege  # to attach programs by other means
 
@@ -82,7 +87,6 @@ def test_a_program_on_what_stands_on_the_interface_is_named(program: Path) -> No
 def test_a_socket_without_a_program_is_told_with_its_process_and_the_other_queues() -> None:
     refused, other, again = in_a_child(
         """
-        from xdplab.net.namespace import Namespace
         lab = Lab(queues=2)
         ours, theirs = os.pipe()
         child = os.fork()
@@ -104,9 +108,24 @@ def test_a_socket_without_a_program_is_told_with_its_process_and_the_other_queue
         """
     )
     assert "0 to 1" in refused
-    assert "These have AF_XDP sockets: process " in refused
+    assert "These have AF_XDP sockets in its network namespace: process " in refused
     assert not other
     assert not again
+
+
+def test_a_process_with_a_socket_of_another_namespace_is_not_named() -> None:
+    text = """
+import time
+from xdplab import Engine, Lab
+with Lab() as lab, Engine(lab.port):
+    print("bound", flush=True)
+    time.sleep(60)
+"""
+    with python(text) as other, Lab() as lab, Engine(lab.port):
+        assert line(other) == "bound"
+        found = [each.number for each in socket_holders(lab.port.interface.namespace)]
+        other.kill()
+    assert found == [os.getpid()]
 
 
 def test_a_program_on_the_loopback_is_told_from_another_generator(program: Path) -> None:

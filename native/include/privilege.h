@@ -13,6 +13,9 @@
 /* Of the calling thread; Python has these from 3.12 on. 0 or a negative errno. */
 int xdplab_setns(int descriptor);
 int xdplab_unshare_network(void);
+/* The network namespace of a socket that another process has open, or a negative errno: -EPERM where the caller may not
+ * trace that process, or administer that namespace. */
+int xdplab_network_of_socket(int32_t process, int32_t descriptor);
 /* Whose a network namespace is: the user who made the user namespace that owns it. -EINVAL where the descriptor is
  * of anything else, -EPERM where the first user namespace owns it, or one above the caller's. */
 int xdplab_namespace_owner(int descriptor, uint32_t *user);

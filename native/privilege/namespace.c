@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -22,6 +24,26 @@ int xdplab_setns(int descriptor)
 int xdplab_unshare_network(void)
 {
 	return unshare(CLONE_NEWNET) ? -errno : 0;
+}
+
+int xdplab_network_of_socket(int32_t process, int32_t descriptor)
+{
+	int holder, copy, found;
+
+	/* By pidfd, so that it is not another process that has the number by now. glibc 2.36 has these as functions. */
+	holder = syscall(SYS_pidfd_open, process, 0);
+	if (holder < 0)
+		return -errno;
+	copy = syscall(SYS_pidfd_getfd, holder, descriptor, 0);
+	found = copy < 0 ? -errno : 0;
+	close(holder);
+	if (copy < 0)
+		return found;
+	found = ioctl(copy, SIOCGSKNS);
+	if (found < 0)
+		found = -errno;
+	close(copy);
+	return found;
 }
 
 static int owner_of_user_namespace(int descriptor, uint32_t *user)

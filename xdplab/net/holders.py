@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xdplab.native import lib
+from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import netlink
 
 if TYPE_CHECKING:
@@ -76,15 +77,36 @@ def attached_above(interface: Interface) -> tuple[str, Attached] | None:
     return (name, found) if found else None
 
 
-def socket_holders() -> list[Process]:
-    """List the processes with AF_XDP sockets, on whatever interface."""
-    found = []
-    for process in _processes():
-        with suppress(OSError):
-            maps = (_PROCESSES / str(process) / "maps").read_text()
-            if re.search(rf"^\S+ \S+ {_FILL_RING} .*socket:\[", maps, re.MULTILINE):
-                found.append(_named(process))
-    return found
+def socket_holders(namespace: Namespace) -> list[Process]:
+    """List the processes with AF_XDP sockets of a network namespace, as far as that can be seen.
+
+    On which of its interfaces they are, the kernel tells nobody (but by CONFIG_XDP_SOCKETS_DIAG,
+    which few have).
+    """
+    return [
+        _named(process)
+        for process in _processes()
+        if any(_is_of(namespace, process, each) for each in _af_xdp_sockets(process))
+    ]
+
+
+def _af_xdp_sockets(process: int) -> Iterator[int]:
+    """Find the descriptors of a process' AF_XDP sockets that have rings."""
+    with suppress(OSError):
+        maps = (_PROCESSES / str(process) / "maps").read_text()
+        mapped = set(re.findall(rf"^\S+ \S+ {_FILL_RING} .*(socket:\[\d+\])", maps, re.MULTILINE))
+        for descriptor in (_PROCESSES / str(process) / "fd").iterdir() if mapped else ():
+            with suppress(OSError):
+                if str(descriptor.readlink()) in mapped:
+                    yield int(descriptor.name)
+
+
+def _is_of(namespace: Namespace, process: int, descriptor: int) -> bool:
+    found = lib.xdplab_network_of_socket(process, descriptor)
+    if found < 0:
+        return False
+    with Namespace(found) as other:
+        return other.identity == namespace.identity
 
 
 def _attached(index: int) -> tuple[str, int]:

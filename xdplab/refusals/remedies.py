@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -134,15 +135,21 @@ def queue_held(place: Place) -> str:
         # No other queue is of use while its program holds the whole interface.
         if attached(interface):
             return program_held(place)
-    holders = [process for process in socket_holders() if not process.is_ours]
+    holders = list(_others_with_sockets(interface))
     ends = ", ".join(f"{process}: `{_sudo(process)}kill {process.number}`" for process in holders)
-    who = f" These have AF_XDP sockets: {ends}." if holders else ""
+    who = f" These have AF_XDP sockets in its network namespace: {ends}." if holders else ""
     queues = interface.queues
     other = f" Or choose another queue of its {queues}, 0 to {queues - 1}." if queues > 1 else ""
     return (
         f"Another engine or AF_XDP socket is bound to the queue: close it, or end its process."
         f"{who}{other}"
     )
+
+
+def _others_with_sockets(interface: Interface) -> Iterator[Process]:
+    """Find the other processes that may be bound to an interface's queues."""
+    with suppress(XdplabError, OSError):
+        yield from (each for each in socket_holders(interface.namespace) if not each.is_ours)
 
 
 def down_or_gone(place: Place) -> str:
