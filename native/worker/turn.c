@@ -132,7 +132,8 @@ static void look_at_checksums(struct worker *worker, const struct settings *sett
 	}
 }
 
-uint32_t turn_receive_batch(struct worker *worker, const struct settings *settings, uint32_t received)
+/* Receives one batch, of a burst that has `received` packets already, and acts on it. */
+static inline uint32_t receive_batch(struct worker *worker, const struct settings *settings, uint32_t received)
 {
 	const uint32_t limit = batch_limit(worker, settings, received);
 	uint32_t count;
@@ -153,11 +154,16 @@ uint32_t turn_receive_batch(struct worker *worker, const struct settings *settin
 	return count;
 }
 
+void turn_receive_batch(struct worker *worker, const struct settings *settings)
+{
+	receive_batch(worker, settings, 0);
+}
+
 uint32_t turn_receive_burst(struct worker *worker, const struct settings *settings)
 {
 	uint32_t received = 0, count;
 
-	while (received < settings->burst && (count = turn_receive_batch(worker, settings, received)))
+	while (received < settings->burst && (count = receive_batch(worker, settings, received)))
 		received += count;
 	return received;
 }

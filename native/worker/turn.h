@@ -22,9 +22,9 @@ struct settings {
 /* Frames that were sent go back to the fill ring they came from. Bounded like receiving, so that neither
  * starves the other. */
 void turn_take_back_sent(struct worker *worker, uint32_t burst);
-/* Receives one batch, of a burst that has `received` packets already, and acts on it. */
-uint32_t turn_receive_batch(struct worker *worker, const struct settings *settings, uint32_t received);
-/* Receives batch after batch until nothing is left or the burst is used up. */
+/* Receives one batch and acts on it. */
+void turn_receive_batch(struct worker *worker, const struct settings *settings);
+/* Receives batch after batch until nothing is left or the burst is used up; returns how many frames that were. */
 uint32_t turn_receive_burst(struct worker *worker, const struct settings *settings);
 /* Whether it has frames of its own to send, now or later. */
 bool turn_produces(const struct worker *worker, const struct settings *settings, uint64_t now_ns);

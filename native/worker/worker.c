@@ -99,7 +99,7 @@ static void take_step(struct worker *worker, const struct settings *settings, ui
 		kick_transmit(worker);
 	if (worker->rx->operations->wait)
 		worker->rx->operations->wait(worker->rx, worker, 0);
-	turn_receive_batch(worker, settings, 0);
+	turn_receive_batch(worker, settings);
 	if (turn_produces(worker, settings, now_ns))
 		turn_generate(worker, settings, now_ns, &produced);
 	worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += worker->rx->operations->kick(worker->rx);
