@@ -12,11 +12,11 @@ from notebook_page import Look, NotebookPage, OpenNotebook
 MEASURE = """
 import json, time
 from xdplab import Engine, Lab, Stream, Traffic
-from xdplab.widgets import Latency
+from xdplab.widgets import LatencyView
 lab = Lab()
 engine = Engine(lab.port, inspect=True).start()
 traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
-shown = Latency(engine)
+shown = LatencyView(engine)
 shown
 """
 
@@ -141,12 +141,12 @@ def test_buttons_act_while_the_first_cell_after_it_is_busy(open_notebook: OpenNo
 def test_a_generating_engine_shows_the_round_trip(open_notebook: OpenNotebook) -> None:
     page = open_notebook(
         "from xdplab import Engine, Lab, Stream\n"
-        "from xdplab.widgets import Latency\n"
+        "from xdplab.widgets import LatencyView\n"
         "lab = Lab()\n"
         "far = Engine(lab.port, action='reflect').start()\n"
         "stream = Stream(lab.port, rate=10_000)\n"
         "engine = Engine(lab.peer, stream=stream, inspect=True).start()\n"
-        "Latency(engine)",
+        "LatencyView(engine)",
         "print(engine.telemetry.latency().total)",
     )
     page.run(0)
@@ -159,10 +159,10 @@ def test_workers_and_the_last_seconds_can_be_chosen(open_notebook: OpenNotebook)
     page = open_notebook(
         "import time\n"
         "from xdplab import Engine, Lab, Traffic\n"
-        "from xdplab.widgets import Latency\n"
+        "from xdplab.widgets import LatencyView\n"
         "lab = Lab(queues=2)\n"
         "engine = Engine(lab.port, queue=[0, 1], inspect=True).start()\n"
-        "shown = Latency(engine)\n"
+        "shown = LatencyView(engine)\n"
         "shown",
         "done = Traffic(lab.peer, lab.port, rate=20_000, count=5000, cpu=1).start().wait(20)",
         "print(shown.worker, shown.seconds, engine.telemetry.latency(1).total)",
@@ -196,9 +196,9 @@ def test_of_a_closed_engine_the_figures_stay(open_notebook: OpenNotebook) -> Non
 @pytest.mark.parametrize("tail", [False, True], ids=["histogram", "curve"])
 def test_latency_looks(open_notebook: OpenNotebook, look: Look, tail: bool) -> None:
     compare = MEASURE.replace(
-        "shown = Latency(engine)",
+        "shown = LatencyView(engine)",
         "time.sleep(1)\n"
-        f"shown = Latency(engine, tail={tail})\n"
+        f"shown = LatencyView(engine, tail={tail})\n"
         "shown.freeze()\n"
         "engine.wait = 'spin'\n"
         "time.sleep(0.2)\n"

@@ -12,12 +12,12 @@ from notebook_page import Look, NotebookPage, OpenNotebook
 LOSE = """
 import json, time
 from xdplab import Engine, Lab, Traffic
-from xdplab.widgets import Ledger
+from xdplab.widgets import LedgerView
 lab = Lab()
 engine = Engine(lab.port, ring_size=64).start()
 engine.pace = 0.01
 traffic = Traffic(lab.peer, lab.port, rate=20_000, seconds=2)
-shown = Ledger(engine, traffic)
+shown = LedgerView(engine, traffic)
 shown
 """
 
@@ -49,7 +49,7 @@ def sources(page: NotebookPage) -> dict[str, dict[str, list[Any]]]:
 
 
 def wait_for_text(page: NotebookPage, source: str, text: str) -> None:
-    """Wait until the figure says something, beside what leaves the stream or above a station."""
+    """Wait until the figure says something, beside what leaves or above a counting point."""
     page.page.wait_for_function(
         f"([source, text]) => ({SOURCES})()[source]?.text.some("
         "(words) => words.replaceAll('\\n', ' ').includes(text))",
@@ -76,8 +76,8 @@ def test_losses_branch_off_with_their_reason_and_the_figures_are_the_books(
     share = 100 * lines["RX ring full"] / lines["sent by the generator"]
     said = f"lost: RX ring full {lines['RX ring full']:,} ({share:.1f} %)"
     wait_for_text(page, "out words", said)
-    for station in ("sent by the generator", "seen by the device", "received by the worker"):
-        wait_for_text(page, "station words", f"{station} {lines[station]:,}")
+    for point in ("sent by the generator", "seen by the device", "received by the worker"):
+        wait_for_text(page, "counting point words", f"{point} {lines[point]:,}")
     wait_for_words(page, "settled: every packet accounted for")
     wait_for_words(page, "engine.pace = 0 lets it run as fast as packets come")
     # In the figure the loss takes the share of the stream that it has of the packets.
@@ -91,35 +91,35 @@ def test_begin_anew_counts_from_now_on(open_notebook: OpenNotebook) -> None:
     page.run(0)
     page.run(1)
     lines = json.loads(page.run(2))
-    wait_for_text(page, "station words", f"sent by the generator {lines[0]['packets']:,}")
+    wait_for_text(page, "counting point words", f"sent by the generator {lines[0]['packets']:,}")
     page.page.locator(".jupyter-button", has_text="Begin anew").click()
-    wait_for_text(page, "station words", "sent by the generator 0")
+    wait_for_text(page, "counting point words", "sent by the generator 0")
     page.run(1)
     again = json.loads(page.run(2))
-    wait_for_text(page, "station words", f"received by the worker {again[-2]['packets']:,}")
+    wait_for_text(page, "counting point words", f"received by the worker {again[-2]['packets']:,}")
 
 
 def test_what_is_sent_back_is_followed_to_the_far_end(open_notebook: OpenNotebook) -> None:
     page = open_notebook(
         "from xdplab import Engine, Lab, Traffic\n"
-        "from xdplab.widgets import Ledger\n"
+        "from xdplab.widgets import LedgerView\n"
         "lab = Lab()\n"
         "engine = Engine(lab.port, action='reflect', ring_size=32768).start()\n"
         "traffic = Traffic(lab.peer, lab.port, rate=10_000, count=5000)\n"
         "book = engine.ledger(traffic)\n"
         "done = traffic.start().wait(20)\n"
-        "Ledger(book)",
+        "LedgerView(book)",
         "engine.close()",
     )
     page.run(0)
-    for station in ("sent by the generator", "handed to the TX ring", "received at the far end"):
-        wait_for_text(page, "station words", f"{station} 5,000")
+    for point in ("sent by the generator", "handed to the TX ring", "received at the far end"):
+        wait_for_text(page, "counting point words", f"{point} 5,000")
     wait_for_words(page, "Every packet arrived.")
     page.run(1)
     wait_for_words(page, "engine is closed")
     page.save()
     page.reload()
-    wait_for_text(page, "station words", "received at the far end 5,000")
+    wait_for_text(page, "counting point words", "received at the far end 5,000")
 
 
 @pytest.mark.parametrize("action", ["drop", "reflect"])

@@ -16,7 +16,7 @@ IMPORTS = """
 import gc, json, threading, time
 import ipywidgets
 from xdplab import Engine, Lab, Traffic
-from xdplab.widgets import Controls, Dashboard, Frames, Latency, Ledger, Rings, Timeline
+from xdplab.widgets import Controls, Dashboard, Frames, LatencyView, LedgerView, Rings, Timeline
 from xdplab.widgets.live import figure as live_figure, pump
 lab = Lab()
 """
@@ -32,10 +32,10 @@ dashboard = Dashboard(engine, traffic)
 ipywidgets.VBox([
     dashboard,
     Timeline(engine, traffic),
-    ipywidgets.HBox([Controls(engine, traffic), Latency(engine)],
+    ipywidgets.HBox([Controls(engine, traffic), LatencyView(engine)],
                     layout={"flex_flow": "row wrap"}),
     Rings(engine),
-    Ledger(engine, traffic),
+    LedgerView(engine, traffic),
     Frames(engine),
 ])
 """

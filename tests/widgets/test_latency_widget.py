@@ -15,7 +15,7 @@ from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.knobs.journal import Change
 from xdplab.telemetry.region import LATENCY_STARTS
 from xdplab.telemetry.region import Latency as Histogram
-from xdplab.widgets import Latency
+from xdplab.widgets import LatencyView
 from xdplab.widgets.latency.picture import LatencyPicture
 from xdplab.widgets.latency.reading import LatencyReader
 from xdplab.widgets.latency.shape import (
@@ -126,7 +126,7 @@ def test_knobs_that_were_turned_make_a_measurement_mixed_unless_turned_back() ->
 
 def test_the_figure_shows_what_the_telemetry_has(lab: Lab) -> None:
     with Engine(lab.port, inspect=True) as engine:
-        widget, telemetry = Latency(engine), engine.telemetry
+        widget, telemetry = LatencyView(engine), engine.telemetry
         send(lab, 2000)
         assert eventually(lambda: telemetry.latency().total == 2000)
         exact = [telemetry.latency().percentile(p) for p in PERCENTILES.values()]
@@ -164,7 +164,7 @@ def test_a_reset_begins_both_anew_whoever_asks_for_it(lab: Lab) -> None:
         reader = LatencyReader(engine.telemetry)
         send(lab, 500)
         assert eventually(lambda: reader.read().histogram.total == 500)
-        Latency(engine).reset()
+        LatencyView(engine).reset()
         assert eventually(lambda: reader.read().histogram.total == 0)
         send(lab, 100)
         assert eventually(lambda: reader.read().histogram.total == 100)
@@ -191,7 +191,7 @@ def test_a_reset_of_a_stopped_worker_counts_from_when_it_starts(lab: Lab) -> Non
 
 def test_workers_add_up_and_can_be_shown_one_by_one(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1], inspect=True) as engine:
-        widget = Latency(engine)
+        widget = LatencyView(engine)
         for core, count in ((0, 300), (1, 200)):
             with Traffic(lab.peer, lab.port, rate=20_000, count=count, cpu=core) as traffic:
                 assert traffic.wait(30)
@@ -200,14 +200,14 @@ def test_workers_add_up_and_can_be_shown_one_by_one(privileged: None) -> None:
         assert widget.histogram.total == engine.telemetry.latency(1).total == 200
         assert "worker 1" in repr(widget)
         with pytest.raises(ConfigurationError, match="worker=2 must be a whole number, 0 to 1"):
-            Latency(engine, worker=2)
+            LatencyView(engine, worker=2)
         with pytest.raises(ConfigurationError, match=r"seconds=.* must be one of 1, 10, or None"):
-            Latency(engine, seconds=5)
+            LatencyView(engine, seconds=5)
 
 
 def test_a_frozen_copy_keeps_its_settings_and_stays_as_it_was(lab: Lab) -> None:
     with Engine(lab.port, inspect=True, batch=32) as engine:
-        widget = Latency(engine)
+        widget = LatencyView(engine)
         with pytest.raises(ConfigurationError, match="nothing to freeze"):
             widget.freeze()
         send(lab, 500)
@@ -232,7 +232,7 @@ def test_a_frozen_copy_keeps_its_settings_and_stays_as_it_was(lab: Lab) -> None:
 
 def test_where_nothing_is_measured_it_says_why_and_what_to_turn(lab: Lab) -> None:
     engine = Engine(lab.port, sample_every=0)
-    widget = Latency(engine)
+    widget = LatencyView(engine)
     assert "stopped" in repr(widget)
     assert "engine.start()" in repr(widget)
     engine.start()
@@ -253,7 +253,7 @@ def test_a_generating_engine_measures_the_round_trip(lab: Lab) -> None:
     stream = Stream(lab.port, rate=5_000)
     far = Engine(lab.port, action="drop")
     with Engine(lab.peer, stream=stream, inspect=True) as engine:
-        widget = Latency(engine)
+        widget = LatencyView(engine)
         assert eventually(lambda: engine.telemetry.counters()["tx_packets"] > 0)
         assert "None of its frames has come back" in repr(widget)
         far.action = "reflect"
@@ -265,7 +265,7 @@ def test_a_generating_engine_measures_the_round_trip(lab: Lab) -> None:
 
 def test_it_keeps_no_engine_alive_and_its_figures_stay(lab: Lab) -> None:
     engine = Engine(lab.port, inspect=True).start()
-    widget = Latency(engine)
+    widget = LatencyView(engine)
     send(lab, 100)
     assert eventually(lambda: widget.histogram.total == 100)
     widget.freeze()

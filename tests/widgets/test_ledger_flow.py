@@ -22,7 +22,7 @@ AFTERTHOUGHTS = {Line.BEGUN, Line.TOO_MANY, Line.TX_BEGUN, Line.ON_WIRE}  # only
 
 @st.composite
 def accounts(draw: st.DrawFn) -> Account:
-    """Any counts at all, since stations are read one after the other; not every ledger has all."""
+    """Any counts at all: counting points are read in turn, and not every ledger has all."""
     lines = list(Line)
     first = draw(st.sampled_from([Line.SENT, Line.DEVICE, Line.STACK]))
     last = draw(st.sampled_from([Line.RECEIVED, Line.TX_DROPPED, Line.FAR_END]))
@@ -77,15 +77,15 @@ def test_every_loss_has_a_branch_of_as_many_packets(account: Account, generates:
 
 
 @given(flows)
-def test_through_each_station_flows_what_it_counted(flow: Flow) -> None:
-    for number, station in enumerate(flow.stations):
+def test_through_each_point_flows_what_it_counted(flow: Flow) -> None:
+    for number, point in enumerate(flow.points):
         through = sum(
             each.packets
             for each in flow.stretches
             if flow.ways_in[each.way_in].after < number
             and ((out := flow.ways_out[each.way_out]).after >= number or out.kind == Kind.STREAM)
         )
-        assert through == station.packets
+        assert through == point.packets
 
 
 @given(flows)
@@ -139,11 +139,11 @@ def test_a_remainder_is_shown_where_it_is_missing(flowing: bool) -> None:
     (way,) = (way for way in flow.ways_out if way.kind != Kind.STREAM)
     assert way.kind == Kind.REMAINDER
     assert way.name == ("in flight" if flowing else "unaccounted")
-    assert (way.packets, flow.stations[way.after].name) == (7, Line.DEVICE)
+    assert (way.packets, flow.points[way.after].name) == (7, Line.DEVICE)
     assert way.whole == 100
 
 
-def test_a_station_that_counted_more_than_came_is_shown_too() -> None:
+def test_a_point_that_counted_more_than_came_is_shown_too() -> None:
     flow = flow_of(account(unaccounted=5, DEVICE=10, REDIRECTED=15, RECEIVED=15))
     assert ways(flow) == {"unaccounted": 5}
     assert flow.ways_in[1].kind == Kind.REMAINDER
@@ -171,7 +171,7 @@ def test_what_the_worker_drops_and_makes_is_told() -> None:
 
 def test_where_the_driver_does_not_count_it_begins_at_the_program() -> None:
     flow = flow_of(account(STACK=2, NO_SOCKET=3, REDIRECTED=5, RECEIVED=5))
-    assert [(station.name, station.packets) for station in flow.stations] == [
+    assert [(point.name, point.packets) for point in flow.points] == [
         (PROGRAM, 10),
         (Line.REDIRECTED, 5),
         (Line.RECEIVED, 5),
@@ -179,7 +179,7 @@ def test_where_the_driver_does_not_count_it_begins_at_the_program() -> None:
     assert ways(flow) == {Line.STACK: 2, Line.NO_SOCKET: 3}
 
 
-def test_what_is_lost_behind_the_last_station_is_drawn_behind_it() -> None:
+def test_what_is_lost_behind_the_last_point_is_drawn_behind_it() -> None:
     layout = lay_out(flow_of(account(HANDED=10, TAKEN=10, COMPLETED=10, TX_DROPPED=4)))
     (band,) = layout.bands
     assert band.kind == Kind.LOST
@@ -187,8 +187,8 @@ def test_what_is_lost_behind_the_last_station_is_drawn_behind_it() -> None:
     assert "lost: dropped by\nthe device\n4 (40.0 %)" in [text for _, _, text in layout.out_words]
 
 
-def test_an_empty_ledger_has_stations_and_no_stream() -> None:
+def test_an_empty_ledger_has_points_and_no_stream() -> None:
     layout = lay_out(flow_of(account(SENT=0, DEVICE=0, REDIRECTED=0, RECEIVED=0)))
-    assert [words.text.splitlines()[-1] for words in layout.station_words] == ["0"] * 4
+    assert [words.text.splitlines()[-1] for words in layout.point_words] == ["0"] * 4
     assert layout.bands == []
     assert layout.stream_at(1.0).width == 0

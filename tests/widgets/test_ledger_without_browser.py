@@ -12,7 +12,7 @@ from patience import eventually
 from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab import Ledger as Book
 from xdplab.ledger.account import Account
-from xdplab.widgets import Ledger
+from xdplab.widgets import LedgerView
 from xdplab.widgets.ledger.flow import MADE, Kind, flow_of
 from xdplab.widgets.ledger.layout import lay_out
 from xdplab.widgets.ledger.picture import LedgerPicture
@@ -39,7 +39,7 @@ def test_a_loss_is_drawn_with_the_packets_that_the_book_has(lab: Lab) -> None:
         assert traffic.start().wait(30)
         engine.pace = 0
         account = book.settle(10)
-        widget = Ledger(book)
+        widget = LedgerView(book)
         assert widget.account.stages == account.stages
         assert account.packets("RX ring full") > 0
         flow = flow_of(account)
@@ -74,7 +74,7 @@ def test_a_generating_worker_makes_what_it_sends(lab: Lab) -> None:
 def test_begin_anew_counts_from_then_on_and_takes_another_generator(lab: Lab) -> None:
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
         first = send(lab, 100)
-        widget = Ledger(engine, first)
+        widget = LedgerView(engine, first)
         first.start().wait(30)
         assert eventually(lambda: widget.account.packets("received by the worker") == 100)
         widget.begin_anew()
@@ -113,20 +113,20 @@ def test_readings_leave_no_thread_and_end_while_nothing_moves(lab: Lab) -> None:
 
 def test_of_a_closed_engine_it_shows_the_last_that_was_read(lab: Lab) -> None:
     engine = Engine(lab.port, ring_size=DEEP_RING).start()
-    widget = Ledger(engine)
+    widget = LedgerView(engine)
     send(lab, 100)
     assert eventually(lambda: widget.account.packets("received by the worker") == 100)
     engine.close()
     assert widget.account.packets("received by the worker") == 100
     assert "engine is closed" in repr(widget)
     with pytest.raises(ClosedError):
-        Ledger(engine)
+        LedgerView(engine)
 
 
 def test_it_keeps_neither_engine_nor_generator_alive(lab: Lab) -> None:
     engine = Engine(lab.port, ring_size=DEEP_RING).start()
     traffic = send(lab, 100)
-    widget = Ledger(engine, traffic)
+    widget = LedgerView(engine, traffic)
     del traffic
     gc.collect()
     assert "nothing holds the generator any more" in repr(widget)
@@ -146,4 +146,4 @@ def test_a_book_that_is_read_weakly_begins_where_its_original_did(lab: Lab) -> N
         assert book.engine is engine
         assert book.traffic is None
         with pytest.raises(ConfigurationError, match="generator already"):
-            Ledger(book, send(lab, 1))
+            LedgerView(book, send(lab, 1))

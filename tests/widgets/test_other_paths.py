@@ -8,7 +8,7 @@ import pytest
 from patience import eventually
 
 from xdplab import PATHS, ConfigurationError, Engine, Lab, Traffic
-from xdplab.widgets import Controls, Dashboard, Frames, Latency, Ledger, Rings, Timeline
+from xdplab.widgets import Controls, Dashboard, Frames, LatencyView, LedgerView, Rings, Timeline
 
 pytestmark = pytest.mark.kernel  # whose sockets they are
 
@@ -19,17 +19,18 @@ each_other_path = pytest.mark.parametrize("path", [path for path in PATHS if pat
 def test_each_widget_shows_it_and_says_how_it_receives(lab: Lab, path: str) -> None:
     with Engine(lab.port, path=path, inspect=True, sample_every=1) as engine:
         shown = {
-            kind.__name__: kind(engine) for kind in (Dashboard, Latency, Rings, Frames, Timeline)
+            kind.__name__: kind(engine)
+            for kind in (Dashboard, LatencyView, Rings, Frames, Timeline)
         }
         traffic = Traffic(lab.peer, lab.port, rate=10_000, count=500)
-        shown |= {kind.__name__: kind(engine, traffic) for kind in (Controls, Ledger)}
+        shown |= {kind.__name__: kind(engine, traffic) for kind in (Controls, LedgerView)}
         assert traffic.start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] >= 500)
         for name, widget in shown.items():
             assert "port0" in repr(widget), name
         assert path in repr(shown["Dashboard"])
         assert path in repr(shown["Controls"])
-        assert shown["Ledger"].account.packets("received by the worker") >= 500
+        assert shown["LedgerView"].account.packets("received by the worker") >= 500
         assert shown["Controls"].wait == ""
     for name, widget in shown.items():
         assert "port0" in repr(widget), name

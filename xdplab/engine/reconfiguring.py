@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xdplab.ledger.stations import device_packets
+from xdplab.ledger.counting_points import device_packets
 from xdplab.net.namespace import to_the_end
 
 if TYPE_CHECKING:

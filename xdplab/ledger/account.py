@@ -1,4 +1,4 @@
-"""What a ledger says at one moment: a line for each station, and the words for what was lost."""
+"""What a ledger says at one moment: a line a counting point, and the words for what was lost."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Account:
     stages
         In the order in which a packet meets them.
     unaccounted
-        Packets that one station counted and the next did not: in flight while packets flow, and 0
+        Packets that one point counted and the next did not: in flight while they flow, and 0
         once they have drained. Never left out.
     situation
         How things were set when it was read, for `explain`.

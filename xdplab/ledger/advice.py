@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xdplab.core.errors import XdplabError
-from xdplab.ledger.stations import AS_VETH
+from xdplab.ledger.counting_points import AS_VETH
 from xdplab.net.places import ip_in
 
 if TYPE_CHECKING:

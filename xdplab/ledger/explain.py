@@ -233,7 +233,7 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
         return
     if now.flowing:
         yield (
-            f"{_packets(unaccounted)} in flight: counted by one station and not yet by the "
+            f"{_packets(unaccounted)} in flight: counted by one counting point and not yet by the "
             "next. Once the traffic has ended, settle() waits for them."
         )
     elif blocked := explain_links.remainder(_packets(unaccounted), now):
@@ -242,10 +242,10 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
         yield explain_paths.remainder(_packets(unaccounted))
     else:
         yield (
-            f"{_packets(unaccounted)} unaccounted for: one station counted them, the next did "
-            "not. Two cases are known: a link that is down refuses the generator's frames without "
-            "counting them, and with attach='skb' GRO merges packets of a stream before the XDP "
-            "program counts them."
+            f"{_packets(unaccounted)} unaccounted for: one counting point counted them, the next "
+            "did not. Two cases are known: a link that is down refuses the generator's frames and "
+            "does not count them, and with attach='skb' GRO merges packets of a stream before the "
+            "XDP program counts them."
         )
 
 

@@ -39,7 +39,7 @@ def name_of(stage: str, kind: str) -> str:
 
 
 def is_there(stage: str, kind: str) -> bool:
-    """Tell whether a path has such a station."""
+    """Tell whether a path has such a counting point."""
     return stage not in _NOT_THERE.get(kind, ())
 
 

@@ -8,7 +8,7 @@ received at the far end ◀── device ◀── completed ◀── taken by 
                              ▼ dropped
 ```
 
-Each station counts for itself (stations.py). The ledger holds their counts against each other,
+Each counting point counts for itself (counting_points.py). The ledger compares their counts,
 summed over the engine's interfaces and workers, and explain.py has the words.
 """
 
@@ -29,11 +29,11 @@ from xdplab.core.errors import ClosedError, InterfaceGoneError
 from xdplab.knobs.table import names_of_home
 from xdplab.ledger import advice
 from xdplab.ledger.account import Account, Stage
+from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
 from xdplab.ledger.explain_paths import is_there, name_of
 from xdplab.ledger.lines import Line
 from xdplab.ledger.sending import senders
 from xdplab.ledger.situation import Situation
-from xdplab.ledger.stations import SENDER, Counts, Stations
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.net.filtering import Filtering, filtering
 from xdplab.net.offloads import remedies_for_checksums, remedies_for_length
@@ -47,10 +47,10 @@ _QUIET_SECONDS = 0.2
 
 
 class Ledger:
-    """Holds the stations' counts against each other, from now on.
+    """Counts packets at each counting point from now on, and checks that the counts add up.
 
     Best made before the traffic starts; `Engine.ledger` makes one too. What is on the way already
-    is told apart where it can be: from the XDP program on. `xdplab.widgets.Ledger` shows one live.
+    is told apart where it can be: from the XDP program on. `xdplab.widgets.LedgerView` shows one.
 
     Parameters
     ----------
@@ -64,19 +64,19 @@ class Ledger:
         check_engine(engine)
         check_traffic(traffic)
         self._engine, self._traffic = engine, traffic
-        self._stations = Stations(engine, traffic)
+        self._points = CountingPoints(engine, traffic)
         deadline = time.monotonic() + _QUIET_SECONDS
         self._quiet = False
-        self._start, self._start_by_queue = self._stations.look()
+        self._start, self._start_by_queue = self._points.look()
         while not self._quiet and time.monotonic() < deadline:
             before = self._start
-            self._start, self._start_by_queue = self._stations.look()
+            self._start, self._start_by_queue = self._points.look()
             # A generator that has lost its core for a moment is not quiet.
             self._quiet = self._start == before and not senders(engine, traffic)
         self._last = self._start
         self._bypassed = engine.times_bypassed
         self._first_queues = frozenset(engine.queues)
-        self._links_before = dict(self._stations.links)
+        self._links_before = dict(self._points.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
         """When, in seconds since 1970."""
 
@@ -98,18 +98,18 @@ class Ledger:
         book = copy.copy(self)
         book._engine = weakref.proxy(self._engine)
         book._traffic = None if self._traffic is None else weakref.proxy(self._traffic)
-        book._stations = self._stations.of(book._engine, book._traffic)
+        book._points = self._points.of(book._engine, book._traffic)
         return book
 
     def read(self) -> Account:
-        """Read all stations now. They are read one after the other, so packets may be in flight.
+        """Read all counting points now, one after the other, so that packets may be in flight.
 
         Raises
         ------
         ClosedError
             When the engine was closed.
         """
-        now, by_queue = self._stations.look()
+        now, by_queue = self._points.look()
         sending = senders(self._engine, self._traffic)
         flowing = now != self._last or bool(sending)
         self._last = now
@@ -122,7 +122,7 @@ class Ledger:
             *self._account_for_reception(grown, now, stages),
             *self._account_for_sending(grown, now, stages),
         ]
-        # Stations are read against the stream, so what is on the way makes a gap above 0. Below 0
+        # Points are read against the stream, so what is on the way makes a gap above 0. Below 0
         # it is what was on the way when the ledger began.
         unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
         strays = sorted(grown_by_queue.keys() - set(self._engine.queues))
@@ -131,7 +131,7 @@ class Ledger:
             flowing=flowing,
             senders=sending,
             reconfigured=self._reconfigured(),
-            went_uncounted="attach" in self._changed() and not self._stations.veth,
+            went_uncounted="attach" in self._changed() and not self._points.veth,
         )
         named = tuple(
             Stage(line.stage, line.packets, name_of(line.stage, situation.kind))
@@ -165,7 +165,7 @@ class Ledger:
         A veth does not run an attached program on queues that are added later (veth_set_channels,
         Linux 6.18).
         """
-        if not self._stations.veth:
+        if not self._points.veth:
             return grown
         # A queue that `Engine.reconfigure` turned to was without an engine before.
         captured = self._first_queues.intersection(self._engine.queues)
@@ -183,10 +183,10 @@ class Ledger:
             Stage(Line.TOO_LONG, grown.too_long),
             Stage(Line.WIRE_FULL, grown.wire_full),
         ]
-        if self._stations.gone:
+        if self._points.gone:
             return []  # what the sender's device counted is not known
         gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
-        if self._stations.veth:
+        if self._points.veth:
             # Whatever the device saw beyond the generator's frames came from the peer's stack.
             stages.append(Stage(Line.OTHERS, max(grown.device - grown.wire, 0)))
             gaps.append(max(grown.wire - grown.device, 0))
@@ -198,7 +198,7 @@ class Ledger:
         # A program counts what came while it had no sockets. What came while there was no program,
         # the driver alone counted, so that is no more than it counted then.
         away, seen = grown.reconfiguring, grown.redirected + grown.passed + grown.no_socket
-        if not self._stations.veth:
+        if not self._points.veth:
             stages += [Stage(Line.RECONFIGURING, away)] if away else []
             return wire_gaps
         uncounted = min(max(grown.device - seen - away, 0), grown.uncounted)
@@ -252,7 +252,7 @@ class Ledger:
             grown.handed + self._start.tx_waiting - now.tx_waiting - grown.tx_closed - grown.taken,
         ]
         # The device counts packets, and the rings frames: with several frames a packet they differ.
-        if self._stations.veth and not self._had_multi_buffer():
+        if self._points.veth and not self._had_multi_buffer():
             missing = grown.completed - grown.tx_dropped - grown.far_end
             stages += [
                 Stage(Line.TX_OTHERS, max(-missing, 0)),
@@ -292,10 +292,10 @@ class Ledger:
     def _broken_links(self) -> tuple[str, ...]:
         """Say of each link that frames can't pass why, once where both of its ends are ours."""
         found: dict[str, str] = {}
-        for place, link in sorted(self._stations.links.items()):  # the sender first
+        for place, link in sorted(self._points.links.items()):  # the sender first
             label = link.name if place == SENDER else self._engine.end(place)
             state = replace(link.state, label=label)
-            if not state.passes and link.name not in self._stations.gone:
+            if not state.passes and link.name not in self._points.gone:
                 found.setdefault(state.remedy, state.trouble())
         return tuple(found.values())
 
@@ -306,7 +306,7 @@ class Ledger:
     def _carrier_losses(self) -> dict[str, int]:
         """Count how often each interface lost its carrier since the ledger began."""
         found = {}
-        for place, link in self._stations.links.items():
+        for place, link in self._points.links.items():
             before = self._links_before[place].state.carrier_losses
             if lost := link.state.carrier_losses - before:
                 found[link.name] = lost
@@ -315,7 +315,7 @@ class Ledger:
     def _situation(self, grown: Counts, strays: list[int]) -> Situation:
         engine, traffic = self._engine, self._traffic
         error, ended = str(engine.error or ""), engine.has_ended
-        links = dict(self._stations.links)
+        links = dict(self._points.links)
         sender = links.pop(SENDER, None)
         return Situation(
             interface=" and ".join(link.name for link in links.values()),
@@ -326,7 +326,7 @@ class Ledger:
             fault=error if ended else "",
             lost_program="" if ended else error,
             bypassed=engine.times_bypassed > self._bypassed,
-            gone=self._stations.gone,
+            gone=self._points.gone,
             broken_links=self._broken_links(),
             carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
@@ -337,7 +337,7 @@ class Ledger:
             paced=self._was_paced(),
             ring_size=engine.ring_size,
             cpus=engine.cpus,
-            overflow=self._stations.overflow() if grown.ring_full else None,
+            overflow=self._points.overflow() if grown.ring_full else None,
             generator_cpu=traffic.cpu if traffic else None,
             slower=advice.slower(engine, traffic),
             other_core=advice.other_core(engine, traffic),

@@ -1,4 +1,4 @@
-"""The lines of a ledger: what its stations are called."""
+"""The lines of a ledger: what its counting points are called."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Line(StrEnum):
-    """The stations' names, in the order in which a packet meets them."""
+    """The counting points' names, in the order in which a packet meets them."""
 
     SENT = "sent by the generator"
     TOO_LONG = "longer than the wire's MTU"

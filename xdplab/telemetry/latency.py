@@ -18,7 +18,7 @@ LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
 class Latency:
     """A histogram of nanoseconds, log-linear: exact below 128 ns, then within 0.8 %.
 
-    `xdplab.widgets.Latency` shows an engine's live.
+    `xdplab.widgets.LatencyView` shows an engine's live.
 
     Parameters
     ----------

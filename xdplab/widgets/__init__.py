@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from xdplab.widgets.doctor.widget import Doctor
     from xdplab.widgets.frames.widget import Frames
     from xdplab.widgets.front.widget import Front
-    from xdplab.widgets.latency.widget import Latency
-    from xdplab.widgets.ledger.widget import Ledger
+    from xdplab.widgets.latency.widget import LatencyView
+    from xdplab.widgets.ledger.widget import LedgerView
     from xdplab.widgets.live.figure import LiveFigure
     from xdplab.widgets.rings.widget import Rings
     from xdplab.widgets.sweep.widget import Sweep
@@ -26,8 +26,8 @@ __all__ = [
     "Doctor",
     "Frames",
     "Front",
-    "Latency",
-    "Ledger",
+    "LatencyView",
+    "LedgerView",
     "LiveFigure",
     "Rings",
     "Sweep",
@@ -41,8 +41,8 @@ _HOMES = {
     "Doctor": "doctor.widget",
     "Frames": "frames.widget",
     "Front": "front.widget",
-    "Latency": "latency.widget",
-    "Ledger": "ledger.widget",
+    "LatencyView": "latency.widget",
+    "LedgerView": "ledger.widget",
     "LiveFigure": "live.figure",
     "Rings": "rings.widget",
     "Sweep": "sweep.widget",

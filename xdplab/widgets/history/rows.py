@@ -236,7 +236,7 @@ class HistoryRows:
         packets[packets < 0.5] = np.nan
         system = counted["cpu_ns"] - counted["user_ns"] - counted["idle_ns"]
         system[system < 1] = 0  # ns, from interpolation: on a log axis it would stand far below
-        # Who met an empty fill ring is in `rx_dropped` too (stations.py says what each counts).
+        # Who met an empty fill ring is in `rx_dropped` too (counting_points.py: what each counts).
         no_fill = np.minimum(a_second["rx_dropped"], a_second["rx_fill_ring_empty_descs"])
         ring = self._ring_sizes(edges[1:])
         with np.errstate(invalid="ignore"):  # none held by none is nan, too

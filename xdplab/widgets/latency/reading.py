@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab.core.locks import new_lock
-from xdplab.telemetry.region import LATENCY_STARTS, Telemetry
-from xdplab.telemetry.region import Latency as Histogram
+from xdplab.telemetry.region import LATENCY_STARTS, Latency, Telemetry
 
 LONGEST = 10
 """The longest time, in seconds, of which `LatencyReader` can say what was measured in it."""
@@ -22,7 +21,7 @@ _STEP_NS = 250_000_000  # between two snapshots
 class Reading(NamedTuple):
     """What was measured."""
 
-    histogram: Histogram
+    histogram: Latency
     received: int
     """Packets that came in the same time."""
     seconds: float | None
@@ -77,8 +76,8 @@ class LatencyReader:
         counts, received = now.counts - base.counts, now.received - base.received
         passed = None if seconds is None else (now.time_ns - base.time_ns) / 1e9
         if worker is not None:
-            return Reading(Histogram(counts[worker]), int(received[worker]), passed)
-        return Reading(Histogram(counts.sum(axis=0)), int(received.sum()), passed)
+            return Reading(Latency(counts[worker]), int(received[worker]), passed)
+        return Reading(Latency(counts.sum(axis=0)), int(received.sum()), passed)
 
     def _take(self) -> None:
         before, resets = self._newest, self._count_resets()

@@ -10,8 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.telemetry.region import LATENCY_STARTS
-from xdplab.telemetry.region import Latency as Histogram
+from xdplab.telemetry.region import LATENCY_STARTS, Latency
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 
@@ -58,17 +57,17 @@ class Shape:
     curve: Outline
 
     @classmethod
-    def of(cls, histogram: Histogram) -> Self:
+    def of(cls, histogram: Latency) -> Self:
         """Work it out."""
         return cls(histogram.total, percentiles(histogram), outline(histogram), curve(histogram))
 
 
-def percentiles(histogram: Histogram) -> dict[str, float]:
+def percentiles(histogram: Latency) -> dict[str, float]:
     """Return the nanoseconds of each of `PERCENTILES`, as `Latency.percentile` has them."""
     return {name: histogram.percentile(percent) for name, percent in PERCENTILES.items()}
 
 
-def shares(histogram: Histogram) -> Floats:
+def shares(histogram: Latency) -> Floats:
     """Return the percentage of the frames in each bin.
 
     Bins are as wide as each other on a log axis, `BINS_A_DECADE` of them a decade, where the
@@ -84,7 +83,7 @@ def shares(histogram: Histogram) -> Floats:
     return np.asarray(100 * np.diff(at_edges) / total)
 
 
-def outline(histogram: Histogram) -> Outline:
+def outline(histogram: Latency) -> Outline:
     """Return the bars' outline, from the axis up and back down to it; empty without frames."""
     each = shares(histogram)
     occupied = np.flatnonzero(each)
@@ -96,7 +95,7 @@ def outline(histogram: Histogram) -> Outline:
     return Outline(x, y)
 
 
-def curve(histogram: Histogram) -> Outline:
+def curve(histogram: Latency) -> Outline:
     """Return which share of the frames took longer, down to the slowest one.
 
     `y` is that share, 1 to one frame, in even steps on a log axis, and `x` the nanoseconds.

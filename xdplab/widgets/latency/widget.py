@@ -12,7 +12,7 @@ import traitlets
 
 from xdplab.core.checks import boolean, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
-from xdplab.telemetry.region import Latency as Histogram
+from xdplab.telemetry.region import Latency
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.latency.figure import latency_figure
 from xdplab.widgets.latency.picture import LatencyPicture
@@ -44,21 +44,20 @@ class Frozen(NamedTuple):
     """A histogram kept for comparison."""
 
     label: str
-    histogram: Histogram
+    histogram: Latency
     shape: Shape
     """What is shown of it."""
 
 
-class Latency(ipywidgets.VBox):  # type: ignore[misc]
+class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
     """The latency of the frames of our generators: histogram, percentiles, and a frozen copy.
 
     One way, from the generator's timestamp to the worker; on an engine that generates, the round
     trip of its own frames. Nothing else carries the time at which it was made. When nothing is
     measured, it says why.
 
-    The numbers are `Telemetry.latency`'s, whose class has the same name: `xdplab.Latency` is a
-    histogram, this is the widget that shows it. Several of them on one engine agree. It does not
-    keep the engine alive.
+    The numbers are those of `Telemetry.latency`. Several of these widgets on one engine agree. It
+    does not keep the engine alive.
 
     Parameters
     ----------
@@ -168,10 +167,10 @@ class Latency(ipywidgets.VBox):  # type: ignore[misc]
         live, frozen = reading.histogram, self._frozen
         shown = f": {figures(percentiles(live))}" if live.total else ""
         kept = f"; frozen {frozen.label}: {figures(frozen.shape.percentiles)}" if frozen else ""
-        return f"<Latency: {self._view.label}, {state.words}{shown}{kept}>"
+        return f"<LatencyView: {self._view.label}, {state.words}{shown}{kept}>"
 
     @property
-    def histogram(self) -> Histogram:
+    def histogram(self) -> Latency:
         """What is shown, read now."""
         return self._reader.read(self.worker, self.seconds).histogram
 

@@ -1,4 +1,4 @@
-"""What the ledger widget draws: a stream from station to station, and what joins and leaves it."""
+"""What the ledger widget draws: a stream along counting points, and what joins and leaves it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ COLORS = {
 # What is on its way is hatched: it will be somewhere else before long.
 _HATCHES = {Kind.WAITING: "right_diagonal_line", Kind.REMAINDER: "left_diagonal_line"}
 
-WORDS = ("station words", "in words", "out words")
-"""Sources of text, by where it stands: above a station, beside what joins, beside what leaves."""
+WORDS = ("counting point words", "in words", "out words")
+"""Sources of text, by place: above a counting point, beside what joins, beside what leaves."""
 
 _FONT_SIZE = "11px"
 
@@ -58,7 +58,7 @@ def ledger_figure() -> LayoutDOM:
             hatch_alpha=0.6,
             hatch_scale=8,
         )
-    places = ColumnDataSource({"x": [], "low": [], "high": []}, name="stations")
+    places = ColumnDataSource({"x": [], "low": [], "high": []}, name="points")
     plot.segment("x", "low", "x", "high", source=places, color=GREY, line_width=4)
     leaders = ColumnDataSource({"x": [], "low": [], "high": []}, name="leaders")
     plot.segment("x", "low", "x", "high", source=leaders, color=SKY, line_dash="dotted")

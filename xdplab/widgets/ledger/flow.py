@@ -33,8 +33,8 @@ _KINDS: dict[str, Kind] = {
     Line.STACK: Kind.ASIDE,
 }
 
-# Packets that were on the way when the ledger began, and the stations that they may have had still
-# before them: they go where a station counted more than the one before it.
+# Packets that were on the way when the ledger began, and the counting points that may still have
+# been before them: they go where a counting point counted more than the one before it.
 _BEGUN = {
     Line.ON_WIRE: (Line.DEVICE, Line.REDIRECTED),
     Line.BEGUN: (Line.RECEIVED,),
@@ -49,8 +49,8 @@ ELSEWHERE = "counted differently there"
 
 
 @dataclass(frozen=True)
-class Station:
-    """A place that counts packets; its number is its place in `Flow.stations`."""
+class CountingPoint:
+    """A place that counts packets; its number is its place in `Flow.points`."""
 
     name: str
     packets: int
@@ -58,12 +58,12 @@ class Station:
 
 @dataclass(frozen=True)
 class Way:
-    """Into the stream, or out of it, after a station and before the next."""
+    """Into the stream, or out of it, after a counting point and before the next."""
 
     name: str
     kind: Kind
     after: int
-    """Number of the station; -1 for what the first one counted."""
+    """Number of the counting point; -1 for what the first one counted."""
     packets: int
     whole: int = 0
     """Of a way out: the packets of which these are a part."""
@@ -81,12 +81,12 @@ class Stretch:
 
 @dataclass
 class Flow:
-    """A stream of packets through stations.
+    """A stream of packets through counting points.
 
     All is in order: of the stretches, what came in first goes out first.
     """
 
-    stations: list[Station] = field(default_factory=list)
+    points: list[CountingPoint] = field(default_factory=list)
     ways_in: list[Way] = field(default_factory=list)
     ways_out: list[Way] = field(default_factory=list)
     stretches: list[Stretch] = field(default_factory=list)
@@ -108,7 +108,7 @@ def flow_of(account: Account, *, generates: bool = False, multi_buffer: bool = F
 
 
 class _Builder:
-    """Follows the stream from one station to the next."""
+    """Follows the stream from one counting point to the next."""
 
     def __init__(self, account: Account, generates: bool, multi_buffer: bool) -> None:
         self._account = account
@@ -134,30 +134,30 @@ class _Builder:
                 self._pass(joining, leaving, stage)
                 joining, leaving = [], []
         self._leave(leaving, goes_on=max(0, self._length - sum(stage.packets for stage in leaving)))
-        self._out(self._flow.stations[-1].name, Kind.STREAM, self._length)
+        self._out(self._flow.points[-1].name, Kind.STREAM, self._length)
         return self._flow
 
     @property
     def _length(self) -> int:
         return sum(packets for _, packets in self._queue)
 
-    def _pass(self, joining: list[Stage], leaving: list[Stage], station: Stage) -> None:
-        """Take the stream through what lies between the last station and this one."""
+    def _pass(self, joining: list[Stage], leaving: list[Stage], point: Stage) -> None:
+        """Take the stream through what lies between the last counting point and this one."""
         flow = self._flow
-        needed = station.packets + sum(stage.packets for stage in leaving)
-        if not flow.stations:
-            if leaving:  # where the driver does not count, the first station is the program
-                flow.stations.append(Station(PROGRAM, needed))
-            self._in(PROGRAM if leaving else station.name, Kind.STREAM, needed, after=-1)
+        needed = point.packets + sum(stage.packets for stage in leaving)
+        if not flow.points:
+            if leaving:  # where the driver does not count, the first counting point is the program
+                flow.points.append(CountingPoint(PROGRAM, needed))
+            self._in(PROGRAM if leaving else point.name, Kind.STREAM, needed, after=-1)
             self._whole = needed
-        if station.stage == Line.HANDED:
-            self._act(station.packets)
+        if point.stage == Line.HANDED:
+            self._act(point.packets)
         for stage in joining:
             self._in(stage.name, Kind.JOINED, stage.packets)
-        for line, packets in self._begun(station.stage, needed):
+        for line, packets in self._begun(point.stage, needed):
             self._in(line, Kind.JOINED, packets)
-        self._leave(leaving, goes_on=station.packets)
-        flow.stations.append(Station(station.name, station.packets))
+        self._leave(leaving, goes_on=point.packets)
+        flow.points.append(CountingPoint(point.name, point.packets))
 
     def _act(self, handed: int) -> None:
         """Let the worker keep what it does not send, and add what it makes."""
@@ -167,18 +167,18 @@ class _Builder:
         self._in(more, Kind.JOINED, handed - self._length)
         self._whole = handed
 
-    def _begun(self, station: str, needed: int) -> Iterator[tuple[str, int]]:
+    def _begun(self, point: str, needed: int) -> Iterator[tuple[str, int]]:
         for line, reach in _BEGUN.items():
-            if station in reach:
+            if point in reach:
                 lacking = max(needed - self._length, 0)
                 taken = self._pools[line]
-                if station != reach[-1]:
+                if point != reach[-1]:
                     taken = min(taken, lacking)
                 self._pools[line] -= taken
                 yield line, taken
 
     def _leave(self, leaving: list[Stage], goes_on: int) -> None:
-        """Let out what leaves between two stations, and what is missing from what goes on.
+        """Let out what leaves between two counting points, and what is missing from what goes on.
 
         The most leaves last: that has the shortest way down.
         """
@@ -195,7 +195,7 @@ class _Builder:
     def _in(self, name: str, kind: Kind, packets: int, after: int | None = None) -> None:
         if packets <= 0:
             return
-        place = len(self._flow.stations) - 1 if after is None else after
+        place = len(self._flow.points) - 1 if after is None else after
         self._queue.append((len(self._flow.ways_in), packets))
         self._flow.ways_in.append(Way(name, kind, place, packets))
 
@@ -204,7 +204,7 @@ class _Builder:
         wanted = min(packets, self._length)
         if wanted <= 0:
             return
-        number, place = len(self._flow.ways_out), len(self._flow.stations) - 1
+        number, place = len(self._flow.ways_out), len(self._flow.points) - 1
         self._flow.ways_out.append(Way(name, kind, place, wanted, self._whole))
         while wanted:
             way_in, there = self._queue.popleft()

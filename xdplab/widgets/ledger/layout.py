@@ -1,4 +1,4 @@
-"""Where a flow is drawn: pixels upwards, and along it one unit from a station to the next.
+"""Where a flow is drawn: pixels upwards, and along it one unit from a counting point to the next.
 
 The stream runs from left to right. Each stretch of it keeps its height above the ground all the
 way, those that leave first at the bottom, those that join last on top: so nothing that leaves ever
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.widgets.ledger.flow import Flow, Kind, Station, Way
+from xdplab.widgets.ledger.flow import CountingPoint, Flow, Kind, Way
 
 THINNEST = 4.0
 """Pixels. Above that, widths are in proportion to the packets."""
@@ -28,11 +28,11 @@ STREAM_HEIGHT = 110.0
 LINE = 16.0
 """Pixels of a line of text."""
 
-_JOIN, _LEAVE, _LAND = 0.5, 0.56, 0.86  # where between two stations
+_JOIN, _LEAVE, _LAND = 0.5, 0.56, 0.86  # where between two counting points
 _STUB = 0.14  # how long one sees what joins before it does
 _DROP = 22.0  # from the stream down to the first row
 _ROW_GAP = 6.0
-_STATION_CHARACTERS, _WAY_CHARACTERS = 13, 19  # of a line of text
+_POINT_CHARACTERS, _WAY_CHARACTERS = 13, 19  # of a line of text
 _POINTS = 24  # of a bend
 
 Floats = npt.NDArray[np.float64]
@@ -91,10 +91,10 @@ class Layout:
     """All that is drawn of a flow."""
 
     bands: list[Band]
-    """Ways in and out, without what the first station counted and the end of the stream."""
+    """Ways in and out, without what the first counting point counted and the end of the stream."""
     steps: list[tuple[float, Interval]]
     """Where the stream is, from each place on to the next; it ends at the last."""
-    station_words: list[Words]
+    point_words: list[Words]
     """Centred, upwards from `y`."""
     in_words: list[Words]
     """Beside the top of their leader, to the right."""
@@ -127,18 +127,17 @@ def lay_out(flow: Flow) -> Layout:
     joining = [way for way in zip(flow.ways_in, ins, strict=True) if way[0].kind != Kind.STREAM]
     leaving = [way for way in zip(flow.ways_out, outs, strict=True) if way[0].kind != Kind.STREAM]
 
-    last = len(flow.stations) - 1
+    last = len(flow.points) - 1
     end = last + (_LAND if any(way.after == last for way, _ in leaving) else 0.0)
     top = max(heights[-1], THINNEST)
-    words_ground = top + 8 + max(_lines(_station_text(s)) for s in flow.stations) * LINE
+    words_ground = top + 8 + max(_lines(_point_text(s)) for s in flow.points) * LINE
     bands, in_words, leaders = _lay_ways_in(joining, words_ground)
     bands_out, out_words, ground = _lay_ways_out(leaving)
     return Layout(
         bands=bands + bands_out,
         steps=_steps(flow, heights, end),
-        station_words=[
-            Words(number, top + 8, _station_text(station))
-            for number, station in enumerate(flow.stations)
+        point_words=[
+            Words(number, top + 8, _point_text(point)) for number, point in enumerate(flow.points)
         ],
         in_words=in_words,
         leaders=leaders,
@@ -203,8 +202,8 @@ def _lay_ways_out(
     return bands, words, ground
 
 
-def _station_text(station: Station) -> str:
-    return "\n".join([*textwrap.wrap(station.name, _STATION_CHARACTERS), f"{station.packets:,}"])
+def _point_text(point: CountingPoint) -> str:
+    return "\n".join([*textwrap.wrap(point.name, _POINT_CHARACTERS), f"{point.packets:,}"])
 
 
 def _way_text(way: Way) -> str:

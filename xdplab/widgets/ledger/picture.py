@@ -13,7 +13,7 @@ from xdplab.widgets.ledger.layout import Band, Interval, Layout, Words
 from xdplab.widgets.live.figure import Columns
 from xdplab.widgets.live.whole import Whole
 
-_LEFT, _RIGHT = 0.55, 1.5  # room for words before the first station and behind the last
+_LEFT, _RIGHT = 0.55, 1.5  # room for words before the first counting point and behind the last
 _HEIGHT_STEP = 20.0  # the figure grows by so many pixels, so that it does not change all the time
 
 Properties = dict[str, dict[str, object]]
@@ -26,7 +26,7 @@ class LedgerPicture:
     def __init__(self) -> None:
         self.feeds = {
             **{kind.value: Whole(["x", "y"]) for kind in COLORS},
-            **{name: Whole(["x", "low", "high"]) for name in ("stations", "leaders")},
+            **{name: Whole(["x", "low", "high"]) for name in ("points", "leaders")},
             **{name: Whole(["x", "y"], ["text"]) for name in WORDS},
         }
 
@@ -37,18 +37,18 @@ class LedgerPicture:
         for kind in COLORS:
             if kind != Kind.STREAM:
                 self.feeds[kind].show(_patches([b for b in layout.bands if b.kind == kind]))
-        stations = [(x, layout.stream_at(x)) for x, _, _ in layout.station_words]
-        marks = [(x, Interval(place.low - 3, place.high + 3)) for x, place in stations]
-        self.feeds["stations"].show(_lines(marks))
+        points = [(x, layout.stream_at(x)) for x, _, _ in layout.point_words]
+        marks = [(x, Interval(place.low - 3, place.high + 3)) for x, place in points]
+        self.feeds["points"].show(_lines(marks))
         self.feeds["leaders"].show(_lines(layout.leaders))
-        texts = (layout.station_words, layout.in_words, layout.out_words)
+        texts = (layout.point_words, layout.in_words, layout.out_words)
         for name, words in zip(WORDS, texts, strict=True):
             self.feeds[name].show(_texts(words))
 
         top = layout.reach.high
         height = -(-(top - layout.reach.low) // _HEIGHT_STEP) * _HEIGHT_STEP
         return {
-            "along": {"start": -_LEFT, "end": len(layout.station_words) - 1 + _RIGHT},
+            "along": {"start": -_LEFT, "end": len(layout.point_words) - 1 + _RIGHT},
             "across": {"start": top - height, "end": top},
             "flow": {"height": int(height)},
         }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xdplab.core.errors import XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.ledger.account import Account
-from xdplab.ledger.ledger import Ledger as Book
+from xdplab.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from xdplab.engine.traffic import Traffic
@@ -59,7 +59,7 @@ class LedgerReader:
         When an interface is gone.
     """
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Ledger) -> None:
         self._engine = weakref.ref(book.engine)
         self._traffic = None if book.traffic is None else weakref.ref(book.traffic)
         self._book = book.weakly()
@@ -126,7 +126,7 @@ class LedgerReader:
         if engine is None:
             raise ReferenceError
         self._wants_anew = False
-        self._book = Book(engine, self._traffic() if self._traffic else None).weakly()
+        self._book = Ledger(engine, self._traffic() if self._traffic else None).weakly()
 
     def _read(self) -> Reading:
         self._seen = self._look_quickly()

@@ -11,7 +11,7 @@ import ipywidgets
 from xdplab.core.checks import is_a
 from xdplab.core.errors import ConfigurationError
 from xdplab.ledger.account import Account
-from xdplab.ledger.ledger import Ledger as Book
+from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.widgets.engine_view import EngineView, State, status_html
 from xdplab.widgets.ledger.figure import ledger_figure
@@ -34,15 +34,15 @@ _SCALE = (
 )
 
 
-class Ledger(ipywidgets.VBox):  # type: ignore[misc]
+class LedgerView(ipywidgets.VBox):  # type: ignore[misc]
     """Where every packet went since the ledger began: a flow from sent to delivered, and in words.
 
     Losses branch off with their reason, and so does what is in flight, and a remainder that nothing
     accounts for. Below it stands what `Account.explain` says, with the knob that would help.
 
-    `xdplab.Ledger` has the same name: that is the book itself, which this widget shows. The widget
-    begins one of its own unless it is given one. It reads it twice a second, for about 1 % of a
-    core, and hardly ever while nothing moves. It keeps neither the engine nor the generator alive.
+    The widget begins an `xdplab.Ledger` of its own unless it is given one. It reads it twice a
+    second, for about 1 % of a core, and hardly ever while nothing moves. It keeps neither the
+    engine nor the generator alive.
 
     Parameters
     ----------
@@ -60,16 +60,16 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
         When the engine was closed.
     """
 
-    def __init__(self, engine: Engine | Book, traffic: Traffic | None = None) -> None:
-        if not is_a(engine, Book):
+    def __init__(self, engine: Engine | Ledger, traffic: Traffic | None = None) -> None:
+        if not is_a(engine, Ledger):
             check_engine(engine)
         check_traffic(traffic)
-        if isinstance(engine, Book) and traffic is not None:
+        if isinstance(engine, Ledger) and traffic is not None:
             raise ConfigurationError(
                 "this ledger has its generator already, from when it began. Give the engine "
                 "instead, or no traffic."
             )
-        book = engine if isinstance(engine, Book) else Book(engine, traffic)
+        book = engine if isinstance(engine, Ledger) else Ledger(engine, traffic)
         self._view = EngineView(cast("Engine", book.engine))
         self._reader = LedgerReader(book)
         self._picture = LedgerPicture()
@@ -104,7 +104,9 @@ class Ledger(ipywidgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         reading = self._reader.read()
         state = self._state(reading)
-        return f"<Ledger: {self._view.label}, {state.words}>\n{reading.account}\n{_words(reading)}"
+        return (
+            f"<LedgerView: {self._view.label}, {state.words}>\n{reading.account}\n{_words(reading)}"
+        )
 
     @property
     def account(self) -> Account:

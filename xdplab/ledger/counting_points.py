@@ -1,4 +1,4 @@
-"""What every station on a packet's way has counted, read for the ledger.
+"""What every counting point on a packet's way has counted, read for the ledger.
 
 The generator's program, the sender's and the receiver's driver, the capture program, the socket
 (XDP_STATISTICS), the worker and the link each count for themselves.
@@ -56,7 +56,7 @@ _OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
 
 @dataclass(frozen=True)
 class Counts:
-    """What every station has counted, since whenever it counts."""
+    """What every counting point has counted, since whenever it counts."""
 
     sent: int = 0
     too_long: int = 0
@@ -103,8 +103,8 @@ class Counts:
         return self.redirected - lost - self.waiting - self.received
 
 
-class Stations:
-    """The stations of an engine, and of the generator where there is one."""
+class CountingPoints:
+    """The counting points of an engine, and of the generator where there is one."""
 
     def __init__(self, engine: CountedEngine, traffic: CountedTraffic | None) -> None:
         self._engine, self._traffic = engine, traffic
@@ -123,10 +123,10 @@ class Stations:
         ]
 
     def of(self, engine: CountedEngine, traffic: CountedTraffic | None) -> Self:
-        """Return the same stations, held by way of others that stand for engine and generator."""
-        stations = copy.copy(self)
-        stations._engine, stations._traffic = engine, traffic
-        return stations
+        """Return the same points, held by way of others that stand for engine and generator."""
+        points = copy.copy(self)
+        points._engine, points._traffic = engine, traffic
+        return points
 
     @property
     def veth(self) -> bool:
@@ -141,9 +141,9 @@ class Stations:
         return counts and (always_native or self._traffic is not None)
 
     def look(self) -> tuple[Counts, Counter[int]]:
-        """Read every station, the last ones first, and the device's packets by queue.
+        """Read every counting point, the last ones first, and the device's packets by queue.
 
-        What is on the way makes the earlier station's count the larger one then, never the smaller.
+        What is on the way makes the earlier point's count the larger one then, never the smaller.
         """
         counts: dict[str, int] = dict.fromkeys(("tx_dropped", "far_end", "device"), 0)
         by_queue: Counter[int] = Counter()
