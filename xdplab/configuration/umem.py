@@ -24,10 +24,10 @@ LARGEST_REAL_FRAME = 4096
 """Bytes of the largest frame that the kernel takes: a page."""
 
 MOST_FRAMES = 18
-"""Frames of the longest packet: what can be sent as one."""
+"""Most frames of one packet."""
 
 SMALLEST_LONG_RING = 32
-"""Entries of the first ring that holds as many."""
+"""Entries of the smallest ring that holds as many."""
 
 
 def layout(
@@ -39,7 +39,7 @@ def layout(
     *,
     ring_size: int,
 ) -> dict[str, int]:
-    """Check how the UMEM is to be made. Which sizes of a frame it takes is the kernel's to say.
+    """Check the layout of the UMEM. The kernel decides which frame sizes it takes.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def layout(
 
 
 def which_pages(huge_pages: object) -> bool | str:
-    """Check of which pages the UMEM is to be made."""
+    """Check which pages the UMEM is to use."""
     if type(huge_pages) in (bool, str) and huge_pages in _HUGE_PAGES:
         return huge_pages
     raise ConfigurationError(f"huge_pages={shown(huge_pages)} must be True, False or 'auto'.")
