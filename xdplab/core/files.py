@@ -32,10 +32,10 @@ class Saved(NamedTuple):
     """What was saved, and where."""
 
     path: Path
-    """Absolute."""
+    """Absolute path."""
     rows: int
     what: str
-    """What the rows are: "frames", "records"."""
+    """The name of its rows: "frames", "records"."""
 
     def __str__(self) -> str:
         what = self.what.removesuffix("s") if self.rows == 1 else self.what
@@ -48,9 +48,10 @@ def place_of(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ConfigurationError
-        For what is there and no plain file, such as a folder or a device, and for no path at all.
+        When there is something other than a plain file, such as a folder or a device, or the value
+        is no path.
     KernelError
-        Where it can't be looked for: too long a name, a folder that must not be entered.
+        When it can't be looked up: too long a name, a folder that must not be entered.
     """
     given = checks.place("path", path)
     try:
@@ -80,7 +81,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     ConfigurationError
-        For what is no plain file.
+        When the place is taken by something other than a plain file.
     KernelError
         When the file can't be written: a full disk, no such folder, no permission, a limit on its
         size. Nothing half-written is left, and an older file of that name is as it was.
