@@ -27,7 +27,7 @@ from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.core.locks import new_lock
 from xdplab.core.own_limits import more_descriptors
 
-_PATIENCE = 60.0  # s; above it the broker is taken for stuck
+_PATIENCE = 60.0  # s; after it the broker counts as stuck
 _RETRY_SECONDS = 0.01
 _START = (
     "Once installed as docs/without-root.md says, it is started by "
@@ -104,7 +104,7 @@ class Connection(Closing):
         Returns
         -------
         tuple
-            The answer, and the descriptors that came with it, which are the caller's to close.
+            The answer, and the descriptors that came with it; the caller closes them.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class Connection(Closing):
     def _receive(self) -> tuple[bytes, list[int]]:
         try:
             return receive(self.socket)
-        except ConnectionResetError:  # comes before what was said last
+        except ConnectionResetError:  # the kernel reports it before the last message
             return receive(self.socket)
 
 

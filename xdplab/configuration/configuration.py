@@ -161,7 +161,7 @@ class Configuration:
     def changed(self, **changes: Any) -> Configuration:  # noqa: ANN401 - the fields' own types
         """Return this configuration with other values, for as many workers."""
         if self.kind != Kind.XSK:
-            # Its socket would go on receiving while the program that counts is detached.
+            # Its socket would go on receiving while no program counts the packets.
             raise ConfigurationError(
                 f"an engine with path={self.path!r} can't be reconfigured without packets that "
                 f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."

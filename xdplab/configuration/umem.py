@@ -14,9 +14,9 @@ _HUGE_PAGES: dict[bool | str, int] = {
 XDP_HEADROOM = 256
 """Bytes in front of each packet that the kernel keeps in every frame (XDP_PACKET_HEADROOM)."""
 
-# What xdp_umem_reg wants left of a frame behind its headrooms (Linux 6.18.44): a skb_shared_info,
-# of 320 bytes unless built with another CONFIG_MAX_SKB_FRAGS, and 128 for the shortest packet.
-# Older kernels are content with a byte.
+# Room that xdp_umem_reg wants behind a frame's headrooms (Linux 6.18.44): a skb_shared_info, of 320
+# bytes unless built with another CONFIG_MAX_SKB_FRAGS, and 128 for the shortest packet. Older
+# kernels want one byte.
 _LEAST_ROOM = 320 + 128
 _WORD = 8  # samples are read by whole words
 _LARGEST_FRAME = 1 << 20

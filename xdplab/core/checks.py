@@ -1,8 +1,8 @@
 """Checks of a user's arguments, made before anything is changed.
 
 Every public door calls them. A check takes the argument's name as the user typed it and returns a
-plain value (numpy's ``int64(64)`` becomes ``64``) or raises `ConfigurationError`, whatever it was
-given: a value's own methods may raise anything.
+plain value (numpy's ``int64(64)`` becomes ``64``) or raises `ConfigurationError`, and nothing else:
+a value's own methods may raise anything.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ LONGEST_LIST = 10_000
 """Most items of a list that has no other bound."""
 
 _LONGEST_SHOWN = 100
-_LONGEST_NAME = 100  # of which a close one is looked for
+_LONGEST_NAME = 100  # longest name for which a close one is searched
 
 
 def shown(value: object) -> str:
     """Return a value's `repr` for a message, cut where long; its type where it has none."""
     try:
         text = repr(value)
-    except Exception:  # the value's own, or ValueError for a number of more than 4300 digits
+    except Exception:  # raised by the value, or ValueError for a number of more than 4300 digits
         return f"<{type(value).__name__}>"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
@@ -42,7 +42,7 @@ def is_a(value: object, kind: type[Kind]) -> TypeGuard[Kind]:
     """Tell whether a value is an instance of a class, also where its ``__class__`` raises."""
     try:
         return isinstance(value, kind)
-    except Exception:  # the value's own
+    except Exception:  # raised by the value's own methods
         return False
 
 
@@ -81,7 +81,7 @@ def number(value: object) -> float:
     try:
         is_number = isinstance(value, Real) and not isinstance(value, bool)
         return float(cast("float", value)) if is_number else math.nan
-    except Exception:  # the value's own, and OverflowError for a number too large for a float
+    except Exception:  # raised by the value, or OverflowError for a number too large for a float
         return math.nan
 
 
@@ -147,7 +147,7 @@ def place(name: str, value: object) -> Path:
     try:
         given = os.fspath(cast("str", value))
         good = isinstance(given, str) and bool(given) and b"\0" not in os.fsencode(given)
-    except Exception:  # the value's own, TypeError and UnicodeEncodeError
+    except Exception:  # raised by the value, or TypeError, or UnicodeEncodeError
         good = False
     if not good:
         raise ConfigurationError(
@@ -179,7 +179,7 @@ def items(name: str, value: object, wanted: str, most: int = LONGEST_LIST) -> li
         if isinstance(value, str | bytes | bytearray | Mapping):
             raise TypeError
         found = list(islice(iter(cast("Iterable[Any]", value)), most + 1))
-    except Exception:  # the value's own, and TypeError where it can't be iterated over
+    except Exception:  # raised by the value, or TypeError where it can't be iterated over
         raise ConfigurationError(f"{name}={shown(value)} must be a list of {wanted}.") from None
     if len(found) > most:
         raise ConfigurationError(
@@ -192,7 +192,7 @@ def mapping(name: str, value: object, wanted: str) -> dict[str, Any]:
     """Return the items of a mapping whose keys are names; `wanted` describes them in the error."""
     try:
         found = dict(value) if isinstance(value, Mapping) else None
-    except Exception:  # the value's own
+    except Exception:  # raised by the value
         found = None
     if found is None or not all(type(key) is str for key in found):
         raise ConfigurationError(f"{name}={shown(value)} must be a mapping of {wanted}.")
@@ -207,7 +207,7 @@ def _index(value: object) -> int | None:
     try:
         number = index(cast("SupportsIndex", value))
         return None if isinstance(value, bool) else int.__index__(number)
-    except Exception:  # the value's own, and TypeError for other types
+    except Exception:  # raised by the value, or TypeError for other types
         return None
 
 

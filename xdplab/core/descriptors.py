@@ -10,7 +10,7 @@ import socket
 def receive_with_descriptors(
     channel: socket.socket, most_bytes: int, most_descriptors: int
 ) -> tuple[bytes, list[int], int]:
-    """Receive bytes and the descriptors beside them, which are the caller's to close.
+    """Receive bytes and the descriptors beside them; the caller closes these.
 
     They are close-on-exec from the first moment. Like `socket.recv_fds`, which ignores its flags
     (Python 3.11).

@@ -57,7 +57,7 @@ def place_of(path: str | os.PathLike[str]) -> Path:
     try:
         place = Path(os.path.realpath(given.expanduser()))
         is_other = place.exists() and not place.is_file()
-    except RuntimeError:  # which is what Python makes of a user that it can't find
+    except RuntimeError:  # raised for `~name` when there is no such user
         raise ConfigurationError(
             f"path={checks.shown(path)} is in the home of a user that is not known here. Write the "
             "folder out, or begin with `./~` for a name that begins so."
@@ -87,7 +87,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         size. Nothing half-written is left, and an older file of that name is as it was.
     """
     place = place_of(path)
-    # Not longer than the name that it gets in the end may be.
+    # Short, so that it is not too long where the final name is not.
     draft = place.with_name(f".xdplab.{secrets.token_hex(8)}")
     try:
         with draft.open("xb") as file:
@@ -95,7 +95,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(place)
-    except XdplabError:  # of what was to be written
+    except XdplabError:  # raised by the block, about the contents
         raise
     except OSError as error:
         raise _refused(place, error) from error

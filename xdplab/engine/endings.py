@@ -113,7 +113,7 @@ class Endings(Waiting):
         port, place = divmod(worker, len(self.configuration.queues))
         tried = self._tried(port, self.configuration.queues[place])
         if code in _GONE:
-            # What it sends by may be gone, and not where it receives.
+            # The interface that it sends on may be gone, not the one it receives on.
             for each in (port, 1 - port)[: len(self.configuration.interfaces)]:
                 if words := self._departure(each):
                     return InterfaceGoneError(tried, code, words)
@@ -127,7 +127,7 @@ class Endings(Waiting):
             return False
         count = len(self.configuration.queues)
         codes = {int(failed[worker]["fault"]) for worker in failed if worker // count == port}
-        # The last is what a socket answers that sends, which may be another interface's.
+        # ENXIO alone says nothing: a send gives it, and may be on the other interface.
         return bool(codes & {errno.ENETDOWN, errno.ENODEV}) or not self._is_there(port)
 
     def _departure(self, port: int) -> str:

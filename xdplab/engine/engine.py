@@ -69,14 +69,15 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     queue
         Which of its receive queues, from 0; or several. Each has a worker of its own.
     action
-        What becomes of a packet: one of `ACTIONS`; drop unless two interfaces are joined.
+        What the worker does with a packet: one of `ACTIONS`. The default is drop, forward with two
+        interfaces, and generate with a `stream`.
     stream
         The `Stream` that the action ``"generate"`` sends: each worker sends its own frames through
         AF_XDP from its start on, and drops what it receives. With `inspect`, it measures the round
         trip of frames that come back.
     batch
-        Most frames taken from the RX ring at once, 1 to `ring_size`; unless told otherwise 64, or
-        as many as the ring has.
+        Most frames taken from the RX ring at once, 1 to `ring_size`; by default 64, or the size of
+        a smaller ring.
     burst
         Most packets received before the worker looks at its knobs, the clock and what was sent.
     wait
@@ -304,7 +305,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
 
     @property
     def stream(self) -> Stream | None:
-        """What the action "generate" sends."""
+        """The `Stream` that the action "generate" sends."""
         return self.configuration.stream
 
     @property
@@ -428,7 +429,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
 
 
 def _batch(asked: int | None, ring_size: int) -> int:
-    """Check the batch that was asked for, or return the usual one."""
+    """Check the batch that was asked for, or return the default."""
     if asked is None:
         return min(int(Engine.batch.default), ring_size)
     return whole("batch", asked, 1, ring_size)

@@ -141,7 +141,7 @@ class NativeEngine:
             self._open_ports()
 
     def refresh(self) -> None:
-        """Write records of what the rings of stopped workers hold."""
+        """Write records of the rings of stopped workers."""
         with self.lock:
             if self.pointer and self.is_ours:  # a child must not write beside its parent
                 lib.xdplab_engine_refresh(self.pointer)

@@ -34,7 +34,7 @@ def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]
             before = {name: getattr(old, name) for name in changes}
             to_the_end(partial(_reconfigure, engine, native, before))
         raise
-    # Here, since a journal tells the threads that turn knobs apart.
+    # On the caller's thread, since a journal groups changes by thread.
     engine.journal.note("batch", batch, engine.batch)
     for name in changes:
         engine.journal.note(name, getattr(old, name), getattr(native.configuration, name))
@@ -57,7 +57,7 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
             gap.may_begin()
             native.reconfigure(new)
             engine.times_bypassed += fault is not None
-        except BaseException:  # nothing must leave an engine without sockets
+        except BaseException:  # an engine must never be left without sockets
             native.reconfigure(old)
             raise
         finally:

@@ -73,7 +73,7 @@ def other(type_name: str, values: str) -> Kind:
 
 
 def _pace(name: str, value: object, _engine: object) -> float:
-    # Faster than that, a worker would do little else than show its rings.
+    # With a shorter pace, a worker would spend its time on publishing its rings.
     if checks.number(value) not in (0, math.inf):
         checks.seconds(name, value, _SHORTEST_PACE, _LONGEST_PACE)
     return checks.number(value)

@@ -138,7 +138,7 @@ def _make(plan: LabPlan, tried: list[Backend]) -> tuple[Backend, dict[str, str],
 
 
 def _note(backend: Backend, refusals: dict[str, str]) -> str:
-    """Say what made a lab, and why nothing better did."""
+    """Return the backend that made a lab, and why no better one did."""
     if backend.name == BEST:
         return ""
     if not refusals:

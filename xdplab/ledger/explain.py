@@ -123,7 +123,7 @@ def _packets(count: int) -> str:
 
 def _too_long(now: Situation) -> str:
     largest = now.mtu + 14
-    # A generator may have gone on to shorter frames.
+    # The generator may send shorter frames by now.
     mtu = f"Lab(mtu={min(now.frame_size - 14, _LARGEST_MTU)})"
     larger = f", or {mtu}" if now.frame_size > largest else ""
     remedy = f"Traffic(size={largest}) is the largest here{larger}."
@@ -203,7 +203,7 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             elif not now.running:
                 until = "the worker is stopped, and goes on with engine.start()"
             else:
-                # What can't be sent stays in the RX ring, too.
+                # Packets that can't be sent stay in the RX ring, too.
                 until = (
                     explain_links.waits(now) if now.sends or stage != Line.WAITING else ""
                 ) or "in flight; read the ledger again, or settle() it"

@@ -187,7 +187,7 @@ class Ledger:
             return []  # the sender's device count is not known
         gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
         if self._points.veth:
-            # Whatever the device saw beyond the generator's frames came from the peer's stack.
+            # All other frames that the device counted came from the peer's stack.
             stages.append(Stage(Line.OTHERS, max(grown.device - grown.wire, 0)))
             gaps.append(max(grown.wire - grown.device, 0))
         return gaps

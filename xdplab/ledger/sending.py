@@ -1,4 +1,4 @@
-"""Who in this process is sending to an engine now: its generator, its own stream, or another's."""
+"""Senders to an engine in this process: its generator, its own stream, or another engine's."""
 
 from __future__ import annotations
 

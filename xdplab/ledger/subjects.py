@@ -1,4 +1,4 @@
-"""What a ledger asks of an engine and its generator; it knows neither class."""
+"""Protocols of engine and generator for a ledger, which knows neither class."""
 
 from __future__ import annotations
 

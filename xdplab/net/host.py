@@ -219,7 +219,7 @@ class Host:
         if is_a(target_address, IPv4Address) or is_a(target_address, IPv6Address):
             return target_address
         try:
-            # Of a whole number, too, it would make an address.
+            # Text only: ip_address takes a whole number, too.
             return ip_address(text("target_address", target_address))
         except ValueError as error:
             raise ConfigurationError(
@@ -284,7 +284,7 @@ class Host:
         """
         mask = sum({1 << core(cpu, "cpus") for cpu in items("cpus", cpus, "cores")})
         name = self.interface.current_name()
-        # A sysfs shows the namespace of whoever mounted it: ours, out of the host's sight.
+        # A sysfs shows the namespace of the process that mounted it, so the command mounts its own.
         script = (
             "mount -t sysfs sysfs /sys && "
             'for file in /sys/class/net/"$0"/queues/rx-*/rps_cpus; do echo "$1" >"$file"; done'

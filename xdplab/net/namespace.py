@@ -193,7 +193,7 @@ def _begin(function: Callable[[], Result]) -> Future[Result]:
     def work() -> None:
         try:
             outcome.set_result(function())
-        except BaseException as error:  # to be raised again in the caller, whatever it is
+        except BaseException as error:  # any exception is raised again in the caller
             outcome.set_exception(error)
 
     # A daemon, so that an interpreter that ends does not wait for what may never return.

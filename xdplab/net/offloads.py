@@ -45,10 +45,10 @@ def left_to_device(features: Features) -> tuple[bool, bool]:
     """Tell whether checksums, and whether segmentation, are left to the device."""
     on = [name for name, (is_on, _) in features.items() if is_on]
     if not any(map(is_checksum, on)):
-        # What is segmented needs new checksums, so the kernel then does it all by itself
-        # (harmonize_features, Linux 6.18), whatever else the features say.
+        # Segments need new checksums, so without checksum offload the kernel itself segments
+        # (harmonize_features, Linux 6.18), whatever the other features are.
         return False, False
-    # As it does with the last of them, which is its own, just before the device.
+    # tx-generic-segmentation is the kernel's own, done just before the device.
     return True, any(is_segmentation(name) and name != "tx-generic-segmentation" for name in on)
 
 

@@ -32,8 +32,8 @@ _CALL_ELSEWHERE = {0x8D}  # by register
 _NUMBER, MAP_INDEX, MAP_VALUE_INDEX = 0, 5, 6
 _TO_64, _TO_CALL = 1, 10  # R_BPF_64_64, R_BPF_64_32
 
-# linux/bpf.h. None of these holds programs, other maps, or interfaces: whoever has a map of those
-# enters what is in their own namespace, which is the host's.
+# linux/bpf.h. None of these holds programs, other maps, or interfaces: the owner of such a map
+# enters objects of its own namespace, which is the host's.
 XSKMAP, _ARRAY, _RING_BUFFER = 17, 2, 27
 _PER_CPU = {5, 6, 10}
 _MAP_TYPES = {1, _ARRAY, *_PER_CPU, 9, 11, XSKMAP, 22, 23, _RING_BUFFER}
@@ -44,8 +44,8 @@ _FRAGMENTS = 1 << 5  # BPF_F_XDP_HAS_FRAGS
 _NAME_BYTES = 15
 _ENTRY_OVERHEAD = 64  # bytes; about what a hash table takes
 _MAP_OVERHEAD, _PROGRAM_OVERHEAD = 16_384, 8_192
-_COMPILED = 8  # as often: rewritten by the verifier, and as machine code
-# A per-CPU map has room for all that may ever come.
+_COMPILED = 8  # times its size: rewritten by the verifier, and as machine code
+# A per-CPU map has an entry for each possible CPU, also absent ones.
 _CPUS = int(re.split("[-,]", Path("/sys/devices/system/cpu/possible").read_text())[-1]) + 1
 
 _DECLARED = {
@@ -182,7 +182,7 @@ def _refer(
         kind, index, number = MAP_INDEX, list(maps).index(symbol.name), second[3]
     elif section.name.startswith(_DATA_SECTIONS):
         maps.setdefault(section.name, _data_map(section))
-        # The compiler leaves the place within the section in the constant.
+        # The compiler puts the offset in the section into the constant.
         kind, index = MAP_VALUE_INDEX, list(maps).index(section.name)
         number = (number + symbol.value) & 0x7FFFFFFF
     else:
@@ -256,7 +256,7 @@ def _bytes(one: Map) -> int:
 
 
 def _check_name(name: object) -> None:
-    # As the kernel has it.
+    # The kernel's rules.
     if not isinstance(name, str) or len(name) > _NAME_BYTES:
         raise ObjectFileError("a name in it is too long.")
     if not all(letter.isascii() and (letter.isalnum() or letter in "_.") for letter in name):

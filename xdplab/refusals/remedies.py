@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xdplab.net.interface import Interface
 
 GONE = "The interface is gone: look it up again, or make a new lab."
-_MOST_MTU = 3400  # what a program that takes one buffer a packet can be given, with some to spare
+_MOST_MTU = 3400  # fits one buffer a packet, with some to spare
 _HUGE_PAGE = 2 << 20
 
 
@@ -132,7 +132,7 @@ def queue_held(place: Place) -> str:
     if interface is None:
         return "Another engine or AF_XDP socket is bound to the queue: close it, engine.close()."
     with suppress(XdplabError, OSError):
-        # No other queue is of use while its program holds the whole interface.
+        # While another program holds the interface, no queue of it is free.
         if attached(interface):
             return program_held(place)
     holders = list(_others_with_sockets(interface))
@@ -188,7 +188,7 @@ def mtu(place: Place) -> str:
     if interface.driver != "veth":
         lower = _typed(interface, f"{interface.name} mtu {_MOST_MTU}")
         return f"{several}, or lower the MTU: {lower}."
-    # It is the sender's that the driver looks at.
+    # The veth driver checks the MTU of the other end, which sends.
     end = far_end(interface)
     if end is not None and end.name:
         command = f"`{end.prefix}ip link set dev {end.name} mtu {_MOST_MTU}`"

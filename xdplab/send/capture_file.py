@@ -126,7 +126,7 @@ def _pcap(
     source: _Source, order: str, network: int, units: int, header: int
 ) -> Iterator[Frame | Unreadable]:
     link, words = network & 0xFFFF, network >> 28
-    # A word is 16 bits; by an earlier draft the bit that says so, and the number, stood elsewhere.
+    # In 16-bit words. An earlier draft had the number, and the bit that marks it, elsewhere.
     fcs = 2 * words if network & _FCS_PRESENT else min(words, _SOME_FCS)
     record = struct.Struct(f"{order}IIII")
     while begun := source.take(1):
@@ -201,7 +201,7 @@ def _interface(body: bytes, order: str) -> _Interface:
         elif code == _TIME_OFFSET and len(value) == 8:
             (interface.offset,) = struct.unpack(f"{order}q", value)
         elif code == _FCS_LENGTH and len(value) == 1:
-            # In bits, as the draft says, or in bytes, as Wireshark reads it.
+            # In bits by the draft, in bytes by Wireshark.
             interface.fcs = value[0] // 8 if value[0] >= 8 * _FCS_BYTES else value[0]
     return interface
 

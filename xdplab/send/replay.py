@@ -199,7 +199,7 @@ class _Pile:
 
 
 def _why_not(frame: Frame | Unreadable) -> str:
-    """Say why a frame can't be sent; empty where it can."""
+    """Return why a frame can't be sent; empty where it can."""
     if isinstance(frame, Unreadable):
         return frame.why
     if frame.link != ETHERNET:

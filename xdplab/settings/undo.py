@@ -62,7 +62,7 @@ def _steps(engine: Engine, traffic: Traffic | None) -> list[tuple[Journal, tuple
 
 def _put_back(step: tuple[Change, ...], engine: Engine, traffic: Traffic | None) -> None:
     refusal: XdplabError | None = None
-    # Of a knob that was turned several times, the first value.
+    # A knob that changed several times gets its first value.
     for knob, value in {change.knob: change.before for change in reversed(step)}.items():
         home = _home(knob, engine, traffic)
         try:

@@ -49,7 +49,7 @@ def summarize(frame: bytes, *, payload: bool = False) -> Summary:
         packet = _packet(frame, payload)
         text = _ENDS.sub("", packet.summary().removeprefix("Ether / "), count=1).lstrip()
         return Summary(*_ends(packet), _protocol(packet), text)
-    except Exception as error:  # scapy's dissectors raise whatever comes up
+    except Exception as error:  # scapy's dissectors may raise any exception
         return Summary("", "", "", f"scapy can't read it: {type(error).__name__}: {error}")
 
 
@@ -66,7 +66,7 @@ def layers(frame: bytes, *, payload: bool = False) -> list[Layer]:
 
 def _packet(frame: bytes, payload: bool) -> Packet:
     try:
-        # Without bytes it would make up addresses.
+        # Of no bytes, Ether would invent addresses.
         return Ether(frame) if frame and not payload else Raw(frame)
     except Exception:  # too short for a header, say
         return Raw(frame)
@@ -84,7 +84,7 @@ def _fields(layer: Packet) -> list[tuple[str, str]]:
         if field.name in layer.fields:
             try:
                 value = str(field.i2repr(layer, layer.fields[field.name]))
-            except Exception:  # it has no words for a value that makes no sense
+            except Exception:  # a field may fail on an impossible value
                 value = repr(layer.fields[field.name])
             if len(value) > _LONGEST_VALUE:
                 value = f"{value[:_LONGEST_VALUE]}…"
@@ -96,7 +96,7 @@ def _ends(packet: Packet) -> tuple[str, str]:
     """Return the addresses of the highest layer that has them, with ports where there are any."""
     ends, form = ("", ""), "{}:{}"
     for layer in _walk(packet):
-        if _is_icmp(layer):  # what it quotes comes from somebody else
+        if _is_icmp(layer):  # an ICMP error quotes another packet
             break
         if isinstance(layer, TCP | UDP):
             source, destination = ends

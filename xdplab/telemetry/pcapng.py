@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xdplab.telemetry.region import Telemetry
 
 _LINKTYPE_ETHERNET = 1
-_LINKTYPE_USER0 = 147  # bytes that no one but us has a name for: a payload without its headers
+_LINKTYPE_USER0 = 147  # for private use: here a payload without its headers
 _TIME_RESOLUTION = 9  # the number of the option if_tsresol
 _NANOSECONDS = 9  # 10^-9 s
 _INBOUND = 1
@@ -90,7 +90,7 @@ def _write(file: BinaryIO, telemetry: Telemetry, frames: Iterable[tuple[int, Any
     section = SectionHeader(options={"shb_userappl": f"xdplab {version('xdplab')}"})
     names = list(dict.fromkeys(telemetry.interfaces))
     frames = list(frames)
-    payload = any(sample["flags"] & SAMPLE_PAYLOAD for _, sample in frames)  # of one path they are
+    payload = any(sample["flags"] & SAMPLE_PAYLOAD for _, sample in frames)  # all have one path
     for name in names:
         _add_interface(section, name, telemetry, payload)
     writer = FileWriter(file, section)

@@ -62,7 +62,7 @@ class BrokerBackend(KernelBackend):
         self._processes: dict[int, LabProcess] = {}
 
     def refusal(self) -> str:
-        """Say why the broker can't be reached."""
+        """Return why the broker can't be reached."""
         try:
             self._reach()
         except KernelError as error:

@@ -38,7 +38,7 @@ class KernelBackend(Backend):
     made = "real"
 
     def refusal(self) -> str:
-        """Say which capabilities are lacking."""
+        """Return which capabilities are lacking."""
         status = Path("/proc/thread-self/status").read_text()
         held = int(status.split("CapEff:")[1].split()[0], 16)
         lacking = [name for bit, name in _NEEDED.items() if not held >> bit & 1]
@@ -62,7 +62,7 @@ class KernelBackend(Backend):
         """Open the sockets in the interface's namespace, and attach the program."""
         error, calling, is_given_up = new_error(), Lock(), Event()
 
-        # It holds the request and so the engine, which an interrupt of the wait for it lets go of.
+        # The closure keeps the request, and so the engine, alive if an interrupt ends the wait.
         def call() -> int:
             with calling:
                 if is_given_up.is_set():
@@ -73,7 +73,7 @@ class KernelBackend(Backend):
         try:
             code = request.interface.namespace.run(call)
         except BaseException:
-            # An interrupt ends only the wait. No other call may use the engine before this one
+            # An interrupt ends only the wait; no other call may use the engine before this one
             # ends.
             is_given_up.set()
             with calling:

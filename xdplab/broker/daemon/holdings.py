@@ -20,7 +20,7 @@ from xdplab.native import lib
 
 
 def exists(held: Held) -> bool:
-    """Say whether the kernel still has an object. Needs CAP_SYS_ADMIN."""
+    """Tell whether the kernel still has an object. Needs CAP_SYS_ADMIN."""
     return bool(lib.xdplab_bpf_exists(held.kind == MAP, held.number))
 
 

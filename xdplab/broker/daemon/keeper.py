@@ -26,8 +26,8 @@ from xdplab.native import lib
 from xdplab.refusals.errors import new_error, raise_error
 
 _ALL_KINDS = 0x40000000  # __WALL, linux/wait.h
-_END_SECONDS = 3.0  # for the kernel to end what was killed; more than that is the kernel's own time
-_CONNECTION, _PARENT = 3, 4  # descriptors that the lab process has them by
+_END_SECONDS = 3.0  # for the kernel to end killed processes; longer ones are stuck in it
+_CONNECTION, _PARENT = 3, 4  # their descriptors in the lab process
 _MADE = b"made"
 
 
@@ -85,7 +85,7 @@ class LabKeeper:
         """
         over = False
         while not over:
-            # Its end is told by a descriptor: of one that is traced, only the tracer gets a signal.
+            # A descriptor tells its end: of a traced process, only the tracer gets SIGCHLD.
             ready = select.select([told.fileno(), self._life, *ends], [], [])[0]
             over = ready != [told.fileno()] or signal.SIGTERM in told.recv(4096)
             _reap()

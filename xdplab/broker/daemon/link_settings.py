@@ -143,7 +143,7 @@ def _read_driver(name: str, what: str) -> dict[str, int]:
     with suppress(KernelError), ethtool(name, f"read {what} of {name}") as device:
         found = getattr(device, f"get_{what}")()
         fields = (field for field, _ in found._fields_)
-        # `max_` something is no setting but the driver's own limit.
+        # Fields that begin with `max_` are the driver's limits, no settings.
         return {
             each: int(getattr(found, each))
             for each in fields

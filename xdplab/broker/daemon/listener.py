@@ -39,15 +39,15 @@ from xdplab.core.descriptors import receive_with_descriptors
 from xdplab.core.errors import KernelError, PermissionRefusedError, XdplabError
 
 _SO_PEERGROUPS = 59  # asm-generic/socket.h
-_MOST_GROUP_BYTES = 1024  # what Python lets one ask for: 256 groups
+_MOST_GROUP_BYTES = 1024  # the most that Python's getsockopt takes: 256 groups
 _CREDENTIALS = struct.Struct("iII")
 _ALL_KINDS = 0x40000000  # __WALL, linux/wait.h
-_LINE = 3  # the descriptor that a child has it by; its connections follow
-_OWN_DESCRIPTORS = 14  # the listener's, and those that it and its children take for a moment
+_LINE = 3  # a child's descriptor of its line; those of its connections follow
+_OWN_DESCRIPTORS = 14  # the listener's, and those that it and its children open briefly
 _AT_ONCE = 64  # connections, and messages of a session, before others have their turn
 _PAUSE_SECONDS = 0.05  # after the kernel was out of descriptors or processes
 _QUIET_SECONDS = 10.0  # between lines of a kind in the log
-_END_SECONDS = 5.0  # for sessions to end before they are ended, and then for the kernel
+_END_SECONDS = 5.0  # for sessions to end by themselves, and then again after SIGKILL
 
 
 _NOT_IN_THE_GROUP = line.Said(

@@ -45,7 +45,8 @@ def load_object(
     Returns
     -------
     tuple
-        Names of the maps; and descriptors, the caller's to close: the link's, and one for each map.
+        Names of the maps; and descriptors, which the caller closes: the link's, and one for each
+        map.
 
     Raises
     ------
