@@ -69,7 +69,7 @@ def command(end: FarEnd, switches: str) -> str:
 
 
 def remedies_for_checksums(interface: Interface) -> list[str]:
-    """Return commands that make checksums finished before packets reach an interface."""
+    """Return commands that let the sending stack finish checksums itself."""
     found = of_far_end(interface)
     if found is None or not left_to_device(found[1])[0]:
         return []

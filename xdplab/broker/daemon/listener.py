@@ -47,7 +47,7 @@ _OWN_DESCRIPTORS = 14  # the listener's, and those that it and its children open
 _AT_ONCE = 64  # connections, and messages of a session, before others have their turn
 _PAUSE_SECONDS = 0.05  # after the kernel was out of descriptors or processes
 _QUIET_SECONDS = 10.0  # between lines of a kind in the log
-_END_SECONDS = 5.0  # for sessions to end by themselves, and then again after SIGKILL
+_END_SECONDS = 5.0  # for sessions to end after SIGTERM, and then again after SIGKILL
 
 
 _NOT_IN_THE_GROUP = line.Said(
