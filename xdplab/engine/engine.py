@@ -110,7 +110,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
     bind
         ``"auto"`` takes zero-copy where the driver has it; ``"copy"`` and ``"zero-copy"`` force
-        one. In SKB mode frames are always copied.
+        that mode. In SKB mode frames are always copied.
     promiscuous
         Whether the interface also accepts unicast and multicast for other addresses, which a card
         or a macvlan filters out: until `close`, or the end of the process, however it ends. A veth
