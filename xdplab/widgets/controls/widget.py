@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xdplab.engine.traffic import Traffic
 
 BEATS_A_LOOK_AT_NAPI = 50
-"""Rarely, since others seldom change them and reading them from the kernel is slow."""
+"""Beats between two reads of NAPI's settings: others seldom change them, and a read is slow."""
 
 
 _SHOWN = {name: knob for name, knob in KNOBS.items() if knob.home != "sockets"}

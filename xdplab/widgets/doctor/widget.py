@@ -76,7 +76,7 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
         return not self._thread.is_alive()
 
     def static_picture(self) -> Draw | None:
-        """Return the findings for a page without a kernel; see `Pictured`."""
+        """Return a function that draws the findings; see `Pictured`."""
         findings = self.findings
         if findings is self._pictured:
             return None
