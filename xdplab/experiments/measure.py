@@ -47,8 +47,8 @@ class Measurement:
 
     ``wait`` is empty on a `path` without wait strategies. ``wait_effective`` is False if the
     strategy has no effect on this device; ``wait_note`` then says why and what to use instead.
-    ``interrupted`` says whether the user ended the run early (Ctrl-C). ``error`` is the reason if it
-    ended by itself, such as a removed interface, or None; the figures are those until then.
+    ``interrupted`` says whether the user ended the run early (Ctrl-C). ``error`` is the reason if
+    it ended by itself, such as a removed interface, or None; the figures are those until then.
     ``explanation`` is the ledger's: a line for each loss and each other finding, such as a link
     that is down.
     """

@@ -83,10 +83,10 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "syscalls_per_packet": Metric("system calls", "1/packet", False, _syscalls),
     }
 )
-"""By name: packets received a second; the share of the sent packets that were lost; the worker's CPU
-time per packet (with idle polls and io_uring's submission thread); the CPU time per packet of the
-network softirqs on the cores of worker and generator; percentiles of the latency; and the worker's
-system calls per packet, without telemetry's own."""
+"""By name: packets received a second; the share of the sent packets that were lost; the worker's
+CPU time per packet (with idle polls and io_uring's submission thread); the CPU time per packet of
+the network softirqs on the cores of worker and generator; percentiles of the latency; and the
+worker's system calls per packet, without telemetry's own."""
 
 
 def metrics(measurement: Measurement, latency: Latency) -> dict[str, float | None]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 _RIDGE = 1.0
-"""Weight of the ridge: it pulls each part to 0 as much as one setting with a score of 0 would."""
+"""Weight of the ridge: it pulls each part to 0 as one setting with an average score would."""
 
 _FEWEST = 6
 
