@@ -28,7 +28,7 @@ class Benchmark:
     Parameters
     ----------
     run
-        Takes the options and ``quiet``, and returns the result for JSON. The benchmark has its name.
+        Takes the options and ``quiet``; returns the result for JSON. Its name is the benchmark's.
     help
         One line of help for the command.
     options
