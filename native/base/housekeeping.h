@@ -2,7 +2,8 @@
  *
  * Packets that a capture always leaves to the stack: ARP and neighbour discovery, without which the interface gets
  * unreachable, and multicast listener reports, the stack's own housekeeping. With VLAN tags or without: a VLAN
- * interface on top (`ip link add link ... type vlan`) needs them too, and a priority tag (VLAN 0) belongs to the interface itself.
+ * interface on top (`ip link add link ... type vlan`) needs them too, and a priority tag (VLAN 0) belongs to the
+ * interface itself.
  *
  * Shared by the programs of bpf/ and the soft NIC. A loader without CAP_PERFMON may add only
  * constants to a packet pointer, so the pointer moves in steps instead of by a sum.

@@ -3,8 +3,8 @@
  * A lab process that the broker starts: the client's own program, in a user namespace of its own.
  *
  * It is forked from a process that holds the broker's memory and descriptors. So its parent writes the namespace's
- * maps: to write them itself, its files below /proc would have to belong to its user, who could then read its memory and
- * descriptors (PR_SET_DUMPABLE). It changes to its user last, just before it runs another program; from then on its
+ * maps: to write them itself, its files below /proc would have to belong to its user, who could then read its memory
+ * and descriptors (PR_SET_DUMPABLE). It changes to its user last, just before it runs another program; from then on its
  * user can stop it, but can't inspect it before that program runs.
  */
 #include <errno.h>
