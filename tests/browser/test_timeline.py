@@ -20,7 +20,7 @@ time.sleep(0.6)
 traffic.rate = 10_000
 """
 
-LABELS = ["batch 256", "wait adaptive", "traffic 10,000"]
+LABELS = ["batch 256", "wait adaptive", "rate 10,000"]
 
 
 # A function: the labels of the first figure's marks, where there is one yet.
