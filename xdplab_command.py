@@ -1,20 +1,20 @@
-"""Where the command `xdplab` begins: outside of the package, which takes a while to import."""
+"""Entry point of the command `xdplab`, outside of the package, which is slow to import."""
 
 from __future__ import annotations
 
 import os
 import signal
 
-_INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
+_INTERRUPTED = 130  # 128 + SIGINT, as in a shell
 
 
 def main() -> int:
-    """Run the command, which can be interrupted (Ctrl-C) from the beginning."""
+    """Run the command; an interrupt (Ctrl-C) works from the start."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(_INTERRUPTED))
-    from xdplab.cli.cli import main as command  # noqa: PLC0415 - which is what takes a while
+    from xdplab.cli.cli import main as command  # noqa: PLC0415 - slow to import
 
     status = command()
-    # All was said and given back, and an interrupt would only disturb how the interpreter ends.
+    # All output and cleanup is done; an interrupt now would only disturb the interpreter's end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return status

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Redirects what arrives on a queue to that queue's AF_XDP socket.
+ * Redirects the packets of a queue to that queue's AF_XDP socket.
  *
- * Housekeeping is left to the stack, and everything else captured. An engine that joins two interfaces takes all,
- * since it is meant for whoever is on the other side.
+ * Housekeeping (base/housekeeping.h) stays with the stack; everything else is captured. An engine that joins two
+ * interfaces takes housekeeping too, since it is meant for the host on the other side.
  */
 #include <linux/bpf.h>
 
@@ -51,7 +51,7 @@ int capture(struct xdp_md *context)
 	}
 	add_metadata(context);
 	verdict = bpf_redirect_map(&sockets, context->rx_queue_index, XDP_PASS);
-	/* Two ways, and not one with a variable place to count at, which a loader without CAP_PERFMON is refused. */
+	/* Two branches instead of one counter at a variable offset, which a loader without CAP_PERFMON may not use. */
 	if (verdict == XDP_REDIRECT) {
 		barrier_var(counts);
 		counts->redirected++;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * The capture, with what the device knows of each frame put in front of it: its receive hash and timestamp,
- * from the kernel functions behind which drivers keep them (Documentation/networking/xdp-rx-metadata.rst,
- * Linux 6.18). A program that calls them is bound to one device when it is loaded, and runs in the driver only;
- * so it is an object of its own, and the plain capture loads everywhere.
+ * The capture, with the device's metadata in front of each frame: receive hash and timestamp, from kernel functions
+ * that drivers implement (Documentation/networking/xdp-rx-metadata.rst, Linux 6.18). A program that calls them is
+ * bound to one device when it is loaded, and runs in the driver only; so it is an object of its own, and the plain
+ * capture loads everywhere.
  */
 #define CAPTURE_METADATA
 struct xdp_md;
@@ -11,7 +11,7 @@ static void add_metadata(struct xdp_md *context);
 
 #include "capture.bpf.c"
 
-/* As the kernel has them; only the types' names must be the same. */
+/* Types of the kernel; only their names must be the same. */
 enum xdp_rss_hash_type { XDP_RSS_TYPE_NONE };
 extern int bpf_xdp_metadata_rx_hash(const struct xdp_md *context, __u32 *hash,
 				    enum xdp_rss_hash_type *hash_type) __ksym;
@@ -26,7 +26,7 @@ static void add_metadata(struct xdp_md *context)
 
 	if (!bpf_xdp_metadata_rx_hash(context, &hash, &hash_type))
 		flags |= METADATA_HASH;
-	/* veth has a field for it that nobody fills in. */
+	/* veth returns success with a time of 0, which nothing sets. */
 	if (!bpf_xdp_metadata_rx_timestamp(context, &time_ns) && time_ns) {
 		flags |= METADATA_DEVICE_TIME;
 	} else {

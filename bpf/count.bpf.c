@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Counts what is for a receive path other than AF_XDP's, and lets the stack hand it over; or, for the path that
- * ends here, drops it.
+ * Counts the packets of a receive path other than AF_XDP, and passes them to the stack; or drops them, for the path
+ * xdp.
  *
- * It stands at the same place as the capture does, so that paths can be compared, and what is lost between here
- * and the socket is known. A frame that is redirected into a veth gets no further without a program, either.
+ * It runs at the same place as the capture program, so that paths can be compared, and losses between here and the
+ * socket are known. Also, a frame that is redirected into a veth is lost without a program there.
  */
 #include <stddef.h>
 
@@ -32,7 +32,7 @@ struct {
 	__type(value, struct verdicts);
 } verdicts SEC(".maps");
 
-/* Of a datagram in fragments the first has the port; the stack makes one of them all. */
+/* Of a fragmented datagram the first fragment has the port; the stack reassembles it. */
 static int is_datagram_for_socket(struct xdp_md *context)
 {
 	const void *end = (const void *)(long)context->data_end;
@@ -47,7 +47,7 @@ static int is_datagram_for_socket(struct xdp_md *context)
 		return 0;
 	if (ip->ihl == 5)
 		return (const void *)(udp + 1) <= end && udp->dest == bpf_htons(TRAFFIC_PORT);
-	/* Behind options. Only who has CAP_PERFMON may go on through the packet by so many bytes. */
+	/* After IPv4 options: only a loader with CAP_PERFMON may use such a variable offset directly. */
 	return !bpf_xdp_load_bytes(context, ETH_HLEN + ip->ihl * 4 + offsetof(struct udphdr, dest), &port,
 				   sizeof(port)) &&
 	       port == bpf_htons(TRAFFIC_PORT);

@@ -3,9 +3,9 @@
  * Makes frames in the kernel: run by BPF_PROG_TEST_RUN with live frames, it writes a frame and redirects it
  * out of the sender's interface.
  *
- * The kernel recycles the frames with whatever bytes they had at the end of their last trip, so each one is
- * written whole up to the end of the payload. A frame that is not due yet is dropped, which makes the
- * program its own pace-maker: one long run keeps to the clock without a system call a frame.
+ * The kernel recycles the frames with the bytes that they had at the end of their last trip, so each one is
+ * rewritten up to the end of the payload. A frame that is not due yet is dropped: so one long run keeps the pace
+ * without a system call for each frame.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -41,8 +41,8 @@ int generate(struct xdp_md *context)
 
 	if (!traffic || (void *)(frame + TRAFFIC_SMALLEST) > (void *)(long)context->data_end)
 		return XDP_PASS;
-	/* The program is attached to the loopback interface too, for the generator's sake (kernel_generator.c). What
-	 * travels there has no addresses. */
+	/* The generator also attaches the program to the loopback interface (kernel_generator.c), whose frames have no
+	 * addresses. */
 	if (*(__u32 *)frame == 0 && *(__u16 *)(frame + 4) == 0)
 		return XDP_PASS;
 	if (!traffic_is_due(traffic, now))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the generated extension includes: the headers as cffi parsed them, where shared words are plain ones.
+ * Included by the generated extension: the headers as cffi parsed them, in which shared words are not atomic.
  */
 #include <stdint.h>
 #define XDPLAB_CFFI

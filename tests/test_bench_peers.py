@@ -87,7 +87,7 @@ Fake = Callable[[str, str], Path]
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     """Install a program under a name; gives back the file into which it writes its process id."""
     for peer in (testpmd, tcpdump, counting_program):
-        monkeypatch.setattr(peer, "ANSWER_SECONDS", 1.0)
+        monkeypatch.setattr(peer, "ANSWER_SECONDS", 4.0)  # to start Python, when busy
 
     def install(name: str, body: str) -> Path:
         program = tmp_path / name

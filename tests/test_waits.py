@@ -224,6 +224,7 @@ def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
 
 
 @pytest.mark.kernel  # likewise
+@pytest.mark.alone  # polls for at most 10 ms: a worker that has lost its core sleeps then
 @pytest.mark.parametrize("wait", ["uring-napi", "uring-multishot"])
 def test_uring_napi_waits_for_packets_without_leaving_its_core(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait) as engine:

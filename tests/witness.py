@@ -32,8 +32,8 @@ class Witness:
         return self._own.run(_count_veths)
 
     def sees_the_end(self) -> bool:
-        """Wait for the kernel, which ends namespaces in its own time."""
-        deadline = time.monotonic() + 20
+        """Wait for the kernel, whose one worker ends the namespaces of all processes in turn."""
+        deadline = time.monotonic() + 90
         while self.left():
             if time.monotonic() > deadline:
                 return False

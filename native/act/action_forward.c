@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * forward: every frame leaves as it came, without a copy: where a worker sends through another port's socket,
- * on the other side; else where it came from.
+ * forward: sends every frame unchanged and without a copy, through the other port's socket if the worker has two
+ * ports, else through its own.
  */
 #include "shared/action.h"
 #include "shared/worker.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * generate: sends frames of its own at a rate, and drops what it receives. Where these are its own frames that
- * somebody reflected, inspecting them measures the round trip.
+ * generate: sends frames of its own at a rate, and drops the frames it receives. If the other side reflects its
+ * frames, inspecting them measures the round trip.
  *
  * Its frames are the worker's spare ones, which never pass through the fill ring.
  */

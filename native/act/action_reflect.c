@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reflect: every frame goes back to whoever sent it: its Ethernet addresses are swapped, and nothing else.
+ * reflect: sends every frame back to its sender: swaps the Ethernet addresses, and changes nothing else.
  */
 #include "shared/action.h"
 #include "base/swap.h"

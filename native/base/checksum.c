@@ -26,13 +26,13 @@ struct packet {
 	uint32_t length;      /* of the whole packet */
 };
 
-/* How far a packet was read, and what comes there. */
+/* A position in a packet, and the type of the header there. */
 struct cursor {
 	uint32_t offset;
 	uint32_t type; /* EtherType; ETH_P_TEB is an Ethernet frame */
 };
 
-/* What IP carries, unless that is a fragment. */
+/* The payload of an IP packet that is no fragment. */
 struct transport {
 	uint32_t offset;
 	uint32_t length;
@@ -42,14 +42,14 @@ struct transport {
 	const uint8_t *destination;
 };
 
-/* Where the bytes are that are missing, and what they are. */
+/* The place of an unfinished checksum, and its finished bytes. */
 struct missing {
 	uint32_t offset;
 	uint32_t bytes;
 	uint8_t value[SCTP_FIELD_BYTES];
 };
 
-/* Sums are of 16-bit words as they lie in memory: the order of their bytes does not matter (RFC 1071). */
+/* Sums are of 16-bit words in memory order: the byte order does not matter (RFC 1071). */
 static uint32_t fold(uint64_t sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
@@ -80,7 +80,7 @@ struct part {
 	uint32_t length;
 };
 
-/* What lies in the packet's frame number `index`, without what is before `offset` in the first, as far as `left`. */
+/* The bytes in the packet's frame number `index`, in the first one from `offset` on, at most `left`. */
 static struct part part_of(const struct packet *packet, uint32_t index, uint32_t offset, uint32_t left)
 {
 	const struct xdp_desc *frame = packet->frames + index;
@@ -101,14 +101,14 @@ static uint32_t sum_packet(const struct packet *packet, uint32_t offset, uint32_
 		const struct part part = part_of(packet, i, offset, length - taken);
 		const uint32_t added = sum_bytes(part.bytes, part.length);
 
-		/* Behind an odd number of bytes, each byte is the other half of its word. */
+		/* After an odd number of bytes, each byte is the other half of its word. */
 		sum += taken % 2 ? __builtin_bswap16((uint16_t)added) : added;
 		taken += part.length;
 	}
 	return fold(sum);
 }
 
-/* RFC 9260, appendix A. Bit by bit, as SCTP is rare. */
+/* RFC 9260, appendix A. Bit by bit, since SCTP is rare. */
 static uint32_t crc32c_packet(const struct packet *packet, uint32_t offset, uint32_t length)
 {
 	uint32_t crc = UINT32_MAX, taken = 0;
@@ -143,7 +143,7 @@ static uint32_t load(const struct packet *packet, uint32_t offset)
 	return headers_load(packet->bytes + offset);
 }
 
-/* Every packet that is sent on passes here, so it is done without a call. */
+/* Inline, since every packet that is sent on needs it. */
 static inline uint32_t sum_pseudo_header(const struct transport *of)
 {
 	uint64_t sum = (uint64_t)htobe16((uint16_t)of->length) + htobe16((uint16_t)of->protocol);
@@ -157,7 +157,7 @@ static inline uint32_t sum_pseudo_header(const struct transport *of)
 	return fold(sum);
 }
 
-/* The field at `offset`, where it is of 16 bits, holds the pseudo-header's sum and no more. That is never 0. */
+/* Whether the 16-bit field at `offset` holds only the pseudo-header's sum, which is never 0. */
 static bool is_short_of_a_sum(const struct packet *packet, const struct transport *of, uint32_t offset,
 			      struct missing *missing)
 {
@@ -168,7 +168,7 @@ static bool is_short_of_a_sum(const struct packet *packet, const struct transpor
 		return false;
 	finished = (uint16_t)~sum_packet(packet, of->offset, of->length);
 	if (!finished)
-		finished = UINT16_MAX; /* 0 says that there is none (RFC 768), and is the same otherwise */
+		finished = UINT16_MAX; /* 0 would mean no checksum (RFC 768); both are equal in a sum */
 	*missing = (struct missing){ .offset = offset, .bytes = sizeof(finished) };
 	memcpy(missing->value, &finished, sizeof(finished));
 	return finished != field;
@@ -188,7 +188,7 @@ static bool is_short_of_a_crc(const struct packet *packet, const struct transpor
 	return finished;
 }
 
-/* Past the addresses and whatever tags follow them. */
+/* Skips the addresses and all tags after them. */
 static bool skip_ethernet(const struct packet *packet, struct cursor *cursor)
 {
 	if (!has(packet, cursor->offset, ETH_HLEN))
@@ -227,7 +227,7 @@ static bool skip_ipv4(const struct packet *packet, uint32_t offset, struct trans
 	return true;
 }
 
-/* Where a packet is to end that a routing header sends by other addresses first; the checksum is of that one. */
+/* The final destination of a packet with a routing header; the checksum covers that address. */
 static const uint8_t *last_stop(const uint8_t *routing, uint32_t bytes, const uint8_t *destination)
 {
 	const uint32_t type = routing[2], left = routing[3];
@@ -300,7 +300,7 @@ static bool enter_udp(const struct packet *packet, const struct transport *of, s
 	return true;
 }
 
-/* Whether IP carries another packet: then that is what `inner` is. */
+/* Whether the payload is another packet; if so, sets `inner` to it. */
 static bool enter(const struct packet *packet, const struct transport *of, struct cursor *inner)
 {
 	switch (of->protocol) {

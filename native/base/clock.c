@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The offsets that can be read are those of the namespace of children, into which a process gets with its next
- * exec. One that made a namespace for its children is taken to be in the first one itself. */
+/* Only the offsets of the time namespace for children can be read; a process enters that one with its next exec. A
+ * process whose children have another namespace than itself is taken to be in the initial one. */
 static bool is_in_namespace_of_children(void)
 {
 	struct stat own, children;

@@ -7,9 +7,9 @@
 
 #define NS_PER_SECOND 1000000000ull
 
-/* How far CLOCK_MONOTONIC of this process is ahead of the kernel's own, modulo 2^64: other than 0 in a time namespace
- * (time_namespaces(7)). XDP programs go by the kernel's, and so do the timestamps in our generators' frames, since
- * sender and receiver may be in different namespaces. All else goes by the process's. */
+/* This process's CLOCK_MONOTONIC minus the kernel's own, modulo 2^64: not 0 in a time namespace (time_namespaces(7)).
+ * XDP programs use the kernel's clock, and so do the timestamps in frames of xdplab's generators, since sender and
+ * receiver may be in different namespaces. Everything else uses the process's clock. */
 uint64_t clock_offset_ns(void);
 
 static inline uint64_t clock_ns(clockid_t clock)

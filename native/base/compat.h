@@ -30,8 +30,8 @@
 #define XDP_MAX_TX_SKB_BUDGET 9 /* Linux 6.17 */
 #endif
 
-/* io_uring's NAPI busy polling: Linux 6.9, and static tracking 6.13. Under names of our own, since headers that
- * know it have it as an enum, which can't be asked for. */
+/* io_uring's NAPI busy polling: Linux 6.9, and static tracking 6.13. With names of our own, since newer headers define
+ * an enum, which #ifdef can't test. */
 #define XDPLAB_IORING_REGISTER_NAPI 27
 #define XDPLAB_IO_URING_NAPI_REGISTER_OP 0
 #define XDPLAB_IO_URING_NAPI_STATIC_ADD_ID 1
@@ -41,7 +41,7 @@ struct xdplab_uring_napi { /* struct io_uring_napi */
 	uint8_t prefer_busy_poll;
 	uint8_t opcode;
 	uint8_t pad[2];
-	uint32_t op_param; /* of REGISTER_OP the way of tracking, of STATIC_ADD_ID the NAPI's id */
+	uint32_t op_param; /* REGISTER_OP: the kind of tracking; STATIC_ADD_ID: the NAPI's id */
 	uint32_t resv;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a refusal is told: the step, the errno, and in words what was tried.
+ * Fills in an error: the step, the errno, and in words what was tried.
  */
 #ifndef XDPLAB_ERROR_H
 #define XDPLAB_ERROR_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Closes what `held` points to, if anything, and forgets it: one call, for callers that may be interrupted between two.
+ * Closes the object that `held` points to, unless NULL, and sets the pointer to NULL: in one call, for callers that
+ * may be interrupted between two.
  */
 #ifndef XDPLAB_GIVE_BACK_H
 #define XDPLAB_GIVE_BACK_H

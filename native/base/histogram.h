@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A log-linear histogram of nanoseconds: exact below 2^7, then 2^7 buckets an octave up to 2^34.
- * What is longer counts in the last bucket.
+ * Longer times count in the last bucket.
  */
 #ifndef XDPLAB_HISTOGRAM_H
 #define XDPLAB_HISTOGRAM_H
@@ -34,7 +34,7 @@ static inline uint64_t histogram_bucket_start(uint32_t bucket)
 	return (uint64_t)(bucket - (shift << bits)) << shift;
 }
 
-/* One writer, so a load and a store do; readers want no order among buckets, so relaxed. */
+/* A load and a store suffice, since there is one writer. Relaxed, since readers need no order among buckets. */
 static inline void histogram_add(_Atomic uint64_t *buckets, uint64_t ns)
 {
 	_Atomic uint64_t *count = buckets + histogram_bucket(ns);
@@ -43,7 +43,7 @@ static inline void histogram_add(_Atomic uint64_t *buckets, uint64_t ns)
 			      memory_order_relaxed);
 }
 
-/* Only the writer may. A reader meanwhile sees some buckets empty and others not yet. */
+/* Only the writer may call this. A reader may see some buckets already empty and others not yet. */
 static inline void histogram_reset(_Atomic uint64_t *buckets)
 {
 	for (uint32_t i = 0; i < XDPLAB_LATENCY_BUCKETS; i++)

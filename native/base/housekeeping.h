@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
- * What is left to the stack in any case: ARP and neighbour discovery, without which an interface is unreachable
- * and nothing can be sent to it any more, and multicast listener reports, the stack's own housekeeping. With VLAN tags
- * or without: an interface on top (`ip link add link ... type vlan`) needs them no less, and a priority tag (VLAN 0)
- * is the interface's own.
+ * Packets that a capture always leaves to the stack: ARP and neighbour discovery, without which the interface gets
+ * unreachable, and multicast listener reports, the stack's own housekeeping. With VLAN tags or without: a VLAN
+ * interface on top (`ip link add link ... type vlan`) needs them too, and a priority tag (VLAN 0) belongs to the
+ * interface itself.
  *
- * Shared by the programs of bpf/ and the soft NIC. A loader without CAP_PERFMON may go on through a packet by
- * constants only, so a pointer steps where a sum would do.
+ * Shared by the programs of bpf/ and the soft NIC. A loader without CAP_PERFMON may add only
+ * constants to a packet pointer, so the pointer moves in steps instead of by a sum.
  */
 #ifndef XDPLAB_HOUSEKEEPING_H
 #define XDPLAB_HOUSEKEEPING_H
@@ -16,14 +16,14 @@
 enum {
 	/* 802.1Q in 802.1ad is two. */
 	HOUSEKEEPING_MOST_TAGS = 4,
-	/* Units of 8 bytes in front of a listener report; one, with a router alert, is usual. */
+	/* Units of 8 bytes of options before a listener report; one, with a router alert, is usual. */
 	HOUSEKEEPING_MOST_OPTIONS = 4,
 	HOUSEKEEPING_IPV6 = 40,
 };
 
 #define HOUSEKEEPING_IS(type, value) ((type)[0] == (value) >> 8 && (type)[1] == ((value)&0xff))
 
-/* 802.1Q, 802.1ad, and what stood for the latter before it was a standard. */
+/* 802.1Q, 802.1ad, and the type used for the latter before it was a standard. */
 static inline int housekeeping_is_tag(const __u8 *type)
 {
 	return HOUSEKEEPING_IS(type, 0x8100) || HOUSEKEEPING_IS(type, 0x88a8) || HOUSEKEEPING_IS(type, 0x9100);
@@ -36,7 +36,7 @@ static inline int housekeeping_is_message(__u8 icmp6_type)
 	       icmp6_type == 143;
 }
 
-/* Of a frame's bytes up to `end`. */
+/* Whether a frame, with bytes up to `end`, is housekeeping. */
 static inline int belongs_to_stack(const __u8 *frame, const __u8 *end)
 {
 	const __u8 *type = frame + 12;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Packets in a batch. With multi-buffer a packet may fill several frames, which stand side by side, all but
- * its last marked as continued (Documentation/networking/af_xdp.rst, Linux 6.18, "Multi-Buffer Support");
- * without, each frame is a packet. A batch has whole packets only.
+ * Packets in a batch. With multi-buffer a packet may fill several consecutive frames; all but its last are marked as
+ * continued (Documentation/networking/af_xdp.rst, Linux 6.18, "Multi-Buffer Support"). Without it, each frame is a
+ * packet. A batch has whole packets only.
  */
 #ifndef XDPLAB_PACKET_H
 #define XDPLAB_PACKET_H
@@ -11,11 +11,11 @@
 
 #include "base/compat.h"
 
-/* Most that the kernel sends as one packet in copy mode: CONFIG_MAX_SKB_FRAGS, 17 unless somebody chose more,
- * and the one where the packet begins (xsk_build_skb, Linux 6.18). */
+/* Most frames that the kernel sends as one packet in copy mode: CONFIG_MAX_SKB_FRAGS, by default 17, and the first
+ * one (xsk_build_skb, Linux 6.18). */
 enum { PACKET_FRAMES = 18 };
 
-/* Frames of the packet that begins here. */
+/* Number of frames of the packet that begins here. */
 static inline uint32_t packet_frames(const struct xdp_desc *frames)
 {
 	uint32_t count = 1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Turning frames round: source and destination change places. The checksums of IPv4, TCP and UDP are sums, so
- * they stay right.
+ * Swaps source and destination of frames. The checksums of IPv4, TCP and UDP are sums, so they stay correct.
  */
 #ifndef XDPLAB_SWAP_H
 #define XDPLAB_SWAP_H

@@ -28,9 +28,9 @@ int thread_start(pthread_t *thread, int32_t cpu, uint32_t realtime, const char *
 		pthread_attr_setschedpolicy(&attributes, SCHED_FIFO);
 		pthread_attr_setschedparam(&attributes, &priority);
 	}
-	/* A thread inherits the mask of the one that makes it. */
+	/* A new thread inherits the mask of its creator. */
 	sigfillset(&blocked);
-	/* Blocked, a fault of its own would end the process without a word of faulthandler's or a sanitizer's. */
+	/* If blocked, a fault of the thread would end the process without a report of faulthandler or a sanitizer. */
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		sigdelset(&blocked, faults[i]);
 	pthread_sigmask(SIG_SETMASK, &blocked, &before);

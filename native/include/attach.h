@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * XDP programs, attached by a bpf_link: what they count, what became of them; and those that are attached apart from an
- * engine, whose links and maps the broker passes on (xdp/attach.c, xdp/load.c).
+ * XDP programs attached by a bpf_link: their counters and whether they are still attached. Also programs attached
+ * without an engine, whose links and maps the broker passes to its client (xdp/attach.c, xdp/load.c).
  */
 #ifndef XDPLAB_INCLUDE_ATTACH_H
 #define XDPLAB_INCLUDE_ATTACH_H
@@ -12,33 +12,34 @@
 
 enum xdplab_attach_mode { XDPLAB_ATTACH_NATIVE, XDPLAB_ATTACH_SKB };
 
-/* Queues that an XDP program can have a socket on; more where an engine asks for a higher one. */
+/* Entries of an XSKMAP: queues that can have a socket. An engine on a higher queue gets a larger map. */
 enum { XDPLAB_MAP_QUEUES = 256 };
 
-/* What the XDP program of a receive path counts as being for it. */
+/* Which packets the XDP program of a receive path counts as the path's own. */
 enum xdplab_counts {
 	XDPLAB_COUNTS_REDIRECTED, /* to the engine's AF_XDP socket */
 	XDPLAB_COUNTS_DATAGRAMS,  /* for the engine's UDP socket; it goes to the stack like all else */
-	XDPLAB_COUNTS_ALL,        /* what an AF_PACKET socket sees: everything, which goes to the stack as well */
-	XDPLAB_COUNTS_DROPPED,    /* by the program itself */
+	XDPLAB_COUNTS_ALL,        /* every packet, as an AF_PACKET socket sees it; all go to the stack as well */
+	XDPLAB_COUNTS_DROPPED,    /* dropped by the program itself */
 };
 
-/* What became of frames in the XDP program, summed over the cores. */
+/* Verdicts of the XDP program in frames, summed over the cores. */
 struct xdplab_verdicts {
-	uint64_t redirected; /* to the engine's socket, or for another path, whatever is for that */
+	uint64_t redirected; /* to the engine's AF_XDP socket; on another path, the packets that are for that path */
 	uint64_t passed;     /* ARP, neighbour discovery and the like, left to the stack */
 	uint64_t no_socket;  /* arrived on a queue without an engine, left to the stack */
 	uint64_t reconfiguring; /* arrived while the engine had no sockets, left to the stack */
-	uint64_t bytes;      /* of those redirected, on other paths than AF_XDP */
+	uint64_t bytes;      /* in the redirected frames; counted only on paths other than AF_XDP */
 };
 
-/* What became of a port's XDP program, which others may take off and whose interface may move or go. */
+/* Whether a port's XDP program is still attached: others may detach it, and its interface may move or disappear. */
 struct xdplab_hold {
-	uint32_t interface_index; /* that it is attached to, in whichever namespace that is now; 0: to none */
-	uint32_t program;         /* id of the program there; 0: none, or not told */
-	uint32_t loaded;          /* id of the engine's own */
+	uint32_t interface_index; /* of the interface it is attached to, in its present namespace; 0: not attached */
+	uint32_t program;         /* id of the program on that interface; 0: none, or unknown */
+	uint32_t loaded;          /* id of the engine's own program */
 	int32_t unserved;         /* a queue whose socket is not in the XSKMAP any more, or -1 */
-	uint32_t taken_off;       /* by the port's last worker, when it ended; the first two are from just before */
+	uint32_t taken_off;       /* 1: the port's last worker detached it when it ended; the first two fields
+				   * are from just before */
 };
 
 struct xdplab_attachment {
@@ -60,11 +61,11 @@ struct xdplab_attach {
 	uint32_t address; /* of a UDP socket, in network byte order */
 };
 
-/* The descriptors are the caller's to close, and hold no reference to the program but the link's. */
+/* The caller closes the descriptors. Only the link holds a reference to the program. */
 int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment *attachment,
 		  struct xdplab_error *error);
 
-/* A client's own program, of which someone without any power made this description. */
+/* A client's own program, described by a process without privilege that parsed it. */
 struct xdplab_map {
 	const char *name;
 	uint32_t type;
@@ -72,31 +73,31 @@ struct xdplab_map {
 	uint32_t value_size;
 	uint32_t entries;
 	uint32_t flags;
-	const uint8_t *initial; /* of the one entry of an array, or NULL */
+	const uint8_t *initial; /* value of the only entry of an array, or NULL */
 	uint32_t frozen;        /* nobody may change it any more */
 };
 struct xdplab_program {
 	const char *name;
 	const char *license;
-	const uint64_t *instructions; /* which refer to maps by their index among the descriptors */
+	const uint64_t *instructions; /* they name a map by its index among the descriptors */
 	uint32_t instruction_count;
 	uint32_t flags;
 };
 
-/* A descriptor, or a negative errno. */
+/* Returns the map's descriptor, or a negative errno. */
 int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error);
-/* Attached by the link whose descriptor is returned. */
+/* Loads and attaches the program. Returns the descriptor of its link, or a negative errno. */
 int xdplab_program_attach(const struct xdplab_program *program, const int32_t *maps, uint32_t interface_index,
 			  uint32_t attach_mode, struct xdplab_error *error);
 
-/* Detaches all XDP programs from an interface of this network namespace, whoever holds their links. 0 or a negative
- * errno. Needs CAP_SYS_ADMIN. */
+/* Detaches all XDP programs from an interface of this network namespace, even if others hold the links. 0 or a
+ * negative errno. Needs CAP_SYS_ADMIN. */
 int xdplab_detach_programs(uint32_t interface_index);
 
-/* Whether the map (or else the program) with an id is there. Needs CAP_SYS_ADMIN. */
+/* Whether a map with this id exists, or a program if `is_map` is 0. Needs CAP_SYS_ADMIN. */
 int xdplab_bpf_exists(uint32_t is_map, uint32_t id);
 
-/* Descriptor of the BPF object that a file of a BPF filesystem stands for, or a negative errno. */
+/* Opens a pinned BPF object, by the path of its file in a BPF filesystem. Returns a descriptor or a negative errno. */
 int xdplab_pinned(const char *path);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What was being done when something was refused, and how that is told (base/error.c).
+ * An error: the step that failed, the errno and a text (base/error.c).
  */
 #ifndef XDPLAB_INCLUDE_ERROR_H
 #define XDPLAB_INCLUDE_ERROR_H
 
 #include <stdint.h>
 
-/* What was being done when the kernel refused; Python has the remedies. */
+/* The step that the kernel refused. Python maps each to a remedy. */
 enum xdplab_step {
 	XDPLAB_STEP_NONE,
 	XDPLAB_STEP_LOAD_PROGRAM,
@@ -31,7 +31,7 @@ struct xdplab_error {
 	uint32_t step;
 	int32_t code; /* positive errno */
 	char tried[160];
-	char detail[16384]; /* the verifier's words, where it spoke */
+	char detail[16384]; /* the verifier's log, or empty */
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Generators: numbered frames of ours, sent out of an interface. In this process (send/generator.c,
- * send/kernel_generator.c), or in another's, seen through its state (send/generator_state.c).
+ * Generators: they send numbered frames out of an interface. A generator runs in this process (send/generator.c,
+ * send/kernel_generator.c), or in another one and is read through its shared state (send/generator_state.c).
  */
 #ifndef XDPLAB_INCLUDE_GENERATOR_H
 #define XDPLAB_INCLUDE_GENERATOR_H
@@ -13,13 +13,13 @@
 
 struct xdplab_traffic {
 	const char *program;
-	uint32_t interface_index; /* sends out of it; looked up in the caller's network namespace */
+	uint32_t interface_index; /* it sends out of this one; looked up in the caller's network namespace */
 	int32_t cpu;
-	uint32_t longest; /* bytes of a frame that it takes: the kernel drops longer ones without a word */
+	uint32_t longest; /* bytes of the longest frame the interface takes: the kernel drops longer ones silently */
 	struct xdplab_stream_config stream;
 };
 struct xdplab_generator;
-/* The in-kernel one: BPF_PROG_TEST_RUN with live frames, on a thread of its own. */
+/* Opens the in-kernel generator: BPF_PROG_TEST_RUN with live frames, on a thread of its own. */
 struct xdplab_generator *xdplab_generator_open(const struct xdplab_traffic *traffic, struct xdplab_error *error);
 int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_error *error);
 void xdplab_generator_stop(struct xdplab_generator *generator);
@@ -27,15 +27,15 @@ void xdplab_generator_close(struct xdplab_generator *generator);
 void xdplab_generator_set_interval(struct xdplab_generator *generator, uint64_t interval_ps);
 void xdplab_generator_set_size(struct xdplab_generator *generator, uint32_t size);
 uint64_t xdplab_generator_sent(const struct xdplab_generator *generator);
-uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator); /* of those: longer than `longest` */
+uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator); /* sent frames longer than `longest` */
 int xdplab_generator_running(const struct xdplab_generator *generator);
 int xdplab_generator_fault(const struct xdplab_generator *generator); /* errno that ended it, or 0 */
-/* Closes what `held` points to, if anything, and sets that to NULL. */
+/* Closes the generator that `held` points to, unless NULL, and sets the pointer to NULL. */
 void xdplab_generator_give_back(struct xdplab_generator **held);
 
-/* Descriptor of the generator's state, owned by the generator, or -ENOENT at a simulated interface; */
+/* Descriptor of the generator's state, owned by the generator; -ENOENT at a simulated interface. */
 int xdplab_generator_state(const struct xdplab_generator *generator);
-/* and what another process may do with it. */
+/* Another process can map that state to read it and to set the interval. */
 struct xdplab_generator_state;
 struct xdplab_generator_state *xdplab_generator_state_map(int descriptor, struct xdplab_error *error);
 void xdplab_generator_state_unmap(struct xdplab_generator_state *state);

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
- * What the programs of bpf/ keep on each core, for the engine to read.
+ * Maps and constants of the programs in bpf/, shared with the engine.
  */
 #ifndef XDPLAB_PROGRAM_MAPS_H
 #define XDPLAB_PROGRAM_MAPS_H
 
 #include <linux/types.h>
 
-/* bpf/capture.bpf.c and bpf/count.bpf.c; set before they are loaded. */
+/* bpf/capture.bpf.c and bpf/count.bpf.c: constants, set before loading. */
 struct capture_constants {
-	__u32 takes_all; /* ARP and neighbour discovery too */
-	__u32 counts;    /* what count.bpf.c counts as the path's: one of the below */
-	__be32 address;  /* COUNTS_DATAGRAMS: of the socket */
+	__u32 takes_all; /* 1: redirect ARP and neighbour discovery too */
+	__u32 counts;    /* which packets count.bpf.c counts: one of the enum below */
+	__be32 address;  /* COUNTS_DATAGRAMS: the socket's address */
 };
 enum { COUNTS_DATAGRAMS = 1, COUNTS_ALL, COUNTS_DROPPED };
 
-/* bpf/capture_metadata.bpf.c: in front of each frame. */
+/* bpf/capture_metadata.bpf.c writes this in front of each frame. */
 enum { METADATA_MAGIC = 0x6d657461, METADATA_HASH = 1, METADATA_DEVICE_TIME = 2, METADATA_PROGRAM_TIME = 4 };
 struct frame_metadata {
-	__u64 time_ns; /* by the device's clock, or the kernel's own CLOCK_MONOTONIC */
+	__u64 time_ns; /* of the device's clock, or the kernel's CLOCK_MONOTONIC */
 	__u32 hash;
 	__u32 hash_type; /* enum xdp_rss_hash_type */
 	__u32 flags;
-	__u32 magic; /* a device may have had no room for it */
+	__u32 magic; /* absent if the driver had no room for metadata */
 };
 
-/* bpf/capture.bpf.c, bpf/count.bpf.c; attach.h has the sum of all cores under the same names. */
+/* bpf/capture.bpf.c, bpf/count.bpf.c: counts of one core; attach.h has their sum under the same names. */
 struct verdicts {
 	__u64 redirected;
 	__u64 passed;

@@ -15,22 +15,22 @@ struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *err
 void xdplab_region_unmap(struct xdplab_region *region);
 const struct xdplab_header *xdplab_region_header(const struct xdplab_region *region);
 const struct xdplab_control *xdplab_region_control(const struct xdplab_region *region, uint32_t worker);
-/* A word of a control block. */
+/* Load and store a word of a control block. */
 uint64_t xdplab_load(const uint64_t *word);
 void xdplab_store(uint64_t *word, uint64_t value);
-/* How many were ever written. */
+/* Number of records ever written. */
 uint64_t xdplab_history_written(const struct xdplab_region *region, uint32_t worker);
 uint64_t xdplab_long_history_written(const struct xdplab_region *region, uint32_t worker);
 uint64_t xdplab_samples_written(const struct xdplab_region *region, uint32_t worker);
 /* Copies whole records from number `from` on, oldest first, skipping those already overwritten or not yet
- * whole. Returns how many were copied; *next is the number to go on from. */
+ * complete. Returns the number copied; *next is the number to continue from. */
 uint32_t xdplab_read_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     struct xdplab_record *records, uint32_t limit, uint64_t *next);
 uint32_t xdplab_read_long_history(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 				  struct xdplab_record *records, uint32_t limit, uint64_t *next);
 uint32_t xdplab_read_samples(const struct xdplab_region *region, uint32_t worker, uint64_t from,
 			     void *records, uint32_t limit, uint64_t *next);
-/* 1, 0 where the worker never ran, or -EAGAIN where it is writing them: it may be done soon, or was killed. */
+/* 1; 0 if the worker never ran; -EAGAIN while it writes them: it may finish soon, or was killed while writing. */
 int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struct xdplab_rings *rings);
 void xdplab_read_latency(const struct xdplab_region *region, uint32_t worker, uint64_t *buckets);
 /* The first nanosecond that belongs to a latency bucket. */

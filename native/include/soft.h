@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The soft NIC: two simulated interfaces, the ends of a wire. A thread of the wire's plays the kernel's part of
- * AF_XDP over memory for the engines that are bound to either end (path soft; open_port takes no interface index
- * then), runs its generators, and has a stack at each end that answers echo requests. Nothing of it needs any
- * privilege. An engine or generator holds its wire, so they may be closed in any order.
+ * The soft NIC: two simulated interfaces, the ends of a wire. The wire's thread does the kernel's part of AF_XDP in
+ * memory for the engines bound to either end (path soft; open_port ignores the interface index then). It also runs
+ * the wire's generators, and a stack at each end that answers echo requests. It needs no privilege. Engines and
+ * generators hold a reference to their wire, so all may be closed in any order.
  *
  * Implemented in soft/wire.c, soft/generator.c, soft/stack.c (ping), soft/statistics.c.
  */
@@ -25,21 +25,21 @@ struct xdplab_wire_end {
 struct xdplab_wire_config {
 	uint32_t queues; /* of each end */
 	uint32_t mtu;
-	int32_t cpu; /* its thread's core; -1: any, and while it has a generator, that one's */
+	int32_t cpu; /* its thread's core; -1: any, or the generator's core while it has a generator */
 	uint64_t seed; /* of its jitter */
 	struct xdplab_wire_end ends[XDPLAB_WIRE_ENDS];
 };
 
-/* What goes wrong, of frames that arrive at an end (bad_descriptor: that its sockets send): one in so many, or with
- * 0 none. */
+/* Faults to inject into frames that arrive at an end (bad_descriptor: that its sockets send): one frame in so many is
+ * hit; 0: none. */
 struct xdplab_wire_faults {
-	uint64_t jitter_ns;            /* each frame arrives later by up to so much, in order */
+	uint64_t jitter_ns;            /* the most by which a frame is delayed; order is kept */
 	uint64_t ring_full_every;      /* as if the RX ring were full */
 	uint64_t no_fill_every;        /* as if the fill ring were empty */
 	uint64_t bad_descriptor_every; /* as if the TX descriptor were invalid */
 };
 
-/* With the meaning that they have of a veth: an end has sent what the other has seen arrive. */
+/* They mean the same as on a veth: an end has sent a packet once it arrived at the other end. */
 struct xdplab_link_statistics {
 	uint64_t rx_packets;
 	uint64_t tx_packets;
@@ -49,8 +49,8 @@ struct xdplab_link_statistics {
 	uint64_t tx_dropped;
 };
 
-/* By the names of veth's, "rx_queue_N_xdp_packets" and so on. What is sent has arrived at once, or is held for its
- * delay: nothing between the ends can be full, so there is no "tx_queue_N_xdp_xmit_errors". */
+/* Named after veth's, "rx_queue_N_xdp_packets" and so on. A sent frame arrives at once, or is held for its delay:
+ * no queue between the ends can be full, so there is no "tx_queue_N_xdp_xmit_errors". */
 struct xdplab_queue_statistics {
 	uint64_t rx_xdp_packets;
 	uint64_t rx_xdp_bytes;
@@ -61,11 +61,11 @@ struct xdplab_queue_statistics {
 
 struct xdplab_wire;
 struct xdplab_wire *xdplab_wire_open(const struct xdplab_wire_config *config, struct xdplab_error *error);
-/* Cuts it, and frees it once nobody holds it. */
+/* Cuts the wire, and frees it once nothing refers to it. */
 void xdplab_wire_close(struct xdplab_wire *wire);
-/* Closes what `held` points to, if anything, and sets that to NULL. */
+/* Closes the wire that `held` points to, unless NULL, and sets the pointer to NULL. */
 void xdplab_wire_give_back(struct xdplab_wire **held);
-/* The interfaces go away under whoever uses them: engines end with ENETDOWN, generators with ENODEV. */
+/* Removes both interfaces while they may be in use: engines end with ENETDOWN, generators with ENODEV. */
 void xdplab_wire_cut(struct xdplab_wire *wire);
 int xdplab_wire_is_cut(const struct xdplab_wire *wire);
 void xdplab_wire_set_faults(struct xdplab_wire *wire, uint32_t end, const struct xdplab_wire_faults *faults);
@@ -73,9 +73,9 @@ void xdplab_wire_link_statistics(const struct xdplab_wire *wire, uint32_t end,
 				 struct xdplab_link_statistics *statistics);
 void xdplab_wire_queue_statistics(const struct xdplab_wire *wire, uint32_t end, uint32_t queue,
 				  struct xdplab_queue_statistics *statistics);
-/* Echo requests from the end's stack to `target`, of 4 or 16 bytes by `family` (AF_INET, AF_INET6), with `size` bytes
- * of payload, of which those answered until `timeout_ns` after the last are counted. Returns when all are
- * answered or the time is up; 0 or a negative errno. */
+/* Sends echo requests with `size` bytes of payload from the end's stack to `target` (4 bytes for AF_INET, 16 for
+ * AF_INET6) and counts the answers until `timeout_ns` after the last request. Returns when all are answered or the
+ * time is up; 0 or a negative errno. */
 int xdplab_wire_ping(struct xdplab_wire *wire, uint32_t end, const uint8_t *target, uint32_t family, uint32_t count,
 		     uint64_t interval_ns, uint32_t size, uint64_t timeout_ns, uint32_t *sent, uint32_t *received);
 
@@ -85,12 +85,11 @@ struct xdplab_replay {
 	const uint32_t *lengths;
 	const uint64_t *times_ns; /* when each was captured */
 	uint32_t count;
-	uint32_t repeat; /* how often they are sent in one start; 0: until it is stopped */
+	uint32_t repeat; /* times that the file is sent in one start; 0: until it is stopped */
 };
 
-/* A generator at an end of a wire. Of the traffic, program and interface index are not looked at. Frames arrive on the
- * queue (core modulo queues). A replay's are sent at the distances that they were captured at while the interval is
- * 0. */
+/* Opens a generator at an end of a wire. It ignores the traffic's program and interface index. Its frames arrive on
+ * queue (core modulo queues). With an interval of 0, a replay keeps the time between frames of the capture. */
 struct xdplab_generator *xdplab_wire_generator_open(struct xdplab_wire *wire, uint32_t end,
 						    const struct xdplab_traffic *traffic,
 						    const struct xdplab_replay *replay, /* or NULL */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time in the network softirqs, core by core, from the kernel's own tracepoints (xdp/softirq.c).
+ * Time that each core spends in network softirqs, from the kernel's tracepoints (xdp/softirq.c).
  */
 #ifndef XDPLAB_INCLUDE_SOFTIRQ_H
 #define XDPLAB_INCLUDE_SOFTIRQ_H
@@ -12,13 +12,13 @@
 struct xdplab_softirq;
 struct xdplab_softirq *xdplab_softirq_open(const char *program, struct xdplab_error *error);
 uint64_t xdplab_softirq_ns(const struct xdplab_softirq *softirq, uint32_t cpu);
-/* The same by the program's map, where someone else loaded it. */
+/* The same, read from the map of a program that another process loaded. */
 uint64_t xdplab_softirq_map_ns(int map, uint32_t cpu);
 void xdplab_softirq_close(struct xdplab_softirq *softirq);
-/* Closes what `held` points to, if anything, and sets that to NULL. */
+/* Closes the clock that `held` points to, unless NULL, and sets the pointer to NULL. */
 void xdplab_softirq_give_back(struct xdplab_softirq **held);
-/* A descriptor of the clock's map with which it can be read and not changed, for the caller to close; or a
- * negative errno. Needs CAP_SYS_ADMIN. */
+/* Returns a read-only descriptor of the clock's map, which the caller closes, or a negative errno. Needs
+ * CAP_SYS_ADMIN. */
 int xdplab_softirq_read_only(const struct xdplab_softirq *softirq);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a generator sends, and a worker whose action is generate.
+ * The frames that a generator sends, or a worker whose action is generate.
  */
 #ifndef XDPLAB_INCLUDE_STREAM_H
 #define XDPLAB_INCLUDE_STREAM_H
@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 struct xdplab_stream_config {
-	uint32_t size; /* of a frame, without its checksum */
+	uint32_t size; /* bytes of a frame, without its checksum */
 	uint32_t flows;
 	uint64_t interval_ps;  /* between two frames, in picoseconds; 0: as fast as it can */
-	uint64_t limit_frames; /* of one start; 0: none */
-	uint64_t limit_ns;     /* of one start; 0: none */
+	uint64_t limit_frames; /* most frames of one start; 0: no limit */
+	uint64_t limit_ns;     /* longest time of one start; 0: no limit */
 	uint8_t headers[42];   /* Ethernet, IPv4, UDP */
 };
 

@@ -12,7 +12,7 @@
  *     latency    the worker      everyone
  *     rings      the worker      everyone; with each record, and while the worker is paced more often
  *     history    the worker      everyone; the newest record is the worker's counter block
- *     long       the worker      everyone; every so many a record of the history goes there too
+ *     long       the worker      everyone; a copy of one history record in so many
  *     samples    the worker      everyone
  *
  * This header is the only definition of the layout. Python builds its dtypes from it, so it keeps to
@@ -43,9 +43,9 @@ enum {
 	XDPLAB_LONG_RECORDS = 1024,
 	XDPLAB_SAMPLE_RECORDS = 4096,
 	XDPLAB_LARGEST_SAMPLE = 4096, /* bytes of a frame kept in a sample, at most */
-	/* Rings of up to so many entries are shown entry by entry. */
+	/* Largest ring whose entries are published. */
 	XDPLAB_RING_ENTRIES = 256,
-	/* Packets, after which a worker looks at its control block in any case. */
+	/* Most packets that a worker receives before it reads its control block again. */
 	XDPLAB_LARGEST_BURST = 1048576,
 	/* 128 buckets an octave (an error below 0.8 %), from 1 ns to 2^34 ns (17 s). */
 	XDPLAB_LATENCY_BUCKETS = 3584,
@@ -60,8 +60,8 @@ enum xdplab_syscall {
 	XDPLAB_SYSCALL_EPOLL_WAIT,
 	XDPLAB_SYSCALL_IO_URING_ENTER,
 	XDPLAB_SYSCALL_PUBLISH,
-	XDPLAB_SYSCALL_SETTINGS, /* a wait strategy's taking up and leaving, and its knobs */
-	XDPLAB_SYSCALL_PACE,     /* a paced worker's naps */
+	XDPLAB_SYSCALL_SETTINGS, /* to begin or leave a wait strategy, and to apply its knobs */
+	XDPLAB_SYSCALL_PACE,     /* sleeps of a paced worker */
 	XDPLAB_SYSCALL_RECVMMSG,
 	XDPLAB_SYSCALL_NANOSLEEP, /* of a worker that has no packets to wait for */
 };
@@ -79,7 +79,7 @@ enum xdplab_verdict {
 	XDPLAB_VERDICT_FORWARD,
 };
 
-/* Who finishes the checksum of a packet that is sent on, where its sender left that to a device (checksum.h). */
+/* Who completes the checksum of a packet that is sent on, if its sender left it to a device (checksum.h). */
 enum xdplab_checksum {
 	XDPLAB_CHECKSUM_SOFTWARE, /* the worker */
 	XDPLAB_CHECKSUM_NONE,     /* nobody */
@@ -97,7 +97,7 @@ struct xdplab_header {
 	uint64_t sample_offset; /* of the sample ring's head, within a worker's block */
 	uint64_t sample_stride;
 	uint32_t worker_count;
-	uint32_t sample_bytes; /* of a frame kept in a sample */
+	uint32_t sample_bytes; /* of each frame, kept in a sample */
 	uint64_t publish_interval_ns;
 	uint64_t monotonic_ns; /* the clock base: both clocks, read together at open */
 	uint64_t realtime_ns;
@@ -118,9 +118,9 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) busy_poll_microseconds;
 	XDPLAB_SHARED(uint64_t) busy_poll_budget;
 	XDPLAB_SHARED(uint64_t) interval_ps; /* generate: between two frames; 0: as fast as it can */
-	XDPLAB_SHARED(uint64_t) latency_resets; /* a change empties the latency histogram */
-	XDPLAB_SHARED(uint64_t) pace_ns; /* 0, or how far batches are apart, one a turn; UINT64_MAX: only by steps */
-	XDPLAB_SHARED(uint64_t) steps;   /* of a paced worker: each count up is a turn */
+	XDPLAB_SHARED(uint64_t) latency_resets; /* each change makes the worker clear its latency histogram */
+	XDPLAB_SHARED(uint64_t) pace_ns; /* time between batches, one a turn; 0: not paced; UINT64_MAX: only by steps */
+	XDPLAB_SHARED(uint64_t) steps;   /* a paced worker takes one turn for each increment */
 	XDPLAB_SHARED(uint64_t) checksum; /* enum xdplab_checksum */
 	uint64_t padding[2];
 };
@@ -133,13 +133,13 @@ enum xdplab_sample_flag {
 	XDPLAB_SAMPLE_PAYLOAD = 8,      /* a datagram's payload without its headers: no Ethernet frame */
 };
 
-/* Everything a worker counts, since it was opened. Ring positions never wrap: producer - consumer is
- * what the ring holds, and a position is how many descriptors went through that end. */
+/* Everything a worker counts, since it was opened. Ring positions never wrap: a position is the number of
+ * descriptors that passed that end, and producer - consumer is the number that the ring holds. */
 struct xdplab_counters {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t state;
 	uint64_t fault; /* errno that ended the worker, or 0 */
-	uint64_t control_batch; /* what the worker used when it published */
+	uint64_t control_batch; /* these three: values that the worker used when it published */
 	uint64_t control_wait;
 	uint64_t control_action;
 
@@ -150,8 +150,8 @@ struct xdplab_counters {
 
 	uint64_t fill_producer;
 	uint64_t fill_consumer;
-	uint64_t rx_producer; /* on other paths than AF_XDP: packets that came to wait for the worker, as far as known */
-	uint64_t rx_consumer; /* and that it took */
+	uint64_t rx_producer; /* on other paths than AF_XDP: packets queued for the worker, as far as known */
+	uint64_t rx_consumer; /* and packets that it took */
 	uint64_t tx_producer;
 	uint64_t tx_consumer;
 	uint64_t completion_producer;
@@ -161,14 +161,14 @@ struct xdplab_counters {
 
 	uint64_t batches[XDPLAB_BATCH_BUCKETS]; /* [i]: batches of 2^i to 2^(i+1) - 1 packets */
 	uint64_t empty_polls; /* looks at an empty RX ring */
-	uint64_t wakeups;     /* sleeps that the kernel ended, for packets that came, or came and were taken before */
+	uint64_t wakeups;     /* sleeps that the kernel ended because packets arrived, even if already taken */
 	uint64_t timeouts;    /* sleeps that ended by themselves */
 	uint64_t rearms;      /* times an io_uring poll had to be armed again */
-	uint64_t kicks;       /* times the kernel was asked to send: by a system call, or by an io_uring entry */
+	uint64_t kicks;       /* requests to the kernel to send: a system call, or an io_uring entry */
 	uint64_t syscalls[XDPLAB_SYSCALL_KINDS];
 
 	/* XDP_STATISTICS, since the socket was opened. They overlap: do not add them up. On other paths than AF_XDP
-	 * rx_ring_full alone counts: what found no room where packets wait for the worker (a socket's buffer, a
+	 * only rx_ring_full counts: packets that found no room in the queue to the worker (a socket's buffer, a
 	 * block ring). */
 	uint64_t rx_dropped;
 	uint64_t rx_invalid_descs;
@@ -185,31 +185,30 @@ struct xdplab_counters {
 	uint64_t voluntary_switches;
 	uint64_t involuntary_switches;
 
-	/* Frames of our generators that were looked at, and what their sequence numbers say. */
+	/* Frames of xdplab's generators that were inspected, and results of their sequence numbers. */
 	uint64_t stream_frames;
 	uint64_t stream_missing; /* numbers that were skipped */
 	uint64_t stream_late;    /* frames whose number was below one already seen */
 	uint64_t samples;
-	uint64_t rx_too_long; /* packets of more frames than can be sent as one, dropped */
+	uint64_t rx_too_long; /* packets dropped because they have more frames than can be sent as one packet */
 	uint64_t steps; /* turns that a paced worker took */
 	uint64_t streams; /* 1 while it has frames of its own stream to send */
-	/* Frames that a reconfiguration found in the rings and closed the socket on, though it waited: they were not
-	 * received, and the kernel did not take them to be sent. */
+	/* Frames still in the rings when a reconfiguration, after its wait, closed the socket: not received by the
+	 * worker, or not taken by the kernel to be sent. */
 	uint64_t rx_closed;
 	uint64_t tx_closed;
-	uint64_t checksums_finished;   /* packets whose checksum the worker finished before it sent them on */
-	uint64_t checksums_unfinished; /* that it sent on unfinished, as far as seen: it looks at one of a batch */
-	uint64_t tx_too_long; /* packets handed to the TX ring that are longer than the interface's MTU allows */
+	uint64_t checksums_finished;   /* packets whose checksum the worker completed before it sent them on */
+	uint64_t checksums_unfinished; /* sent on incomplete, as far as seen: the worker looks at one of a batch */
+	uint64_t tx_too_long; /* packets put into the TX ring that are longer than the interface's MTU allows */
 };
 
-/* What a worker's four rings hold: of each entry the UMEM address in it, whoever's turn it is. An entry's
- * place is its position modulo the ring's size; positions are those of the sockets, which a reconfiguration makes
- * anew. */
+/* Contents of a worker's four rings: the UMEM address in each entry, whether it waits or is free. An entry's place is
+ * its position modulo the ring's size. Positions are those of the sockets: a reconfiguration restarts them. */
 struct xdplab_rings {
-	XDPLAB_SHARED(uint64_t) sequence; /* as of a record: the number is 0, 1, 2 ... */
+	XDPLAB_SHARED(uint64_t) sequence; /* as in a record, numbered 0, 1, 2 ... */
 	uint64_t time_ns;
-	uint64_t ring_size; /* of RX, TX and completion ring; the fill ring's is twice that, and if it is above
-			     * XDPLAB_RING_ENTRIES, no entries are shown */
+	uint64_t ring_size; /* of RX, TX and completion ring; the fill ring has twice as many. If the fill ring has
+			     * more than XDPLAB_RING_ENTRIES, no entries are published */
 	uint64_t fill_producer;
 	uint64_t fill_consumer;
 	uint64_t rx_producer;
@@ -219,7 +218,7 @@ struct xdplab_rings {
 	uint64_t completion_producer;
 	uint64_t completion_consumer;
 	uint64_t needs_wakeup; /* enum xdplab_needs_wakeup */
-	uint64_t turns;        /* that the worker took while it was paced */
+	uint64_t turns;        /* turns that the worker took while it was paced */
 	uint64_t padding[3];
 	uint64_t fill[XDPLAB_RING_ENTRIES];
 	uint64_t rx[XDPLAB_RING_ENTRIES];
@@ -235,20 +234,20 @@ struct xdplab_record {
 struct xdplab_sample {
 	XDPLAB_SHARED(uint64_t) sequence;
 	uint64_t time_ns; /* CLOCK_MONOTONIC when the worker saw the frame */
-	uint64_t frame;   /* the worker's number of the frame, from 0 */
+	uint64_t frame;   /* number of the frame at this worker, from 0 */
 	uint64_t sent_ns; /* the generator's timestamp in the frame, or 0 */
 	uint32_t length;
-	uint32_t captured; /* bytes of it kept below */
+	uint32_t captured; /* bytes of the frame kept below */
 	uint32_t queue;
 	uint16_t verdict;
 	uint16_t flags; /* enum xdplab_sample_flag */
 	uint64_t device_time_ns;
-	uint32_t hash;      /* of the flow, by the device */
+	uint32_t hash;      /* of the flow, computed by the device */
 	uint32_t hash_type; /* enum xdp_rss_hash_type of the kernel: which headers it covers, or 0 */
 	/* sample_bytes of the frame follow */
 };
 
-/* Every ring of records has one writer, which overwrites the oldest. */
+/* Each ring of records has one writer, which overwrites the oldest record. */
 struct xdplab_ring_head {
 	XDPLAB_SHARED(uint64_t) written; /* records ever written */
 	uint64_t padding[7];

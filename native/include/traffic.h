@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
- * Our generators' frames and their pace: what the XDP program that makes them, the worker that makes them,
- * and the worker that receives them agree on. Shared with bpf/, so it needs nothing but the kernel's types.
+ * Frames of xdplab's generators and their pace: the format that the XDP program and the worker that make them, and
+ * the worker that receives them, have in common. Shared with bpf/, so it uses only the kernel's types.
  */
 #ifndef XDPLAB_TRAFFIC_H
 #define XDPLAB_TRAFFIC_H
@@ -16,9 +16,8 @@ enum {
 	TRAFFIC_STREAM_OFFSET = 18, /* IPv4 identification: one value a generator */
 	TRAFFIC_SOURCE_PORT_OFFSET = 34,
 	TRAFFIC_FIRST_SOURCE_PORT = 1024,
-	/* A generator that lost its core for a while makes up for the frames it missed, up to so many and so
-	 * long ago: half of a receiver's usual ring. What is more is given up, as a longer burst would measure
-	 * the burst. */
+	/* A generator that lost its core for a while sends the frames it missed, up to so many and so old: half
+	 * of a receiver's usual ring. It skips more than that, because a longer burst would measure the burst. */
 	TRAFFIC_PATIENCE_FRAMES = 1024,
 	TRAFFIC_PATIENCE_MS = 100,
 	TRAFFIC_SMALLEST = 60, /* headers and payload exactly */
@@ -30,17 +29,17 @@ enum {
 struct traffic_payload {
 	__u16 magic;
 	__u64 sequence;
-	__u64 time_ns; /* the kernel's own CLOCK_MONOTONIC, as bpf_ktime_get_ns has it */
+	__u64 time_ns; /* CLOCK_MONOTONIC of the kernel itself (bpf_ktime_get_ns), not of a time namespace */
 } __attribute__((packed));
 
-/* What a generator writes, and from its own cache line on what it is told. The XDP program's is a map entry,
- * shared by mmap. */
+/* First the words that a generator writes, then, on another cache line, its settings. The XDP program's state is a
+ * map entry, shared by mmap. */
 struct traffic_state {
 	__u64 sent;
 	__u64 next_ps;     /* since start_ns, when the next frame is due */
-	__u64 unplugged;   /* 1: the interface is gone, and the kernel took it out of the DEVMAP */
+	__u64 unplugged;   /* 1: the interface is gone; the kernel removed it from the DEVMAP */
 	__u64 padding[5];
-	__u64 start_ns; /* by the clock of whoever looks at it: the XDP program's is the kernel's own */
+	__u64 start_ns; /* by the generator's clock; the XDP program uses the kernel's CLOCK_MONOTONIC */
 	__u64 interval_ps;
 	__u64 limit_frames;
 	__u64 deadline_ns;
@@ -48,7 +47,7 @@ struct traffic_state {
 	__u8 headers[TRAFFIC_HEADERS];
 };
 
-/* A start: `limit_frames` more frames from now on, for `limit_ns`; with 0 without end. */
+/* Starts: from now on `limit_frames` more frames, for at most `limit_ns`; 0: no limit. */
 static inline void traffic_begin(struct traffic_state *traffic, __u64 now_ns, __u64 limit_frames, __u64 limit_ns)
 {
 	traffic->start_ns = now_ns;
@@ -57,7 +56,7 @@ static inline void traffic_begin(struct traffic_state *traffic, __u64 now_ns, __
 	traffic->deadline_ns = limit_ns ? now_ns + limit_ns : TRAFFIC_FOREVER;
 }
 
-/* No more will be sent in this start. */
+/* Whether this start's limit is reached. */
 static inline int traffic_is_finished(const struct traffic_state *traffic, __u64 now_ns)
 {
 	return (traffic->limit_frames && traffic->sent >= traffic->limit_frames) || now_ns >= traffic->deadline_ns;
@@ -69,7 +68,7 @@ static inline __u64 traffic_next_ns(const struct traffic_state *traffic)
 	return traffic->start_ns + traffic->next_ps / 1000;
 }
 
-/* Whether the next frame is to be sent now; if so, puts the one after it off. */
+/* Whether the next frame must be sent now; if so, schedules the one after it. */
 static inline int traffic_is_due(struct traffic_state *traffic, __u64 now_ns)
 {
 	const __u64 ps_per_ms = 1000 * 1000 * 1000;
@@ -80,7 +79,7 @@ static inline int traffic_is_due(struct traffic_state *traffic, __u64 now_ns)
 		return 0;
 	if (!traffic->interval_ps)
 		return 1;
-	/* The rate was raised since the next frame was put off. */
+	/* The rate was raised since the next frame was scheduled. */
 	if (traffic->next_ps > now_ps + traffic->interval_ps)
 		traffic->next_ps = now_ps;
 	if (now_ps < traffic->next_ps)

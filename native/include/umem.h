@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A UMEM whose frames someone else may register with an AF_XDP socket (xsk/register_umem.c).
+ * A UMEM that another process may register with an AF_XDP socket (xsk/register_umem.c).
  */
 #ifndef XDPLAB_INCLUDE_UMEM_H
 #define XDPLAB_INCLUDE_UMEM_H
@@ -10,14 +10,14 @@
 #include "include/error.h"
 
 struct xdplab_umem {
-	int32_t descriptor; /* of the sealed memfd with it, owned by the engine */
+	int32_t descriptor; /* of the sealed memfd that holds it, owned by the engine */
 	uint32_t frame_size;
 	uint32_t frame_count;
 	uint32_t headroom;
 	uint32_t unaligned;
 };
 
-/* Pins the frames of a memfd for an AF_XDP socket, which holds them from then on. */
+/* Registers a memfd's frames with an AF_XDP socket, which pins and holds them from then on. */
 int xdplab_register_umem(int socket, int memory, const struct xdplab_umem *frames, struct xdplab_error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All of the public API: what Python sees, and nothing that the engine's own code includes.
+ * The whole public API, for Python. The engine's own code does not include this file.
  */
 #include "include/engine.h"
 #include "include/generator.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Giving up power, for good. Raw system calls, as a library's wrappers would change the other threads too, and there
- * are none.
+ * Drops privilege for good. Raw system calls, since the C library's wrappers would signal other threads to change too,
+ * and there are none.
  */
 #include <errno.h>
 #include <grp.h>
@@ -33,11 +33,11 @@ static int set_capabilities(uint64_t capabilities)
 	return (int)syscall(SYS_capset, &header, data);
 }
 
-/* What no program that is started could give back. */
+/* So that no program started later can regain a capability. */
 static int empty_bounding_set(void)
 {
 	for (unsigned long capability = 0; capability <= HIGHEST_CAPABILITY; capability++)
-		/* EINVAL: past the last that this kernel knows. */
+		/* EINVAL: beyond the last capability that this kernel knows. */
 		if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) && errno != EINVAL)
 			return -1;
 	return 0;
@@ -50,12 +50,12 @@ static int become(uint32_t user, uint32_t group)
 
 int xdplab_confine(const struct xdplab_confinement *confinement, struct xdplab_error *error)
 {
-	/* Root is a user like others, and a change of user changes no capability, which only capset does. */
+	/* Root gets no capabilities for being root, and a change of user changes none: only capset does. */
 	const unsigned long securebits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
 					 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
 					 SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
-	/* The parser's has none to give up. */
+	/* The parser has none to drop. */
 	if (confinement->filter != XDPLAB_FILTER_PARSER) {
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
 			return refuse(error, "clear the ambient capabilities");
@@ -70,7 +70,7 @@ int xdplab_confine(const struct xdplab_confinement *confinement, struct xdplab_e
 		return refuse(error, "drop capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return refuse(error, "forbid new privileges");
-	/* Its user may not look into it, only root with CAP_SYS_PTRACE: neither at its memory nor at its descriptors. */
+	/* Only root with CAP_SYS_PTRACE may inspect its memory and descriptors, not its user. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return refuse(error, "forbid to trace it");
 	return filter_load(confinement->filter, error);

@@ -13,7 +13,7 @@
 
 #define NAMESPACES                                                                                             \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
-/* A process with this is a child of the session's parent. */
+/* A process created with this flag becomes a child of the session's parent. */
 #define NOT_A_CHILD CLONE_PARENT
 
 struct rule {
@@ -27,7 +27,7 @@ struct rule {
 #define WITHOUT(argument, bits) { .arg = (argument), .op = SCMP_CMP_MASKED_EQ, .datum_a = (bits), .datum_b = 0 }
 #define EQUAL(argument, value) { .arg = (argument), .op = SCMP_CMP_EQ, .datum_a = (value) }
 
-/* What an interpreter needs to compute and to end. */
+/* System calls that an interpreter needs to compute and to end. */
 static const struct rule parser[] = {
 	ANY(read), ANY(write), ANY(close), ANY(lseek), ANY(fstat), ANY(newfstatat), ANY(pread64),
 	ANY(munmap), ANY(mremap), ANY(brk), ANY(madvise), WHERE(mmap, WITHOUT(2, PROT_EXEC)),
@@ -36,7 +36,7 @@ static const struct rule parser[] = {
 	ANY(rt_sigreturn), ANY(sigaltstack), ANY(restart_syscall), ANY(exit), ANY(exit_group),
 };
 
-/* What a session does on top of that. A file may be read, as its user may read it. */
+/* Further calls of a session. It may read the files that its user may read. */
 static const struct rule session[] = {
 	ANY(bpf),
 	{ .call = SCMP_SYS(socket), .conditions = 2, .condition = { EQUAL(0, AF_NETLINK), EQUAL(2, NETLINK_GENERIC) } },
@@ -50,13 +50,13 @@ static const struct rule session[] = {
 	ANY(getcwd), ANY(ioctl), ANY(fcntl), ANY(dup), ANY(dup2), ANY(dup3), ANY(pipe2), ANY(close_range),
 	ANY(getuid), ANY(geteuid), ANY(getgid), ANY(getegid), ANY(getppid), ANY(uname), ANY(sysinfo),
 	WHERE(clone, WITHOUT(0, NAMESPACES | NOT_A_CHILD)), ANY(wait4), ANY(set_robust_list), ANY(rseq), ANY(prctl), ANY(seccomp),
-	ANY(capset), /* and seccomp: of its parser, which takes more away */
+	ANY(capset), /* and seccomp: to confine its parser further */
 	ANY(sched_getaffinity), ANY(sched_setaffinity), ANY(sched_yield), ANY(getcpu), ANY(membarrier),
 	ANY(nanosleep), ANY(clock_nanosleep), ANY(clock_getres), ANY(gettimeofday), ANY(getrlimit),
 	ANY(prlimit64),
 };
 
-/* What the keeper of a lab process does on top of the first. */
+/* Calls of the keeper of a lab process, in addition to the parser's. */
 static const struct rule keeper[] = {
 	ANY(kill), ANY(wait4), ANY(poll), ANY(ppoll), ANY(select), ANY(pselect6), ANY(sendto), ANY(sendmsg), ANY(recvfrom),
 	WHERE(openat, WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)), WHERE(open, WITHOUT(1, O_ACCMODE | O_CREAT | O_TRUNC)),
@@ -69,7 +69,7 @@ static int add(scmp_filter_ctx filter, const struct rule *rules, size_t count)
 		int result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call, rules[i].conditions,
 						    rules[i].condition);
 
-		/* A call that this machine does not have needs no rule. */
+		/* A call that this architecture lacks needs no rule. */
 		if (result && result != -EDOM)
 			return result;
 	}
@@ -91,7 +91,7 @@ int filter_load(uint32_t wanted, struct xdplab_error *error)
 		result = add(filter, session, sizeof(session) / sizeof(*session));
 	if (!result && wanted == XDPLAB_FILTER_KEEPER)
 		result = add(filter, keeper, sizeof(keeper) / sizeof(*keeper));
-	/* Its flags can't be looked at, and the C library then uses clone. */
+	/* A filter can't see its flags; if it fails, the C library uses clone. */
 	if (!result && wanted == XDPLAB_FILTER_SESSION)
 		result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	if (!result)

@@ -2,10 +2,10 @@
  *
  * A lab process that the broker starts: the client's own program, in a user namespace of its own.
  *
- * It is forked off a process whose memory and descriptors are the broker's. So its parent writes the namespace's maps:
- * to write them itself, its files below /proc would have to be its user's, and then so were its memory and descriptors
- * (PR_SET_DUMPABLE). And it takes over its user last of all, just before it runs another program; from then on its user
- * can stop it, and still can't look into it before that program runs.
+ * It is forked from a process that holds the broker's memory and descriptors. So its parent writes the namespace's
+ * maps: to write them itself, its files below /proc would have to belong to its user, who could then read its memory
+ * and descriptors (PR_SET_DUMPABLE). It changes to its user last, just before it runs another program; from then on its
+ * user can stop it, but can't inspect it before that program runs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,11 +31,11 @@ int xdplab_make_user_namespace(uint32_t user, uint32_t group, const uint32_t *gr
 {
 	const int securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 
-	/* A change of user takes no capability, and with them it makes the namespace; that resets both. */
+	/* The capabilities survive the change of user, to make the namespace, which resets both. */
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ||
 	    prctl(PR_SET_SECUREBITS, (unsigned long)securebits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0))
 		return refuse(error, "keep the capabilities");
-	/* The effective user owns the namespace; the others are who may signal and trace the process. */
+	/* The effective user owns the namespace; the real and saved users may signal and trace the process. */
 	if (setgroups(count, groups) || setresgid(group, group, group) || seteuid(user))
 		return refuse(error, "take on the client's user");
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
@@ -66,7 +66,7 @@ int xdplab_map_user_namespace(int32_t process, uint32_t user, uint32_t group, st
 
 	snprintf(users, sizeof(users), "0 %u 1", user);
 	snprintf(groups, sizeof(groups), "0 %u 1", group);
-	/* "deny": or it could leave groups that take rights away (user_namespaces(7)). */
+	/* "deny": otherwise it could leave groups that restrict its rights (user_namespaces(7)). */
 	if (write_file(process, "setgroups", "deny") || write_file(process, "uid_map", users) ||
 	    write_file(process, "gid_map", groups))
 		return refuse(error, "say who is root of a user namespace");

@@ -13,7 +13,7 @@
 
 #include "include/privilege.h"
 
-/* Of the first user namespace, in the kernel's own list (include/linux/proc_ns.h). */
+/* Inode number of the initial user namespace (include/linux/proc_ns.h). */
 #define FIRST_USER_NAMESPACE 0xEFFFFFFDu
 
 int xdplab_setns(int descriptor)
@@ -30,7 +30,7 @@ int xdplab_network_of_socket(int32_t process, int32_t descriptor)
 {
 	int holder, copy, found;
 
-	/* By pidfd, so that it is not another process that has the number by now. glibc 2.36 has these as functions. */
+	/* A pidfd can't refer to a later process with the same number. glibc has these functions from 2.36 on. */
 	holder = syscall(SYS_pidfd_open, process, 0);
 	if (holder < 0)
 		return -errno;
@@ -66,7 +66,7 @@ int xdplab_namespace_owner(int descriptor, uint32_t *user)
 	struct statfs filesystem;
 	int owner, result;
 
-	/* First of all: these ioctls mean something else to other files. */
+	/* Check this first: these ioctls mean something else on other files. */
 	if (fstatfs(descriptor, &filesystem))
 		return -errno;
 	if (filesystem.f_type != NSFS_MAGIC || ioctl(descriptor, NS_GET_NSTYPE) != CLONE_NEWNET)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * packet: sleeps in recvfrom on a raw AF_PACKET socket, a call for each packet; each is a copy of what the stack
- * goes on with.
+ * packet: sleeps in recvfrom on a raw AF_PACKET socket, a call for each packet. The stack gets each packet as well.
  */
 #include <unistd.h>
 

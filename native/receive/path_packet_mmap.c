@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * packet-mmap: an AF_PACKET socket with a ring of blocks that the kernel fills with packets, one behind the other
- * (TPACKET_V3, Documentation/networking/packet_mmap.rst). It hands a block over when it is full, or some time after
- * it began; the worker reads the packets where they lie, and gives the block back once all of them were recycled.
+ * packet-mmap: an AF_PACKET socket with a ring of blocks that the kernel fills with packets, one after the other
+ * (TPACKET_V3, Documentation/networking/packet_mmap.rst). The kernel hands a block over when it is full, or some time
+ * after it began; the worker reads the packets in place, and returns the block once all of them were recycled.
  */
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -19,19 +19,19 @@
 #include "xdp/xdp.h"
 
 enum { BLOCK_SIZE = 1 << 16, FRAME_SIZE = 1 << 11 };
-/* Milliseconds until a block is handed over that is not full; the kernel counts in ticks. */
+/* Milliseconds after which the kernel hands over a block that is not full; it counts in ticks. */
 enum { RETIRE_MS = 1 };
-/* Makes packets begin at a multiple of 8, as samples like it: their 14 bytes of Ethernet end at one of 16. */
+/* Makes packets begin at a multiple of 8, as samples need it: the end of the Ethernet header is a multiple of 16. */
 enum { RESERVE = 6 };
 
 struct path_packet_mmap {
 	struct socket_path socket; /* without slots: the area is the ring */
 	uint32_t blocks;
-	uint32_t block;    /* that is read, or will be next */
-	bool open;         /* it is ours */
-	uint32_t left;     /* packets of it that were not handed out */
-	uint32_t away;     /* and that were, and not recycled */
-	uint64_t offset;   /* of the next of them, in the area */
+	uint32_t block;    /* the one being read, or the next */
+	bool open;         /* the worker owns it */
+	uint32_t left;     /* packets of it not handed out yet */
+	uint32_t away;     /* packets of it handed out and not recycled yet */
+	uint64_t offset;   /* of the next packet, in the area */
 };
 
 static struct path_packet_mmap *self_of(struct path *path)
@@ -49,13 +49,13 @@ static struct tpacket_hdr_v1 *head_of(const struct path_packet_mmap *self)
 
 static bool is_handed_over(const struct path_packet_mmap *self)
 {
-	/* Acquire: what the kernel wrote into the block before. */
+	/* Acquire: makes visible what the kernel wrote into the block before. */
 	return __atomic_load_n(&head_of(self)->block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER;
 }
 
 static void give_back_block(struct path_packet_mmap *self)
 {
-	/* Release: we have read what we wanted. */
+	/* Release: our reads of the block are done before. */
 	__atomic_store_n(&head_of(self)->block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 	self->block = (self->block + 1) % self->blocks;
 	self->open = false;
@@ -120,8 +120,8 @@ static bool wait(struct path *path, struct worker *worker, uint64_t timeout_ns)
 	return false;
 }
 
-/* The link went down and may come up again, which is told once as an error: as long as nobody asks for that, poll
- * returns at once. */
+/* When the link goes down, the kernel sets an error on the socket, and poll returns at once until it is read. The link
+ * may come up again. */
 static int fault(struct path *path)
 {
 	int code;
@@ -148,7 +148,7 @@ static const struct path_operations operations = {
 	.close = close_path,
 };
 
-/* The ring's blocks, or 0. */
+/* Sets up the ring. Returns its number of blocks, or 0. */
 static uint32_t set_up_ring(int descriptor, const struct path_place *place, struct xdplab_error *error)
 {
 	const int version = TPACKET_V3;

@@ -47,7 +47,7 @@ static bool wait(struct path *path, struct worker *worker, uint64_t timeout_ns)
 	if (socket_path_has_some(&self->socket) || fetch(self, worker) || !timeout_ns)
 		return false;
 	worker->counters.syscalls[XDPLAB_SYSCALL_EPOLL_WAIT]++;
-	/* Rounded up: a record that comes a millisecond late beats a last millisecond of spinning. */
+	/* Rounded up: a record a millisecond late is better than spinning for the last millisecond. */
 	if (epoll_wait(self->epoll, &event, 1, (int)((timeout_ns + 999999) / 1000000)) > 0) {
 		worker->counters.wakeups++;
 		fetch(self, worker);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * udp-uring: a multishot receive of io_uring, which puts each datagram into a buffer that it takes from a ring of
- * them, and goes on until it finds none. The worker sleeps in io_uring_enter.
+ * udp-uring: a multishot receive of io_uring, which puts each datagram into a buffer from a buffer ring, until that is
+ * empty. The worker sleeps in io_uring_enter.
  *
  *     slot ── recycle ──▶ buffer ring ── kernel fills ──▶ completion ── wait ──▶ fetched ── receive ──▶ worker
  */
@@ -30,11 +30,11 @@ static_assert((SOCKET_SLOTS & (SOCKET_SLOTS - 1)) == 0, "as many buffers as a ri
 
 struct path_udp_uring {
 	struct socket_path socket;
-	struct io_uring ring; /* from begin to end, of the worker's thread */
+	struct io_uring ring; /* exists from begin to end; used by the worker's thread */
 	struct io_uring_buf_ring *buffers;
 	bool armed;
 	bool was_armed;
-	bool busy[SOCKET_SLOTS]; /* slots that wait to be handed out, and are nobody's buffer */
+	bool busy[SOCKET_SLOTS]; /* slots that wait to be handed out, so not in the buffer ring */
 };
 
 static struct path_udp_uring *self_of(struct path *path)
@@ -64,7 +64,7 @@ static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t c
 	io_uring_buf_ring_advance(self->buffers, (int)offered);
 }
 
-/* Takes in what the kernel reported. Returns which kinds were among it. */
+/* Takes in the kernel's reports. Returns which kinds were among them. */
 static unsigned int take_reports(struct path_udp_uring *self, struct worker *worker)
 {
 	struct io_uring_cqe *report;
@@ -101,7 +101,7 @@ static void arm(struct path_udp_uring *self, struct worker *worker)
 	if (self->armed)
 		return;
 	entry = io_uring_get_sqe(&self->ring);
-	/* With MSG_TRUNC it says how long the datagram was, however little of it fits a slot. */
+	/* With MSG_TRUNC the result is the datagram's whole length, even if it is longer than a slot. */
 	io_uring_prep_recv_multishot(entry, self->socket.path.descriptor, NULL, 0, MSG_TRUNC);
 	entry->flags |= IOSQE_BUFFER_SELECT;
 	entry->buf_group = BUFFER_GROUP;
@@ -132,7 +132,7 @@ static bool wait(struct path *path, struct worker *worker, uint64_t timeout_ns)
 	return false;
 }
 
-/* Slots that were fetched before a stop, and are not handed out yet, are no buffers. */
+/* Puts slots into the buffer ring, except those fetched before a stop and not handed out yet. */
 static int offer_slots(struct path_udp_uring *self)
 {
 	struct io_uring_buf_reg registration = {
@@ -171,8 +171,8 @@ static int open_ring(struct path_udp_uring *self)
 	return result;
 }
 
-/* The kernel takes a ring apart a little after its exit, and until then what that pinned counts for its user, whose
- * limit may have no room for two. */
+/* The kernel frees a ring some time after its exit; until then its pinned memory counts against the user's limit, which
+ * may have no room for two rings. */
 static int begin(struct path *path)
 {
 	const uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + REOPEN_RETRY_NS;
@@ -183,7 +183,7 @@ static int begin(struct path *path)
 	return result;
 }
 
-/* What was received meanwhile is kept for the next start. */
+/* Keeps the datagrams received meanwhile for the next start. */
 static void end(struct path *path)
 {
 	struct path_udp_uring *self = self_of(path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * xdp: packets are counted and dropped in the XDP program, the ceiling for all that goes further. The worker only
- * sleeps, and publishes what the program's map says.
+ * xdp: the XDP program counts and drops the packets, the upper limit for all other paths. The worker only sleeps, and
+ * publishes the counts of the program's map.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "xdp/xdp.h"
 
 struct path_xdp {
-	struct path path; /* its descriptor is a socket that receives nothing, by which to ask for the link */
+	struct path path; /* its descriptor is a socket that receives nothing, used to query the link */
 	uint32_t interface_index;
 	int map; /* a descriptor of our own: the program is detached while the worker runs */
 	uint32_t cpus;

@@ -45,8 +45,8 @@ static void drop_packet(struct path *path, uint64_t begin, uint64_t end)
 		path->operations->recycle(path, ring_descriptor(&socket_of(path)->rx, begin++), 1);
 }
 
-/* Whole packets only. In copy mode the kernel hands over no others (xsk_flush, Linux 6.18); a driver with zero
- * copy may be in the midst of one, which then waits for the rest of it. */
+/* Whole packets only. In copy mode the kernel delivers only whole ones (xsk_flush, Linux 6.18); a zero-copy driver may
+ * have delivered a part of one, which then waits for its rest. */
 static uint32_t receive_packets(struct path *path, struct xdp_desc *frames, uint32_t limit)
 {
 	struct ring *rx = &socket_of(path)->rx;
@@ -73,7 +73,7 @@ static uint32_t receive_packets(struct path *path, struct xdp_desc *frames, uint
 }
 
 /* The fill ring is as large as the UMEM, so there is always room. The kernel takes any address within a
- * frame for the frame (xp_aligned_extract_addr, Linux 6.18), so the headroom need not be taken off. */
+ * frame for the frame (xp_aligned_extract_addr, Linux 6.18), so the headroom need not be subtracted. */
 static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t count)
 {
 	struct ring *fill = &socket_of(path)->fill;
@@ -83,8 +83,8 @@ static void recycle(struct path *path, const struct xdp_desc *frames, uint32_t c
 	ring_submit(fill, count);
 }
 
-/* Everyone but the kernel wants to know where the packet begins, so that is what an unaligned descriptor is
- * made to say at once. It may be sent like that too: an offset of 0 is as good. */
+/* Adds the offset in an unaligned descriptor to its address, since all users but the kernel need the packet's
+ * beginning. It may be sent in this form too, with an offset of 0. */
 static uint32_t add_offsets(struct xdp_desc *frames, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -103,8 +103,8 @@ static uint32_t receive_unaligned_packets(struct path *path, struct xdp_desc *fr
 	return add_offsets(frames, receive_packets(path, frames, limit));
 }
 
-/* Here the kernel fills from the address on that it is given, so it must be the frame's base. Our frames lie
- * side by side from the area's beginning. */
+/* In unaligned mode the kernel fills from the given address on, so it must be the frame's base. Our frames are
+ * consecutive from the area's beginning. */
 static void recycle_unaligned(struct path *path, const struct xdp_desc *frames, uint32_t count)
 {
 	const uint32_t frame_size = self_of(path)->frame_size;
@@ -118,8 +118,8 @@ static void recycle_unaligned(struct path *path, const struct xdp_desc *frames, 
 	ring_submit(fill, count);
 }
 
-/* A zero-copy driver that ran out of frames sleeps until it is told that there are new ones. In copy mode
- * the flag is never set. */
+/* A zero-copy driver that ran out of frames sleeps until a system call tells it of new ones. In copy mode the flag is
+ * never set. */
 static bool kick(struct path *path)
 {
 	if (!ring_needs_wakeup(&socket_of(path)->fill))
@@ -128,9 +128,9 @@ static bool kick(struct path *path)
 	return true;
 }
 
-/* What was sent and not yet taken back counts too, and one entry stays free. So never more than a ring of frames
- * is away, and of a worker's two rings of frames one is left when the RX ring is full: without it the kernel
- * would count "no frame to fill" as the reason of a loss, not the full RX ring. */
+/* Frames sent and not yet taken back count too, and one entry stays free. So at most a ring of frames is away, and of a
+ * worker's two rings of frames one frame is left when the RX ring is full: without it the kernel would count a loss as
+ * "no frame to fill", not as a full RX ring. */
 static uint32_t room(const struct path *path)
 {
 	const struct xsk *xsk = &((const struct path_xsk *)path)->xsk;
@@ -212,7 +212,7 @@ static void publish_transmit(struct path *path, const struct xdplab_counters *ba
 	counters->tx_ring_empty_descs = base->tx_ring_empty_descs + statistics.tx_ring_empty_descs;
 }
 
-/* Of a ring that the kernel fills, only what waits in it: to the rest it may be writing. */
+/* Copies only the waiting entries of a ring that the kernel fills: it may be writing to the others. */
 static void show_addresses(const struct ring *ring, uint64_t from, uint64_t to, uint64_t *addresses)
 {
 	for (uint64_t position = from; position < to; position++)
@@ -230,8 +230,8 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* The kernel says what it took from the fill ring after what it put into the RX ring (xsk_flush, Linux 6.18). No
- * frame is in both, so it took at least as many; and likewise of the rings below. */
+/* The kernel publishes its position in the fill ring after that in the RX ring (xsk_flush, Linux 6.18). No frame is in
+ * both, so it took at least as many; likewise for the rings below. */
 static void show_receive(struct path *path, struct xdplab_rings *rings)
 {
 	const struct xsk *xsk = socket_of(path);

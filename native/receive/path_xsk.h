@@ -10,14 +10,14 @@ struct xsk_sockets;
 struct path_xsk {
 	struct path path;
 	struct xsk xsk;
-	struct xsk_sockets *sockets; /* that it is one of */
-	struct path_operations operations; /* those that this kind of UMEM needs */
+	struct xsk_sockets *sockets; /* the engine's sockets, of which it is one */
+	struct path_operations operations; /* for aligned or unaligned UMEM */
 	uint32_t frame_size;
 };
 
 extern const struct port_operations port_xsk;
 
-/* The path over a socket that is open already. */
+/* Initialises the path over an open socket. */
 void path_xsk_begin(struct path_xsk *path, const struct umem *umem, bool multi_buffer);
 
 #endif

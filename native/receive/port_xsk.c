@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The port of a kernel AF_XDP socket: the socket itself is what is kicked, drained and waited for.
+ * The port of a kernel AF_XDP socket: kicks, drains and waits work on the socket itself.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -11,7 +11,7 @@
 
 static int kick(struct path *path)
 {
-	/* Refusals for want of room, and while the interface is down, are answered by the next kick. */
+	/* Other errors, for lack of room or while the interface is down, need only the next kick. */
 	return sendto(path->descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno == ENXIO ? errno : 0;
 }
 
@@ -25,7 +25,7 @@ static void drain(struct path *path)
 	recvfrom(path->descriptor, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
 
-/* The socket is readable for as long as frames wait, and needs no telling. */
+/* The socket is readable as long as frames wait, so there is nothing to clear. */
 static bool clear(struct path *path)
 {
 	(void)path;

@@ -20,7 +20,7 @@
 #include "include/traffic.h"
 #include "shared/worker.h"
 
-/* Parts of the publish interval that a blocking receive sleeps at a time, rounded up to the kernel's ticks. */
+/* A blocking receive sleeps at most this part of the publish interval, rounded up to the kernel's ticks. */
 enum { SLEEPS_AN_INTERVAL = 4 };
 #define SLOTS_SIZE ((size_t)(SOCKET_SLOTS + 1) * SOCKET_SLOT_SIZE)
 
@@ -31,7 +31,7 @@ static int refuse(struct xdplab_error *error, int descriptor, enum xdplab_step s
 	return -1;
 }
 
-/* Beyond what the administrator allows everyone (net.core.rmem_max), where this process may. */
+/* Exceeds the administrator's limit (net.core.rmem_max), if this process may. */
 static int set_buffer(int descriptor, const struct xdplab_config *config)
 {
 	const int bytes = (int)config->socket_buffer;
@@ -55,7 +55,7 @@ int socket_path_open_udp(const struct path_place *place, struct xdplab_error *er
 		fail(error, XDPLAB_STEP_OPEN_SOCKET, errno, "open a UDP socket");
 		return -1;
 	}
-	/* The XDP program counts what comes by this interface, so no other may lead here. */
+	/* The XDP program counts the packets of this interface, so the socket must get no others. */
 	if (setsockopt(descriptor, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)))
 		return refuse(error, descriptor, XDPLAB_STEP_OPEN_SOCKET, "bind a UDP socket to the interface");
 	if (set_buffer(descriptor, place->config))
@@ -68,7 +68,7 @@ int socket_path_open_udp(const struct path_place *place, struct xdplab_error *er
 int socket_path_open_packet(const struct path_place *place, struct xdplab_error *error)
 {
 	const int yes = 1;
-	/* Of no protocol yet: it receives nothing before it is bound. */
+	/* No protocol yet, so that it receives nothing before it is bound. */
 	int descriptor = path_socket(place, AF_PACKET, SOCK_RAW);
 
 	if (descriptor < 0) {
@@ -160,7 +160,7 @@ uint32_t socket_path_receive(struct path *path, struct xdp_desc *frames, uint32_
 	return count;
 }
 
-/* What was fetched is handed out and done with before more is, so the slots are simply used again. */
+/* Fetched packets are handed out and recycled before more are fetched, so the slots are simply used again. */
 void socket_path_recycle(struct path *path, const struct xdp_desc *frames, uint32_t count)
 {
 	(void)path;
@@ -177,7 +177,7 @@ bool socket_path_wait_blocking(struct path *path, struct worker *worker, uint64_
 		return false;
 	socket_path_begin_fetch(self);
 	worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM]++;
-	/* With MSG_TRUNC it says how long the packet was, however little of it was wanted. */
+	/* With MSG_TRUNC the result is the packet's whole length, even if it is longer than the slot. */
 	length = recvfrom(path->descriptor, socket_path_slot(self, 0), SOCKET_SLOT_SIZE,
 			  MSG_TRUNC | (timeout_ns ? 0 : MSG_DONTWAIT), NULL, NULL);
 	if (length >= 0)
@@ -189,7 +189,7 @@ bool socket_path_wait_blocking(struct path *path, struct worker *worker, uint64_
 	return false;
 }
 
-/* A receive does not say whether it slept, but the scheduler does. */
+/* A receive does not report whether it slept, but the scheduler's count does. */
 static void publish_wakeups(struct xdplab_counters *counters)
 {
 	const uint64_t others = counters->timeouts + counters->syscalls[XDPLAB_SYSCALL_PACE];
@@ -208,7 +208,7 @@ static void publish_positions(const struct socket_path *self, uint64_t came, con
 		publish_wakeups(counters);
 }
 
-/* How many wait in the socket's buffer, the kernel does not say. */
+/* The kernel does not report the number of datagrams in the socket's buffer. */
 void socket_path_publish_udp(struct path *path, const struct xdplab_counters *base, struct xdplab_counters *counters)
 {
 	struct socket_path *self = socket_path_of(path);
@@ -223,7 +223,7 @@ void socket_path_publish_udp(struct path *path, const struct xdplab_counters *ba
 	publish_positions(self, self->fetches, base, counters);
 }
 
-/* The kernel's counts begin anew each time that they are read. */
+/* The kernel resets these counts each time that they are read. */
 void socket_path_publish_packet(struct path *path, const struct xdplab_counters *base,
 				struct xdplab_counters *counters)
 {

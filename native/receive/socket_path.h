@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What receive paths over an ordinary socket have in common: slots that packets are copied into, a queue of those
- * that were fetched and not yet handed to the worker, and the socket itself.
+ * Common code of receive paths over an ordinary socket: slots that packets are copied into, a queue of the packets
+ * fetched and not yet handed to the worker, and the socket itself.
  *
  *     socket's buffer ── fetched by a system call of `wait` ──▶ slots ── receive ──▶ worker ── recycle
  */
@@ -12,35 +12,35 @@
 
 #include "shared/path.h"
 
-/* A slot holds the 4096 bytes that a sample keeps at most, which is read by whole words; a longer packet has its
- * true length and is cut. No power of two, or the beginnings of all would share a few cache lines. */
+/* A slot holds the 4096 bytes that a sample keeps at most, read by whole words; a longer packet is cut but has its true
+ * length. The size is no power of two: otherwise the beginnings of all slots would share a few cache sets. */
 enum { SOCKET_SLOTS = 1024, SOCKET_SLOT_SIZE = 4096 + 128 };
-/* Packets that may be fetched on top, without a byte: the slot behind the last stands for them. */
+/* Empty packets that may be fetched in addition: the slot after the last stands for them. */
 enum { SOCKET_EMPTY = 2 };
 
 struct socket_path {
 	struct path path;
 	uint32_t interface_index;
-	uint32_t next;    /* of `fetched`, that the worker takes next */
-	uint32_t count;   /* of `fetched` */
-	uint64_t fetches; /* packets that were ever fetched */
-	uint64_t drops;   /* that the kernel counted for want of room */
+	uint32_t next;    /* index in `fetched` of the worker's next packet */
+	uint32_t count;   /* packets in `fetched` */
+	uint64_t fetches; /* packets ever fetched */
+	uint64_t drops;   /* packets that the kernel dropped because there was no room */
 	uint32_t kernel_drops; /* its own count, which wraps */
-	uint64_t packets; /* AF_PACKET: that the kernel counted, drops included */
+	uint64_t packets; /* AF_PACKET: packets that the kernel counted, drops included */
 	bool blocks;      /* the worker sleeps in a receive */
 	struct xdp_desc fetched[SOCKET_SLOTS + SOCKET_EMPTY];
 };
 
-/* Makes a path of `size` bytes that begins with a struct socket_path, with slots of its own where `area` is NULL.
- * Takes the descriptor over, also where it fails. */
+/* Makes a path of `size` bytes that begins with a struct socket_path, with slots of its own if `area` is NULL. It owns
+ * the descriptor from then on, even if it fails. */
 struct path *socket_path_make(size_t size, const struct path_operations *operations, int descriptor,
 			      const struct path_place *place, void *area, struct xdplab_error *error);
-/* A UDP socket on the port that our generators send to; or an AF_PACKET one that sees what arrives on the
- * interface, and is not bound yet. -1 where that fails. */
+/* Opens a UDP socket on the port of xdplab's generators, or an AF_PACKET socket for packets that arrive on the
+ * interface, not bound yet. -1 if that fails. */
 int socket_path_open_udp(const struct path_place *place, struct xdplab_error *error);
 int socket_path_open_packet(const struct path_place *place, struct xdplab_error *error);
 int socket_path_bind_packet(int descriptor, const struct path_place *place, struct xdplab_error *error);
-/* How long a blocking receive sleeps: a part of the publish interval, so that a record comes little late. */
+/* Limits the sleep of a blocking receive to a part of the publish interval, so that records are not much late. */
 int socket_path_limit_sleep(int descriptor, const struct path_place *place, struct xdplab_error *error);
 
 static inline struct socket_path *socket_path_of(struct path *path)
@@ -53,13 +53,13 @@ static inline uint8_t *socket_path_slot(const struct socket_path *self, uint32_t
 	return self->path.area + (uint64_t)slot * SOCKET_SLOT_SIZE;
 }
 
-/* To be called where none is left of what was fetched before. */
+/* To be called when no fetched packet is left. */
 static inline void socket_path_begin_fetch(struct socket_path *self)
 {
 	self->next = self->count = 0;
 }
 
-/* Makes room behind what is left of it instead. */
+/* Else this makes room after the packets that are left. */
 static inline void socket_path_compact(struct socket_path *self)
 {
 	self->count -= self->next;
@@ -74,7 +74,7 @@ static inline void socket_path_fetched(struct socket_path *self, uint32_t slot, 
 	self->fetches++;
 }
 
-/* Whether it has packets to hand out before it is worth waiting. */
+/* Whether fetched packets are left to hand out, so that it must not wait. */
 static inline bool socket_path_has_some(const struct socket_path *self)
 {
 	return self->next < self->count;

@@ -51,7 +51,7 @@ int region_create(struct xdplab_region *region, uint32_t workers, uint32_t sampl
 		return fail(error, XDPLAB_STEP_MAKE_REGION, errno, "make the telemetry region");
 	if (ftruncate(region->descriptor, (off_t)region->size))
 		goto refused;
-	/* Populated now, so that the worker never waits for a page. */
+	/* Populated now, so that the worker never has a page fault. */
 	header = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
 		      region->descriptor, 0);
 	if (header == MAP_FAILED)

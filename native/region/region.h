@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The telemetry region as memory: made by the engine, mapped by readers, and where its blocks are.
+ * The telemetry region as memory: the engine makes it, readers map it; and the addresses of its blocks.
  */
 #ifndef XDPLAB_REGION_H
 #define XDPLAB_REGION_H
@@ -11,7 +11,7 @@
 #include "include/telemetry.h"
 
 struct xdplab_region {
-	struct xdplab_header header; /* our copy: the maker of the mapped one could still change it */
+	struct xdplab_header header; /* a copy: the region's maker could still change the mapped one */
 	void *mapping;
 	uint64_t size;
 	int descriptor;
@@ -20,7 +20,7 @@ struct xdplab_region {
 /* Makes and seals the memfd. After this nobody can map it writable, resize it or unseal it. */
 int region_create(struct xdplab_region *region, uint32_t workers, uint32_t sample_bytes,
 		  uint64_t publish_interval_ns, struct xdplab_error *error);
-/* Before anyone reads it. */
+/* To be called before anyone reads it. */
 void region_set_simulated(struct xdplab_region *region, bool simulated);
 void region_destroy(struct xdplab_region *region);
 

@@ -20,7 +20,7 @@
 #include "include/reader.h"
 #include "region/region.h"
 
-/* Looks at the rings before a reader is told that they are being written. */
+/* Attempts to read the rings before the reader gets -EAGAIN. */
 enum { RINGS_TRIES = 1000 };
 /* A clock base above it makes no sense; below, a sum of two clocks can't wrap. */
 #define LATEST_NS (1ull << 62)
@@ -41,9 +41,8 @@ static bool plausible(const struct xdplab_header *header, uint64_t size)
 	       header->publish_interval_ns <= 3600 * NS_PER_SECOND;
 }
 
-/* Whether no page can go away under our mapping, which would kill whoever reads it: not at the end, where it could be
- * cut short, and not from the middle. A hole that is punched in ordinary memory reads as zeros; in huge pages there may
- * be none left to fill it with. */
+/* Whether no page of the mapping can disappear, which would kill the reader: neither at the end, by truncation, nor in
+ * the middle. A hole punched in ordinary memory reads as zeros; in huge pages there may be no page left to fill it. */
 static bool stays_whole(int descriptor)
 {
 	const int seals = fcntl(descriptor, F_GET_SEALS);
@@ -112,19 +111,19 @@ const struct xdplab_control *xdplab_region_control(const struct xdplab_region *r
 	return &region_worker(region, worker)->control;
 }
 
-/* Relaxed: only the worker goes by the order in which knobs were turned. */
+/* Relaxed: only the worker depends on the order in which knobs were set. */
 uint64_t xdplab_load(const uint64_t *word)
 {
 	return atomic_load_explicit((const _Atomic uint64_t *)word, memory_order_relaxed);
 }
 
-/* Release: a worker that sees a step asked for sees the pace that was set before. */
+/* Release: a worker that sees a requested step also sees the pace that was set before. */
 void xdplab_store(uint64_t *word, uint64_t value)
 {
 	atomic_store_explicit((_Atomic uint64_t *)word, value, memory_order_release);
 }
 
-/* Acquire: the records below this number were written before. */
+/* Acquire: makes the records below this number visible. */
 static uint64_t written(const struct xdplab_ring_head *head)
 {
 	return atomic_load_explicit(&head->written, memory_order_acquire);
@@ -145,7 +144,7 @@ uint64_t xdplab_samples_written(const struct xdplab_region *region, uint32_t wor
 	return written(region_sample_head(region, worker));
 }
 
-/* Where to begin: at `from`, or at the oldest record that the ring still holds. */
+/* The number to begin with: `from`, or the oldest record that the ring still holds. */
 static uint64_t oldest(uint64_t from, uint64_t end, uint64_t capacity)
 {
 	uint64_t first = end > capacity ? end - capacity : 0;
@@ -186,7 +185,7 @@ int xdplab_read_rings(const struct xdplab_region *region, uint32_t worker, struc
 {
 	const struct xdplab_rings *shared = &region_worker(region, worker)->rings;
 
-	/* A writer that is killed leaves them half-written for good. */
+	/* A limited number of tries, since a writer that was killed leaves them half-written for good. */
 	for (int i = 0; i < RINGS_TRIES; i++) {
 		const uint64_t sequence = atomic_load_explicit(&shared->sequence, memory_order_acquire);
 

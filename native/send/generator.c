@@ -20,14 +20,14 @@ void generator_init(struct xdplab_generator *generator, const struct generator_o
 void generator_ended(struct xdplab_generator *generator, int fault)
 {
 	atomic_store_explicit(&generator->fault, fault, memory_order_relaxed);
-	/* Release: who sees that it ended sees why, and what it sent. */
+	/* Release: a reader that sees the end also sees the errno and the counts. */
 	atomic_store_explicit(&generator->running, false, memory_order_release);
 }
 
 int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_error *error)
 {
 	xdplab_generator_stop(generator); /* it may be running, or have ended by itself */
-	/* Relaxed: what starts it orders them. */
+	/* Relaxed: starting the thread orders them. */
 	atomic_store_explicit(&generator->fault, 0, memory_order_relaxed);
 	atomic_store_explicit(&generator->running, true, memory_order_relaxed);
 	if (!generator->operations->start(generator, error))
@@ -66,7 +66,7 @@ uint64_t xdplab_generator_sent(const struct xdplab_generator *generator)
 
 uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator)
 {
-	/* Acquire: those are among the sent ones that are looked at next. */
+	/* Acquire: a later read of the sent frames includes these. */
 	return atomic_load_explicit(&generator->too_long, memory_order_acquire);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A generator that another process runs, seen through its state map.
+ * A generator in another process, read through its state map.
  */
 #include <errno.h>
 #include <sys/mman.h>

@@ -2,7 +2,7 @@
  *
  * The in-kernel generator: a thread that runs bpf/generate.bpf.c with live frames.
  *
- * One BPF_PROG_TEST_RUN after another, each short enough to look at the stop flag between two. Each would
+ * It makes one BPF_PROG_TEST_RUN after another, each short, to check the stop flag in between. Each would
  * wait some 40 ms for RCU while the kernel enters the program in its dispatcher and takes it out again
  * (bpf_dispatcher_change_prog, Linux 6.18), unless the program is attached somewhere; so it is attached to
  * the loopback interface of the sender's namespace for as long as the generator lives.
@@ -86,19 +86,19 @@ static int run_program(const struct kernel_generator *generator, uint32_t frames
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = generator->size,
 		    .repeat = (int)frames, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 
-	/* Not the loopback's all-zero addresses; the program writes the real ones. */
+	/* So that the addresses are not all zero as on the loopback; the program writes the real ones. */
 	memcpy(frame, generator->state->headers, TRAFFIC_HEADERS);
 	return bpf_prog_test_run_opts(generator->program, &options) ? errno : 0;
 }
 
-/* By the clock of the program. */
+/* The time by the program's clock. */
 static uint64_t kernel_ns(const struct kernel_generator *generator)
 {
 	return clock_ns(CLOCK_MONOTONIC) - generator->clock_offset_ns;
 }
 
-/* Sleeps where the next frame is far off, so that slow traffic does not take a core. Returns how many frames
- * the next run should try. */
+/* Sleeps if the next frame is far off, so that slow traffic does not use a whole core. Returns the number of frames
+ * that the next run should try. */
 static uint32_t await_next(const struct kernel_generator *generator)
 {
 	const struct traffic_state *state = generator->state;
@@ -108,7 +108,7 @@ static uint32_t await_next(const struct kernel_generator *generator)
 	if (state_load(&state->interval_ps) < SLEEP_FROM_NS * 1000ull)
 		return RUN_FRAMES;
 	if (until > now) {
-		/* Not for so long that a stop would be felt. */
+		/* Short enough for a quick stop. */
 		const struct timespec pause = clock_timespec(least(until - now, LONGEST_PAUSE_NS));
 
 		nanosleep(&pause, NULL);
@@ -156,7 +156,7 @@ static int map_state(struct kernel_generator *generator, struct xdplab_error *er
 	return 0;
 }
 
-/* The DEVMAP resolves the interface in this thread's namespace, which frees the generator's thread from it. */
+/* The DEVMAP resolves the interface in this thread's namespace, so the generator's thread need not be in it. */
 static int connect_wire(struct kernel_generator *generator, uint32_t interface_index,
 			struct xdplab_error *error)
 {

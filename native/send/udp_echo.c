@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The measure for the paths: what an ordinary UDP socket takes to answer. A pinned thread sends each datagram
- * back to whom it came from, and waits for the next in one of the two ordinary ways.
+ * The baseline for the paths: an ordinary UDP socket that answers. A pinned thread sends each datagram back to its
+ * sender, and waits for the next one in one of the two usual ways.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -29,7 +29,7 @@ struct xdplab_udp_echo {
 	uint8_t datagram[LARGEST_DATAGRAM];
 };
 
-/* Relaxed: one thread writes, and readers want no more than the number. */
+/* Relaxed: one thread writes, and readers need only the number. */
 static void count(_Atomic uint64_t *counter)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
@@ -46,10 +46,10 @@ static int answer(struct xdplab_udp_echo *echo, int flags)
 
 	if (length < 0)
 		return errno;
-	/* The shutdown that ends the thread makes a receive return nothing, and from nobody. */
+	/* The shutdown that ends the thread makes recvfrom return 0 bytes without a sender. */
 	if (!sender_length)
 		return 0;
-	/* An answer that the stack refuses is the network's matter, as on any host. */
+	/* An answer that the stack rejects is lost, as on any host. */
 	if (sendto(echo->descriptor, echo->datagram, (size_t)length, 0, (struct sockaddr *)&sender,
 		   sender_length) < 0)
 		count(&echo->refused);
@@ -134,7 +134,7 @@ struct xdplab_udp_echo *xdplab_udp_echo_start(int descriptor, uint32_t mode, int
 void xdplab_udp_echo_stop(struct xdplab_udp_echo *echo)
 {
 	atomic_store_explicit(&echo->stop, true, memory_order_release);
-	/* Wakes a thread that sleeps on the socket, although for one without a peer it says ENOTCONN. */
+	/* Wakes a thread that sleeps on the socket, although it returns ENOTCONN for a socket without a peer. */
 	shutdown(echo->descriptor, SHUT_RD);
 	pthread_join(echo->thread, NULL);
 	release(echo);

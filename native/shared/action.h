@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An action: what becomes of a batch. A new one is one file action_*.c and one entry in the table below.
+ * An action: handles a batch of received frames. A new one is one file action_*.c and one entry in the table below.
  */
 #ifndef XDPLAB_ACTION_H
 #define XDPLAB_ACTION_H
@@ -14,10 +14,10 @@ struct worker;
 struct action {
 	const char *name;
 	uint32_t verdict; /* enum xdplab_verdict, for the samples */
-	bool transmits;   /* no more is received than the TX ring has room for */
-	/* Disposes of every frame that it is given: whole packets. */
+	bool transmits;   /* the worker receives no more frames than the TX ring has room for */
+	/* Recycles or sends every frame that it is given: whole packets. */
 	void (*run)(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
-	/* Sends up to `limit` frames of its own that are due; returns how many. May be left out. */
+	/* Sends up to `limit` frames of its own that are due; returns their number. Optional. */
 	uint32_t (*produce)(struct worker *worker, uint32_t limit, uint64_t now_ns);
 };
 

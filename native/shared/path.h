@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A receive path: where a worker's frames come from. A new one is one file path_*.c and one entry in the table
- * below; actions and telemetry work on it unchanged, and where its descriptor can be waited for, wait strategies.
+ * below. Actions and telemetry work on it unchanged, and wait strategies too if its descriptor can be polled.
  *
  * A frame is a struct xdp_desc: where it begins in the path's area, its length, and whether its packet goes on
  * in the next (packet.h).
  *
- * A path that makes a system call to receive makes it in `wait`, and `receive` hands out what that fetched: so the
- * worker's time at its packets is told from the kernel's.
+ * A path that needs a system call to receive makes it in `wait`, and `receive` hands out the fetched packets: so the
+ * worker's time per packet is measured apart from the kernel's.
  */
 #ifndef XDPLAB_PATH_H
 #define XDPLAB_PATH_H
@@ -28,105 +28,105 @@ struct xdp_kind;
 struct path_operations {
 	/* Takes up to `limit` frames that have arrived, oldest first, in whole packets; never waits. */
 	uint32_t (*receive)(struct path *path, struct xdp_desc *frames, uint32_t limit);
-	/* Gives frames back to be filled again, in any order. */
+	/* Returns frames to be filled again, in any order. */
 	void (*recycle)(struct path *path, const struct xdp_desc *frames, uint32_t count);
-	/* A system call, where the kernel asks for one before it fills frames again; true if it was made. */
+	/* Makes a system call if the kernel asks for one before it fills frames again; true if it was made. */
 	bool (*kick)(struct path *path);
-	/* How many frames transmit takes now. */
+	/* Number of frames that transmit takes now. */
 	uint32_t (*room)(const struct path *path);
 	/* Hands frames to the kernel for sending, in this order; there must be room. */
 	void (*transmit)(struct path *path, const struct xdp_desc *frames, uint32_t count);
-	/* Takes back up to `limit` frames that the kernel is done with. */
+	/* Takes back up to `limit` frames that the kernel has sent. */
 	uint32_t (*complete)(struct path *path, struct xdp_desc *frames, uint32_t limit);
-	/* Whether frames wait that the kernel won't send before it is kicked. */
+	/* Whether frames wait that the kernel sends only after a kick. */
 	bool (*wants_kick)(struct path *path);
-	/* Ring positions and the kernel's statistics: what was received here, and what was sent, on top of what
-	 * they were when the path was opened. */
+	/* Add ring positions and the kernel's statistics of receiving, and of sending, to `base`, the counts when the
+	 * path was opened. */
 	void (*publish_receive)(struct path *path, const struct xdplab_counters *base,
 				struct xdplab_counters *counters);
 	void (*publish_transmit)(struct path *path, const struct xdplab_counters *base,
 				 struct xdplab_counters *counters);
-	/* Where the rings' ends are, and what is in their entries. */
+	/* Fill in the rings' positions and entries. */
 	void (*show_receive)(struct path *path, struct xdplab_rings *rings);
 	void (*show_transmit)(struct path *path, struct xdplab_rings *rings);
-	/* 0, or the errno of what ended the path. Once at each publish. */
+	/* 0, or the errno that ended the path. Called at each publish. */
 	int (*fault)(struct path *path);
 	void (*close)(struct path *path);
 
-	/* The rest may be left out. */
+	/* The rest is optional. */
 
-	/* Waits in its own way, and fetches; no wait strategy is prepared then. It ends by `timeout_ns`, or soon
-	 * after; with a timeout of 0 it only looks. True if it came back at once for want of anything to do. */
+	/* Waits and fetches in the path's own way, without a wait strategy. It returns by `timeout_ns`, or soon
+	 * after; with a timeout of 0 it does not sleep. True if it returned at once because there was nothing to do. */
 	bool (*wait)(struct path *path, struct worker *worker, uint64_t timeout_ns);
-	/* On the worker's thread, when that begins and ends. 0, or a negative errno: can't be used. */
+	/* Called on the worker's thread when it begins and ends. 0, or a negative errno: can't be used. */
 	int (*begin)(struct path *path);
 	void (*end)(struct path *path);
-	/* The port's XDP program runs from now on. */
+	/* Called when the port's XDP program has been attached. */
 	int (*attached)(struct path *path, const struct xdp *xdp, struct xdplab_error *error);
-	/* Whether that program still leads to it. */
+	/* Whether that program still sends packets to this path. */
 	bool (*is_reached)(const struct path *path, const struct xdp *xdp);
 };
 
-/* What a socket of the kernel's (receive/port_xsk.c) and a simulated one (soft/port.c) differ in; wait strategies go through
- * this. The calls of a simulated one are counted as those of the kernel's that they stand for. */
+/* Operations that differ between a kernel socket (receive/port_xsk.c) and a simulated one (soft/port.c); wait
+ * strategies call them. Calls of a simulated socket count as the system calls that they replace. */
 struct port_operations {
-	/* Asks for what waits in the TX ring to be sent. 0, or the errno that ends the path. */
+	/* Asks the kernel to send the frames in the TX ring. 0, or the errno that ends the path. */
 	int (*kick)(struct path *path);
 	/* The same, as an entry of an io_uring. */
 	void (*prepare_kick)(const struct path *path, struct io_uring_sqe *entry);
-	/* Asks for frames to be received: drives NAPI, has the fill ring looked at. */
+	/* Asks the kernel to receive: drives NAPI and makes it look at the fill ring. */
 	void (*drain)(struct path *path);
-	/* Before a sleep on the path's descriptor: takes back the readiness that was seen. False where frames wait,
-	 * and there is to be no sleep. */
+	/* Before a sleep on the path's descriptor: clears the readiness that was seen. False if frames wait, so that
+	 * the worker must not sleep. */
 	bool (*clear)(struct path *path);
 	void (*statistics)(struct path *path, struct xdp_statistics *statistics);
-	/* 0, or the errno of what happened to the interface. */
+	/* 0, or the errno of the interface's failure. */
 	int (*fault)(struct path *path);
 };
 
 struct path {
 	const struct path_operations *operations;
-	const struct port_operations *port; /* of paths that wait strategies wait for */
+	const struct port_operations *port; /* only of paths that use a wait strategy */
 	uint8_t *area;
 	int descriptor; /* readable when a frame waits */
 	uint32_t peak;  /* most frames seen waiting since the last record */
 	uint32_t queue;
-	uint32_t longest;       /* bytes of a packet that its interface sends */
+	uint32_t longest;       /* longest packet that its interface sends, in bytes */
 	uint32_t packet_frames; /* most frames of a packet: 1, or with multi-buffer PACKET_FRAMES */
 	bool metadata;          /* a struct frame_metadata stands in front of each packet */
-	bool bare;              /* frames are datagrams' payload, without headers */
-	bool only_drops;        /* it can't send: no other action can be done on it */
+	bool bare;              /* frames are payloads of datagrams, without headers */
+	bool only_drops;        /* it can't send: the only possible action is drop */
 	bool zero_copy;
 	bool huge_pages;
-	bool given; /* its socket was: what takes a privilege was set on it by someone else */
+	bool given; /* another process opened its socket and set the options that need privilege */
 	uint64_t too_long; /* packets of more than packet_frames, dropped */
 };
 
-/* Where a path is to be. */
+/* Arguments to open a path. */
 struct path_place {
 	const struct xdplab_config *config;
 	const struct xdplab_worker_config *worker;
 	uint32_t index;           /* of the worker */
 	uint32_t interface_index; /* in the network namespace of the calling thread */
-	void *shared;             /* what `share` made */
-	int socket;               /* for it, opened by someone else; or -1 */
-	bool umem_registered;     /* by someone else, with that socket */
+	void *shared;             /* result of `share` */
+	int socket;               /* opened for it by another process, or -1 */
+	bool umem_registered;     /* by another process, with that socket */
 	bool rebinds;             /* sockets of the same engine were bound until now */
 };
 
-/* How paths of one kind come to be. */
+/* A kind of receive path, and how to open one. */
 struct path_kind {
 	const char *name;
 	uint32_t counts; /* enum xdplab_counts */
 	const struct xdp_kind *programs; /* how XDP programs get onto its interfaces (xdp/xdp.h) */
-	bool simulated;                  /* which the region says to whoever reads it */
-	/* What the paths of an engine have in common, made before the first and freed after the last. May be left
-	 * out. NULL where it fails. */
+	bool simulated;                  /* published in the region's header */
+	/* Makes what the paths of an engine share, before the first is opened; unshare frees it after the last.
+	 * Optional. NULL if it fails. */
 	void *(*share)(const struct xdplab_config *config, struct xdplab_error *error);
 	void (*unshare)(void *shared);
-	/* The UMEM that they have in common, with descriptor -1 where nobody else may register it. May be left out. */
+	/* The UMEM that they share; its descriptor is -1 if no other process may register it. Optional. */
 	struct xdplab_umem (*umem)(const void *shared);
-	/* NULL where it fails. */
+	/* NULL if it fails. */
 	struct path *(*open)(const struct path_place *place, struct xdplab_error *error);
 };
 
@@ -165,12 +165,11 @@ void path_shows_nothing(struct path *path, struct xdplab_rings *rings);
 	.publish_transmit = path_publishes_nothing, .show_receive = path_shows_nothing, \
 	.show_transmit = path_shows_nothing
 
-/* A socket in the interface's network namespace: a new one, or a copy of the one that was given. Negative where that
- * fails. */
+/* Makes a socket in the interface's network namespace, or duplicates the given one. Negative if that fails. */
 int path_socket(const struct path_place *place, int family, int type);
 
-/* 0, or ENODEV where the namespace of this socket has no such interface any more: sockets that are bound to an
- * address are not told. */
+/* 0, or ENODEV if the namespace of this socket has no such interface any more: the kernel reports no error on a socket
+ * that is bound to an address. */
 int path_link_fault(int socket, uint32_t interface_index);
 
 static inline bool path_has_long_packets(const struct path *path)
@@ -178,7 +177,7 @@ static inline bool path_has_long_packets(const struct path *path)
 	return path->packet_frames > 1;
 }
 
-/* Packets in a batch. */
+/* Number of packets in a batch. */
 static inline uint32_t path_packets(const struct path *path, const struct xdp_desc *frames, uint32_t count)
 {
 	return path_has_long_packets(path) ? packet_count(frames, count) : count;

@@ -20,19 +20,19 @@ struct worker;
 
 struct wait_strategy {
 	const char *name;
-	/* True if it came back at once, for the worker to look again: an empty poll in user space. */
+	/* True if it returned at once without a sleep: an empty poll in user space. */
 	bool (*wait)(struct worker *worker, void *state, uint64_t timeout_ns);
 	/* A strategy without state leaves these out. */
 	int (*prepare)(struct worker *worker, void **state); /* 0, or a negative errno: can't be used here */
 	void (*leave)(struct worker *worker, void *state); /* another strategy takes over, or the worker ends */
 	void (*release)(void *state); /* undoes prepare */
 	/* Without these two, a kick is a sendto. */
-	void (*kick)(struct worker *worker, void *state);   /* may leave it for submit or wait to hand over */
+	void (*kick)(struct worker *worker, void *state);   /* may queue it for submit or wait to hand over */
 	void (*submit)(struct worker *worker, void *state); /* once a turn, after its kicks */
-	bool kicks_elsewhere; /* a kick is another thread's work, for which the worker spins */
-	/* Brings the counters up to date that need a system call; at each publish, used or not. */
+	bool kicks_elsewhere; /* another thread does the kicks, and the worker spins until it has */
+	/* Updates the counters that need a system call; called at each publish, even if the strategy is not in use. */
 	void (*publish)(struct worker *worker, void *state);
-	/* NULL, or why the strategy can do nothing on this device, and what to use instead. */
+	/* NULL, or why the strategy has no effect on this device, and which one to use instead. */
 	const char *(*ineffective)(const struct worker *worker);
 };
 
@@ -58,19 +58,19 @@ WAIT_STRATEGIES(WAIT_DECLARE)
 
 extern const struct wait_strategy *const wait_strategies[WAIT_COUNT];
 
-/* Prepares all, or where the path waits in its own way, that; worker->refusals says which can't be used, and
- * worker->refusal whether the one to begin with can't. And undoes it. */
+/* Prepares all strategies, or only the path's own wait if it has one. Sets worker->refusals for those that can't be
+ * used, and worker->refusal if that includes the first one. wait_release_all undoes it. */
 void wait_prepare_all(struct worker *worker);
 void wait_release_all(struct worker *worker);
-/* Takes up the strategy, if it can be used. */
+/* Switches to the strategy, if it can be used. */
 void wait_switch(struct worker *worker, uint32_t index);
-/* Asks the kernel to send what is in worker->tx, and counts what that took. To be repeated as long as frames
+/* Asks the kernel to send the frames in worker->tx, and counts the system calls. To be repeated as long as frames
  * wait there: the kernel sends a limited number a kick. */
 void wait_kick(struct worker *worker);
-/* Whether the worker spins while what it kicked is being sent; else it did it itself. */
+/* Whether another thread sends after a kick, while the worker spins; else the kick itself sends. */
 bool wait_kicks_elsewhere(const struct worker *worker);
-/* Once a turn: what was kicked is in the kernel's hands then, and what a submission thread reported is taken
- * in, however long packets keep coming. */
+/* Once a turn: submits queued kicks and takes in the reports of a submission thread, however long packets keep
+ * coming. */
 void wait_submit(struct worker *worker);
 bool wait_for_packets(struct worker *worker, uint64_t timeout_ns);
 void wait_publish(struct worker *worker);

@@ -2,12 +2,12 @@
  *
  * A worker: one thread, pinned to a core, that serves one receive path.
  *
- *     each turn   control block looked at, one clock read
- *                 frames that were sent taken back
- *                 up to `burst` packets received in batches, and acted on
- *                 the kernel kicked, where it asks to be: for sending, for filling
- *                 none came: the wait strategy waits
- *                 the publish interval is over: a record is written
+ *     each turn   reads the control block, and the clock once
+ *                 takes back frames that were sent
+ *                 receives up to `burst` packets in batches, and runs the action on them
+ *                 kicks the kernel if it asks for it: to send, to fill
+ *                 waits by the wait strategy, if no packet came
+ *                 writes a record, if the publish interval is over
  *
  * Once started it never allocates, locks or logs. Its system calls are those of its wait strategy, its
  * kicks, and reading the kernel's counters when it publishes.
@@ -30,8 +30,8 @@ struct port;
 struct worker {
 	/* Set up before the thread starts, read by it. */
 	struct path *rx; /* where frames come from, or NULL while it is closed */
-	struct path *tx; /* where they leave, the same or another; each ring of either has this one worker */
-	struct port *port; /* whose program leads to rx */
+	struct path *tx; /* where they leave, the same or another; no other worker uses these rings of rx and tx */
+	struct port *port; /* the port whose program redirects to rx */
 	struct xdplab_worker_block *block;
 	const struct xdplab_region *region;
 	uint32_t index; /* of its block in the region */
@@ -42,13 +42,13 @@ struct worker {
 	uint32_t frames_limit;
 	uint64_t clock_offset_ns; /* clock.h */
 	struct xdp_desc *frames; /* the batch at hand, frames_limit of them */
-	struct stream *stream;   /* what it sends of its own, or NULL */
-	bool ran; /* when its engine was paused to be reconfigured */
-	struct traffic_state streamed; /* where its stream was */
+	struct stream *stream;   /* frames that it makes and sends, or NULL */
+	bool ran; /* it was running when its engine was paused to be reconfigured */
+	struct traffic_state streamed; /* state of its stream at that time */
 
-	/* The thread's own. */
+	/* Used by the thread only. */
 	struct xdplab_counters counters;
-	struct xdplab_counters base; /* when its paths were opened: the kernel counts anew for each socket */
+	struct xdplab_counters base; /* counts when its paths were opened: the kernel restarts at 0 for each socket */
 	void *wait_states[WAIT_COUNT];
 	uint32_t wait_index;
 	const struct wait_strategy *strategy; /* the one in use, and its state */
@@ -56,28 +56,28 @@ struct worker {
 	uint64_t next_publish_ns;
 	struct pace pace;
 	uint64_t sample_countdown;
-	uint64_t latency_resets; /* that were done */
+	uint64_t latency_resets; /* number done so far */
 	/* The stream whose sequence numbers are followed. */
 	bool follows;
 	uint16_t followed_stream;
 	uint64_t followed_next; /* sequence number expected next */
 	uint64_t followed_ns;   /* when the newest was made */
 	uint64_t long_peak; /* highest rx_peak since the last long record */
-	/* Since the last record: wall time in turns that had packets, and in turns that spun for nothing. */
+	/* Since the last record: wall time in turns that had packets, and in turns that spun without any. */
 	uint64_t work_ns;
 	uint64_t idle_ns;
-	/* What the thread's own clocks said at the last record. */
+	/* The thread's CPU clock and context switches at the last record. */
 	uint64_t cpu_thread_ns;
 	uint64_t switches[2]; /* voluntary, involuntary */
 
-	/* Shared with whoever starts and stops it. */
+	/* Shared with the thread that starts and stops it. */
 	pthread_t thread;
 	bool joinable;
 	_Atomic bool stop;
-	_Atomic bool draining; /* it makes no more of its stream */
+	_Atomic bool draining; /* it sends no more of its stream */
 	sem_t prepared;
 	int refusals[WAIT_COUNT]; /* errno for which a strategy can't be used; written before `prepared` */
-	int refusal;              /* likewise of what it is to begin with: a strategy, or the path's own way */
+	int refusal;              /* likewise for the first one: a strategy, or the path's own wait */
 };
 
 /* For actions: hands the frames of whole packets to the TX ring, which has room for as many as were received. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jitter: copies of frames that are held back, each for a random time, but none overtakes another. So with many frames
- * a second all come near the latest they may. Where more come than can be held, the oldest go at once.
+ * Jitter: holds copies of frames, each for a random time, without reordering. So with many frames a second all are
+ * delayed by nearly the maximum. If more frames come than can be held, the oldest are delivered at once.
  */
 #include "soft/delay.h"
 
@@ -12,7 +12,7 @@
 
 enum { DELAY_BYTES = 4 << 20 };
 
-/* In front of each frame's bytes. With a length of 0 the rest of the memory is empty, and it goes on at its beginning. */
+/* In front of each frame's bytes. A length of 0: the memory's rest is empty, and the next frame is at its start. */
 struct held {
 	uint64_t due_ns;
 	uint32_t queue;
@@ -20,7 +20,7 @@ struct held {
 };
 
 struct soft_delay {
-	uint64_t first; /* bytes that ever left, and came; a place is these modulo the size */
+	uint64_t first; /* bytes that ever left, and that ever came; modulo the size, the two ends */
 	uint64_t end;
 	uint64_t latest_ns;
 	_Alignas(16) uint8_t bytes[DELAY_BYTES];
@@ -41,7 +41,7 @@ void soft_delay_free(struct soft_delay *delay)
 	free(delay);
 }
 
-/* splitmix64: a state of any value will do. */
+/* splitmix64: any state is valid. */
 static uint64_t next_random(struct xdplab_wire *wire)
 {
 	uint64_t number = wire->random += 0x9e3779b97f4a7c15;
@@ -56,7 +56,7 @@ static struct held *held_at(struct soft_delay *delay, uint64_t position)
 	return (struct held *)(delay->bytes + position % DELAY_BYTES);
 }
 
-/* What is left empty at the memory's end, for one to be in one piece. */
+/* Bytes to leave empty at the memory's end, so that a frame is contiguous. */
 static uint64_t skipped_for(const struct soft_delay *delay, uint32_t length)
 {
 	const uint64_t left = DELAY_BYTES - delay->end % DELAY_BYTES;
@@ -96,7 +96,7 @@ static void release_first(struct xdplab_wire *wire, uint32_t end)
 	delay->first += room_of(held->length);
 }
 
-/* Passes over what is left empty at the memory's end. False if nothing is held. */
+/* Skips the bytes left empty at the memory's end. False if no frame is held. */
 static bool find_first(struct soft_delay *delay)
 {
 	if (delay->first != delay->end && !held_at(delay, delay->first)->length)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the wire to the RX ring, with the kernel's reasons to lose a frame, in its order, and counted where it counts
- * them (veth_xdp_rcv_one, xsk_rcv, xp_alloc, Linux 6.18).
+ * From the wire to the RX ring. It drops frames for the same reasons as the kernel, in the same order and with the same
+ * counters (veth_xdp_rcv_one, xsk_rcv, xp_alloc, Linux 6.18).
  */
 #include "soft/deliver.h"
 
@@ -14,10 +14,10 @@
 #include "soft/socket.h"
 #include "soft/stack.h"
 
-/* How many frames ahead memory is asked for. */
+/* Memory is prefetched this many frames ahead. */
 enum { AHEAD = 8 };
 
-/* What a batch came to. */
+/* The results of a batch. */
 struct tally {
 	uint64_t redirected; /* delivered, or refused by the socket */
 	uint64_t delivered;
@@ -26,8 +26,8 @@ struct tally {
 	uint64_t ring_full;
 };
 
-/* The next address from the fill ring that is one; false where there is none. What is none is skipped, and no
- * statistic of the kernel's shows it. */
+/* Takes the next valid address from the fill ring; false if there is none. It skips invalid ones, which no statistic of
+ * the kernel shows. */
 static bool take_address(struct soft_socket *socket, uint64_t *address)
 {
 	struct ring *fill = &socket->fill;
@@ -38,7 +38,7 @@ static bool take_address(struct soft_socket *socket, uint64_t *address)
 		return true;
 	}
 	while (ring_waiting(fill)) {
-		/* `own` alone: what was taken is given back for the whole batch. */
+		/* Only `own`: the entries are released once for the whole batch. */
 		*address = *ring_address(fill, fill->own++);
 		if (socket->unaligned) {
 			*address &= XSK_UNALIGNED_BUF_ADDR_MASK;
@@ -60,7 +60,7 @@ static bool strikes(uint64_t every, uint64_t number)
 
 static void copy_frame(uint8_t *place, const struct soft_frame *frame)
 {
-	/* The length that most have, known to the compiler. */
+	/* A constant for the compiler: the most frequent length. */
 	if (frame->head_length == SOFT_HEAD)
 		memcpy(place, frame->head, SOFT_HEAD);
 	else
@@ -69,7 +69,7 @@ static void copy_frame(uint8_t *place, const struct soft_frame *frame)
 		memcpy(place + frame->head_length, frame->tail, frame->length - frame->head_length);
 }
 
-/* As bpf/capture_metadata.bpf.c on a veth, which knows neither hash nor time. */
+/* The same as bpf/capture_metadata.bpf.c on a veth, which has neither hash nor time. */
 static void write_metadata(uint8_t *place, uint64_t now_ns)
 {
 	const struct frame_metadata metadata = {
@@ -88,7 +88,7 @@ static void ask_for_memory(const struct soft_socket *socket, uint32_t ahead)
 	if (fill->other - fill->own > ahead) {
 		const uint64_t address = *ring_address(fill, fill->own + ahead);
 
-		/* Of any address, valid or not: a prefetch never faults. */
+		/* The address may be invalid: a prefetch never faults. */
 		__builtin_prefetch((const void *)((uintptr_t)socket->area + address + socket->headroom), 1);
 	}
 }
@@ -136,14 +136,14 @@ static void finish(struct soft_socket *socket, const struct tally *tally)
 		return;
 	if (socket->wire->alone && ring_free(&socket->rx, socket->rx.size) < socket->rx.size / 2 + tally->delivered)
 		socket->wire->crowded = true;
-	/* First what left the fill ring, as no frame is in both. As long as none is delivered, the kernel does not say
-	 * what it took from there. */
+	/* The fill ring first, since no frame may be in both. Like the kernel, it does not publish its position in the
+	 * fill ring before a frame is delivered. */
 	ring_release(&socket->fill, 0);
 	ring_submit(&socket->rx, (uint32_t)tally->delivered);
 	soft_signal(socket);
 }
 
-/* The program's verdict on a batch; what it leaves to the stack goes there. */
+/* Applies the program's verdicts to a batch; passes the others to the stack. */
 static struct tally run_program(struct xdplab_wire *wire, struct soft_program *program, uint32_t queue,
 				const struct soft_frame *frames, uint32_t count)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Generators of a wire, run by its thread: frames of ours, with the pace and the words of traffic.h, and those of a
- * capture file as they are.
+ * Generators of a wire, run by its thread: numbered frames, with the pace and the format of traffic.h, or the unchanged
+ * frames of a capture file.
  */
 #include "soft/generator.h"
 
@@ -19,14 +19,14 @@
 
 struct replay {
 	uint8_t *frames;
-	uint64_t *offsets; /* into frames; one more than there are */
-	uint64_t *times_ns; /* since the first; and how long all take, with an average gap behind the last */
+	uint64_t *offsets; /* into frames; one more than the number of frames */
+	uint64_t *times_ns; /* since the first frame; then the whole length, with an average gap after the last */
 	uint32_t count;
 	uint32_t repeat;
-	/* Where it is. */
+	/* Its position. */
 	uint32_t next;
 	uint32_t round;
-	uint64_t began_ns; /* the round, by the times of the capture */
+	uint64_t began_ns; /* start of the round, by the times of the capture */
 };
 
 struct soft_generator {
@@ -36,14 +36,14 @@ struct soft_generator {
 	uint32_t queue;
 	struct replay *replay; /* or NULL */
 
-	/* Of the wire's thread while it runs. */
+	/* Used by the wire's thread while it runs. */
 	struct soft_generator *next;
 	struct traffic_state traffic;
 	uint32_t size;
-	_Alignas(XDPLAB_CACHE_LINE) uint8_t heads[SOFT_BATCH][SOFT_HEAD]; /* zero behind the payload */
-	uint8_t tail[SOFT_LONGEST];                                       /* of zeros */
+	_Alignas(XDPLAB_CACHE_LINE) uint8_t heads[SOFT_BATCH][SOFT_HEAD]; /* zero after the payload */
+	uint8_t tail[SOFT_LONGEST];                                       /* zeros */
 
-	/* Both sides'. */
+	/* Shared by both threads. */
 	_Atomic uint64_t interval_ps;
 	soft_count sent;
 };
@@ -75,10 +75,10 @@ static bool is_finished(const struct soft_generator *generator, uint64_t now_ns)
 	       (replay && replay->repeat && replay->round >= replay->repeat);
 }
 
-/* Those of ours that are due, up to a batch. */
+/* Writes the numbered frames that are due, up to a batch. */
 static uint32_t write_frames(struct soft_generator *generator, struct soft_frame *frames, uint64_t now_ns)
 {
-	/* What is longer than can be made is longer than an interface takes, which is looked at next. */
+	/* A longer size than SOFT_LONGEST is also too long for the interface, which is checked next. */
 	const uint32_t size = (uint32_t)least(knob(&generator->generator.wanted_size), SOFT_LONGEST);
 	uint32_t count = 0;
 
@@ -113,7 +113,7 @@ static bool replay_is_due(struct soft_generator *generator, uint64_t now_ns)
 	if (is_finished(generator, now_ns))
 		return false;
 	if (generator->traffic.interval_ps) {
-		/* Its own times go on from here, once they count again. */
+		/* If the interval is set back to 0, the capture's times continue from here. */
 		generator->replay->began_ns = now_ns - generator->replay->times_ns[generator->replay->next];
 		return traffic_is_due(&generator->traffic, now_ns);
 	}
@@ -144,7 +144,7 @@ static uint32_t take_captured(struct soft_generator *generator, struct soft_fram
 	return count;
 }
 
-/* The kernel drops without a word what is longer than the interface takes. Returns how many are left. */
+/* Drops frames that are too long for the interface silently, as the kernel does. Returns the number left. */
 static uint32_t leave_out_long(struct soft_generator *generator, struct soft_frame *frames, uint32_t count)
 {
 	uint32_t kept = 0;
@@ -285,7 +285,7 @@ static const struct generator_operations operations = {
 	.sent = sent,
 };
 
-/* 0, or the errno of what is wrong. */
+/* 0, or the errno of an error in the replay. */
 static int copy_replay(struct replay *copy, const struct xdplab_replay *given)
 {
 	uint64_t bytes = 0, latest_ns = 0;
@@ -299,7 +299,7 @@ static int copy_replay(struct replay *copy, const struct xdplab_replay *given)
 			return EMSGSIZE;
 		copy->offsets[i] = bytes;
 		bytes += given->lengths[i];
-		/* Captures from several cores may be out of order by a little. */
+		/* Captures from several cores may be slightly out of order. */
 		if (given->times_ns[i] > given->times_ns[0] + latest_ns)
 			latest_ns = given->times_ns[i] - given->times_ns[0];
 		copy->times_ns[i] = latest_ns;

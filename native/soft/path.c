@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The receive path of the soft NIC: that of AF_XDP, over a simulated socket. wire.h says how that works.
+ * The receive path of the soft NIC: the AF_XDP path over a simulated socket (see wire.h).
  */
 #include "soft/path.h"
 
@@ -13,7 +13,7 @@
 #include "soft/socket.h"
 #include "xsk/xsk_sockets.h"
 
-/* What the paths of an engine have in common: their UMEM, and their hold on the wires. */
+/* Shared by the paths of an engine: their UMEM, and their references to the wires. */
 struct shared {
 	struct xsk_sockets *sockets;
 	struct xdplab_wire *wires[XDPLAB_PORTS];
@@ -24,7 +24,7 @@ static struct path_soft *self_of(struct path *path)
 	return (struct path_soft *)path;
 }
 
-/* xdp_umem_reg, Linux 6.18.44: behind its headrooms a frame has room for a skb_shared_info and 128 bytes. */
+/* xdp_umem_reg, Linux 6.18.44: after its headrooms a frame has room for a skb_shared_info and 128 bytes. */
 static bool is_registrable(const struct xdplab_config *config)
 {
 	enum { SMALLEST_FRAME = 2048, LEAST_ROOM = 320 + 128 };
@@ -84,7 +84,7 @@ static void unshare_all(void *argument)
 	free(shared);
 }
 
-/* As with the kernel's, but with one order for the look at the flag and the wire's setting it (wire.h). */
+/* As with a kernel socket, but reading the flag is ordered with the wire's setting it (wire.h). */
 static bool wants_kick(struct path *path)
 {
 	const struct ring *tx = &self_of(path)->xsk.xsk.tx;

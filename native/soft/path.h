@@ -7,7 +7,7 @@
 struct soft_socket;
 
 struct path_soft {
-	struct path_xsk xsk; /* the same code above the port */
+	struct path_xsk xsk; /* the code above the port is the same */
 	struct soft_socket *socket;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The port of a simulated AF_XDP socket: an eventfd of the socket's is waited for, and the wire's bell rung.
+ * The port of a simulated AF_XDP socket: waits poll the socket's eventfd, and kicks write to the wire's bell.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -32,7 +32,7 @@ static void prepare_kick(const struct path *path, struct io_uring_sqe *entry)
 	io_uring_prep_write(entry, socket->wire->bell, &one, sizeof(one), 0);
 }
 
-/* There is nothing to drive: the wire's thread delivers. What is left is the system call. */
+/* Only a system call, as with a kernel socket: the wire's thread delivers by itself. */
 static void drain(struct path *path)
 {
 	eventfd_t signals;
@@ -50,7 +50,7 @@ static void statistics(struct path *path, struct xdp_statistics *statistics)
 	soft_socket_statistics(socket_of(path), statistics);
 }
 
-/* What the kernel says of an interface that goes. */
+/* The same errno as the kernel's for an interface that was removed. */
 static int fault(struct path *path)
 {
 	return soft_is_cut(socket_of(path)->wire) ? ENETDOWN : 0;

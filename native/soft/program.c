@@ -105,12 +105,12 @@ static int attach(struct xdp *xdp, const struct program_options *options, struct
 		return fail(error, XDPLAB_STEP_ATTACH_PROGRAM, attachment.result,
 			    "attach a program to a simulated interface");
 	}
-	soft_hold(program->wire); /* it outlives the sockets of a configuration */
+	soft_hold(program->wire); /* the program outlives the sockets of a configuration */
 	*xdp = (struct xdp){ .operations = &operations, .other = program };
 	return 0;
 }
 
-/* The program is the same for all that an engine may want. */
+/* One program serves all options of an engine. */
 static bool serves(const struct program_options *now, const struct program_options *wanted)
 {
 	return now->wire == wanted->wire && now->end == wanted->end;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The capture program at a simulated interface, as xdp.h has it at a real one.
+ * The capture program at a simulated interface; xdp.h has that at a real one.
  */
 #ifndef XDPLAB_SOFT_PROGRAM_H
 #define XDPLAB_SOFT_PROGRAM_H

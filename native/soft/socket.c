@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-/* As the kernel lays a ring out: each end's counter, and the flags, in a cache line of its own. */
+/* The kernel's layout of a ring: each end's counter, and the flags, on a cache line of its own. */
 struct ring_memory {
 	_Alignas(XDPLAB_CACHE_LINE) _Atomic uint32_t producer;
 	_Alignas(XDPLAB_CACHE_LINE) _Atomic uint32_t consumer;
@@ -24,7 +24,7 @@ static uint64_t bytes_of(uint32_t size, size_t entry)
 	return (bytes + XDPLAB_CACHE_LINE - 1) / XDPLAB_CACHE_LINE * XDPLAB_CACHE_LINE;
 }
 
-/* Cuts the next ring from the memory, for the wire's side and for the worker's. */
+/* Places the next ring in the memory, for the wire's side and for the worker's. */
 static void cut_ring(char **memory, struct ring *wire, struct ring *worker, uint32_t size, size_t entry)
 {
 	struct ring_memory *ring = (struct ring_memory *)*memory;
@@ -77,7 +77,7 @@ static void bind_queue(struct xdplab_wire *wire, void *argument)
 		queue->socket = socket;
 }
 
-/* The kernel's words to a veth. */
+/* The same errors as the kernel's for a veth. */
 static int bind_socket(struct soft_socket *socket, uint32_t bind_mode, struct xdplab_error *error)
 {
 	struct binding binding = { .socket = socket };
@@ -169,7 +169,7 @@ void soft_socket_enter(struct soft_socket *socket)
 	soft_call(socket->wire, enter, socket);
 }
 
-/* On the wire's thread. Acquire and release: one order with the worker's clearing. */
+/* Called on the wire's thread. Acquire and release: ordered with the worker's clearing. */
 void soft_signal(struct soft_socket *socket)
 {
 	if (!atomic_exchange_explicit(&socket->signalled, 1, memory_order_acq_rel))
@@ -189,7 +189,7 @@ void soft_socket_kicks(struct soft_socket *socket)
 {
 	/* Relaxed: the bell orders it. */
 	atomic_store_explicit(&socket->kicked, 1, memory_order_relaxed);
-	/* The thread takes a while to wake, and one kick is enough. Acquire and release, as all do with the flag. */
+	/* The thread takes a while to wake, and one kick is enough. Acquire and release, as everywhere for this flag. */
 	atomic_fetch_and_explicit(socket->tx.flags, ~(uint32_t)XDP_RING_NEED_WAKEUP, memory_order_acq_rel);
 }
 

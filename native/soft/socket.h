@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A simulated AF_XDP socket: made, bound to a queue of an end of a wire, entered in its program's map, and closed.
+ * A simulated AF_XDP socket: open it, bound to a queue of a wire's end, enter it in the program's map, and close it.
  */
 #ifndef XDPLAB_SOFT_SOCKET_H
 #define XDPLAB_SOFT_SOCKET_H
@@ -20,17 +20,17 @@ struct soft_socket_options {
 	bool metadata;
 };
 
-/* Fills in the worker's side, the rings of `xsk`. NULL where it fails. */
+/* Also fills in the worker's side, the rings of `xsk`. NULL if it fails. */
 struct soft_socket *soft_socket_open(const struct soft_socket_options *options, const struct umem *umem,
 				     struct xsk *xsk, struct xdplab_error *error);
 void soft_socket_close(struct soft_socket *socket);
-/* From now on, what arrives on the queue goes to the socket. */
+/* Packets of the queue go to the socket from now on. */
 void soft_socket_enter(struct soft_socket *socket);
-/* Makes the socket's descriptor readable, where it is not. On the wire's thread. */
+/* Makes the socket's descriptor readable, unless it is. Called on the wire's thread. */
 void soft_signal(struct soft_socket *socket);
-/* What stands for poll's readiness and sendto (wire.h has the whole). On the worker's thread. */
+/* These two replace poll's readiness and sendto (see wire.h). Called on the worker's thread. */
 bool soft_socket_clear(struct soft_socket *socket, struct ring *rx);
-/* Before the bell is rung. */
+/* To be called before the bell is rung. */
 void soft_socket_kicks(struct soft_socket *socket);
 void soft_socket_statistics(const struct soft_socket *socket, struct xdp_statistics *statistics);
 

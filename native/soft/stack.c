@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What stands for the stack behind an interface: it answers echo requests to its addresses (RFC 792, RFC 4443), and
- * sends some. All else that comes is counted by the device and forgotten.
+ * The simulated stack behind an interface: it answers echo requests to its addresses (RFC 792, RFC 4443), and sends
+ * some. The device counts all other packets, and the stack drops them.
  */
 #include "soft/stack.h"
 
@@ -30,7 +30,7 @@ enum {
 	NUMBERS = 1 << 16,
 };
 
-/* Whom a request goes to that is not for the wire's far end, but beyond: there is no ARP to ask. */
+/* Destination of a request to an address beyond the wire's far end, since there is no ARP. */
 static const uint8_t everyone[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 struct soft_ping {
@@ -49,18 +49,18 @@ struct soft_ping {
 	uint32_t received;
 	int fault;
 	sem_t done;
-	bool awaited[NUMBERS]; /* its answer */
+	bool awaited[NUMBERS]; /* whether a request's answer is awaited */
 };
 
 /* An echo request or reply within a frame. */
 struct echo {
 	uint32_t family;
 	uint32_t offset; /* of the ICMP message */
-	uint32_t length; /* of it */
+	uint32_t length; /* of the ICMP message */
 	uint8_t type;
 };
 
-/* False for anything else, and for what is not whole. */
+/* False if it is anything else, or incomplete. */
 static bool find_echo(const struct soft_frame *frame, struct echo *echo)
 {
 	const uint8_t *ip = frame->head + ETH_HLEN;
@@ -91,7 +91,7 @@ static bool find_echo(const struct soft_frame *frame, struct echo *echo)
 	return true;
 }
 
-/* Addresses within the frame; each family's pair lies side by side. */
+/* Offset of the source address; the destination follows it, in both families. */
 static uint32_t source_of(uint32_t family)
 {
 	return family == AF_INET ? ETH_HLEN + 12 : ETH_HLEN + 8;
@@ -107,7 +107,7 @@ static const uint8_t *address_of(const struct xdplab_wire *wire, uint32_t end, u
 	return family == AF_INET ? wire->config.ends[end].ipv4 : wire->config.ends[end].ipv6;
 }
 
-/* IPv6's covers the addresses too. */
+/* The checksum of ICMPv6 covers the addresses too. */
 static void write_icmp_checksum(uint8_t *frame, const struct echo *echo)
 {
 	uint8_t *checksum = frame + echo->offset + 2;
@@ -137,7 +137,7 @@ static void answer(struct xdplab_wire *wire, uint32_t end, const struct soft_fra
 	const struct soft_delay *delay = wire->ends[!end].delay;
 	uint8_t *reply = wire->answer;
 
-	/* What would go for it may be a request, whose answer would find no room here, and so on without end. */
+	/* Making room could release a request, whose answer would need room here too, and so on without end. */
 	if (delay && !soft_delay_has_room(delay, request->length)) {
 		soft_add(&wire->ends[end].tx_dropped, 1);
 		return;
@@ -158,7 +158,7 @@ static void end_ping(struct xdplab_wire *wire, struct soft_ping *ping, int fault
 		place = &(*place)->next;
 	*place = ping->next;
 	ping->fault = fault;
-	sem_post(&ping->done); /* the last that is done to it here */
+	sem_post(&ping->done); /* the last access: the caller may free it now */
 }
 
 static void take_reply(struct xdplab_wire *wire, uint32_t end, const uint8_t *frame, const struct echo *echo)
@@ -233,7 +233,8 @@ static uint32_t write_request(struct xdplab_wire *wire, const struct soft_ping *
 	return length;
 }
 
-/* True if it sent one. It may be over then, and others too: whose last answer came at once, or made room for it. */
+/* True if it sent a request. This ping may have ended then, or another, by an answer that came at once or was
+ * released to make room. */
 static bool go_on(struct xdplab_wire *wire, struct soft_ping *ping)
 {
 	uint8_t frame[SOFT_LONGEST];

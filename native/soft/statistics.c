@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What an end tells of itself, and what goes wrong at it.
+ * The statistics of an end, and its faults.
  */
 #include "soft/delay.h"
 
@@ -24,7 +24,7 @@ static void set_faults(struct xdplab_wire *wire, void *argument)
 		end->delay = call->delay;
 		call->delay = before;
 	}
-	/* A frame without a delay is as good as one with a delay that there is no memory for. */
+	/* If there is no memory for the delay, frames have none. */
 	if (!end->delay)
 		end->faults.set.jitter_ns = 0;
 }

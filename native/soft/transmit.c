@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the TX ring to the wire, as the kernel does it in copy mode (__xsk_generic_xmit, Linux 6.18), but without its
- * limit of frames a kick.
+ * From the TX ring to the wire, as in the kernel's copy mode (__xsk_generic_xmit, Linux 6.18), but without its limit of
+ * frames per kick.
  */
 #include "soft/transmit.h"
 
@@ -19,8 +19,8 @@ struct batch {
 	uint64_t too_long;
 };
 
-/* xp_aligned_validate_desc and xp_unaligned_validate_desc. Several frames a packet and metadata are nothing that a
- * socket of ours was opened for. */
+/* xp_aligned_validate_desc and xp_unaligned_validate_desc. Our sockets are not
+ * opened for several frames per packet or metadata. */
 static bool is_valid(const struct soft_socket *socket, const struct xdp_desc *descriptor)
 {
 	uint64_t address = descriptor->addr;
@@ -55,7 +55,7 @@ static void take(struct soft_socket *socket, const struct xdp_desc *descriptor, 
 		batch->invalid++;
 		return;
 	}
-	/* The kernel completes what the device then drops. */
+	/* The kernel completes frames that the device then drops. */
 	if (descriptor->len < ETH_HLEN || descriptor->len > socket->wire->config.mtu + ETH_HLEN + VLAN_BYTES) {
 		batch->too_long++;
 		return;
@@ -66,11 +66,11 @@ static void take(struct soft_socket *socket, const struct xdp_desc *descriptor, 
 		.head_length = descriptor->len,
 		.length = descriptor->len,
 	};
-	/* The worker that wrote it has it in its own cache. */
+	/* The frame is in the cache of the worker that wrote it. */
 	__builtin_prefetch(batch->frames[batch->count++].head);
 }
 
-/* A frame is taken only where its completion has room. */
+/* Frames to take: only as many as the completion ring has room for. */
 static uint32_t takeable(struct soft_socket *socket)
 {
 	uint32_t count = ring_waiting(&socket->tx), room;
@@ -111,7 +111,7 @@ bool soft_transmit(struct soft_socket *socket)
 			const struct xdp_desc *descriptor = ring_descriptor(&socket->tx, socket->tx.own + i);
 
 			take(socket, descriptor, &batch);
-			/* Invalid ones, too. They are seen when all are sent. */
+			/* Invalid ones, too. They are published when all are sent. */
 			*ring_address(&socket->completion, socket->completion.own + i) = descriptor->addr;
 		}
 		if (batch.count)

@@ -20,8 +20,8 @@
 #include "soft/stack.h"
 #include "soft/transmit.h"
 
-/* What is due sooner than a sleep would be late by is waited for by looking at the clock; not where the core is the
- * workers', too. */
+/* If an event is due sooner than this, which a sleep may be late by, the thread spins on the clock; but not if it
+ * shares its core with the workers. */
 #define NEAR_NS (100 * 1000ull)
 #define NEVER UINT64_MAX
 
@@ -32,7 +32,7 @@ void soft_ring_bell(struct xdplab_wire *wire)
 
 void soft_hold(struct xdplab_wire *wire)
 {
-	/* Relaxed: whoever hands the wire on orders what was done to it. */
+	/* Relaxed: the holder that passes the wire on already orders the accesses to it. */
 	atomic_fetch_add_explicit(&wire->holders, 1, memory_order_relaxed);
 }
 
@@ -57,7 +57,7 @@ static void answer_call(struct xdplab_wire *wire)
 
 	if (!call)
 		return;
-	atomic_store_explicit(&wire->call, NULL, memory_order_relaxed); /* the next one comes after this is done */
+	atomic_store_explicit(&wire->call, NULL, memory_order_relaxed); /* the next call comes after this is done */
 	call->function(wire, call->argument);
 	sem_post(&call->done);
 }
@@ -68,7 +68,7 @@ static void set_need_wakeup(struct xdplab_wire *wire, bool needed)
 		for (uint32_t i = 0; i < wire->config.queues; i++) {
 			struct soft_socket *socket = wire->ends[end].queues[i].socket;
 
-			/* Acquire and release: one order with the worker's look at the flag. */
+			/* Acquire and release: ordered with the worker's read of the flag. */
 			if (socket && needed)
 				atomic_fetch_or_explicit(socket->tx.flags, XDP_RING_NEED_WAKEUP, memory_order_acq_rel);
 			else if (socket)
@@ -100,7 +100,7 @@ static void sleep_until(const struct xdplab_wire *wire, uint64_t until_ns)
 		eventfd_read(wire->bell, &rings);
 }
 
-/* Asks to be woken before it looks for the last time: who adds something then sees that it is asked. */
+/* Sets the flags before it looks for the last time: a worker that adds frames later sees the flag. */
 static void go_to_sleep(struct xdplab_wire *wire, uint64_t until_ns)
 {
 	set_need_wakeup(wire, true);
@@ -139,7 +139,7 @@ static bool take_turn(struct xdplab_wire *wire)
 static void *wire_main(void *argument)
 {
 	struct xdplab_wire *wire = argument;
-	/* It wakes when it wants to, and not up to 50 us later. */
+	/* So that it wakes on time, and not up to 50 us later. */
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	for (;;) {
 		wire->now_ns = clock_ns(CLOCK_MONOTONIC);
@@ -169,7 +169,7 @@ void soft_move(struct xdplab_wire *wire, int32_t cpu)
 		CPU_SET((size_t)cpu, &cpus);
 	else
 		cpus = wire->cpus;
-	/* Where it may not run there, it runs where it did. */
+	/* If it may not run there, it stays where it is. */
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
@@ -228,7 +228,7 @@ struct xdplab_wire *xdplab_wire_open(const struct xdplab_wire_config *config, st
 
 void soft_release(struct xdplab_wire *wire)
 {
-	/* Acquire and release: the last one sees what the others did. */
+	/* Acquire and release: the last holder sees what the others did. */
 	if (atomic_fetch_sub_explicit(&wire->holders, 1, memory_order_acq_rel) > 1)
 		return;
 	soft_call(wire, end_now, NULL);
@@ -239,7 +239,7 @@ void soft_release(struct xdplab_wire *wire)
 static void cut(struct xdplab_wire *wire, void *argument)
 {
 	(void)argument;
-	/* Relaxed: what it tells is seen soon enough. */
+	/* Relaxed: others see it soon enough. */
 	atomic_store_explicit(&wire->cut, true, memory_order_relaxed);
 	soft_generators_end(wire, ENODEV);
 	soft_pings_end(wire, ENETDOWN);

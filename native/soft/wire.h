@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The soft NIC: two simulated interfaces, the ends of a wire, between whose AF_XDP sockets one thread plays the
- * kernel's part.
+ * The soft NIC: two simulated interfaces, the ends of a wire. One thread does the kernel's part between their AF_XDP
+ * sockets.
  *
  *      worker, end 0                     the wire's thread                        worker, end 1
  *
@@ -15,26 +15,26 @@
  *      socket.c        a socket's memory, and its place at an end
  *      program.c       the program's place at an end
  *      transmit.c      TX ring to wire: descriptors checked, frames sent and completed
- *      deliver.c       wire to RX ring: the device's and the program's counts, and every way to be lost
- *      delay.c         frames that are late on purpose
- *      generator.c     frames of ours and of a capture file
+ *      deliver.c       wire to RX ring: the device's and the program's counts, and all losses
+ *      delay.c         frames that are delayed on purpose
+ *      generator.c     numbered frames, and frames of a capture file
  *      stack.c         echo requests answered and sent
- *      statistics.c    what was counted, and the faults that are set
- *      path.c, port.c  the worker's side: its receive path, and what it does where it would call the kernel
+ *      statistics.c    the counts, and the faults that are set
+ *      path.c, port.c  the worker's side: its receive path, and replacements of its system calls
  *
- * A socket's rings are what the kernel's are (ring.h), so a worker's code is the same on both. All else belongs to the
- * wire's thread: sockets come and go, and faults are set, by calls that it makes between two of its turns. So
- * nothing on a packet's way is locked. What it counts has this one writer, and may be read by anyone.
+ * A socket's rings are like the kernel's (ring.h), so a worker's code is the same on both. The wire's thread owns
+ * everything else: it opens and closes sockets and sets faults on behalf of callers, between two of its turns. So no
+ * packet needs a lock. The thread is the only writer of its counts, which any thread may read.
  *
- * The thread sleeps on its bell when it has nothing to do, and asks for kicks then, by the TX rings' need-wakeup
- * flags. Two sleepers must never miss each other, so each side first says what it will do and then looks, with
+ * The thread sleeps on its bell (an eventfd) when it has nothing to do, and then asks for kicks by the TX rings'
+ * need-wakeup flags. No wakeup may be lost, so each side first announces what it will do and then looks, with
  * read-modify-writes of one word, which both sides see in one order:
  *
- *      worker   puts frames into the TX ring, then reads the flag: set, it takes it off and rings the bell
- *      wire     sets the flag, then looks at the TX ring: frames there, it does not sleep
+ *      worker   puts frames into the TX ring, then reads the flag: if set, it clears it and rings the bell
+ *      wire     sets the flag, then looks at the TX ring: if frames are there, it does not sleep
  *
- *      wire     puts frames into the RX ring, then marks the socket as signalled: it was not, it makes it readable
- *      worker   empties the descriptor, takes the mark off, then looks at the RX ring: frames there, it does not sleep
+ *      wire     puts frames into the RX ring, then marks the socket as signalled: if it was not, it makes it readable
+ *      worker   drains the descriptor, clears the mark, then looks at the RX ring: if frames are there, no sleep
  */
 #ifndef XDPLAB_SOFT_WIRE_H
 #define XDPLAB_SOFT_WIRE_H
@@ -52,7 +52,7 @@
 enum {
 	SOFT_BATCH = 64, /* frames handled at once, as many as NAPI does */
 	SOFT_HEAD = 64,  /* bytes of a generated frame that are its own: a cache line */
-	/* XDP's, in front of the UMEM's own headroom. */
+	/* XDP's headroom, before the UMEM's own headroom. */
 	SOFT_XDP_HEADROOM = 256,
 	SOFT_LONGEST = 14 + 40 + 65535, /* bytes of a frame that a generator makes, or the stack */
 };
@@ -60,15 +60,15 @@ enum {
 /* A frame on its way. */
 struct soft_frame {
 	const uint8_t *head;
-	const uint8_t *tail; /* what follows the head, where it is not all */
+	const uint8_t *tail; /* the bytes after the head, if any */
 	uint32_t head_length;
 	uint32_t length;
 };
 
-/* With one writer, the wire's thread. */
+/* A count with one writer, the wire's thread. */
 typedef _Atomic uint64_t soft_count;
 
-/* Release: who sees this count sees what was counted before, so nothing is seen at a later station alone. */
+/* Release: a reader of this count also sees earlier counts, so no frame shows at a later counting point only. */
 static inline void soft_add(soft_count *count, uint64_t more)
 {
 	if (more)
@@ -91,9 +91,9 @@ struct soft_socket {
 	uint64_t area_size;
 	uint32_t frame_size;
 	uint32_t headroom; /* where packets begin in a frame */
-	uint32_t largest;  /* packet that a frame has room for */
+	uint32_t largest;  /* bytes of the longest packet that fits a frame */
 	bool unaligned;
-	bool metadata; /* the program puts some in front of each packet */
+	bool metadata; /* the program writes a struct frame_metadata in front of each packet */
 	void *memory;
 
 	/* The wire's side of the rings. */
@@ -104,7 +104,7 @@ struct soft_socket {
 	bool stopped; /* the last descriptor from the TX ring was an invalid one, or its frame was dropped */
 	soft_count rx_dropped, rx_ring_full, fill_ring_empty, tx_invalid, tx_ring_empty;
 
-	/* Both sides'. */
+	/* Shared by both threads. */
 	_Atomic uint32_t kicked;
 	_Alignas(XDPLAB_CACHE_LINE) _Atomic uint32_t signalled;
 };
@@ -126,8 +126,8 @@ struct soft_queue {
 
 struct soft_faults {
 	struct xdplab_wire_faults set;
-	uint64_t arrived; /* for a socket */
-	uint64_t sent;    /* by sockets */
+	uint64_t arrived; /* frames for a socket */
+	uint64_t sent;    /* frames sent by sockets */
 };
 
 struct soft_end {
@@ -155,21 +155,21 @@ struct xdplab_wire {
 	pthread_mutex_t callers; /* one call at a time */
 	_Atomic(struct soft_call *) call;
 
-	/* The thread's own. */
+	/* Used by the thread only. */
 	struct soft_end ends[XDPLAB_WIRE_ENDS];
 	uint64_t clock_offset_ns; /* clock.h */
-	cpu_set_t cpus; /* where it runs unless a generator takes it elsewhere */
+	cpu_set_t cpus; /* where it runs unless a generator sets another core */
 	uint32_t generators;
-	bool alone;   /* it shares its only core with the workers, */
-	bool crowded; /* and must make way for one now: frames wait for it */
+	bool alone;   /* it shares its only core with the workers */
+	bool crowded; /* it must yield that core now: frames wait for a worker */
 	bool ends_now;
 	uint64_t now_ns;   /* when this turn began */
-	uint64_t event_ns; /* when there is something to do next */
+	uint64_t event_ns; /* time of the next event */
 	uint64_t random;
 	uint8_t answer[SOFT_LONGEST];
 };
 
-/* Has the wire's thread make a call, and waits for it. */
+/* Makes the wire's thread call a function, and waits for that. */
 void soft_call(struct xdplab_wire *wire, void (*function)(struct xdplab_wire *, void *), void *argument);
 void soft_ring_bell(struct xdplab_wire *wire);
 void soft_hold(struct xdplab_wire *wire);
@@ -179,14 +179,14 @@ static inline bool soft_is_cut(const struct xdplab_wire *wire)
 	return atomic_load_explicit(&wire->cut, memory_order_relaxed);
 }
 
-/* On the wire's thread, as all below: says when there is something to do. */
+/* Called on the wire's thread, as all below: schedules an event. */
 static inline void soft_expect(struct xdplab_wire *wire, uint64_t event_ns)
 {
 	if (event_ns < wire->event_ns)
 		wire->event_ns = event_ns;
 }
 
-/* Pinned to the core, or where it is negative, to where it was. */
+/* Pins the thread to the core, or if that is negative, back to its own cores. */
 void soft_move(struct xdplab_wire *wire, int32_t cpu);
 
 #endif

@@ -22,7 +22,7 @@ int parking_prepare(void **state, size_t size, int (*open)(struct uring *uring))
 	return 0;
 }
 
-/* Arms the poll where it is not, counting what comes after the first time. */
+/* Arms the poll unless it is armed, and counts each time but the first. */
 static void arm(struct worker *worker, struct parking *parking, bool multishot)
 {
 	if (parking->uring.armed)
@@ -46,7 +46,7 @@ static bool park(struct worker *worker, struct parking *parking, bool multishot,
 	else if (result == 0)
 		worker->counters.timeouts++;
 	else
-		worker->counters.fault = (uint64_t)-result; /* the worker ends when it comes to publish */
+		worker->counters.fault = (uint64_t)-result; /* the worker ends at its next publish */
 	return false;
 }
 

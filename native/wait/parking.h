@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sleeping on an io_uring poll: what the wait strategies on io_uring have in common. The functions are those
- * of struct wait_strategy, and the state is a struct that begins with a struct parking.
+ * Sleeps on an io_uring poll: the common code of the wait strategies on io_uring. The functions are those of struct
+ * wait_strategy, and the state is a struct that begins with a struct parking.
  *
- * A poll reports wakeups, not levels. The worker parks only after it saw the RX ring empty, and what came
- * since is a report that waits in the kernel, so it never sleeps on waiting packets.
+ * A poll reports wakeups, not levels. The worker parks only after it saw the RX ring empty, and packets that came
+ * since have left a report in the kernel, so it never sleeps while packets wait.
  */
 #ifndef XDPLAB_PARKING_H
 #define XDPLAB_PARKING_H
@@ -16,12 +16,12 @@
 
 struct parking {
 	struct uring uring;
-	bool was_armed; /* since the strategy was last taken up */
+	bool was_armed; /* since the last switch to the strategy */
 };
 
 /* Makes a state of `size` bytes, zeroed, with the ring that `open` makes. 0 or a negative errno. */
 int parking_prepare(void **state, size_t size, int (*open)(struct uring *uring));
-/* Sleeps on a poll that is armed once, or anew after each report. */
+/* Sleep on a poll that is armed once, or again after each report. */
 bool parking_multishot(struct worker *worker, void *state, uint64_t timeout_ns);
 bool parking_oneshot(struct worker *worker, void *state, uint64_t timeout_ns);
 void parking_kick(struct worker *worker, void *state);

@@ -21,8 +21,8 @@ static int open_ring(struct uring *uring, struct io_uring_params *parameters)
 
 int uring_open(struct uring *uring)
 {
-	/* With DEFER_TASKRUN (Linux 6.1) the kernel does its part of a wakeup when we come to wait, and never
-	 * interrupts the worker at its packets. */
+	/* With DEFER_TASKRUN (Linux 6.1) the kernel does its part of a wakeup only inside our wait, and never
+	 * interrupts the worker while it handles packets. */
 	struct io_uring_params parameters = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 	};
@@ -42,7 +42,7 @@ int uring_open_sqpoll(struct uring *uring, uint32_t idle_ms)
 
 	if (result)
 		return result;
-	/* Until the thread has run, fdinfo names the one that made it. */
+	/* Until the thread has run, fdinfo names its creator. */
 	io_uring_prep_nop(io_uring_get_sqe(&uring->ring));
 	io_uring_submit(&uring->ring);
 	result = io_uring_wait_cqe(&uring->ring, &report);
@@ -86,14 +86,14 @@ struct io_uring_sqe *uring_kick(struct uring *uring)
 
 void uring_queue_kick(struct uring *uring, struct io_uring_sqe *entry)
 {
-	/* A kick that did its work has nothing to say (Linux 5.17). */
+	/* A successful kick needs no report (Linux 5.17). */
 	entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data64(entry, KICK_REPORT);
 	uring->queued = true;
 	uring->kicking = true;
 }
 
-/* Returns which kinds were among the reports. A poll or kick that failed for good is told by `failure`. */
+/* Returns which kinds were among the reports. Sets `failure` if a poll or kick failed for good. */
 static unsigned int take_reports(struct uring *uring)
 {
 	struct io_uring_cqe *report;
@@ -106,8 +106,8 @@ static unsigned int take_reports(struct uring *uring)
 			uring->armed = false;
 		if (report->user_data == POLL_REPORT && report->res < 0 && report->res != -ECANCELED)
 			uring->failure = report->res;
-		/* Others mean that there was more to send than one kick does, no room for it, or that the interface
-		 * is down for now. */
+		/* Other errors mean that there was more to send than one kick sends, no room for it, or that the
+		 * interface is down for now. */
 		if (report->user_data == KICK_REPORT && report->res == -ENXIO)
 			uring->failure = report->res;
 	}
@@ -124,10 +124,10 @@ uint32_t uring_submit(struct uring *uring)
 {
 	uint32_t calls;
 
-	/* Not while a submission thread has yet to come to what it was woken for. */
+	/* Not while a submission thread has not yet handled the last submission. */
 	if (!uring->queued)
 		return 0;
-	/* liburing enters the kernel for a submission thread only where it sleeps. */
+	/* liburing enters the kernel for a submission thread only if that sleeps. */
 	calls = !submits_itself(uring) || IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_NEED_WAKEUP;
 	io_uring_submit(&uring->ring);
 	uring->queued = uring->kicking = false;
@@ -159,8 +159,8 @@ uint32_t uring_disarm(struct uring *uring)
 	if (!uring->armed)
 		return 0;
 	entry = io_uring_get_sqe(&uring->ring);
-	/* Not POLL_REMOVE: it gives up with EALREADY while a wakeup waits to be reported, as one does whenever
-	 * packets come, and leaves the poll armed. */
+	/* Not POLL_REMOVE: while a wakeup waits to be reported, as it does whenever packets come, that fails with
+	 * EALREADY and leaves the poll armed. */
 	io_uring_prep_cancel64(entry, POLL_REPORT, 0);
 	io_uring_sqe_set_data64(entry, CANCEL_REPORT);
 	while (uring->armed || !(kinds & CANCEL_REPORT)) {

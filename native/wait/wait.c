@@ -16,7 +16,7 @@ const char *xdplab_wait_strategy(uint32_t index)
 	return index < WAIT_COUNT ? wait_strategies[index]->name : NULL;
 }
 
-/* In place of a strategy, where the path waits in its own way. */
+/* Replaces a strategy if the path has its own wait. */
 static bool wait_as_path(struct worker *worker, void *state, uint64_t timeout_ns)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * adaptive: spins for a set time after the last packet (control block, spin_ns), then parks on a multishot
- * poll. As quick as spin while packets keep coming, and asleep when they don't.
+ * poll. As quick as spin while packets keep coming, asleep when they don't.
  */
 #include "base/clock.h"
 #include "base/knob.h"
@@ -11,7 +11,7 @@
 struct adaptive {
 	struct parking parking;
 	uint64_t packets;        /* received when the ring was first seen empty */
-	uint64_t empty_since_ns; /* 0: has not waited since the strategy was taken up */
+	uint64_t empty_since_ns; /* 0: has not waited since the switch to the strategy */
 };
 
 static int prepare(struct worker *worker, void **state)

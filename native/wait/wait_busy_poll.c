@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * busy-poll: drives the driver's NAPI itself, from recvfrom, so that packets are received on the worker's
- * core and no interrupt disturbs it. What it takes is in the control block: for how long one call may drive
- * (SO_BUSY_POLL), and how many packets it may take (SO_BUSY_POLL_BUDGET).
+ * busy-poll: drives the driver's NAPI itself, from recvfrom, so that packets are received on the worker's core and no
+ * interrupt disturbs it. The control block sets the longest time of one call (SO_BUSY_POLL), and its most packets
+ * (SO_BUSY_POLL_BUDGET).
  *
  * The socket has to know its NAPI. It learns it at bind, from drivers that link their queues to NAPI (since
  * Linux 6.13), or with the first packet of a zero-copy driver. On others recvfrom has nothing to drive.
  *
- * A simulated socket has no such options; it is left at a spin with a useless system call.
+ * A simulated socket has no such options; the strategy then spins with a useless system call.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #include "shared/worker.h"
 
 struct options {
-	int prefer; /* SO_PREFER_BUSY_POLL: interrupts stay off while we come by often enough */
+	int prefer; /* SO_PREFER_BUSY_POLL: interrupts stay off while we poll often enough */
 	int microseconds;
 	int budget; /* 0: the kernel's own, 8 */
 };
@@ -26,7 +26,7 @@ struct options {
 struct busy_poll {
 	struct options before;
 	struct options set;
-	bool given; /* whoever opened the socket has set preference and budget, which takes CAP_NET_ADMIN */
+	bool given; /* the process that opened the socket has set preference and budget, which takes CAP_NET_ADMIN */
 	bool driving;
 };
 
@@ -41,7 +41,7 @@ static int get(int socket, int option)
 
 static int set(int socket, int option, int value)
 {
-	/* A simulated socket's descriptor is none of a socket. */
+	/* ENOTSOCK: a simulated socket, whose descriptor is an eventfd. */
 	return setsockopt(socket, SOL_SOCKET, option, &value, sizeof(value)) && errno != ENOTSOCK ? -errno : 0;
 }
 
@@ -64,8 +64,8 @@ static uint32_t set_calls(const struct busy_poll *self)
 	return self->given ? 1 : 3;
 }
 
-/* Tries what it takes, which needs a kernel built for it, and CAP_NET_ADMIN. The budget before can't be asked
- * for; nobody but us sets it. */
+/* Tries the options, which need kernel support and CAP_NET_ADMIN. The previous budget can't be read; nobody else sets
+ * it. */
 static int prepare(struct worker *worker, void **state)
 {
 	const int socket = worker->rx->descriptor;

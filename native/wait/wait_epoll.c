@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * epoll: sleeps in epoll_pwait2, or where that is lacking (before Linux 5.11) in epoll_wait, which counts in
- * milliseconds.
+ * epoll: sleeps in epoll_pwait2, or before Linux 5.11 in epoll_wait, whose timeout is in milliseconds.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 
 struct epoll_state {
 	int descriptor;
-	bool watching; /* the socket is in it, and each of its packets comes by */
+	bool watching; /* the socket is in the epoll set, which then costs time for each packet */
 	bool coarse;   /* no epoll_pwait2 */
 };
 
@@ -51,7 +50,7 @@ static int wait_exactly(struct epoll_state *self, uint64_t timeout_ns)
 	return epoll_pwait2(self->descriptor, &event, 1, &timeout, NULL);
 }
 
-/* Rounded up: a record that comes a millisecond late beats a last millisecond of spinning. */
+/* Rounded up: a record a millisecond late is better than spinning for the last millisecond. */
 static int wait_coarsely(struct epoll_state *self, uint64_t timeout_ns)
 {
 	struct epoll_event event;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uring-multishot: sleeps in io_uring_enter on one multishot poll, armed once and again only where the
- * kernel ended it.
+ * uring-multishot: sleeps in io_uring_enter on one multishot poll, armed once and again only if the kernel ended it.
  */
 #include "wait/parking.h"
 

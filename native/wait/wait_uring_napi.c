@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uring-napi: sleeps in io_uring_enter on a multishot poll, and before it does drives the queue's NAPI from
- * there, for as long as the control block says (busy_poll_microseconds). io_uring is told the NAPI by its id
- * (static tracking), so it need not be known to the socket as for busy-poll. Where no id is known, as of a simulated
- * interface, there is nothing to drive, and the kernel need not know how.
+ * uring-napi: sleeps in io_uring_enter on a multishot poll, after driving the queue's NAPI there for the time in the
+ * control block (busy_poll_microseconds). io_uring gets the NAPI's id (static tracking), so the socket need not know
+ * it, as it must for busy-poll. Without an id, as on a simulated interface, there is nothing to drive, and no kernel
+ * support is needed.
  */
 #include <errno.h>
 #include <sys/syscall.h>
@@ -20,7 +20,7 @@ enum { MOST_MICROSECONDS = 10000 };
 
 struct uring_napi_state {
 	struct parking parking;
-	uint32_t microseconds; /* as registered; 0: not registered */
+	uint32_t microseconds; /* registered time; 0: not registered */
 };
 
 static int call(const struct parking *parking, unsigned int operation, uint8_t opcode, uint32_t parameter,
@@ -39,7 +39,7 @@ static int call(const struct parking *parking, unsigned int operation, uint8_t o
 
 enum { REGISTER_CALLS = 2 };
 
-/* Anew each time: to set the time empties the list of NAPIs. */
+/* Adds the NAPI each time, since setting the time empties the list of NAPIs. */
 static int drive(const struct parking *parking, uint32_t napi, uint32_t microseconds)
 {
 	int result = call(parking, XDPLAB_IORING_REGISTER_NAPI, XDPLAB_IO_URING_NAPI_REGISTER_OP,
@@ -47,7 +47,7 @@ static int drive(const struct parking *parking, uint32_t napi, uint32_t microsec
 
 	if (!result)
 		result = call(parking, XDPLAB_IORING_REGISTER_NAPI, XDPLAB_IO_URING_NAPI_STATIC_ADD_ID, napi, 0);
-	/* A kernel that does not know the call or its opcodes; EINVAL would be said of io_uring as a whole. */
+	/* The kernel lacks the call or its opcodes. Not EINVAL, which would be reported for io_uring as a whole. */
 	return result == -EINVAL ? -EOPNOTSUPP : result;
 }
 
@@ -58,7 +58,7 @@ static int prepare(struct worker *worker, void **state)
 	result = parking_prepare(state, sizeof(struct uring_napi_state), uring_open);
 	if (result || !worker->napi)
 		return result;
-	/* What an idle worker leaves registered costs nothing: NAPI is driven by those that wait. */
+	/* A registration costs an idle strategy nothing: only a wait drives NAPI. */
 	result = drive(*state, worker->napi, 1);
 	if (result)
 		parking_release(*state);

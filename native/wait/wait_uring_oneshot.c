@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uring-oneshot: sleeps in io_uring_enter on a poll that ends with its first report, armed anew for the next
- * wait in the same system call.
+ * uring-oneshot: sleeps in io_uring_enter on a poll that ends with its first report; the next wait arms it again in the
+ * same system call.
  */
 #include "wait/parking.h"
 

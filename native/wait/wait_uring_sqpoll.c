@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uring-sqpoll: no system call from the worker. It spins, as with spin; what differs is who sends: a thread of the
- * kernel's (IORING_SETUP_SQPOLL), which takes the kicks from a queue.
+ * uring-sqpoll: no system call from the worker. It spins as with spin, but a kernel thread (IORING_SETUP_SQPOLL) sends:
+ * it takes the kicks from a queue.
  *
- * That thread could also watch the socket for us with a multishot poll. It is left out: whoever spins sees packets
- * sooner than any report of them, and each batch that arrives would wake the thread to find that it was taken. On
- * two cores, of which the generator needs the other, that halved what was received.
+ * That thread could also watch the socket with a multishot poll. This code does not: a spinning worker sees packets
+ * before any report of them, and each batch would wake the thread to find the packets taken. On two cores, one of
+ * which the generator needs, that halved the received rate.
  *
- * The kernel's thread looks for entries for IDLE_MS after the last, then sleeps, and the next entry takes a
- * system call to wake it. Looking takes its core as a whole, and waking it costs microseconds; so it looks for
- * the shortest time that can be set.
+ * The kernel thread looks for entries for IDLE_MS after the last, then sleeps, and the next entry takes a system call
+ * to wake it. Looking takes a whole core, and waking costs microseconds; so IDLE_MS is the shortest possible.
  */
 #include <errno.h>
 #include <sched.h>
@@ -25,7 +24,7 @@ enum { IDLE_MS = 1 };
 
 struct sqpoll {
 	struct parking parking;
-	clockid_t clock; /* of the kernel's thread; 0: unknown */
+	clockid_t clock; /* of the kernel thread; 0: unknown */
 	uint64_t counted_ns;
 };
 
@@ -34,8 +33,8 @@ static int open_ring(struct uring *uring)
 	return uring_open_sqpoll(uring, IDLE_MS);
 }
 
-/* The kernel tells the thread's id as the first PID namespace has it, so inside of another it is 0 here, or
- * some other thread's. */
+/* The kernel gives the thread's id in the initial PID namespace, so inside another namespace it is unknown, or another
+ * thread's. */
 static bool is_submission_thread(int thread)
 {
 	char path[64], name[16] = "";
@@ -74,8 +73,8 @@ static clockid_t thread_clock(pid_t thread)
 	return thread ? (clockid_t)(~(unsigned int)thread << 3 | 6) : 0;
 }
 
-/* Anywhere but on the worker's core, which it would share with a thread that never sleeps. Not pinned: which
- * of the others is free, the scheduler knows. */
+/* Lets the thread run on any core but the worker's, where it would compete with a thread that never sleeps. Not pinned:
+ * the scheduler knows which other core is free. */
 static void keep_off_core(pid_t thread, int32_t cpu)
 {
 	cpu_set_t cpus;

@@ -36,7 +36,7 @@ static void free_shared(struct xdplab_engine *engine)
 	engine->shared = NULL;
 }
 
-/* Takes the configuration over, and allocates what depends on it. */
+/* Copies the configuration, and allocates everything that depends on it. */
 static int configure(struct xdplab_engine *engine, const struct xdplab_config *config, struct xdplab_error *error)
 {
 	engine->config = *config;
@@ -123,7 +123,7 @@ void xdplab_engine_refresh(struct xdplab_engine *engine)
 	}
 }
 
-/* Gives back what depends on the configuration. The last records say what the rings held. */
+/* Frees everything that depends on the configuration. The last records have the rings' last state. */
 static void release(struct xdplab_engine *engine)
 {
 	xdplab_engine_stop(engine);

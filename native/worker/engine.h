@@ -12,10 +12,10 @@
 #include "xdp/port.h"
 
 struct xdplab_engine {
-	struct xdplab_config config; /* its pointers are good only until it is open */
+	struct xdplab_config config; /* its pointers are valid only until the engine is open */
 	char *program;
 	const struct path_kind *kind;
-	void *shared; /* by its paths, or NULL */
+	void *shared; /* shared by its paths, or NULL */
 	bool reconfigured;
 	bool paused;
 	struct xdplab_region region;

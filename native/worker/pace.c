@@ -10,12 +10,12 @@
 #include "base/seqlock.h"
 #include "shared/worker.h"
 
-/* How soon a step is taken that was asked for: a person sees no difference. */
+/* Longest delay of a requested step: too short for a person to notice. */
 #define LONGEST_NAP_NS (5 * 1000 * 1000ull)
-/* From one step to the next, where several were asked for: the kernel does its part in between. */
+/* Time between two steps, if several were requested: the kernel does its part in between. */
 #define STEP_NAP_NS (1000 * 1000ull)
 
-/* Acquire: whoever asks for a step has set the pace before. */
+/* Acquire: the requester of a step has set the pace before. */
 static uint64_t steps_asked(const struct worker *worker)
 {
 	return atomic_load_explicit(&worker->block->control.steps, memory_order_acquire);

@@ -14,7 +14,7 @@ static void lead_to(struct xdplab_engine *engine, uint32_t index, struct path *p
 			engine->stations[i].worker.tx = path;
 }
 
-/* `socket` was given for it, or is -1. */
+/* `socket` is the given socket, or -1. */
 static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t interface_index, int socket,
 		     bool umem_registered, struct xdplab_error *error)
 {
@@ -124,8 +124,7 @@ static struct program_options options_of(const struct xdplab_engine *engine, uin
 	return options;
 }
 
-/* The program comes last, when all else is known to work: attaching it can make a driver set its rings up
- * anew. */
+/* The program is attached last, when everything else has worked: it can make a driver set up its rings anew. */
 int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
 			    const struct xdplab_given *given, struct xdplab_error *error)
 {
@@ -156,7 +155,8 @@ int xdplab_engine_resume(struct xdplab_engine *engine, struct xdplab_error *erro
 {
 	if (enter_sockets(engine, error))
 		return -error->code;
-	/* Who looked for a socket before has counted then that there was none. At first nobody minds. */
+	/* Program runs that looked for a socket before have counted their packets as without a socket. That matters
+	 * only if the engine was paused. */
 	if (engine->paused)
 		programs_wait();
 	engine->paused = false;

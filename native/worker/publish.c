@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/seqlock.h"
 
-/* The two system calls below, which tell the worker about itself. */
+/* The two system calls below, with which the worker reads its own times. */
 #define OWN_CALLS 2
 #define LONG_INTERVAL_NS (1000 * 1000 * 1000ull)
 
@@ -30,9 +30,9 @@ void publish_begin(struct worker *worker)
 	worker->idle_ns = 0;
 }
 
-/* The thread's own clock says how much it ran; the wall clock around its turns says on what. While another
- * thread had the core, the wall went on, so the parts are capped by the whole. (The kernel's own split into
- * user and system time is sampled at ticks, which a worker that wakes at a regular interval can dodge.) */
+/* The thread's CPU clock has the total; the wall clock around its turns has the parts. While another thread had the
+ * core, the wall clock went on, so the total limits the parts. (The kernel's own split into user and system time is
+ * sampled at ticks, which can miss a worker that wakes at a regular interval.) */
 static void publish_times(struct worker *worker)
 {
 	struct xdplab_counters *counters = &worker->counters;
@@ -61,7 +61,7 @@ void publish(struct worker *worker, uint64_t now_ns)
 	publish_record(worker, now_ns);
 }
 
-/* Returns how many records the ring was given before. */
+/* Returns the number of records written before. */
 static uint64_t append(struct xdplab_ring_head *head, struct xdplab_record *records, uint64_t capacity,
 		       const struct xdplab_counters *counters)
 {
@@ -72,12 +72,12 @@ static uint64_t append(struct xdplab_ring_head *head, struct xdplab_record *reco
 	seqlock_begin(&record->sequence, number);
 	seqlock_write(&record->counters, counters, sizeof(*counters));
 	seqlock_end(&record->sequence, number);
-	/* Release: who sees the new number finds the record whole. */
+	/* Release: a reader that sees the new number sees the whole record. */
 	atomic_store_explicit(&head->written, number + 1, memory_order_release);
 	return number;
 }
 
-/* The peak alone is of an interval, so a long record's is the highest of all in between. */
+/* Only the peak is per interval, so a long record has the highest since the last long one. */
 static void append_long(struct worker *worker)
 {
 	struct xdplab_counters counters = worker->counters;

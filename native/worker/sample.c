@@ -18,7 +18,7 @@ static bool is_ours(const struct traffic_payload *payload)
 	return payload->magic == TRAFFIC_MAGIC;
 }
 
-/* The same of a datagram without its headers, which only our port's socket takes. */
+/* The same for a datagram without its headers, which only the socket on our port gets. */
 static const struct traffic_payload *bare_payload_of(const uint8_t *bytes, uint32_t length)
 {
 	const struct traffic_payload *payload = (const void *)bytes;
@@ -26,7 +26,7 @@ static const struct traffic_payload *bare_payload_of(const uint8_t *bytes, uint3
 	return length >= sizeof(*payload) && is_ours(payload) ? payload : NULL;
 }
 
-/* The payload of a frame that one of our generators made, on its way or echoed, or NULL. */
+/* The payload of a frame from one of xdplab's generators, direct or echoed, or NULL. */
 static const struct traffic_payload *payload_of(const uint8_t *frame, uint32_t length)
 {
 	const struct traffic_payload *payload = (const void *)(frame + TRAFFIC_HEADERS);
@@ -48,8 +48,8 @@ static void measure_latency(struct worker *worker, uint64_t sent_ns, uint64_t no
 	histogram_add(worker->block->latency, now_ns > sent_ns ? now_ns - sent_ns : 0);
 }
 
-/* Which stream a number belongs to is told by a header. Where that is taken off, a smaller number in a frame that
- * was made later can only be another stream's. */
+/* The IPv4 header identifies the stream. Without headers, a smaller number in a frame that was made later can only be
+ * of another stream. */
 static bool is_another_stream(const struct worker *worker, const struct traffic_payload *payload, uint16_t stream)
 {
 	return stream != worker->followed_stream ||
@@ -57,8 +57,8 @@ static bool is_another_stream(const struct worker *worker, const struct traffic_
 		payload->time_ns > worker->followed_ns);
 }
 
-/* Within one queue order is kept, so a number above the expected one means that those between are lost. A
- * stream that was not followed so far begins with the number that it has. */
+/* Frames of one queue keep their order, so a number above the expected one means that those between are lost. A stream
+ * that was not followed so far begins with its present number. */
 static void follow_stream(struct worker *worker, const uint8_t *frame, const struct traffic_payload *payload)
 {
 	const uint64_t sequence = payload->sequence;
@@ -86,7 +86,7 @@ static_assert(METADATA_HASH == (int)XDPLAB_SAMPLE_HASH && METADATA_DEVICE_TIME =
 	      "copied as they are");
 static_assert(!((int)XDPLAB_SAMPLE_PAYLOAD & (METADATA_HASH | METADATA_DEVICE_TIME | METADATA_PROGRAM_TIME)), "beside");
 
-/* What the XDP program put in front of the frame, which the kernel copies along (__xsk_rcv, Linux 6.18). */
+/* The metadata that the XDP program wrote in front of the frame; the kernel copies it too (__xsk_rcv, Linux 6.18). */
 static struct frame_metadata metadata_of(const struct path *path, const struct xdp_desc *frame)
 {
 	struct frame_metadata metadata = { 0 };
@@ -97,7 +97,7 @@ static struct frame_metadata metadata_of(const struct path *path, const struct x
 	return metadata.magic == METADATA_MAGIC ? metadata : (struct frame_metadata){ 0 };
 }
 
-/* A packet's first frame holds whatever one wants to see of it. */
+/* A sample has bytes of the packet's first frame only. */
 static void write_sample(struct worker *worker, const struct sampling *sampling, const struct xdp_desc *frames,
 			 uint32_t count, uint64_t packet, uint64_t sent_ns, uint64_t now_ns)
 {
@@ -125,15 +125,15 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 
 	seqlock_begin(&sample->sequence, number);
 	seqlock_write(&sample->time_ns, &content.time_ns, sizeof(content) - sequence_bytes);
-	/* By whole words, up to 7 bytes past the frame: it begins at a multiple of 8, and so does what is next. */
+	/* By whole words, up to 7 bytes past the frame: it begins at a multiple of 8, as does the memory after it. */
 	seqlock_write(sample + 1, worker->rx->area + frames->addr, (content.captured + 7u) & ~7u);
 	seqlock_end(&sample->sequence, number);
-	/* Release: who sees the new number finds the sample whole. */
+	/* Release: a reader that sees the new number sees the whole sample. */
 	atomic_store_explicit(&head->written, number + 1, memory_order_release);
 	worker->counters.samples++;
 }
 
-/* Where no packet is long, the compiler leaves the loop over frames without a look at their options. */
+/* Inlined, so that the compiler drops the check of frame options if no packet fills several frames. */
 static inline __attribute__((always_inline)) void look_into(struct worker *worker, const struct sampling *sampling,
 							    const struct xdp_desc *frames, uint32_t count,
 							    const bool long_packets)

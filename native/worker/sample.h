@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looking into frames: which become samples, how long our generators' frames were on their way, and whether
- * one of them is missing. Only sampled frames are looked into, unless the control block says all.
+ * Inspects frames: takes samples, and measures latency and loss of frames from xdplab's generators. It inspects only
+ * sampled frames, unless the control block says all.
  */
 #ifndef XDPLAB_SAMPLE_H
 #define XDPLAB_SAMPLE_H
@@ -10,7 +10,7 @@
 
 struct sampling {
 	uint64_t every; /* 0: no samples */
-	bool inspect;   /* each frame's latency and sequence number */
+	bool inspect;   /* latency and sequence number of each frame */
 	uint16_t verdict;
 };
 

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "xsk/umem.h"
 
-/* What a worker does until told otherwise: it sleeps, since a spinning one would take a whole core. */
+/* Defaults. The worker sleeps, since a spinning one would take a whole core. */
 enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
 enum { DEFAULT_SPIN_NS = 50000, DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
 
@@ -41,8 +41,8 @@ static int set_up_stream(struct worker *worker, const struct xdplab_config *conf
 	return 0;
 }
 
-/* What an engine counted survives its reconfiguration. The rings begin anew: what they held is in none of them now.
- * What the kernel had taken to send is sent, though nobody hears of its completion. */
+/* An engine's counts survive its reconfiguration. The rings begin empty: frames in the old ones are in none now. Frames
+ * that the kernel had taken to send count as sent, though their completion is never seen. */
 static struct xdplab_counters kept_counters(const struct worker *worker)
 {
 	struct xdplab_counters kept = worker->counters;

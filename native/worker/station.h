@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A worker with the path that it receives from, and sends through unless told otherwise.
+ * A worker with the path that it receives from, and by default sends through.
  */
 #ifndef XDPLAB_STATION_H
 #define XDPLAB_STATION_H
@@ -13,9 +13,9 @@ struct station {
 	struct xdplab_worker_config config;
 };
 
-/* Nobody reads the control block yet. */
+/* To be called before anyone reads the control block. */
 void station_set_defaults(struct xdplab_control *control, const struct xdplab_config *config);
-/* The worker as the configuration wants it, without its paths. What it counted stays. */
+/* Sets up the worker for a configuration, without its paths. Its counts stay. */
 int station_set_up(struct station *station, const struct xdplab_config *config, const struct xdplab_region *region,
 		   uint32_t index, struct xdplab_error *error);
 void station_free(struct station *station);

@@ -6,10 +6,10 @@
 #include "base/checksum.h"
 #include "base/knob.h"
 
-/* How near a frame of the stream must be for a worker not to sleep until then. */
+/* If the stream's next frame is due sooner than this, the worker does not sleep. */
 #define CLOSE_NS (100 * 1000ull)
 
-/* How many frames ahead headers are fetched. */
+/* Headers are prefetched this many frames ahead. */
 enum { CHECKSUM_AHEAD = 8 };
 
 static void count_batch(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
@@ -29,7 +29,7 @@ static void count_batch(struct worker *worker, const struct xdp_desc *frames, ui
 void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count)
 {
 	struct xdplab_counters *counters = &worker->counters;
-	uint32_t length = 0; /* of the packet at hand, which may fill several frames */
+	uint32_t length = 0; /* of the present packet, which may fill several frames */
 
 	for (uint32_t i = 0; i < count; i++) {
 		counters->tx_bytes += frames[i].len;
@@ -43,7 +43,7 @@ void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint3
 	worker->tx->operations->transmit(worker->tx, frames, count);
 }
 
-/* Of the batch at hand, frames that were received go back to the fill ring, and the stream's to its stack. */
+/* Returns the batch: received frames to the fill ring, and the stream's frames to its stack. */
 static void give_back(struct worker *worker, uint32_t count)
 {
 	struct stream *stream = worker->stream;
@@ -80,7 +80,7 @@ uint64_t turn_generate(struct worker *worker, const struct settings *settings, u
 	if (produced || !traffic->interval_ps)
 		return 0;
 	next_ns = traffic_next_ns(traffic);
-	/* A thread wakes some 50 us late, so what is nearer is waited for by looking at the clock. */
+	/* A thread wakes some 50 us late, so the worker spins on the clock for a nearer frame. */
 	return next_ns > now_ns + CLOSE_NS ? next_ns - now_ns - CLOSE_NS : 0;
 }
 
@@ -95,8 +95,8 @@ void turn_take_back_sent(struct worker *worker, uint32_t burst)
 	}
 }
 
-/* How many frames may be received now. What could not be sent is left in the RX ring, where the kernel
- * counts what it has no room for; in user space nothing is ever lost. */
+/* Number of frames to receive now. Frames that could not be sent on stay in the RX ring, and the kernel counts packets
+ * without room there; user space never drops any. */
 static uint32_t batch_limit(struct worker *worker, const struct settings *settings, uint32_t received)
 {
 	const uint32_t left = settings->burst - received;
@@ -109,8 +109,8 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 	return limit < room ? limit : room;
 }
 
-/* Of what is about to be sent on. A worker that is told to leave checksums alone looks at one packet of a batch, so
- * that the loss can be told. */
+/* Checks packets that are about to be sent on. A worker that must not finish checksums looks at one packet of a batch,
+ * so that the loss can be explained. */
 static void look_at_checksums(struct worker *worker, const struct settings *settings, uint32_t count)
 {
 	const struct path *rx = worker->rx;
@@ -124,7 +124,7 @@ static void look_at_checksums(struct worker *worker, const struct settings *sett
 		return;
 	}
 	for (uint32_t i = 0; i < count; i += each) {
-		/* Headers are in no cache of ours yet, and waiting for one after the other takes longer than the rest. */
+		/* Headers are not in this core's cache yet; waiting for each in turn would take most of the time. */
 		if (i + CHECKSUM_AHEAD < count)
 			__builtin_prefetch(rx->area + frames[i + CHECKSUM_AHEAD].addr);
 		each = long_packets ? packet_frames(frames + i) : 1;
@@ -132,13 +132,13 @@ static void look_at_checksums(struct worker *worker, const struct settings *sett
 	}
 }
 
-/* Receives one batch, of a burst that has `received` packets already, and acts on it. */
+/* Receives one batch of a burst that has `received` packets so far, and runs the action on it. */
 static inline uint32_t receive_batch(struct worker *worker, const struct settings *settings, uint32_t received)
 {
 	const uint32_t limit = batch_limit(worker, settings, received);
 	uint32_t count;
 
-	/* Room for less than the longest packet is no room. */
+	/* Room for less than the longest packet counts as none. */
 	if (limit < worker->rx->packet_frames)
 		return 0;
 	count = worker->rx->operations->receive(worker->rx, worker->frames, limit);

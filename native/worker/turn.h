@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a worker does with packets in a turn: takes back what was sent, receives, acts, sends of its own.
+ * A worker's packet work in a turn: it takes back sent frames, receives, runs the action, and sends its stream.
  */
 #ifndef XDPLAB_TURN_H
 #define XDPLAB_TURN_H
@@ -9,27 +9,26 @@
 #include "shared/worker.h"
 #include "worker/sample.h"
 
-/* The control block as this turn has it. */
+/* The control block's values for this turn. */
 struct settings {
 	uint32_t batch;
 	uint32_t burst;
 	uint32_t action_index;
 	const struct action *action;
-	bool finishes_checksums; /* of what it sends on */
+	bool finishes_checksums; /* of packets that it sends on */
 	struct sampling sampling;
 };
 
-/* Frames that were sent go back to the fill ring they came from. Bounded like receiving, so that neither
- * starves the other. */
+/* Returns sent frames to the fill ring they came from. Bounded like receiving, so that neither starves the other. */
 void turn_take_back_sent(struct worker *worker, uint32_t burst);
-/* Receives one batch and acts on it. */
+/* Receives one batch and runs the action on it. */
 void turn_receive_batch(struct worker *worker, const struct settings *settings);
-/* Receives batch after batch until nothing is left or the burst is used up; returns how many frames that were. */
+/* Receives batch after batch until no packet is left or the burst is used up; returns the number of frames. */
 uint32_t turn_receive_burst(struct worker *worker, const struct settings *settings);
 /* Whether it has frames of its own to send, now or later. */
 bool turn_produces(const struct worker *worker, const struct settings *settings, uint64_t now_ns);
-/* Sends what is due of the stream, and adds it to what was handled. Returns how long the worker may wait until
- * the next frame is due. */
+/* Sends the stream's frames that are due, and adds their number to `handled`. Returns how long the worker may wait
+ * until the next frame is due. */
 uint64_t turn_generate(struct worker *worker, const struct settings *settings, uint64_t now_ns, uint32_t *handled);
 
 #endif

@@ -49,7 +49,7 @@ static struct settings read_control(struct worker *worker)
 	};
 }
 
-/* False where the path has ended. */
+/* False if the path has ended. */
 static bool publish_turn(struct worker *worker, uint64_t now_ns)
 {
 	const uint64_t interval = worker->region->header.publish_interval_ns;
@@ -62,15 +62,15 @@ static bool publish_turn(struct worker *worker, uint64_t now_ns)
 		return false;
 	worker->counters.control_wait = worker->wait_index;
 	publish(worker, now_ns);
-	/* On a grid, so that records are evenly spaced; after a long absence, from here. */
+	/* On a grid, so that records are evenly spaced; after a long pause, from now. */
 	worker->next_publish_ns += interval;
 	if (worker->next_publish_ns <= now_ns)
 		worker->next_publish_ns = now_ns + interval;
 	return true;
 }
 
-/* What a turn spent on its packets. What is above a microsecond each is not theirs: the core was taken away,
- * by another thread, an interrupt or the hypervisor. */
+/* Time that a turn spent on its packets. Time above a microsecond each does not count: another thread, an interrupt or
+ * the hypervisor had the core. */
 static uint64_t work_time(uint64_t elapsed_ns, uint32_t packets)
 {
 	const uint64_t most = packets * 1000ull;
@@ -78,7 +78,7 @@ static uint64_t work_time(uint64_t elapsed_ns, uint32_t packets)
 	return elapsed_ns < most ? elapsed_ns : most;
 }
 
-/* Asks the kernel to send. Returns the time that took, which is the kernel's work, not ours. */
+/* Asks the kernel to send. Returns the time of that, which is the kernel's work, not the worker's. */
 static uint64_t kick_transmit(struct worker *worker)
 {
 	const uint64_t before = clock_ns(CLOCK_MONOTONIC);
@@ -88,8 +88,8 @@ static uint64_t kick_transmit(struct worker *worker)
 	return clock_ns(CLOCK_MONOTONIC) - before;
 }
 
-/* A turn of a paced worker, in an order that shows each frame in each ring: what this turn puts into the TX ring,
- * the next hands to the kernel, and the one after that takes back from the completion ring. */
+/* A turn of a paced worker, in an order that shows each frame in each ring: the next turn kicks the frames that this
+ * turn puts into the TX ring, and the turn after that takes them back from the completion ring. */
 static void take_step(struct worker *worker, const struct settings *settings, uint64_t now_ns)
 {
 	uint32_t produced = 0;
@@ -105,7 +105,7 @@ static void take_step(struct worker *worker, const struct settings *settings, ui
 	worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += worker->rx->operations->kick(worker->rx);
 }
 
-/* Instead of a turn: what a paced worker does until it is told to run freely again. */
+/* Replaces the turn while the worker is paced. */
 static void go_at_pace(struct worker *worker, const struct settings *settings, uint64_t now_ns)
 {
 	if (pace_take_turn(worker, now_ns))
@@ -154,7 +154,7 @@ static void run_turns(struct worker *worker)
 			next = turn_generate(worker, &settings, now, &handled);
 			leisure = next < leisure ? next : leisure;
 		}
-		/* Frames wait that there is no room to send: what frees it wakes nobody. */
+		/* Frames wait because there is no room to send them; nothing wakes the worker when there is room. */
 		if (settings.action->transmits && !worker->tx->operations->room(worker->tx))
 			leisure = 0;
 		worker->counters.syscalls[XDPLAB_SYSCALL_RECVFROM] += path->kick(worker->rx);
@@ -163,7 +163,7 @@ static void run_turns(struct worker *worker)
 			before += kick_transmit(worker);
 		else
 			wait_submit(worker);
-		/* While frames wait to be sent there is something to do. */
+		/* While frames wait to be sent, it must not sleep. */
 		if (sending)
 			spun = !handled && wait_kicks_elsewhere(worker);
 		else
@@ -203,11 +203,11 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 		return 0;
 	if (worker->counters.fault)
 		return fail(error, XDPLAB_STEP_NONE, (int)worker->counters.fault, "start a worker whose path has ended");
-	/* As a reconfiguration leaves it that failed twice. */
+	/* The state after a reconfiguration that failed twice. */
 	if (!worker->rx || !worker->tx)
 		return fail(error, XDPLAB_STEP_NONE, ENOTCONN, "start a worker whose path is closed");
 	worker->wait_index = wait;
-	pace_begin(worker); /* here, so that a step asked for from now on is taken */
+	pace_begin(worker); /* here, so that a step requested from now on is taken */
 	atomic_store_explicit(&worker->stop, false, memory_order_relaxed); /* the thread begins after this */
 	sem_init(&worker->prepared, 0, 0);
 	if (thread_start(&worker->thread, worker->cpu, worker->realtime, "xdplab-worker", worker_main, worker, error)) {

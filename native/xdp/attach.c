@@ -17,7 +17,7 @@ int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment 
 
 	if (xdp_attach(&xdp, options, error))
 		return -error->code;
-	/* The object's own descriptors close with it, and the program's must. */
+	/* Duplicates, since closing the object closes its own descriptors, and the program's must close. */
 	attachment->link = xdp.link;
 	attachment->verdicts = fcntl(xdp.verdicts, F_DUPFD_CLOEXEC, 0);
 	attachment->sockets = xdp.sockets < 0 ? -1 : fcntl(xdp.sockets, F_DUPFD_CLOEXEC, 0);
@@ -30,7 +30,7 @@ int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment 
 	return 0;
 }
 
-/* An index is one of many namespaces, but a program's id is its own. */
+/* An interface index may exist in several namespaces, but a program's id is unique. */
 static bool is_link_of(int link, uint32_t interface_index, const struct bpf_xdp_query_opts *attached)
 {
 	struct bpf_link_info info = { 0 };
@@ -54,7 +54,7 @@ int xdplab_detach_programs(uint32_t interface_index)
 		const int link = bpf_link_get_fd_by_id(number);
 
 		if (link < 0)
-			continue; /* gone already */
+			continue; /* already gone */
 		if (is_link_of(link, interface_index, &attached) && bpf_link_detach(link))
 			result = -errno;
 		close(link);

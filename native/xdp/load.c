@@ -38,7 +38,7 @@ int xdplab_program_attach(const struct xdplab_program *program, const int32_t *m
 		return -error->code;
 	descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, program->name, program->license,
 				   (const struct bpf_insn *)program->instructions, program->instruction_count, &load);
-	/* A log that did not fit is no refusal of the program's. */
+	/* The log did not fit: that does not mean that the kernel refused the program. */
 	if (descriptor < 0 && errno == ENOSPC) {
 		load.log_level = 0;
 		load.log_buf = NULL;

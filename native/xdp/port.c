@@ -24,7 +24,7 @@ static void add(struct xdplab_verdicts *sum, const struct xdplab_verdicts *more)
 	sum->bytes += more->bytes;
 }
 
-/* With what came while it is paused among the packets without a socket. */
+/* Sums up all verdicts. Packets that came during the present pause still count as without a socket. */
 static int count_all(const struct port *port, struct xdplab_verdicts *verdicts)
 {
 	struct xdplab_verdicts now = { 0 };
@@ -70,13 +70,13 @@ void port_resume(struct port *port)
 	if (!port->paused || port_verdicts(port, &now))
 		return;
 	meanwhile = now.reconfiguring - port->base.reconfiguring;
-	/* The base is what is added to the program's own count, which has them as packets without a socket. */
+	/* The base is added to the program's own counts, which have these packets as without a socket. */
 	port->base.reconfiguring += meanwhile;
 	port->base.no_socket -= meanwhile;
 	port->paused = false;
 }
 
-/* Of a program that is attached no more, when it runs nowhere any more. */
+/* Keeps the counts of a detached program, once it no longer runs on any core. */
 static void keep_counts(struct port *port, struct xdp *before)
 {
 	struct xdplab_verdicts last;
@@ -112,7 +112,7 @@ static void look(const struct port *port, struct xdplab_hold *hold)
 		port->xdp.operations->look(&port->xdp, hold);
 }
 
-/* The program that was attached just now is the engine's own. */
+/* Notes the id of the program just attached, as the engine's own. */
 static void note_program(struct port *port)
 {
 	port->hold = (struct xdplab_hold){ .unserved = -1 };
@@ -146,7 +146,7 @@ int port_look(struct port *port, struct xdplab_hold *hold)
 	return 0;
 }
 
-/* Whether nobody took the program off, or put another in its place. */
+/* Whether the program is still attached, neither detached nor replaced by others. */
 static bool is_attached(struct port *port)
 {
 	struct xdplab_hold hold;

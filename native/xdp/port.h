@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The XDP program of one of an engine's interfaces, over the engine's reconfigurations.
+ * The XDP program of one of an engine's interfaces, kept across the engine's reconfigurations.
  *
- * The program stays attached while the sockets behind it are closed and others opened: it is paused, with no socket on
- * any queue, and passes to the stack what it would have redirected. So each packet is counted by the program, as one
- * that came while the engine was reconfigured. A program that must be another one is replaced on the same link, which
- * loses nothing either. Only from native to SKB mode and back the kernel allows no such thing: then the interface is
- * without a program for a moment.
+ * The program stays attached while its sockets are closed and others opened: it is paused, with no socket on any queue,
+ * and passes to the stack the packets that it would have redirected. It counts each of them as arrived during a
+ * reconfiguration. If another program is needed, it replaces the old one on the same link, without losing packets. Only
+ * between native and SKB mode the kernel does not allow that: then the interface is without a program for a moment.
  *
- * Someone else may take the program off, and the interface may be moved to another network namespace or removed. The
- * kernel takes an AF_XDP socket off an interface that moves, and leaves the program attached, which then has nowhere
- * to lead packets to: the last worker of the port takes it off, so that the interface is not deaf where it is now.
+ * Others may detach the program, and the interface may be moved to another network namespace or removed. When an
+ * interface moves, the kernel unbinds its AF_XDP sockets but leaves the program attached, whose redirects then lead
+ * nowhere: the port's last worker detaches it, so that the interface can receive in its new namespace.
  */
 #ifndef XDPLAB_PORT_H
 #define XDPLAB_PORT_H
@@ -22,40 +21,40 @@
 
 struct port {
 	struct xdp xdp;
-	bool open;                         /* its program is attached, */
-	struct program_options options; /* as these say */
+	bool open;                         /* its program is attached */
+	struct program_options options; /* of that program */
 	bool paused;
-	uint64_t paused_at;          /* packets without a socket when it was paused */
-	struct xdplab_verdicts base; /* of programs that were attached before */
-	uint32_t detachments;        /* times that it was left without a program */
+	uint64_t paused_at;          /* count of packets without a socket when it was paused */
+	struct xdplab_verdicts base; /* counts of programs that were attached before */
+	uint32_t detachments;        /* times that the interface was without a program for a moment */
 	uint32_t ended;              /* workers that ended by themselves */
-	struct xdplab_hold hold;     /* the id of its own program; the rest once all workers ended */
-	pthread_mutex_t lock;        /* of the link, between a worker that ends and whoever looks at it */
+	struct xdplab_hold hold;     /* the id of its own program; other fields once all workers ended */
+	pthread_mutex_t lock;        /* protects the link between a worker that ends and port_look */
 };
 
 void port_init(struct port *port);
 void port_destroy(struct port *port);
 
-/* Attaches the program, or keeps the one there is, or replaces it. It is paused then. */
+/* Attaches the program, or keeps or replaces the present one. It is paused afterwards. */
 int port_attach(struct port *port, const struct program_options *options, struct xdplab_error *error);
-/* Likewise where someone else attaches it: says whether there is one to keep. One that can't be kept is detached. */
+/* Likewise if another process attaches it: returns whether the present one is kept. If not, it is detached. */
 bool port_keeps(struct port *port, const struct program_options *options);
-/* Holds what someone else attached. */
+/* Takes a program that another process attached. */
 int port_take(struct port *port, const struct program_options *options, const struct xdplab_attachment *attachment,
 	      struct xdplab_error *error);
-/* The program has no socket on any of these queues from now on. What it redirected before may still be on the way
- * there until programs_wait returns. */
+/* From now on the program has no socket on any queue. Packets that it redirected before may be on their way to the
+ * sockets until programs_wait returns. */
 void port_pause(struct port *port);
 void port_leave(const struct port *port, uint32_t queue);
-/* The sockets were entered, and programs_wait has returned. */
+/* To be called after the sockets were entered and programs_wait has returned. */
 void port_resume(struct port *port);
-/* Its counts are kept. */
+/* Detaches the program, and keeps its counts. */
 void port_detach(struct port *port);
-/* They are not. */
+/* Detaches the program, without its counts. */
 void port_close(struct port *port);
-/* On the thread of a worker that ends by itself: packets of its queue go to the stack from now on. */
+/* Called on the thread of a worker that ends by itself: packets of its queue go to the stack from now on. */
 void port_worker_ended(struct port *port, uint32_t queue);
-/* 0, or -ENOENT where no program is attached, or none that anybody else could touch. */
+/* 0, or -ENOENT if no program is attached, or only a simulated one. */
 int port_look(struct port *port, struct xdplab_hold *hold);
 int port_verdicts(const struct port *port, struct xdplab_verdicts *verdicts);
 

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "include/attach.h"
 
-/* Twice as many as libbpf 1.1 has open at once for the largest of our objects. */
+/* Twice the number that libbpf 1.1 has open at once for the largest of our objects. */
 enum { DESCRIPTORS = 16 };
 
 int program_check_descriptors(const char *tried, struct xdplab_error *error)
@@ -38,7 +38,7 @@ struct bpf_object *program_open(const char *path, struct xdplab_error *error)
 
 	if (program_check_descriptors("have the descriptors that a BPF object takes", error))
 		return NULL;
-	/* libbpf would write to standard error what our errors already say. */
+	/* libbpf would also write our errors to standard error. */
 	libbpf_set_print(NULL);
 	object = bpf_object__open_file(path, &options);
 	if (!object)
@@ -73,7 +73,7 @@ int program_link(int program, uint32_t interface_index, uint32_t attach_mode, st
 	return link < 0 ? program_refuse_link(attach_mode, error) : link;
 }
 
-/* Programs run, and drivers deliver what they redirect, within one softirq, which is a reader of RCU's; and this
+/* A program's run and the delivery of redirected packets are in one softirq, which is an RCU read section; and this
  * command waits for all readers (membarrier(2): synchronize_rcu). A kernel with nohz_full cores refuses it. */
 void programs_wait(void)
 {

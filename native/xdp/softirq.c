@@ -31,7 +31,7 @@ struct xdplab_softirq *xdplab_softirq_open(const char *program, struct xdplab_er
 	if (!softirq->object)
 		goto free_softirq;
 	if (program_load(softirq->object, program, error)) {
-		/* A program that looks into the kernel takes more than one that looks at packets. */
+		/* A tracing program needs more privilege than one that handles packets. */
 		if (error->code == EPERM)
 			error->step = XDPLAB_STEP_TRACE;
 		goto close_object;
@@ -67,7 +67,7 @@ int xdplab_softirq_read_only(const struct xdplab_softirq *softirq)
 	if (bpf_obj_get_info_by_fd(softirq->times, &info, &length))
 		return -errno;
 	request.map_id = info.id;
-	/* libbpf 1.1 has no way to say the flags. */
+	/* libbpf 1.1 can't pass the flags. */
 	descriptor = (int)syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &request, sizeof(request));
 	return descriptor < 0 ? -errno : descriptor;
 }

@@ -19,7 +19,7 @@ static_assert(COUNTS_DATAGRAMS == (int)XDPLAB_COUNTS_DATAGRAMS && COUNTS_ALL == 
 		      COUNTS_DROPPED == (int)XDPLAB_COUNTS_DROPPED,
 	      "handed on as they are");
 
-/* The program's constants, which the verifier knows and cuts dead branches by. */
+/* Sets the program's constants; the verifier removes branches that are dead with them. */
 static int set_constants(struct bpf_object *object, const struct xdplab_attach *options,
 			 struct xdplab_error *error)
 {
@@ -40,11 +40,11 @@ static void set_flags(struct bpf_object *object, const struct xdplab_attach *opt
 	struct bpf_program *program = bpf_object__find_program_by_name(object, "capture"); /* in each of them */
 	uint32_t flags = bpf_program__flags(program);
 
-	/* As in SEC("xdp.frags"), which would take a second copy of the program: drivers that have several buffers
-	 * for a packet attach no program that does not say that it copes. */
+	/* The flag of SEC("xdp.frags"), which would need a second copy of the program: drivers with several buffers
+	 * per packet refuse a program without it. */
 	if (options->multi_buffer)
 		flags |= BPF_F_XDP_HAS_FRAGS;
-	/* Loaded for this device alone, whose driver answers its questions. */
+	/* Loaded for this device only, whose driver implements the metadata functions. */
 	if (options->metadata) {
 		flags |= BPF_F_XDP_DEV_BOUND_ONLY;
 		bpf_program__set_ifindex(program, options->interface_index);
@@ -174,7 +174,7 @@ static int attach(struct xdp *xdp, const struct program_options *options, struct
 	return xdp_attach(xdp, &options->attach, error);
 }
 
-/* A veth runs a program on the queues that it had when that was attached (veth_enable_xdp, Linux 6.18). */
+/* A veth runs a program only on the queues that it had when the program was attached (veth_enable_xdp, Linux 6.18). */
 static bool serves(const struct program_options *now, const struct program_options *wanted)
 {
 	return now->queue_count == wanted->queue_count && now->attach.attach_mode == wanted->attach.attach_mode &&
@@ -207,8 +207,8 @@ int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct x
 	return 0;
 }
 
-/* An XSKMAP is not read. An update that only replaces does nothing where the socket is there already
- * (xsk_map_update_elem, Linux 6.18); another's in its place it puts out. */
+/* An XSKMAP can't be read. An update with BPF_EXIST does nothing if the socket is there already (xsk_map_update_elem,
+ * Linux 6.18), but replaces another socket. */
 bool xdp_has_socket(const struct xdp *xdp, uint32_t queue, int socket)
 {
 	return !bpf_map_update_elem(xdp->sockets, &queue, &socket, BPF_EXIST) || errno != ENOENT;

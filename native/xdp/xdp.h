@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The capture program on an interface, held by a bpf_link: when its descriptor goes, by whatever death of
- * the process, the kernel detaches the program.
+ * The capture program on an interface, attached by a bpf_link: when its descriptor is closed, also by any end of the
+ * process, the kernel detaches the program.
  */
 #ifndef XDPLAB_XDP_H
 #define XDPLAB_XDP_H
@@ -15,61 +15,61 @@ struct verdicts;
 struct xdp;
 struct xdplab_wire;
 
-/* What is wanted of an interface's program. */
+/* Options of an interface's program. */
 struct program_options {
 	const struct xdp_kind *kind;
 	struct xdplab_attach attach;
-	uint32_t workers;         /* that receive what it redirects */
-	uint32_t queue_count;     /* that the interface has */
-	struct xdplab_wire *wire; /* of a simulated interface, which is an end of it; else NULL */
+	uint32_t workers;         /* number of workers that receive its packets */
+	uint32_t queue_count;     /* of the interface */
+	struct xdplab_wire *wire; /* of a simulated interface; else NULL */
 	uint32_t end;
 };
 
-/* How programs get onto interfaces of one kind: the kernel's (xdp.c), or simulated ones (soft/program.c). */
+/* Attaches programs to interfaces of one kind: the kernel's (xdp.c), or simulated ones (soft/program.c). */
 struct xdp_kind {
 	int (*attach)(struct xdp *xdp, const struct program_options *options, struct xdplab_error *error);
-	/* Whether a program that was attached as `now` says does what is `wanted`. */
+	/* Whether a program attached with the options `now` also serves the options `wanted`. */
 	bool (*serves)(const struct program_options *now, const struct program_options *wanted);
 };
 
-/* What can be done with an attached program: this process', one that someone else attached, a simulated one. */
+/* Operations on an attached program: one of this process, one that another process attached, or a simulated one. */
 struct xdp_operations {
 	/* The program has no socket on the queue from now on. */
 	void (*leave)(const struct xdp *xdp, uint32_t queue);
-	/* The program counts no more after the first, and its counts can be read until the second. */
+	/* The program stops counting with the first; its counts can be read until the second. */
 	void (*detach)(struct xdp *xdp);
 	void (*close)(struct xdp *xdp);
 	int (*verdicts)(const struct xdp *xdp, struct xdplab_verdicts *verdicts);
 
-	/* Fills in where it is attached. Left out where nobody else can touch it. */
+	/* Fills in where it is attached. Optional: missing if no other process can detach it. */
 	void (*look)(const struct xdp *xdp, struct xdplab_hold *hold);
-	/* Another program takes its place, in the same mode: each packet meets the one or the other. What was before
-	 * has its counts until it is closed; its link is the new one's. Left out where that is not this process' to do. */
+	/* Replaces it by another program in the same mode: each packet gets one of them. The old one keeps its counts
+	 * until it is closed; the new one takes its link. Optional: missing if this process can't do that. */
 	int (*replace)(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error);
 };
 
 struct xdp {
 	const struct xdp_operations *operations;
-	/* Of a program of the kernel's. */
-	struct bpf_object *object; /* NULL where someone else loaded it: then the maps' descriptors are its own */
+	/* For a kernel program. */
+	struct bpf_object *object; /* NULL if another process loaded it: then it owns the maps' descriptors */
 	int link; /* or -1 once it is detached */
 	int sockets;
 	int verdicts;
-	/* Of any other. */
+	/* For any other program. */
 	void *other;
 };
 
 extern const struct xdp_kind xdp_kernel;
 
-/* Onto an interface of the kernel's. */
+/* Attaches a program to a kernel interface. */
 int xdp_attach(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error);
-/* Holds what someone else attached. */
+/* Takes a program that another process attached. */
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error);
-/* From now on, what arrives on the queue goes to the socket. */
+/* Packets of the queue go to the socket from now on. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
-/* Whether nobody has removed the socket since. */
+/* Whether the socket is still in the map. */
 bool xdp_has_socket(const struct xdp *xdp, uint32_t queue, int socket);
-/* The verdicts by the map's descriptor, with room for each of the cores. */
+/* Sums up the verdicts of the map with this descriptor; `per_cpu` must have room for each core. */
 int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xdplab_verdicts *verdicts);
 
 #endif

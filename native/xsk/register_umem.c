@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "xsk/umem.h"
 
-/* The kernel takes the pages from this process' mapping and pins them; the mapping is of no use after that. */
+/* The kernel finds the pages by this process's mapping and pins them; the mapping is not needed afterwards. */
 int xdplab_register_umem(int socket, int memory, const struct xdplab_umem *frames, struct xdplab_error *error)
 {
 	struct umem umem = {
@@ -15,7 +15,7 @@ int xdplab_register_umem(int socket, int memory, const struct xdplab_umem *frame
 		.frame_count = frames->frame_count,
 		.headroom = frames->headroom,
 		.unaligned = frames->unaligned,
-		.descriptor = -1, /* which stays the caller's */
+		.descriptor = -1, /* the caller keeps its own */
 	};
 	int result;
 

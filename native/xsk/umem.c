@@ -20,7 +20,7 @@ static void *map_memory(int descriptor, uint64_t size, int flags)
 		    flags | (descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED), descriptor, 0);
 }
 
-/* Its size is sealed, so that whoever maps it is never cut short. -1 where there is none. */
+/* The memfd's size is sealed, so that a mapping can't be truncated. -1 if it fails. */
 static int make_memfd(uint64_t size, unsigned int flags)
 {
 	const int descriptor = memfd_create("xdplab-umem", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
@@ -33,8 +33,8 @@ static int make_memfd(uint64_t size, unsigned int flags)
 	return -1;
 }
 
-/* Pages that were set aside, each populated before it is relied on: where a control group forbids them (as
- * Kubernetes does), mmap succeeds, and the first touch would end the process by SIGBUS. */
+/* Maps reserved pages, and populates all of them first: if a control group forbids them (as in Kubernetes), mmap
+ * succeeds, and the first access would end the process by SIGBUS. */
 static uint8_t *map_huge(int descriptor, uint64_t size)
 {
 	uint8_t *area = map_memory(descriptor, size, MAP_HUGETLB | MAP_HUGE_2MB);
@@ -47,7 +47,7 @@ static uint8_t *map_huge(int descriptor, uint64_t size)
 	return area;
 }
 
-/* MAP_FAILED where there is no such memory. */
+/* Sets the area to MAP_FAILED if there is no such memory. */
 static void try_area(struct umem *umem, bool shared, bool huge)
 {
 	const uint64_t size = huge ? (umem->size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : umem->size;
@@ -55,7 +55,7 @@ static void try_area(struct umem *umem, bool shared, bool huge)
 	umem->area = MAP_FAILED;
 	if (shared && (umem->descriptor = make_memfd(size, huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0)) < 0)
 		return;
-	/* Populated now, so that no packet pays for a page fault. */
+	/* Populated now, so that no packet causes a page fault. */
 	umem->area = huge ? map_huge(umem->descriptor, size) : map_memory(umem->descriptor, size, MAP_POPULATE);
 	if (umem->area == MAP_FAILED && shared) {
 		const int code = errno;
@@ -106,7 +106,7 @@ int umem_register(const struct umem *umem, int socket, struct xdplab_error *erro
 {
 	struct xdp_umem_reg registration = {
 		.addr = (uint64_t)(uintptr_t)umem->area,
-		/* Not all of the last huge page: the kernel wants a whole number of frames. */
+		/* Maybe without the end of the last huge page: the kernel requires a whole number of frames. */
 		.len = (uint64_t)umem->frame_size * umem->frame_count,
 		.chunk_size = umem->frame_size,
 		.headroom = umem->headroom,

@@ -34,17 +34,17 @@ struct umem {
 	uint32_t headroom;
 	bool unaligned;
 	bool huge;
-	int descriptor; /* of the sealed memfd that it is in, or -1 */
+	int descriptor; /* of its sealed memfd, or -1 */
 };
 
-/* Twice the RX ring for each worker: where frames are lost, it is then the RX ring that was full, and never
- * both reasons at once. */
+/* Twice the RX ring for each worker: so frames are lost only because the RX ring is full, never because the fill ring
+ * is empty too. */
 static inline uint32_t umem_received_frames(const struct xdplab_config *config)
 {
 	return 2 * config->ring_size;
 }
 
-/* With a stream, what the TX ring holds on top. */
+/* With a stream, a TX ring of frames in addition. */
 static inline uint32_t umem_frames_of_worker(const struct xdplab_config *config)
 {
 	return umem_received_frames(config) + (config->stream ? config->ring_size : 0);

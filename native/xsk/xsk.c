@@ -13,8 +13,8 @@
 #include "base/error.h"
 
 /* The kernel frees a queue late: a bind right after another socket's close sees EBUSY for some 30 ms,
- * and where its core is busy up to several hundred. A queue that was the caller's own is free in the end, though on a
- * machine with more to do than it can that was seen to take more than a second. */
+ * and where its core is busy up to several hundred. The caller's own old queue becomes free in the end, but on an
+ * overloaded machine that took more than a second. */
 #define BIND_RETRY_NS (1000 * 1000 * 1000ull)
 #define REBIND_RETRY_NS (10 * BIND_RETRY_NS)
 #define BIND_PAUSE_NS (5 * 1000 * 1000)
@@ -80,7 +80,7 @@ static int bind_queue(const struct xsk *xsk, const struct xsk_options *options, 
 	};
 	const bool shares = options->umem_owner >= 0;
 	const uint16_t several = options->multi_buffer ? XDP_USE_SG : 0;
-	/* A socket that shares a UMEM takes the rest from the first one's bind. */
+	/* A socket that shares a UMEM takes the other options from the first socket's bind. */
 	const struct sockaddr_xdp address = {
 		.sxdp_family = AF_XDP,
 		.sxdp_ifindex = options->interface_index,
@@ -99,7 +99,7 @@ static int bind_queue(const struct xsk *xsk, const struct xsk_options *options, 
 	return 0;
 }
 
-/* The socket's frames begin with the kernel. */
+/* At first, all frames of the socket are in the fill ring. */
 static void fill_first(struct xsk *xsk, const struct umem *umem, const struct xsk_options *options)
 {
 	for (uint32_t i = 0; i < options->fill_frames; i++)
@@ -107,7 +107,7 @@ static void fill_first(struct xsk *xsk, const struct umem *umem, const struct xs
 	ring_submit(&xsk->fill, options->fill_frames);
 }
 
-/* Packets that one kick sends at most in copy mode; 32 where the kernel can't be told (before Linux 6.17). */
+/* Raises the limit of packets that one kick sends in copy mode; before Linux 6.17 it is always 32. */
 static void widen_kicks(int descriptor, uint32_t ring_size)
 {
 	const uint32_t packets = ring_size < 256 ? ring_size : 256;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An AF_XDP socket with its four rings, on the kernel's own interface (linux/if_xdp.h).
+ * An AF_XDP socket with its four rings, using the kernel's interface directly (linux/if_xdp.h).
  */
 #ifndef XDPLAB_XSK_H
 #define XDPLAB_XSK_H
@@ -25,20 +25,20 @@ struct xsk_options {
 	uint32_t first_frame; /* the fill ring begins with this frame of the UMEM and those that follow */
 	uint32_t fill_frames;
 	bool multi_buffer; /* a packet may fill several frames */
-	bool metadata;     /* the XDP program puts some in front of each packet */
+	bool metadata;     /* the XDP program writes a struct frame_metadata in front of each packet */
 	int umem_owner; /* the socket with which the UMEM was registered, or -1: this is the first */
-	bool umem_registered; /* by someone else, with this socket */
+	bool umem_registered; /* by another process, with this socket */
 	bool rebinds; /* the caller has just closed a socket that may have been bound to the queue */
 };
 
-/* Takes the new socket over, also where it fails. */
+/* Owns the descriptor from then on, even if it fails. */
 int xsk_open(struct xsk *xsk, int descriptor, const struct umem *umem, const struct xsk_options *options,
 	     struct xdplab_error *error);
 void xsk_close(struct xsk *xsk);
 bool xsk_zero_copy(const struct xsk *xsk);
-/* XDP_STATISTICS; false where the kernel refuses. */
+/* Reads XDP_STATISTICS; false if the kernel refuses. */
 bool xsk_statistics(const struct xsk *xsk, struct xdp_statistics *statistics);
-/* SO_ERROR: 0, or the errno of what happened to the interface since it was last asked. */
+/* Reads SO_ERROR: 0, or the errno of the interface's failure since the last call. */
 int xsk_fault(const struct xsk *xsk);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the AF_XDP sockets of an engine have in common: one UMEM, which each worker has its part of. The first
- * socket that is opened registers it, and the others share it.
+ * The common part of an engine's AF_XDP sockets: one UMEM, with a part for each worker. The first socket that is opened
+ * registers it, and the others share it.
  */
 #ifndef XDPLAB_XSK_SOCKETS_H
 #define XDPLAB_XSK_SOCKETS_H

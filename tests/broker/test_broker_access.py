@@ -66,7 +66,7 @@ def test_who_is_in_no_such_group_can_not_even_connect(broker: Broker) -> None:
     assert as_user(client, group=STRANGER) == "refused"
 
 
-def test_who_got_past_the_sockets_mode_is_refused_by_the_doorman(broker: Broker) -> None:
+def test_who_got_past_the_sockets_mode_is_refused_by_the_listener(broker: Broker) -> None:
     """As root could have passed the socket on, or changed its mode."""
 
     def client() -> str:
@@ -82,7 +82,7 @@ def test_who_got_past_the_sockets_mode_is_refused_by_the_doorman(broker: Broker)
     assert "not in the group" in broker.log()
 
 
-def test_the_silent_and_the_deaf_are_shown_out_while_others_are_served(broker: Broker) -> None:
+def test_the_silent_and_the_deaf_are_ended_while_others_are_served(broker: Broker) -> None:
     def silent_and_deaf(report: Report) -> object:
         stack = ExitStack()
         silent = [stack.enter_context(raw(broker.socket)) for _ in range(5)]
@@ -180,7 +180,7 @@ def test_what_is_left_with_a_refused_connection_holds_nobody_up(start_broker: St
         assert time.monotonic() - began < 20
 
 
-def test_a_doorman_without_descriptors_serves_again_when_there_are(start_broker: Start) -> None:
+def test_a_listener_without_descriptors_serves_again_when_there_are(start_broker: Start) -> None:
     broker = start_broker("--sessions", "100", before=("prlimit", "--nofile=40:40"))
 
     def client(report: Report) -> object:

@@ -112,8 +112,8 @@ def test_it_has_nothing_of_the_brokers(broker: Broker) -> None:
 
     streams, _, libraries = in_lab_process(broker, look)  # type: ignore[misc]
     assert streams == [os.devnull] * 3
-    doorman = Path(f"/proc/{broker.process.pid}/maps").read_text().splitlines()
-    assert not libraries & {each.split("-")[0] for each in doorman if ".so" in each}
+    listener = Path(f"/proc/{broker.process.pid}/maps").read_text().splitlines()
+    assert not libraries & {each.split("-")[0] for each in listener if ".so" in each}
 
 
 @pytest.fixture

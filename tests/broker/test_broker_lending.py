@@ -228,7 +228,7 @@ def test_a_program_does_not_come_home_with_it(host: Namespace, lender: Broker) -
 def test_a_lender_that_is_told_to_end_again_and_again_brings_it_back(
     host: Namespace, lender: Broker
 ) -> None:
-    """As systemd tells all processes of a service, and the doorman its sessions."""
+    """As systemd tells all processes of a service, and the listener its sessions."""
     with puppet(borrower(lender.socket)) as client:
         assert client.report() == "borrowed"
         (session,) = lender.sessions()

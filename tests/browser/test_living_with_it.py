@@ -240,6 +240,7 @@ print(json.dumps({"grown": grown, "first": first[250], "last": last[250]}))
 """
 
 
+@pytest.mark.alone  # 6,000 beats, of which a busy core takes minutes
 def test_after_thousands_of_beats_a_beat_takes_and_the_kernel_holds_what_they_did_at_first(
     open_notebook: OpenNotebook,
 ) -> None:

@@ -20,7 +20,7 @@ time.sleep(0.6)
 traffic.rate = 10_000
 """
 
-LABELS = ["batch 256", "wait adaptive", "traffic 10,000"]
+LABELS = ["batch 256", "wait adaptive", "rate 10,000"]
 
 
 # A function: the labels of the first figure's marks, where there is one yet.
@@ -82,7 +82,7 @@ def test_timeline_lists_changes_and_says_when_the_engine_is_closed(
     page.page.get_by_text("no knob was turned yet").wait_for()
     page.run(1)
     assert wait_for_marks(page, 3) == LABELS
-    for words in ("batch 64 → 256", "wait poll → adaptive", "traffic 20,000 → 10,000"):
+    for words in ("batch 64 → 256", "wait poll → adaptive", "rate 20,000 → 10,000"):
         page.page.get_by_text(words).wait_for()
     page.run(2)
     page.page.get_by_text("engine is closed").wait_for()
@@ -101,7 +101,7 @@ def test_timeline_looks(open_notebook: OpenNotebook, look: Look) -> None:
     )
     page.run(0)
     page.run(1)
-    page.page.get_by_text("traffic 20,000 → 10,000").wait_for()
+    page.page.get_by_text("rate 20,000 → 10,000").wait_for()
     page.page.evaluate(
         "[...document.querySelectorAll('.jp-OutputArea-output')].at(-1).scrollIntoView(false)"
     )

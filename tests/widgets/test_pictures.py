@@ -177,12 +177,12 @@ def capture(lab: Lab) -> Iterator[tuple[Engine, Traffic]]:
         yield engine, traffic
 
 
-@pytest.mark.parametrize("name", ["Dashboard", "Timeline", "Latency", "Ledger", "Rings"])
+@pytest.mark.parametrize("name", ["Dashboard", "Timeline", "LatencyView", "LedgerView", "Rings"])
 def test_the_figure_of_every_widget_is_drawn_small(
     capture: tuple[Engine, Traffic], name: str
 ) -> None:
     engine, traffic = capture
-    widget = getattr(widgets, name)(*((engine, traffic) if name == "Ledger" else (engine,)))
+    widget = getattr(widgets, name)(*((engine, traffic) if name == "LedgerView" else (engine,)))
     (figure,) = pictured(widget)
     take = figure.static_picture()
     assert take is not None

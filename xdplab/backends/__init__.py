@@ -1,4 +1,4 @@
-"""Who does what needs privilege: this process, a broker, or nobody, in a simulation.
+"""Backends do all that needs privilege: in this process, by a broker, or simulated.
 
 Another backend is one file, and one line of `BACKENDS`.
 """
@@ -19,7 +19,7 @@ from xdplab.net.namespace import Namespace
 __all__ = ["BACKENDS", "BEST", "KERNEL", "VARIABLE", "Backend", "candidates", "expected", "of"]
 
 VARIABLE = "XDPLAB_BACKEND"
-"""The environment variable that names a lab's backend, where its maker does not."""
+"""The environment variable that names a lab's backend, unless the call names one."""
 
 BACKENDS: Mapping[str, Backend] = MappingProxyType(
     {backend.name: backend for backend in (KERNEL, BROKER, SOFT)}
@@ -30,7 +30,7 @@ BEST = next(iter(BACKENDS))
 
 
 def candidates(name: str | None) -> list[Backend]:
-    """List the backends to be tried, in that order: the one that is named, or all.
+    """List the backends to try, in order: the named one, or all.
 
     Parameters
     ----------
@@ -49,11 +49,11 @@ def candidates(name: str | None) -> list[Backend]:
 
 
 def of(namespace: Namespace) -> Backend:
-    """Return who does in a namespace what takes a privilege."""
+    """Return the backend of a namespace."""
     return BACKENDS[namespace.backend_name]
 
 
 def expected() -> Backend:
-    """Return the backend that makes the next lab of which nobody says who is to make it."""
+    """Return the backend that makes the next lab for which no backend is named."""
     tried = candidates(None)
     return next((backend for backend in tried[:-1] if not backend.refusal()), tried[-1])

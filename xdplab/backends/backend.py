@@ -1,7 +1,6 @@
-"""What a backend does: whatever takes a privilege, and what is simulated where there is no kernel.
+"""The interface of a backend: all operations that need privilege, or that the soft NIC simulates.
 
-Labs, engines and generators ask the backend of the namespace that they are in, and can't tell one
-from another.
+Labs, engines and generators call the backend of their namespace, and do not depend on which it is.
 """
 
 from __future__ import annotations
@@ -33,19 +32,19 @@ class SoftirqReader(Protocol):
 
 @dataclass(frozen=True)
 class PortRequest:
-    """A port of an engine that is to be opened."""
+    """A port of an engine to be opened."""
 
     engine: Any
     """``struct xdplab_engine *``."""
     owner: object
     """Holds engine and config, so that neither is freed while a call uses them."""
     number: int
-    """Of the port."""
+    """Index of the port."""
     interface: Interface
     asked: Asked
-    """What the engine was asked to be."""
+    """Settings of the engine."""
     kind: Kind
-    """Of the receive path."""
+    """Kind of the receive path."""
     queues: tuple[int, ...]
     """The queues that have a worker."""
     program: str
@@ -57,25 +56,25 @@ class PortRequest:
 
     @property
     def place(self) -> Place:
-        """Where what is refused is refused."""
+        """The place of a refusal, for its remedy."""
         return Place(self.interface, self.asked)
 
 
 class Backend(ABC):
-    """Makes labs, and does for what is in them what takes a privilege."""
+    """Makes labs, and does the privileged work for engines and generators in them."""
 
     name: str
-    """By which `Lab` knows it."""
+    """Its name for `Lab`."""
     made: str
-    """What a lab of its making is, for `Lab.note`."""
+    """Description of its labs, for `Lab.note`."""
     simulated = False
-    """Whether there is no kernel behind its figures."""
+    """Whether a soft NIC simulates its labs, in place of the kernel."""
     shares_umem = False
-    """Whether an engine's UMEM is registered by someone else, and so must be in a memfd."""
+    """Whether another process registers an engine's UMEM, which must be in a memfd then."""
 
     @abstractmethod
     def refusal(self) -> str:
-        """Say why it can't be used here and what would help, in a sentence; "" where it can."""
+        """Return why it can't be used here and the remedy, in a sentence; "" where it can."""
 
     @abstractmethod
     def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
@@ -89,7 +88,7 @@ class Backend(ABC):
 
     @abstractmethod
     def remove_lab(self, port: Host, peer: Host) -> None:
-        """Take the wire down, and let go of both hosts. What can't be done now, is done later."""
+        """Remove the wire and release both hosts, later if that can't be done now."""
 
     def engine_words(self, interfaces: Sequence[Interface]) -> dict[str, Any]:
         """Return fields of ``struct xdplab_config`` for an engine on interfaces of this backend."""
@@ -114,8 +113,8 @@ class Backend(ABC):
         interface
             The sender's.
         traffic
-            The fields of ``struct xdplab_traffic`` but for `program`. Where it is simulated there
-            may be a `Replay` among them, as ``replay``.
+            The fields of ``struct xdplab_traffic`` but for `program`. In a simulated lab ``replay``
+            may be a `Replay`.
 
         Raises
         ------
@@ -142,5 +141,5 @@ class Backend(ABC):
         Raises
         ------
         KernelError
-            Where it can't be known.
+            When it can't be measured.
         """

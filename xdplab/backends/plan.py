@@ -1,4 +1,4 @@
-"""How a lab is to be: its size, and who has which address."""
+"""The plan of a lab: its size and its addresses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NETWORKS = (
     IPv4Network((_IPV4_START, IPV4_PREFIX)),
     IPv6Network((_IPV6_START, IPV6_PREFIX)),
 )
-"""In which all labs' hosts are."""
+"""The subnet of all labs' hosts."""
 
 PORT_SIDE, PEER_SIDE = 1, 2
 NAMES = {PORT_SIDE: "port0", PEER_SIDE: "peer0"}
@@ -21,7 +21,7 @@ NAMES = {PORT_SIDE: "port0", PEER_SIDE: "peer0"}
 
 @dataclass(frozen=True)
 class LabPlan:
-    """What `Lab` was told, checked. Its parameters are documented there."""
+    """The checked arguments of `Lab`, which documents them."""
 
     queues: int
     mtu: int

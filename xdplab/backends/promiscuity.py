@@ -1,7 +1,7 @@
-"""Having interfaces take in what is for others, for as long as somebody here wants it.
+"""Promiscuous mode of interfaces, for as long as an object here asks for it.
 
-A packet socket asks for it (``PACKET_MR_PROMISC``, packet(7)), and the kernel counts who asks: it
-ends with the socket, and so with the process, however that ends, and what others asked for stays.
+A packet socket asks for it (``PACKET_MR_PROMISC``, packet(7)), and the kernel counts the requests:
+one ends with its socket, and so with the process, however that ends, and those of others stay.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _MEMBERSHIP = struct.Struct("=iHH8s")
 
 
 class Promiscuity(Closing):
-    """Asks for it, until `close`, the last reference to it, or the end of the process.
+    """A request for promiscuous mode, until `close`, the last reference, or the process' end.
 
     Parameters
     ----------
     interfaces
-        Which; a simulated one filters nothing, and is left as it is.
+        The interfaces; a simulated one filters nothing, and is left unchanged.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Promiscuity(Closing):
         return not self._closer.alive
 
     def close(self) -> None:
-        """Ask for it no longer."""
+        """End the request."""
         self._closer()
 
 
@@ -88,7 +88,7 @@ _open: weakref.WeakSet[Promiscuity] = weakref.WeakSet()
 
 
 def _let_go() -> None:
-    """Have a forked child, which may outlive its parent, ask for nothing."""
+    """End all requests in a forked child, which may outlive its parent."""
     for each in list(_open):
         each.close()
 

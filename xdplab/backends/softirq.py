@@ -1,4 +1,4 @@
-"""Time in the network softirqs, core by core, measured by the kernel's tracepoints."""
+"""Time in network softirqs, for each core, measured at the kernel's tracepoints."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class SoftirqClock(Closing):
     """Adds up how long each core spends in NET_RX and NET_TX softirqs, while it is open.
 
-    On veth this is where a packet is delivered, and on the sender's core: a receiver's own CPU time
-    is only a part of what its packets cost.
+    On veth, softirqs on the sender's core deliver the packets: a receiver's own CPU time is only a
+    part of their cost.
 
     Raises
     ------
@@ -48,12 +48,12 @@ class SoftirqClock(Closing):
 
 
 class SoftirqMap(Closing):
-    """The same where a session of the broker's has loaded the program, by its map.
+    """The same through the map of a program that a session of the broker has loaded.
 
     Parameters
     ----------
     session
-        A softirq session, owned from now on: the program runs for as long as it is open.
+        A softirq session, which this object owns: the program runs for as long as it is open.
     """
 
     def __init__(self, session: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Benchmarks: the same traffic in turn for all that is compared, in one run.
+"""Benchmarks: each sends the same traffic to all compared programs or settings in turn.
 
 A new one is one file, with its function and its `BENCHMARK`, and one line of the table below.
 """
@@ -43,34 +43,34 @@ BENCHMARKS = {
         widgets.BENCHMARK,
     )
 }
-"""By name, in the order in which the command lists them."""
+"""The benchmarks by name, in the order in which the command lists them."""
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Lay out the result of a benchmark for the terminal that standard output is, or for a file.
+    """Return the result of a benchmark as a table, to suit standard output: a terminal or a file.
 
     Parameters
     ----------
     result
-        What the benchmark returned.
+        The result of the benchmark.
     """
     return render(BENCHMARKS[result["benchmark"]], result)
 
 
 def write_report(path: str | os.PathLike[str], result: Mapping[str, Any]) -> None:
-    """Write the result of a benchmark as one HTML file with figures, which needs nothing else.
+    """Write the result of a benchmark as one self-contained HTML file with figures.
 
     Parameters
     ----------
     path
-        Of the file; an older one of that name is replaced, whole or not at all.
+        The file. An existing one is replaced, completely or not at all.
     result
-        What the benchmark returned; the command line has put its ``command`` in.
+        The result of the benchmark, to which the command line has added ``command``.
 
     Raises
     ------
     ConfigurationError
-        For what is no plain file.
+        If the path is not a plain file.
     KernelError
         When the file can't be written.
     """

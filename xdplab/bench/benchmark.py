@@ -1,4 +1,4 @@
-"""What a benchmark is: a function that runs it, and how its result is laid out."""
+"""The definition of a benchmark: the function that runs it, and the layout of its result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Result = Mapping[str, Any]
 class Option(NamedTuple):
     """A parameter that the command line offers.
 
-    The type of its default is what the command line reads; a tuple takes several.
+    The command line reads values of the type of its default, several if that is a tuple.
     """
 
     default: int | float | str | tuple[float, ...] | tuple[str, ...]
@@ -23,24 +23,24 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark, as the command and the table of results know it.
+    """A benchmark, for the command and the table of results.
 
     Parameters
     ----------
     run
-        Takes the options, and ``quiet``; returns the result for JSON. Its name is the benchmark's.
+        Takes the options and ``quiet``; returns the result for JSON. Its name is the benchmark's.
     help
-        One line for the command.
+        One line of help for the command.
     options
-        Those of `run`, by name.
+        The options of `run`, by name.
     title
-        What the table shows; behind the name.
+        Title of the table, after the name.
     columns
-        Of the table, behind the one with the entries' names.
+        Columns of the table, after the one with the entries' names.
     group
-        Entries that it says the same of share a table; that is the heading.
+        Returns the heading of an entry's table; entries with the same heading share a table.
     notes
-        Lines below.
+        Returns the lines below the tables.
     """
 
     run: Callable[..., dict[str, Any]]
@@ -53,5 +53,5 @@ class Benchmark:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the benchmark."""
         return self.run.__name__

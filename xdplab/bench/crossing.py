@@ -5,8 +5,8 @@
  generator ────────▶ port0  ──(forwarder)──▶ port1 ────────▶ counts
 ```
 
-Both ports stand in one namespace, so that programs which know nothing of namespaces, and the
-kernel's own bridge, find both.
+Both ports are in one namespace, so that the kernel's bridge, and programs without support for
+namespaces, find both.
 """
 
 from __future__ import annotations
@@ -23,43 +23,43 @@ from xdplab.net.host import Host
 from xdplab.net.interface import Interface
 from xdplab.net.netlink import netlink
 
-_NO_LINK_LOCAL_ADDRESS = 1  # IN6_ADDR_GEN_MODE_NONE; without it an interface sends nothing itself
+_NO_LINK_LOCAL_ADDRESS = 1  # IN6_ADDR_GEN_MODE_NONE: without an address it sends nothing itself
 
 
 @dataclass(frozen=True)
 class Crossing(Wire):
-    """Two wires, to be joined by whoever forwards.
+    """Two wires, to be joined by a forwarder.
 
     Parameters
     ----------
     ports
         The forwarder's two interfaces, the generator's side first.
     far
-        The host that the frames are for.
+        The host to which the frames are sent.
     """
 
     ports: tuple[Host, Host]
     far: Host
 
     def arrived(self) -> int:
-        """Read how many frames reached the far host, as the kernel counts them there."""
+        """Read the number of frames that reached the far host, by the kernel's count there."""
         return self.far.interface.link_statistics()["rx_packets"]
 
     @property
     def cores(self) -> tuple[int, int]:
-        """Cores of a worker for each way: the way back, which is idle, spares the generator's."""
+        """Cores of the workers, one for each way: the idle way back avoids the generator's core."""
         others = [core for core in worker_cores(3) if core not in (self.worker, self.traffic.cpu)]
         return self.worker, others[0] if others else self.worker
 
 
 @contextmanager
 def open_crossing() -> Iterator[Crossing]:
-    """Make two labs, their ports side by side, and a generator of the smallest frames.
+    """Make two labs with their ports in one namespace, and a generator of the smallest frames.
 
     Raises
     ------
     KernelError
-        When there can be no lab or no generator here.
+        When no lab or no generator can be made here.
     """
     generator, worker = cores_for_queue(0, 1)
     with (
@@ -73,7 +73,7 @@ def open_crossing() -> Iterator[Crossing]:
 
 
 def _bring(name: str, interface: Interface, host: Host) -> Host:
-    """Take an interface out of its namespace into a host's, under a new name."""
+    """Move an interface into a host's namespace, under a new name."""
     namespace = host.interface.namespace
 
     def move() -> None:
@@ -86,7 +86,7 @@ def _bring(name: str, interface: Interface, host: Host) -> Host:
 
 
 def switch_on(name: str) -> None:
-    """Set an interface up that sends nothing by itself; in the calling thread's namespace."""
+    """Set an interface up in the thread's namespace, so that it sends nothing by itself."""
     mode = [("IFLA_INET6_ADDR_GEN_MODE", _NO_LINK_LOCAL_ADDRESS)]
     with netlink(f"set up {name}") as route:
         (index,) = route.link_lookup(ifname=name)

@@ -1,4 +1,4 @@
-"""A folder for the files of a program that others wrote, gone afterwards."""
+"""A temporary folder for the files of a third-party program."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
     Parameters
     ----------
     prefix
-        What its name begins with.
+        Beginning of its name.
     """
     folder = mkdtemp(prefix=prefix)
     try:
         yield Path(folder)
     finally:
-        # An interrupt comes to the main thread alone. There it may come between shutil's closing of
-        # a descriptor and its noting so, and ends as an OSError: closed twice (Python 3.11).
+        # Only the main thread gets an interrupt. There it may come between shutil's close of a
+        # descriptor and its note of that, so that a second close raises OSError (Python 3.11).
         on_a_thread(partial(rmtree, folder))

@@ -15,20 +15,20 @@ from xdplab.net.interface import Interface
 
 
 def describe(interface: Interface) -> dict[str, Any]:
-    """Describe the machine for whoever reads the result elsewhere.
+    """Describe the machine, for readers of the result.
 
     Parameters
     ----------
     interface
-        That packets were received on, and that is still there.
+        The interface that received the packets; it must still exist.
 
     Returns
     -------
     dict
         ``kernel`` (its release), ``cpu`` (its model), ``cores`` (those that this process may run
-        on), ``governor`` (of the first core's clock; None where the machine shows none, as most
-        virtual ones), ``driver`` (the interface's), ``napi`` (the settings of each of its NAPI
-        instances, by name; none where the kernel tells of none), ``python`` and ``xdplab`` (their
+        on), ``governor`` (of the first core; None if the machine shows none, as most virtual
+        machines), ``driver`` (the interface's), ``napi`` (the settings of each of its NAPI
+        instances, by name; empty if the kernel shows none), ``python`` and ``xdplab`` (their
         versions).
     """
     return {
@@ -49,7 +49,7 @@ def cpu_model() -> str:
         key, _, value = line.partition(":")
         if key.strip() == "model name":
             return value.strip()
-    return platform.machine()  # there is no such line on other architectures
+    return platform.machine()  # other architectures have no such line
 
 
 def _governor() -> str | None:
@@ -60,7 +60,7 @@ def _governor() -> str | None:
 
 
 def _napi(interface: Interface) -> list[dict[str, int | bool | None]]:
-    # A kernel that can't be asked is as good a machine for all else.
+    # A kernel without this query is no reason to fail.
     with suppress(KernelError):
         found = backends.of(interface.namespace).read_napi(interface, range(interface.queues))
         return [napi._asdict() for napi in found]

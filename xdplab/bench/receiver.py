@@ -1,4 +1,4 @@
-"""What a benchmark's receivers have in common, and the receiver that is ours.
+"""The interface of a benchmark's receivers, and xdplab's own receiver.
 
 A new receiver is one class with these members in a file of its own, and one line in a benchmark.
 """
@@ -26,30 +26,30 @@ COSTS = (
     "softirq_ns_per_packet",
     "sqpoll_ns_per_packet",
 )
-"""Times a packet of a run, as in `Measurement`; None where not measured."""
+"""Times per packet of a run, as in `Measurement`; None if not measured."""
 
 OWN = ("cpu_ns_per_packet", "syscalls_per_packet")
-"""What a receiver's own threads take for a packet: all their time on a core, and system calls."""
+"""Costs per packet of a receiver's own threads: all their CPU time, and system calls."""
 
 RATES = ("rx_pps", "sent_pps", "lost_percent")
 CALLS = ("wakeups_per_second", "syscalls_per_second", "rearms_per_second")
-"""What only our worker counts; its system calls are without those that telemetry itself makes."""
+"""Figures that only xdplab's worker counts; system calls are without those of telemetry."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one receiver did in one run.
+    """The counts and figures of one receiver in one run.
 
     Parameters
     ----------
     seconds
-        From the first frame to the last, as the generator was told.
+        Time from the first frame to the last, as set for the generator.
     sent
-        Frames, as the generator counted them.
+        Frames sent, by the generator's count.
     rx_packets
-        As the receiver itself counted them.
+        Packets received, by the receiver's own count.
     figures
-        What else was measured, such as `COSTS`; what it lacks is None in the result.
+        Other figures, such as `COSTS`; missing ones are None in the result.
     """
 
     seconds: float
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def lost_percent(self) -> float | None:
-        """How much of what was sent did not arrive."""
+        """Share of the sent frames that did not arrive."""
         lost = max(self.sent - self.rx_packets, 0)
         return round(100 * lost / self.sent, 3) if self.sent else None
 
@@ -88,7 +88,7 @@ class Run:
 
 
 def figures(measured: Measurement) -> dict[str, Any]:
-    """Return what a measurement of ours tells beside the rates, by the names of a result."""
+    """Return a measurement's figures besides the rates, by their names in a result."""
     calls = sum(number for kind, number in measured.syscalls.items() if kind != "publish")
     counted = (measured.wakeups, calls, measured.rearms)
     packets = measured.rx_packets
@@ -96,7 +96,7 @@ def figures(measured: Measurement) -> dict[str, Any]:
     own = [costs[name] for name in COSTS if name != "softirq_ns_per_packet"]
     return {
         **costs,
-        # Zero where there is no submission thread.
+        # Zero without a submission thread.
         "sqpoll_ns_per_packet": measured.sqpoll_ns_per_packet or None,
         "cpu_ns_per_packet": round(sum(ns or 0 for ns in own), 2) if packets else None,
         "syscalls_per_packet": round(calls / packets, 4) if packets else None,
@@ -113,18 +113,18 @@ class Receiver(Protocol):
     program: str
     settings: dict[str, Any]
     version: str | None
-    """None as long as it is not known: a peer's own is read when it runs."""
+    """None if not known yet: a peer's version is read when it runs."""
 
     def missing(self) -> str | None:
-        """Say what to do where the program is not there; None where it is."""
+        """Return what to do if the program is missing; None if it is installed."""
 
     def run(self, wire: Wire, seconds: float) -> Run:
-        """Measure once, with nothing left behind.
+        """Measure once, and clean up.
 
         Raises
         ------
         XdplabError
-            With what went wrong.
+            When the run failed.
         """
 
 
@@ -135,7 +135,7 @@ def entry(
     rate: Rate = "max",
     labels: Mapping[str, Any] | None = None,
 ) -> Entry:
-    """Let a receiver take its turns on a wire, at one rate."""
+    """Return the entry of a receiver on a wire, at one rate."""
 
     def turn() -> dict[str, Any]:
         wire.traffic.rate = rate
@@ -150,16 +150,16 @@ class OurWorker:
     Parameters
     ----------
     wait
-        Its wait strategy; None on a path that has a way of its own.
+        Its wait strategy; None on a path without wait strategies.
     name
-        What the result calls it; the strategy unless told otherwise.
+        Its name in the result. Default: the strategy.
     path, action, batch, burst, sample_every, publish_interval
         As for `Engine`.
     """
 
     program = "xdplab"
     RING_SIZE = 2048
-    """What `xdplab run` takes unless told otherwise."""
+    """The defaults of `xdplab run`."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class OurWorker:
         self.version: str | None = version("xdplab")
 
     def missing(self) -> str | None:
-        """Ours is always there."""
+        """Return None: xdplab's worker is always there."""
         return None
 
     def run(self, wire: Wire, seconds: float) -> Run:
@@ -195,10 +195,10 @@ class OurWorker:
         Raises
         ------
         XdplabError
-            When the engine can't be had, or it or the generator ended by itself.
+            When the engine can't be opened, or it or the generator ended by itself.
         """
         with (
-            # As beside the peers: such a socket sees packets that the stack goes on with.
+            # As with the peers: such a socket sees packets that the stack goes on with.
             unanswered(wire.lab.port) if self._kind == Kind.PACKET else nullcontext(),
             told_later(),
             Engine(wire.lab.port, cpu=wire.worker, **self.settings) as engine,
@@ -210,7 +210,7 @@ class OurWorker:
 
 @contextmanager
 def told_later() -> Iterator[None]:
-    """Keep an engine from warning of an ineffective strategy: the result says so."""
+    """Suppress an engine's warning about an ineffective strategy: the result has it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "wait=.* is ineffective here")
         yield

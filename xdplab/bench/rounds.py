@@ -1,4 +1,4 @@
-"""Rounds: all that is compared takes turns, there and back, and what the turns showed together."""
+"""Rounds: all entries take turns, every second round in reverse order; and their results."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from xdplab.experiments.runs import check_length
 from xdplab.lab.lab import Lab
 
 Run = Mapping[str, Any]
-"""What one turn showed: figures by name, None for what could not be measured."""
+"""The figures of one run by name; None: could not be measured."""
 
 
 @dataclass
 class Entry:
-    """One of those that are compared, and what it did so far.
+    """One of the compared programs or settings, with its results so far.
 
     Parameters
     ----------
     name
-        For the progress bar and the table.
+        Its name, for the progress bar and the table.
     measure
-        Measures once, with nothing left behind. An `XdplabError` ends this entry, not the others.
+        Measures once and cleans up. An `XdplabError` ends this entry, not the others.
     labels
-        What the result says of it before its figures.
+        Fields of the result before its figures.
     missing
-        What to do where it is not there; None where it is.
+        What to do if the program is missing; None if it is installed.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Entry:
         return "missing" if self.missing else "failed" if self.failure else "measured"
 
     def as_dict(self, figures: Sequence[str]) -> dict[str, Any]:
-        """Return it for JSON, with the spread over its runs of these figures."""
+        """Return it for JSON, with the spread of these figures over its runs."""
         return {
             "name": self.name,
             **self.labels,
@@ -60,7 +60,7 @@ class Entry:
         }
 
     def median(self, figure: str) -> float | None:
-        """Return the median of a figure over the runs; None where there is none."""
+        """Return the median of a figure over the runs; None if there is none."""
         values = [run[figure] for run in self.runs if run[figure] is not None]
         return statistics.median(values) if values else None
 
@@ -76,7 +76,7 @@ class Entry:
 
 
 class Rounds:
-    """So many rounds of so many seconds a run.
+    """The rounds of a benchmark.
 
     Parameters
     ----------
@@ -101,11 +101,11 @@ class Rounds:
         self.date = time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
     def take(self, entries: Sequence[Entry]) -> None:
-        """Let each entry have its turn in each round, as far as it goes."""
+        """Run each entry once in each round, until it fails."""
         present = [entry for entry in entries if not entry.missing]
         with self._progress(self.rounds * len(present)) as advance:
             for number in range(self.rounds):
-                # There and back again, so that a machine that slows down slows all of them alike.
+                # Every second round in reverse: a machine that slows down affects all alike.
                 for entry in present if number % 2 == 0 else reversed(present):
                     advance(entry.name)
                     if not entry.failure:
@@ -117,18 +117,18 @@ class Rounds:
     def result(
         self, lab: Lab, entries: Sequence[Entry], figures: Sequence[str], traffic: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return what all benchmarks' results have in common, for JSON.
+        """Return the common part of all benchmarks' results, for JSON.
 
         Parameters
         ----------
         lab
-            In which they ran, and which is not closed yet.
+            The lab in which they ran, still open.
         entries
-            Those that took turns.
+            The entries.
         figures
-            Of their runs, for the spread.
+            Figures of their runs to give with the spread.
         traffic
-            What was sent.
+            Description of the traffic.
         """
         return {
             "benchmark": self.benchmark,
@@ -143,14 +143,14 @@ class Rounds:
 
     @contextmanager
     def _progress(self, total: int) -> Iterator[Callable[[str], None]]:
-        """Draw a progress bar; what is given back names what is begun."""
+        """Draw a progress bar; yield a function to call with the name of each run."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda _name: None
             return
         from rich.console import Console  # noqa: PLC0415 - slow to import
         from rich.progress import Progress  # noqa: PLC0415
 
-        # Drawn between runs only: during one it would take time from the cores that are measured.
+        # Drawn between runs only: during a run it would take time from the measured cores.
         with Progress(console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
             task = progress.add_task(self.benchmark, total=total)
             begun = 0
@@ -165,13 +165,13 @@ class Rounds:
 
 
 def fastest(entries: Iterable[Entry], figure: str = "rx_pps") -> Entry | None:
-    """Choose the measured one with the highest median of a rate; None where there is none."""
+    """Return the measured entry with the highest median of a rate; None if there is none."""
     measured = [entry for entry in entries if entry.status == "measured"]
     return max(measured, key=lambda entry: entry.median(figure) or 0, default=None)
 
 
 def ratio(one: Entry, other: Entry, figure: str) -> float | None:
-    """Divide the median of one by the median of the other; None where there is no such thing."""
+    """Return the ratio of two entries' medians; None if one is missing."""
     above, below = one.median(figure), other.median(figure)
     if above is None or not below or not _are_measured(one, other):
         return None
@@ -179,7 +179,7 @@ def ratio(one: Entry, other: Entry, figure: str) -> float | None:
 
 
 def paired_ratio(one: Entry, other: Entry, figure: str) -> float | None:
-    """Divide the two in each round, and take the median: the machine's moods move it less."""
+    """Return the median of the rounds' ratios: changes of the machine's speed affect it less."""
     if not _are_measured(one, other):
         return None
     pairs = zip(one.runs, other.runs, strict=True)

@@ -1,4 +1,4 @@
-"""The benchmark `widgets`: what a dashboard costs, and how soon a slider reaches the worker."""
+"""The benchmark `widgets`: a dashboard's cost, and a slider's delay to the worker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from xdplab.telemetry.region import Telemetry
 
 _STEADY_RATE = 20_000.0
 _SETTLING_SECONDS = 2.0
-_LONG = 8  # times as long as the others the measurement of growth takes
+_LONG = 8  # the measurement of growth takes so many times as long as the others
 
 _FIGURES = (
     "kernel_cpu_percent",
@@ -43,7 +43,7 @@ GOALS = {
     "rate_ratio": ("of the engine's rate kept, the browser on the same cores", 0.97),
     "rate_ratio_elsewhere": ("of the engine's rate kept, the browser elsewhere", 0.97),
 }
-"""What a dashboard at ten updates a second may take, at most, and of the rate keeps, at least."""
+"""Goals for a dashboard at ten updates a second: most CPU time and delay, least rate share."""
 
 
 def widgets(
@@ -51,30 +51,29 @@ def widgets(
 ) -> dict[str, Any]:
     """Measure a dashboard in a real JupyterLab and a real browser, on this machine.
 
-    Lab, engine and generator of 64-byte frames live in the notebook's kernel. What is compared
-    takes turns, there and back:
+    Lab, engine and generator of 64-byte frames are in the notebook's kernel. These entries take
+    turns, every second round in reverse order:
 
     - "dashboard": with the dashboard on the page, at 20,000 packets a second the CPU time of kernel
-      and browser and the messages that come to the page, and then the rate of packets received at
-      full speed. Where worker and generator have no core of their own beside the browser's, what
-      drawing takes is missing there;
-    - "dashboard elsewhere": the same with nothing here but a connection that answers as a page with
-      the dashboard does, as if the browser were on another machine;
-    - "no dashboard": the same with neither;
+      and browser and the messages to the page, and then the rate of packets received at full speed.
+      If worker and generator share a core with the browser, drawing reduces that rate;
+    - "dashboard elsewhere": the same with only a connection that answers like a page with the
+      dashboard, as if the browser were on another machine;
+    - "no dashboard": the same without either;
     - "slider": moves of the batch slider with the keyboard, from the browser's own time of the
       key's event to the record, one a millisecond, in which the worker has used the new batch size;
     - "slider, computing": the same while a cell computes;
-    - "growth": with updates as often as the page takes them, how much kernel and page grow with
-      each message.
+    - "growth": with updates as often as the page takes them, the growth of kernel and page for each
+      message.
 
     Parameters
     ----------
     rounds
         Runs of each, 1 to 1000.
     seconds
-        Length of each measurement in a run, without what settles before.
+        Length of each measurement in a run, without the time to settle.
     moves
-        Of the slider in a run, 1 to 1000.
+        Moves of the slider in a run, 1 to 1000.
     quiet
         Whether to do without the progress bar, which is drawn on a terminal only.
 
@@ -91,10 +90,10 @@ def widgets(
           ``browser_cpu_percent`` (of a core, all of its processes), ``messages_per_second``,
           ``rx_pps``, ``slider_ms`` and ``slider_p90_ms`` (median and 90th percentile of a run's
           moves), ``kernel_growth_bytes_per_message`` (resident memory of its own) and
-          ``page_growth_bytes_per_message`` (of scripts, after garbage collection). None where it is
-          not measured;
-        - ``kernel_cpu_percent``: with the dashboard less without; ``rate_ratio`` and
-          ``rate_ratio_elsewhere``: the median rate with it by the one without;
+          ``page_growth_bytes_per_message`` (of scripts, after garbage collection). None: not
+          measured;
+        - ``kernel_cpu_percent``: with the dashboard minus without; ``rate_ratio`` and
+          ``rate_ratio_elsewhere``: the median rate with it divided by the one without;
           ``paired_ratio_elsewhere``: the median of the rounds' own ratios;
           ``slider_idle_ms`` and ``slider_computing_ms``: medians of the runs' medians;
         - ``goals``: for each of `GOALS` the ``figure``, ``goal`` and whether it is ``met``.
@@ -104,7 +103,7 @@ def widgets(
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab here.
+        When no lab can be made here.
     BrowserError
         When Jupyter or the browser does not start.
     """
@@ -161,7 +160,7 @@ def _without_dashboard(session: Session, seconds: float) -> dict[str, Any]:
 
 
 def _begin(session: Session, finely: bool = False) -> Telemetry:
-    """Open an engine with steady traffic, and nothing that shows it."""
+    """Open an engine with steady traffic, without a view."""
     session.hide()
     telemetry = session.open_engine(finely)
     session.run("steady traffic")
@@ -223,7 +222,7 @@ def _growth(session: Session, seconds: float) -> dict[str, Any]:
     session.show()
     session.run("quicken")
     try:
-        time.sleep(_SETTLING_SECONDS + seconds)  # until the longest history is there
+        time.sleep(_SETTLING_SECONDS + seconds)  # until the longest history is full
         page, kernel, messages = _held(session)
         time.sleep(_LONG * seconds)
         page_later, kernel_later, messages_later = _held(session)

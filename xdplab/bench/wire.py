@@ -1,4 +1,4 @@
-"""The wire of a benchmark: a lab, the generator at its one end, and the core of its other end."""
+"""The wire of a benchmark: a lab, the generator at one end, and the receiver's core."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ REST_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Wire:
-    """The lab, the generator at its one end, and the core for the receiver at its other end."""
+    """A lab with the generator at one end, and the core for the receiver at the other end."""
 
     lab: Lab
     traffic: Traffic
     worker: int
 
     def warm_up(self, rest: float = 0) -> None:
-        """Send what is not counted: caches, page tables and the core's clock settle meanwhile.
+        """Send uncounted traffic, so that caches, page tables and the core's clock settle.
 
         Parameters
         ----------
         rest
-            Seconds to wait afterwards: what has lost its core may be late to count or forward it.
+            Seconds to wait afterwards, for a receiver that lost its core to catch up.
         """
         self.send(_WARM_UP_SECONDS)
         time.sleep(rest)
@@ -74,7 +74,7 @@ def unanswered(host: Host) -> Iterator[None]:
     Raises
     ------
     KernelError
-        When the port can't be had.
+        When the port can't be bound.
     """
     with host.socket() as never_read:
         try:
@@ -87,7 +87,7 @@ def unanswered(host: Host) -> Iterator[None]:
 
 @contextmanager
 def open_wire(backend: str | None = None) -> Iterator[Wire]:
-    """Make a lab and a generator of the smallest frames, on cores of their own where there are.
+    """Make a lab and a generator of the smallest frames, on cores of their own if possible.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def open_wire(backend: str | None = None) -> Iterator[Wire]:
     Raises
     ------
     KernelError
-        When there can be no lab or no generator here.
+        When no lab or no generator can be made here.
     """
     generator, worker = cores_for_queue(0, 1)
     with (

@@ -1,8 +1,8 @@
-"""The broker: real AF_XDP for people without privilege, and no more than that.
+"""The broker: real AF_XDP for users without privilege, and nothing beyond that.
 
-`sudo xdplab broker --group NAME` starts it. Its *listener* (`listener.py`) accepts connections,
-checks who is there, and forks a *session* (`session.py`) for each. A session takes one message of
-fixed size that says what it is for, gives up every power that this does not need
-(`confinement.py`), and only then reads requests (`protocol.py`, `operations.py`). Clients use
-`connection.py`.
+`sudo xdplab broker --group NAME` starts it (`daemon/`). Its *listener* accepts connections, checks
+the peer's credentials, and forks a *session* for each. A session takes one message of fixed size,
+which names its purpose, drops every privilege that this does not need (`daemon/confinement.py`),
+and only then reads requests (`protocol.py`, `requests.py`, `daemon/operations.py`). Clients use
+`client.py`.
 """

@@ -27,7 +27,7 @@ from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.core.locks import new_lock
 from xdplab.core.own_limits import more_descriptors
 
-_PATIENCE = 60.0  # s; above it the broker is taken for stuck
+_PATIENCE = 60.0  # s; after it the broker counts as stuck
 _RETRY_SECONDS = 0.01
 _START = (
     "Once installed as docs/without-root.md says, it is started by "
@@ -46,21 +46,21 @@ _REMEDIES = {
 
 
 def socket_path() -> str:
-    """Say where the broker's socket is looked for."""
+    """Return the path of the broker's socket."""
     return os.environ.get(SOCKET_VARIABLE) or SOCKET_PATH
 
 
 class Connection(Closing):
-    """One session of the broker's, which ends with it. Made by `connect`.
+    """A connection to one session of the broker, which ends with it. Made by `connect`.
 
     Attributes
     ----------
     answer
-        What the first message was answered with.
+        The answer to the first message.
     descriptors
-        What came beside that; the caller's to close.
+        Descriptors that came with it; the caller closes them.
     socket
-        The socket itself, for a lab process' own way of talking.
+        The socket itself, for the protocol of a lab process.
     """
 
     answer: dict[str, Any]
@@ -90,7 +90,7 @@ class Connection(Closing):
         arguments: Mapping[str, object] | None = None,
         descriptors: Sequence[int] = (),
     ) -> tuple[dict[str, Any], list[int]]:
-        """Ask for something, and wait for the answer.
+        """Send a request, and wait for the answer.
 
         Parameters
         ----------
@@ -99,17 +99,17 @@ class Connection(Closing):
         arguments
             All that the operation takes.
         descriptors
-            To pass along; they stay the caller's.
+            Descriptors to send; they stay the caller's.
 
         Returns
         -------
         tuple
-            The answer, and the descriptors that came with it, which are the caller's to close.
+            The answer, and the descriptors that came with it; the caller closes them.
 
         Raises
         ------
         XdplabError
-            What the session refused with: the same exception as in this process.
+            The session's refusal: the same exception as in this process.
         ClosedError
             After `close`.
         """
@@ -126,7 +126,7 @@ class Connection(Closing):
     def _exchange(
         self, numbered: Callable[[int], bytes], descriptors: Sequence[int]
     ) -> tuple[dict[str, Any], list[int]]:
-        """Send a message with a number that is its own, and wait for the answer to that number.
+        """Send a message with a new number, and wait for the answer with that number.
 
         An interrupt at any moment loses one answer, and no other message gets it.
         """
@@ -157,7 +157,7 @@ class Connection(Closing):
     def _receive(self) -> tuple[bytes, list[int]]:
         try:
             return receive(self.socket)
-        except ConnectionResetError:  # comes before what was said last
+        except ConnectionResetError:  # the kernel reports it before the last message
             return receive(self.socket)
 
 
@@ -169,11 +169,11 @@ def connect(
     Parameters
     ----------
     kind
-        What it is for: `protocol.NETWORK`, `LAB`, `SOFTIRQ` or `INTERFACE`.
+        Its purpose: `protocol.NETWORK`, `LAB`, `SOFTIRQ` or `INTERFACE`.
     name
-        Of the interface to lend, for `INTERFACE`.
+        Name of the interface to lend, for `INTERFACE`.
     descriptor
-        Of one's own network namespace, for `NETWORK` and `INTERFACE`.
+        Descriptor of the caller's network namespace, for `NETWORK` and `INTERFACE`.
     path
         Where the broker's socket is; by default `socket_path()`.
 
@@ -199,7 +199,7 @@ def connect(
 
 
 def probe() -> None:
-    """Raise what `connect` would for want of a broker that serves this user, or do nothing."""
+    """Raise the error of `connect` if no broker serves this user; else do nothing."""
     with _new_socket() as connected:
         _wait_to_be_accepted(connected, socket_path())
 
@@ -230,7 +230,7 @@ def _wait_to_be_accepted(connected: socket.socket, path: str) -> None:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Raise what keeps a message from being sent or received as a `KernelError` with a remedy."""
+    """Turn errors in sending or receiving a message into a `KernelError` with a remedy."""
     try:
         yield
     except OSError as error:

@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def start_isolated(options: argparse.Namespace) -> int:
-    """Replace this process by one that runs the broker, and takes nothing from who started it."""
+    """Replace this process by an isolated one that runs the broker."""
     arguments = [f"--group={options.group}", f"--socket={options.socket}"]
     arguments += [f"--sessions={options.sessions}"]
     arguments += [f"--interface={name}" for name in options.interface]

@@ -1,8 +1,8 @@
-"""What broker and client say to each other, and the checks of it; both sides use this file.
+"""The protocol of broker and client, with its checks; both sides use this file.
 
 A connection is a Unix socket that keeps messages apart (SOCK_SEQPACKET). The client's first message
-is of fixed size, `FIRST`: what the session is for, and a name where that needs one; at most one
-descriptor comes beside it. Every message after it is one JSON object:
+is of fixed size, `FIRST`: the session's purpose, and a name where that needs one; at most one
+descriptor comes with it. Every message after it is one JSON object:
 
     request     {"op": "attach", "arguments": {...}, "number": 7}
     answer      {"answer": {...}, "number": 7}
@@ -42,7 +42,7 @@ _MOST_TEXT = 8 * 1024  # of one text in a refusal
 
 
 class Malformed(Exception):  # noqa: N818 - of a message, not of what it asks for
-    """A message that is not what the protocol says; the connection ends with it."""
+    """A message that breaks the protocol; the connection ends with it."""
 
 
 def encode_first(kind: bytes, name: str = "") -> bytes:
@@ -53,7 +53,7 @@ def encode_first(kind: bytes, name: str = "") -> bytes:
     kind
         One of `KINDS`.
     name
-        Of the interface that is asked for, with `INTERFACE`.
+        Name of the requested interface, with `INTERFACE`.
     """
     encoded = name.encode()
     if kind not in KINDS:
@@ -116,7 +116,7 @@ def encode_answer(answer: Mapping[str, object], number: int = 0) -> bytes:
 
 
 def encode_refusal(error: XdplabError, number: int = 0) -> bytes:
-    """Write what went wrong, for `decode_answer` to raise again."""
+    """Write an error, which `decode_answer` raises again."""
     # The kind that both sides know.
     kind = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
     refusal: dict[str, object] = {"error": kind.__name__, "number": number}
@@ -134,9 +134,9 @@ def decode_answer(message: bytes, number: int = 0) -> dict[str, Any] | None:
     Parameters
     ----------
     message
-        As it came.
+        The message as received.
     number
-        Of the request.
+        Number of the request.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def decode_answer(message: bytes, number: int = 0) -> dict[str, Any] | None:
     Raises
     ------
     XdplabError
-        What the other side refused with, as it would have been raised in this process.
+        The other side's refusal, as it would have been raised in this process.
     Malformed
         When it is neither an answer nor a refusal.
     """
@@ -170,12 +170,12 @@ def send(connection: socket.socket, message: bytes, descriptors: Sequence[int] =
 
 
 def receive(connection: socket.socket, most_bytes: int = MESSAGE_BYTES) -> tuple[bytes, list[int]]:
-    """Receive one message, and the descriptors beside it, which are the caller's to close.
+    """Receive one message and its descriptors, which the caller closes.
 
     Returns
     -------
     tuple
-        The message, empty where the other side is gone, and descriptors, closed on exec.
+        The message, empty when the other side is gone, and close-on-exec descriptors.
 
     Raises
     ------

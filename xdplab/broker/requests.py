@@ -1,4 +1,4 @@
-"""The requests of a session, and the checks of what they carry, which client and session share."""
+"""The requests of a session and the checks of their arguments; client and session share them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAPI_SETTINGS = {
 
 
 class Request(NamedTuple):
-    """What a request carries: its arguments, all of them needed, and descriptors beside it."""
+    """The parts of a request: its arguments, all of them needed, and its descriptors."""
 
     arguments: Mapping[str, Check]
     descriptors: int = 0
@@ -152,9 +152,9 @@ def check_request(operation: str, arguments: Mapping[str, Any], descriptors: int
     operation
         One of `REQUESTS`.
     arguments
-        As they came: of JSON's types.
+        As received: in types of JSON.
     descriptors
-        How many came beside it.
+        Number of descriptors that came with it.
 
     Raises
     ------

@@ -35,14 +35,14 @@ _ENGINE_OPTIONS = (
     *("queue", "wait", "batch", "ring_size", "frame_size", "multi_buffer", "attach", "bind"),
     *("promiscuous", "allow_default_route"),
 )
-"""Options of `xdplab run` that are arguments of `Engine`; one that was left out is None."""
+"""Options of `xdplab run` that are arguments of `Engine`; None if not given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status.
 
-    0; 1 for what went wrong, 2 for a wrong call; and 128 and the number of a signal that ended it:
-    130 after Ctrl-C, 143 after SIGTERM.
+    It is 0 for success, 1 for an error, 2 for a wrong call; and 128 plus the number of a signal
+    that ended the command: 130 after Ctrl-C, 143 after SIGTERM.
     """
     signals = Signals()
     try:
@@ -59,7 +59,7 @@ def _main(arguments: Sequence[str] | None, signals: Signals) -> int:
     take_any_text()
     options = _parser().parse_args(arguments)
     options.signals = signals
-    # What the engine warns of stands in the table and in the JSON object.
+    # The engine's warnings are in the table and in the JSON object.
     warnings.filterwarnings("ignore", "wait=.* is ineffective here", UserWarning)
     with warnings.catch_warnings(), _chosen_backend(getattr(options, "backend", None)):
         warnings.showwarning = _show_warning
@@ -72,8 +72,8 @@ def _show_warning(message: Warning | str, *_where: object, **_more: object) -> N
 
 @contextmanager
 def _chosen_backend(name: str | None) -> Iterator[None]:
-    """Have all labs of this process made by a backend."""
-    before = os.environ.get(VARIABLE, "")  # the empty name is none
+    """Use a backend for all labs of this process."""
+    before = os.environ.get(VARIABLE, "")  # empty: no backend is chosen
     if name is not None:
         os.environ[VARIABLE] = choice("--backend", name, BACKENDS)
     try:
@@ -83,7 +83,7 @@ def _chosen_backend(name: str | None) -> Iterator[None]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what it has to say wherever that can be said."""
+    """Prints its messages with `say` and `complain`."""
 
     def _print_message(self, message: str, file: object = None) -> None:
         if message:
@@ -154,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_knob(parser: argparse.ArgumentParser, name: str, words: str = "") -> None:
-    """Add a knob's option; left out, it is None."""
+    """Add a knob's option; it is None if not given."""
     knob = KNOBS[name]
     words = words or knob.help
     words = f"{words[0].lower()}{words[1:]}"
@@ -169,7 +169,7 @@ def _add_knob(parser: argparse.ArgumentParser, name: str, words: str = "") -> No
 
 
 class _AsTyped(argparse.Action):
-    """Keeps an option's name as it was typed, too: of ``rate`` as ``rate_option``."""
+    """Also stores the option's name as typed: for ``rate`` in ``rate_option``."""
 
     def __call__(
         self,
@@ -195,7 +195,7 @@ def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
         command.set_defaults(command=_bench, benchmark=name)
         for option, (default, told) in benchmark.options.items():
             several = default if isinstance(default, tuple) else (default,)
-            # A whole number without a point, also where others are taken.
+            # Whole numbers are shown without a decimal point, also for options that take fractions.
             shown = " ".join(str(value).removesuffix(".0") for value in several)
             command.add_argument(
                 f"--{option}",
@@ -246,7 +246,7 @@ def _run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         engine, traffic = _capture(options, stack)
         signals: Signals = options.signals
-        signals.wait()  # so that none takes away the figures that there are
+        signals.wait()  # so that no signal discards the figures so far
         if options.json:
             measurement, _ = measure(engine, traffic, options.seconds, signals.check)
             words = json.dumps(measurement.as_dict())
@@ -261,7 +261,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Traffic | None]:
-    """Open what the options ask for; the stack closes it."""
+    """Open the engine and traffic of the options; the stack closes them."""
     settings = {name: getattr(options, name) for name in _ENGINE_OPTIONS}
     settings = {name: value for name, value in settings.items() if value is not None}
     if options.interface is not None:
@@ -289,7 +289,7 @@ def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Tra
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from xdplab import doctor  # noqa: PLC0415 - looks at what a capture does without
+    from xdplab import doctor  # noqa: PLC0415 - imports modules that a capture does not need
 
     findings = doctor.examine()
     if options.json:
@@ -319,7 +319,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _command(name: str, chosen: Mapping[str, object]) -> str:
-    """Write a benchmark as one would type it, with all that was left to its defaults."""
+    """Return a benchmark's command line, with all options, also those at their defaults."""
     words = ["xdplab", "bench", name]
     for option, value in chosen.items():
         several = value if isinstance(value, list | tuple) else (value,)

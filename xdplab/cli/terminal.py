@@ -26,7 +26,7 @@ _GRAPH_COLUMNS = 50
 
 
 class _LiveTable:
-    """What happened since the last look, ten times a second."""
+    """The live table: rates since the last update, ten times a second."""
 
     def __init__(self, engine: Engine, traffic: Traffic | None) -> None:
         self._engine, self._traffic = engine, traffic
@@ -34,7 +34,7 @@ class _LiveTable:
         self._rates: list[float] = []
 
     def render(self) -> Table:
-        """Read the telemetry anew."""
+        """Read the telemetry and return the table."""
         now: Any = self._engine.telemetry.counters()
         seconds = max(int(now["time_ns"]) - int(self._last["time_ns"]), 1) / 1e9
 
@@ -45,7 +45,7 @@ class _LiveTable:
         kind = self._engine.configuration.kind.name.lower()
         self._rates = [*self._rates, packets][-_GRAPH_COLUMNS:]
         where = f"{self._engine.name_of(0)} queue {self._engine.queue}"
-        # As text, since rich takes brackets for markup.
+        # As text, since rich reads brackets as markup.
         table = Table(title=Text(f"{where}{_mark(self._engine.simulated)}"))
         table.add_column("", style="bold")
         table.add_column("", justify="right", min_width=12)
@@ -86,19 +86,19 @@ def _graph(rates: list[float]) -> str:
 def run_live(
     engine: Engine, traffic: Traffic | None, seconds: float, check: Callable[[], None]
 ) -> tuple[Measurement, str]:
-    """Measure with a live table on a terminal.
+    """Measure, with a live table on a terminal.
 
     Parameters
     ----------
     engine, traffic, seconds
         As for `measure`.
     check
-        Called ten times a second; what it raises, as `measure` has it, ends the run.
+        Called ten times a second; an exception from it ends the run, as for `measure`.
 
     Returns
     -------
     tuple
-        The measurement, and in words the ledger and what a packet cost.
+        The measurement, and a text with the ledger and the CPU time per packet.
     """
     table = _LiveTable(engine, traffic)
     with _live() as show:
@@ -119,7 +119,7 @@ def run_live(
 
 @contextmanager
 def _live() -> Iterator[Callable[[_LiveTable], None]]:
-    """Give a function that shows the table, on a terminal for as long as that is there."""
+    """Yield a function that shows the table, as long as there is a terminal."""
     console = Console(file=sys.stdout or StringIO())
     with ExitStack() as stack:
         live = Live(console=console, auto_refresh=False, transient=True)

@@ -1,1 +1,1 @@
-"""What an engine is to be: rings, memory, path, placement."""
+"""An engine's configuration: rings, memory, path, placement."""

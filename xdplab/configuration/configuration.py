@@ -1,4 +1,4 @@
-"""How an engine is set up: what takes new sockets to change, checked and translated."""
+"""How an engine is set up: settings whose change needs new sockets, checked and translated."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SWITCHES = ("unaligned", "multi_buffer", "metadata", "promiscuous")
 _SIZES = ("ring_size", "frame_size", "headroom", "sample_bytes", "socket_buffer")
 _SHORTEST_INTERVAL = 0.001
 LONGEST_INTERVAL = 0.5
-"""Seconds between two records of the history, at most."""
+"""Most seconds between two records of the history."""
 
 ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
 """Names of the actions, in the order of their indices in the control block."""
@@ -57,7 +57,7 @@ WAIT_STRATEGIES: tuple[str, ...] = names_in(lib.xdplab_wait_strategy)
 
 @dataclass(frozen=True)
 class Configuration:
-    """What `Engine` was told, checked. Its parameters are documented there.
+    """The checked arguments of `Engine`, which documents them.
 
     Raises
     ------
@@ -114,7 +114,7 @@ class Configuration:
 
     @property
     def kind(self) -> Kind:
-        """What kind of path it is."""
+        """The kind of its path."""
         return kind_of(self.path)
 
     @property
@@ -161,7 +161,7 @@ class Configuration:
     def changed(self, **changes: Any) -> Configuration:  # noqa: ANN401 - the fields' own types
         """Return this configuration with other values, for as many workers."""
         if self.kind != Kind.XSK:
-            # Its socket would go on receiving while the program that counts is off.
+            # Its socket would go on receiving while no program counts the packets.
             raise ConfigurationError(
                 f"an engine with path={self.path!r} can't be reconfigured without packets that "
                 f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."
@@ -196,7 +196,7 @@ class Configuration:
         return index
 
     def native(self) -> tuple[Any, list[Any]]:
-        """Build the struct for the native engine, and what must be held as long as it is used."""
+        """Build the struct for the native engine, and the objects that must live as long as it."""
         program = c_path(self.program)
         workers = ffi.new("struct xdplab_worker_config[]", self._workers())
         native = ffi.new(
@@ -285,7 +285,7 @@ class Configuration:
         return int(BIND_MODES["copy" if self.attach == "skb" else self.bind])
 
     def _workers(self) -> list[dict[str, int]]:
-        """Lay out one worker a queue of each interface; those of two send through each other's."""
+        """Lay out one worker for each queue of each interface; of two, each sends on the other."""
         queues, cpus = self.queues, self.cpus
         places = [(port, queue) for port in range(len(self.interfaces)) for queue in queues]
         return [

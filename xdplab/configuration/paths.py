@@ -1,4 +1,4 @@
-"""Receive paths: what each can be told, and what it can't.
+"""Receive paths: which arguments each accepts, and which it rejects.
 
 `xdplab.native.paths` has the table of them.
 """
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from xdplab.configuration.configuration import Configuration
 
 SOCKET_BUFFER = 8 << 20
-"""Bytes for packets that wait in a socket, unless told otherwise."""
+"""Default bytes for packets that wait in a socket."""
 
 _SMALLEST_BUFFER, LARGEST_BUFFER = 1 << 17, 1 << 30
 
-# What is AF_XDP's, and what it is unless told otherwise.
+# Arguments that only AF_XDP takes, with their defaults.
 _OF_XSK = {
     "ring_size": 2048,
     "frame_size": 2048,
@@ -36,7 +36,7 @@ _OF_XSK = {
 
 
 def path_words(configuration: Configuration) -> dict[str, int]:
-    """Check the path, and that nothing was asked for that it can't do.
+    """Check the path, and reject arguments that it does not support.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def _address(configuration: Configuration, path: str) -> int:
 
 
 def refuse_wait(path: str) -> None:
-    """Refuse a choice of how to wait.
+    """Reject a wait strategy on a path that waits in its own way.
 
     Raises
     ------

@@ -14,9 +14,9 @@ _HUGE_PAGES: dict[bool | str, int] = {
 XDP_HEADROOM = 256
 """Bytes in front of each packet that the kernel keeps in every frame (XDP_PACKET_HEADROOM)."""
 
-# What xdp_umem_reg wants left of a frame behind its headrooms (Linux 6.18.44): a skb_shared_info,
-# of 320 bytes unless built with another CONFIG_MAX_SKB_FRAGS, and 128 for the shortest packet.
-# Older kernels are content with a byte.
+# Room that xdp_umem_reg wants behind a frame's headrooms (Linux 6.18.44): a skb_shared_info, of 320
+# bytes unless built with another CONFIG_MAX_SKB_FRAGS, and 128 for the shortest packet. Older
+# kernels want one byte.
 _LEAST_ROOM = 320 + 128
 _WORD = 8  # samples are read by whole words
 _LARGEST_FRAME = 1 << 20
@@ -24,10 +24,10 @@ LARGEST_REAL_FRAME = 4096
 """Bytes of the largest frame that the kernel takes: a page."""
 
 MOST_FRAMES = 18
-"""Frames of the longest packet: what can be sent as one."""
+"""Most frames of one packet."""
 
 SMALLEST_LONG_RING = 32
-"""Entries of the first ring that holds as many."""
+"""Entries of the smallest ring that holds as many."""
 
 
 def layout(
@@ -39,7 +39,7 @@ def layout(
     *,
     ring_size: int,
 ) -> dict[str, int]:
-    """Check how the UMEM is to be made. Which sizes of a frame it takes is the kernel's to say.
+    """Check the layout of the UMEM. The kernel decides which frame sizes it takes.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def layout(
 
 
 def which_pages(huge_pages: object) -> bool | str:
-    """Check of which pages the UMEM is to be made."""
+    """Check which pages the UMEM is to use."""
     if type(huge_pages) in (bool, str) and huge_pages in _HUGE_PAGES:
         return huge_pages
     raise ConfigurationError(f"huge_pages={shown(huge_pages)} must be True, False or 'auto'.")

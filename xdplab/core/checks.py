@@ -1,8 +1,8 @@
-"""Checks of what a user asks for, before anything is touched.
+"""Checks of a user's arguments, made before anything is changed.
 
 Every public door calls them. A check takes the argument's name as the user typed it and returns a
-plain value (numpy's ``int64(64)`` becomes ``64``) or raises `ConfigurationError`, whatever it was
-given: a value's own methods may raise anything.
+plain value (numpy's ``int64(64)`` becomes ``64``) or raises `ConfigurationError`, and nothing else:
+a value's own methods may raise anything.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from xdplab.core.errors import ConfigurationError
 Kind = TypeVar("Kind")
 
 LONGEST_LIST = 10_000
-"""Items that a list may have, where nothing else bounds it."""
+"""Most items of a list that has no other bound."""
 
 _LONGEST_SHOWN = 100
-_LONGEST_NAME = 100  # of which a close one is looked for
+_LONGEST_NAME = 100  # longest name for which a close one is searched
 
 
 def shown(value: object) -> str:
-    """Write a value for a message: its `repr`, as far as it has one and that is short."""
+    """Return a value's `repr` for a message, cut where long; its type where it has none."""
     try:
         text = repr(value)
-    except Exception:  # the value's own, or ValueError for a number of more than 4300 digits
+    except Exception:  # raised by the value, or ValueError for a number of more than 4300 digits
         return f"<{type(value).__name__}>"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
@@ -42,12 +42,12 @@ def is_a(value: object, kind: type[Kind]) -> TypeGuard[Kind]:
     """Tell whether a value is an instance of a class, also where its ``__class__`` raises."""
     try:
         return isinstance(value, kind)
-    except Exception:  # the value's own
+    except Exception:  # raised by the value's own methods
         return False
 
 
 def whole(name: str, value: object, least: int, most: int) -> int:
-    """Return a whole number within bounds; neither a truth value nor 1.0 is one."""
+    """Return a whole number within bounds; True and 1.0 are rejected."""
     number = _index(value)
     if number is None or not least <= number <= most:
         raise ConfigurationError(
@@ -57,7 +57,7 @@ def whole(name: str, value: object, least: int, most: int) -> int:
 
 
 def power_of_two(name: str, value: object, most: int) -> int:
-    """Return a power of two from 2 on."""
+    """Return a power of two, 2 or more."""
     number = whole(name, value, 2, most)
     if number & (number - 1):
         below = 1 << (number.bit_length() - 1)
@@ -77,11 +77,11 @@ def core(value: object, name: str = "cpu") -> int:
 
 
 def number(value: object) -> float:
-    """Return a number, or nan for what is none."""
+    """Return a number as a float; nan for a value that is none."""
     try:
         is_number = isinstance(value, Real) and not isinstance(value, bool)
         return float(cast("float", value)) if is_number else math.nan
-    except Exception:  # the value's own, and OverflowError for what no float can hold
+    except Exception:  # raised by the value, or OverflowError for a number too large for a float
         return math.nan
 
 
@@ -100,7 +100,7 @@ def seconds(name: str, value: object, least: float, most: float) -> float:
 
 
 def join_seconds(name: str, value: object) -> float | None:
-    """Return seconds to wait for a thread at most, or None: as long as it takes."""
+    """Return the most seconds to wait for a thread; None waits without a limit."""
     # A lock waits for no longer than this.
     longest = threading.TIMEOUT_MAX
     return None if value is None else min(seconds(name, value, 0, math.inf), longest)
@@ -112,15 +112,15 @@ def nanoseconds(name: str, value: object, least: float, most: float) -> int:
 
 
 def boolean(name: str, value: object) -> bool:
-    """Return a truth value; no other value stands for one."""
-    # Without importing numpy, and for the name that it has since numpy 2.
+    """Return True or False; any other value is rejected."""
+    # Does not import numpy. numpy.bool_ is called numpy.bool since numpy 2.
     if type(value) is bool or (type(value).__module__, type(value).__name__) in _NUMPY_BOOL:
         return bool(value)
     raise ConfigurationError(f"{name}={shown(value)} must be True or False.")
 
 
 def choice(name: str, value: object, choices: Iterable[str]) -> str:
-    """Return one of the names, or list them and name a close one."""
+    """Return one of the names; the error lists them and suggests a close one."""
     names = list(choices)
     given = str.__str__(value) if is_a(value, str) else None
     if given in names:
@@ -133,7 +133,7 @@ def choice(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def text(name: str, value: object) -> str:
-    """Return text that the kernel can be given: encodable, and without NUL."""
+    """Return text that the kernel accepts: encodable, and without NUL."""
     given = str.__str__(value) if is_a(value, str) else None
     if given is None or not _is_encodable(given):
         raise ConfigurationError(
@@ -147,7 +147,7 @@ def place(name: str, value: object) -> Path:
     try:
         given = os.fspath(cast("str", value))
         good = isinstance(given, str) and bool(given) and b"\0" not in os.fsencode(given)
-    except Exception:  # the value's own, TypeError and UnicodeEncodeError
+    except Exception:  # raised by the value, or TypeError, or UnicodeEncodeError
         good = False
     if not good:
         raise ConfigurationError(
@@ -157,29 +157,29 @@ def place(name: str, value: object) -> Path:
 
 
 def instance_of(name: str, value: object, kind: type[Kind], wanted: str) -> Kind:
-    """Return an instance of a class; `wanted` says what to give."""
+    """Return an instance of a class; `wanted` describes it in the error."""
     if not is_a(value, kind):
         raise ConfigurationError(f"{name}={shown(value)} must be {wanted}.")
     return value
 
 
 def callable_of(name: str, value: Kind) -> Kind:
-    """Return something that can be called."""
+    """Return a callable."""
     if not callable(value):
         raise ConfigurationError(f"{name}={shown(value)} must be a function.")
     return value
 
 
 def items(name: str, value: object, wanted: str, most: int = LONGEST_LIST) -> list[Any]:
-    """Return the items of a list or of another iterable; `wanted` says of what.
+    """Return the items of an iterable; `wanted` describes them in the error.
 
-    Text, bytes and mappings are refused: they are no lists, though they can be iterated over.
+    Text, bytes and mappings are rejected, though they can be iterated over.
     """
     try:
         if isinstance(value, str | bytes | bytearray | Mapping):
             raise TypeError
         found = list(islice(iter(cast("Iterable[Any]", value)), most + 1))
-    except Exception:  # the value's own, and TypeError where it can't be iterated over
+    except Exception:  # raised by the value, or TypeError where it can't be iterated over
         raise ConfigurationError(f"{name}={shown(value)} must be a list of {wanted}.") from None
     if len(found) > most:
         raise ConfigurationError(
@@ -189,10 +189,10 @@ def items(name: str, value: object, wanted: str, most: int = LONGEST_LIST) -> li
 
 
 def mapping(name: str, value: object, wanted: str) -> dict[str, Any]:
-    """Return the items of a mapping whose keys are names; `wanted` says of what."""
+    """Return the items of a mapping whose keys are names; `wanted` describes them in the error."""
     try:
         found = dict(value) if isinstance(value, Mapping) else None
-    except Exception:  # the value's own
+    except Exception:  # raised by the value
         found = None
     if found is None or not all(type(key) is str for key in found):
         raise ConfigurationError(f"{name}={shown(value)} must be a mapping of {wanted}.")
@@ -203,11 +203,11 @@ _NUMPY_BOOL = (("numpy", "bool"), ("numpy", "bool_"))
 
 
 def _index(value: object) -> int | None:
-    """Return a whole number, a plain one also for an instance of a subclass; None for others."""
+    """Return a whole number as a plain int, also that of a subclass; None for other values."""
     try:
         number = index(cast("SupportsIndex", value))
         return None if isinstance(value, bool) else int.__index__(number)
-    except Exception:  # the value's own, and TypeError for what is no whole number
+    except Exception:  # raised by the value, or TypeError for other types
         return None
 
 

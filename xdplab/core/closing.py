@@ -1,4 +1,4 @@
-"""Mixins of what stands for something that there is once: it can be closed, and not be copied."""
+"""Mixins of objects that own a unique resource: they can be closed, and not be copied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn, Self
 
 
 class Uncopied:
-    """Mixin: refuses `copy`, `deepcopy` and `pickle`, which would make half of another one."""
+    """Mixin: rejects `copy`, `deepcopy` and `pickle`, which can't copy the resource."""
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         name = type(self).__name__
@@ -24,7 +24,7 @@ class Closing(Uncopied, ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give everything back. A second call does nothing."""
+        """Release all resources. A second call does nothing."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Which core runs what, unless the user says."""
+"""Default cores for workers and generators."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def worker_core() -> int:
 
 
 def worker_cores(workers: int, interrupted: Collection[int] = ()) -> tuple[int, ...]:
-    """Choose a core for each worker: from the last on downwards, and then from the last again.
+    """Choose a core for each worker: from the last downwards, and then from the last again.
 
     Parameters
     ----------
     workers
         How many.
     interrupted
-        Cores that serve the device's interrupts: they come last.
+        Cores that serve the device's interrupts: they are chosen last.
     """
     allowed = sorted(os.sched_getaffinity(0), reverse=True)
     cores = sorted(allowed, key=lambda core: core in interrupted)
@@ -46,7 +46,7 @@ def device_interrupts(interface: str) -> frozenset[int]:
     """Find the interrupts of the device behind an interface; none where it has none.
 
     They are its PCI device's (``msi_irqs``, Documentation/ABI/testing/sysfs-bus-pci, Linux 3.2); of
-    a virtio device, those of what it stands on.
+    a virtio device, those of its parent.
     """
     device = _INTERFACES / interface / "device"
     for folder in (device, device / ".."):

@@ -1,4 +1,4 @@
-"""Descriptors: those that come over a Unix socket (SCM_RIGHTS), and those that are left."""
+"""Descriptors: receiving them over a Unix socket (SCM_RIGHTS), and how many are left."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import socket
 def receive_with_descriptors(
     channel: socket.socket, most_bytes: int, most_descriptors: int
 ) -> tuple[bytes, list[int], int]:
-    """Receive bytes and the descriptors beside them, which are the caller's to close.
+    """Receive bytes and the descriptors beside them; the caller closes these.
 
-    They are closed on exec from the first moment. As `socket.recv_fds`, which forgets its flags
+    They are close-on-exec from the first moment. Like `socket.recv_fds`, which ignores its flags
     (Python 3.11).
 
     Returns
     -------
     tuple
-        What came, the descriptors, and the flags of recvmsg(2), such as MSG_CTRUNC.
+        The bytes, the descriptors, and the flags of recvmsg(2), such as MSG_CTRUNC.
     """
     descriptors = array.array("i")
     message, ancillary, flags, _address = channel.recvmsg(
@@ -35,8 +35,8 @@ def receive_with_descriptors(
 def check_spare(count: int) -> None:
     """Raise OSError unless this process can have so many more descriptors.
 
-    For what can't be made without them and, half made, complains as it is taken apart: asyncio's
-    event loop, which each netlink socket of pyroute2's has.
+    For asyncio's event loop, which each netlink socket of pyroute2's has: without descriptors it is
+    made by half, and prints an error when it is destroyed.
     """
     spare: list[int] = []
     try:

@@ -17,11 +17,11 @@ class XdplabError(Exception):
     """Base of every exception that xdplab raises on purpose."""
 
     results: object = None
-    """What an experiment had found when this ended it: of `tune` a `Tuning`."""
+    """The results of an experiment that this ended: of `tune` a `Tuning`."""
 
 
 class ConfigurationError(XdplabError, ValueError):
-    """A value that can't work was asked for; nothing was touched."""
+    """The user gave a value that can't work; nothing was changed."""
 
 
 class KernelError(XdplabError, OSError):
@@ -65,7 +65,7 @@ class InterfaceGoneError(KernelError):
 
 
 class TelemetryError(XdplabError):
-    """A telemetry region has what its engine can't have written, or has not what it says."""
+    """A telemetry region has values that no engine can have written, or lacks some it promises."""
 
 
 class ClosedError(XdplabError):

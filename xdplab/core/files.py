@@ -32,10 +32,10 @@ class Saved(NamedTuple):
     """What was saved, and where."""
 
     path: Path
-    """Absolute."""
+    """Absolute path."""
     rows: int
     what: str
-    """What the rows are: "frames", "records"."""
+    """The name of its rows: "frames", "records"."""
 
     def __str__(self) -> str:
         what = self.what.removesuffix("s") if self.rows == 1 else self.what
@@ -48,15 +48,16 @@ def place_of(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ConfigurationError
-        For what is there and no plain file, such as a folder or a device, and for no path at all.
+        When there is something other than a plain file, such as a folder or a device, or the value
+        is no path.
     KernelError
-        Where it can't be looked for: too long a name, a folder that must not be entered.
+        When it can't be looked up: too long a name, a folder that must not be entered.
     """
     given = checks.place("path", path)
     try:
         place = Path(os.path.realpath(given.expanduser()))
         is_other = place.exists() and not place.is_file()
-    except RuntimeError:  # which is what Python makes of a user that it can't find
+    except RuntimeError:  # raised for `~name` when there is no such user
         raise ConfigurationError(
             f"path={checks.shown(path)} is in the home of a user that is not known here. Write the "
             "folder out, or begin with `./~` for a name that begins so."
@@ -80,13 +81,13 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     ConfigurationError
-        For what is no plain file.
+        When the place is taken by something other than a plain file.
     KernelError
         When the file can't be written: a full disk, no such folder, no permission, a limit on its
         size. Nothing half-written is left, and an older file of that name is as it was.
     """
     place = place_of(path)
-    # Not longer than the name that it gets in the end may be.
+    # Short, so that it is not too long where the final name is not.
     draft = place.with_name(f".xdplab.{secrets.token_hex(8)}")
     try:
         with draft.open("xb") as file:
@@ -94,7 +95,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(place)
-    except XdplabError:  # of what was to be written
+    except XdplabError:  # raised by the block, about the contents
         raise
     except OSError as error:
         raise _refused(place, error) from error

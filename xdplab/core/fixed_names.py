@@ -14,11 +14,11 @@ _NOTHING = object()
 class FixedNames:
     """Mixin: once `_fix_names` was called, only attributes that can be set may be.
 
-    A class of one's own that derives from one of ours adds what it likes.
+    A user's class that derives from one of ours may add attributes.
     """
 
     _reconfigured: Collection[str] = ()
-    """What a method `reconfigure` takes."""
+    """Arguments of a method `reconfigure`."""
 
     def _fix_names(self, owner: type) -> None:
         """Refuse other names from now on, unless the object is of a class derived from `owner`."""

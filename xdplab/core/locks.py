@@ -1,7 +1,7 @@
 """Locks that work in a forked child, too.
 
 A child has only the thread that forked. A lock that another thread held at that moment would stay
-locked in the child for ever, so each lock that is made here is made anew there.
+locked in the child for ever, so each lock made here is replaced by a new one in a forked child.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a command says, whatever its standard streams can take."""
+"""Output of a command to standard streams of any encoding, also closed or full ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ERRORS = "xdplab-plain"
 
 
 def take_any_text() -> None:
-    """Have standard output take characters that its encoding lacks, as others that are like them.
+    """Make standard output replace characters that its encoding lacks by similar ones.
 
     Latin-1 has no "✗", and ASCII no "µ".
     """
@@ -38,7 +38,7 @@ def take_any_text() -> None:
 
 
 class _Page(io.StringIO):
-    """Takes what is laid out for standard output, which itself is not touched."""
+    """Collects text laid out for standard output, without writing to that."""
 
     @property
     def encoding(self) -> str:  # type: ignore[override] # of StringIO it is None
@@ -60,10 +60,10 @@ def laid_out(write: Callable[[Console], object]) -> str:
 
 
 def say(text: str) -> bool:
-    """Write a line or more to standard output; return whether it took them.
+    """Write text to standard output; return whether that worked.
 
-    Where it does not, they are written to standard error, with the reason: what took long to
-    measure is not lost with a disk that is full.
+    Otherwise they go to standard error, with the reason: a full disk must not lose results that
+    took long to measure.
     """
     try:
         if sys.stdout is None:  # as after `>&-`
@@ -80,7 +80,7 @@ def say(text: str) -> bool:
 
 
 def complain(text: str) -> None:
-    """Write a line or more to standard error, if that can be."""
+    """Write text to standard error, if that works."""
     if sys.stderr is not None:  # or print would write to standard output
         try:
             print(text, file=sys.stderr, flush=True)
@@ -89,7 +89,7 @@ def complain(text: str) -> None:
 
 
 def _drop(stream: TextIO | None) -> None:
-    """Forget what a stream could not take, or the interpreter would try again as it ends."""
+    """Discard text that a stream did not take, or the interpreter tries it again at exit."""
     if stream is None:
         return
     with suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What the kernel limits this process to, and the commands that let it have more."""
+"""The kernel's limits on this process, and the commands that raise them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ MORE_THREADS = (
     "There are as many processes and threads as there may be: end some, or raise the limit, "
     "`ulimit -u` or the cgroup's pids.max."
 )
-"""What to do where no thread or process can be started."""
+"""The remedy where no thread or process can be started."""
 
 
 def more_descriptors() -> str:
-    """Say how this process can have more descriptors, in sentences."""
+    """Return sentences on how this process can have more descriptors."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     command = _raised(resource.RLIMIT_NOFILE, "nofile", max(4 * soft, _PLENTY))
     return (
@@ -25,9 +25,9 @@ def more_descriptors() -> str:
 
 
 def more_locked_memory(size: int) -> str:
-    """Say how this process can lock so many more bytes, in sentences."""
+    """Return sentences on how this process can lock so many more bytes."""
     soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    # What other processes of the user have locked counts, too.
+    # Memory that other processes of the user have locked counts, too.
     command = _raised(resource.RLIMIT_MEMLOCK, "memlock", 2 * (soft + size))
     return (
         f"The UMEM is above the limit on locked memory, {soft:,} bytes for all of this user: "
@@ -38,7 +38,7 @@ def more_locked_memory(size: int) -> str:
 def _raised(kind: int, option: str, wanted: int) -> str:
     """Write the command that raises a limit of this process."""
     _, hard = resource.getrlimit(kind)
-    # Up to its hard limit, a process' own user may raise it.
+    # The process' own user may raise it up to the hard limit.
     if hard == resource.RLIM_INFINITY or wanted <= hard:
         return f"`prlimit --pid {os.getpid()} --{option}={wanted}:`"
     return f"`sudo prlimit --pid {os.getpid()} --{option}={wanted}:{wanted}`"

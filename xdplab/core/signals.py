@@ -10,11 +10,11 @@ from typing import Self
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE_SECONDS = 5.0
-"""How long after the first signal others change nothing, so that figures can be written."""
+"""For this time after the first signal, others are ignored, so that results can be written."""
 
 
 class Signals:
-    """Turns the first of these signals into an interrupt (KeyboardInterrupt), while it is entered.
+    """Context manager: turns the first of these signals into KeyboardInterrupt.
 
     A signal that was ignored before, as `nohup` has it, stays ignored.
     """
@@ -29,7 +29,7 @@ class Signals:
         return 128 + self._number if self._number else 0
 
     def wait(self) -> None:
-        """From now on a signal is no interrupt by itself: `check` says when one may come."""
+        """From now on leave it to `check` to raise the interrupt of the first signal."""
         self._waits = True
 
     def check(self) -> None:

@@ -1,10 +1,10 @@
-"""What this machine can do for xdplab, what is in the way, and the command that would help.
+"""Checks what xdplab can use on this machine, what is missing, and which command would help.
 
-A check is a function that yields findings. Wherever it can, it tries the thing itself instead of
-reading a version: containers, distributions and security modules all make versions lie. Another
-check is one function, in the file of what it looks at, and one line in `CHECKS`.
+A check is a function that yields findings. If possible it tries the feature itself instead of
+reading a version, since containers, distributions and security modules change what a version has.
+A new check is one function, in the file of its subject, and one line in `CHECKS`.
 
-Nothing here touches a real interface; they are only looked up.
+No check changes a real interface; it only reads its state.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ CHECKS: dict[str, Check] = {
     "backends": capture.backends,
     CAPTURE: capture.capture,
 }
-"""Every check, under the name that its finding has too if it fails; the telling one comes last."""
+"""Every check by name, also the name of its finding if it fails; the decisive one is last."""
 
 
 def chosen(checks: dict[str, Check] | None) -> dict[str, Check]:
-    """Return the checks that are meant: `CHECKS` for None.
+    """Return the checks to run: `CHECKS` for None.
 
     Raises
     ------
     ConfigurationError
-        For what is no mapping of checks.
+        If it is not a mapping of checks.
     """
     if checks is None:
         return CHECKS
@@ -61,17 +61,17 @@ def chosen(checks: dict[str, Check] | None) -> dict[str, Check]:
 
 
 def examine(checks: dict[str, Check] | None = None) -> list[Finding]:
-    """Look at everything, which takes about a second.
+    """Run all checks, which takes about a second.
 
     Parameters
     ----------
     checks
-        What to look at, by name: `CHECKS` unless told otherwise.
+        The checks to run, by name. Default: `CHECKS`.
 
     Returns
     -------
     list of Finding
-        In the order of the checks. A check that fails is a finding too.
+        The findings in the order of the checks. A check that fails gives a finding too.
     """
     findings: list[Finding] = []
     for name, check in chosen(checks).items():
@@ -79,7 +79,7 @@ def examine(checks: dict[str, Check] | None = None) -> list[Finding]:
             findings.extend(check())
         except XdplabError as error:
             findings.append(refused(name, "missing", error))
-        except Exception as error:  # whatever this machine is like, the other findings still count
+        except Exception as error:  # the other findings still count
             seen = f"could not be examined: {type(error).__name__}: {error}"
             remedy = "The doctor does not know this case: report it, with this line."
             findings.append(Finding(name, "missing", seen, remedy))

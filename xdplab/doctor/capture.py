@@ -1,4 +1,4 @@
-"""The most telling checks: who can make labs here, and a whole capture in one."""
+"""The decisive checks: which backends can make labs here, and a whole capture in a lab."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PATIENCE_SECONDS = 1.0
 
 
 def backends(known: Mapping[str, Backend] = BACKENDS) -> Iterator[Finding]:
-    """Ask each backend whether it can be used here.
+    """Check whether each backend can be used here.
 
     Parameters
     ----------
     known
-        By name, the best first.
+        The backends by name, the best first.
     """
     refusals = {name: backend.refusal() for name, backend in known.items()}
     works = [name for name, refusal in refusals.items() if not refusal]

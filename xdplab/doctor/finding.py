@@ -1,4 +1,4 @@
-"""A finding, and what a list of them says."""
+"""A finding, and the outcome of a list of findings."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from xdplab.core.errors import XdplabError
 Verdict = Literal["good", "limited", "missing"]
 
 CAPTURE = "capture"
-"""The name of the finding on which `can_capture` stands."""
+"""The name of the finding that decides `can_capture`."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Parameters
     ----------
     name
-        What was looked at, such as ``"io_uring"``.
+        The subject of the check, such as ``"io_uring"``.
     verdict
-        ``"good"``; ``"limited"``: captures work, but something of theirs does not, or is less than
-        it could be; ``"missing"``: what needs it can't work.
+        ``"good"``; ``"limited"``: captures work, but a part of them does not, or not as well as it
+        could; ``"missing"``: features that need it can't work.
     seen
-        What there is, in words.
+        The state found, in words.
     remedy
         The command or sentence that would help; empty when the verdict is good.
     """
@@ -39,33 +39,33 @@ class Finding:
 
 
 def refused(name: str, verdict: Verdict, error: XdplabError) -> Finding:
-    """Make a finding of what was tried in vain."""
+    """Return a finding for an attempt that raised an error."""
     remedy = str(getattr(error, "remedy", ""))
     seen = str(error).removesuffix(remedy).rstrip(". ")
     return Finding(name, verdict, seen, remedy or "See what else is missing, and mend that first.")
 
 
 def outcome(findings: Iterable[Finding]) -> str:
-    """Say in a line, without a full stop, what they come to."""
+    """Return the outcome of the findings in one line, without a full stop."""
     if can_capture(findings):
         return "This machine captures with AF_XDP"
     return "This machine can't capture with AF_XDP yet, and labs are simulated"
 
 
 def listed(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings as a list, or raise `ConfigurationError` for what are none."""
+    """Return findings as a list; raise `ConfigurationError` if they are no findings."""
     wanted = "what xdplab.doctor.examine returned"
     several = items("findings", findings, "findings")
     return [instance_of("findings", each, Finding, wanted) for each in several]
 
 
 def can_capture(findings: Iterable[Finding]) -> bool:
-    """Tell whether a real capture works here, since one did."""
+    """Return whether a real capture worked here."""
     return any(f.name == CAPTURE and f.verdict == "good" for f in listed(findings))
 
 
 def as_json(findings: Iterable[Finding]) -> dict[str, Any]:
-    """Lay out the findings for `json.dumps`.
+    """Return the findings for `json.dumps`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The real interfaces, which are only looked at: what an engine would meet on each."""
+"""Checks of the real interfaces, which are only read: how an engine would work on each."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ _SPOILERS = {
         "takes VLAN tags off frames before an XDP program sees them",
     ),
 }
-"""What spoils AF_XDP, by the kernel's name of the feature: ethtool's name of it, and how."""
+"""Features that harm AF_XDP, by the kernel's name: ethtool's name, and the harm."""
 
 
 def interfaces() -> Iterator[Finding]:
-    """List the real interfaces, of which none is touched."""
+    """List the real interfaces, without changing any."""
     here = Namespace.current()
     names = here.run(_real_interfaces)
     if not names:
         yield Finding("interfaces", "good", "virtual ones only, and labs make their own")
     for name in names:
-        with suppress(InterfaceGoneError):  # removed or moved while the doctor looks
+        with suppress(InterfaceGoneError):  # removed or moved during the check
             interface = Interface.find(name, here)
             yield describe(interface)
             yield native_xdp(interface)
@@ -65,7 +65,7 @@ def interfaces() -> Iterator[Finding]:
 
 
 def describe(interface: Interface) -> Finding:
-    """Tell in a line what an engine would meet on an interface."""
+    """Describe in one line what matters to an engine on an interface."""
     name = interface.name
     queues = "1 queue" if interface.queues == 1 else f"{interface.queues} queues"
     seen = [f"driver {interface.driver or 'unknown'}, {queues}"]
@@ -95,9 +95,9 @@ def describe(interface: Interface) -> Finding:
 
 
 def native_xdp(interface: Interface) -> Finding:
-    """Tell whether an interface's driver runs XDP programs, and takes part in zero-copy."""
+    """Check whether an interface's driver runs XDP programs, and supports zero-copy."""
     name = f"{interface.name}: native XDP"
-    # pyroute2, which it stands on, is slow to import.
+    # It imports pyroute2, which is slow.
     from xdplab.net.features import read_xdp_features  # noqa: PLC0415
 
     features = interface.namespace.run(read_xdp_features, interface.index)
@@ -114,7 +114,7 @@ def native_xdp(interface: Interface) -> Finding:
 
 
 def offloads(interface: Interface) -> Finding:
-    """Look for what the card does to frames before an XDP program sees them."""
+    """Check for offloads that change frames before an XDP program sees them."""
     name = f"{interface.name}: offloads"
     try:
         features = interface.namespace.run(read, interface.name)
@@ -129,7 +129,7 @@ def offloads(interface: Interface) -> Finding:
 
 
 def _of_other_end(interface: Interface) -> tuple[list[str], list[str]]:
-    """Tell what the stack at the other end of a veth leaves to its device, and the command."""
+    """Return offloads of the stack at the other end of a veth, and the command against them."""
     end = far_end(interface)
     if end is None:
         return [], []
@@ -151,19 +151,19 @@ def _of_other_end(interface: Interface) -> tuple[list[str], list[str]]:
             f"{end.name} leaves segmentation to the device (tso, gso): with attach='skb' packets "
             "come longer than the MTU, and can't be sent on"
         )
-    # Without checksums the kernel leaves no segmentation to the device either.
+    # Without checksum offload the kernel does not offload segmentation either.
     return seen, [f"`sudo {command(end, 'tx off').removeprefix('sudo ')}`."] if seen else []
 
 
 def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) -> Finding:
-    """Hold an interface's features against what spoils AF_XDP.
+    """Check an interface's features for those that harm AF_XDP.
 
     Parameters
     ----------
     interface
         Its name.
     features
-        By the kernel's names: whether each is on, and whether that can be changed.
+        Whether each feature is on, and whether that can be changed, by the kernel's names.
     """
     seen, remedies = [], []
     for feature, (short, harm) in _SPOILERS.items():
@@ -181,14 +181,14 @@ def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) ->
 
 
 def interrupts(interface: Interface, allowed: Collection[int] | None = None) -> Finding:
-    """Look which cores serve an interface's interrupts, and whether one is left for a worker.
+    """Check which cores serve an interface's interrupts, and whether one is left for a worker.
 
     Parameters
     ----------
     interface
-        Whose.
+        The interface.
     allowed
-        Cores on which a worker may run; this process's unless told otherwise.
+        Cores on which a worker may run. Default: those of this process.
     """
     name = f"{interface.name}: interrupts"
     served = interface.interrupt_cores
@@ -211,7 +211,7 @@ def interrupts(interface: Interface, allowed: Collection[int] | None = None) -> 
 
 
 def _channels(interface: Interface) -> str:
-    """Return what ethtool(8) calls the queues: a veth has those that receive apart."""
+    """Return the name of the queues in ethtool(8): a veth has separate ones to receive."""
     return "rx" if interface.driver == "veth" else "combined"
 
 
@@ -232,7 +232,7 @@ def _ends_of_pairs() -> list[str]:
 
 
 def _without_ethernet() -> list[str]:
-    """List what is switched on and carries something else: tunnels, TUN devices, CAN."""
+    """List interfaces that are up and carry no Ethernet: tunnels, TUN devices, CAN."""
     with netlink("list the interfaces") as route:
         kinds = (link_type.ETHERNET, link_type.LOOPBACK)
         links = [link for link in route.get_links() if link["ifi_type"] not in kinds]
@@ -240,7 +240,7 @@ def _without_ethernet() -> list[str]:
 
 
 def _is_real(link: Any) -> bool:  # noqa: ANN401 - pyroute2 is untyped
-    """Tell real Ethernet from virtual links, all of which name their kind."""
+    """Return whether a link is real Ethernet; all virtual links name their kind."""
     return link["ifi_type"] == link_type.ETHERNET and link.get(("linkinfo", "kind")) is None
 
 

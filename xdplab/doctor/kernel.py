@@ -1,4 +1,4 @@
-"""What the kernel has, and what it lets this process do."""
+"""Checks of the kernel: its features, and what this process may use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FEATURES: tuple[tuple[tuple[int, int], str, Verdict], ...] = (
     ((5, 18), "live-frame test runs, which the generator is made of", "limited"),
     ((6, 1), "io_uring's DEFER_TASKRUN, for the io_uring wait strategies", "limited"),
 )
-"""What came with which Linux, and how much is lost without it; AF_XDP itself is older."""
+"""Features by the Linux version that brought them, and the loss without; AF_XDP is older."""
 
 # Bits of linux/capability.h.
 _NET_ADMIN, _NET_RAW, _IPC_LOCK, _SYS_ADMIN, _PERFMON, _BPF = 12, 13, 14, 21, 38, 39
@@ -40,12 +40,12 @@ _DEFAULT_FRAME_AREA = 8 << 20  # bytes: an engine of ring_size 2048
 
 
 def version(release: str | None = None) -> Iterator[Finding]:
-    """Hold the kernel's version against what the features need.
+    """Compare the kernel's version with what the features need.
 
     Parameters
     ----------
     release
-        As ``uname -r`` prints it; the running kernel's unless told otherwise.
+        As printed by ``uname -r``. Default: the running kernel's.
     """
     release = os.uname().release if release is None else release
     numbers = re.match(r"(\d+)\.(\d+)", release)
@@ -75,7 +75,7 @@ def af_xdp_sockets() -> Iterator[Finding]:
 
 
 def network_namespaces() -> Iterator[Finding]:
-    """Make a network namespace, and end it."""
+    """Make a network namespace, and remove it."""
     name = "network namespaces"
     try:
         Namespace.create().close()
@@ -91,9 +91,9 @@ def capabilities(effective: int | None = None, broker: bool | None = None) -> It
     Parameters
     ----------
     effective
-        The set as a bit mask; that of the calling thread unless told otherwise.
+        The set as a bit mask. Default: that of the calling thread.
     broker
-        Whether a broker has them for this process; looked up unless told otherwise.
+        Whether a broker has them for this process. Default: looked up.
     """
     held = _effective_capabilities() if effective is None else effective
     implied = _PART_OF_SYS_ADMIN if held >> _SYS_ADMIN & 1 else set()
@@ -123,9 +123,9 @@ def locked_memory(limit: int | None = None, exempt: bool | None = None) -> Itera
     Parameters
     ----------
     limit
-        Bytes, or `resource.RLIM_INFINITY`; that of this process unless told otherwise.
+        Bytes, or `resource.RLIM_INFINITY`. Default: that of this process.
     exempt
-        Whether the limit does not count, for CAP_IPC_LOCK; looked up unless told otherwise.
+        Whether CAP_IPC_LOCK lifts the limit. Default: looked up.
     """
     limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] if limit is None else limit
     if exempt is None:
@@ -150,7 +150,7 @@ def locked_memory(limit: int | None = None, exempt: bool | None = None) -> Itera
 
 
 def btf(path: Path = Path("/sys/kernel/btf/vmlinux")) -> Iterator[Finding]:
-    """Look for the kernel's description of its own types."""
+    """Look for BTF, the kernel's description of its types."""
     if os.access(path, os.R_OK):
         yield Finding("BTF", "good", f"{path} is readable")
     else:
@@ -159,7 +159,7 @@ def btf(path: Path = Path("/sys/kernel/btf/vmlinux")) -> Iterator[Finding]:
 
 
 def softirq_time() -> Iterator[Finding]:
-    """Attach the tracepoints that measure the kernel's share of the work."""
+    """Attach the tracepoints that measure the time in softirqs."""
     try:
         with real_backend().open_softirq():
             pass

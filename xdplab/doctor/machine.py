@@ -1,4 +1,4 @@
-"""The machine around the kernel: its cores."""
+"""Checks of the machine's cores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cores(allowed: set[int] | None = None) -> Iterator[Finding]:
     Parameters
     ----------
     allowed
-        Their numbers; the process's own unless told otherwise.
+        Numbers of the cores. Default: those of this process.
     """
     allowed = os.sched_getaffinity(0) if allowed is None else allowed
     seen = f"{len(allowed)} for this process: {_listed(allowed)}"
@@ -36,7 +36,7 @@ def cores(allowed: set[int] | None = None) -> Iterator[Finding]:
 
 
 def governor(system: Path = _CPUS) -> Iterator[Finding]:
-    """Read how the cores choose their frequency, where the machine shows it."""
+    """Read the frequency governor of the cores, if the machine shows it."""
     chosen = {path.read_text().strip() for path in system.glob("cpu*/cpufreq/scaling_governor")}
     seen = ", ".join(sorted(chosen)) or "none shown: the firmware or the hypervisor decides"
     if chosen <= {"performance"}:
@@ -48,7 +48,7 @@ def governor(system: Path = _CPUS) -> Iterator[Finding]:
 
 
 def isolated_cores(system: Path = _CPUS) -> Iterator[Finding]:
-    """Read which cores the scheduler leaves alone."""
+    """Read which cores are isolated from the scheduler."""
     isolated = _read(system / "isolated")
     if isolated:
         seen = f"{isolated} (tick off: {_read(system / 'nohz_full') or 'none'})"
@@ -68,7 +68,7 @@ def _listed(numbers: set[int]) -> str:
 
 
 def _read(path: Path) -> str:
-    """Read a setting; the kernel says "(null)" where a mask was never set."""
+    """Read a setting; the kernel prints "(null)" for a mask that was never set."""
     try:
         return path.read_text().strip().replace("(null)", "")
     except OSError:

@@ -1,4 +1,4 @@
-"""Who does here what takes privilege: this process, or a broker."""
+"""Who does privileged work here: this process, or a broker."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ BY_BROKER = (
 
 
 def real_backend() -> Backend:
-    """Return the best backend that does not simulate, and can be used if one can."""
+    """Return the best backend that does not simulate, if possible one that can be used here."""
     real = (backend for backend in BACKENDS.values() if not backend.simulated)
     return next((backend for backend in real if not backend.refusal()), KERNEL)
 
 
 def through_broker() -> bool:
-    """Tell whether real labs are made here by another than this process."""
+    """Return whether another process makes the real labs here."""
     return real_backend() is not KERNEL
 
 
 def privilege_refused(name: str, error: KernelError) -> Finding:
-    """Make a finding of what this process may not do, as far as nobody does it instead."""
+    """Return a finding for a refused action, unless a broker does it for this process."""
     finding = refused(name, "missing", error)
     return Finding(name, "limited", finding.seen, BY_BROKER) if through_broker() else finding

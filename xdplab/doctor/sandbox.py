@@ -1,4 +1,4 @@
-"""What this process is allowed from outside: by a container, by seccomp, by the distribution."""
+"""Checks of limits from outside: by a container, by seccomp, by the distribution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SETTINGS = Path("/proc/sys")
 
 _MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
 
-# What a lab's own namespaces take. Every distribution has the program.
+# The namespaces that a lab needs. Every distribution has this program.
 _OWN_NAMESPACES = ("unshare", "--user", "--map-root-user", "--net", "true")
 _NOBODY = "65534"
 _FORBIDDING = {
@@ -32,7 +32,7 @@ _FORBIDDING = {
     "kernel.apparmor_restrict_unprivileged_userns": ("1", "0"),
     "user.max_user_namespaces": ("0", "10000"),
 }
-"""Settings that forbid user namespaces: by which value, and which one allows them."""
+"""Settings that forbid user namespaces: the value that forbids, and one that allows."""
 
 
 def container(
@@ -43,9 +43,9 @@ def container(
     Parameters
     ----------
     root
-        Where the marks are.
+        The folder with the marks.
     environment
-        Variables; this process's unless told otherwise.
+        Environment variables. Default: those of this process.
     """
     environment = os.environ if environment is None else environment
     found = [kind for mark, kind in _MARKS.items() if (root / mark.lstrip("/")).exists()]
@@ -73,9 +73,9 @@ def user_namespaces(settings: Path = _SETTINGS) -> Iterator[Finding]:
     Parameters
     ----------
     settings
-        Where the kernel's settings are.
+        The folder of the kernel's settings.
     """
-    # Root may make them where others may not.
+    # Root may make namespaces even if others may not.
     nobody = ("setpriv", "--reuid", _NOBODY, "--clear-groups", "--inh-caps=-all")
     command = (*(nobody if os.geteuid() == 0 else ()), *_OWN_NAMESPACES)
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
@@ -84,7 +84,7 @@ def user_namespaces(settings: Path = _SETTINGS) -> Iterator[Finding]:
         for name, (forbids, allows) in _FORBIDDING.items()
         if read_setting(name, settings) == forbids
     ]
-    # A distribution may allow that program what it forbids ours.
+    # A distribution may allow this to that program and forbid it to ours.
     if done.returncode == 0 and not remedies:
         seen = "a user without privileges can make one, with a network of its own"
         yield Finding("user namespaces", "good", seen)
@@ -96,7 +96,7 @@ def user_namespaces(settings: Path = _SETTINGS) -> Iterator[Finding]:
 
 
 def io_uring() -> Iterator[Finding]:
-    """Set up a ring as the worker does, else a plain one."""
+    """Set up a ring with the worker's flags, else a plain one."""
     code = _set_up_ring(_SINGLE_ISSUER | _DEFER_TASKRUN)
     if not code:
         yield Finding("io_uring", "good", "a ring with DEFER_TASKRUN could be set up")
@@ -115,7 +115,7 @@ def io_uring() -> Iterator[Finding]:
 
 
 def _set_up_ring(flags: int) -> int:
-    """Return 0, or the errno for which there is no ring."""
+    """Return 0, or the errno with which the kernel refused the ring."""
     libc = ctypes.CDLL(None, use_errno=True)
     parameters = (ctypes.c_uint32 * 30)()  # struct io_uring_params, whose third word is the flags
     parameters[2] = flags
@@ -129,7 +129,7 @@ def _set_up_ring(flags: int) -> int:
 
 
 def read_setting(name: str, settings: Path = _SETTINGS) -> str:
-    """Read a sysctl; empty where the kernel has none of that name, or it can't be read."""
+    """Read a sysctl; empty if it does not exist or can't be read."""
     try:
         return (settings / name.replace(".", "/")).read_text().strip()
     except OSError:

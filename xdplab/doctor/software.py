@@ -1,4 +1,4 @@
-"""What is installed beside the kernel: our own programs, the notebook's packages, ping."""
+"""Checks of installed software: xdplab's XDP programs, the notebook's packages, clang, ping."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PING = ("ping", "-n", "-q", "-c", "1", "-W", "1", "127.0.0.1")
 
 
 def xdp_objects() -> Iterator[Finding]:
-    """Look whether the compiled programs came with the package."""
+    """Check that the package has its compiled XDP programs."""
     broken = [name for name in XDP_OBJECTS if not _is_bpf(Path(program_path(name).decode()))]
     if broken:
         seen = f"not there, or not for BPF: {', '.join(broken)}"
@@ -37,12 +37,12 @@ def xdp_objects() -> Iterator[Finding]:
 
 
 def notebook_packages(required: dict[str, str] | None = None) -> Iterator[Finding]:
-    """Hold the installed packages against those that the notebook needs.
+    """Compare the installed packages with those that the notebook needs.
 
     Parameters
     ----------
     required
-        Least version by package name; those of the extra "notebook" unless told otherwise.
+        Least version by package name. Default: those of the extra "notebook".
     """
     required = _notebook_extra() if required is None else required
     for name, least in required.items():
@@ -61,12 +61,12 @@ def notebook_packages(required: dict[str, str] | None = None) -> Iterator[Findin
 
 
 def clang(command: str = "clang") -> Iterator[Finding]:
-    """Ask the compiler of XDP programs what it can make.
+    """Check whether the compiler can compile XDP programs.
 
     Parameters
     ----------
     command
-        Its name or path.
+        The compiler's name or path.
     """
     remedy = "`sudo apt install clang`, to compile XDP programs of one's own; ours are compiled."
     try:
@@ -93,7 +93,7 @@ def ping() -> Iterator[Finding]:
         said = " ".join((done.stderr or done.stdout).split())
         fault = done.returncode and (said or f"exit status {done.returncode}")
     except (OSError, subprocess.TimeoutExpired) as error:
-        # Where its file asks for more capabilities than there are, it can't even be started.
+        # If its file has more capabilities than the process may get, it can't be started.
         fault = str(error)
     if fault:
         remedy = "`sudo apt install iputils-ping`, and allow it CAP_NET_RAW. Captures do without."
@@ -112,7 +112,7 @@ def _is_bpf(path: Path) -> bool:
 
 
 def _notebook_extra() -> dict[str, str]:
-    """Read the list from our own metadata, where pyproject.toml put it."""
+    """Read the list of packages from xdplab's metadata, which come from pyproject.toml."""
     pattern = re.compile(r"""([\w.-]+) *>= *([\d.]+) *; *extra *== *["']notebook["']""")
     found = (pattern.match(line) for line in metadata.requires("xdplab") or ())
     return {match[1]: match[2] for match in found if match}

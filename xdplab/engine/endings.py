@@ -1,8 +1,8 @@
 """Why an engine receives nothing any more: its workers ended, or its XDP program was taken off.
 
-A worker notices by itself, at its next record, that its socket is off the interface. Whether the
-program is still attached takes the kernel's lock on all interfaces, for which a worker would lose
-packets: so that is looked at whenever somebody asks how the engine is.
+A worker notices by itself, at its next record, that its socket is off the interface. To look
+whether the program is still attached takes the kernel's lock on all interfaces, and a worker that
+waits for it would lose packets: so only a caller that reads the engine's state looks.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)
 
 
 class Endings(Waiting):
-    """What an engine says of its interfaces as they are now, and of what ended it."""
+    """Part of `Engine`: the present state of its interfaces, and the reason for which it ended."""
 
     _native: NativeEngine
     telemetry: Telemetry
     times_bypassed = 0
-    """How often packets went past it since others had touched its XDP program, until it was
-    attached again."""
+    """How often packets bypassed the engine because others had changed its XDP program, until it
+    was attached again."""
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:
-        """Its interfaces, by the names that they have now: the first it captures on."""
+        """Its interfaces, by their present names; it captures on the first."""
         found = []
         for port, held in enumerate(self.configuration.interfaces):
             try:
@@ -49,7 +49,7 @@ class Endings(Waiting):
         return tuple(found)
 
     def name_of(self, port: int) -> str:
-        """Return what an interface is called now; what it was last called, if it is gone."""
+        """Return an interface's present name; its last one, if it is gone."""
         names = vars(self).setdefault("_names", {})
         port = self._checked(port)
         held = self.configuration.interfaces[port]
@@ -65,7 +65,7 @@ class Endings(Waiting):
         return self.interfaces[0]
 
     def broken_links(self) -> list[LinkState]:
-        """Collect the states of those of its interfaces that no frame can pass now."""
+        """Collect the states of its interfaces that no frame can pass now."""
         states = []
         for port, held in enumerate(self.configuration.interfaces):
             with suppress(XdplabError):  # gone, which is an error of the engine's
@@ -79,16 +79,16 @@ class Endings(Waiting):
 
     @property
     def running(self) -> bool:
-        """Whether it was started and not every worker has ended, or lost its XDP program."""
+        """Whether it was started, and a worker goes on that still has its XDP program."""
         started = self._native.started and not self._native.closed
         return started and len(self._ended()) < self.telemetry.workers
 
     @property
     def error(self) -> KernelError | None:
-        """Why a worker ended by itself, or receives nothing any more; or None.
+        """The error for which a worker ended by itself, or receives nothing any more; or None.
 
-        Of several the first that ended. Others go on. A program that someone else took off does not
-        end the workers: `reconfigure` attaches it again.
+        With several, the error of the first that ended; the others go on. If someone else detached
+        the program, the workers don't end: `reconfigure` attaches it again.
         """
         failed = self._failed()
         if failed:
@@ -113,7 +113,7 @@ class Endings(Waiting):
         port, place = divmod(worker, len(self.configuration.queues))
         tried = self._tried(port, self.configuration.queues[place])
         if code in _GONE:
-            # What it sends by may be gone, and not where it receives.
+            # The interface that it sends on may be gone, not the one it receives on.
             for each in (port, 1 - port)[: len(self.configuration.interfaces)]:
                 if words := self._departure(each):
                     return InterfaceGoneError(tried, code, words)
@@ -127,7 +127,7 @@ class Endings(Waiting):
             return False
         count = len(self.configuration.queues)
         codes = {int(failed[worker]["fault"]) for worker in failed if worker // count == port}
-        # The last is what a socket answers that sends, which may be another interface's.
+        # ENXIO alone says nothing: a send gives it, and may be on the other interface.
         return bool(codes & {errno.ENETDOWN, errno.ENODEV}) or not self._is_there(port)
 
     def _departure(self, port: int) -> str:
@@ -145,7 +145,7 @@ class Endings(Waiting):
         )
 
     def _losses(self) -> Iterator[tuple[set[int], KernelError]]:
-        """Find the workers from which others have taken their packets, and say how."""
+        """Find workers that get no packets because of what others did, each with the error."""
         queues = self.configuration.queues
         for port in range(len(self.configuration.interfaces)):
             hold = self._hold(port)

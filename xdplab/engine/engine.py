@@ -51,32 +51,33 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     interface
         A side of a lab (``lab.port``), an `Interface`, or the name of a real one.
     path
-        By which way packets come: one of `PATHS`. All but ``"xsk"`` are there to be compared with
-        it: they take one interface, with one worker for all queues, drop what they receive, and
-        wait in their own way. What is AF_XDP's, from `ring_size` to `bind`, they don't take. An
-        XDP program counts on each what is for it, so that the ledger adds up:
+        Receive path, one of `PATHS`. All but ``"xsk"`` exist for comparison: they take one
+        interface, with one worker for all queues, drop what they receive, and wait in their own
+        way. They reject the AF_XDP parameters, from `ring_size` to `bind`. On each path an XDP
+        program counts the packets for it, so that the ledger adds up:
 
         - ``"udp-blocking"``, ``"udp-epoll"``, ``"udp-uring"``: a UDP socket on port 9 of the
-          interface's IPv4 address, to which our generators send. It hands over payload without
-          headers: bytes and samples are of that.
-        - ``"packet"``, ``"packet-mmap"``: an AF_PACKET socket, which sees what the stack sees. A
-          block of the latter's ring is handed over when it is full, or a tick (1 to 10 ms) later.
-        - ``"xdp"``: packets end in the XDP program, which counts them, also while the engine is
-          stopped: the ceiling for all others. Nothing is sampled.
+          interface's IPv4 address, to which our generators send. It delivers the payload without
+          headers: byte counts and samples are of the payload.
+        - ``"packet"``, ``"packet-mmap"``: an AF_PACKET socket, which sees what the stack sees. The
+          latter delivers a block of its ring when it is full, or a tick (1 to 10 ms) later.
+        - ``"xdp"``: the XDP program drops the packets and counts them, also while the engine is
+          stopped: the upper bound for all other paths. Nothing is sampled.
     forward_to
-        A second interface, joined to the first: what arrives on either leaves by the other,
-        without a copy in user space. ARP and neighbour discovery included.
+        A second interface: packets that arrive on either are sent on the other, without a copy in
+        user space, ARP and neighbour discovery included.
     queue
         Which of its receive queues, from 0; or several. Each has a worker of its own.
     action
-        What becomes of a packet: one of `ACTIONS`; drop unless two interfaces are joined.
+        What the worker does with a packet: one of `ACTIONS`. The default is drop, forward with two
+        interfaces, and generate with a `stream`.
     stream
-        What the action ``"generate"`` sends: with it, each worker is a generator, which sends its
-        own frames through AF_XDP from its start on, and drops what it receives. With `inspect`, it
-        measures the round trip of those that come back.
+        The `Stream` that the action ``"generate"`` sends: each worker sends its own frames through
+        AF_XDP from its start on, and drops what it receives. With `inspect`, it measures the round
+        trip of frames that come back.
     batch
-        Most frames taken from the RX ring at once, 1 to `ring_size`; unless told otherwise 64, or
-        as many as the ring has.
+        Most frames taken from the RX ring at once, 1 to `ring_size`; by default 64, or the size of
+        a smaller ring.
     burst
         Most packets received before the worker looks at its knobs, the clock and what was sent.
     wait
@@ -92,8 +93,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     unaligned
         Whether frames may be of another size: a multiple of 8 from 2048 to 4096.
     huge_pages
-        True puts the UMEM into pages of 2 MiB that were set aside for such use, ``"auto"`` does so
-        where there are enough of them. Not the default, since another program may need them.
+        True puts the UMEM into reserved huge pages of 2 MiB, ``"auto"`` where enough are reserved.
+        Not the default, since another program may need them.
     multi_buffer
         Whether a packet may fill several frames, up to 18, as the MTU of 9000 bytes takes. Then
         `batch` and `burst` count frames, at least 18, so that a packet is always handled whole. It
@@ -102,39 +103,40 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     metadata
         Whether the XDP program asks the device for each packet's hash and receive time, and puts
         them in front of it and into the samples (``hash``, ``hash_type``, ``device_time_ns``;
-        ``flags`` says which are valid). It needs Linux 6.3 and ``attach="native"``. Drivers have
-        what they have: veth a hash for what comes from the peer's stack, and no time, for which
-        the program's own stands in.
+        ``flags`` says which are valid). It needs Linux 6.3 and ``attach="native"``. Drivers differ:
+        veth has a hash for packets from the peer's stack and no receive time, so the program's own
+        time takes its place.
     attach
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
     bind
-        ``"auto"`` takes zero-copy where the driver has it, ``"copy"`` and ``"zero-copy"`` insist.
-        In SKB mode frames are always copied.
+        ``"auto"`` takes zero-copy where the driver has it; ``"copy"`` and ``"zero-copy"`` force
+        that mode. In SKB mode frames are always copied.
     promiscuous
-        Whether the interface takes in unicast and multicast that is for others, too, which a card
-        or a macvlan filters out: until `close`, or the end of the process, whichever way. A veth
+        Whether the interface also accepts unicast and multicast for other addresses, which a card
+        or a macvlan filters out: until `close`, or the end of the process, however it ends. A veth
         and a soft NIC filter nothing.
     socket_buffer
         Bytes for packets that wait in the socket of a ``udp-`` or ``packet`` path, 131,072 to
-        1,073,741,824: what SO_RCVBUF is asked for, of which the kernel makes twice as many and
-        counts its own overhead in (768 bytes to some 4 kB a small packet), or of the block ring.
+        1,073,741,824: the value for SO_RCVBUF, which the kernel doubles and from which it takes its
+        own overhead (768 bytes to some 4 kB a small packet), or the size of the block ring.
     cpu
-        Core of the worker, or one for each; unless told otherwise from the last that this process
-        may run on downwards, those that serve the interface's interrupts last.
+        Core of the worker, or one for each. By default from the last core that this process may run
+        on downwards; cores that serve the interface's interrupts come last.
     realtime
         Priority, 1 to 99, at which the workers run as SCHED_FIFO threads, which needs CAP_SYS_NICE;
-        0 leaves them like any other. A spinning worker then leaves its core to nobody else.
+        0 keeps the normal scheduler. A spinning worker with a priority leaves its core to no other
+        thread.
     sample_every
         1 frame in this many is kept as a sample; 0 keeps none.
     sample_bytes
         Bytes kept of a sampled frame, 64 to 4096.
     inspect
-        Whether latency and sequence number of every frame of our generators are looked at, not only
-        those of sampled ones.
+        Whether workers read latency and sequence number of every frame of our generators, not only
+        of sampled ones.
     checksum
         Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
-        local stack left that to its device, as on every veth: ``"software"``, the worker, for some
-        10 ns a packet to look, and where it is unfinished 0.1 ns a byte; or ``"none"``.
+        local stack left it to its device, as on every veth. ``"software"``: the worker, which needs
+        some 10 ns a packet to look, and 0.1 ns a byte to finish. ``"none"``: nobody.
     publish_interval
         Seconds between two records of the history, 0.001 to 0.5.
     allow_default_route
@@ -158,8 +160,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     _reconfigured = names_of_home("sockets")
 
     uncounted = 0
-    """Packets that the drivers counted, at most, while `reconfigure` had no XDP program on an
-    interface: it takes one off to change `attach`."""
+    """Upper bound of the packets that came while an interface had no XDP program: `reconfigure`
+    detaches it to change `attach`."""
 
     def __init__(
         self,
@@ -256,11 +258,11 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         self._fix_names(Engine)
 
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
-        """Change what takes new sockets: the engine, its telemetry and every widget on it stay.
+        """Change settings that need new sockets; the engine, its telemetry and its widgets stay.
 
-        What waits in the rings is received and sent first, for up to a second. From then until the
-        new sockets are bound, about a tenth of a second, packets go to the stack; the ledger has
-        them in a line of their own. After an interrupt (Ctrl-C) the change is taken back.
+        The workers drain the rings first, for up to a second. From then until the new sockets are
+        bound, about a tenth of a second, packets go to the stack; the ledger counts them in a line
+        of their own. After an interrupt (Ctrl-C) the old settings are restored.
 
         Parameters
         ----------
@@ -274,8 +276,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         ConfigurationError
             For values that can't work; nothing was touched.
         KernelError
-            When the kernel refuses: the engine goes on with the configuration that it had. Or when
-            a worker ended by itself, from which an engine can't come back: nothing was touched.
+            When the kernel refuses: the engine keeps its old configuration. Or when a worker ended
+            by itself: the engine can't recover from that, and nothing was changed.
         """
         for name in changes:
             choice("reconfigure's argument", name, self._reconfigured)
@@ -303,7 +305,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
 
     @property
     def stream(self) -> Stream | None:
-        """What the action "generate" sends."""
+        """The `Stream` that the action "generate" sends."""
         return self.configuration.stream
 
     @property
@@ -318,7 +320,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
 
     @property
     def simulated(self) -> bool:
-        """Whether there is no kernel behind it."""
+        """Whether a soft NIC simulates it, in place of the kernel."""
         return self.configuration.interfaces[0].namespace.simulated
 
     @property
@@ -337,8 +339,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         Raises
         ------
         KernelError
-            When the wait strategy can't be used here or the core can't be had; or when the worker
-            ended because its interface did: an engine can't come back from that.
+            When the wait strategy or the core can't be used here; or when the worker ended because
+            its interface did: the engine can't recover from that.
         ClosedError
             After `close`.
         """
@@ -352,12 +354,12 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     def stop(self) -> None:
         """Stop the worker. Socket, rings and counters stay, and `start` may follow.
 
-        What arrives meanwhile fills the RX ring; the kernel drops the rest, and counts it.
+        Packets that arrive meanwhile fill the RX ring; the kernel drops the rest, and counts them.
         """
         self._native.stop()
 
     def close(self) -> None:
-        """Stop the worker and give everything back. Telemetry read so far can still be read."""
+        """Stop the worker and release all resources. Telemetry stays readable."""
         if not self.closed:
             if self._native.is_ours:
                 self.napi.restore()
@@ -377,12 +379,12 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
 
     @property
     def telemetry_path(self) -> str:
-        """Where another process finds the telemetry region: `Telemetry.open` maps it."""
+        """Path of the telemetry region for another process: `Telemetry.open` maps it."""
         with self._native.lock:
             return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
 
     def verdicts(self) -> Verdicts:
-        """Count what the XDP program did with the frames that it saw, on all interfaces."""
+        """Read the XDP program's counts of its verdicts, summed over all interfaces."""
         with self._native.lock:
             ports = range(len(self.configuration.interfaces))
             each = [self._native.verdicts(port) for port in ports]
@@ -427,7 +429,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
 
 
 def _batch(asked: int | None, ring_size: int) -> int:
-    """Check the batch that was asked for, or return the usual one."""
+    """Check the batch that was asked for, or return the default."""
     if asked is None:
         return min(int(Engine.batch.default), ring_size)
     return whole("batch", asked, 1, ring_size)

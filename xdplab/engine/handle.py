@@ -18,7 +18,7 @@ from xdplab.refusals.remedies import Place
 
 
 class Hold(NamedTuple):
-    """What became of a port's XDP program: ``struct xdplab_hold``."""
+    """The state of a port's XDP program: ``struct xdplab_hold``."""
 
     interface_index: int
     program: int
@@ -33,7 +33,7 @@ class NativeEngine:
     Parameters
     ----------
     configuration
-        What to open. On return its sockets are bound and its programs attached.
+        The engine to open. On return its sockets are bound and its programs attached.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class NativeEngine:
             lib.xdplab_engine_give_back, "this engine was closed. Make a new one: Engine(lab.port)."
         )
         self.lock = self._handle.lock
-        """To be held for several calls that belong together."""
+        """Held by the caller for several calls that belong together."""
         error = new_error()
         native, kept = configuration.native()
         if not self._handle.open(on_a_thread, lib.xdplab_engine_open, native, error, kept=kept):
@@ -61,7 +61,7 @@ class NativeEngine:
             raise
 
     def check_ours(self) -> None:
-        """Refuse what a forked child must not do to rings that it shares with its parent.
+        """Raise in a forked child, which must not touch the rings that it shares with its parent.
 
         Raises
         ------
@@ -107,13 +107,13 @@ class NativeEngine:
                 raise_error(error)
 
     def stop(self) -> None:
-        """Let the workers' threads end. Nothing in a forked child, which has none of them."""
+        """End the workers' threads. Does nothing in a forked child, which has none of them."""
         with self.lock:
             if not self.closed and self.is_ours:
                 lib.xdplab_engine_stop(self.pointer)
 
     def pause(self) -> None:
-        """Leave packets to the stack, so that the rings can be emptied, until `reconfigure`."""
+        """Pass packets to the stack until `reconfigure`, so that the rings can be drained."""
         with self.lock:
             self.check_ours()
             lib.xdplab_engine_pause(self.pointer)
@@ -130,7 +130,7 @@ class NativeEngine:
         Raises
         ------
         KernelError
-            When the kernel refuses; then it is good for another try, or `close`.
+            When the kernel refuses; another `reconfigure`, or `close`, may follow.
         """
         error = new_error()
         native, _held = configuration.native()
@@ -141,7 +141,7 @@ class NativeEngine:
             self._open_ports()
 
     def refresh(self) -> None:
-        """Write records of what the rings of stopped workers hold."""
+        """Write records of the rings of stopped workers."""
         with self.lock:
             if self.pointer and self.is_ours:  # a child must not write beside its parent
                 lib.xdplab_engine_refresh(self.pointer)
@@ -177,7 +177,7 @@ class NativeEngine:
             return int(lib.xdplab_engine_wait_refusal(self.pointer, 0, index))
 
     def wait_ineffective(self, index: int) -> str:
-        """Return why a wait strategy can do nothing on one of the devices, or nothing."""
+        """Return why a wait strategy has no effect on one of the devices; empty where it has."""
         with self.lock:
             for worker in range(self._workers):
                 if reason := lib.xdplab_engine_wait_ineffective(self.pointer, worker, index):
@@ -185,7 +185,7 @@ class NativeEngine:
         return ""
 
     def verdicts(self, port: int) -> tuple[int, int, int, int]:
-        """Count what a port's XDP program did with frames, in the order of `Verdicts`."""
+        """Read the verdict counts of a port's XDP program, in the order of `Verdicts`."""
         counts = ffi.new("struct xdplab_verdicts *")
         with self.lock:
             if code := lib.xdplab_engine_verdicts(self.pointer, port, counts):
@@ -193,7 +193,7 @@ class NativeEngine:
         return counts.redirected, counts.passed, counts.no_socket, counts.reconfiguring
 
     def hold(self, port: int) -> Hold | None:
-        """Look what became of a port's XDP program; None where none is attached, or simulated.
+        """Read the state of a port's XDP program; None where none is attached, or simulated.
 
         None as well after `close`, and in a forked child, which knows nothing of the workers.
         """
@@ -246,7 +246,7 @@ class NativeEngine:
         )
 
     def _name_napi(self, port: int, interface: Interface) -> None:
-        """Tell the port's workers their NAPI, which some drivers have only now."""
+        """Tell the port's workers their NAPI, which some drivers create only now."""
         ids = backends.of(interface.namespace).napi_ids(interface)
         queues = self.configuration.queues
         for place, queue in enumerate(queues):

@@ -1,7 +1,7 @@
-"""Packets that would go round for ever: what an engine sends, and some engine sends back.
+"""Loops: packets that an engine sends, that some engine sends back, and so on for ever.
 
-One packet is enough then for as many a second as the workers can carry. Looked for among the
-engines of this process; loopback and both ends of a pair are the ways back that can be known.
+A single packet in a loop takes all that the workers can do. The check covers the engines of this
+process, on loopback and on both ends of a pair: other ways back can't be known.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _SENDS_ON = ("reflect", "echo", "forward")
 
 
 class Sender(Protocol):
-    """An engine, as far as it matters here."""
+    """The part of an engine that this module needs."""
 
     @property
     def configuration(self) -> Configuration:
-        """With the interfaces on which it receives."""
+        """Has the interfaces on which it receives."""
 
     @property
     def action(self) -> str:
-        """What becomes of what it receives."""
+        """The knob `action`: what the worker does with each packet."""
 
 
 _engines: WeakSet[Sender] = WeakSet()
@@ -46,21 +46,21 @@ def note(engine: Sender) -> None:
 
 
 def refuse_loop(engine: Sender, interfaces: tuple[Interface, ...], action: str) -> None:
-    """Refuse an action with which a packet would come back to where it was received.
+    """Refuse an action with which a packet would come back to the interface that received it.
 
     Parameters
     ----------
     engine
-        Which is to have the action.
+        The engine that is to have the action.
     interfaces
-        On which it receives.
+        Those on which it receives.
     action
         One of `ACTIONS`.
 
     Raises
     ------
     ConfigurationError
-        With the way that it would take.
+        When a packet would loop; the message names the interfaces on its way.
     """
     if action not in _SENDS_ON:
         return
@@ -85,7 +85,7 @@ def refuse_loop(engine: Sender, interfaces: tuple[Interface, ...], action: str) 
 
 
 def _ways(interfaces: tuple[Interface, ...]) -> Iterator[tuple[Interface, Interface]]:
-    """Say by which interface a packet leaves that came by another."""
+    """Yield each interface on which packets arrive, with the one on which they leave."""
     for place, interface in enumerate(interfaces):
         yield interface, interfaces[1 - place] if len(interfaces) > 1 else interface
 
@@ -93,7 +93,7 @@ def _ways(interfaces: tuple[Interface, ...]) -> Iterator[tuple[Interface, Interf
 def _way_back(
     begin: Interface, out: Interface, ways: list[tuple[Interface, Interface]]
 ) -> list[Interface] | None:
-    """Follow a packet; return by which interfaces it left until it came back, or None."""
+    """Follow a packet; return the interfaces on which it left until it came back, or None."""
     left = [out]
     while len(left) <= len(ways):
         if _leads(out, begin):

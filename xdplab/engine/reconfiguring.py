@@ -1,6 +1,6 @@
-"""What takes new sockets to change: the rings are emptied, the sockets closed and others opened.
+"""Reconfiguring: drain the rings, close the sockets, open others with the new settings.
 
-Meanwhile the XDP program passes to the stack what it would redirect, and counts it
+Meanwhile the XDP program passes to the stack the packets that it would redirect, and counts them
 (native/xdp/port.h).
 """
 
@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.01
 
 
 def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
-    """Do what `Engine.reconfigure` says."""
+    """Implement `Engine.reconfigure`."""
     old, batch = native.configuration, engine.batch
     try:
         to_the_end(partial(_reconfigure, engine, native, changes))
@@ -34,7 +34,7 @@ def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]
             before = {name: getattr(old, name) for name in changes}
             to_the_end(partial(_reconfigure, engine, native, before))
         raise
-    # Here, since a journal tells the threads that turn knobs apart.
+    # On the caller's thread, since a journal groups changes by thread.
     engine.journal.note("batch", batch, engine.batch)
     for name in changes:
         engine.journal.note(name, getattr(old, name), getattr(native.configuration, name))
@@ -57,7 +57,7 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
             gap.may_begin()
             native.reconfigure(new)
             engine.times_bypassed += fault is not None
-        except BaseException:  # nothing must leave an engine without sockets
+        except BaseException:  # an engine must never be left without sockets
             native.reconfigure(old)
             raise
         finally:
@@ -75,7 +75,7 @@ class _Gap:
     Parameters
     ----------
     native
-        What is reconfigured.
+        The engine that is reconfigured.
     """
 
     def __init__(self, native: NativeEngine) -> None:
@@ -88,7 +88,7 @@ class _Gap:
         self._before = self._count()
 
     def packets(self) -> int:
-        """Return how many came meanwhile; 0 where there was a program all the time."""
+        """Return the packets since `may_begin`; 0 if there was a program all the time."""
         without_program = self._native.detachments > self._detachments
         return self._count() - self._before if without_program else 0
 
@@ -97,7 +97,7 @@ class _Gap:
 
 
 def _drain(engine: Engine, native: NativeEngine) -> None:
-    """Let the workers receive and send what waits, with nothing more to come, and stop them."""
+    """Let the workers drain their rings, where nothing new arrives, and stop them."""
     deadline = time.monotonic() + _DRAIN_SECONDS
     native.start()
     begun_ns = time.monotonic_ns()
@@ -107,9 +107,9 @@ def _drain(engine: Engine, native: NativeEngine) -> None:
 
 
 def _is_empty(engine: Engine, since_ns: int) -> bool:
-    """Tell whether nothing waits in the rings, or to be completed, by records that are newer.
+    """Tell whether records newer than `since_ns` show no packet in a ring or to be completed.
 
-    What was empty since then stays so: nothing comes any more.
+    A ring that is empty stays empty: nothing arrives any more.
     """
     workers = range(engine.telemetry.workers)
     each = np.array([engine.telemetry.counters(worker) for worker in workers])

@@ -42,8 +42,8 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
-    start of its UDP payload. The program itself keeps to the clock: it lets a frame go when it is
-    due. On veth the frames reach queue (core modulo queues) of the receiver, whatever their flow.
+    start of its UDP payload. The program itself reads the clock, and sends a frame when it is due.
+    On veth the frames reach queue (core modulo queues) of the receiver, whatever their flow.
 
     A sender has one generator at a time. In a notebook, re-running the cell that made one replaces
     it.
@@ -51,19 +51,18 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
     Below 5,000 frames a second the generator's thread sleeps between frames; from there on it takes
     the whole of its core.
 
-    In a simulated lab the wire's own thread sends, on the core of the generator meanwhile. There it
-    can replay a capture file, too: then the frames are those of the file, and none is numbered or
-    timed, so that there is no latency.
+    In a simulated lab the wire's own thread sends, and runs on the generator's core meanwhile.
+    There it can replay a capture file, too: its frames have neither number nor time, so that no
+    latency is measured.
 
     Parameters
     ----------
     sender, receiver
         The sides of a lab: ``lab.peer`` and ``lab.port``.
     rate
-        Frames a second, from 0.001, or ``"max"``. Where its core was taken away, the generator
-        makes up for up to 1,024 frames of the last 100 ms, and gives up the rest. Can be changed
-        while it runs. Unless told otherwise as fast as it can, and of a replay ``"recorded"``: at
-        the file's own times.
+        Frames a second, from 0.001, or ``"max"``. When its core was taken away, the generator later
+        sends up to 1,024 frames of the last 100 ms, and skips the rest. Can be changed while it
+        runs. The default is ``"max"``, and for a replay ``"recorded"``: the file's own times.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds. Can be changed while it
         runs.
@@ -76,8 +75,9 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
     cpu
         Core of the generator; not the worker's unless there is but one.
     replay
-        A pcap or pcapng file, whose frames are sent as they are: `Replay.read` says which files.
-        Then `size` and `flows` are the file's. `left_out` and `remarks` say what of it is not sent.
+        A pcap or pcapng file whose frames are sent unchanged; `Replay.read` lists the accepted
+        files. `size` and `flows` are then the file's. `left_out` and `remarks` tell what is not
+        sent.
     repeat
         How often a replay is sent in one start; 0 until it is stopped.
 
@@ -204,7 +204,7 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What of a replay's file is left out, or sent otherwise than it was captured."""
+        """Notes on frames of a replay's file that are left out, or not sent as captured."""
         return self._replay.remarks if self._replay else ()
 
     def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
@@ -257,7 +257,7 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
         return self._generator is None or self._generator.closed
 
     def close(self) -> None:
-        """Stop sending and give everything back."""
+        """Stop sending and release all resources."""
         with self._lock:
             if self._generator and not self._generator.closed:
                 self._generator.stop()

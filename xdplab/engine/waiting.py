@@ -1,4 +1,4 @@
-"""The knob `wait`: how an engine's workers wait for packets, and what that can do here."""
+"""The knob `wait`: how an engine's workers wait for packets, and which strategies work here."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Waiting(Knobs):
 
     @property
     def configuration(self) -> Configuration:
-        """What takes new sockets to change."""
+        """Settings whose change needs new sockets."""
         return self._native.configuration
 
     @property
     def path(self) -> str:
-        """By which way packets come, one of `PATHS`."""
+        """The receive path, one of `PATHS`."""
         return self.configuration.path
 
     def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
@@ -55,25 +55,25 @@ class Waiting(Knobs):
 
     @property
     def wait_strategies(self) -> tuple[str, ...]:
-        """What `wait` can be: `WAIT_STRATEGIES`, or none on a path that waits in its own way."""
+        """Values that `wait` accepts: `WAIT_STRATEGIES`, or none on a path with its own way."""
         return WAIT_STRATEGIES if self.configuration.kind == Kind.XSK else ()
 
     @property
     def wait_refused(self) -> tuple[str, ...]:
-        """The wait strategies that the kernel refuses this engine; to choose one says why."""
+        """Wait strategies that the kernel refuses this engine; choosing one raises the reason."""
         refusal = self._native.wait_refusal
         return tuple(name for index, name in enumerate(self.wait_strategies) if refusal(index))
 
     @property
     def way(self) -> str:
-        """How it receives, in a word: its wait strategy, or a path that waits in its own way."""
+        """Its wait strategy; on a path that waits in its own way, the path."""
         return self.wait or self.path
 
     @property
     def wait_ineffective(self) -> dict[str, str]:
-        """The wait strategies that can do nothing on this device: why, and what to use instead.
+        """Wait strategies without effect on this device: the reason, and what to use instead.
 
-        They can be chosen all the same, with a warning, and what they measure is labelled.
+        They can still be chosen, with a warning, and measurements with them are labelled.
         """
         reasons = {
             name: self._native.wait_ineffective(index)

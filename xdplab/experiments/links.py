@@ -1,4 +1,4 @@
-"""Whether packets can pass between a generator and an engine, now."""
+"""Checks whether packets can pass between a generator and an engine now."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def broken_link(engine: Engine, traffic: Traffic | None) -> KernelError | None:
-    """Return why no packet can pass and which command helps; None where packets can.
+    """Return why no packet can pass and which command helps; None if packets can pass.
 
     Parameters
     ----------
     engine
-        Open.
+        The engine, open.
     traffic
-        Its generator, whose interface is looked at as well.
+        Its generator, whose interface is checked as well.
     """
     states = engine.broken_links()
     if traffic is not None:
-        with suppress(XdplabError):  # gone, which is an error of the generator's
+        with suppress(XdplabError):  # the interface is gone, which the generator itself reports
             states.append(traffic.sender.interface.look().state)
     for state in states:
         if not state.passes:

@@ -1,4 +1,4 @@
-"""One measured run: a capture from here to there, and what each packet cost."""
+"""One measured run: a capture for some time, its ledger, and the CPU time per packet."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ KERNEL_STATISTICS = (
     "rx_fill_ring_empty_descs",
     "tx_ring_empty_descs",
 )
-"""The six figures of XDP_STATISTICS (linux/if_xdp.h); on other paths than AF_XDP, `rx_ring_full` is
-what the socket's buffer had no room for, and the rest 0."""
+"""The six figures of XDP_STATISTICS (linux/if_xdp.h). On other paths than AF_XDP, `rx_ring_full`
+counts packets for which the socket's buffer had no room, and the others are 0."""
 
 _LOOK_SECONDS = 0.1
 _LONGEST_SECONDS = 86_400
@@ -38,18 +38,19 @@ _LONGEST_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one run showed.
+    """The results of one run.
 
-    Times a packet are nanoseconds. ``user`` is the worker at its packets, ``idle`` a spinning
+    Times per packet are nanoseconds. ``user`` is the worker's time on packets, ``idle`` a spinning
     worker's empty polls, ``sys`` the rest of the worker's own CPU time, and ``softirq`` the
-    network softirqs on the worker's and the generator's core; None where it could not be measured.
+    network softirqs on the worker's and the generator's core; None: could not be measured.
     ``sqpoll`` is io_uring's submission thread, which a worker has for `uring-sqpoll`.
 
-    ``wait`` is empty on a `path` that waits in its own way. ``wait_effective`` is False where the
-    strategy can do nothing on this device, and ``wait_note`` says why and what to use instead.
-    ``interrupted`` is whether it was ended early (Ctrl-C). ``error`` is why it ended by itself, as
-    when the interface went away, or None: the figures are those until then. ``explanation`` is the
-    ledger's, a line for each loss and for what else is worth knowing, as a link that is down.
+    ``wait`` is empty on a `path` without wait strategies. ``wait_effective`` is False if the
+    strategy has no effect on this device; ``wait_note`` then says why and what to use instead.
+    ``interrupted`` says whether the user ended the run early (Ctrl-C). ``error`` is the reason if
+    it ended by itself, such as a removed interface, or None; the figures are those until then.
+    ``explanation`` is the ledger's: a line for each loss and each other finding, such as a link
+    that is down.
     """
 
     path: str
@@ -92,24 +93,24 @@ def measure(
     seconds: float,
     watch: Callable[[], None] = lambda: None,
 ) -> tuple[Measurement, Account]:
-    """Let a running engine capture for some time, and account for it.
+    """Let a running engine capture for some time, and account for its packets.
 
     Parameters
     ----------
     engine
-        Running.
+        The engine, running.
     traffic
-        Not started yet; None to capture whatever comes.
+        A generator, not started yet; None: capture other traffic.
     seconds
-        How long. An interrupt (Ctrl-C) ends it early, and the measurement says so.
+        Length of the run. An interrupt (Ctrl-C) ends it early; the measurement notes it.
     watch
-        Called ten times a second meanwhile.
+        Called ten times a second during the run.
 
     Returns
     -------
     tuple
-        The measurement and the ledger's account. Where engine or generator ended by themselves,
-        they are of what there was until then, and `Measurement.error` says why.
+        The measurement and the ledger's account. If engine or generator ended by themselves, both
+        cover the time until then, and `Measurement.error` says why.
     """
     measurement, account, _ended = _measure(engine, traffic, seconds, watch)
     return measurement, account
@@ -202,7 +203,7 @@ def measure_whole(
     seconds: float,
     watch: Callable[[], None] = lambda: None,
 ) -> Measurement:
-    """Measure as `measure` does, but not half a run, which can't be compared with whole ones.
+    """Measure as `measure` does, but raise if the run ended early: it could not be compared.
 
     Raises
     ------
@@ -222,7 +223,7 @@ def measure_whole(
 def _account_of_worker(
     engine: Engine, traffic: Traffic | None, before: int, sent: int, ended: XdplabError
 ) -> Account:
-    """Account with what worker and generator counted themselves."""
+    """Make an account from the counts of worker and generator alone."""
     received = int(engine.telemetry.total()["rx_packets"]) - before
     stages, missing = [Stage(Line.RECEIVED, received)], 0
     if traffic is not None:
@@ -235,7 +236,7 @@ def _account_of_worker(
 
 
 def _softirq_clock(stack: ExitStack, engine: Engine, cores: set[int]) -> Callable[[], int | None]:
-    """Open the tracer where this process may; where it may not, the figure is None."""
+    """Open the softirq tracer; if this process may not, the clock returns None."""
     try:
         clock = stack.enter_context(backends.of(engine.interface.namespace).open_softirq())
     except KernelError:

@@ -1,4 +1,4 @@
-"""The figures by which runs are compared, and one run taken for them."""
+"""The figures by which runs are compared, and a function to measure one run for them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from xdplab.engine.traffic import Traffic
 
 Figures = Mapping[str, float | None]
-"""A run's figures by the names of `METRICS`; None for what could not be measured."""
+"""A run's figures by the names of `METRICS`; None: could not be measured."""
 
 
 class Metric(NamedTuple):
-    """What a figure is."""
+    """The definition of a figure."""
 
     label: str
-    """For people."""
+    """The name to show."""
     unit: str
-    """Empty for a plain number."""
+    """The unit; empty for a plain number."""
     more_is_better: bool
     of: Callable[[Measurement, Latency], float | None]
 
@@ -58,7 +58,7 @@ def _cpu(measured: Measurement, _latency: Latency) -> float | None:
 
 
 def _syscalls(measured: Measurement, _latency: Latency) -> float | None:
-    # Without telemetry's own, which come by the second and not by the packet.
+    # Without telemetry's own calls, whose number depends on time and not on packets.
     calls = sum(number for kind, number in measured.syscalls.items() if kind != "publish")
     return calls / measured.rx_packets if measured.rx_packets else None
 
@@ -83,27 +83,27 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "syscalls_per_packet": Metric("system calls", "1/packet", False, _syscalls),
     }
 )
-"""By name: packets received a second, the share of those sent that was not, the worker's CPU time
-a packet (idle polls and io_uring's submission thread included), that of the network softirqs on the
-cores of worker and generator, percentiles of the latency, and the worker's system calls a packet
-without telemetry's own."""
+"""By name: packets received a second; the share of the sent packets that were lost; the worker's
+CPU time per packet (with idle polls and io_uring's submission thread); the CPU time per packet of
+the network softirqs on the cores of worker and generator; percentiles of the latency; and the
+worker's system calls per packet, without telemetry's own."""
 
 
 def metrics(measurement: Measurement, latency: Latency) -> dict[str, float | None]:
-    """Work out the figures of one run.
+    """Compute the figures of one run.
 
     Parameters
     ----------
     measurement
-        What `measure` returned.
+        The result of `measure`.
     latency
-        The latencies measured in that run. There are some only where frames of our generators were
-        looked at: all with `Engine.inspect`, else those that are sampled.
+        The latencies measured in that run: of all frames from xdplab's generators with
+        `Engine.inspect`, else of sampled ones.
 
     Returns
     -------
     dict
-        The figures by the names of `METRICS`; None for what could not be measured.
+        The figures by the names of `METRICS`; None: could not be measured.
     """
     instance_of("measurement", measurement, Measurement, "what measure returned")
     instance_of("latency", latency, Latency, "a Latency")
@@ -116,7 +116,7 @@ def take(
     seconds: float,
     watch: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Measure one run, as `measure_whole` does, with its latencies.
+    """Measure one run as `measure_whole` does, with its latencies.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def take(
     if broken := broken_link(engine, traffic):
         raise broken
     after = _latency(engine.telemetry)
-    # Somebody may have emptied the histogram meanwhile.
+    # The histogram may have been reset meanwhile.
     is_grown = bool((after.counts >= before.counts).all())
     return Run(measurement, metrics(measurement, after - before if is_grown else after))
 

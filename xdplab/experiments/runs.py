@@ -1,4 +1,4 @@
-"""Measured runs: every combination of some knobs' values, and what was measured with each."""
+"""Measured runs: every combination of some knobs' values, and the results of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_ROUNDS, _MOST_SECONDS = 1000, 86_400
 _LARGEST = (1 << 64) - 1
 
 Status = Literal["planned", "measured", "refused", "failed"]
-"""A combination that the engine refused was not measured; a run that failed ended early."""
+"""Refused: the engine refused the combination. Failed: the run ended early."""
 
 
 @dataclass
@@ -39,24 +39,24 @@ class Run:
     reason: str = ""
     """Why it was refused or failed."""
     figures: Figures = field(default_factory=dict)
-    """What was measured, by the names of `metrics.METRICS`."""
+    """The figures, by the names of `metrics.METRICS`."""
 
     def __str__(self) -> str:
         return words(self.settings)
 
 
 class Runs:
-    """All runs that are to be taken, in their order, and what they showed so far.
+    """All planned runs, in their order, and the results so far.
 
-    One thread may take them while others read.
+    One thread may make them while others read.
 
     Parameters
     ----------
     seconds
         Length of a run, above 0.
     rounds
-        How often each combination is measured, 1 to 1000: there and back again, so that a machine
-        that slows down slows all of them alike.
+        Runs of each combination, 1 to 1000, every second round in reverse order, so that a machine
+        that slows down affects all of them alike.
     knobs
         The values of each knob, by its name.
 
@@ -71,7 +71,7 @@ class Runs:
         if not knobs:
             raise ConfigurationError("a sweep takes at least one knob: batch=[16, 64, 256].")
         self.knobs = {name: values_of(name, values) for name, values in knobs.items()}
-        """The values of each knob, each once."""
+        """The values of each knob, without duplicates."""
         total = self.rounds * math.prod(map(len, self.knobs.values()))
         if total > MOST_RUNS:
             raise ConfigurationError(
@@ -80,17 +80,17 @@ class Runs:
         self.combinations = [
             dict(zip(self.knobs, values, strict=True)) for values in product(*self.knobs.values())
         ]
-        """Every combination of the values, those of the last knob changing fastest."""
+        """Every combination of the values; the last knob changes fastest."""
         self._of = [
             [Run(settings, number) for number in range(self.rounds)]
             for settings in self.combinations
         ]
         self.present: Run | None = None
-        """The run that is under way."""
+        """The present run."""
 
     @property
     def in_order(self) -> list[Run]:
-        """All runs, in the order in which they are taken."""
+        """All runs, in the order in which they are made."""
         return [
             runs[number]
             for number in range(self.rounds)
@@ -99,16 +99,16 @@ class Runs:
 
     @property
     def total(self) -> int:
-        """How many runs there are."""
+        """Number of runs."""
         return self.rounds * len(self._of)
 
     @property
     def done(self) -> int:
-        """How many of them were taken, whatever became of them."""
+        """Number of runs made, also refused and failed ones."""
         return sum(run.status != "planned" for runs in self._of for run in runs)
 
     def forget(self) -> None:
-        """Forget what was measured: all runs are still to be taken."""
+        """Discard all results, so that all runs are made anew."""
         for run in self.in_order:
             run.status, run.reason, run.figures = "planned", "", {}
 
@@ -117,13 +117,13 @@ class Runs:
         return self._of[combination]
 
     def median(self, combination: int, metric: str) -> float:
-        """Return the median of a combination's measured runs; nan where there is none."""
+        """Return the median of a combination's measured runs; nan if there are none."""
         measured = [run.figures.get(metric) for run in self._of[combination]]
         known = [value for value in measured if value is not None and not math.isnan(value)]
         return statistics.median(known) if known else math.nan
 
     def status(self, combination: int) -> tuple[Status, str]:
-        """Say what became of a combination: "measured" if any of its runs was; and if not, why."""
+        """Return a combination's status and reason: "measured" if any of its runs was."""
         taken = [run for run in self._of[combination] if run.status != "planned"]
         best = next(
             (run for run in taken if run.status == "measured"), taken[-1] if taken else None
@@ -131,7 +131,7 @@ class Runs:
         return ("planned", "") if best is None else (best.status, best.reason)
 
     def array(self) -> npt.NDArray[np.void]:
-        """Return what was measured so far, as documented with `Grid.results`."""
+        """Return the results so far, as documented with `Grid.results`."""
         states = [self.status(number) for number in range(len(self.combinations))]
         columns: dict[str, npt.NDArray[Any]] = {
             name: _column([settings[name] for settings in self.combinations], values)
@@ -155,7 +155,7 @@ class Runs:
         Raises
         ------
         ConfigurationError
-            Where pandas is missing.
+            When pandas is missing.
         """
         try:
             import pandas  # noqa: PLC0415 - slow to import, and not needed otherwise
@@ -167,12 +167,12 @@ class Runs:
         return pandas.DataFrame(self.array())
 
     def best(self, metric: str) -> int:
-        """Return the combination whose median is the best.
+        """Return the combination with the best median.
 
         Raises
         ------
         ConfigurationError
-            When there is no such metric, or it was not measured yet.
+            For an unknown metric, or one that was not measured yet.
         """
         metric = choice("metric", metric, METRICS)
         medians = np.array([self.median(n, metric) for n in range(len(self.combinations))])
@@ -182,28 +182,28 @@ class Runs:
 
 
 def check_length(seconds: float, rounds: int) -> tuple[float, int]:
-    """Return the length of a run and how often each is taken, or raise `ConfigurationError`."""
+    """Return the length of a run and the rounds, or raise `ConfigurationError`."""
     length = seconds_within("seconds", seconds, 0.001, _MOST_SECONDS)
     return length, whole("rounds", rounds, 1, _MOST_ROUNDS)
 
 
 def words(settings: Mapping[str, object]) -> str:
-    """Name settings: "batch 64, wait spin"."""
+    """Return settings in words: "batch 64, wait spin"."""
     return ", ".join(f"{name.replace('_', ' ')} {value_words(settings[name])}" for name in settings)
 
 
 def value_words(value: object) -> str:
-    """Write a knob's value for people."""
+    """Return a knob's value in words."""
     if isinstance(value, bool):
         return "on" if value else "off"
     try:
         return f"{value:,}" if is_a(value, int) or is_a(value, float) else str(value)
-    except Exception:  # the value's own
+    except Exception:  # raised by the value's own method
         return shown(value)
 
 
 def values_of(name: str, values: Iterable[object]) -> list[object]:
-    """Return the values to try of a knob, each once; ConfigurationError where that is no list."""
+    """Return a knob's values without duplicates; ConfigurationError if it is no list."""
     wanted = f"the values to try, such as {name}=[...]"
     each: list[object] = []
     for value in items(name, values, wanted, MOST_RUNS):
@@ -216,7 +216,7 @@ def values_of(name: str, values: Iterable[object]) -> list[object]:
 
 
 def plain_value(name: str, value: object) -> object:
-    """Return a value without classes of others: numpy's whole numbers print otherwise."""
+    """Return a value as a plain Python type: numpy's integers print differently."""
     if is_a(value, np.generic):
         value = value.item()
     if value is None or is_a(value, bool):
@@ -233,7 +233,7 @@ def plain_value(name: str, value: object) -> object:
 
 
 def _column(values: Sequence[object], distinct: Sequence[object]) -> npt.NDArray[Any]:
-    """Return a knob's values as booleans, whole numbers or numbers where all are; else as text."""
+    """Return a knob's values as booleans, integers or floats if all are such; else as text."""
     kinds = {type(value) for value in distinct}
     for allowed in ({bool}, {int}, {int, float}):
         if kinds <= allowed:

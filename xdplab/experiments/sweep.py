@@ -1,4 +1,4 @@
-"""Sweeps: a grid of measured runs over any knobs, which can be interrupted and continued."""
+"""Sweeps: a grid of measured runs over any knobs, to be interrupted and continued at will."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ class Grid:
         grid.results[["batch", "wait", "pps"]]
         grid.best("pps")
 
-    Each run applies its combination, starts the traffic, measures, and stops it again. What a
-    combination changes is put back at the end, however that comes about; other knobs may be turned
-    meanwhile and stay as they are turned. A knob of the grid that is turned meanwhile counts until
-    the next run, and is put back as it was before the sweep.
+    Each run applies its combination, starts the traffic, measures, and stops the traffic. At the
+    end, also after an error, the grid's knobs get back their values. Other knobs can be changed
+    meanwhile, and keep their new values. A change of one of the grid's knobs lasts until the next
+    run; at the end the knob gets its value from before the sweep.
 
     A combination that the engine refuses, and a run that fails, are recorded with the reason, and
-    the rest goes on. Of the sweeps of one engine, one runs at a time: one that begins ends another.
+    the sweep goes on. An engine runs one sweep at a time: a new one ends the one before.
 
     Parameters
     ----------
     engine
-        Running.
+        The engine, running.
     traffic
-        Not running: each run starts and stops it, so that all see the same. None to measure
-        whatever comes.
+        A generator, not running: each run starts and stops it, so that all get the same. None:
+        measure other traffic.
     seconds
         Length of a run, above 0.
     rounds
-        How often each combination is measured, 1 to 1000, every second round in reverse order.
+        Runs of each combination, 1 to 1000, every second round in reverse order.
     knobs
-        The values to try of each knob, by the names of `xdplab.KNOBS`.
+        The values to try for each knob, by the names of `xdplab.KNOBS`.
 
     Raises
     ------
     ConfigurationError
-        For another knob, no list of values, or more than 10,000 runs.
+        For an unknown knob, no list of values, or more than 10,000 runs.
     """
 
     def __init__(
@@ -84,27 +84,27 @@ class Grid:
         settings.check(knobs, "knobs")
         self.engine, self.traffic = engine, traffic
         self.runs = Runs(seconds, rounds, knobs)
-        """Run by run, what was measured."""
+        """The results, run by run."""
         self._stop = threading.Event()
 
     def run(self, progress: bool = True) -> Self:
-        """Take the runs that are not done yet.
+        """Make the remaining runs.
 
-        An interrupt (Ctrl-C), or `stop` from another thread, ends it: what was measured is kept,
-        the run under way is not, and calling this again goes on from there.
+        An interrupt (Ctrl-C), or `stop` from another thread, ends it: results are kept, the present
+        run is discarded, and another call of `run` continues from there.
 
         Parameters
         ----------
         progress
-            Whether to draw a progress bar, where tqdm is installed.
+            Whether to draw a progress bar, if tqdm is installed.
 
         Raises
         ------
         ConfigurationError
-            When the engine or the traffic is not as the parameters say.
+            When the engine does not run, or the traffic runs.
         KernelError
-            When the engine ended by itself, as when its interface is gone; and when a link is down
-            before the first run.
+            When the engine ended by itself, for example because its interface is gone; and when a
+            link is down before the first run.
         ClosedError
             When the engine or the traffic was closed.
         """
@@ -115,17 +115,17 @@ class Grid:
         return self
 
     def stop(self) -> None:
-        """End `run`, which is under way in another thread."""
+        """End a `run` in another thread."""
         self._stop.set()
 
     @property
     def results(self) -> npt.NDArray[np.void]:
-        """What was measured so far: a structured array with a row a combination.
+        """The results so far: a structured array with a row for each combination.
 
-        A field a knob (int64, float64, bool, or text); a field a metric (float64; the median over
-        the rounds, nan where there is none; `metrics.METRICS` has the units); ``runs``, how many
-        were measured; ``status``, one of "planned", "measured", "refused" and "failed"; and the
-        ``reason`` of the last two.
+        It has a field for each knob (int64, float64, bool, or text); a field for each metric
+        (float64; the median over the rounds, or nan; `metrics.METRICS` has the units); ``runs``,
+        the number of measured runs; ``status``, one of "planned", "measured", "refused" and
+        "failed"; and the ``reason`` of the last two.
         """
         return self.runs.array()
 
@@ -135,17 +135,17 @@ class Grid:
         Raises
         ------
         ConfigurationError
-            Where pandas is missing.
+            When pandas is missing.
         """
         return self.runs.frame()
 
     def best(self, metric: str = "pps") -> dict[str, object]:
-        """Return the settings with which a metric was best, for `settings.apply`.
+        """Return the settings with the best value of a metric, for `settings.apply`.
 
         Raises
         ------
         ConfigurationError
-            When there is no such metric, or it was not measured yet.
+            For an unknown metric, or one that was not measured yet.
         """
         return dict(self.runs.combinations[self.runs.best(metric)])
 
@@ -162,14 +162,14 @@ def take(
     stop: threading.Event,
     on_run: Callable[[Run], None] = lambda _run: None,
 ) -> None:
-    """Take the runs that are not done yet, and put back what they changed.
+    """Make the remaining runs, and restore the knobs that they changed.
 
     Parameters
     ----------
     runs, engine, traffic
         As in `Grid`.
     stop
-        Ends it once it is set.
+        Set it to end the runs.
     on_run
         Called before each run.
 
@@ -190,7 +190,7 @@ def take(
 
 
 class _StoppedError(Exception):
-    """Ends a run that is under way."""
+    """Ends a run before its time."""
 
 
 def _take_one(
@@ -224,7 +224,7 @@ def _take_one(
 
 
 def _end_if_fatal(error: XdplabError, engine: Engine, traffic: Traffic | None) -> None:
-    """Raise what no further run can come back from."""
+    """Raise the error if no further run is possible."""
     if fault := engine.error:
         raise fault from error
     ended = engine.closed or (traffic is not None and traffic.closed)
@@ -251,11 +251,11 @@ def _check_ready(engine: Engine, traffic: Traffic | None) -> None:
 
 
 class _Turn:
-    """Whose turn it is on an engine."""
+    """Makes sure that only one sweep at a time runs on an engine."""
 
     def __init__(self) -> None:
         self.lock = new_lock()  # held by the sweep that runs
-        self.stop = threading.Event()  # what ends it
+        self.stop = threading.Event()  # ends that sweep
 
 
 _turns: weakref.WeakKeyDictionary[Engine, _Turn] = weakref.WeakKeyDictionary()
@@ -264,18 +264,18 @@ _turns_lock = new_lock()
 
 @contextmanager
 def alone(engine: Engine, stop: threading.Event) -> Iterator[None]:
-    """End another sweep of the engine, and keep the engine to oneself."""
+    """End another sweep of the engine, and exclude others in the block."""
     with _turns_lock:
         turn = _turns.setdefault(engine, _Turn())
         turn.stop.set()
-        turn.stop = stop  # at once, so that of several that wait the newest stays
+        turn.stop = stop  # at once, so that the newest of several waiting sweeps wins
     with turn.lock:
         yield
 
 
 @contextmanager
 def interrupt_sets(stop: threading.Event) -> Iterator[None]:
-    """Have the first interrupt set `stop`, and only another break off whatever is being done."""
+    """Make the first interrupt set `stop`; only a second one raises KeyboardInterrupt."""
     before = signal.getsignal(signal.SIGINT)
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or not callable(before):
@@ -296,12 +296,12 @@ def interrupt_sets(stop: threading.Event) -> Iterator[None]:
 
 @contextmanager
 def _bar(runs: Runs, progress: bool) -> Iterator[Callable[[Run], None]]:
-    """Draw a progress bar; what is given back names the run that begins."""
+    """Draw a progress bar; yield a function to call with each run that begins."""
     tqdm: Any = _tqdm() if progress else None
     if tqdm is None:
         yield lambda _run: None
         return
-    # Drawn between runs only: during one it would take time from the cores that are measured.
+    # Drawn between runs only: during a run it would take time from the measured cores.
     with tqdm(total=runs.total, initial=runs.done, unit="run", file=sys.stderr) as bar:
 
         def advance(run: Run) -> None:
@@ -316,7 +316,7 @@ def _bar(runs: Runs, progress: bool) -> Iterator[Callable[[Run], None]]:
 
 def _tqdm() -> Any:  # noqa: ANN401 - tqdm is untyped
     try:
-        from tqdm.auto import tqdm  # noqa: PLC0415 - only where a bar is wanted
+        from tqdm.auto import tqdm  # noqa: PLC0415 - only if a bar is wanted
     except ImportError:
         return None
     return tqdm

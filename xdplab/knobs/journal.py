@@ -1,4 +1,4 @@
-"""What was changed, and when, so that cause can be seen above effect, and changes be undone."""
+"""The knob changes and their times, so that plots can show causes, and users can undo changes."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ KEPT = 1000
 """Changes that a journal remembers."""
 
 _ONE_MOVE_NS = 10**9
-"""A knob turned again within this time is still on the same move: a slider being dragged."""
+"""Changes of one knob within this time are one move: a slider that is dragged."""
 
 
 class Change(NamedTuple):
-    """One knob turned."""
+    """One change of a knob."""
 
     time_ns: int
-    """When, by CLOCK_MONOTONIC, as in telemetry."""
+    """When it was changed, by CLOCK_MONOTONIC, as in telemetry."""
     knob: str
     """Its name in `xdplab.KNOBS`."""
     before: object
     after: object
     step: int = 0
-    """Changes of the same step are undone together. 0: itself an undoing."""
+    """Changes of the same step are undone together. 0: no step for `undo`."""
 
     def __str__(self) -> str:
         return f"{self.knob} {self.before} → {self.after}"
@@ -43,12 +43,12 @@ class Journal(Uncopied):
         self._lock = new_lock()  # held for no longer than it takes to write a line
         self._steps = 0
         self._undone: set[int] = set()
-        self._move: Change | None = None  # a change that the next one may carry on
+        self._move: Change | None = None  # a change whose step the next one may join
         # Of the thread that writes: the step that all its changes belong to for now.
         self._of_thread = threading.local()
 
     def note(self, knob: str, before: object, after: object) -> None:
-        """Write a change down, unless nothing did change."""
+        """Record a change, unless the value is the same."""
         if before == after:
             return
         with self._lock:
@@ -61,7 +61,7 @@ class Journal(Uncopied):
 
     @contextmanager
     def one_step(self) -> Iterator[None]:
-        """Make one step of all that the calling thread changes in the block."""
+        """Make one step of all changes by the calling thread in the block."""
         with self._lock:
             self._steps += 1
             step = self._steps
@@ -70,14 +70,14 @@ class Journal(Uncopied):
 
     @contextmanager
     def undoing(self, step: int) -> Iterator[None]:
-        """Take back a step in the block; what the calling thread changes there is no step."""
+        """Mark a step as undone; changes by the calling thread in the block are no step."""
         self._undone.add(step)
         with self.no_step():
             yield
 
     @contextmanager
     def no_step(self) -> Iterator[None]:
-        """Leave what the calling thread changes in the block out of what can be undone."""
+        """Exclude changes by the calling thread in the block from `undo`."""
         with self._as_step(0):
             yield
 
@@ -88,12 +88,12 @@ class Journal(Uncopied):
 
     @property
     def last(self) -> Change | None:
-        """The last of them."""
+        """The last change."""
         return self._changes[-1] if self._changes else None
 
     @property
     def steps(self) -> list[tuple[Change, ...]]:
-        """The steps among them that stand, newest last: each its changes, oldest first."""
+        """The steps that were not undone, newest last: of each its changes, oldest first."""
         steps: dict[int, tuple[Change, ...]] = {}
         for change in self.changes:
             if change.step and change.step not in self._undone:

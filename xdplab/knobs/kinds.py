@@ -23,12 +23,12 @@ class Kind:
     range: str
     """Which values of that type, in words: ``1 to 65,535``."""
     check: Callable[[str, object, Any], Any]
-    """Of the knob's name, anything, and the engine whose knob it is: returns a plain value, or
-    raises `ConfigurationError`."""
+    """Takes the knob's name, any value, and the knob's engine: returns a plain value, or raises
+    `ConfigurationError`."""
     word: Callable[[Any], int] = int
-    """Returns what stands in the control block for a value."""
+    """Converts a value to its word in the control block."""
     value: Callable[[int], Any] = int
-    """Returns the value for which a word stands."""
+    """Converts a word to its value."""
 
 
 def whole(least: int, most: int | str, scale: int = 1) -> Kind:
@@ -56,7 +56,7 @@ def whole(least: int, most: int | str, scale: int = 1) -> Kind:
 
 
 def choice(names: Iterable[str]) -> Kind:
-    """Return the kind of one of some names, whose word is its place among them."""
+    """Return the kind of a name out of some names, whose word is its index among them."""
     each = tuple(names)
     return Kind(
         "str",
@@ -68,12 +68,12 @@ def choice(names: Iterable[str]) -> Kind:
 
 
 def other(type_name: str, values: str) -> Kind:
-    """Return a kind, described in words, whose values are checked by what has the knob."""
+    """Return a kind, described in words, whose values the knob's owner checks."""
     return Kind(type_name, values, lambda _name, value, _engine: value)
 
 
 def _pace(name: str, value: object, _engine: object) -> float:
-    # Faster than that, a worker would do little else than show its rings.
+    # With a shorter pace, a worker would spend its time on publishing its rings.
     if checks.number(value) not in (0, math.inf):
         checks.seconds(name, value, _SHORTEST_PACE, _LONGEST_PACE)
     return checks.number(value)

@@ -18,7 +18,7 @@ class Knobs(WorkerKnobs):
     """Reads and writes words of the control block. `Engine` has the rest."""
 
     journal: Journal
-    """Every change of a knob, and when it was."""
+    """Every change of a knob, with its time."""
 
     @property
     @abstractmethod
@@ -43,11 +43,11 @@ class Knobs(WorkerKnobs):
         self.journal.note(knob.name, before, self._read(knob))
 
     def _word(self, knob: Knob[Any], value: object) -> int:
-        """Check a value, and return the word that stands for it."""
+        """Check a value, and return its word."""
         return knob.kind.word(knob.kind.check(knob.name, value, self))
 
     def step(self, turns: int = 1) -> None:
-        """Have the paced workers take turns at once, a batch each.
+        """Make the paced workers take turns now, a batch each.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""How an engine's packets leave the driver: the NAPI settings of its queues, as attributes."""
+"""NAPI settings of an engine's queues, as attributes: how packets leave the driver."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 class NapiSettings(NapiKnobs, FixedNames, Uncopied):
     """The settings of the NAPI instances that receive for some queues, all set alike.
 
-    Each is an attribute. Setting it sets it on every instance, or on none; reading it asks the
-    kernel, and gives that of the first, or None where the kernel names no instance or knows no such
-    setting. It takes Linux 6.13, and `threaded` 6.17. On veth there is NAPI while an XDP program is
-    attached natively, or GRO is on, as in a lab.
+    Each setting is an attribute. An assignment sets it on every instance, or on none; a read asks
+    the kernel for that of the first instance, and is None where the kernel names no instance or
+    lacks the setting. They need Linux 6.13, and `threaded` 6.17. On veth there is NAPI while an XDP
+    program is attached natively, or GRO is on, as in a lab.
 
     The settings are the device's, not the engine's: they stay when the process is killed, except in
-    a lab, which goes with it. `Engine.close` puts back what was changed through `Engine.napi`.
+    a lab, which goes with it. `Engine.close` restores settings that were changed through
+    `Engine.napi`.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class NapiSettings(NapiKnobs, FixedNames, Uncopied):
         Returns
         -------
         tuple of Napi
-            In the order of interfaces and queues; those that the kernel does not name are left out.
+            In the order of interfaces and queues, without those that the kernel does not name.
 
         Raises
         ------
@@ -85,7 +86,7 @@ class NapiSettings(NapiKnobs, FixedNames, Uncopied):
             return tuple(napi for _interface, napi in self._instances())
 
     def restore(self) -> None:
-        """Put back what was changed here, where the instances still exist."""
+        """Restore the settings changed here, where the instances still exist."""
         with self._lock:
             for (interface, number), settings in self._before.items():
                 with suppress(XdplabError):
@@ -128,7 +129,7 @@ class NapiSettings(NapiKnobs, FixedNames, Uncopied):
             self.journal.note(name, getattr(first, name), kind(value))
 
     def _tell(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
-        """Set one instance; a thread that comes back, comes back to its cores."""
+        """Set one instance; a NAPI thread that is switched on again gets its old cores."""
         place, threaded = (interface, number), settings.get("threaded")
         if threaded == 0 and (thread := self._thread(place)) is not None:
             with suppress(OSError):

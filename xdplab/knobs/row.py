@@ -16,8 +16,8 @@ Value = TypeVar("Value")
 OfEngine = Callable[[Any], Any]
 
 Home = Literal["sockets", "napi", "engine", "traffic"]
-"""Where a knob is turned: `Engine.reconfigure`, or an attribute of `Engine.napi`, of the engine, or
-of its generator."""
+"""Where a knob is set: `Engine.reconfigure`, or an attribute of `Engine.napi`, of the engine, or of
+its generator."""
 
 HOMES: dict[Home, str] = {
     "sockets": "Engine.reconfigure",
@@ -25,28 +25,28 @@ HOMES: dict[Home, str] = {
     "engine": "Engine",
     "traffic": "Traffic",
 }
-"""What the documentation calls them."""
+"""Their names in the documentation."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What another knob must be for a knob to do anything."""
+    """Values of another knob at which a knob has an effect."""
 
     knob: str
     """The other knob; a search chooses it first."""
     values: tuple[object, ...] = ()
-    """Its values beside which the knob does something; none where `but` says so."""
+    """The other knob's values with which this one has an effect; empty where `but` is given."""
     but: tuple[object, ...] = ()
-    """Its values beside which the knob does nothing."""
+    """The other knob's values with which this one has no effect."""
 
     def met(self, value: object) -> bool:
-        """Say whether the knob does anything beside a value of the other."""
+        """Tell whether the knob has an effect with a value of the other."""
         return value in self.values if self.values else value not in self.but
 
 
 @dataclass(frozen=True)
 class Search:
-    """What a search tries a knob at, unless told otherwise."""
+    """The values of a knob that a search tries by default."""
 
     values: Iterable[object] | Callable[[Any, Any], Iterable[object]]
     """The values, or a function of engine and generator that returns them; none where the knob
@@ -66,7 +66,7 @@ class Holder(ABC):
 
     @abstractmethod
     def _turn(self, knob: Knob[Any], value: object) -> None:
-        """Check a value, turn the knob, and note the change in a journal under its name."""
+        """Check a value, set the knob, and record the change in a journal under its name."""
 
 
 class Knob(Generic[Value]):
@@ -79,9 +79,9 @@ class Knob(Generic[Value]):
     kind
         The values that it can have.
     default
-        Its value unless told otherwise, as text where that depends.
+        Its default, as text where it depends on something.
     label
-        Its name beside a control.
+        Its label beside a control.
     help
         What it is, in a sentence without a full stop: for tooltips, options and the documentation.
     more
@@ -89,25 +89,26 @@ class Knob(Generic[Value]):
     unit
         Of its values.
     text
-        Writes a value for people.
+        Formats a value for people.
     word
         The word of the control block, where it has another name than the knob.
     stops
-        Where a control can stop, in order, of an engine; without, the control is a box to tick.
+        Values at which an engine's slider can stop, in order; without them the control is a
+        checkbox.
     menu
         Whether values are chosen by name, not along a line.
     slow
-        Whether turning it takes so long that it happens when a slider is let go.
+        Whether setting it takes so long that a slider sets it only when released.
     group
-        The controls among which it stands, where those are not its home's.
+        The group of controls that shows it, where that is not its home's.
     exists
         Whether an engine has it.
     acts
-        Whether it does anything on an engine as that was made.
+        Whether it has an effect on an engine, by how that was made.
     idle
         Names the values that can be chosen but do nothing on an engine.
     needs
-        The other knob that decides whether this one does anything.
+        The other knob that decides whether this one has an effect.
     search
         What a search tries; None for a knob that is searched only where the user names values.
     """
@@ -149,7 +150,7 @@ class Knob(Generic[Value]):
         return f"<Knob {self.name} of {HOMES[self.home]}: {self.kind.range}>"
 
     def matters(self, engine: Any) -> bool:  # noqa: ANN401 - see OfEngine
-        """Say whether it does anything on an engine as that is set now."""
+        """Tell whether it has an effect on an engine with its present settings."""
         needed = self.needs is None or self.needs.met(getattr(engine, self.needs.knob))
         return bool(self.acts(engine)) and needed
 

@@ -1,4 +1,4 @@
-"""Values of knobs, written for people, and the places where a slider can stop."""
+"""Values of knobs as text for people, and the values at which a slider can stop."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def seconds(value: float) -> str:
 
 
 def pace(value: float) -> str:
-    """Write how far batches are apart."""
+    """Write the time between batches."""
     if value == math.inf:
         return "by steps"
     return f"every {seconds(value)}" if value else "free"

@@ -1,4 +1,4 @@
-"""A lab: two hosts joined by a wire, apart from all else.
+"""A lab: two hosts joined by a wire, isolated from everything else.
 
 ```
   host's namespace         a namespace             another namespace
@@ -9,8 +9,8 @@
                             an engine captures      traffic comes from here
 ```
 
-Nothing ever exists in the host's namespace, not even for a moment, and both namespaces are held by
-descriptors alone: however the process ends, the kernel takes everything down. Where nobody may make
+The lab puts nothing into the host's namespace, not even for a moment, and only descriptors hold
+both namespaces: however the process ends, the kernel removes everything. Where no backend may make
 such a lab, the wire is simulated.
 """
 
@@ -47,7 +47,7 @@ class Lab(FixedNames, Closing):
     frame arrives by itself.
 
     A context manager; `close`, the end of the process, and dropping the last reference to the lab
-    and its hosts all take everything down.
+    and its hosts all remove everything.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ class Lab(FixedNames, Closing):
         0 to 511. Lab N has the addresses 198.18.N.1 and .2, 2001:db8::N:1 and :2. Labs may have
         the same number, unless something joins them.
     backend
-        Who makes it: a name of `xdplab.backends.BACKENDS`. Unless told otherwise, here or by the
-        environment variable XDPLAB_BACKEND, the first of them that can be used here; `backend` says
-        which that was, and `note` how to get a better one.
+        The backend that makes it: a name of `xdplab.backends.BACKENDS`. By default that of the
+        environment variable XDPLAB_BACKEND, or else the first that can be used here; `backend` then
+        has its name, and `note` says how to get a better one.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class Lab(FixedNames, Closing):
 
     @property
     def simulated(self) -> bool:
-        """Whether there is no kernel behind it."""
+        """Whether a soft NIC simulates it, in place of the kernel."""
         return self._backend.simulated
 
     @property
@@ -105,7 +105,7 @@ class Lab(FixedNames, Closing):
         return self.port.interface.namespace.closed
 
     def close(self) -> None:
-        """Take the wire down, and let go of both namespaces. A second call does nothing."""
+        """Remove the wire and close both namespaces. A second call does nothing."""
         # A forked child holds copies of the descriptors, but the lab is not its to take down.
         if not self.closed and os.getpid() == self._owner:
             self._backend.remove_lab(self.port, self.peer)
@@ -121,9 +121,9 @@ class Lab(FixedNames, Closing):
 
 
 def _make(plan: LabPlan, tried: list[Backend]) -> tuple[Backend, dict[str, str], tuple[Host, Host]]:
-    """Let the first backend that can make the hosts, and say why no better one did.
+    """Make the hosts with the first backend that can, and say why no better one did.
 
-    Only a lack of privilege leads to the next: no other failure is papered over by a simulation.
+    Only a lack of privilege leads to the next: a simulation must not hide another failure.
     """
     refusals: dict[str, str] = {}
     for backend in tried[:-1]:
@@ -138,7 +138,7 @@ def _make(plan: LabPlan, tried: list[Backend]) -> tuple[Backend, dict[str, str],
 
 
 def _note(backend: Backend, refusals: dict[str, str]) -> str:
-    """Say what made a lab, and why nothing better did."""
+    """Return the backend that made a lab, and why no better one did."""
     if backend.name == BEST:
         return ""
     if not refusals:
@@ -152,7 +152,7 @@ _told: set[str] = set()
 
 
 def _tell_once(note: str) -> None:
-    """Warn of a backend that picked itself, the first time in this process."""
+    """Warn of a backend that the user did not choose, the first time in this process."""
     if note not in _told:
         _told.add(note)
         warnings.warn(note, BackendWarning, stacklevel=3)

@@ -13,11 +13,11 @@ from xdplab.net.netlink import netlink
 
 
 class Loan(Closing):
-    """A real interface that the broker lends, in a network namespace of one's own.
+    """A real interface that the broker lends, in a network namespace of the user's.
 
     For as long as it is lent it is not in the host's network; its addresses and routes there are
-    gone for good. What is set on it here (MTU, MAC, flags, offloads, ...) is as before once it is
-    back. A context manager; `close`, and the end of the process, give it back.
+    gone for good. Settings changed here (MTU, MAC, flags, offloads, ...) are restored when it
+    returns. A context manager; `close`, and the end of the process, give it back.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Loan(Closing):
         from xdplab.broker.client import connect  # noqa: PLC0415 - as above
 
         name = text("name", name)
-        # The broker is told its name proper, which an alternative one stands for.
+        # The broker takes the primary name only; the user may give an alternative one.
         with suppress(XdplabError):
             name = Interface.find(name).name
         with ExitStack() as undo:

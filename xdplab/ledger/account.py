@@ -1,4 +1,4 @@
-"""What a ledger says at one moment: a line a counting point, and the words for what was lost."""
+"""A ledger read at one moment: a line for each counting point, and the words for each loss."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Stage:
     stage: str
     packets: int
     name: str = ""
-    """What to call it on the engine's path; unless told otherwise as `stage`."""
+    """Its name on the engine's path; by default `stage`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", str(self.name or self.stage))
@@ -38,7 +38,7 @@ class Stage:
 
     @property
     def note(self) -> bool:
-        """Whether it tells something of packets that the line before counts."""
+        """Whether it is a remark on packets that the line before counts."""
         return self.stage in _NOTES
 
 
@@ -49,12 +49,12 @@ class Account:
     Parameters
     ----------
     stages
-        In the order in which a packet meets them.
+        The lines, in the order in which a packet meets them.
     unaccounted
         Packets that one point counted and the next did not: in flight while they flow, and 0
         once they have drained. Never left out.
     situation
-        How things were set when it was read, for `explain`.
+        The settings when it was read, for `explain`.
     """
 
     stages: tuple[Stage, ...]
@@ -68,16 +68,16 @@ class Account:
 
     @property
     def remainder(self) -> str:
-        """What to call the packets that are `unaccounted`: ``"in flight"`` while packets flow."""
+        """The name of the `unaccounted` packets: ``"in flight"`` while packets flow."""
         return "in flight" if self.unaccounted and self.situation.flowing else "unaccounted"
 
     def packets(self, stage: str) -> int:
-        """Packets of one stage, by what it is called here or on AF_XDP.
+        """Packets of one stage, by its name here or on AF_XDP.
 
         Raises
         ------
         ConfigurationError
-            For another name; it lists those that there are.
+            For another name; the message lists the names.
         """
         names = {name: line.packets for line in self.stages for name in (line.stage, line.name)}
         return names[choice("stage", stage, names)]
@@ -88,7 +88,7 @@ class Account:
         return "\n".join(explain(counts, self.unaccounted, self.situation))
 
     def as_list(self) -> list[dict[str, str | int]]:
-        """Return the lines for JSON; what is unaccounted for is the last."""
+        """Return the lines for JSON; the last is the unaccounted packets."""
         lines: list[dict[str, str | int]] = [
             {"stage": line.name, "packets": line.packets} for line in self.stages
         ]

@@ -1,6 +1,6 @@
-"""What a ledger advises, as one types it: what depends on the machine, the engine or the generator.
+"""A ledger's remedies that depend on machine, engine or generator, as a user types them.
 
-Arguments of a call are those that one adds to one's own: ``Traffic(cpu=1)``.
+A call such as ``Traffic(cpu=1)`` shows only the arguments to add to the user's own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SLOW = 2000  # packets a second: a generator sleeps between them, and a wire ho
 
 
 def slower(engine: CountedEngine, traffic: CountedTraffic | None) -> str:
-    """Return what lowers the rate of the one who sends; empty where that is not known."""
+    """Return the assignment that lowers the sender's rate; empty where the sender is not known."""
     if traffic is not None:
         return f"traffic.rate = {_less(traffic.rate)}"
     return f"engine.stream_rate = {_less(engine.stream_rate)}" if engine.stream is not None else ""
@@ -40,7 +40,7 @@ def other_core(engine: CountedEngine, traffic: CountedTraffic | None) -> int | N
 
 
 def steering(engine: CountedEngine, traffic: CountedTraffic | None) -> str:
-    """Return what brings packets to the queues that the engine has; empty where nothing would.
+    """Return the argument or command that brings packets to the engine's queues; empty without one.
 
     The generator's frames reach queue (its core modulo queues) of a veth. A card spreads packets
     over a range of queues.
@@ -62,7 +62,7 @@ def _is_range(numbers: Collection[int]) -> bool:
 
 
 def queueing(interfaces: Sequence[Interface]) -> tuple[str, ...]:
-    """Return the commands after which frames wait that interfaces can't send at once."""
+    """Return commands that make frames wait where interfaces can't send them at once."""
     found = []
     for interface in interfaces:
         with suppress(XdplabError, OSError):

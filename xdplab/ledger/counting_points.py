@@ -1,4 +1,4 @@
-"""What every counting point on a packet's way has counted, read for the ledger.
+"""The counts of every counting point on a packet's way, read for the ledger.
 
 The generator's program, the sender's and the receiver's driver, the capture program, the socket
 (XDP_STATISTICS), the worker and the link each count for themselves.
@@ -8,12 +8,12 @@ The generator's program, the sender's and the receiver's driver, the capture pro
   begins at the XDP program and ends at the completions.
 - A refused redirect is told by its reason: ``rx_ring_full`` is the kernel's ENOBUFS; ``rx_dropped``
   holds both ENOMEM, which alone is in ``rx_fill_ring_empty_descs`` too, and ENOSPC for a frame
-  larger than a UMEM frame. No other can befall a socket in our map (xsk_rcv, Linux 6.18), so the
+  larger than a UMEM frame. A socket in our map gives no other error (xsk_rcv, Linux 6.18), so the
   ``xdp_redirect_err`` tracepoint, which has these errnos, would add nothing but a program run for
   each lost packet, and the need for CAP_PERFMON. With zero-copy, the driver looks for fill
   descriptors ahead, and counts itself what it dropped without one.
-- On other paths than AF_XDP the program counts what is for the socket, and hands it to the stack;
-  what the socket had no room for is in ``rx_ring_full``.
+- On other paths than AF_XDP the program counts packets for the socket, and passes them to the
+  stack; packets that found no room in the socket are in ``rx_ring_full``.
 - ``rx_invalid_descs`` counts descriptors that the kernel skipped, no packets, and is left out.
 """
 
@@ -56,7 +56,7 @@ _OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
 
 @dataclass(frozen=True)
 class Counts:
-    """What every counting point has counted, since whenever it counts."""
+    """The counts of every counting point, each from that point's own beginning."""
 
     sent: int = 0
     too_long: int = 0
@@ -98,7 +98,7 @@ class Counts:
 
     @property
     def missing(self) -> int:
-        """Frames between the XDP program and the RX ring; what it lost itself is told."""
+        """Frames missing between the XDP program and the RX ring, without the counted losses."""
         lost = self.ring_full + self.no_fill + self.too_large + self.too_many + self.rx_closed
         return self.redirected - lost - self.waiting - self.received
 
@@ -111,7 +111,7 @@ class CountingPoints:
         self.gone: tuple[str, ...] = ()
         """The interfaces that were no longer there at the last look."""
         self.links: dict[int, Look] = {}
-        """What netlink said at the last look, by the engine's port, or `SENDER`."""
+        """Netlink's answers at the last look, by the engine's port, or `SENDER`."""
         self._drivers: dict[int, Mapping[str, int]] = {}
         self._begun_ns = time.monotonic_ns()
         self._begun_as = engine.attach
@@ -123,16 +123,16 @@ class CountingPoints:
         ]
 
     def of(self, engine: CountedEngine, traffic: CountedTraffic | None) -> Self:
-        """Return the same points, held by way of others that stand for engine and generator."""
+        """Return the same points with other references to engine and generator."""
         points = copy.copy(self)
         points._engine, points._traffic = engine, traffic
         return points
 
     @property
     def veth(self) -> bool:
-        """Whether the drivers count each frame, and are there to be asked.
+        """Whether the drivers count each frame and can be read.
 
-        In SKB mode a veth does only where it has NAPI, as in a lab.
+        In SKB mode a veth counts each frame only where it has NAPI, as in a lab.
         """
         changes = self._engine.journal.changes
         changed = any(c.knob == "attach" and c.time_ns > self._begun_ns for c in changes)
@@ -143,7 +143,8 @@ class CountingPoints:
     def look(self) -> tuple[Counts, Counter[int]]:
         """Read every counting point, the last ones first, and the device's packets by queue.
 
-        What is on the way makes the earlier point's count the larger one then, never the smaller.
+        In this order a packet in flight makes the earlier point's count the larger one, never the
+        smaller.
         """
         counts: dict[str, int] = dict.fromkeys(("tx_dropped", "far_end", "device"), 0)
         by_queue: Counter[int] = Counter()
@@ -176,15 +177,15 @@ class CountingPoints:
         return self._with_waiting(found), by_queue
 
     def _look(self, place: int, interface: Interface, gone: dict[int, str]) -> Look:
-        """Ask netlink for an interface; of one that is gone, return what it said at last.
+        """Ask netlink for an interface; of one that is gone, return the last answer.
 
         Raises
         ------
         XdplabError
-            Where it was gone at the first look.
+            When it was gone at the first look.
         """
         last = self.links.get(place)
-        # Whatever has its index now, is another one.
+        # The index may belong to another interface now.
         if last is not None and place != SENDER and self._engine.is_gone(place):
             gone[place] = last.name
             return last
@@ -201,7 +202,7 @@ class CountingPoints:
     def _ask_driver(
         self, place: int, interface: Interface, gone: dict[int, str]
     ) -> Mapping[str, int]:
-        """Read what a driver counted; of an interface that is gone, what it had counted at last."""
+        """Read a driver's counts; of an interface that is gone, return the last ones."""
         try:
             if place not in gone:
                 self._drivers[place] = interface.driver_statistics()
@@ -212,10 +213,10 @@ class CountingPoints:
         return self._drivers[place]
 
     def _with_waiting(self, found: Counts) -> Counts:
-        """Add what waits in a UDP socket, of which the kernel does not say how many they are.
+        """Add the packets that wait in a UDP socket, whose number the kernel does not tell.
 
-        A running worker takes them, so that what is missing then is missing. Of a stopped one they
-        are what the program counted and nobody took or dropped.
+        A running worker takes them, so none is assumed to wait. With a stopped worker, they are the
+        packets that the program counted and nobody took or dropped.
         """
         if self._engine.configuration.kind != Kind.UDP or self._engine.running:
             return found

@@ -77,11 +77,11 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
 
 
 def _is_told_below(stage: str, counts: Mapping[str, int]) -> bool:
-    """Tell whether the device dropped nothing but what was too long for it."""
+    """Tell whether the device dropped only packets that were too long for it."""
     return stage == Line.TX_DROPPED and counts.get(Line.OVERSIZED, 0) >= counts[stage]
 
 
-# The fault behind a loss that a soft NIC was told to have, and what it feigns.
+# By the kind of loss: the fault that makes a soft NIC have it, and what that simulates.
 _FAULTS: Mapping[str, tuple[str, str]] = {
     Line.RING_FULL: ("ring_full_every", "an RX ring that is full"),
     Line.NO_FILL: ("no_fill_every", "a fill ring that is empty"),
@@ -90,7 +90,7 @@ _FAULTS: Mapping[str, tuple[str, str]] = {
 
 
 def _on_purpose(stage: str, now: Situation) -> str:
-    """Say which fault a loss is due to, if any: beside it, other reasons matter little."""
+    """Name the fault that caused a loss, if any: other reasons matter little then."""
     name, feigned = _FAULTS.get(stage, ("", ""))
     if not (every := now.faults.get(name, 0)):
         return ""
@@ -123,7 +123,7 @@ def _packets(count: int) -> str:
 
 def _too_long(now: Situation) -> str:
     largest = now.mtu + 14
-    # A generator may have gone on to shorter frames.
+    # The generator may send shorter frames by now.
     mtu = f"Lab(mtu={min(now.frame_size - 14, _LARGEST_MTU)})"
     larger = f", or {mtu}" if now.frame_size > largest else ""
     remedy = f"Traffic(size={largest}) is the largest here{larger}."
@@ -193,7 +193,7 @@ def _sum(counts: Mapping[str, int], stages: Iterable[str]) -> int:
 
 
 def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
-    """Explain what is no loss, but may surprise."""
+    """Explain counts that are no loss but may surprise."""
     if passed := counts.get(Line.STACK):
         yield explain_paths.left_over(_packets(passed), now)
     for stage in _PENDING:
@@ -203,7 +203,7 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             elif not now.running:
                 until = "the worker is stopped, and goes on with engine.start()"
             else:
-                # What can't be sent stays in the RX ring, too.
+                # Packets that can't be sent stay in the RX ring, too.
                 until = (
                     explain_links.waits(now) if now.sends or stage != Line.WAITING else ""
                 ) or "in flight; read the ledger again, or settle() it"

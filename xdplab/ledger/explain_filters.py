@@ -9,7 +9,7 @@ from xdplab.ledger.situation import Situation
 
 
 def filtered(now: Situation) -> str:
-    """Say what an interface may have filtered out, and what takes it in; empty where nothing.
+    """Say what an interface may have filtered out, and what makes it accept that; empty if nothing.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The words of a ledger for packets that are larger than what the engine has for one.
+"""The words of a ledger for packets that are too large for the engine's frames.
 
 As in explain.py, counts and settings go in, and sentences come out.
 """
@@ -18,7 +18,7 @@ _HEADERS = 18  # Ethernet, with one VLAN tag
 
 
 def too_large(now: Situation) -> str:
-    """Say why packets did not fit a frame of the UMEM, and what takes them.
+    """Say why packets did not fit a frame of the UMEM, and which setting takes them.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def too_many(now: Situation) -> str:
 
 
 def _of_the_mtu(now: Situation, wanted: int) -> str:
-    """Say what takes packets that are no longer than the MTU, if a frame is too small for them."""
+    """Say which setting takes packets up to the MTU, if a frame is too small for them."""
     if now.umem_frame >= wanted:
         return ""
     if wanted <= LARGEST_REAL_FRAME:
@@ -84,7 +84,7 @@ def _of_the_mtu(now: Situation, wanted: int) -> str:
 
 
 def _merged(now: Situation) -> str:
-    """Say why packets come longer than the MTU, and what keeps them from it."""
+    """Say why packets are longer than the MTU, and which command prevents that."""
     return (
         "With attach='skb', the stack hands over what GRO, or a sender on this machine, merged of "
         "a stream, up to 64 KiB. That is longer than the MTU, so no engine can send it on. "

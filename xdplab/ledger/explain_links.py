@@ -9,7 +9,7 @@ from xdplab.ledger.situation import Situation
 
 
 def ends(now: Situation) -> list[str]:
-    """Say what is wrong with an interface, or was; before all else, since the rest follows."""
+    """Say what is or was wrong with an interface; it comes first, since losses follow from it."""
     said = [
         f"{name} is gone from its network namespace, and what its driver counted with it. The "
         "account holds what engine and generator saw."

@@ -1,4 +1,4 @@
-"""The words of a ledger for other paths than AF_XDP: what a line is called there, and what to do.
+"""The words of a ledger for other paths than AF_XDP: names of lines, and remedies.
 
 As in explain.py, counts and settings go in, and sentences come out.
 """
@@ -24,7 +24,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         Line.RECEIVED: "counted by the worker",
     },
 }
-"""What lines of a ledger are called, by the path's kind in small letters; others as on AF_XDP."""
+"""Names of a ledger's lines, by the path's kind in small letters; other lines as on AF_XDP."""
 
 _NOT_THERE = {
     "udp": {Line.NO_SOCKET, Line.NO_FILL, Line.TOO_LARGE},
@@ -34,7 +34,7 @@ _NOT_THERE["program"] = _NOT_THERE["udp"] | {Line.RING_FULL, Line.WAITING}
 
 
 def name_of(stage: str, kind: str) -> str:
-    """Return what a line is called on a kind of path."""
+    """Return a line's name on a kind of path."""
     return NAMES.get(kind, {}).get(stage, stage)
 
 
@@ -97,7 +97,7 @@ def buffer_full(now: Situation, saturated: bool) -> str:
 
 
 def left_over(passed: str, now: Situation) -> str:
-    """Say what went to the stack beside a path.
+    """Say which packets went to the stack and not to the path.
 
     Parameters
     ----------

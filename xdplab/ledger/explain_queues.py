@@ -10,7 +10,7 @@ from xdplab.ledger.situation import Situation
 
 
 def no_socket(now: Situation) -> str:
-    """Say why packets found no socket, and what takes them in.
+    """Say why packets found no socket, and which setting captures them.
 
     Parameters
     ----------

@@ -102,7 +102,7 @@ def no_fill(now: Situation) -> str:
 
 
 def another_core(now: Situation) -> str:
-    """Return what gives a worker, or the generator, a core of its own; empty where none is left."""
+    """Return the setting that gives a worker, or the generator, its own core; empty without one."""
     if now.other_core is None:
         return ""
     if len(now.cpus) > 1:  # the generator's core chooses the queue of a veth, if there are several
@@ -113,11 +113,11 @@ def another_core(now: Situation) -> str:
 
 
 def lower_rate(now: Situation) -> str:
-    """Return words for a lower rate, with what sets it where that is known."""
+    """Return words for a lower rate, with the assignment that sets it where that is known."""
     return f"a lower rate ({now.slower})" if now.slower else "a lower rate"
 
 
 def _larger(now: Situation) -> str:
-    """Return what makes the rings larger; empty where they are the largest."""
+    """Return the setting that makes the rings larger; empty where they are the largest."""
     size = min(4 * now.ring_size, LARGEST_RING)
     return f"engine.reconfigure(ring_size={size})" if size > now.ring_size else ""

@@ -1,4 +1,4 @@
-"""The words of a ledger for packets that are sent on as no wire would carry them.
+"""The words of a ledger for packets that are sent on in a form that no wire carries.
 
 As in explain.py, counts and settings go in, and sentences come out.
 """
@@ -65,7 +65,7 @@ def _or(commands: tuple[str, ...]) -> str:
 
 
 def uncut(now: Situation) -> str:
-    """Say, in a sentence, what keeps packets from coming longer than the MTU."""
+    """Return a sentence: which commands keep packets from being longer than the MTU."""
     if now.length_remedies:
         return f"{_listed(now.length_remedies)} avoids them."
     return (

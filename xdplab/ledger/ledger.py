@@ -49,8 +49,8 @@ _QUIET_SECONDS = 0.2
 class Ledger:
     """Counts packets at each counting point from now on, and checks that the counts add up.
 
-    Best made before the traffic starts; `Engine.ledger` makes one too. What is on the way already
-    is told apart where it can be: from the XDP program on. `xdplab.widgets.LedgerView` shows one.
+    Make it before the traffic starts; `Engine.ledger` makes one too. Packets already in flight are
+    told apart where possible: from the XDP program on. `xdplab.widgets.LedgerView` shows one.
 
     Parameters
     ----------
@@ -78,20 +78,20 @@ class Ledger:
         self._first_queues = frozenset(engine.queues)
         self._links_before = dict(self._points.links)
         self._begun_ns, self.begun = time.monotonic_ns(), time.time()
-        """When, in seconds since 1970."""
+        """When it began, in seconds since 1970."""
 
     @property
     def engine(self) -> CountedEngine:
-        """Whose ledger it is."""
+        """The engine whose packets it counts."""
         return self._engine
 
     @property
     def traffic(self) -> CountedTraffic | None:
-        """The generator that it begins with, if any."""
+        """The generator at which it begins, if any."""
         return self._traffic
 
     def weakly(self) -> Self:
-        """Return a copy that keeps neither engine nor generator alive, for those who only look.
+        """Return a copy that keeps neither engine nor generator alive, for viewers.
 
         Once one of them is gone, reading the copy raises ReferenceError.
         """
@@ -122,8 +122,8 @@ class Ledger:
             *self._account_for_reception(grown, now, stages),
             *self._account_for_sending(grown, now, stages),
         ]
-        # Points are read against the stream, so what is on the way makes a gap above 0. Below 0
-        # it is what was on the way when the ledger began.
+        # Points are read from last to first, so packets in flight make a gap above 0. A gap below 0
+        # is packets that were in flight when the ledger began.
         unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
         strays = sorted(grown_by_queue.keys() - set(self._engine.queues))
         situation = replace(
@@ -146,7 +146,7 @@ class Ledger:
         while time.monotonic() < deadline:
             account = self.read()
             settled = not (self._last.waiting or self._last.tx_waiting or self._last.pending)
-            # What waits for a stopped worker, waits.
+            # Packets for a stopped worker keep waiting.
             still = not self._engine.running and not account.situation.flowing
             if account.balanced and (settled or still):
                 return account
@@ -160,7 +160,7 @@ class Ledger:
         return str(self.read())
 
     def _with_unseen(self, grown: Counts, by_queue: Counter[int]) -> Counts:
-        """Count as without a socket what came on queues where the program does not run.
+        """Count packets on queues where the program does not run as packets without a socket.
 
         A veth does not run an attached program on queues that are added later (veth_set_channels,
         Linux 6.18).
@@ -184,10 +184,10 @@ class Ledger:
             Stage(Line.WIRE_FULL, grown.wire_full),
         ]
         if self._points.gone:
-            return []  # what the sender's device counted is not known
+            return []  # the sender's device count is not known
         gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
         if self._points.veth:
-            # Whatever the device saw beyond the generator's frames came from the peer's stack.
+            # All other frames that the device counted came from the peer's stack.
             stages.append(Stage(Line.OTHERS, max(grown.device - grown.wire, 0)))
             gaps.append(max(grown.wire - grown.device, 0))
         return gaps
@@ -195,8 +195,8 @@ class Ledger:
     def _account_for_device(
         self, grown: Counts, stages: list[Stage], wire_gaps: list[int]
     ) -> list[int]:
-        # A program counts what came while it had no sockets. What came while there was no program,
-        # the driver alone counted, so that is no more than it counted then.
+        # The program counts packets that came while it had no sockets. Packets that came without a
+        # program are in the driver's count alone, which is their upper bound.
         away, seen = grown.reconfiguring, grown.redirected + grown.passed + grown.no_socket
         if not self._points.veth:
             stages += [Stage(Line.RECONFIGURING, away)] if away else []
@@ -271,18 +271,18 @@ class Ledger:
         return self._engine.configuration.multi_buffer or "multi_buffer" in self._changed()
 
     def _changed(self) -> dict[str, object]:
-        """Return what was turned since it began, and what it was turned to at last."""
+        """Return the knobs changed since the ledger began, with their last values."""
         changes = self._engine.journal.changes
         return {c.knob: c.after for c in changes if c.time_ns > self._begun_ns}
 
     def _reconfigured(self) -> str:
-        """Return what was changed with new sockets since it began, as it is typed."""
+        """Return the changes by `reconfigure` since the ledger began, as a user types them."""
         changed = self._changed().items()
         sockets = names_of_home("sockets")
         return ", ".join(f"{name}={value!r}" for name, value in changed if name in sockets)
 
     def _faults(self) -> dict[str, int]:
-        """Read the faults of the engine's ends; of two the one that strikes oftener."""
+        """Read the faults of the engine's ends; of two the more frequent one."""
         told: dict[str, int] = {}
         for interface in self._engine.configuration.interfaces:
             for name, every in interface.faults().items():
@@ -290,7 +290,7 @@ class Ledger:
         return told
 
     def _broken_links(self) -> tuple[str, ...]:
-        """Say of each link that frames can't pass why, once where both of its ends are ours."""
+        """Say of each link why frames can't pass it; once where both of its ends are ours."""
         found: dict[str, str] = {}
         for place, link in sorted(self._points.links.items()):  # the sender first
             label = link.name if place == SENDER else self._engine.end(place)

@@ -1,4 +1,4 @@
-"""Who in this process is sending to an engine now: its generator, its own stream, or another's."""
+"""Senders to an engine in this process: its generator, its own stream, or another engine's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def remember(engine: CountedEngine) -> None:
 
 
 def senders(engine: CountedEngine, traffic: CountedTraffic | None) -> tuple[str, ...]:
-    """Say who is still sending to an engine, or with it, and what ends that.
+    """List the senders that still send to an engine, or with it, each with the call that stops it.
 
     Parameters
     ----------

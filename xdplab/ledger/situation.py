@@ -1,4 +1,4 @@
-"""How things were set when a ledger was read: all that its explanations know."""
+"""The settings when a ledger was read: all that its explanations know."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from xdplab.net.filtering import Filtering
 
 @dataclass(frozen=True)
 class Overflow:
-    """What the workers did in the time in which their RX rings overflowed."""
+    """The workers' state while their RX rings overflowed."""
 
     stopped: bool = False
-    """Whether most of it was lost while they were stopped."""
+    """Whether most packets were lost while the workers were stopped."""
     busy: float = 0.0
-    """The share of the time that they had their cores."""
+    """The share of the time in which they ran on their cores."""
     contended: bool = False
     """Whether they lost their cores to others more often than they slept."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """How things were set when a ledger was read."""
+    """The settings when a ledger was read."""
 
     interface: str = "the interface"
     queues: tuple[int, ...] = (0,)
@@ -36,7 +36,7 @@ class Situation:
     lost_program: str = ""
     """Why packets no longer reach the engine, where its workers go on."""
     bypassed: bool = False
-    """Whether that was so at some time since the ledger began."""
+    """Whether packets went past the engine at some time since the ledger began."""
     gone: tuple[str, ...] = ()
     """Interfaces that are no longer where they were."""
     broken_links: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Situation:
     sends: bool = False
     path: str = "xsk"
     kind: str = "xsk"
-    """Of the path: "xsk", "udp", "packet" or "program"."""
+    """The kind of the path: "xsk", "udp", "packet" or "program"."""
     socket_buffer: int = 0
     wait: str = "poll"
     paced: bool = False
@@ -59,9 +59,9 @@ class Situation:
     frame_size: int = 0
     """Bytes of a frame of the generator."""
     mtu: int = 1500
-    """Of the generator's interface."""
+    """MTU of the generator's interface."""
     port_mtu: int = 1500
-    """Of the engine's."""
+    """MTU of the engine's interface."""
     attach: str = "native"
     filtering: Filtering | None = None
     """How the engine's interface filters by address, where no packet came."""
@@ -72,17 +72,17 @@ class Situation:
     flowing: bool = False
     """Whether counts were still growing."""
     senders: tuple[str, ...] = ()
-    """Who was still sending, and what ends that."""
+    """Senders that were still sending, each with the call that stops it."""
     slower: str = ""
-    """What lowers the rate of the one who sends, as one types it."""
+    """The assignment that lowers the sender's rate, as a user types it."""
     other_core: int | None = None
-    """A core that neither a worker nor the generator has."""
+    """A core that neither a worker nor the generator runs on."""
     steering: str = ""
-    """What brings packets to the engine's queues, as one types it."""
+    """The argument or command that brings packets to the engine's queues, as a user types it."""
     queueing: tuple[str, ...] = ()
-    """Commands after which frames wait that the device can't take at once."""
+    """Commands that make frames wait where the device can't take them at once."""
     reconfigured: str = ""
-    """What `Engine.reconfigure` changed since the ledger began, as one types it."""
+    """Changes by `Engine.reconfigure` since the ledger began, as a user types them."""
     went_uncounted: bool = False
     """Whether there was no XDP program for a moment, on a driver that does not count each frame."""
     simulated: bool = False
@@ -92,10 +92,10 @@ class Situation:
     replays: bool = False
     """Whether the generator sends a capture file's frames."""
     checksum_remedies: tuple[str, ...] = ()
-    """Commands after which packets come with their checksums finished."""
+    """Commands that make packets arrive with finished checksums."""
     length_remedies: tuple[str, ...] = ()
-    """Commands after which none comes that is longer than the MTU."""
+    """Commands that keep packets from being longer than the MTU."""
     left_out: int = 0
-    """Frames of that file that can't be sent."""
+    """Frames of the capture file that can't be sent."""
     remarks: tuple[str, ...] = ()
-    """What of that file is left out, or sent otherwise than it was captured."""
+    """Notes on frames of the capture file that are left out, or not sent as captured."""

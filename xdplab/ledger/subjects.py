@@ -1,4 +1,4 @@
-"""What a ledger asks of an engine and its generator; it knows neither class."""
+"""Protocols of engine and generator for a ledger, which knows neither class."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 
 
 class Verdicts(NamedTuple):
-    """What the XDP program did with the frames that it saw, since it was attached."""
+    """How often the XDP program gave each verdict since it was attached."""
 
     redirected: int
-    """To the engine's socket; on another path than xsk, whatever is for that."""
+    """Redirected to the engine's socket; on another path than xsk, packets for that path."""
     passed: int
-    """ARP, IPv6 neighbour and router discovery, multicast listener reports: left to the stack. On a
-    UDP path whatever is not for its socket."""
+    """Passed to the stack: ARP, IPv6 neighbour and router discovery, multicast listener reports; on
+    a UDP path all that is not for its socket."""
     no_socket: int
-    """On a queue without an engine, left to the stack."""
+    """Passed to the stack, since no engine has the queue."""
     reconfiguring: int
-    """Came while the engine was set up or `Engine.reconfigure` at work, and were left to the stack.
-    """
+    """Passed to the stack while the engine was set up or `Engine.reconfigure` was at work."""
 
 
 class CountedEngine(Protocol):
@@ -152,12 +151,12 @@ class IsTraffic:
 
 
 def check_engine(engine: object, argument: str = "engine") -> None:
-    """Raise `ConfigurationError` for what is no engine."""
+    """Raise `ConfigurationError` unless it is an engine."""
     instance_of(argument, engine, IsEngine, "an Engine: Engine(lab.port)")
 
 
 def check_traffic(traffic: object, argument: str = "traffic") -> None:
-    """Raise `ConfigurationError` for what is neither a generator nor None."""
+    """Raise `ConfigurationError` unless it is a generator or None."""
     if traffic is not None:
         wanted = "a Traffic, Traffic(lab.peer, lab.port), or None"
         instance_of(argument, traffic, IsTraffic, wanted)

@@ -1,4 +1,4 @@
-"""The compiled engine and what describes its memory; the only importer of the extension module."""
+"""The compiled engine and the layout of its memory; the only importer of the extension module."""
 
 from xdplab.native._engine import ffi, lib
 

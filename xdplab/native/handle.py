@@ -1,4 +1,4 @@
-"""An object of the C side: opened once, given back once, by the process that opened it."""
+"""An object of the C side: opened once and closed once, by the process that opened it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from xdplab.native import ffi
 
 
 class NativeHandle:
-    """Owns an object of the C side: `close`, its last reference, or exit give it back.
+    """Owns an object of the C side, and closes it at `close`, its last reference, or exit.
 
-    An interrupt (Ctrl-C) may come between any two steps of Python. So one native call gives the
-    object back and forgets the pointer to it: either both have happened, or neither.
+    An interrupt (Ctrl-C) may come between any two steps of Python. So one native call closes the
+    object and clears the pointer to it: either both happen, or neither.
 
     Parameters
     ----------
     give_back
         The native function that closes the object and sets the pointer to it to NULL.
     closed_words
-        What to say of it after `close`.
+        The message of `ClosedError` after `close`.
     """
 
     def __init__(self, give_back: Callable[[Any], None], closed_words: str) -> None:
         self.lock = new_lock()
-        """To be held during a native call: the object takes one at a time."""
+        """Held during a native call: the object takes one at a time."""
         self._closed_words, self._owner = closed_words, os.getpid()
         (held,) = ffi.typeof(give_back).args
         self._held, self._give_back = ffi.new(held), give_back
@@ -43,19 +43,19 @@ class NativeHandle:
         *arguments: object,
         kept: object = None,
     ) -> bool:
-        """Open it by a native function on another thread; return whether it was opened.
+        """Open it by a native function on another thread; return whether that worked.
 
-        An interrupt ends only the caller's wait. What the thread opens nevertheless is closed, or
-        its queue would be taken for as long as the process lives.
+        An interrupt ends only the caller's wait. An object that the thread opens after that is
+        closed, or its queue would stay taken until the process ends.
 
         Parameters
         ----------
         run
             Calls a function on a thread.
         opener, arguments
-            The native function, and what it takes.
+            The native function and its arguments.
         kept
-            What the arguments point to: like them, it must live until the function has returned.
+            Objects that the arguments point to: they must live until the function has returned.
         """
         returned: Future[object] = Future()
 
@@ -72,7 +72,7 @@ class NativeHandle:
 
     @property
     def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
-        """To the object.
+        """The pointer to the object.
 
         Raises
         ------
@@ -91,11 +91,11 @@ class NativeHandle:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this process opened it, and not one that it was forked from."""
+        """Whether this process opened it, not a parent that it was forked from."""
         return os.getpid() == self._owner
 
     def close(self) -> None:
-        """Give it back. A forked child only forgets it: the parent's threads still use it."""
+        """Close it. A forked child only forgets it: the parent's threads still use it."""
         _close(self._held, self._give_back, self._owner, self.lock)
 
 

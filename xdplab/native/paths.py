@@ -1,4 +1,4 @@
-"""The native table of receive paths: which there are, and what the XDP program counts for each."""
+"""The native table of receive paths, and which packets the XDP program counts for each."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ PATHS: tuple[str, ...] = tuple(name for name in names_in(lib.xdplab_path) if nam
 """Names of the receive paths, in the order of their indices."""
 
 SOFT_PATH = len(PATHS)
-"""Index of what stands for `xsk` where that is simulated: the native table's last."""
+"""Index of the path that simulates `xsk`: the native table's last."""
 
 
 class Kind(IntEnum):
-    """What the XDP program counts as being for a path, by which paths are alike."""
+    """Kinds of paths, by the packets that the XDP program counts for them."""
 
     XSK = lib.XDPLAB_COUNTS_REDIRECTED
-    """AF_XDP: what it redirects."""
+    """AF_XDP: packets that it redirects."""
     UDP = lib.XDPLAB_COUNTS_DATAGRAMS
     """A UDP socket: datagrams for it."""
     PACKET = lib.XDPLAB_COUNTS_ALL
-    """An AF_PACKET socket: everything."""
+    """An AF_PACKET socket: all packets."""
     PROGRAM = lib.XDPLAB_COUNTS_DROPPED
-    """The XDP program itself: what it drops."""
+    """The XDP program itself: packets that it drops."""
 
     @property
     def has_socket_buffer(self) -> bool:
@@ -33,5 +33,5 @@ class Kind(IntEnum):
 
 
 def kind_of(path: str) -> Kind:
-    """Return what kind of path one of `PATHS` is."""
+    """Return the kind of one of `PATHS`."""
     return Kind(lib.xdplab_path_counts(PATHS.index(path)))

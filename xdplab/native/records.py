@@ -38,11 +38,11 @@ def names_in(table: Callable[[int], Any]) -> tuple[str, ...]:
 
 
 VERDICTS = names_of("xdplab_verdict", "XDPLAB_VERDICT_")
-"""What became of a sampled frame, by the number in its ``verdict``."""
+"""Names of verdicts, by the number in a sample's ``verdict``."""
 
 SYSCALLS = names_of("xdplab_syscall", "XDPLAB_SYSCALL_")
-"""Kinds of system call, in the order of a record's ``syscalls``. ``publish`` is what telemetry
-itself costs, and ``settings`` what a wait strategy asks of the socket when taken up or left."""
+"""Kinds of system call, in the order of a record's ``syscalls``. ``publish`` counts those of
+telemetry itself, ``settings`` those of a wait strategy on the socket when it is chosen or left."""
 
 
 def dtype_of(ctype: Any) -> np.dtype[Any]:  # noqa: ANN401 - cffi is untyped
@@ -67,13 +67,13 @@ HEADER = dtype_of(ffi.typeof("struct xdplab_header"))
 """The region's header: sizes, clock base (both clocks in ns), publish interval (ns)."""
 
 CONTROL = dtype_of(ffi.typeof("struct xdplab_control"))
-"""A worker's knobs, as they are set."""
+"""A worker's knobs as they are set."""
 
 COUNTERS = dtype_of(ffi.typeof("struct xdplab_counters"))
-"""A record: all that a worker counted since its engine was opened, at one moment (``time_ns``)."""
+"""A record: all counts of a worker since its engine was opened, at one moment (``time_ns``)."""
 
 RINGS = dtype_of(ffi.typeof("struct xdplab_rings"))
-"""What the rings of a worker hold, entry by entry."""
+"""The contents of a worker's rings, entry by entry."""
 
 RECORD = dtype_of(ffi.typeof("struct xdplab_record"))
 """A place in a history ring: a sequence number, and the record."""

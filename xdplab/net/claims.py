@@ -15,19 +15,19 @@ from xdplab.net.interface import Interface
 
 
 class Closable(Protocol):
-    """What can be replaced."""
+    """An object that can be replaced."""
 
     def close(self) -> None:
-        """Give back what the kernel has only one of."""
+        """Release the resource that the kernel has only one of."""
 
 
 _makers: WeakKeyDictionary[Closable, tuple[object, ...]] = WeakKeyDictionary()
 
 
 def replace_what_this_cell_made(made: Closable, interface: Interface, queue: int = 0) -> None:
-    """Close what the same notebook cell made before: of the same class, in the same place.
+    """Close the object of the same class and place that this notebook cell made before.
 
-    Does nothing outside a notebook, and nothing to what another cell made.
+    Does nothing outside a notebook, and leaves objects of other cells alone.
     """
     cell = current_cell()
     if cell is None:
@@ -40,7 +40,7 @@ def replace_what_this_cell_made(made: Closable, interface: Interface, queue: int
 
 
 def current_cell() -> str | None:
-    """Return the id of the notebook cell that runs; None where nothing names it."""
+    """Return the id of the notebook cell that runs; None where it is not known."""
     ipython: Any = sys.modules.get("IPython")
     shell: Any = ipython.get_ipython() if ipython else None
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}

@@ -1,4 +1,4 @@
-"""The other end of a veth or netkit pair: which interface that is, and how a shell gets there."""
+"""The other end of a veth or netkit pair: its interface, and how a shell reaches it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class FarEnd:
     index
         Its interface index.
     namespace
-        Where it is; None where that can't be found or entered.
+        Its namespace; None where that can't be found or entered.
     name
-        What it is called there; empty where that is not known.
+        Its name there; empty where that is not known.
     prefix
-        What to write before a command that is meant for it, such as ``ip netns exec b ``; empty
-        where a shell is there already, or where no command gets there.
+        Prefix of a command that is to run there, such as ``ip netns exec b ``; empty where the
+        shell is there already, or no command gets there.
     """
 
     index: int

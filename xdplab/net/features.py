@@ -1,4 +1,4 @@
-"""What an interface's driver can do with XDP, as the kernel's netdev netlink family tells.
+"""XDP features of an interface's driver, from the kernel's netdev netlink family.
 
 Acts on the network namespace of the calling thread and needs a thread without a running event loop:
 call it through `Namespace.run`.
@@ -21,14 +21,14 @@ _BASIC, _REDIRECT, _ZERO_COPY = 1 << 0, 1 << 1, 1 << 3
 
 
 class XdpFeatures(NamedTuple):
-    """What a driver says of itself."""
+    """The features that a driver reports."""
 
     native: bool
-    """Whether it runs programs itself, and redirects into sockets."""
+    """Whether it runs XDP programs natively, and redirects into sockets."""
     zero_copy: bool
-    """Whether it can put frames straight into a socket's frame area."""
+    """Whether it can put frames straight into a UMEM."""
     segments: int | None
-    """Most frames of a zero-copy packet; None where the kernel does not say."""
+    """Most frames of a zero-copy packet; None where the kernel does not tell."""
 
 
 class _Device(genlmsg):  # type: ignore[misc] # pyroute2 is untyped
@@ -42,7 +42,7 @@ class _Device(genlmsg):  # type: ignore[misc] # pyroute2 is untyped
 
 
 def read_xdp_features(interface_index: int) -> XdpFeatures | None:
-    """Ask the kernel; None where it is too old to be asked, or there is no such interface."""
+    """Read an interface's features; None on an older kernel, or without such an interface."""
     request = _Device()
     request["cmd"], request["version"] = _DEVICE_GET, _VERSION
     request["attrs"] = [("NETDEV_A_DEV_IFINDEX", interface_index)]

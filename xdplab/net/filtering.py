@@ -1,4 +1,4 @@
-"""What an interface filters out before an XDP program could see it: frames for other addresses."""
+"""Filters of an interface before XDP: frames for other addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _PROMISCUOUS = 0x100  # IFF_PROMISC
 _ETHERNET = 1  # ARPHRD_ETHER
-# Of the kinds of links that name theirs, as a network card does not.
+# Kinds of links that filter as a network card does; a card itself reports no kind.
 _AS_CARDS = ("vlan", "bond", "team")
 _ABOVE_ANOTHER = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 
@@ -22,15 +22,15 @@ class Filtering:
     """How an interface filters by address."""
 
     above: str = ""
-    """What it is, where it is given its share of another interface's frames: ``"macvlan"``."""
+    """Its kind, where it gets a share of another interface's frames: ``"macvlan"``."""
     below: str = ""
-    """That other interface's name, where it is in the same namespace."""
+    """The other interface's name, where that is in the same namespace."""
     promiscuous: bool = False
-    """Whether somebody has it take in all that it is given."""
+    """Whether somebody has switched it to promiscuous mode."""
 
 
 def filtering(interface: Interface) -> Filtering | None:
-    """Look how an interface filters by address; None where it takes in whatever comes."""
+    """Read how an interface filters by address; None where it accepts every frame."""
     if interface.namespace.simulated:
         return None
     return interface.namespace.run(_filtering, interface.index)

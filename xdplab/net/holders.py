@@ -1,8 +1,8 @@
 """Who holds an interface: the XDP programs on it, and the processes that keep them there.
 
-A program attached by netlink, as ip-link(8) does, stays until somebody takes it off. One attached
-by a ``bpf_link`` stays as long as a process or a file of a BPF filesystem holds that link, and
-ip-link(8) can't take it off.
+A program attached by netlink, as ip-link(8) does, stays until somebody detaches it. One attached by
+a ``bpf_link`` stays as long as a process or a file of a BPF filesystem holds that link, and
+ip-link(8) can't detach it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Process:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is this one."""
+        """Whether it is the calling process."""
         return self.number == os.getpid()
 
     def __str__(self) -> str:
@@ -50,11 +50,11 @@ class Attached:
     """An XDP program on an interface."""
 
     number: int
-    """Its id; 0 where there are several, one a mode."""
+    """Its id; 0 where there are several, one for each mode."""
     mode: str
-    """The word by which ip-link(8) takes it off: ``"xdp"`` or ``"xdpgeneric"``."""
+    """The word by which ip-link(8) detaches it: ``"xdp"`` or ``"xdpgeneric"``."""
     processes: tuple[Process, ...] = ()
-    """Who holds a link to it, as far as this process may see it."""
+    """Processes that hold a link to it, as far as this process may see them."""
     pinned: tuple[str, ...] = ()
     """Files that hold a link to it."""
 
@@ -65,23 +65,23 @@ class Attached:
 
 
 def attached(interface: Interface) -> Attached | None:
-    """Find the XDP program on an interface, and who holds it."""
+    """Find the XDP program on an interface, and its holders."""
     # Holders are looked for from here: through a broker, a namespace is another process's.
     return _with_holders(interface.namespace.run(_attached, interface.index))
 
 
 def attached_above(interface: Interface) -> tuple[str, Attached] | None:
-    """Find an XDP program on what stands on an interface, such as a macvlan, by that one's name."""
+    """Find an XDP program on an interface above this one, such as a macvlan, with its name."""
     name, mode, number = interface.namespace.run(_attached_above, interface.index)
     found = _with_holders((mode, number))
     return (name, found) if found else None
 
 
 def socket_holders(namespace: Namespace) -> list[Process]:
-    """List the processes with AF_XDP sockets of a network namespace, as far as that can be seen.
+    """List the processes with AF_XDP sockets in a network namespace, as far as visible.
 
-    On which of its interfaces they are, the kernel tells nobody (but by CONFIG_XDP_SOCKETS_DIAG,
-    which few have).
+    The kernel does not tell which interface they are bound to (except with CONFIG_XDP_SOCKETS_DIAG,
+    which few kernels have).
     """
     return [
         _named(process)
@@ -125,7 +125,7 @@ def _attached_above(index: int) -> tuple[str, str, int]:
 
 
 def _of_link(link: Any) -> tuple[str, int]:  # noqa: ANN401 - pyroute2 is untyped
-    """Read the mode and the id of the program on a link; "" where there is none."""
+    """Read mode and id of the program on an interface; "" where there is none."""
     xdp = link.get("xdp") or {}
     mode = xdp.get("IFLA_XDP_ATTACHED")
     return (str(mode), int(xdp.get("IFLA_XDP_PROG_ID") or 0)) if mode else ("", 0)
@@ -153,7 +153,7 @@ def _named(process: int) -> Process:
 
 
 def _holds(process: int, program: int) -> bool:
-    """Tell whether a process holds a link to a program; not where that can't be seen."""
+    """Tell whether a process holds a link to a program; False where that can't be seen."""
     with suppress(OSError):
         for descriptor in (_PROCESSES / str(process) / "fd").iterdir():
             with suppress(OSError):

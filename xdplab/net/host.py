@@ -1,4 +1,4 @@
-"""One side of a lab's wire: an interface, and what can be done from where it is."""
+"""One side of a lab's wire: an interface, and actions inside its namespace."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Host:
             After the lab was closed.
         """
         timeout = seconds("timeout", timeout, 0, _LONGEST_COMMAND_SECONDS)
-        # The parent's death is the death of the thread that started it, which waits here.
+        # The signal comes when the thread that started it ends, and that thread waits here.
         bound = ["setpriv", "--pdeathsig", "KILL", "--", *_command(arguments)]
         try:
             return self.run(
@@ -219,7 +219,7 @@ class Host:
         if is_a(target_address, IPv4Address) or is_a(target_address, IPv6Address):
             return target_address
         try:
-            # Of a whole number, too, it would make an address.
+            # Text only: ip_address takes a whole number, too.
             return ip_address(text("target_address", target_address))
         except ValueError as error:
             raise ConfigurationError(
@@ -235,7 +235,7 @@ class Host:
         size: int,
         timeout: float,
     ) -> PingResult:
-        """Ping with what `ping` has checked."""
+        """Ping with arguments that `ping` has checked."""
         arguments = {"-c": count, "-i": interval, "-s": size, "-W": timeout}
         options = [str(part) for pair in arguments.items() for part in pair]
         # Twice the time and some: a busy machine is slow to send, and ping still has to count.
@@ -252,27 +252,27 @@ class Host:
 
     @property
     def faults(self) -> Any:  # noqa: ANN401 - the class is the simulation's, which knows hosts
-        """What goes wrong on purpose, where the host is simulated: `xdplab.backends.soft.faults`.
+        """Faults that a simulated host makes on purpose: `xdplab.backends.soft.faults`.
 
         Raises
         ------
         ConfigurationError
-            Where it is real.
+            When the host is real.
         """
         raise ConfigurationError(
             "faults can't be set: this host is real. Make a lab that is not: Lab(backend='soft')."
         )
 
     def steer_receiving(self, cpus: Iterable[int]) -> None:
-        """Have the host's stack process what it receives on other cores (receive packet steering).
+        """Let the host's stack process received packets on other cores (receive packet steering).
 
-        What a worker sends by a kick is received by the other host within that kick, on the
-        worker's core. Steered elsewhere, the rest of its way there costs the worker no time.
+        When a worker kicks the TX ring, the other host receives the packets within that call, on
+        the worker's core. With steering, the rest of their way costs the worker no time.
 
         Parameters
         ----------
         cpus
-            Cores that take turns, by flow; none of them to end steering.
+            Cores that share the packets by flow; an empty list ends steering.
 
         Raises
         ------
@@ -284,7 +284,7 @@ class Host:
         """
         mask = sum({1 << core(cpu, "cpus") for cpu in items("cpus", cpus, "cores")})
         name = self.interface.current_name()
-        # A sysfs shows the namespace of whoever mounted it: ours, out of the host's sight.
+        # A sysfs shows the namespace of the process that mounted it, so the command mounts its own.
         script = (
             "mount -t sysfs sysfs /sys && "
             'for file in /sys/class/net/"$0"/queues/rx-*/rps_cpus; do echo "$1" >"$file"; done'

@@ -1,8 +1,8 @@
-"""A network interface: where it is, what it is called and what it counted.
+"""A network interface: its namespace, its name and its counters.
 
-An index in a namespace tells it from others for as long as it is there; a name does not, since it
-can be given to another. Queues and MTU change too. So what is read later is read by index, and what
-acts by name looks the name up just before.
+Within its namespace an index identifies an interface as long as it exists; a name does not, since
+another interface can get it. Queues and MTU change too. So later reads go by index, and functions
+that act by name look the name up just before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" 
 
 
 class Look(NamedTuple):
-    """What netlink says of an interface at one moment."""
+    """Netlink's answer about an interface at one moment."""
 
     name: str
     mac: str
@@ -55,7 +55,7 @@ class Interface:
     ipv4, ipv6
         An address of each family, of the widest scope, or the empty string.
     queues
-        Its receive queues in use: 0 to ``queues - 1`` are what an engine can capture on.
+        Its receive queues in use: an engine can capture on 0 to ``queues - 1``.
     mtu
         The largest packet that it carries, in bytes, without the Ethernet header.
     driver
@@ -63,7 +63,7 @@ class Interface:
     interrupt_cores
         Cores that serve its interrupts, as far as that can be known; a veth has none.
     link_type
-        What its frames begin with: the kernel's ARPHRD number (link_type.py).
+        The kind of header of its frames: the kernel's ARPHRD number (link_type.py).
     """
 
     name: str
@@ -89,12 +89,12 @@ class Interface:
         name
             Such as ``eth0``, or an alternative one, such as ``enp1s0``.
         namespace
-            Where to look; the namespace of the calling thread unless told otherwise.
+            Where to look; by default the namespace of the calling thread.
 
         Raises
         ------
         InterfaceGoneError
-            When there is none of this name; the message lists those that there are.
+            When there is none of this name; the message lists the names.
         """
         name = text("name", name)
         if namespace is not None:
@@ -150,7 +150,7 @@ class Interface:
         }
 
     def _link(self, route: Any) -> Any:  # noqa: ANN401 - pyroute2 is untyped
-        """Ask netlink for it; another one may have been given its index since."""
+        """Ask netlink for it; another interface may have its index by now."""
         (link,) = route.get_links(self.index)
         if link.get("ifname") != self.name and (link.get("address") or "") != self.mac:
             raise InterfaceGoneError(
@@ -161,7 +161,7 @@ class Interface:
         return link
 
     def current_name(self) -> str:
-        """Look up what it is called now.
+        """Look up its present name.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Interface:
             raise refusal(f"find {self.name}", errno.ENODEV) from error
 
     def look(self) -> Look:
-        """Read by one question its name, what it counted, and whether frames can pass it now.
+        """Read its name, its counters and whether frames can pass it now, in one request.
 
         Raises
         ------
@@ -188,7 +188,7 @@ class Interface:
             When its namespace was closed.
         """
         found = self.namespace.run(self._look, "ip", None)
-        if not found.state.passes:  # which end of the wire is at fault, takes longer to tell
+        if not found.state.passes:  # to find the end of the wire that is at fault takes longer
             peer = self._peer_namespace
             known = None if peer is None or peer.closed else (peer, ip_in(peer))
             found = self.namespace.run(self._look, ip_in(self.namespace), known)
@@ -215,7 +215,7 @@ class Interface:
             return int(xdp.get("IFLA_XDP_PROG_ID") or 0)
 
     def link_statistics(self) -> dict[str, int]:
-        """Read what the kernel counted on the link since it was made.
+        """Read the kernel's counters of the link since it was made.
 
         Returns
         -------
@@ -233,7 +233,7 @@ class Interface:
         return self.look().statistics
 
     def driver_statistics(self) -> dict[str, int]:
-        """Read what the driver counts for itself, as ``ethtool -S`` shows it.
+        """Read the driver's own counters, as ``ethtool -S`` shows them.
 
         Returns
         -------
@@ -270,7 +270,7 @@ class Interface:
                 raise refusal(tried, errno.ENODEV) from error
 
     def faults(self) -> dict[str, int]:
-        """Return what goes wrong on purpose, one frame in so many: nothing where it is real."""
+        """Return a simulated one's faults by name, one frame in so many; a real one has none."""
         return {}
 
     def is_up(self) -> bool:
@@ -278,7 +278,7 @@ class Interface:
         return self.look().state.up
 
     def leads_to(self, other: Interface) -> bool:
-        """Tell whether what is sent here arrives at another interface, or at this same one.
+        """Tell whether frames sent here arrive at another interface, or at this same one.
 
         Known of loopback, and of the ends of a veth or netkit pair.
         """
@@ -295,8 +295,8 @@ class Interface:
     def carries_default_route(self) -> bool:
         """Tell whether a default route, of IPv4 or IPv6, leads through this interface.
 
-        A bridge, bond or VLAN on top of the interface counts as well: what an XDP program below
-        takes never reaches it.
+        A bridge, bond or VLAN on top of the interface counts as well: packets that an XDP program
+        below takes never reach it.
         """
         return self.namespace.run(self._carries_default_route)
 

@@ -1,4 +1,4 @@
-"""The names of interfaces: each has one, and as many alternative ones as it was given."""
+"""The names of interfaces: each has one, and any number of alternative ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xdplab.core.errors import InterfaceGoneError
 
 
 def names_of_link(link: Any) -> list[str]:  # noqa: ANN401 - pyroute2 is untyped
-    """List the names of an interface as netlink has them, the alternative ones last."""
+    """List the names of an interface from netlink, the alternative ones last."""
     listed = link.get_attr("IFLA_PROP_LIST")
     others = listed.get_attrs("IFLA_ALT_IFNAME") if listed else []
     return [str(link.get("ifname")), *map(str, others)]
@@ -23,7 +23,7 @@ def pick_link(name: str, links: Iterable[Any], tried: str) -> Any:  # noqa: ANN4
     Raises
     ------
     InterfaceGoneError
-        When there is none: it lists those that there are, and names a close one.
+        When there is none; the message lists the names and suggests a close one.
     """
     named = [(names_of_link(link), link) for link in links]
     for names, link in named:

@@ -1,4 +1,4 @@
-"""Whether frames can pass an interface now, and if not, which end of its wire keeps them."""
+"""Whether frames can pass an interface now, and if not, which end of its wire is at fault."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Peer:
 
     index: int
     name: str
-    """Empty where it can't be looked at."""
+    """Empty where it can't be read."""
     up: bool
     elsewhere: bool
     """Whether it is in another network namespace."""
     ip: str
-    """`ip` as it acts there; empty where nothing is known that leads there."""
+    """The `ip` command for its namespace; empty where none is known."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,26 @@ class LinkState:
     """How often it lost its carrier since it was made."""
     peer: Peer | None = None
     ip: str = "ip"
-    """`ip` as it acts where the interface is."""
+    """The `ip` command for the interface's namespace."""
 
     label: str = ""
-    """What to call it, where that is not its name alone."""
+    """Its name in messages, where that is more than `name`."""
 
     @property
     def passes(self) -> bool:
-        """Whether frames can come and go."""
+        """Whether frames can pass in both directions."""
         return self.up and self.carrier
 
     @property
     def brief(self) -> str:
-        """Say in a few words why frames can't pass, or nothing."""
+        """Why frames can't pass, in a few words; empty where they can."""
         if not self.up:
             return f"{self.label or self.name} is down"
         return "" if self.carrier else f"{self.label or self.name} has no carrier"
 
     @property
     def remedy(self) -> str:
-        """Say what lets frames pass again, or nothing."""
+        """The remedy that lets frames pass again; empty where they can."""
         if not self.up:
             return _set_up(self.ip, self.name)
         if self.carrier:
@@ -71,7 +71,7 @@ class LinkState:
         return _set_up(self.peer.ip or "ip", self.peer.name or f"if{self.peer.index}")
 
     def trouble(self) -> str:
-        """Say why frames can't pass and which command helps, or nothing."""
+        """Why frames can't pass and which command helps; empty where they can."""
         if not self.up:
             return f"{self.brief}, so no frame comes or goes: {self.remedy}."
         if self.carrier:
@@ -97,18 +97,18 @@ def link_state(
     ip: str,
     peer_place: tuple[Namespace, str] | None,
 ) -> LinkState:
-    """Read the state of an interface from what netlink says of it.
+    """Read the state of an interface from netlink's answer.
 
     Parameters
     ----------
     route
         Of the interface's network namespace.
     link
-        What it answered.
+        Its answer.
     ip
-        `ip` as it acts there.
+        The `ip` command for that namespace.
     peer_place
-        A namespace in which the peer may be, and `ip` as it acts there.
+        A namespace in which the peer may be, and the `ip` command for it.
     """
     up, carrier = bool(link["flags"] & _SWITCHED_ON), bool(link.get("carrier"))
     needs_peer = up and not carrier and link.get(("linkinfo", "kind")) in PAIRS

@@ -1,4 +1,4 @@
-"""What an interface's frames begin with: everything here reads Ethernet headers."""
+"""The header of an interface's frames: xdplab reads Ethernet headers only."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def carries_ethernet(interface: Interface) -> bool:
 
 
 def describe(interface: Interface) -> str:
-    """Name what an interface carries that is no Ethernet."""
+    """Name the frames of an interface that carries no Ethernet."""
     named, _ = _OTHERS.get(interface.link_type, ("", ""))
     return f"{named or 'no Ethernet'} (link type {interface.link_type})"
 
 
 def instead(interface: Interface) -> str:
-    """Say, without a full stop, what to take in place of an interface without Ethernet."""
+    """Return the remedy for an interface without Ethernet, without a full stop."""
     _, remedy = _OTHERS.get(interface.link_type, ("", ""))
     usual = "take an interface that carries Ethernet frames, such as a TAP device (`ip tuntap add "
     usual += "dev {new} mode tap`) or one end of a veth pair (`ip link add {new} type veth`)"
@@ -65,15 +65,14 @@ def instead(interface: Interface) -> str:
 
 
 def require_ethernet(interface: Interface, argument: str) -> None:
-    """Refuse an interface whose frames have no Ethernet header.
+    """Reject an interface whose frames have no Ethernet header.
 
-    XDP programs, actions, dissection, and the files that samples are saved to all begin with that,
-    on every receive path.
+    XDP programs, actions, dissection and files of samples need that header, on every receive path.
 
     Raises
     ------
     ConfigurationError
-        With what the interface carries, and what to take in its place.
+        When it has none; the message says what the interface carries, and what to take instead.
     """
     if carries_ethernet(interface):
         return

@@ -1,8 +1,8 @@
 """Anonymous network namespaces: held by a descriptor, with no name in the filesystem.
 
 The descriptor alone keeps such a namespace alive, so it goes when the process does, however that
-happens. A thread enters a namespace, not a process: what has to happen inside one runs on a plain
-thread made for it, and the caller's thread never moves.
+happens. A thread enters a namespace, not a process: code that must run inside one runs on a plain
+thread made for it, and the caller's thread stays where it is.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Namespace(Closing):
     """
 
     backend_name: ClassVar[str] = "kernel"
-    """Which of `xdplab.backends.BACKENDS` does in it what takes a privilege."""
+    """The name in `xdplab.backends.BACKENDS` of the backend that does privileged work in it."""
     simulated: ClassVar[bool] = False
-    """Whether there is no kernel behind it."""
+    """Whether a soft NIC simulates it, in place of the kernel."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -85,7 +85,7 @@ class Namespace(Closing):
 
     @property
     def identity(self) -> tuple[int, int]:
-        """Tell it from others: the same for each descriptor of one namespace.
+        """Its identity: the same for each descriptor of one namespace.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Namespace(Closing):
         return on_a_thread(enter)
 
     def close(self) -> None:
-        """Let go of the namespace. The kernel ends it once no socket or process is in it."""
+        """Close the descriptor. The kernel frees the namespace with its last socket or process."""
         self._finalizer()
 
     def __repr__(self) -> str:
@@ -177,8 +177,7 @@ def on_a_thread(function: Callable[[], Result]) -> Result:
 def to_the_end(function: Callable[[], Result]) -> Result:
     """Call a function as `on_a_thread` does; an interrupt is raised once it has returned.
 
-    So the function does all that it is to do, wherever the interrupt comes. A second interrupt ends
-    the wait.
+    So the function finishes, whenever the interrupt comes. A second interrupt ends the wait.
     """
     outcome = _begin(function)
     try:
@@ -194,7 +193,7 @@ def _begin(function: Callable[[], Result]) -> Future[Result]:
     def work() -> None:
         try:
             outcome.set_result(function())
-        except BaseException as error:  # to be raised again in the caller, whatever it is
+        except BaseException as error:  # any exception is raised again in the caller
             outcome.set_exception(error)
 
     # A daemon, so that an interpreter that ends does not wait for what may never return.

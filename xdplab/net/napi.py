@@ -1,4 +1,4 @@
-"""NAPI instances, as the kernel's netdev netlink family tells of them and sets them.
+"""NAPI instances: reading and setting them by the kernel's netdev netlink family.
 
 Acts on the network namespace of the calling thread and needs a thread without a running event loop:
 call it through `Namespace.run`. (Not from /sys, which in a lab shows the host's devices.)
@@ -76,15 +76,15 @@ class _Napi(genlmsg):  # type: ignore[misc] # pyroute2 is untyped
 def napi_ids(interface_index: int, queues: int) -> dict[int, int]:
     """Find the id of the NAPI instance behind each receive queue of an interface.
 
-    Drivers that link their queues to NAPI say it themselves. Others, such as veth, make one
-    instance a queue in their order, and its id counts up; so where there are as many as queues,
-    the ids in order are the queues'.
+    Some drivers report the NAPI of each queue. Others, such as veth, make one instance for each
+    queue in order, with rising ids; so where there are as many instances as queues, the sorted ids
+    belong to the queues in order.
 
     Returns
     -------
     dict
-        Queue to id; a queue of which nothing is known is left out. A driver may have no NAPI until
-        an XDP program is attached, and the kernel may be too old to be asked.
+        Queue to id, without queues whose NAPI is not known. A driver may have no NAPI until an XDP
+        program is attached, and an older kernel does not tell.
     """
     try:
         check_spare(DESCRIPTORS)
@@ -103,7 +103,7 @@ def read_napi(interface_index: int, ids: Sequence[int]) -> list[Napi]:
     interface_index
         The interface that they belong to.
     ids
-        Theirs; one that the interface does not have is left out.
+        Their ids; one that the interface does not have is left out.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def read_queues(interface_index: int, count: int, queues: Sequence[int]) -> list
 
 
 def interrupts(interface_index: int) -> frozenset[int]:
-    """Find the interrupts of an interface's NAPI instances; none where the driver tells of none."""
+    """Find the interrupts of an interface's NAPI instances; none where the driver tells none."""
     try:
         check_spare(DESCRIPTORS)
         with GenericNetlinkSocket() as socket:

@@ -1,4 +1,4 @@
-"""rtnetlink and ethtool, as far as the labs and the interfaces need them, on pyroute2.
+"""rtnetlink and ethtool for labs and interfaces, on pyroute2.
 
 Everything here acts on the network namespace of the calling thread and needs a thread without a
 running event loop: call it through `Namespace.run`.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyroute2.ethtool.ioctl import IoctlEthtool
 
 DESCRIPTORS = 6
-"""What a netlink socket of pyroute2's takes, with its event loop."""
+"""Descriptors that a netlink socket of pyroute2 needs, with its event loop."""
 
 _ETHTOOL_GDRVINFO = 0x3
 _REMEDIES = {
@@ -48,14 +48,14 @@ class _DriverInfo(ctypes.Structure):
 
 @contextmanager
 def netlink(tried: str, remedies: dict[int, str] | None = None) -> Iterator[IPRoute]:
-    """Open rtnetlink for the block; what the kernel refuses in it becomes a `KernelError`.
+    """Open rtnetlink for the block; a refusal in it becomes a `KernelError`.
 
     Parameters
     ----------
     tried
         What the block does, as a phrase for the message.
     remedies
-        What the user can do about an errno, beside what is always said.
+        The remedy for an errno, beside the usual one.
     """
     from pyroute2 import IPRoute  # noqa: PLC0415 - 0.3 s that `import xdplab` must not pay
     from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415
@@ -79,7 +79,7 @@ def ethtool(name: str, tried: str) -> Iterator[IoctlEthtool]:
     Raises
     ------
     KernelError
-        With EOPNOTSUPP where the driver lacks what was asked.
+        With EOPNOTSUPP where the driver lacks the operation.
     InterfaceGoneError
         When there is no interface of this name.
     """
@@ -122,7 +122,7 @@ def _scope(message: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
 
 
 def refusal(tried: str, code: int, remedies: dict[int, str] | None = None) -> KernelError:
-    """Make a `KernelError` of what netlink answered, with what is always said of it, and more."""
+    """Make a `KernelError` of netlink's answer, with the usual remedy, and more."""
     usual = more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")
     remedy = (remedies or {}).get(code) or usual
     return _KINDS.get(code, KernelError)(tried, code, remedy)

@@ -1,7 +1,8 @@
-"""What a stack leaves to its device, and an AF_XDP frame can't say: checksums, segmentation.
+"""Offloads that an AF_XDP frame can't describe: checksums and segmentation left to the device.
 
-A veth, a TAP and the like offer it and do nothing: they pass the frame on as it is, with a note
-beside it for the stack at the other end. An XDP program and an AF_XDP socket see the frame alone.
+A veth, a TAP and the like offer them and do nothing: they pass the frame on unchanged, with
+metadata beside it for the stack at the other end. An XDP program and an AF_XDP socket see the frame
+alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def read(name: str) -> Features:
     Raises
     ------
     KernelError
-        Where the driver does not tell.
+        When the driver does not tell.
     """
     with ethtool(name, f"read the offloads of {name}") as device:
         found = device.get_features()
@@ -44,10 +45,10 @@ def left_to_device(features: Features) -> tuple[bool, bool]:
     """Tell whether checksums, and whether segmentation, are left to the device."""
     on = [name for name, (is_on, _) in features.items() if is_on]
     if not any(map(is_checksum, on)):
-        # What is segmented needs new checksums, so the kernel then does it all by itself
-        # (harmonize_features, Linux 6.18), whatever else the features say.
+        # Segments need new checksums, so without checksum offload the kernel itself segments
+        # (harmonize_features, Linux 6.18), whatever the other features are.
         return False, False
-    # As it does with the last of them, which is its own, just before the device.
+    # tx-generic-segmentation is the kernel's own, done just before the device.
     return True, any(is_segmentation(name) and name != "tx-generic-segmentation" for name in on)
 
 
@@ -68,7 +69,7 @@ def command(end: FarEnd, switches: str) -> str:
 
 
 def remedies_for_checksums(interface: Interface) -> list[str]:
-    """Return commands after which checksums are finished before packets come to an interface."""
+    """Return commands that let the sending stack finish checksums itself."""
     found = of_far_end(interface)
     if found is None or not left_to_device(found[1])[0]:
         return []
@@ -77,7 +78,7 @@ def remedies_for_checksums(interface: Interface) -> list[str]:
 
 
 def remedies_for_length(interface: Interface) -> list[str]:
-    """Return commands after which no packet comes to an interface that is longer than the MTU."""
+    """Return commands that keep packets to an interface from being longer than the MTU."""
     commands = []
     found = of_far_end(interface)
     if found is not None and left_to_device(found[1])[1]:

@@ -1,4 +1,4 @@
-"""Links that come in pairs, veth and netkit: what one end sends, the other receives.
+"""Links in pairs, veth and netkit: one end receives the frames that the other sends.
 
 Everything here acts on the network namespace of the calling thread: call it through
 `Namespace.run`.
@@ -13,7 +13,7 @@ from xdplab.net.netlink import netlink
 from xdplab.net.places import number_of
 
 PAIRS = ("veth", "netkit")
-"""Their kinds."""
+"""Kinds of links in pairs."""
 
 BRIDGES = ("bridge", "openvswitch")
 """Kinds that carry a frame from one of their ports to the others."""
@@ -49,11 +49,11 @@ def is_other_end(index: int, other: int, namespace: Namespace | None) -> bool:
     Parameters
     ----------
     index
-        Of the one, which is here.
+        Of the first interface, which is in this namespace.
     other
-        Of the other.
+        Of the second.
     namespace
-        Where that is; None where it is here.
+        Of the second; None where it is this one.
     """
     end = other_end(index)
     if end is None or end.index != other:

@@ -1,4 +1,4 @@
-"""How to reach a network namespace from a shell: the `ip` that acts in it, as one types it."""
+"""How to reach a network namespace from a shell: the `ip` command for it, as a user types it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNKNOWN = (1 << 32) - 1  # NETNSA_NSID_NOT_ASSIGNED
 
 
 def ip_in(namespace: Namespace) -> str:
-    """Return `ip` as it acts in a namespace, for who runs it in a shell of the host."""
+    """Return the `ip` command for a namespace, to be typed in a shell of the host."""
     wanted = namespace.identity
     for place in candidates():
         if _identity(place.path) == wanted:
@@ -29,16 +29,16 @@ def ip_in(namespace: Namespace) -> str:
 
 
 def ip_in_numbered(route: IPRoute, number: int, known: tuple[Namespace, str] | None) -> str:
-    """Return `ip` as it acts in the namespace of a number; empty where nothing leads there.
+    """Return the `ip` command for a numbered namespace; empty where no command gets there.
 
     Parameters
     ----------
     route
-        Of the namespace in which it has this number.
+        Of the namespace that uses this number.
     number
-        As netlink has it beside a peer's index (``link_netnsid``).
+        As netlink gives it beside a peer's index (``link_netnsid``).
     known
-        A namespace that it may be, and `ip` as it acts there.
+        A namespace that it may be, and the `ip` command for it.
     """
     if known is not None and number_of(route, known[0].fd) == number:
         return known[1]
@@ -54,12 +54,12 @@ def ip_in_numbered(route: IPRoute, number: int, known: tuple[Namespace, str] | N
 
 
 def find_interface(index: int, mac: str) -> str:
-    """Return the command that shows an interface, wherever it is; empty where it is not found.
+    """Return the command that shows an interface in any namespace; empty where it is not found.
 
     Parameters
     ----------
     index, mac
-        Its own; in its own namespace, which is one that has a path.
+        The interface's, in its namespace; only namespaces with a path are searched.
     """
     for place in candidates():
         with suppress(OSError, XdplabError), Namespace(os.open(place.path, os.O_RDONLY)) as inside:
@@ -75,7 +75,7 @@ def _name_of(index: int, mac: str) -> str:
 
 
 def number_of(route: IPRoute, descriptor: int) -> int | None:
-    """Return the number by which a namespace knows another, which a descriptor stands for."""
+    """Return the number by which a namespace knows another one, given by a descriptor."""
     found = route.get_netnsid(fd=descriptor)["nsid"]
     return None if found == _UNKNOWN else int(found)
 
@@ -85,9 +85,9 @@ class Place(NamedTuple):
 
     path: Path
     enter: str
-    """What to write before a command that is to run there; empty where the shell is."""
+    """Prefix of a command that is to run there; empty where the shell is there."""
     ip: str
-    """`ip` as it acts there."""
+    """The `ip` command for it."""
 
 
 def candidates() -> Iterator[Place]:

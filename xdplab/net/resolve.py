@@ -1,4 +1,4 @@
-"""Which interface an engine is to capture on, by whatever name the user has for it."""
+"""The interface that an engine captures on, from a name, an `Interface` or a host."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ End = Host | Interface | str
 
 
 def resolve(interface: End, allow_default_route: bool, argument: str = "interface") -> Interface:
-    """Return the interface that is meant, if it may and can be captured on.
+    """Return the interface that an argument names, if an engine may capture on it.
 
     Raises
     ------
     ConfigurationError
-        When it is no interface, is down, carries no Ethernet frames, or the default route and may
-        not be used.
+        When it is no interface, is down, carries no Ethernet frames, or carries the default route
+        and that is not allowed.
     InterfaceGoneError
         When there is none of that name.
     """
@@ -53,7 +53,7 @@ def is_same(one: Interface, other: Interface) -> bool:
 
 
 def names_of(interfaces: Sequence[Interface]) -> list[str]:
-    """Return their names; two of one name, as those of labs are, with their order too."""
+    """Return their names; equal names, as in labs, get a number in order."""
     names = [interface.name for interface in interfaces]
     if len(set(names)) == len(names):
         return names

@@ -1,4 +1,4 @@
-"""What a generator sends: numbered, timed frames to one host, at a rate."""
+"""The stream that a generator sends: numbered, timed frames to one host, at a rate."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Stream:
     Parameters
     ----------
     receiver
-        The side of a lab that they are for.
+        The side of a lab that receives them.
     rate
-        Frames a second, from 0.001, or ``"max"``. Where its core was taken away, a generator makes
-        up for up to 1,024 frames of the last 100 ms, and gives up the rest.
+        Frames a second, from 0.001, or ``"max"``. When its core was taken away, a generator later
+        sends up to 1,024 frames of the last 100 ms, and skips the rest.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
     count
@@ -119,7 +119,7 @@ def checked_rate(rate: object, name: str = "rate") -> Rate:
 
 
 def interval_ps(rate: object) -> int:
-    """Turn a rate into picoseconds between two frames; 0 stands for no pause at all."""
+    """Turn a rate into picoseconds between two frames; 0 means no pause."""
     checked = checked_rate(rate)
     return 0 if checked == "max" else round(_PICOSECONDS / checked)
 
@@ -130,7 +130,7 @@ def rate_of(interval: int) -> Rate:
 
 
 def _headers(sender: Interface, receiver: Interface, size: int) -> bytes:
-    """Build Ethernet, IPv4 and UDP headers; the source port is the program's to fill in."""
+    """Build Ethernet, IPv4 and UDP headers; the program fills in the source port."""
     for interface in (sender, receiver):
         if not (interface.ipv4 and interface.mac):
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""BTF: the types of an object file, in which maps are declared.
+"""BTF: the types of an object file, by which it declares maps.
 
 The format is described in the kernel's Documentation/bpf/btf.rst (Linux 6.18). A declaration like
 
@@ -7,9 +7,8 @@ The format is described in the kernel's Documentation/bpf/btf.rst (Linux 6.18). 
         __type(key, __u32);
     } counts SEC(".maps");
 
-is a variable in the section `.maps` whose type is a struct that says it all: the number behind
-`__uint` is the length of an array that a member points to, the type behind `__type` what a member
-points to.
+is a variable in the section `.maps` whose type is a struct with all fields of the map: a member of
+`__uint` points to an array whose length is the number, a member of `__type` points to the type.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ _HEADER = struct.Struct("<HBBIIIII")
 _TYPE, _ARRAY, _MEMBER, _VARIABLE = map(struct.Struct, ("<III", "<III", "<III", "<III"))
 _MAGIC = 0xEB9F
 _POINTER, _ARRAY_KIND, _STRUCT, _UNION, _DATA_SECTION, _VARIABLE_KIND = 2, 3, 4, 5, 15, 14
-# What stands before another type and does not change its size: typedef, volatile, const, restrict,
-# and a type's tag.
+# Kinds that wrap another type and don't change its size: typedef, volatile, const, restrict, and a
+# type's tag.
 _SEE_THROUGH = {8, 9, 10, 11, 18}
 _SIZED = {1, _STRUCT, _UNION, 6, 16, 19}  # int, enums and floats, too
 # Bytes that follow a type: so many, and for each of its members.
@@ -87,8 +86,8 @@ class Types:
         Returns
         -------
         dict
-            By the map's name what is said of it: `key` and `value` are sizes of types in bytes,
-            everything else is a number as it is written there.
+            Map name to its fields: `key` and `value` are sizes of types in bytes, all others are
+            the numbers as declared.
         """
         section = next(
             (one for one in self._types if one.kind == _DATA_SECTION and one.name == ".maps"), None

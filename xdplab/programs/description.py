@@ -1,7 +1,7 @@
-"""What an object file asks for, in plain words: maps, and a program that refers to them.
+"""The contents of an object file as plain data: maps, and a program that refers to them.
 
-`describe` makes the description, in a process that has nothing to lose. `check_description` is how
-a session reads it, which trusts neither the file nor the process that read it.
+`describe` makes the description, in a confined process without privilege. A session reads it by
+`check_description`, which trusts neither the file nor that process.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from xdplab.programs.btf import Types
 from xdplab.programs.elf import FUNCTION, UNDEFINED, ElfObject, ObjectFileError, Section, Symbol
 
 OBJECT_BYTES = 2 << 20
-"""Of an object file, at most."""
+"""Most bytes of an object file."""
 MAP_BYTES = 16 << 20
-"""Of the maps of one object together, at most."""
+"""Most bytes of all maps of one object together."""
 MOST_MAPS = 32
-"""Of an object."""
+"""Most maps of an object."""
 
 _INSTRUCTION = struct.Struct("<BBhi")
 _MOST_INSTRUCTIONS = 100_000
@@ -32,8 +32,8 @@ _CALL_ELSEWHERE = {0x8D}  # by register
 _NUMBER, MAP_INDEX, MAP_VALUE_INDEX = 0, 5, 6
 _TO_64, _TO_CALL = 1, 10  # R_BPF_64_64, R_BPF_64_32
 
-# linux/bpf.h. None of these holds programs, other maps, or interfaces: whoever has a map of those
-# enters what is in their own namespace, which is the host's.
+# linux/bpf.h. None of these holds programs, other maps, or interfaces: the owner of such a map
+# enters objects of its own namespace, which is the host's.
 XSKMAP, _ARRAY, _RING_BUFFER = 17, 2, 27
 _PER_CPU = {5, 6, 10}
 _MAP_TYPES = {1, _ARRAY, *_PER_CPU, 9, 11, XSKMAP, 22, 23, _RING_BUFFER}
@@ -44,8 +44,8 @@ _FRAGMENTS = 1 << 5  # BPF_F_XDP_HAS_FRAGS
 _NAME_BYTES = 15
 _ENTRY_OVERHEAD = 64  # bytes; about what a hash table takes
 _MAP_OVERHEAD, _PROGRAM_OVERHEAD = 16_384, 8_192
-_COMPILED = 8  # as often: rewritten by the verifier, and as machine code
-# A per-CPU map has room for all that may ever come.
+_COMPILED = 8  # times its size: rewritten by the verifier, and as machine code
+# A per-CPU map has an entry for each possible CPU, also absent ones.
 _CPUS = int(re.split("[-,]", Path("/sys/devices/system/cpu/possible").read_text())[-1]) + 1
 
 _DECLARED = {
@@ -84,7 +84,7 @@ class Description(NamedTuple):
         return program + sum(_MAP_OVERHEAD + _bytes(one) for one in self.maps)
 
     def plain(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
+        """Return it in types of JSON."""
         maps = [one._asdict() | {"initial": _to_text(one.initial)} for one in self.maps]
         return {
             **self._asdict(),
@@ -101,7 +101,8 @@ def describe(data: bytes, name: str) -> Description:
     data
         The whole file.
     name
-        Of the function, or of the section, such as ``"xdp"``, where that holds but one.
+        Name of the program's function, or of its section, such as ``"xdp"``, where that holds but
+        one.
 
     Raises
     ------
@@ -171,7 +172,7 @@ def _map(name: str, said: dict[str, int]) -> Map:
 def _refer(
     elf: ElfObject, maps: dict[str, Map], instructions: bytearray, place: int, symbol: Symbol
 ) -> None:
-    """Let a 64-bit constant refer to a map, or to what is in one."""
+    """Make a 64-bit constant refer to a map, or to a value in one."""
     if symbol.section == UNDEFINED or symbol.section >= len(elf.sections):
         raise ObjectFileError(f"it uses {symbol.name or 'something'}, which is not in it.")
     section = elf.sections[symbol.section]
@@ -181,7 +182,7 @@ def _refer(
         kind, index, number = MAP_INDEX, list(maps).index(symbol.name), second[3]
     elif section.name.startswith(_DATA_SECTIONS):
         maps.setdefault(section.name, _data_map(section))
-        # The compiler leaves the place within the section in the constant.
+        # The compiler puts the offset in the section into the constant.
         kind, index = MAP_VALUE_INDEX, list(maps).index(section.name)
         number = (number + symbol.value) & 0x7FFFFFFF
     else:
@@ -205,9 +206,9 @@ def check_description(plain: Any, queues: int) -> Description:  # noqa: ANN401 -
     Raises
     ------
     ObjectFileError
-        When it is not one.
+        When it is malformed.
     ConfigurationError
-        When it asks for too much, or for what is not allowed.
+        When it asks for too much, or for something that is not allowed.
     """
     try:
         maps = [Map(**{**one, "initial": _to_bytes(one["initial"])}) for one in plain["maps"]]
@@ -255,7 +256,7 @@ def _bytes(one: Map) -> int:
 
 
 def _check_name(name: object) -> None:
-    # As the kernel has it.
+    # The kernel's rules.
     if not isinstance(name, str) or len(name) > _NAME_BYTES:
         raise ObjectFileError("a name in it is too long.")
     if not all(letter.isascii() and (letter.isalnum() or letter in "_.") for letter in name):
@@ -263,10 +264,10 @@ def _check_name(name: object) -> None:
 
 
 def _check_instructions(instructions: bytes, maps: int) -> None:
-    """Let no instruction refer to anything but these maps and the kernel's helpers.
+    """Check that instructions refer only to these maps and the kernel's helpers.
 
-    The verifier knows what a program may do. But by a descriptor's number a program could take hold
-    of what is the session's and not the client's.
+    The verifier checks what a program may do. But by a descriptor's number a program could reach
+    objects that are the session's and not the client's.
     """
     count = len(instructions) // _INSTRUCTION.size
     if not 0 < count <= _MOST_INSTRUCTIONS or len(instructions) % _INSTRUCTION.size:

@@ -1,8 +1,8 @@
-"""Relocatable ELF objects for the BPF machine, as far as an XDP program needs them.
+"""Relocatable ELF objects for the BPF machine: the parts that an XDP program needs.
 
 The layout is that of the System V ABI (gABI 4.1, chapters 4 and 5); what is BPF's own is in the
-kernel's Documentation/bpf/llvm_reloc.rst (Linux 6.18). Nothing here trusts the file: whatever it
-says of places and sizes is looked up in bytes that are there.
+kernel's Documentation/bpf/llvm_reloc.rst (Linux 6.18). Nothing here trusts the file: each offset
+and size is checked against the bytes of the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ UNDEFINED = 0
 
 
 class ObjectFileError(ConfigurationError):
-    """An object file that is malformed, or has what is not supported."""
+    """An object file that is malformed, or has unsupported parts."""
 
 
 class Section(NamedTuple):
@@ -69,7 +69,7 @@ class Relocation(NamedTuple):
 
 
 class ElfObject:
-    """An object file, as a compiler wrote it or anybody else.
+    """An object file, written by a compiler or by anybody else.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class ElfObject:
 
 
 def unpack(layout: struct.Struct, data: bytes, offset: int) -> tuple[Any, ...]:
-    """Read what must be there."""
+    """Unpack a struct that must be there."""
     if offset + layout.size > len(data):
         raise ObjectFileError("it ends too early.")
     return layout.unpack_from(data, offset)

@@ -1,1 +1,1 @@
-"""What the kernel refused, why, and what helps there."""
+"""Refusals of the kernel: the cause and the remedy of each."""

@@ -1,4 +1,4 @@
-"""What the native engine's refusals mean, and what to do about each."""
+"""Errors of the native engine: the meaning and the remedy of each errno."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FORBIDDEN = (
 )
 
 Remedy = str | Callable[[Place], str]
-"""What to do, in sentences; or what looks where it was refused, and says so."""
+"""The remedy in sentences, or a function that looks at the place of the refusal and returns it."""
 
 BY_ERRNO: Mapping[int, tuple[type[KernelError], Remedy]] = {
     errno.EPERM: (PermissionRefusedError, _CAPABILITIES),
@@ -40,7 +40,7 @@ BY_ERRNO: Mapping[int, tuple[type[KernelError], Remedy]] = {
     errno.EMFILE: (KernelError, lambda _place: more_descriptors()),
     errno.ENOSYS: (KernelError, remedies.no_call),
 }
-"""What an errno means at any step: the kind of error, and the remedy."""
+"""The kind of error and the remedy of an errno, at any step."""
 
 BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     (lib.XDPLAB_STEP_LOAD_PROGRAM, errno.EINVAL): (KernelError, remedies.features),
@@ -132,11 +132,11 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
         "Pass the descriptor of a telemetry region that the same version of xdplab made.",
     ),
 }
-"""What an errno means at one step, where that is more than what it means anywhere."""
+"""The same at one step, where the errno has a special meaning there."""
 
 
 def new_error() -> Any:  # noqa: ANN401 - cffi is untyped
-    """Make room for what a native call that fails will say."""
+    """Allocate the error that a native call fills when it fails."""
     return ffi.new("struct xdplab_error *")
 
 
@@ -148,13 +148,13 @@ def error_at(
     Parameters
     ----------
     step, code
-        Of the engine's work, and the errno.
+        The step of the engine's work, and the errno.
     tried
-        What was tried, as a phrase.
+        The attempted operation, as a phrase.
     detail
-        What else the kernel said.
+        More words of the kernel.
     place
-        Where, as far as it is known.
+        Where it was refused, as far as that is known.
     """
     kind, remedy = BY_STEP.get((step, code)) or BY_ERRNO.get(code) or (KernelError, "")
     words = remedy if isinstance(remedy, str) else remedy(place)
@@ -162,10 +162,10 @@ def error_at(
 
 
 def raise_error(error: Any, place: Place = NOWHERE) -> NoReturn:  # noqa: ANN401 - cffi is untyped
-    """Raise what a native call said that was made for a place."""
+    """Raise the error of a native call that was made for a place."""
     tried, detail = (
         ffi.string(text).decode("utf-8", "replace") for text in (error.tried, error.detail)
     )
-    # A verifier that had nothing against the program still counts its instructions.
+    # When it accepts the program, the verifier's log still has the count of instructions.
     said = detail if error.step == lib.XDPLAB_STEP_LOAD_PROGRAM else ""
     raise error_at(error.step, error.code, tried, said, place)

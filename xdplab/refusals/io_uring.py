@@ -1,4 +1,4 @@
-"""Who refuses io_uring here: a setting, a seccomp filter, or a kernel that has none."""
+"""Why io_uring is refused here: a setting, a seccomp filter, or a kernel without it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_filtered() -> bool:
 
 
 def switched_off() -> str:
-    """Return the setting that forbids it to some or all; empty where there is none."""
+    """Return the setting that forbids it to some or all users; empty where there is none."""
     try:
         value = _SETTING.read_text().strip()
     except OSError:  # before Linux 6.6
@@ -30,15 +30,15 @@ def switched_off() -> str:
 def remedy(code: int, instead: str) -> str:
     """Say why the kernel refused a ring with this errno, and what to do.
 
-    A filter may answer with any errno. Docker's says EPERM, podman's ENOSYS, as a kernel does that
-    has no io_uring.
+    A filter may answer with any errno. Docker's answers EPERM, podman's ENOSYS, as a kernel without
+    io_uring does.
 
     Parameters
     ----------
     code
         EPERM, EACCES or ENOSYS.
     instead
-        What needs none: "wait='poll'".
+        A choice that needs no io_uring: "wait='poll'".
     """
     if code == errno.EPERM and (setting := switched_off()):
         return (

@@ -1,4 +1,4 @@
-"""What to do about a refusal where that depends on where and how it came about.
+"""Remedies that depend on the place and the cause of a refusal.
 
 Each takes the place of the refusal, as far as that is known, looks at what is there, and returns
 sentences whose commands and settings can be typed as they stand.
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from xdplab.net.interface import Interface
 
 GONE = "The interface is gone: look it up again, or make a new lab."
-_MOST_MTU = 3400  # what a program that takes one buffer a packet can be given, with some to spare
+_MOST_MTU = 3400  # fits one buffer a packet, with some to spare
 _HUGE_PAGE = 2 << 20
 
 
 class Asked(Protocol):
-    """What an engine was asked to be, as far as a remedy depends on it."""
+    """The settings of an engine on which a remedy depends."""
 
     @property
     def metadata(self) -> bool:
@@ -57,16 +57,16 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place()
-"""Of a refusal that has no place, or none that matters."""
+"""For a refusal without a place, or where the place does not matter."""
 
 
 def _typed(interface: Interface, command: str) -> str:
-    """Write what ip-link(8) is to do about an interface as one types it, whichever namespace."""
+    """Write an ip-link(8) command for an interface as a user types it, in any namespace."""
     return f"`{ip_in(interface.namespace)} link set dev {command}`"
 
 
 def program_held(place: Place) -> str:
-    """Say who has an XDP program on an interface, and how it is taken off."""
+    """Say who has an XDP program on an interface, and how to detach it."""
     usual = (
         "Another engine or XDP program holds the interface: close it, engine.close(), or end what "
         "attached it."
@@ -132,7 +132,7 @@ def queue_held(place: Place) -> str:
     if interface is None:
         return "Another engine or AF_XDP socket is bound to the queue: close it, engine.close()."
     with suppress(XdplabError, OSError):
-        # No other queue is of use while its program holds the whole interface.
+        # While another program holds the interface, no queue of it is free.
         if attached(interface):
             return program_held(place)
     holders = list(_others_with_sockets(interface))
@@ -180,7 +180,7 @@ def _is_there(interface: Interface) -> bool:
 
 
 def mtu(place: Place) -> str:
-    """Say whose MTU is to be lowered for a program that takes one buffer a packet."""
+    """Say which interface needs a lower MTU for a program that takes one buffer a packet."""
     several = "The packets of this MTU do not fit one buffer: ask for multi_buffer=True"
     interface = place.interface
     if interface is None:
@@ -188,7 +188,7 @@ def mtu(place: Place) -> str:
     if interface.driver != "veth":
         lower = _typed(interface, f"{interface.name} mtu {_MOST_MTU}")
         return f"{several}, or lower the MTU: {lower}."
-    # It is the sender's that the driver looks at.
+    # The veth driver checks the MTU of the other end, which sends.
     end = far_end(interface)
     if end is not None and end.name:
         command = f"`{end.prefix}ip link set dev {end.name} mtu {_MOST_MTU}`"
@@ -200,7 +200,7 @@ def mtu(place: Place) -> str:
 
 
 def no_metadata(place: Place) -> str:
-    """Say what to leave out where the driver tells nothing of a packet."""
+    """Say which argument to leave out where the driver has no metadata of packets."""
     from xdplab.net.features import read_xdp_features  # noqa: PLC0415 - slow to import
 
     interface = place.interface
@@ -212,7 +212,7 @@ def no_metadata(place: Place) -> str:
 
 
 def features(place: Place) -> str:
-    """Say which of the settings takes a newer kernel."""
+    """Say which of the settings needs a newer kernel."""
     asked = place.configuration
     needs = [
         words
@@ -232,7 +232,7 @@ def features(place: Place) -> str:
 
 
 def no_io_uring(step: int, code: int, _place: Place) -> str:
-    """Say who refuses io_uring to a receive path or a wait strategy."""
+    """Say why io_uring is refused to a receive path or a wait strategy."""
     if step == lib.XDPLAB_STEP_PREPARE_PATH:
         return io_uring.remedy(code, "path='udp-epoll'")
     busy = " For wait='busy-poll' CAP_NET_ADMIN is missing." if code == errno.EPERM else ""
@@ -240,7 +240,7 @@ def no_io_uring(step: int, code: int, _place: Place) -> str:
 
 
 def no_call(_place: Place) -> str:
-    """Tell a system call that the kernel does not have from one that it does not let through."""
+    """Tell a system call that the kernel lacks from one that a seccomp filter refuses."""
     who = "A seccomp filter refuses that here, as containers have one"
     return (
         f"{who if io_uring.is_filtered() else 'This kernel lacks that'}: Lab(backend='soft') does "
@@ -256,12 +256,12 @@ def cores(_place: Place) -> str:
 
 
 def locked_memory(place: Place) -> str:
-    """Say how this process can lock as much memory as it was to."""
+    """Say how this process can lock the memory that the UMEM needs."""
     return more_locked_memory(0 if place.configuration is None else place.configuration.umem_bytes)
 
 
 def huge_pages(place: Place) -> str:
-    """Say how many huge pages are to be set aside."""
+    """Say how many huge pages to reserve."""
     lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
     pages = {words[0]: int(words[1]) for words in lines if words[0].startswith("HugePages_")}
     wanted = 1 if place.configuration is None else place.configuration.umem_bytes // _HUGE_PAGE + 1

@@ -1,8 +1,8 @@
 """Capture files, frame by frame: pcap and pcapng, of either byte order, also in gzip.
 
-Every frame that the file has comes out, with what the file says of it, or with the reason for which
-it can't be read. Nothing is trusted further than the bytes that are there. Formats:
-draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng.
+The reader yields every frame of the file with its fields, or the reason for which it can't be read.
+Lengths are checked against the bytes of the file. Formats: draft-ietf-opsawg-pcap and
+draft-ietf-opsawg-pcapng.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ _FLAGS = 2  # option of a packet
 
 
 class NoCaptureFileError(Exception):
-    """It begins in another way than pcap and pcapng files do."""
+    """The file does not begin like a pcap or pcapng file."""
 
 
 class DamagedError(Exception):
-    """From here on nothing can be read; the words say where and why."""
+    """The rest of the file can't be read; the message says from where, and why."""
 
 
 class Frame(NamedTuple):
-    """A frame as it stands in the file."""
+    """A frame of the file."""
 
     bytes: bytes
     length: int
-    """On the wire: more than there are bytes where it was captured in part."""
+    """Length on the wire: larger than `bytes` where the frame was captured in part."""
     link: int
     time_ns: int | None
-    """Since 1970; None where the file has no time."""
+    """Nanoseconds since 1970; None where the file has no time."""
     without_fcs: bool = False
     """Whether the file had its frame check sequence, which was taken off."""
 
 
 class Unreadable(NamedTuple):
-    """A frame of which the file says things that can't be."""
+    """A frame with impossible fields."""
 
     why: str
 
@@ -88,7 +88,7 @@ def read(file: io.BufferedReader) -> Iterator[Frame | Unreadable]:
 
 
 class _Source:
-    """Bytes of a file, and where they stand."""
+    """The bytes of a file, with the position in it."""
 
     def __init__(self, file: io.BufferedReader | gzip.GzipFile) -> None:
         self._file = file
@@ -126,7 +126,7 @@ def _pcap(
     source: _Source, order: str, network: int, units: int, header: int
 ) -> Iterator[Frame | Unreadable]:
     link, words = network & 0xFFFF, network >> 28
-    # A word is 16 bits; by an earlier draft the bit that says so, and the number, stood elsewhere.
+    # In 16-bit words. An earlier draft had the number, and the bit that marks it, elsewhere.
     fcs = 2 * words if network & _FCS_PRESENT else min(words, _SOME_FCS)
     record = struct.Struct(f"{order}IIII")
     while begun := source.take(1):
@@ -138,7 +138,7 @@ def _pcap(
 
 @dataclass
 class _Interface:
-    """What a pcapng file says of an interface."""
+    """An interface of a pcapng file."""
 
     link: int
     snapshot: int
@@ -201,7 +201,7 @@ def _interface(body: bytes, order: str) -> _Interface:
         elif code == _TIME_OFFSET and len(value) == 8:
             (interface.offset,) = struct.unpack(f"{order}q", value)
         elif code == _FCS_LENGTH and len(value) == 1:
-            # In bits, as the draft says, or in bytes, as Wireshark reads it.
+            # In bits by the draft, in bytes by Wireshark.
             interface.fcs = value[0] // 8 if value[0] >= 8 * _FCS_BYTES else value[0]
     return interface
 

@@ -1,4 +1,4 @@
-"""What sends a `Traffic`'s frames, wherever it runs."""
+"""Generators, which send the frames of a `Traffic`: their interface, and the native one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from xdplab.refusals.remedies import NOWHERE, Place
 
 
 class Generator(Protocol):
-    """Makes numbered frames, from `start` until it is stopped or has done what it was to do.
+    """Sends numbered frames, from `start` until it is stopped or its count or time is reached.
 
-    Calls come from one thread at a time, and none but `closed` and `close` after `close`.
+    One thread at a time may call it, and after `close` only `closed` and `close`.
     """
 
     def start(self) -> None:
-        """Send from now on; what was sent before counts on.
+        """Send from now on; `sent` counts on from before.
 
         Raises
         ------
@@ -57,11 +57,11 @@ class Generator(Protocol):
         """Whether `close` was called."""
 
     def close(self) -> None:
-        """Stop and give everything back. Nothing in a forked child, whose it is not."""
+        """Stop and release all resources. Does nothing in a forked child."""
 
 
 class NativeGenerator:
-    """A generator of the C engine, in this process. To be opened next."""
+    """A generator of the C engine, in this process. Call `open` first."""
 
     def __init__(self) -> None:
         give_back = lib.xdplab_generator_give_back
@@ -77,7 +77,7 @@ class NativeGenerator:
     ) -> None:
         """Open it, as `NativeHandle.open` does; the last of the arguments is for the error.
 
-        A refusal names what is at the place.
+        `place` is the place of a refusal, for its remedy.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class NativeGenerator:
             raise_error(error)
 
     def stop(self) -> None:
-        """Stop; nothing in a forked child, which has none of its threads."""
+        """Stop; does nothing in a forked child, which has none of its threads."""
         if self._handle.is_ours:
             self._call(lib.xdplab_generator_stop)
 
@@ -134,7 +134,7 @@ class NativeGenerator:
         return self._handle.closed
 
     def close(self) -> None:
-        """Stop and give everything back."""
+        """Stop and release all resources."""
         self._handle.close()
 
     def _call(self, function: Any, *arguments: object) -> Any:  # noqa: ANN401 - cffi is untyped

@@ -1,4 +1,4 @@
-"""A generator that runs in a session of the broker's."""
+"""A generator that runs in a session of the broker."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from xdplab.broker.client import Connection
 
 
-_NEWS_SECONDS = 0.02  # who waits for its end asks often, and each answer is a line in a log
+_NEWS_SECONDS = 0.02  # callers that wait for its end ask often, and each answer is a line in a log
 
 
 class BrokerGenerator:
     """Makes numbered frames (`xdplab.send.generator.Generator`), by a thread of the broker's.
 
-    How many were sent and at what rate is in a map of the program's, which both sides have mapped.
+    The count and the rate are in a map of the program, which both sides have mapped.
 
     Parameters
     ----------
     session
-        Of the sender's network namespace; owned from now on.
+        Session of the sender's network namespace; the generator owns it from now on.
     traffic
         The fields of ``struct xdplab_traffic`` but for `program`.
     """
@@ -53,7 +53,7 @@ class BrokerGenerator:
         self._asked = 0.0
 
     def stop(self) -> None:
-        """Stop; nothing in a forked child, whose it is not."""
+        """Stop; does nothing in a forked child, which does not own it."""
         if os.getpid() == self._owner:
             with suppress(XdplabError):  # the broker has ended, and with it the generator
                 self._session.request("generator_stop")
@@ -95,7 +95,7 @@ class BrokerGenerator:
         return not self._closer.alive
 
     def close(self) -> None:
-        """Stop and give everything back. In a forked child, this process' share of it alone."""
+        """Stop and release all resources; in a forked child, only this process' copies of them."""
         self._closer()
 
     def _status(self) -> dict[str, int]:

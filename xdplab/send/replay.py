@@ -1,4 +1,4 @@
-"""A capture file's frames, as a generator of the soft NIC sends them again."""
+"""The frames of a capture file, for a generator of the soft NIC."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ class Replay:
     Parameters
     ----------
     name
-        Of the file that they come from.
+        Name of the file.
     frames
-        One behind the other.
+        The bytes of all frames, one after the other.
     lengths
         Bytes of each, uint32.
     times_ns
-        When each is due after the first, uint64, in nanoseconds; never falling.
+        Nanoseconds from the first frame until each is due, uint64; never falling.
     repeat
-        How often they are sent in one start; 0 until it is stopped.
+        How often they are sent in one start; 0 repeats until stopped.
     left_out
-        How many frames of the file are not among them, as far as they can be counted.
+        Number of frames of the file that are left out, as far as they can be counted.
     remarks
-        A sentence for each reason to leave frames out, or to send them otherwise than they are in
-        the file, with the frames' numbers, which count from 1.
+        A sentence for each reason to leave frames out or to change them, with the frames' numbers,
+        which count from 1.
     """
 
     name: str
@@ -79,22 +79,22 @@ class Replay:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a pcap or pcapng file, also one that gzip made smaller.
+        """Read a pcap or pcapng file, also one that gzip compressed.
 
-        Of a frame that was cut short when it was captured, zeros stand for the rest. A frame with
-        an earlier time than the one before it is due with that one. A frame check sequence that the
-        file says it has is taken off. What can't be sent, or can't be read, is left out, and
-        `remarks` say so.
+        A frame that was captured in part is filled up with zeros. A frame with an earlier time than
+        the one before it is due together with that one. A frame check sequence is removed where the
+        file says that it is there. Frames that can't be sent or read are left out, and `remarks`
+        tell it.
 
         Parameters
         ----------
         path
-            Of the file; its frames are Ethernet's, of 14 to 65,553 bytes, 256 MiB in all.
+            Path of the file; its frames are Ethernet, of 14 to 65,553 bytes, 256 MiB in all.
 
         Raises
         ------
         ConfigurationError
-            For no such file, another kind of file, and where it has no frame that can be sent.
+            When there is no such file, it is of another kind, or has no frame that can be sent.
         """
         pile = _Pile()
         with _opened(path) as (place, file):
@@ -127,7 +127,7 @@ class Replay:
 
 
 class _Pile:
-    """Frames that can be sent, and what is to be said of the others."""
+    """Frames that can be sent, and remarks on the others."""
 
     def __init__(self) -> None:
         self.frames, self.lengths, self.times = bytearray(), array("I"), array("q")
@@ -161,7 +161,7 @@ class _Pile:
             self.times.append(latest)
             return
         time_ns = max(-_LATEST_NS, min(time_ns, _LATEST_NS))
-        if self._timeless:  # those before it are due with it
+        if self._timeless:  # earlier frames, without a time, are due with it
             self._timeless = False
             self.times = array("q", [time_ns]) * len(self.times)
         elif time_ns < latest:
@@ -186,7 +186,7 @@ class _Pile:
 
     @property
     def remedy(self) -> str:
-        """What to do where there is no frame to send."""
+        """The remedy when there is no frame to send."""
         if self._out and self._only_foreign:
             return "Capture on an Ethernet interface, not on `any`."
         return "Choose another file."
@@ -199,7 +199,7 @@ class _Pile:
 
 
 def _why_not(frame: Frame | Unreadable) -> str:
-    """Say why a frame can't be sent; empty where it can."""
+    """Return why a frame can't be sent; empty where it can."""
     if isinstance(frame, Unreadable):
         return frame.why
     if frame.link != ETHERNET:

@@ -1,4 +1,4 @@
-"""Presets: knobs that belong together, for what one may want of an engine."""
+"""Presets: sets of values for an engine's knobs, one for each common goal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preset:
-    """A set of knobs, and why they are as they are."""
+    """A set of values for knobs, and the reason for them."""
 
     knobs: Mapping[str, object]
     """Values by the names of `xdplab.KNOBS`: a batch, or the ring's size where that is smaller;
@@ -69,7 +69,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 """Presets by name."""
 
 _WITHOUT_IO_URING = MappingProxyType({"adaptive": "spin", "uring-multishot": "poll"})
-"""What does nearly the same where io_uring is forbidden, as in many containers."""
+"""The nearest strategies without io_uring, which many containers forbid."""
 
 
 def apply(engine: Engine, preset: str) -> None:
@@ -87,15 +87,15 @@ def apply(engine: Engine, preset: str) -> None:
     ConfigurationError
         When there is no such preset.
     XdplabError
-        When the engine refuses a knob: all are as they were.
+        When the engine refuses a knob: all knobs have their old values then.
     """
     settings.apply(engine, setting(engine, preset))
 
 
 def setting(engine: Engine, preset: str) -> dict[str, object]:
-    """Return a preset as a setting of this engine: without what its device does not have.
+    """Return a preset as a setting of this engine, without the knobs that its device lacks.
 
-    Where io_uring is forbidden, with the wait strategy that comes nearest.
+    Where io_uring is forbidden, it has the nearest wait strategy without it.
 
     Raises
     ------

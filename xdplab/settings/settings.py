@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def check(names: Iterable[str], argument: str = "names") -> None:
-    """Raise `ConfigurationError`, which lists the knobs that there are, for any other name."""
+    """Raise `ConfigurationError`, which lists the knobs, for a name that is no knob's."""
     argument = text("argument", argument)
     for name in _listed(names, argument):
         choice(f"{argument}: knob", name, KNOBS)
@@ -80,9 +80,9 @@ def current(
 
 
 def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | None = None) -> None:
-    """Set all knobs of a setting, or none: one step for `undo`, but for what takes new sockets.
+    """Set all knobs of a setting, or none: one step for `undo`, except knobs that need new sockets.
 
-    What is as it should be is left alone. So is a setting of NAPI whose value is None.
+    Knobs that have their value already are not touched, nor is a NAPI setting whose value is None.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | Non
     ConfigurationError
         For another name, or a value that can't work.
     XdplabError
-        When a knob is refused for another reason. All are as they were.
+        When a knob is refused for another reason. All knobs have their old values then.
     """
     settings = mapping("settings", settings, "knobs' values by their names")
     check(settings, "settings")
@@ -118,8 +118,8 @@ def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | Non
 def kept(engine: Engine, names: Iterable[str], traffic: Traffic | None = None) -> Iterator[None]:
     """Put knobs back at the end of the block, also after an exception or an interrupt.
 
-    What the block's thread turns meanwhile is no step for `undo`, since it does not last. An engine
-    that was closed in the block stays as it is.
+    Changes that the block's thread makes are no steps for `undo`, since they don't last. If the
+    block closes the engine, nothing is put back.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def _check_traffic(name: str, traffic: Traffic | None) -> None:
 def _reconfigure(
     engine: Engine, before: Mapping[str, object], settings: Mapping[str, object]
 ) -> bool:
-    """Set what takes new sockets; return whether anything did."""
+    """Set the knobs that need new sockets; return whether there were any."""
     changed = {
         name: value
         for name, value in settings.items()
@@ -188,7 +188,7 @@ def _reconfigure(
 
 
 def _differs(value: object, before: object) -> bool:
-    """Tell whether a knob is to be turned; whatever has no equal is for the knob to refuse."""
+    """Tell whether a knob is to be set; the knob itself rejects a value that can't be compared."""
     try:
         return bool(value != before)
     except Exception:  # the value's own
@@ -202,7 +202,7 @@ def _turns(
     traffic: Traffic | None,
     resocketed: bool,
 ) -> Iterator[tuple[object, str, object]]:
-    """Return the attributes to set. New sockets bring the batch down, and may bring other NAPIs."""
+    """Return the attributes to set. New sockets lower the batch, and may come with other NAPIs."""
     homes: dict[Home, object] = {"napi": engine.napi, "engine": engine, "traffic": traffic}
     for kind, home in homes.items():
         for name in (name for name in settings if KNOBS[name].home == kind):
@@ -215,7 +215,7 @@ def _turns(
 def _put_back(
     engine: Engine, before: Mapping[str, object], traffic: Traffic | None
 ) -> XdplabError | None:
-    """Set what is not as it was, all that can be; return the first refusal."""
+    """Set all knobs that differ back, as far as they can be; return the first refusal."""
     if engine.closed:
         return None
     if traffic is not None and traffic.closed:

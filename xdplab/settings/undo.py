@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def next_undo(engine: Engine, traffic: Traffic | None = None) -> tuple[Change, ...]:
     """Return the changes that `undo` would take back, oldest first; none where there are none.
 
-    A step is one knob turned, whoever turned it (a slider that was dragged counts once), or a
-    preset. What `Engine.reconfigure` changed is not undone.
+    A step is one knob changed, by widget or by code (a dragged slider counts once), or a preset.
+    Changes by `Engine.reconfigure` are not undone.
     """
     check_engine(engine)
     check_traffic(traffic)
@@ -33,9 +33,9 @@ def undo(engine: Engine, traffic: Traffic | None = None) -> tuple[Change, ...]:
     Parameters
     ----------
     engine
-        Whose knobs.
+        The engine whose knobs are undone.
     traffic
-        Its generator, where its rate and size are to be undone too.
+        Its generator, to undo its rate and size too.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def _steps(engine: Engine, traffic: Traffic | None) -> list[tuple[Journal, tuple
 
 def _put_back(step: tuple[Change, ...], engine: Engine, traffic: Traffic | None) -> None:
     refusal: XdplabError | None = None
-    # Of a knob that was turned several times, the first value.
+    # A knob that changed several times gets its first value.
     for knob, value in {change.knob: change.before for change in reversed(step)}.items():
         home = _home(knob, engine, traffic)
         try:
@@ -75,7 +75,7 @@ def _put_back(step: tuple[Change, ...], engine: Engine, traffic: Traffic | None)
 
 
 def _home(knob: str, engine: Engine, traffic: Traffic | None) -> object | None:
-    """Find what has a knob as an attribute that can be set."""
+    """Find the object that has a knob as an attribute that can be set."""
     if knob not in KNOBS:
         return None
     open_traffic = None if traffic is None or traffic.closed else traffic

@@ -1,7 +1,8 @@
-"""Whether what stands in a telemetry region can be true.
+"""Checks that the contents of a telemetry region are possible.
 
 A region may come from another process, by a descriptor that anybody could have made. Its sizes are
-checked when it is mapped (native/region/region_read.c); here stands what a reader goes by later.
+checked when it is mapped (native/region/region_read.c); this module checks values that are read
+later.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ _PAUSE_SECONDS = 0.001
 
 
 def await_whole(read: Callable[[], Records | None], what: str, process: int) -> Records:
-    """Read until there is something, for a second at most.
+    """Read again until there is a whole record, for a second at most.
 
     Parameters
     ----------
     read
-        Returns None where its writer is amid it.
+        Returns None while the writer is writing.
     what
-        As a phrase: "the rings of worker 0".
+        Name of the record, as a phrase: "the rings of worker 0".
     process
-        The writer's, by its own word.
+        Process id of the writer, as the region has it.
 
     Raises
     ------
     TelemetryError
-        When there never is.
+        When the writer did not finish.
     """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while (found := read()) is None:
@@ -52,13 +53,13 @@ def await_whole(read: Callable[[], Records | None], what: str, process: int) -> 
 
 
 def check_records(records: Records, worker: int, header: Any) -> Records:  # noqa: ANN401 - structured
-    """Return records of a history whose times can be, or raise `TelemetryError`."""
+    """Return records of a history if their times are possible, or raise `TelemetryError`."""
     _check_times(records["time_ns"], header, f"a record of worker {worker}")
     return records
 
 
 def check_samples(samples: Records, worker: int, header: Any) -> Records:  # noqa: ANN401 - structured
-    """Return samples of which everything is known, or raise `TelemetryError`."""
+    """Return samples if their fields are possible, or raise `TelemetryError`."""
     _check_times(samples["time_ns"], header, f"a sample of worker {worker}")
     for field, most in (("verdict", len(VERDICTS) - 1), ("captured", header["sample_bytes"])):
         if (samples[field] > most).any():
@@ -67,7 +68,7 @@ def check_samples(samples: Records, worker: int, header: Any) -> Records:  # noq
 
 
 def check_latency(counts: npt.NDArray[np.uint64], worker: int) -> npt.NDArray[np.uint64]:
-    """Return the counts of a histogram that can be added up, or raise `TelemetryError`."""
+    """Return the counts of a histogram if their sum can't overflow, or raise `TelemetryError`."""
     if (counts >= _MOST_FRAMES).any():
         raise _impossible(f"{counts.max()} frames", f"the latency of worker {worker}")
     return counts

@@ -1,6 +1,6 @@
-"""Frames in words, by scapy: who speaks to whom, and every field of every layer.
+"""Frames in words, by scapy: source, destination, and every field of every layer.
 
-Nothing that a frame holds makes this raise: what scapy can't read is shown as bytes.
+No frame makes this raise: parts that scapy can't read are shown as bytes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Summary(NamedTuple):
     destination: str
     protocol: str
     text: str
-    """Its layers, by scapy, without the ends."""
+    """Its layers as scapy sums them up, without source and destination."""
 
 
 class Layer(NamedTuple):
@@ -38,23 +38,23 @@ class Layer(NamedTuple):
     name: str
     start: int
     end: int
-    """It is the frame's bytes from `start` to before `end`."""
+    """The layer is the frame's bytes from `start` to before `end`."""
     fields: list[tuple[str, str]]
     """Name and value, as scapy shows it."""
 
 
 def summarize(frame: bytes, *, payload: bool = False) -> Summary:
-    """Say in a line what a frame, or a payload without its headers, is as far as its bytes tell."""
+    """Sum up a frame, or a payload without its headers, in a line."""
     try:
         packet = _packet(frame, payload)
         text = _ENDS.sub("", packet.summary().removeprefix("Ether / "), count=1).lstrip()
         return Summary(*_ends(packet), _protocol(packet), text)
-    except Exception as error:  # scapy's dissectors raise whatever comes up
+    except Exception as error:  # scapy's dissectors may raise any exception
         return Summary("", "", "", f"scapy can't read it: {type(error).__name__}: {error}")
 
 
 def layers(frame: bytes, *, payload: bool = False) -> list[Layer]:
-    """Take a frame, or a payload without its headers, apart, layer by layer."""
+    """Split a frame, or a payload without its headers, into its layers."""
     found, start = [], 0
     for layer in _walk(_packet(frame, payload)):
         header = layer.raw_packet_cache
@@ -66,7 +66,7 @@ def layers(frame: bytes, *, payload: bool = False) -> list[Layer]:
 
 def _packet(frame: bytes, payload: bool) -> Packet:
     try:
-        # Without bytes it would make up addresses.
+        # Of no bytes, Ether would invent addresses.
         return Ether(frame) if frame and not payload else Raw(frame)
     except Exception:  # too short for a header, say
         return Raw(frame)
@@ -84,7 +84,7 @@ def _fields(layer: Packet) -> list[tuple[str, str]]:
         if field.name in layer.fields:
             try:
                 value = str(field.i2repr(layer, layer.fields[field.name]))
-            except Exception:  # it has no words for a value that makes no sense
+            except Exception:  # a field may fail on an impossible value
                 value = repr(layer.fields[field.name])
             if len(value) > _LONGEST_VALUE:
                 value = f"{value[:_LONGEST_VALUE]}…"
@@ -93,10 +93,10 @@ def _fields(layer: Packet) -> list[tuple[str, str]]:
 
 
 def _ends(packet: Packet) -> tuple[str, str]:
-    """Return the addresses that say most, with ports where there are any."""
+    """Return the addresses of the highest layer that has them, with ports where there are any."""
     ends, form = ("", ""), "{}:{}"
     for layer in _walk(packet):
-        if _is_icmp(layer):  # what it quotes comes from somebody else
+        if _is_icmp(layer):  # an ICMP error quotes another packet
             break
         if isinstance(layer, TCP | UDP):
             source, destination = ends

@@ -121,7 +121,7 @@ def _ending(path: str | os.PathLike[str]) -> str:
 
 
 def _writer(path: str | os.PathLike[str], *others: str) -> Callable[[BinaryIO, Table], None]:
-    """Return what writes a table into files of this ending, or refuse it."""
+    """Return the function that writes a table to files of this ending, or reject the ending."""
     ending = _ending(path)
     if ending not in _WRITERS:
         known = ", ".join([*others, *_WRITERS])

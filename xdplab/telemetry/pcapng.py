@@ -1,6 +1,6 @@
 """Sampled frames as a pcapng file, for Wireshark, tshark, tcpdump and scapy.
 
-Written by python-pcapng, since scapy's writer knows microseconds only, and neither snapshot lengths
+Written with python-pcapng, since scapy's writer has microseconds only, and neither snapshot lengths
 nor queues.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xdplab.telemetry.region import Telemetry
 
 _LINKTYPE_ETHERNET = 1
-_LINKTYPE_USER0 = 147  # bytes that no one but us has a name for: a payload without its headers
+_LINKTYPE_USER0 = 147  # for private use: here a payload without its headers
 _TIME_RESOLUTION = 9  # the number of the option if_tsresol
 _NANOSECONDS = 9  # 10^-9 s
 _INBOUND = 1
@@ -39,14 +39,14 @@ def write_pcapng(
 
     Times are CLOCK_REALTIME in nanoseconds, by the clock base that the region had when its engine
     was opened. Each frame has its length on the wire and the bytes that were kept, its interface,
-    its queue (``epb_queue``), and in its comment what became of it and what else is known of it.
+    its queue (``epb_queue``), and in its comment its verdict and all else that is known of it.
 
     Parameters
     ----------
     path
-        Of the file, which takes the place of an older one.
+        Path of the file; an older one is replaced.
     telemetry
-        Where the samples come from: it knows the clocks and the interfaces' names.
+        The source of the samples: it has the clocks and the interfaces' names.
     samples
         Of `Telemetry.samples`, by worker.
 
@@ -90,7 +90,7 @@ def _write(file: BinaryIO, telemetry: Telemetry, frames: Iterable[tuple[int, Any
     section = SectionHeader(options={"shb_userappl": f"xdplab {version('xdplab')}"})
     names = list(dict.fromkeys(telemetry.interfaces))
     frames = list(frames)
-    payload = any(sample["flags"] & SAMPLE_PAYLOAD for _, sample in frames)  # of one path they are
+    payload = any(sample["flags"] & SAMPLE_PAYLOAD for _, sample in frames)  # all have one path
     for name in names:
         _add_interface(section, name, telemetry, payload)
     writer = FileWriter(file, section)
@@ -138,7 +138,7 @@ def _add_interface(
 
 
 def _frame_block() -> type:
-    """Return python-pcapng's block of a frame, which by itself refuses to write an empty one."""
+    """Return python-pcapng's block of a frame; python-pcapng itself can't write an empty one."""
     from pcapng.blocks import EnhancedPacket  # noqa: PLC0415
     from pcapng.structs import RawBytes  # noqa: PLC0415
 
@@ -152,7 +152,7 @@ def _frame_block() -> type:
 
 
 def what_is_known_of(worker: int, sample: Any) -> str:  # noqa: ANN401 - a structured scalar
-    """Say what became of a sampled frame, its number, and its times and hash where it has them."""
+    """Return a sampled frame's verdict, its number, and its times and hash where it has them."""
     flags, device_ns = int(sample["flags"]), int(sample["device_time_ns"])
     known = [f"{VERDICTS[sample['verdict']]}: frame {sample['frame']} of worker {worker}"]
     if flags & SAMPLE_PAYLOAD:

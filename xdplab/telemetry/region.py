@@ -57,7 +57,7 @@ __all__ = [
     "dtype_of",
 ]
 
-# Fields of which workers have no sum.
+# Fields whose sum over workers has no meaning.
 _COMBINED: dict[str, Any] = {
     "time_ns": np.min,
     "state": np.max,
@@ -81,7 +81,7 @@ class Telemetry(Closing):
     Parameters
     ----------
     descriptor
-        Of the region's memfd. It is not kept: the mapping outlives it.
+        Descriptor of the region's memfd. It need not stay open: the mapping outlives it.
     interfaces
         The name of each worker's interface, which the region itself does not know.
 
@@ -92,7 +92,7 @@ class Telemetry(Closing):
     KernelError
         When it can't be mapped, or is no telemetry region of this version.
     TelemetryError
-        When what is read later can't be true, or is not there though the region says so.
+        When a later read finds impossible values, or misses values that the region promises.
     """
 
     def __init__(self, descriptor: int, interfaces: Sequence[str] = ()) -> None:
@@ -108,7 +108,7 @@ class Telemetry(Closing):
         header = ffi.buffer(lib.xdplab_region_header(region), HEADER.itemsize)
         self.header = np.frombuffer(bytes(header), HEADER)[0]
         self.interfaces = tuple(names) or ("",) * self.workers
-        """The name of each worker's interface, empty where nobody told."""
+        """The name of each worker's interface; empty where none was given."""
         if len(self.interfaces) != self.workers:
             raise ConfigurationError(
                 f"interfaces={list(self.interfaces)} must be {self.workers} names, one a worker."
@@ -135,7 +135,7 @@ class Telemetry(Closing):
         Parameters
         ----------
         path
-            What `Engine.telemetry_path` says there: ``/proc/PID/fd/N``.
+            `Engine.telemetry_path` of that process: ``/proc/PID/fd/N``.
 
         Raises
         ------
@@ -164,7 +164,7 @@ class Telemetry(Closing):
 
     @property
     def realtime_offset_ns(self) -> int:
-        """What to add to CLOCK_MONOTONIC for CLOCK_REALTIME, as it was when the engine opened."""
+        """Nanoseconds from CLOCK_MONOTONIC to CLOCK_REALTIME when the engine opened."""
         return int(self.header["realtime_ns"]) - int(self.header["monotonic_ns"])
 
     def counters(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
@@ -186,8 +186,8 @@ class Telemetry(Closing):
     def total(self) -> Any:  # noqa: ANN401 - a structured scalar
         """Add up the newest records of all workers: a structured scalar of dtype `COUNTERS`.
 
-        Where a sum means nothing it has the oldest ``time_ns``, the worst ``state`` and ``fault``,
-        the largest ``rx_peak``, and what the first worker uses.
+        Fields without a sum have the oldest ``time_ns``, the worst ``state`` and ``fault``, the
+        largest ``rx_peak``, and for settings those of the first worker.
         """
         # Not made of the scalars: an interrupt within that would be an IndexError.
         each = np.zeros(self.workers, COUNTERS)
@@ -200,20 +200,20 @@ class Telemetry(Closing):
         return total[0]
 
     def history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
-        """Read a worker's records: one a publish interval, 10 ms unless the engine was told.
+        """Read a worker's records: one for each publish interval, by default 10 ms.
 
         Parameters
         ----------
         since
-            Number of the first record wanted. What is older than the ring holds (8192 records, 82 s
-            at 10 ms) is gone, and left out.
+            Number of the first record wanted. Records older than the ring (8192 records, 82 s at 10
+            ms) are gone and left out.
 
         Returns
         -------
         records
             A structured array of dtype `COUNTERS`, oldest first.
         next
-            What to pass as `since` the next time.
+            Pass it as `since` the next time.
         """
         region = self._mapped(worker)
         since = _since(since)
@@ -224,7 +224,7 @@ class Telemetry(Closing):
     def long_history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
         """Read a worker's records of the last 17 minutes: one in `LONG_INTERVAL`.
 
-        Parameters and what is returned are those of `history`; the ring holds 1024 records, and
+        Parameters and return values are those of `history`; the ring holds 1024 records, and
         ``rx_peak`` is the highest since the record before.
         """
         region = self._mapped(worker)
@@ -234,14 +234,15 @@ class Telemetry(Closing):
         return self._history(lib.xdplab_read_long_history, region, worker, since, room)
 
     def rings(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
-        """Read what a worker's four rings hold: a structured scalar of dtype `RINGS`.
+        """Read the contents of a worker's four rings: a structured scalar of dtype `RINGS`.
 
         It is as of the newest record; of a paced worker (`Engine.pace`), 5 ms old at most.
-        ``fill``, ``rx``, ``tx`` and ``completion`` have the UMEM address in each entry, whoever's
-        turn it is; the entry of position ``p`` is ``p`` modulo the ring's size, which is
+        ``fill``, ``rx``, ``tx`` and ``completion`` have the UMEM address in each entry, whether
+        kernel or worker owns it; the entry of position ``p`` is ``p`` modulo the ring's size, which
+        is
         ``ring_size``, and twice that for the fill ring. Where that is above 256 no entries are
-        shown. Positions are those of the sockets, which a reconfiguration makes anew. All zero for
-        a worker that never ran, and on a path without rings but for the times.
+        shown. Positions count from the opening of the sockets, so a reconfiguration resets them.
+        All zero for a worker that never ran, and on a path without rings, except the times.
 
         Raises
         ------
@@ -276,7 +277,7 @@ class Telemetry(Closing):
             `SAMPLE_PROGRAM_TIME`. Of a UDP path the bytes are a datagram's payload without its
             headers, and ``flags`` has `SAMPLE_PAYLOAD`.
         next
-            What to pass as `since` the next time.
+            Pass it as `since` the next time.
         """
         region = self._mapped(worker)
         since = _since(since)
@@ -317,7 +318,7 @@ class Telemetry(Closing):
             Ending in ``.csv``, or where pyarrow is installed in ``.parquet``. An older file of that
             name is replaced.
         worker
-            The one whose records are wanted; all, one after the other, unless told otherwise.
+            Worker whose records are wanted; by default all, one after the other.
         long
             Whether `long_history` is saved, instead of `history`.
 
@@ -329,7 +330,7 @@ class Telemetry(Closing):
         Raises
         ------
         ConfigurationError
-            For another ending, for no plain file, or where pyarrow is missing.
+            For another ending, a place that is no plain file, or without pyarrow.
         KernelError
             When the file can't be written; nothing half-written is left.
         """
@@ -353,7 +354,7 @@ class Telemetry(Closing):
             Ending in ``.csv``, or where python-pcapng is installed in ``.pcapng``, or where pyarrow
             is in ``.parquet``. An older file of that name is replaced.
         worker
-            The one whose samples are wanted; all unless told otherwise.
+            Worker whose samples are wanted; by default all.
 
         Returns
         -------
@@ -371,7 +372,7 @@ class Telemetry(Closing):
         return save_samples(path, self, samples)
 
     def close(self) -> None:
-        """Let go of the region. Arrays that were read from it stay good."""
+        """Release the region. Arrays that were read from it stay valid."""
         self._region = None
 
     def _each(self, worker: int | None) -> Sequence[int]:
@@ -380,7 +381,7 @@ class Telemetry(Closing):
         return (whole("worker", worker, 0, self.workers - 1),)
 
     def _mapped(self, worker: int) -> Any:  # noqa: ANN401 - cffi is untyped
-        """Return the region, to be held for as long as it is read."""
+        """Return the region; hold the reference while reading."""
         region = self._region
         if region is None:
             raise ClosedError(

@@ -1,9 +1,9 @@
-"""By how much each knob mattered, from what was tried.
+"""The importance of each knob, computed from the settings that were tried.
 
-Not by Optuna's PED-ANOVA, which asks what tells the best settings from those that the search went
-on with: the wrong value that it left at once, and that cost nine tenths, hardly counts there. Its
-fANOVA takes scikit-learn, and passes over knobs that are not in every setting. So a model in which
-each value of a knob adds its part to the score is fitted, with a ridge.
+The model is linear, fitted by ridge regression: each value of a knob adds a part to the score.
+Optuna's PED-ANOVA does not fit: it compares the best settings with the others that the search went
+on with, so a wrong value that the search left at once, and that cost nine tenths, hardly counts.
+Optuna's fANOVA needs scikit-learn, and ignores knobs that are not in every setting.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 _RIDGE = 1.0
-"""How much each value's part is drawn to none: as much as one setting of none would."""
+"""Weight of the ridge: it pulls each part to 0 as one setting with an average score would."""
 
 _FEWEST = 6
 
@@ -21,20 +21,20 @@ _FEWEST = 6
 def importances(
     settings: Sequence[Mapping[str, object]], scores: Sequence[float]
 ) -> dict[str, float]:
-    """Share out the score's differences among the knobs.
+    """Attribute the differences of the score to the knobs.
 
     Parameters
     ----------
     settings
-        What was tried, each without the knobs that did nothing beside the rest.
+        The settings tried, each without the knobs that had no effect in it.
     scores
-        How each was judged. Where all have one sign, factors count, and not differences.
+        The score of each. If all have the same sign, factors count instead of differences.
 
     Returns
     -------
     dict
-        By knob, shares of 1, the largest first; empty with fewer than 6 settings, or where all
-        scored alike.
+        Shares of 1 by knob, the largest first; empty with fewer than 6 settings, or if all scores
+        are equal.
     """
     if len(settings) < _FEWEST:
         return {}

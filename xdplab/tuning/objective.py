@@ -1,4 +1,4 @@
-"""What a search is for: a figure of a run, or a function of its figures."""
+"""The objective of a search: a figure of a run, or a function of its figures."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ FIGURES = {"pps": "pps", "p99": "p99_ns", "cpu": "cpu_ns_per_packet"}
 
 @dataclass(frozen=True)
 class Objective:
-    """How a run is judged."""
+    """The function that scores a run."""
 
     name: str
     metric: str | None
-    """None where a function judges."""
+    """None if a function scores the run."""
     function: Function | None = None
 
     @classmethod
     def of(cls, objective: str | Function) -> Self:
-        """Find out what is meant.
+        """Return the objective of a name or a function.
 
         Raises
         ------
@@ -40,10 +40,10 @@ class Objective:
         return cls(name, FIGURES[name])
 
     def score(self, figures: Figures) -> float | None:
-        """Judge a run: the more the better; None where what it takes was not measured.
+        """Return the score of a run, the higher the better; None if a figure is missing.
 
-        What loses packets to be quick with the others is no better for it: a latency or a cost is
-        divided by the share of the packets that arrived.
+        A latency or a cost is divided by the share of the packets that arrived, so that losing
+        packets does not improve the score.
         """
         if self.metric is None:
             judged = None if self.function is None else self.function(figures)

@@ -1,4 +1,4 @@
-"""What a search found: the settings that it tried, the best, and what one can have instead."""
+"""The result of a search: the settings that it tried, the best one, and the alternatives."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 Trials = npt.NDArray[np.void]
 
 AXES = {"pps": 1, "p99_ns": -1, "cpu_ns_per_packet": -1}
-"""What is traded against each other, and whether more of it is better (1) or less."""
+"""The figures of the front, and whether more (1) or less of each is better."""
 
 
 @dataclass
 class Tried:
-    """A setting, and what was seen of it."""
+    """A setting, and the results of its runs."""
 
     setting: Setting
     runs: list[Figures] = field(default_factory=list)
@@ -41,32 +41,32 @@ class Tried:
 
     @property
     def score(self) -> float:
-        """The median over its runs; nan where there is none."""
+        """The median over its runs; nan if there are none."""
         return median(self.scores) if self.scores else float("nan")
 
     def figure(self, name: str) -> float:
-        """Return the median of a figure over its runs; nan where it was not measured."""
+        """Return the median of a figure over its runs; nan if it was not measured."""
         known = [value for run in self.runs if (value := run[name]) is not None]
         return median(known) if known else float("nan")
 
 
 class Tuning:
-    """What `tune` found. It does not keep the engine alive, and a copy of it has none.
+    """The result of `tune`. It does not keep the engine alive; a copy has no engine.
 
     Parameters
     ----------
     tried
-        What was tried, the setting that it began with first.
+        The settings tried, the initial one first.
     objective
-        What for.
+        The objective of the search.
     importances
-        By knob.
+        The importance of each knob.
     engine, traffic
-        What it was found on.
+        The engine and generator of the search.
     interrupted
-        Whether the search was ended early.
+        Whether the user ended the search early.
     ended
-        Why it ended by itself before it was done.
+        Why it ended by itself before its end.
     """
 
     def __init__(
@@ -83,22 +83,22 @@ class Tuning:
         self._tried = tuple(tried)
         self._engine: weakref.ref[Engine] | None = weakref.ref(engine)
         self.simulated = engine.simulated
-        """Whether it was found on a soft NIC."""
+        """Whether the search ran on a soft NIC."""
         self._traffic = None if traffic is None else weakref.ref(traffic)
         self.objective = objective.name
-        """What it was searched for: "pps", "p99", "cpu", or the function's name."""
+        """The objective: "pps", "p99", "cpu", or the function's name."""
         self.importances = dict(importances)
-        """By how much each knob mattered, as shares of 1, the largest first: of what each value of
-        a knob adds to the score by itself. Empty after too few runs to say."""
+        """The importance of each knob, as shares of 1, the largest first: how much its values add
+        to the score by themselves. Empty after too few runs."""
         self.interrupted = interrupted
-        """Whether it was ended early."""
+        """Whether the user ended it early."""
         self.ended = ended
-        """Why it ended by itself, or a knob could not be put back; or nothing."""
+        """Why it ended by itself, or why a knob could not be restored; or empty."""
         self.trials = self._table()
-        """A structured array, a row a setting in the order in which they were tried, that which it
-        began with first: its knobs by name; ``runs``, and over these the medians of the figures of
-        `xdplab.METRICS` (nan: not measured) and of ``score`` (the more the better); where it was
-        refused, ``runs`` is 0 and ``reason`` says why."""
+        """A structured array with a row for each setting in the order of trial, the initial one
+        first: its knobs by name; ``runs``, and over these the medians of the figures of
+        `xdplab.METRICS` (nan: not measured) and of ``score`` (the higher the better). For a refused
+        setting, ``runs`` is 0 and ``reason`` says why."""
         self._front = self._find_front()
         best, begin = self._tried[self._front[0]], self._tried[0]
         self.settings = dict(best.setting)
@@ -108,10 +108,10 @@ class Tuning:
         )
         if ended:
             self.sentence += f" It ended early: {ended}"
-        """What was found, against what it began with."""
+        """A sentence that compares the best setting with the initial one."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Be the same result in another process, where the engine is not."""
+        """Return the state for another process, without the engine."""
         return {**vars(self), "_engine": None, "_traffic": None}
 
     def __repr__(self) -> str:
@@ -121,7 +121,7 @@ class Tuning:
 
     @property
     def engine(self) -> Engine | None:
-        """The engine on which it was found, while there is one."""
+        """The engine of the search, or None if it is gone."""
         return None if self._engine is None else self._engine()
 
     @property
@@ -131,7 +131,7 @@ class Tuning:
 
     @property
     def places(self) -> list[int]:
-        """Which row of `trials` stands at each place of `front`."""
+        """The row of `trials` at each place of `front`."""
         return list(self._front)
 
     @property
@@ -158,12 +158,12 @@ class Tuning:
         return dict(self._tried[whole("row", row, 0, len(self._tried) - 1)].setting)
 
     def apply(self, place: int = 0) -> None:
-        """Set the engine, and its generator where that was searched, to a setting of the front.
+        """Set the engine to a setting of the front, and its generator if that was searched.
 
         Parameters
         ----------
         place
-            In `front`; 0 is the best by the objective.
+            Index in `front`; 0 is the best by the objective.
 
         Raises
         ------
@@ -172,7 +172,7 @@ class Tuning:
         ClosedError
             When the engine was closed, or is gone.
         XdplabError
-            When a knob is refused. All are as they were.
+            When a knob is refused; then all knobs stay as they were.
         """
         wanted, engine = self.setting(place), self.engine
         if engine is None:
@@ -198,7 +198,7 @@ class Tuning:
     def _find_front(self) -> list[int]:
         judged = [row for row, tried in enumerate(self._tried) if tried.scores]
         ordered = sorted(judged, key=lambda row: -self._tried[row].score)
-        # What could not be measured is no better than the worst.
+        # A figure that could not be measured counts as the worst.
         goods = np.array(
             [[sign * self._tried[r].figure(n) for n, sign in AXES.items()] for r in ordered]
         )

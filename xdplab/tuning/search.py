@@ -1,4 +1,4 @@
-"""The search itself: Optuna proposes settings, each is measured, and the leaders once more."""
+"""The search: Optuna proposes settings, each is measured, and the best ones again."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 _WARM_UP_SECONDS = 0.2
 _PROPOSALS_A_RUN = 50
-"""How often the sampler may propose what was tried before until the space counts as exhausted."""
+"""Repeated proposals of settings already tried, after which the space counts as exhausted."""
 _LEADERS = 3
-_FINAL_SHARE = 4  # the last quarter of the runs measures the leaders again
-_STARTUP_SHARE = 4  # the first quarter, presets included, goes anywhere
+_FINAL_SHARE = 4  # the last quarter of the runs measures the best settings again
+_STARTUP_SHARE = 4  # the first quarter, with the presets, is random
 _LONGEST_RUN = 3600
-_LARGEST_SEED = (1 << 32) - 1  # which numpy takes
+_LARGEST_SEED = (1 << 32) - 1  # numpy's limit
 
 
 def tune(
@@ -55,53 +55,51 @@ def tune(
 ) -> Tuning:
     """Search a good setting of an engine for its traffic, with Optuna.
 
-    It begins with the setting that the engine has and with the presets, then goes where settings
-    were good (a tree-structured Parzen estimator, which knows that a knob of one wait strategy does
-    not matter beside another). In the last quarter of the runs the leaders are measured again, so
-    that none wins by luck. What it turned is put back.
+    It begins with the engine's present setting and the presets, then tries settings like the good
+    ones (a tree-structured Parzen estimator, which knows that a knob of one wait strategy has no
+    effect with another). The last quarter of the runs measures the best settings again, so that
+    none wins by luck. At the end all knobs get back their values.
 
     Parameters
     ----------
     engine
-        Running or stopped; it is left as it was.
+        The engine, running or stopped; it is left in the same state.
     traffic
-        Its generator, at the rate for which a setting is wanted; None where packets come by
-        themselves.
+        Its generator, at the rate for which to search a setting; None: other traffic arrives.
     objective
-        ``"pps"`` for packets received, ``"p99"`` for latency, ``"cpu"`` for the worker's CPU time a
-        packet; the latter two are divided by the share of the packets that arrived. Or a function
-        of a run's figures (`xdplab.METRICS`; None: not measured) that returns a number, the more
-        the better, or None.
+        ``"pps"`` for packets received, ``"p99"`` for latency, ``"cpu"`` for the worker's CPU time
+        per packet; the latter two are divided by the share of the packets that arrived. Or a
+        function of a run's figures (`xdplab.METRICS`; None: not measured) that returns a number,
+        the higher the better, or None.
     budget
-        Runs at most.
+        Most runs.
     seconds
         Length of a run.
     time_limit
-        Seconds after which no run begins.
+        Seconds after which no more run begins.
     knobs
-        What to turn: names of `xdplab.KNOBS`, or names and what each may be:
-        ``{"batch": [16, 64, 256]}``. All that are likely to matter here unless told otherwise.
+        The knobs to search: names of `xdplab.KNOBS`, or names with values, such as
+        ``{"batch": [16, 64, 256]}``. Default: all that are likely to matter here.
     seed
-        Of the sampler: with the same seed and the same figures it goes the same way.
+        Seed of the sampler: the same seed and the same figures give the same proposals.
     apply
-        Whether to set the engine to the best setting in the end, unless it was ended early.
+        Whether to set the engine to the best setting at the end, unless the user ended it early.
     progress
         Whether to draw a progress bar.
 
     Returns
     -------
     Tuning
-        What was found. After an interrupt (Ctrl-C), and when a link went down, what was found until
-        then: `Tuning.ended` says why.
+        The result. After an interrupt (Ctrl-C), or if a link went down, the result until then;
+        `Tuning.ended` says why.
 
     Raises
     ------
     ConfigurationError
-        For values that can't work, where nothing could be judged, and where Optuna is missing.
+        For values that can't work, if no run could be scored, and if Optuna is missing.
     XdplabError
-        When engine or generator ended; `results` of the error is a Tuning of what was found until
-        then. When not one setting could be measured, as with a link that is down from the
-        beginning.
+        When engine or generator ended; `results` of the error is a Tuning with the results until
+        then. When no setting could be measured, for example because a link is down.
     """
     _check_optuna()
     check_engine(engine)
@@ -138,7 +136,7 @@ def tune(
                     advance(search.best)
             except KeyboardInterrupt:
                 stop.set()
-    except XdplabError as error:  # of a run, or of what could not be put back
+    except XdplabError as error:  # of a run, or of a knob that could not be restored
         if search.best is None:
             raise
         ended = str(error)
@@ -149,14 +147,14 @@ def tune(
     if stop.is_set() and search.best is None:
         raise KeyboardInterrupt
     tuning = search.result(interrupted=stop.is_set(), ended=ended)
-    # Not where it was ended: another may be measuring the engine by now.
+    # Not if it was ended: another search or sweep may use the engine by now.
     if apply and not tuning.interrupted and not tuning.ended:
         tuning.apply()
     return tuning
 
 
 class _Search:
-    """What was tried so far, and what to try next."""
+    """A search in progress: the settings tried so far, and the next one to try."""
 
     def __init__(
         self,
@@ -185,18 +183,18 @@ class _Search:
 
     @property
     def best(self) -> Tried | None:
-        """The best so far."""
+        """The best setting so far."""
         return next(iter(self._leaders()), None)
 
     def warm_up(self) -> None:
-        """Send what is not counted: the first run must not pay for caches and page tables."""
+        """Send uncounted traffic, to fill caches and page tables before the first run."""
         if self._traffic is not None:
             self._traffic.start()
             time.sleep(_WARM_UP_SECONDS)
             self._traffic.stop()
 
     def step(self) -> None:
-        """Measure once: something new, or in the end a leader again."""
+        """Measure once: a new setting, or near the end one of the best again."""
         self._watch()
         leaders = self._leaders()[:_LEADERS]
         final = self._runs >= self._budget - self._budget // _FINAL_SHARE and len(leaders) > 1
@@ -207,12 +205,12 @@ class _Search:
                 self._measure(again)
 
     def result(self, *, interrupted: bool, ended: str = "") -> Tuning:
-        """Sum up.
+        """Return the result.
 
         Raises
         ------
         XdplabError
-            When there is nothing to choose from.
+            When no setting was measured.
         """
         judged = self._leaders()
         if not judged:
@@ -237,7 +235,7 @@ class _Search:
         return sorted(judged, key=lambda tried: -tried.score)
 
     def _try_new(self) -> bool:
-        """Measure a setting that was not tried yet; return whether there was one."""
+        """Measure a setting that was not tried yet; return False if there is none."""
         for _ in range(_PROPOSALS_A_RUN):
             if len(self.tried) >= self._size:
                 return False
@@ -286,13 +284,13 @@ class _Search:
             raise KeyboardInterrupt
 
     def is_over(self) -> bool:
-        """Say whether engine or generator are no more: no setting can be measured then."""
+        """Return whether engine or generator ended, so that nothing more can be measured."""
         if self._engine.closed or (self._traffic is not None and self._traffic.closed):
             return True
         try:
             for interface in self._engine.interfaces:
                 interface.link_statistics()
-        except InterfaceGoneError:  # which the worker may not have noticed yet
+        except InterfaceGoneError:  # the worker may not have noticed it yet
             return True
         return self._engine.error is not None
 
@@ -301,7 +299,7 @@ class _Search:
 def _ready(
     engine: Engine, traffic: Traffic | None, space: Space, judge: Objective
 ) -> Iterator[None]:
-    """Have the engine run and the generator stand still in the block, and all kept as it is."""
+    """Start the engine and stop the generator for the block; restore their state and knobs."""
     measures = (
         {"inspect": True} if judge.metric == "p99_ns" and "inspect" not in space.names else {}
     )
@@ -326,7 +324,7 @@ def _unless_closed(what: Engine | Traffic, put_back: Callable[[], object]) -> No
 
 def _check_optuna() -> None:
     try:
-        import optuna  # noqa: F401, PLC0415 - slow to import, and a part of the notebook's packages
+        import optuna  # noqa: F401, PLC0415 - slow to import, and only in the extra "notebook"
     except ImportError:
         raise ConfigurationError(
             "the search is Optuna's, and Optuna is missing: pip install 'xdplab[notebook]'."
@@ -336,7 +334,7 @@ def _check_optuna() -> None:
 def _study(seed: int, budget: int) -> Study:
     import optuna  # noqa: PLC0415 - as above
 
-    # Jointly, and for each group of knobs that appear together: which values go well with which.
+    # Jointly for each group of knobs that appear together, to find values that suit each other.
     sampler = optuna.samplers.TPESampler(
         seed=seed, multivariate=True, group=True, n_startup_trials=max(1, budget // _STARTUP_SHARE)
     )
@@ -360,7 +358,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _bar(budget: int, wanted: bool) -> Iterator[Callable[[Tried | None], None]]:
-    """Draw a progress bar; what is given back counts a run."""
+    """Draw a progress bar; yield a function to call after each run."""
     if not wanted:
         yield lambda _best: None
         return

@@ -1,4 +1,4 @@
-"""Where a search looks: the knobs, what each may be, and which matters beside which."""
+"""The space of a search: the knobs, their values, and which knobs need which others."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 Setting = dict[str, object]
 
 _SEARCHED = [name for name, knob in KNOBS.items() if knob.search is not None]
-_MOST_COUNTED = 10_000  # combinations; where there are more, no search comes to their end
+_MOST_COUNTED = 10_000  # combinations; no search gets through more
 
 
 class Space:
-    """The settings among which a search chooses.
+    """The settings from which a search chooses.
 
     Parameters
     ----------
     engine, traffic
-        What is searched for.
+        The engine and generator of the search.
     knobs
-        Names, with what they are usually tried at; or names and values to try. None is all that
-        can be turned here. The present value of each is always among them.
+        Names, to try their usual values; or names and values to try. None: all knobs that can be
+        changed here. The present value of each is always included.
 
     Raises
     ------
     ConfigurationError
-        For a name that is no knob, for one without values, and where nothing is left to choose.
+        For an unknown knob, for one without values, and if there is nothing to choose.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Space:
         wanted = _wanted(engine, traffic, knobs)
         settings.check(wanted)
         self.around = settings.current(engine, {"ring_size", *(need.knob for need in _needed())})
-        """What decides which knobs matter, as it is now."""
+        """The present values that decide which knobs have an effect."""
         self.begin = settings.current(engine, wanted, traffic)
         """The present setting of its knobs."""
         if self.begin.get("cpu", 0) is None:
@@ -60,7 +60,7 @@ class Space:
         self.choices: dict[str, list[Any]] = {
             name: _in_order(values, self.begin[name]) for name, values in wanted.items()
         }
-        """What each may be."""
+        """The values of each knob."""
         if all(len(values) == 1 for values in self.choices.values()):
             raise ConfigurationError(
                 f"there is nothing to choose among {dict(self.choices)}: name other knobs, or "
@@ -73,7 +73,7 @@ class Space:
         return list(self.choices)
 
     def draw(self, trial: Trial) -> Setting:
-        """Let a sampler choose. What does not matter stays as it is now."""
+        """Let a sampler choose a setting. Knobs without effect keep their present values."""
         setting: Setting = {}
         for name, values in self.choices.items():
             if not self._matters(name, setting):
@@ -85,12 +85,12 @@ class Space:
         return self._possible(setting)
 
     def parameters(self, wish: Mapping[str, object]) -> dict[str, int] | None:
-        """Return what `draw` must be told for a setting; None where that is not in the space.
+        """Return the sampler's parameters for a setting; None if that is not in the space.
 
         Parameters
         ----------
         wish
-            Values; what is not named stays as it is now.
+            Values; other knobs keep their present values.
         """
         setting = {name: wish.get(name, self.begin[name]) for name in self.names}
         relevant = {n: v for n, v in setting.items() if self._matters(n, setting)}
@@ -99,7 +99,7 @@ class Space:
         return {name: self.choices[name].index(value) for name, value in relevant.items()}
 
     def size(self) -> int:
-        """Count the settings that differ; a space of many counts as 10,000."""
+        """Count the different settings, up to 10,000."""
         if prod(map(len, self.choices.values())) > _MOST_COUNTED:
             return _MOST_COUNTED
         settings = (dict(zip(self.names, v, strict=True)) for v in product(*self.choices.values()))
@@ -114,7 +114,7 @@ class Space:
         return _matters(name, {**self.around, **setting})
 
     def _possible(self, setting: Setting) -> Setting:
-        """Bring the batch down to the ring's size."""
+        """Limit the batch to the ring's size."""
         batch, ring = setting.get("batch"), {**self.around, **setting}["ring_size"]
         if isinstance(batch, int) and isinstance(ring, int):
             setting["batch"] = min(batch, ring)
@@ -122,7 +122,7 @@ class Space:
 
 
 def relevant(setting: Mapping[str, object]) -> Setting:
-    """Leave out what does nothing beside the rest, as the spin time of a worker that sleeps."""
+    """Leave out knobs without effect in this setting, such as the spin time of a sleeper."""
     return {name: value for name, value in setting.items() if _matters(name, setting)}
 
 
@@ -140,7 +140,7 @@ def _needed() -> Iterable[Needs]:
 
 
 def key(setting: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    """Return what is the same of two settings that are the same."""
+    """Return a key that is equal for equal settings."""
     return tuple((name, repr(value)) for name, value in setting.items())
 
 
@@ -155,7 +155,7 @@ def _wanted(
     told = mapping("knobs", knobs, "values by names") if is_a(knobs, Mapping) else {}
     names = list(told) or items("knobs", knobs, "names of knobs")
     settings.check(names, "knobs")
-    names.sort(key=list(KNOBS).index)  # those first that others need
+    names.sort(key=list(KNOBS).index)  # knobs that others need come first
     wanted = {}
     for name in names:
         if name not in told and name not in _SEARCHED:
@@ -169,7 +169,7 @@ def _wanted(
 
 
 def _usual(knob: Knob[Any], engine: Engine, traffic: Traffic | None) -> Iterable[object]:
-    """Return what a knob is usually tried at; nothing where it can't be turned or does nothing."""
+    """Return a knob's usual values; none if it can't be changed or has no effect."""
     if knob.search is None or not (knob.exists(engine) and knob.acts(engine)):
         return ()
     if knob.home == "napi" and settings.current(engine, [knob.name])[knob.name] is None:
@@ -179,7 +179,7 @@ def _usual(knob: Knob[Any], engine: Engine, traffic: Traffic | None) -> Iterable
 
 
 def _is_ordered(values: Iterable[object]) -> bool:
-    """Say whether a value between two others is likely to act like them."""
+    """Return whether a value between two others is likely to act like them."""
     return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 

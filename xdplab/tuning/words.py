@@ -1,4 +1,4 @@
-"""What a search found, in one sentence."""
+"""The result of a search, in one sentence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sentence(
     *,
     runs: int,
 ) -> str:
-    """Say what was found, against what it began with."""
+    """Return a sentence that compares the best setting with the initial one."""
     number = f"{runs} run{'s' * (runs != 1)}"
     label = "score" if objective.metric is None else METRICS[objective.metric].label
     found = f"{label[0].upper()}{label[1:]} {figure_words(objective, best)}"
@@ -53,19 +53,19 @@ def sentence(
 
 
 def setting_words(setting: Mapping[str, object]) -> str:
-    """Name knobs and values: "wait='spin', batch=64"."""
+    """Return knobs and values: "wait='spin', batch=64"."""
     return ", ".join(f"{name}={value!r}" for name, value in setting.items())
 
 
 def figure_words(objective: Objective, tried: Tried) -> str:
-    """Write the figure by which a setting was judged, with its unit."""
+    """Return the figure by which a setting was scored, with its unit."""
     if objective.metric is None:
         return f"{tried.score:.4g}"
     return metric_words(objective.metric, tried.figure(objective.metric))
 
 
 def metric_words(metric: str, value: float) -> str:
-    """Write a figure of `xdplab.METRICS` for people: "3.21 M packets/s", "8.1 µs"."""
+    """Return a figure of `xdplab.METRICS` in words: "3.21 M packets/s", "8.1 µs"."""
     unit = METRICS[metric].unit
     if unit == "ns":
         return _scaled(value, _TIMES, "ns")

@@ -1,4 +1,4 @@
-"""Widgets for notebooks, imported when they are first asked for: Bokeh takes its time."""
+"""Widgets for notebooks, imported at first use because Bokeh is slow to import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every widget on an engine shares: its name, its telemetry, and the state it is in."""
+"""An engine as seen by a widget: its name, its telemetry and its state."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 CLOSED = "engine is closed"
 
 SIMULATED = " [simulated]"
-"""What marks the name of a simulated engine in plain text."""
+"""Mark after the name of a simulated engine, in plain text."""
 
 BADGE = (
     '<span style="border: 1px solid; border-radius: 8px; padding: 0 8px; margin-left: 12px;'
     ' font-size: 11px; opacity: 0.8">simulated</span>'
 )
-"""The same beside a name, in HTML."""
+"""The same mark in HTML."""
 
 Severity = Literal["good", "idle", "bad"]
 
@@ -29,44 +29,44 @@ _COLORS: dict[Severity, str] = {"good": GREEN, "idle": GREY, "bad": VERMILLION}
 
 
 class State(NamedTuple):
-    """What an engine is doing, for people."""
+    """An engine's state in words."""
 
     words: str
     severity: Severity
 
 
 class EngineView:
-    """An engine as a widget holds it: weakly, while its telemetry stays readable.
+    """A weak reference to an engine, whose telemetry stays readable after it is closed.
 
     Parameters
     ----------
     engine
         Open; it need not run yet.
     argument
-        What the widget's user calls it.
+        Name of the widget's parameter, for errors.
 
     Raises
     ------
     ConfigurationError
-        For what is no engine.
+        If it is not an `Engine`.
     """
 
     def __init__(self, engine: Engine, argument: str = "engine") -> None:
         check_engine(engine, argument)
         self._reference = weakref.ref(engine)
         self.telemetry = engine.telemetry
-        """Readable after the engine was closed, too."""
+        """The engine's telemetry; also readable after the engine was closed."""
         self.journal = engine.journal
-        """Its changes, likewise."""
+        """The journal of its changes, likewise."""
         self.simulated = engine.simulated
         self._ring_size = engine.ring_size
         self.number = ""
-        """Before the name, where several that may be called alike are shown."""
+        """Put before the name, to tell apart engines with the same name."""
         self._name = ""
 
     @property
     def name(self) -> str:
-        """The interfaces and queues that it captures on, as they are called now."""
+        """The present names of the interfaces and queues that it captures on."""
         engine = self._reference()
         if engine is not None:
             queues = ", ".join(map(str, engine.queues))
@@ -79,25 +79,25 @@ class EngineView:
 
     @property
     def label(self) -> str:
-        """The name, marked where simulated, for what has no room for a badge."""
+        """The name, with a mark in text if simulated."""
         return f"{self.name}{SIMULATED}" if self.simulated else self.name
 
     @property
     def engine(self) -> Engine | None:
-        """The engine while it can be used."""
+        """The engine, or None if it is closed or gone."""
         engine = self._reference()
         return None if engine is None or engine.closed else engine
 
     @property
     def ring_size(self) -> int:
-        """Entries of its RX ring, as long as there was one."""
+        """Entries of its RX ring; the last known number if it is closed."""
         engine = self._reference()
         if engine is not None:
             self._ring_size = engine.ring_size
         return self._ring_size
 
     def state(self) -> State:
-        """Say what the engine is doing, and if it ended by itself, why."""
+        """Return the engine's state, and the reason if it ended by itself."""
         engine = self._reference()
         if engine is None:
             return State(f"{CLOSED}: nothing held it any more", "idle")
@@ -109,12 +109,12 @@ class EngineView:
 
 
 def status_html(view: EngineView, state: State, prefix: str = "") -> str:
-    """Return a line that names the engine, marks it where simulated, and says its state.
+    """Return a line with the engine's name, a mark if it is simulated, and its state.
 
     Parameters
     ----------
     view, state
-        The engine, and its `EngineView.state` or what is to be said instead.
+        The engine, and its `EngineView.state` or another text.
     prefix
         HTML in front, such as the dash of its lines.
     """

@@ -1,4 +1,4 @@
-"""A row to save things with: what, into which file, and what came of it."""
+"""A row of controls to save data into a file, which shows the result."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from xdplab.widgets.palette import GREEN, VERMILLION
 
 
 class Export(NamedTuple):
-    """Something that can be saved."""
+    """A kind of data that can be saved."""
 
     save: Callable[[str], Saved]
-    """Saves it to a file of this name. It is called on a thread of its own."""
+    """Saves the data to a file of this name. It is called on a thread of its own."""
     name: str
-    """A name for the file, unless one is given."""
+    """Default name of the file."""
 
 
 def telemetry_exports(telemetry: Telemetry) -> dict[str, Export]:
-    """Return what every engine's telemetry has to save, by what the menu calls it."""
+    """Return the exports of any engine's telemetry, by their names in the menu."""
     return {
         "all samples": Export(telemetry.save_samples, "samples.pcapng"),
         "history, 82 s": Export(telemetry.save_history, "history.csv"),
@@ -37,15 +37,15 @@ def telemetry_exports(telemetry: Telemetry) -> dict[str, Export]:
 
 
 class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
-    """A menu of what to save, the file's name, a button, and what came of it.
+    """A menu of exports, the file's name, a button, and the result.
 
-    The ending of the name says how: see `Telemetry.save_samples` and `Telemetry.save_history`. A
-    name without a folder means the kernel's working directory.
+    The file name's suffix sets the format: see `Telemetry.save_samples` and
+    `Telemetry.save_history`. A name without a folder is in the kernel's working directory.
 
     Parameters
     ----------
     exports
-        What can be saved, by what the menu calls it; the first is chosen.
+        The exports, by their names in the menu; the first is selected.
     """
 
     def __init__(self, exports: Mapping[str, Export]) -> None:
@@ -83,7 +83,7 @@ class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
         return f"<ExportBar: {', '.join(self._exports)}>"
 
     def _suggest(self, change: dict[str, Any]) -> None:
-        """Take the name that goes with what was chosen, unless somebody wrote another."""
+        """Fill in the default name of the selected export, unless the user wrote another."""
         if self._path.value in {export.name for export in self._exports.values()}:
             self._path.value = self._exports[change["new"]].name
 
@@ -92,7 +92,7 @@ class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
         pump.subscribe(self)
 
     def beat(self) -> None:
-        """Begin to save, or tell what came of it."""
+        """Begin to save, or show the result."""
         if self._thread is not None:
             if self._thread.is_alive():
                 return
@@ -100,14 +100,14 @@ class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
             self._tell(self._outcome)
         if self._asked is None:
             pump.unsubscribe(self)
-            # Somebody may have pressed the button just before that.
+            # The button may have been pressed just before that.
             if self._asked is not None:
                 pump.subscribe(self)
             return
         what, path = self._asked
         self._asked = None
         self._said.value = "saving …"
-        # A minute's history takes a while to write, and the figures shall go on meanwhile.
+        # A minute's history takes a while to write; the figures must go on meanwhile.
         self._thread = threading.Thread(
             target=self._save, args=(self._exports[what], path), name="xdplab-save", daemon=True
         )

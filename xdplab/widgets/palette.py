@@ -1,4 +1,4 @@
-"""How every figure looks: colours, plots, legends, and numbers that people read."""
+"""The style of all figures: colours, plots, legends and number formats."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from bokeh.models.annotations import LegendItem, Title
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-# Okabe and Ito's colours, told apart by colour-blind people. The first five stand out on white and
-# on black alike; YELLOW is for areas, since as a line it is lost on white.
+# Okabe and Ito's colours, which colour-blind people can distinguish. The first five are visible on
+# white and on black; YELLOW is for areas, since a yellow line is hard to see on white.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY, YELLOW = "#e69f00", "#56b4e9", "#f0e442"
 GREY = "#808080"
 
 DASHES = ("solid", "dashed", "dotted", "dotdash")
-"""What tells lines of one colour apart."""
+"""Dashes that distinguish lines of one colour."""
 
 KEEP_INK = "keep-ink"
-"""Tag of a Bokeh model whose text and lines keep their colour, and don't take the page's."""
+"""Tag of a Bokeh model whose text and lines keep their colour instead of the page's."""
 
 FRAME_RANGE = "frame"
-"""Name of a y range that every plot has whose y axis has numbers: 0 is its bottom and 1 its top."""
+"""Name of a second y range of each plot with a numeric y axis: 0 at the bottom, 1 at the top."""
 
 _MEDIUM = "12px"
 
-# 1.5 M, 20 k, 300; of Bokeh's own formatters one writes "m" for a million, the others 1.5e+6.
+# 1.5 M, 20 k, 300; Bokeh's own formatters write "m" for a million, or 1.5e+6.
 SI_JAVASCRIPT = """
 const prefixes = [[1e9, " G"], [1e6, " M"], [1e3, " k"], [0, ""]];
 const [size, letter] = prefixes.find(([size]) => Math.abs(number) >= size) ?? [0, ""];
@@ -47,7 +47,7 @@ _PYTHON: dict[str, Callable[[float], str]] = {}
 
 
 def si(value: float) -> str:
-    """Return `value` with three digits and the space and letter that a unit follows: "1.52 M"."""
+    """Return `value` with three digits, a space and a prefix for the unit: "1.52 M"."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g} {letter}"
@@ -92,20 +92,20 @@ def styled_plot(
     x_axis_type: Literal["datetime", "linear", "log", "auto"] = "datetime",
     **options: Any,  # noqa: ANN401 - Bokeh's own
 ) -> figure:
-    """Return an empty plot as all of ours look.
+    """Return an empty plot in xdplab's style.
 
-    It is as wide as there is room and see-through; text, axes and grid get the page's ink and font
-    in live/figure.js, so that it suits light and dark themes.
+    It takes the full width and is transparent; live/figure.js gives text, axes and grid the page's
+    colour and font, so that it suits light and dark themes.
 
     Parameters
     ----------
     y_label
-        Along the y axis.
+        The label of the y axis.
     x_axis_type
-        Bokeh's; ``"datetime"`` shows local time, given in milliseconds, and ``"auto"`` names where
-        the range is one of names.
+        As in Bokeh; ``"datetime"`` shows local time, given in milliseconds, and ``"auto"`` shows
+        names if the range is one of names.
     options
-        More of `bokeh.plotting.figure`'s, such as `x_range`, `y_range` and `height`.
+        More options of `bokeh.plotting.figure`, such as `x_range`, `y_range` and `height`.
     """
     looks: dict[str, Any] = {
         "sizing_mode": "stretch_width",
@@ -114,11 +114,11 @@ def styled_plot(
         "background_fill_alpha": 0,
         "border_fill_alpha": 0,
         "outline_line_color": None,
-        "min_border_left": 72,  # the same for all, so that times stand above each other
+        "min_border_left": 72,  # the same for all, so that their time axes are aligned
         "min_border_right": 20,
     }
     plot = figure(y_axis_label=y_label, x_axis_type=x_axis_type, **(looks | options))
-    # BokehJS (3.9) refuses a range of numbers beside one of names, whatever its scale.
+    # BokehJS (3.9) refuses a range of numbers beside one of names, with any scale.
     if not isinstance(plot.y_range, FactorRange):
         plot.extra_y_ranges[FRAME_RANGE] = Range1d(start=0, end=1)
         plot.extra_y_scales[FRAME_RANGE] = LinearScale()
@@ -138,12 +138,12 @@ def styled_plot(
 
 
 def legend_above(plot: figure, **options: Any) -> None:  # noqa: ANN401 - Bokeh's own
-    """Move the legend of a plot's labelled glyphs above it, in one row unless told otherwise.
+    """Move the legend of a plot's labelled glyphs above it, by default in one row.
 
     Parameters
     ----------
     plot
-        With at least one glyph that has a `legend_label`.
+        A plot with at least one glyph that has a `legend_label`.
     options
         More properties of `bokeh.models.Legend`, such as `ncols`.
     """
@@ -158,9 +158,9 @@ def legend_above(plot: figure, **options: Any) -> None:  # noqa: ANN401 - Bokeh'
         spacing=20,
     )
     legend.update(**options)
-    # Bokeh (3.9) makes all of a legend anew whenever the rows of one of its glyphs change, which
-    # took the browser more time than the plot itself. So it is given glyphs whose rows stay: one
-    # that is nowhere, since without any it would draw no sample of the line.
+    # Bokeh (3.9) rebuilds the whole legend whenever the rows of one of its glyphs change, which
+    # took the browser more time than the plot itself. So the legend gets glyphs whose rows never
+    # change: one row at no place, since without rows it would draw no sample of the line.
     for item in legend.items:
         if isinstance(item, LegendItem):
             item.renderers = [_beside_rows(plot, renderer) for renderer in item.renderers]

@@ -1,4 +1,4 @@
-"""The backend of those without privilege: a lab process of their own, and a broker for the rest.
+"""The backend for users without privilege: a lab process of their own, and a broker.
 
 ```
     this process    engine, rings, UMEM            maps, links and sockets by descriptor
@@ -6,8 +6,9 @@
     broker          programs, generators, NAPI settings, pinned memory: one session each
 ```
 
-Whoever owns a network namespace may open AF_XDP sockets in it; the broker is left with what takes
-privilege on the whole machine. What it makes, this process holds, and it ends with it.
+The owner of a network namespace may open AF_XDP sockets in it; the broker does only what needs
+privilege on the whole machine. This process holds the objects that the broker makes, and they end
+with it.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ _SOCKETS = {
     Kind.PROGRAM: (socket.AF_INET, socket.SOCK_DGRAM),
 }
 
-# What attaching is refused with for what is on the interface already, or for how it is set up.
+# Errors of attaching that depend on what is on the interface already, or on its settings.
 _TOLD_HERE = (errno.EBUSY, errno.EEXIST, errno.ERANGE, errno.ENOSPC)
 
 
 class BrokerBackend(KernelBackend):
-    """Does in the lab process what being root there allows, and asks the broker for the rest."""
+    """Works in the lab process, as root in its namespaces, and asks the broker for the rest."""
 
     name = "broker"
     shares_umem = True
@@ -61,7 +62,7 @@ class BrokerBackend(KernelBackend):
         self._processes: dict[int, LabProcess] = {}
 
     def refusal(self) -> str:
-        """Say why the broker can't be reached."""
+        """Return why the broker can't be reached."""
         try:
             self._reach()
         except KernelError as error:
@@ -86,14 +87,14 @@ class BrokerBackend(KernelBackend):
         return self._lab_process().create_namespace()
 
     def remove_lab(self, port: Host, peer: Host) -> None:
-        """Take the wire down, and let go of both namespaces."""
+        """Remove the wire, and close both namespaces."""
         with suppress(ClosedError):  # the lab process has ended, and with it the wire
             remove_lab(port, peer)
         for host in (port, peer):
             host.interface.namespace.close()
 
     def open_port(self, request: PortRequest) -> None:
-        """Open the sockets in the lab process; attaching is the broker's."""
+        """Open the sockets in the lab process; the broker attaches the program."""
         with ExitStack() as stack:
             session = stack.enter_context(_session(request.interface.namespace))
             sockets = _open_sockets(request)
@@ -126,18 +127,18 @@ class BrokerBackend(KernelBackend):
                 raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
-        """Have a session of the broker's run it."""
+        """Run it in a session of the broker."""
         from xdplab.send.remote import BrokerGenerator  # noqa: PLC0415 - as above
 
         return BrokerGenerator(_session(interface.namespace), traffic)
 
     def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
-        """Have the broker set it."""
+        """Let the broker set it."""
         with _session(interface.namespace) as session:
             session.request("set_napi", {"number": number, "settings": dict(settings)})
 
     def open_softirq(self) -> SoftirqMap:
-        """Have the broker load the program, and read its map."""
+        """Let the broker load the program, and read its map."""
         from xdplab.backends.softirq import SoftirqMap  # noqa: PLC0415 - as above
         from xdplab.broker import protocol  # noqa: PLC0415 - as above
         from xdplab.broker.client import connect  # noqa: PLC0415 - as above
@@ -180,9 +181,9 @@ def _session(namespace: Namespace) -> Connection:
 
 
 def not_a_childs(session: Connection) -> Connection:
-    """Have forked children let go of a session, and return it.
+    """Close a session in forked children, and return it.
 
-    It ends when nobody holds its connection any more, and they may outlive who made it.
+    A session ends when no process holds its connection, and children may outlive their parent.
     """
     _sessions.add(session)
     return session
@@ -212,7 +213,7 @@ def _new_sockets(family: int, kind: int, count: int) -> list[socket.socket]:
 def _prepare_sockets(
     session: Connection, request: PortRequest, sockets: Sequence[socket.socket]
 ) -> bool:
-    """Have done what AF_XDP sockets need that takes privilege; say if the UMEM is registered."""
+    """Let the broker prepare AF_XDP sockets; return whether it registered the UMEM."""
     if request.kind != Kind.XSK:
         return False
     budget = {"budget": request.busy_poll_budget}
@@ -232,7 +233,7 @@ def _prepare_sockets(
 
 
 def _attach(session: Connection, request: PortRequest) -> list[int]:
-    """Have the program loaded and attached; return its link's and its maps' descriptors."""
+    """Let the broker load and attach the program; return descriptors of its link and maps."""
     words = ("attach_mode", "multi_buffer", "metadata", "takes_all", "address")
     arguments = {
         "program": request.program,

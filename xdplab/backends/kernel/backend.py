@@ -1,4 +1,4 @@
-"""The backend of those who have the privileges: this process asks the kernel itself."""
+"""The backend for users with privilege: this process asks the kernel itself."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _WHOLE_USER_NAMESPACE = "0 0 4294967295"  # the initial one's map, user_namespac
 
 
 class KernelBackend(Backend):
-    """Does it all in this process."""
+    """Does everything in this process."""
 
     name = "kernel"
     made = "real"
 
     def refusal(self) -> str:
-        """Say which capabilities are lacking."""
+        """Return which capabilities are lacking."""
         status = Path("/proc/thread-self/status").read_text()
         held = int(status.split("CapEff:")[1].split()[0], 16)
         lacking = [name for bit, name in _NEEDED.items() if not held >> bit & 1]
         remedy = "Run as root, or open the notebooks with `make lab`."
         if lacking:
             return f"this process lacks {', '.join(lacking)}. {remedy}"
-        # Whoever is root in a user namespace of their own has capabilities that load no program.
+        # Root in a user namespace has capabilities that don't suffice to load programs.
         if " ".join(Path("/proc/self/uid_map").read_text().split()) != _WHOLE_USER_NAMESPACE:
             return f"this process has its capabilities in a user namespace only. {remedy}"
         return ""
@@ -55,14 +55,14 @@ class KernelBackend(Backend):
         return make_lab(plan, Namespace.create)
 
     def remove_lab(self, port: Host, peer: Host) -> None:
-        """Take the wire down, and let go of both namespaces."""
+        """Remove the wire, and close both namespaces."""
         remove_lab(port, peer)
 
     def open_port(self, request: PortRequest) -> None:
         """Open the sockets in the interface's namespace, and attach the program."""
         error, calling, is_given_up = new_error(), Lock(), Event()
 
-        # It holds the request and so the engine, which an interrupt of the wait for it lets go of.
+        # The closure keeps the request, and so the engine, alive if an interrupt ends the wait.
         def call() -> int:
             with calling:
                 if is_given_up.is_set():
@@ -73,7 +73,8 @@ class KernelBackend(Backend):
         try:
             code = request.interface.namespace.run(call)
         except BaseException:
-            # An interrupt ends the wait alone. Nobody else may use the engine before the call ends.
+            # An interrupt ends only the wait; no other call may use the engine before this one
+            # ends.
             is_given_up.set()
             with calling:
                 raise

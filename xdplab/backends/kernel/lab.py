@@ -42,9 +42,9 @@ def make_lab(plan: LabPlan, create_namespace: Callable[[], Namespace]) -> tuple[
     Parameters
     ----------
     plan
-        How they are to be.
+        Size and addresses of the lab.
     create_namespace
-        Makes a network namespace in which what is run is privileged.
+        Makes a network namespace in which `run` has privilege.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def make_lab(plan: LabPlan, create_namespace: Callable[[], Namespace]) -> tuple[
 
 
 def remove_lab(port: Host, peer: Host) -> None:
-    """Take the wire down, and let go of both namespaces."""
+    """Remove the wire, and close both namespaces."""
     # A socket that is still open keeps its namespace, but must not keep the wire. Where this
     # fails (the wire is gone, the privilege dropped), the kernel does it with the namespaces.
     with suppress(KernelError):
@@ -133,7 +133,7 @@ def _find(side: int, namespace: Namespace, other: Namespace) -> Interface:
 
 
 def _unlike_a_wire(features: EthtoolFeaturesList) -> Iterator[str]:
-    """Name what lets frames leave unfinished: checksums, super-packets, VLAN tags beside."""
+    """Name the offloads that let frames leave unfinished: checksums, super-packets, VLAN tags."""
     for name in features.keys():  # noqa: SIM118 - iterating it gives tuples
         wanted = name.startswith("tx-checksum-") or name.endswith(("-segmentation", "-hw-insert"))
         if wanted and features.is_available(name):
@@ -143,10 +143,10 @@ def _unlike_a_wire(features: EthtoolFeaturesList) -> Iterator[str]:
 def _wait_until_quiet(name: str) -> None:
     """Wait for the last frames that the kernel sends by itself.
 
-    Of what a new IPv6 interface says, duplicate address detection and router solicitation are
-    off. The multicast listener reports for its address can't be switched off, so they are hurried
-    and waited for. What remains comes only after traffic: neighbour discovery and ARP, and a few
-    seconds later the kernel's checks that those neighbours are still there.
+    A new IPv6 interface sends by itself. Duplicate address detection and router solicitation are
+    off. Multicast listener reports can't be switched off, so they are hurried and waited for. Other
+    frames come only after traffic: neighbour discovery and ARP, and a few seconds later the
+    kernel's checks that those neighbours are still there.
     """
     counters = Path(f"/proc/thread-self/net/dev_snmp6/{name}")
     deadline = time.monotonic() + _SETTLE_SECONDS

@@ -41,15 +41,15 @@ Result = TypeVar("Result")
 
 
 class LabProcess(Closing):
-    """A process that is root over network namespaces of its own, and nowhere else.
+    """A process that is root in network namespaces of its own, and nowhere else.
 
-    It ends with `close`, with the last reference to it and its namespaces, and with this process,
+    It ends at `close`, with the last reference to it and its namespaces, and with this process,
     however that ends.
 
     Parameters
     ----------
     client
-        A socket on which such a process serves already; by default one is started.
+        A socket on which such a process serves already; by default a new one is started.
 
     Raises
     ------
@@ -78,8 +78,8 @@ class LabProcess(Closing):
     ) -> Result:
         """Run a function in the lab process, and wait for it.
 
-        Function, arguments and result are pickled: the function works on copies, but sockets and
-        namespaces are the same ones. An interrupt ends only the wait.
+        Function, arguments and result are pickled: the function works on copies, except of sockets
+        and namespaces, which stay the same. An interrupt ends only the wait.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class LabProcess(Closing):
         return self.call(Namespace.create)
 
     def _hold(self, descriptor: int) -> Namespace:
-        """Take a namespace's descriptor over; one that is held already stays the same object."""
+        """Take over a namespace's descriptor; one that is held already stays the same object."""
         made = RemoteNamespace(descriptor, self)
         with self._lock:
             known = self._namespaces.get(made.identity)
@@ -129,14 +129,14 @@ class LabProcess(Closing):
 
     @property
     def closed(self) -> bool:
-        """Whether `close` was called, or it has ended otherwise."""
+        """Whether `close` was called, or the process has ended."""
         if not self._finalizer.alive:
             return True
-        # It says nothing any more, so what can be read is its end.
+        # It sends no more messages, so a readable socket means its end.
         return bool(select.select([self._client], [], [], 0)[0])
 
     def close(self) -> None:
-        """End the process, and with it what runs in it."""
+        """End the process, and all that runs in it."""
         self._finalizer()
 
 

@@ -1,12 +1,12 @@
-"""What a client and its lab process say: pickled objects, with descriptors beside them.
+"""Messages of a client and its lab process: pickled objects, with descriptors beside them.
 
 ```
     header: bytes of the pickle, number of descriptors     (the descriptors beside it, SCM_RIGHTS)
     pickle: functions and objects; a namespace or a socket is the number of its descriptor
 ```
 
-A network namespace is nothing but its descriptor, so it is the same wherever it is passed to, and
-nobody keeps a list of namespaces. Functions of a notebook's cells travel whole (cloudpickle).
+A network namespace is only its descriptor, so it is the same in each process, and no process keeps
+a list of namespaces. Functions of a notebook's cells travel whole (cloudpickle).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def send(channel: socket.socket, thing: object) -> None:
     XdplabError
         When it can't be pickled; nothing was sent.
     OSError
-        When nobody is there to read it.
+        When the other side is gone.
     """
     buffer, descriptors = io.BytesIO(), list[int]()
     try:
@@ -66,7 +66,7 @@ def receive(channel: socket.socket, hold: Callable[[int], Namespace] = Namespace
     Parameters
     ----------
     channel
-        Where from.
+        The socket to read from.
     hold
         Takes a namespace's descriptor over.
 
@@ -75,9 +75,9 @@ def receive(channel: socket.socket, hold: Callable[[int], Namespace] = Namespace
     EOFError
         When the other side is gone.
     KernelError
-        When there are too few descriptors left for what comes.
+        When this process has too few descriptors left for the message's.
     Exception
-        Whatever it takes to import what the object is made of.
+        Errors while importing the modules of the object.
     """
     header, descriptors, _ = receive_with_descriptors(channel, _HEADER.size, _MOST_DESCRIPTORS)
     try:
@@ -106,7 +106,7 @@ def _read(channel: socket.socket, size: int) -> io.BytesIO:
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyped
-    """Leaves descriptors out, and puts them on a list."""
+    """Replaces namespaces and sockets by their descriptors' index in a list."""
 
     def __init__(self, file: io.BytesIO, descriptors: list[int]) -> None:
         super().__init__(file)
@@ -127,7 +127,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is unty
 
 
 class _Unpickler(pickle.Unpickler):
-    """Puts descriptors back in, and marks on the list those that were taken over."""
+    """Restores namespaces and sockets, and marks on the list the descriptors taken over."""
 
     def __init__(
         self, file: io.BytesIO, descriptors: list[int], hold: Callable[[int], Namespace]

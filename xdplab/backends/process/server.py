@@ -1,4 +1,4 @@
-"""The lab process's side: functions are run, each on a thread of its own, until the client is gone.
+"""The lab process's side: runs functions, each on its own thread, until the client is gone.
 
 ```
     client's socket   a message a call, with a socket beside it that is the call's own
@@ -32,8 +32,8 @@ _CREDENTIALS = struct.Struct("=iII")  # struct ucred
 def serve(client: socket.socket) -> None:
     """Serve a client until it closes its socket, says so, or dies; never returns.
 
-    The calling process must be root over its own network namespaces, and single-purpose: it ends
-    with this call, and with it whatever it started.
+    The calling process must be root in its own network namespaces, and do nothing else: it ends
+    with this call, and so do the processes that it started.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def serve(client: socket.socket) -> None:
 
 
 def prepare(path: list[str], directory: str) -> None:
-    """Find modules and files where the client does, too. Called by it, once."""
+    """Use the client's module path and working directory. The client calls it once."""
     sys.path += [place for place in path if place not in sys.path]
     with suppress(OSError):
         os.chdir(directory)
@@ -61,7 +61,7 @@ def prepare(path: list[str], directory: str) -> None:
 def _life_of(client: socket.socket) -> int:
     """Open a descriptor that becomes readable when the client has died.
 
-    A forked child of the client's holds the socket open, so its end alone would not do.
+    A forked child of the client holds the socket open, so the socket's end would not tell.
     """
     with suppress(OSError):
         return client.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD)
@@ -99,7 +99,7 @@ def _answer(call: socket.socket) -> None:
 
 
 def _run(call: socket.socket) -> tuple[Any, BaseException | None]:
-    """Return what the function returned, and what it raised."""
+    """Run a call's function; return its result and its exception."""
     try:
         function, args, kwargs = receive(call)
     except OSError as error:
@@ -114,14 +114,14 @@ def _run(call: socket.socket) -> tuple[Any, BaseException | None]:
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Let go of namespaces and sockets that an error's frames hold, often in a circle with it."""
+    """Release namespaces and sockets that an error's frames hold, often in a reference cycle."""
     while error is not None:
         error.__traceback__ = None
         error = error.__context__
 
 
 def _end_children() -> None:
-    """Kill what calls have started and left behind."""
+    """Kill processes that calls have started and left behind."""
     for process in _descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

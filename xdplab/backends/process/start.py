@@ -1,7 +1,7 @@
 """Makes this process a lab process: run as a program by the client, never imported.
 
 A process enters a new user namespace only while it has a single thread, and already numpy's import
-starts some. So this file needs nothing but the standard library until it is there.
+starts some. So this file imports only the standard library until then.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 
 
 def become_root() -> None:
-    """Enter a new user namespace, as root over it and over a new network namespace."""
+    """Enter a new user namespace and a new network namespace, as root in both."""
     user, group = os.geteuid(), os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):

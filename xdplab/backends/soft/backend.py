@@ -1,4 +1,4 @@
-"""The backend that needs neither privilege nor kernel: a thread plays the kernel's side."""
+"""The backend that needs neither privilege nor kernel: a thread does the kernel's part."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class SoftBackend(Backend):
-    """Simulates the wire, the NICs at its ends, and what the kernel does with their rings."""
+    """Simulates the wire, the NICs at its ends, and the kernel's part of their rings."""
 
     name = "soft"
     made = "simulated: a thread plays the kernel's side of the rings"
     simulated = True
 
     def refusal(self) -> str:
-        """Say nothing: it can be used everywhere."""
+        """Return an empty string: it can be used everywhere."""
         return ""
 
     def make_lab(self, plan: LabPlan) -> tuple[Host, Host]:
@@ -42,11 +42,11 @@ class SoftBackend(Backend):
         return soft_host(plan, PORT_SIDE, wire), soft_host(plan, PEER_SIDE, wire)
 
     def remove_lab(self, port: Host, peer: Host) -> None:
-        """Cut the wire, and let go of it."""
+        """Cut the wire, and release it."""
         port.interface.namespace.close()
 
     def engine_words(self, interfaces: Sequence[Interface]) -> dict[str, Any]:
-        """Name the wires, and which of their ends an engine is at."""
+        """Return the wires and the ends of them that an engine is at."""
         ends = [_soft(interface).namespace for interface in interfaces]
         return {
             "path": SOFT_PATH,
@@ -62,7 +62,7 @@ class SoftBackend(Backend):
             raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
-        """Have the wire's thread send; beside the kernel's words, a `Replay` as ``replay``."""
+        """Let the wire's thread send; besides the kernel's fields, ``replay`` may be a `Replay`."""
         namespace, error = _soft(interface).namespace, new_error()
         other = None if namespace.generator is None else namespace.generator()
         if other is not None and not other.closed:
@@ -77,19 +77,19 @@ class SoftBackend(Backend):
         return generator
 
     def napi_ids(self, interface: Interface) -> dict[int, int]:
-        """Find none."""
+        """Return none: a simulated interface has no NAPI."""
         return {}
 
     def read_napi(self, interface: Interface, queues: Sequence[int]) -> list[Napi]:
-        """Find none."""
+        """Return none: a simulated interface has no NAPI."""
         return []
 
     def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> NoReturn:
-        """Refuse: there is none."""
+        """Raise: a simulated interface has no NAPI."""
         raise ConfigurationError(f"{interface.name} is simulated, and has no NAPI to be set.")
 
     def open_softirq(self) -> NoReturn:
-        """Refuse: there are none."""
+        """Raise: a simulated NIC causes no softirqs."""
         raise KernelError(
             "measure the time in softirqs", errno.EOPNOTSUPP, "A simulated NIC causes none."
         )
@@ -101,7 +101,7 @@ def _soft(interface: Interface) -> SoftInterface:
 
 
 def _native_replay(replay: Replay | None) -> tuple[Any, list[Any]]:
-    """Build the struct, and what must be held as long as it is used."""
+    """Build the struct, and the objects that must live as long as it."""
     if replay is None:
         return ffi.NULL, []
     held = [

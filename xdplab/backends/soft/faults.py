@@ -1,4 +1,4 @@
-"""What goes wrong on a simulated wire, on purpose."""
+"""Faults of a simulated wire, made on purpose."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NAMES = ("jitter_ns", "ring_full_every", "no_fill_every", "bad_descriptor_every"
 class Faults:
     """Faults of one end of a simulated wire: plain attributes, which take effect at once.
 
-    All are 0 to begin with: nothing goes wrong by itself. What is lost for one of them is counted
-    where the kernel counts such a loss, so that the ledger has it, and its words name the fault.
+    All are 0 to begin with: nothing goes wrong by itself. A packet lost to a fault counts where the
+    kernel counts such a loss, so the ledger has it, and its explanation names the fault.
 
     Parameters
     ----------
     wire
         The wire.
     end
-        Number of its end: of what arrives at that end, and of what is sent from there.
+        Number of its end: faults affect packets that arrive at it or are sent from it.
     """
 
     __slots__ = ("_end", "_values", "_wire")
@@ -38,7 +38,7 @@ class Faults:
 
     @property
     def jitter(self) -> float:
-        """Most seconds by which a frame arrives later than it would, 0 to 1; none overtakes."""
+        """Most seconds of extra delay of a frame, 0 to 1; frames keep their order."""
         return self._values["jitter_ns"] / 1e9
 
     @jitter.setter
@@ -73,7 +73,7 @@ class Faults:
         self._set("bad_descriptor_every", whole("bad_descriptor_every", value, 0, _RAREST))
 
     def every(self) -> dict[str, int]:
-        """Return the faults that befall one frame in so many, and how many, without those of 0."""
+        """Return the faults that affect one frame in so many, with that number, unless it is 0."""
         return {name: every for name in NAMES[1:] if (every := self._values[name])}
 
     def __setattr__(self, name: str, value: object) -> None:

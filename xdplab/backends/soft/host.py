@@ -1,4 +1,4 @@
-"""A simulated lab's hosts: what a real one's have, as far as there can be without a kernel."""
+"""Hosts of a simulated lab: the parts of a real host that need no kernel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INDICES = {PORT_SIDE: 3}  # as in a real lab, where the other one's is 2
 
 
 class SoftNamespace(Namespace):
-    """Where one end of a simulated wire is: nothing can enter it.
+    """The namespace of one end of a simulated wire: nothing can run in it.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ class SoftNamespace(Namespace):
         self.wire, self.end = wire, end
         self.faults = Faults(wire, end)
         self.generator: weakref.ref[NativeGenerator] | None = None
-        """The end's, as long as there is one."""
+        """The end's generator, as long as there is one."""
 
     @property
     def identity(self) -> tuple[int, int]:
-        """Tell it from others. No real one has a device of such a number."""
+        """Its identity. No real namespace has such a device number."""
         return -1 - self.end, self.wire.serial
 
     @property
@@ -70,7 +70,7 @@ class SoftNamespace(Namespace):
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """Refuse: whatever it is, it would reach the real network.
+        """Raise: a function run here would reach the real network.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class SoftNamespace(Namespace):
         self._refuse()
 
     def close(self) -> None:
-        """Close the wire, and with it the other end."""
+        """Close the wire, and so the other end too."""
         self.wire.close()
 
     def __repr__(self) -> str:
@@ -110,7 +110,7 @@ class SoftInterface(Interface):
         return self.namespace.wire.driver_statistics(self.namespace.end)
 
     def faults(self) -> dict[str, int]:
-        """Return what goes wrong on purpose: `Faults` by name, without those of 0."""
+        """Return the `Faults` by name, without those of 0."""
         return self.namespace.faults.every()
 
     def leads_to(self, other: Interface) -> bool:
@@ -158,7 +158,7 @@ class SoftHost(Host):
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong with what arrives here, and is sent from here, on purpose."""
+        """Faults of packets that arrive here or are sent from here."""
         return self.interface.namespace.faults
 
     def _ping(

@@ -1,4 +1,4 @@
-"""The wire of a simulated lab: two ends, and a thread that plays the kernel's side of both."""
+"""The wire of a simulated lab: two ends, and a thread that does the kernel's part of both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENDS = {PORT_SIDE: 0, PEER_SIDE: 1}
 """Numbers of the ends, as the native wire has them, by a plan's sides."""
 
 
-_WHEREVER = -1  # until there is a generator, which brings its core along
+_WHEREVER = -1  # until there is a generator, on whose core the thread runs then
 
 _serials = count(1)
 
@@ -33,7 +33,7 @@ class Wire(Closing):
     Parameters
     ----------
     plan
-        How the lab is to be.
+        Size and addresses of the lab.
 
     Raises
     ------
@@ -44,13 +44,13 @@ class Wire(Closing):
     def __init__(self, plan: LabPlan) -> None:
         self.queues = plan.queues
         self.serial = next(_serials)
-        """Tells it from other wires of this process."""
+        """Number that is unique among the wires of this process."""
         self._handle = NativeHandle(
             lib.xdplab_wire_give_back,
             "this simulated wire was closed, with the lab that it belonged to",
         )
         self._lock = self._handle.lock
-        # Those under way take their time, and end before the wire is freed.
+        # The wire is freed only after pings under way have ended.
         self._pings, self._ping_ended = 0, threading.Condition(self._lock)
         config, error = ffi.new("struct xdplab_wire_config *"), new_error()
         config.queues, config.mtu, config.cpu = plan.queues, plan.mtu, _WHEREVER
@@ -69,7 +69,7 @@ class Wire(Closing):
         Raises
         ------
         ClosedError
-            After `close`, and in a forked child, where nobody would answer: it has no thread.
+            After `close`, and in a forked child, which lacks the wire's thread.
         """
         pointer = self._handle.pointer
         if not self._handle.is_ours:
@@ -82,7 +82,7 @@ class Wire(Closing):
         return self._handle.closed
 
     def close(self) -> None:
-        """Cut it, and let go of it. The native one goes with the last engine and generator."""
+        """Cut and release it. The native wire is freed with its last engine and generator."""
         with self._lock:
             if self.closed or not self._handle.is_ours:
                 return
@@ -91,7 +91,7 @@ class Wire(Closing):
             self._handle.close()
 
     def cut(self) -> None:
-        """Let both interfaces go away under whoever uses them, as a veth's do that is removed."""
+        """Remove both interfaces while they are in use, as removing a veth does."""
         with self._lock:
             lib.xdplab_wire_cut(self.pointer)
 

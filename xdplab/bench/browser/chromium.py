@@ -1,4 +1,4 @@
-"""Chromium without a window, steered by Playwright."""
+"""Chromium without a window, controlled by Playwright."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xdplab.bench.browser.errors import BrowserError
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# All that Chromium would do on its own account beyond the machine is switched off.
+# Switches off everything that Chromium would send over the network by itself.
 _OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -27,7 +27,7 @@ _OPTIONS = (
 
 
 def missing() -> str | None:
-    """Say what to install before there is a browser here; None where it is there."""
+    """Return what to install to get a browser; None if there is one."""
     if find_spec("playwright") is None or find_spec("jupyterlab") is None:
         return "pip install 'xdplab[notebook]' playwright"
     if shutil.which("chromium"):
@@ -42,7 +42,7 @@ def missing() -> str | None:
 
 @contextmanager
 def open_chromium() -> Iterator[Browser]:
-    """Open the distribution's Chromium where there is one, else the one that Playwright brought.
+    """Open the distribution's Chromium if there is one, else the one from Playwright.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def open_chromium() -> Iterator[Browser]:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Raise what goes wrong in a page, such as a wait that was too long, as a `BrowserError`."""
+    """Raise errors of a page, such as a timeout, as a `BrowserError`."""
     from playwright.sync_api import Error  # noqa: PLC0415 - slow to import
 
     try:

@@ -1,4 +1,4 @@
-"""What goes wrong with Jupyter or the browser."""
+"""Errors of Jupyter or the browser."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from xdplab.core.errors import XdplabError
 
 
 class BrowserError(XdplabError):
-    """There is no Jupyter or no browser to be had here, or it did not do as it was told."""
+    """Jupyter or the browser is missing or did not do what was asked."""

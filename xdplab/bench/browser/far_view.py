@@ -1,4 +1,4 @@
-"""A view on another machine: it hears and answers as one in a browser does, and draws nothing."""
+"""A view as on another machine: it receives and answers like a browser, but draws nothing."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class FarView(Closing):
     Parameters
     ----------
     address
-        Of the kernel's channels, ``ws://…``.
+        Address of the kernel's channels, ``ws://…``.
     figure
         The widget's id.
     cells
-        Code that `run` knows by name.
+        Code for `run`, by name.
 
     Raises
     ------
@@ -66,11 +66,11 @@ class FarView(Closing):
             raise BrowserError(f"the cell {cell!r} did not end")
 
     def messages(self) -> int:
-        """Return how many messages have come."""
+        """Return the number of messages received."""
         return self._count
 
     def close(self) -> None:
-        """Say goodbye and end."""
+        """Send the message of a closed view, and end."""
         if self._thread.is_alive():
             self._say({"kind": "bye"})
             self._socket.close()
@@ -114,7 +114,7 @@ class FarView(Closing):
 
 
 def _json(message: bytes) -> bytes:
-    """Return the part of a message with buffers that is JSON: their number, offsets, JSON, buffers.
+    """Return the JSON of a message with buffers: number of buffers, offsets, JSON, buffers.
 
     jupyter_server, "WebSocket kernel wire protocol", the default one.
     """

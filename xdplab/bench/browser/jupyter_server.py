@@ -28,12 +28,12 @@ def free_port() -> int:
 class _Application(NamedTuple):
     module: str
     path: str
-    """Of a notebook's page."""
+    """Path of a notebook's page."""
     options: tuple[str, ...]
 
 
-# Cells are run and read through the application object. Of themselves, JupyterLab and Notebook look
-# outside for extensions and newer versions.
+# Cells are run and read through the application object. By default, JupyterLab and Notebook look
+# for extensions and newer versions on the network.
 APPLICATIONS = {
     "lab": _Application(
         "jupyterlab",
@@ -57,15 +57,15 @@ APPLICATIONS = {
 
 
 class JupyterServer:
-    """Jupyter on loopback, which shares nothing with one that the user runs.
+    """A Jupyter server on loopback, separate from any that the user runs.
 
     Parameters
     ----------
     folder
-        Empty; it takes notebooks, configuration and logs.
+        An empty folder for notebooks, configuration and logs.
     application
-        One of `APPLICATIONS`. Each has a server of its own: files of one name, which both have, a
-        shared one confuses.
+        One of `APPLICATIONS`. Each has a server of its own, since a shared server confuses files
+        that exist in both under the same name.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class JupyterServer:
         self.application = application
         module, _, options = APPLICATIONS[application]
         self.root = folder / "notebooks"
-        """Where its notebooks are."""
+        """The folder of its notebooks."""
         self.root.mkdir(parents=True)
         self.log_path = folder / "jupyter.log"
         self.port = free_port()
@@ -85,7 +85,7 @@ class JupyterServer:
         settings = folder / "config" / "lab" / "user-settings"
         notifications = settings / "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
         notifications.parent.mkdir(parents=True)
-        # Otherwise JupyterLab asks whether it may fetch news, on top of what the screenshots show.
+        # Otherwise JupyterLab asks whether it may fetch news, in front of what screenshots show.
         notifications.write_text('{"fetchNews": "false", "checkForUpdates": false}')
         environment = os.environ | {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
@@ -99,7 +99,7 @@ class JupyterServer:
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    # It ends when we do, however that may be, and takes its kernels with it.
+                    # It ends with this process, in any case, and ends its kernels.
                     *("setpriv", "--pdeathsig", "TERM", "--"),
                     sys.executable,
                     *("-m", module, "--no-browser", "--allow-root"),
@@ -148,7 +148,7 @@ class JupyterServer:
             urllib.request.urlopen(request, timeout=20).close()
 
     def stop(self) -> None:
-        """Stop the server; it takes its kernels with it."""
+        """Stop the server; it ends its kernels."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(20)

@@ -14,14 +14,14 @@ class KernelProcess:
     Parameters
     ----------
     process_id
-        Its own.
+        Its process id.
     """
 
     def __init__(self, process_id: int) -> None:
         self._folder = Path("/proc") / str(process_id)
 
     def cpu_by_thread(self) -> dict[str, int]:
-        """Read nanoseconds on a core by thread, without the engine's worker and the generator."""
+        """Read CPU time in ns by thread, without the engine's worker and the generator."""
         times = {}
         for task in self._folder.glob("task/*"):
             with suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
@@ -30,12 +30,12 @@ class KernelProcess:
         return times
 
     def cpu_since(self, before: dict[str, int]) -> int:
-        """Return the nanoseconds that its threads took since `cpu_by_thread` was asked."""
+        """Return the CPU time in ns of its threads since `cpu_by_thread` returned `before`."""
         now = self.cpu_by_thread()
         return sum(time - before.get(thread, 0) for thread, time in now.items())
 
     def resident_bytes(self) -> int:
-        """Read how much memory it has of its own, so without the telemetry region, which fills."""
+        """Read its private memory: without the telemetry region, which fills over time."""
         for line in (self._folder / "status").read_text().splitlines():
             if line.startswith("RssAnon:"):
                 return 1024 * int(line.split()[1])

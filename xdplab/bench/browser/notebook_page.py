@@ -1,4 +1,4 @@
-"""A notebook open in a browser, driven as a person would and read from the inside."""
+"""A notebook open in a browser, controlled as by a person, and read by scripts in the page."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FAULTS_OF_ITS_OWN = {
     # Notebook 7.6: its shortcuts look for a plugin's settings before these are there, on any page.
     "notebook": ("Cannot read properties of undefined (reading 'schema')",),
 }
-"""Errors that an application raises on a page without a widget, too."""
+"""Errors that an application logs even on a page without a widget."""
 
-# A cell that runs before the page listens for widgets has its own not found.
+# The widget of a cell that runs before the page listens for widgets is not found.
 READY = """() => {
     const panel = window.jupyterapp?.shell?.currentWidget;
     const kernel = panel?.sessionContext?.session?.kernel;
@@ -30,7 +30,7 @@ READY = """() => {
         && '_targetRegistry' in kernel && 'jupyter.widget' in kernel._targetRegistry;
 }"""
 
-# Notebooks are closed without a question about what was not saved.
+# Notebooks are closed without a question about unsaved changes.
 CLOSE_ALL = """(but) => {
     const shell = window.jupyterapp.shell;
     for (const widget of [...shell.widgets('main')]) {
@@ -40,7 +40,7 @@ CLOSE_ALL = """(but) => {
     }
 }"""
 
-# Returns once the execution has begun, the cell being busy; `done` is kept for `wait_for`.
+# Returns once the cell is being executed; `done` is kept for `wait_for`.
 RUN = """async (index) => {
     const app = window.jupyterapp;
     const notebook = app.shell.currentWidget.content;
@@ -65,13 +65,13 @@ class NotebookPage:
     browser
         Chromium.
     server
-        Has the notebook.
+        The server with the notebook.
     path
-        Of the notebook, below the server's root.
+        Path of the notebook, below the server's root.
     theme
         "light" or "dark".
     width
-        Of the page, in pixels.
+        Width of the page, in pixels.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class NotebookPage:
         self.open()
 
     def show(self, path: Path, *, theme: str, width: int) -> None:
-        """Open another notebook, in a JupyterLab whose page is there already.
+        """Open another notebook in the page of a JupyterLab.
 
-        That takes a second where loading the page takes several.
+        That takes a second; loading the page takes several.
         """
         self.path, self.theme = path, theme
         self.page.set_viewport_size({"width": width, "height": 900})

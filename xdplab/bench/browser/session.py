@@ -70,11 +70,11 @@ CELLS = {
     "slow down": "pump.INTERVAL = ordinary\ndashboard.seconds = 60",
     "count": "print(sum(thread.name == 'xdplab-pump' for thread in threading.enumerate()))",
 }
-"""The notebook's cells, by what they are for."""
+"""The notebook's cells, by purpose."""
 
 _PLACES = {name: place for place, name in enumerate(CELLS)}
 
-# Of all that comes through the page's websockets.
+# Counts all messages through the page's websockets.
 _COUNT_MESSAGES = """
 window.xdplabMessages = 0;
 const Native = window.WebSocket;
@@ -97,9 +97,9 @@ class Session:
     Parameters
     ----------
     page
-        Open on a notebook of `CELLS`.
+        A page with a notebook of `CELLS`.
     browser
-        In which it is.
+        The browser of the page.
     """
 
     def __init__(self, page: NotebookPage, browser: Browser) -> None:
@@ -112,18 +112,18 @@ class Session:
         return self._notebook.run(_PLACES[cell]).strip()
 
     def open_engine(self, finely: bool = False) -> Telemetry:
-        """Make the engine anew; return its telemetry, mapped here."""
+        """Make a new engine; return its telemetry, mapped in this process."""
         path = self.run("open, publishing each millisecond" if finely else "open")
         return Telemetry.open(path)
 
     def show(self) -> None:
-        """Show the dashboard, and return once it lives."""
+        """Show the dashboard, and return once it is live."""
         self.run("show")
         self.page.locator(".xdplab-live").first.wait_for(timeout=1000 * _DEADLINE)
 
     @contextmanager
     def elsewhere(self) -> Iterator[FarView]:
-        """Have the dashboard's figure looked at from another machine, while the page is left."""
+        """View the dashboard's figure as from another machine, with the page closed."""
         figure = self.run("show elsewhere")
         kernel = self.page.evaluate(_KERNEL)
         address = self._notebook.server.url(f"api/kernels/{kernel}/channels")
@@ -135,7 +135,7 @@ class Session:
             self._notebook.reload()
 
     def hide(self) -> None:
-        """Clear the dashboard's output, and return once nothing is sent any more."""
+        """Clear the dashboard's output, and return once no more messages are sent."""
         self._notebook.clear_output(_PLACES["show"])
         deadline = time.monotonic() + _DEADLINE
         while int(self.run("count")):
@@ -157,7 +157,7 @@ class Session:
         self._notebook.wait_for(_PLACES["compute"])
 
     def messages(self) -> int:
-        """Return how many messages the page has got."""
+        """Return the number of messages that the page received."""
         return int(self.page.evaluate("window.xdplabMessages"))
 
     def browser_cpu_seconds(self) -> float:
@@ -168,7 +168,7 @@ class Session:
         return float(sum(process["cpuTime"] for process in processes))
 
     def page_bytes(self) -> int:
-        """Return how much memory the page's scripts hold, after what they let go was collected."""
+        """Return the memory of the page's scripts, after garbage collection."""
         session = self.page.context.new_cdp_session(self.page)
         session.send("HeapProfiler.collectGarbage")
         used = int(session.send("Runtime.getHeapUsage")["usedSize"])
@@ -183,7 +183,7 @@ def open_session(rate: float) -> Iterator[Session]:
     Parameters
     ----------
     rate
-        Of the steady traffic, frames a second.
+        Rate of the steady traffic, in frames a second.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How long a slider's move takes on its way from the browser to the worker."""
+"""Measures the time from a slider's move in the browser to its effect in the worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xdplab.telemetry.region import Telemetry
 
 _PATIENCE = 30.0  # seconds for one move
-_PAUSE = (0.1, 0.4)  # seconds between two moves, so that none is in step with the pump
+_PAUSE = (0.1, 0.4)  # seconds between two moves, random so as not to follow the pump's beat
 _CALIBRATIONS = 20
 
 _LISTEN = """() => {
@@ -29,10 +29,10 @@ class Slider:
     Parameters
     ----------
     page
-        With one dashboard.
+        A page with one dashboard.
     telemetry
-        Of its engine, which publishes each millisecond: what a worker used when it published is in
-        its record, with the time.
+        Telemetry of its engine, which publishes each millisecond: a record has the batch size that
+        the worker used, and the time.
     """
 
     def __init__(self, page: Page, telemetry: Telemetry) -> None:
@@ -48,10 +48,10 @@ class Slider:
         Raises
         ------
         BrowserError
-            When it did not within 30 s.
+            When the worker did not use it within 30 s.
         """
         time.sleep(random.uniform(*_PAUSE))
-        self._handle.focus()  # which a cell that was started took away
+        self._handle.focus()  # starting a cell took the focus away
         records, position = self._telemetry.history()
         before = records["control_batch"][-1]
         self._page.keyboard.press("ArrowRight" if right else "ArrowLeft")
@@ -68,7 +68,7 @@ class Slider:
         )
 
     def _clock_offset(self) -> float:
-        """Return CLOCK_MONOTONIC less the page's own clock, in seconds, to half a round trip."""
+        """Return CLOCK_MONOTONIC minus the page's clock, in s; error: half a round trip."""
         closest = (float("inf"), 0.0)
         for _ in range(_CALIBRATIONS):
             asked = time.monotonic()

@@ -1,4 +1,4 @@
-"""The benchmark `batch`: what the size of the batches does to rate and cost."""
+"""The benchmark `batch`: rate and CPU time by the size of the batches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def batch(
     wait: str = "poll",
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Let our worker receive all it can, taking at most so many packets at once.
+    """Let xdplab's worker receive all it can, with each limit on the packets taken at once.
 
     One lab, one in-kernel generator of 64-byte frames as fast as it can, each on a core of its own.
     The sizes take turns, every second round backwards; each run has a fresh engine and a warm-up.
@@ -52,8 +52,7 @@ def batch(
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no generator here. What goes wrong with one entry is in the
-        result.
+        When no lab or no generator can be made here. The result has the errors of single entries.
     """
     turns = Rounds("batch", rounds, seconds, quiet)
     choice("wait", wait, WAIT_STRATEGIES)

@@ -1,4 +1,4 @@
-"""The benchmark `burst`: what a bound on each burst of receiving costs and saves."""
+"""The benchmark `burst`: rate and CPU time by the limit on each burst of receiving."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def burst(
     wait: str = "spin",
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Let our worker receive all it can, dropping it and sending it back, with each burst budget.
+    """Let xdplab's worker drop, and send back, all it can with each burst budget.
 
     One lab, one in-kernel generator of 64-byte frames as fast as it can, each on a core of its own.
     All take turns, every second round backwards; each run has a fresh engine and a warm-up.
@@ -54,8 +54,7 @@ def burst(
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no generator here. What goes wrong with one entry is in the
-        result.
+        When no lab or no generator can be made here. The result has the errors of single entries.
     """
     turns = Rounds("burst", rounds, seconds, quiet)
     choice("wait", wait, WAIT_STRATEGIES)

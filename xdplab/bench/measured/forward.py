@@ -1,4 +1,4 @@
-"""The benchmark `forward`: what each forwarder carries from one wire to another."""
+"""The benchmark `forward`: the rate of each forwarder from one wire to another."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _BRIDGE = "Linux bridge"
 def forward(
     rounds: int = 5, seconds: float = 2.0, waits: Sequence[str] = _WAITS, quiet: bool = False
 ) -> dict[str, Any]:
-    """Let one forwarder after the other carry all it can from one wire to another.
+    """Let one forwarder after the other forward all it can from one wire to another.
 
     Two labs, and on the first one's far end an in-kernel generator of 64-byte frames as fast as it
-    can, on a core of its own. Between the labs take turns: our engine with each wait strategy, with
-    a worker for each way; where it is installed, `dpdk-testpmd` in its io mode on its AF_XDP and
-    AF_PACKET drivers, one thread for both ways; and the kernel's bridge, for comparison. Each round
-    takes all of them, every second one in reverse order; each run has a fresh forwarder and a
-    warm-up. What is counted is what arrived at the second lab's far end, by the kernel's count
+    can, on a core of its own. These take turns between the labs: xdplab's engine with each wait
+    strategy, with a worker for each way; if installed, `dpdk-testpmd` in its io mode on its AF_XDP
+    and AF_PACKET drivers, one thread for both ways; and the kernel's bridge, for comparison. Each
+    round runs all of them, every second one in reverse order; each run has a fresh forwarder and a
+    warm-up. It counts the frames that arrived at the second lab's far end, by the kernel's count
     there.
 
-    With two cores, the idle worker of the way back shares the core of the other: where it spins, it
-    takes half of it.
+    With two cores, the idle worker of the way back shares the core of the other worker: if it
+    spins, it takes half of that core.
 
     Parameters
     ----------
@@ -67,16 +67,16 @@ def forward(
           ``sent``, ``received`` (by the forwarder's own count, None of the bridge), ``forwarded``,
           ``forwarded_pps``, ``sent_pps``, ``lost_percent`` and the times a packet as those of
           `rxdrop`; and over the runs ``{"median", "least", "most"}`` of these;
-        - ``best``: the name of our fastest entry; ``reference``: that of the faster testpmd;
-          ``ratio``: the one's median rate by the other's. None where there is none.
+        - ``best``: the name of xdplab's fastest entry; ``reference``: that of the faster testpmd;
+          ``ratio``: the median rate of the first divided by that of the second. None if missing.
 
     Raises
     ------
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no generator here. What goes wrong with one forwarder is in the
-        result.
+        When no lab or no generator can be made here. The result has the errors of single
+        forwarders.
     """
     turns = Rounds("forward", rounds, seconds, quiet)
     if not waits:
@@ -166,7 +166,7 @@ def _bridge_entry(crossing: Crossing, seconds: float) -> Entry:
 
 
 def _arrived(crossing: Crossing) -> int:
-    """Read how many frames arrived, once those that wait in the forwarder's rings have, too."""
+    """Read the number of frames that arrived, once the forwarder's rings have drained."""
     return settled("the far host", crossing.arrived, _SETTLE_SECONDS)
 
 
@@ -186,7 +186,7 @@ def _run(seconds: float, sent: int, forwarded: int, told: Mapping[str, Any]) -> 
 
 @contextmanager
 def _bridged(ports: Sequence[Host]) -> Iterator[None]:
-    """Join ports that stand in one namespace by a bridge of the kernel's."""
+    """Join ports of one namespace with a kernel bridge."""
     place = ports[0]
     try:
         place.run(_make_bridge, [port.interface.index for port in ports])
@@ -197,7 +197,7 @@ def _bridged(ports: Sequence[Host]) -> Iterator[None]:
 
 def _make_bridge(ports: Sequence[int]) -> None:
     with netlink("make a bridge") as route:
-        # With snooping it would say by itself that it listens.
+        # With snooping the bridge would send reports by itself.
         route.link("add", ifname="bridge0", kind="bridge", br_mcast_snooping=0)
         (bridge,) = route.link_lookup(ifname="bridge0")
         for port in ports:

@@ -1,4 +1,4 @@
-"""The benchmark `latency`: how long a round trip takes, by how the server waits."""
+"""The benchmark `latency`: the time of a round trip, by the server's way to wait."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PERCENTILES = {"p50_ns": 50, "p99_ns": 99, "p99_9_ns": 99.9}
 
 @dataclass(frozen=True)
 class _Server:
-    """Answers what the client sends; opened for a run, and closed after it."""
+    """A server that answers the client, opened for one run."""
 
     name: str
     path: str
@@ -39,7 +39,7 @@ class _Server:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a server runs, and who asks it."""
+    """The lab and core of a server, and its client."""
 
     lab: Lab
     cpu: int
@@ -52,13 +52,13 @@ def latency(
     rates: Sequence[float] = (1_000, 10_000, 100_000),
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Send frames to one server after the other, and time what comes back.
+    """Send frames to one server after the other, and measure the round trips.
 
     One lab. The client sends 64-byte frames through AF_XDP and spins for the answers, on a core of
-    its own. The servers take turns on another core: our worker with the action "echo" and each wait
-    strategy; and, reached through the normal stack of their host, two ordinary UDP sockets, one
-    that blocks in ``recvfrom`` and one that waits in ``epoll_wait``, written in C like the worker.
-    Each round takes all of them at all rates, every second one in reverse order; each run has a
+    its own. The servers take turns on another core: xdplab's worker with the action "echo" and each
+    wait strategy; and, through the normal stack of their host, two ordinary UDP sockets, one that
+    blocks in ``recvfrom`` and one that waits in ``epoll_wait``, written in C like the worker.
+    Each round runs all of them at all rates, every second one in reverse order; each run has a
     fresh server and a warm-up.
 
     Parameters
@@ -82,10 +82,10 @@ def latency(
         - ``machine`` as that of `rxdrop`;
         - ``entries``, one a rate and server: ``name`` (the strategy, or "udp-blocking" and
           "udp-epoll"), ``path`` ("AF_XDP" or "socket"), ``rate``; ``status`` ("measured" or
-          "failed") with the ``reason``; ``ineffective``, why the strategy can do nothing on this
+          "failed") with the ``reason``; ``ineffective``, why the strategy has no effect on this
           device, or None; ``runs``, each with ``seconds``, ``sent``, ``returned``, ``lost``,
           ``sent_pps``, and the percentiles of its round trips in ns, ``p50_ns``, ``p99_ns`` and
-          ``p99_9_ns`` (None where nothing came back); over the runs
+          ``p99_9_ns`` (None if nothing came back); over the runs
           ``{"median", "least", "most"}`` of the percentiles, ``sent_pps`` and ``lost``; and
           ``sent`` and ``returned`` of all runs together.
 
@@ -94,8 +94,7 @@ def latency(
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no client here. What goes wrong with one server is in the
-        result.
+        When no lab or no client can be made here. The result has the errors of single servers.
     """
     turns = Rounds("latency", rounds, seconds, quiet)
     if not rates or not all(map(interval_ps, rates)):

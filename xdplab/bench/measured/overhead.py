@@ -1,4 +1,4 @@
-"""The benchmark `overhead`: what it costs that a worker tells so much about itself."""
+"""The benchmark `overhead`: the cost of a worker's telemetry."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from xdplab.engine.engine import WAIT_STRATEGIES
 def overhead(
     rounds: int = 7, seconds: float = 3.0, wait: str = "spin", quiet: bool = False
 ) -> dict[str, Any]:
-    """Let our worker receive all it can with telemetry as it comes, and with next to none.
+    """Let xdplab's worker receive all it can with the default telemetry, and with almost none.
 
     "on" has a record of the history every 10 ms and keeps 1 frame in 1,000 as a sample; "off" has
-    a record every 0.5 s, the fewest there can be, and keeps no sample. One lab, one in-kernel
+    a record every 0.5 s, the longest possible interval, and keeps no sample. One lab, one in-kernel
     generator of 64-byte frames as fast as it can, each on a core of its own; the two take turns,
-    and begin by turns; each run has a fresh engine and a warm-up.
+    in alternating order; each run has a fresh engine and a warm-up.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def overhead(
     seconds
         Length of a run, without the warm-up.
     wait
-        The worker's wait strategy. One that spins is the strictest: its worker never sleeps.
+        The worker's wait strategy. A spinning one is the strictest test: it never sleeps.
     quiet
         Whether to do without the progress bar, which is drawn on a terminal only.
 
@@ -46,16 +46,15 @@ def overhead(
         - ``entries``, two: ``name`` ("on" or "off"), ``settings``, ``status`` ("measured" or
           "failed") with the ``reason``, ``ineffective``, ``runs``, and over the runs
           ``{"median", "least", "most"}`` of the rates and times a packet, all as those of `rxdrop`;
-        - ``ratio``: the median rate with telemetry by the one without; ``paired_ratio``: the
-          median of the rounds' own ratios. None where one of the two failed.
+        - ``ratio``: the median rate with telemetry divided by the one without; ``paired_ratio``:
+          the median of the ratios of single rounds. None if one of the two failed.
 
     Raises
     ------
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no generator here. What goes wrong with a worker is in the
-        result.
+        When no lab or no generator can be made here. The result has the errors of single workers.
     """
     turns = Rounds("overhead", rounds, seconds, quiet)
     choice("wait", wait, WAIT_STRATEGIES)

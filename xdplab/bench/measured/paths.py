@@ -1,4 +1,4 @@
-"""The benchmark `paths`: the same packets, received in every way there is."""
+"""The benchmark `paths`: the same packets, received by each path and peer."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def paths(
     waits: Sequence[str] = _WAITS,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Let the same generator send to one receiver after the other, below saturation and at it.
+    """Let one generator send to one receiver after the other, below and at saturation.
 
-    One lab, one in-kernel generator of 64-byte frames on a core of its own. On another core in
-    turn: our worker on each of its paths, on AF_XDP with some of its wait strategies; and the peers
-    that are installed, each driven by its own command line and read by its own counters:
+    One lab, one in-kernel generator of 64-byte frames on a core of its own. In turn on another
+    core: xdplab's worker on each path, on AF_XDP with some of the wait strategies; and the
+    installed peers, each controlled by its own command line and read by its own counters:
     `dpdk-testpmd` in rxonly on its AF_XDP driver, with and without busy polling, and on its
-    AF_PACKET driver; `tcpdump`; a raw socket in Python; scapy's `sniff`. Each round takes all of
+    AF_PACKET driver; `tcpdump`; a raw socket in Python; scapy's `sniff`. Each round runs all of
     them at both loads, every second one in reverse order; each run has a fresh receiver and a
     warm-up.
 
@@ -49,7 +49,7 @@ def paths(
     seconds
         Length of a run, without the warm-up.
     rate
-        Frames a second of the lower load. Who can't hold it shows in ``lost_percent``.
+        Frames a second of the lower load. ``lost_percent`` shows receivers that can't keep up.
     waits
         Wait strategies on AF_XDP, one at least.
     quiet
@@ -63,20 +63,20 @@ def paths(
         - ``benchmark`` ("paths"), ``date``, ``simulated`` (False), ``rounds``, ``seconds``,
           ``traffic`` and ``machine`` as those of `rxdrop`, with the ``rates``;
         - ``entries``, one a receiver and load: ``name``, ``rate`` (a number, or "max"), and all
-          that those of `rxdrop` have but the ratio, with ``wakeups_per_second``,
-          ``syscalls_per_second`` and ``rearms_per_second`` among what has a spread;
-        - ``best``: the name of our fastest entry on AF_XDP at the higher load;
-        - ``comparisons``: of its median rate with others' there, each with ``name`` and ``ratio``,
-          None where there is none: the raw socket in Python, the faster testpmd on AF_XDP, and
-          "xdp", which only counts and drops: as much as the wire can bring.
+          fields of those of `rxdrop` except the ratio, with ``wakeups_per_second``,
+          ``syscalls_per_second`` and ``rearms_per_second`` among the figures with a spread;
+        - ``best``: the name of xdplab's fastest entry on AF_XDP at the higher load;
+        - ``comparisons`` of its median rate with others at that load, each with ``name`` and
+          ``ratio``, None if missing: the raw socket in Python, the faster testpmd on AF_XDP, and
+          "xdp", which only counts and drops: the most that the wire can deliver.
 
     Raises
     ------
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no generator here. What goes wrong with one receiver is in the
-        result.
+        When no lab or no generator can be made here. The result has the errors of single
+        receivers.
     """
     turns = Rounds("paths", rounds, seconds, quiet)
     if not interval_ps(rate):
@@ -117,7 +117,7 @@ def _receivers(waits: Sequence[str]) -> list[Receiver]:
 
 
 def _compared(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Hold our fastest on AF_XDP against others at the same load."""
+    """Compare xdplab's fastest entry on AF_XDP with others at the same load."""
 
     def fastest_of(prefix: str) -> Entry | None:
         return fastest(entry for entry in entries if entry.name.startswith(prefix))

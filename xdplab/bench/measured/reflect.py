@@ -1,4 +1,4 @@
-"""The benchmark `reflect`: what each wait strategy sends back, and what its kicks cost."""
+"""The benchmark `reflect`: the rate of frames sent back by wait strategy, and its kicks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _FIGURES = ("returned_pps", "kicks_per_second", "frames_per_kick", *COSTS)
 
 
 def reflect(rounds: int = 5, seconds: float = 2.0, quiet: bool = False) -> dict[str, Any]:
-    """Let our worker send back all it can, with each wait strategy.
+    """Let xdplab's worker send back all it can, with each wait strategy.
 
     One lab, one in-kernel generator of 64-byte frames as fast as it can, each on a core of its own.
     The strategies take turns, every second round backwards; each run has a fresh engine and a
-    warm-up. What is counted is what came back to the sender, by the kernel's count there: a frame
-    that the kernel is done with need not have arrived. `spin`, `poll` and others kick the kernel by
-    ``sendto``, which does the sending then and there; the strategies on io_uring kick through it,
-    and with `uring-sqpoll` a thread of the kernel's does the sending.
+    warm-up. It counts the frames that came back to the sender, by the kernel's count there: a
+    completed frame need not have arrived. `spin`, `poll` and others kick the kernel by ``sendto``,
+    which sends at once; the strategies on io_uring kick through io_uring, and with `uring-sqpoll` a
+    kernel thread sends.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def reflect(rounds: int = 5, seconds: float = 2.0, quiet: bool = False) -> dict[
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no generator here. What goes wrong with one strategy is in the
-        result.
+        When no lab or no generator can be made here. The result has the errors of single
+        strategies.
     """
     turns = Rounds("reflect", rounds, seconds, quiet)
     with open_wire() as wire:
@@ -81,7 +81,7 @@ def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
 
 
 def there_and_back(worker: OurWorker, wire: Wire, seconds: float) -> tuple[Measurement, int]:
-    """Let a worker take its turn; return what it showed, and how many frames came back."""
+    """Measure a worker's run; return the measurement and the number of frames that came back."""
 
     def back() -> int:
         count = wire.lab.peer.interface.link_statistics

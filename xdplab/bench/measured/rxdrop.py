@@ -1,4 +1,4 @@
-"""The benchmark `rxdrop`: how many packets a second can be received and dropped."""
+"""The benchmark `rxdrop`: the rate of packets received and dropped."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from xdplab.engine.engine import WAIT_STRATEGIES
 
 
 def rxdrop(rounds: int = 5, seconds: float = 3.0, quiet: bool = False) -> dict[str, Any]:
-    """Let the same generator send to one receiver after the other, as fast as it can.
+    """Let one generator send to one receiver after the other, as fast as it can.
 
-    One lab, one in-kernel generator of 64-byte frames on a core of its own, and on another core in
-    turn our worker with each wait strategy and, where it is installed, DPDK's `dpdk-testpmd` in
-    rxonly on its AF_XDP driver: as it comes, with busy polling, and without, which suits veth
-    better. Each round takes all of them, every second one in reverse order; each run has a fresh
+    One lab, one in-kernel generator of 64-byte frames on a core of its own, and in turn on another
+    core xdplab's worker with each wait strategy and, if installed, DPDK's `dpdk-testpmd` in
+    rxonly on its AF_XDP driver: by default with busy polling, and without, which suits veth
+    better. Each round runs all of them, every second one in reverse order; each run has a fresh
     receiver and a warm-up.
 
     Parameters
@@ -40,10 +40,10 @@ def rxdrop(rounds: int = 5, seconds: float = 3.0, quiet: bool = False) -> dict[s
         - ``benchmark`` ("rxdrop"), ``date`` (when it began, ISO 8601), ``simulated`` (False),
           ``rounds``, ``seconds``;
         - ``traffic``: ``rate``, ``size`` (bytes), ``generator_core``, ``worker_core``;
-        - ``machine``: as `xdplab.bench.machine.describe` tells of it;
+        - ``machine``: as from `xdplab.bench.machine.describe`;
         - ``entries``, one a receiver: its ``name``, ``program``, ``version`` and ``settings``;
           ``status`` ("measured", "missing" or "failed") with the ``reason``; ``ineffective``, why
-          its strategy can do nothing on this device, or None; ``runs``, each with ``seconds``,
+          its strategy has no effect on this device, or None; ``runs``, each with ``seconds``,
           ``sent``, ``rx_packets``, ``rx_pps``, ``sent_pps``, ``lost_percent``,
           ``softirq_ns_per_packet`` (network softirqs on both cores), ``cpu_ns_per_packet`` (all
           threads of the receiver) and, for our worker, ``balanced`` (whether its ledger added up),
@@ -51,18 +51,18 @@ def rxdrop(rounds: int = 5, seconds: float = 3.0, quiet: bool = False) -> dict[s
           ``sys_ns_per_packet``, ``sqpoll_ns_per_packet`` (io_uring's submission thread),
           ``wakeups_per_second``, ``syscalls_per_packet``, ``syscalls_per_second`` and
           ``rearms_per_second``; over the runs ``{"median", "least", "most"}`` of the three rates,
-          of those times and of the system calls a packet; and ``ratio``, its median rate by the
-          reference's;
-        - ``best``: the name of our fastest entry; ``reference``: that of the peers' fastest;
-          ``ratio``: the one's median rate by the other's. None where there is none.
+          of those times and of the system calls a packet; and ``ratio``, its median rate divided
+          by the reference's;
+        - ``best``: the name of xdplab's fastest entry; ``reference``: that of the fastest peer;
+          ``ratio``: the median rate of the first divided by that of the second. None if missing.
 
     Raises
     ------
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no generator here. What goes wrong with one receiver is in the
-        result.
+        When no lab or no generator can be made here. The result has the errors of single
+        receivers.
     """
     turns = Rounds("rxdrop", rounds, seconds, quiet)
     receivers = _receivers()

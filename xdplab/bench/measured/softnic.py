@@ -1,4 +1,4 @@
-"""The benchmark `softnic`: the engine's own limit, with the kernel out of the way."""
+"""The benchmark `softnic`: the engine's own limit, without the kernel."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _FIGURES = ("pps", "sent_pps", "lost_percent", *_COSTS)
 def softnic(
     rounds: int = 5, seconds: float = 2.0, wait: str = "spin", quiet: bool = False
 ) -> dict[str, Any]:
-    """Let our worker take and send back all it can of what a soft NIC gives it.
+    """Let xdplab's worker drop, and send back, all it can on a soft NIC.
 
-    One simulated lab, whose wire's thread plays the kernel's side of the rings and makes 64-byte
-    frames as fast as it can, and one worker, each on a core of its own where there are two, with
-    telemetry as it comes: a record every 10 ms, and 1 frame in 1,000 a sample. So what it shows is
-    how far the engine could go if the kernel cost nothing; it says nothing of a network. The two
-    actions take turns, every second round backwards; each run has a fresh engine and a warm-up.
+    One simulated lab, whose wire's thread does the kernel's side of the rings and makes 64-byte
+    frames as fast as it can, and one worker, each on a core of its own if there are two, with
+    the default telemetry: a record every 10 ms, and 1 frame in 1,000 a sample. So it shows the
+    engine's rate if the kernel cost nothing; it says nothing about a network. The two actions take
+    turns, every second round backwards; each run has a fresh engine and a warm-up.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The benchmark `tune`: from a wrong setting, a search beside a grid of all settings."""
+"""The benchmark `tune`: a search from a wrong setting, compared with a grid of all settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xdplab.experiments.metrics import take
 from xdplab.experiments.runs import words
 from xdplab.experiments.sweep import Grid
 from xdplab.settings import settings
-from xdplab.tuning.search import tune as search  # which imports Optuna when it is called
+from xdplab.tuning.search import tune as search  # imports Optuna when called
 
 _KNOBS: dict[str, Any] = {
     "threaded": [False, True],
@@ -29,7 +29,7 @@ _KNOBS: dict[str, Any] = {
     "ring_size": [512, 2048, 8192],
 }
 _WRONG: dict[str, object] = {"threaded": True, "wait": "spin", "batch": 64, "ring_size": 2048}
-_SHARE = 4  # of the grid's runs the search has a quarter
+_SHARE = 4  # the search has a quarter of the grid's runs
 _LEADERS = 3
 
 
@@ -40,40 +40,40 @@ def tune(
     knobs: Mapping[str, Any] = _KNOBS,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Search from a wrong setting, and compare what is found with the best of all settings.
+    """Search from a wrong setting, and compare the result with the best of all settings.
 
     NAPI runs in a thread that is bound to the core of a worker that spins. A grid measures every
     setting of some knobs once; a search, with a quarter of its runs, begins with the wrong one.
-    Then what it found, the leaders of the grid and the wrong setting take turns, since of so many
-    single runs the best one is a lucky one.
+    Then the search's result, the grid's best settings and the wrong setting take turns, since the
+    best of so many single runs is partly luck.
 
     Parameters
     ----------
     rounds
-        Turns of each in the end, 1 to 1000.
+        Runs of each at the end, 1 to 1000.
     seconds
-        Length of a turn, and of a run of grid and search.
+        Length of each run.
     seed
-        Of the search.
+        Seed of the search.
     knobs
-        What to turn, and the values of each.
+        The knobs to search, with their values.
     quiet
         Whether to do without progress bars, which are drawn on a terminal only.
 
     Returns
     -------
     dict
-        For JSON: as that of `rxdrop`, an entry for what the search found, for each leader of the
-        grid and for the wrong setting; ``grid_runs`` and ``search_runs``; ``best`` (the name of the
-        fastest leader of the grid) and ``ratio`` (what was found by that, paired by round);
-        ``sentence``, the search's own, and ``importances``.
+        For JSON: as that of `rxdrop`, an entry for the search's result, for each of the grid's best
+        settings and for the wrong setting; ``grid_runs`` and ``search_runs``; ``best`` (the name of
+        the grid's fastest) and ``ratio`` (the search's rate divided by that one's, paired by
+        round); ``sentence``, the search's own, and ``importances``.
 
     Raises
     ------
     ConfigurationError
-        For values out of range, and where this machine's NAPI can't be threaded.
+        For values out of range, and if this machine's NAPI can't be threaded.
     KernelError
-        When there can be no lab or no generator here, or without CAP_SYS_NICE.
+        When no lab or no generator can be made here, or without CAP_SYS_NICE.
     """
     turns = Rounds("tune", rounds, seconds, quiet)
     progress = not quiet and sys.stderr.isatty()
@@ -121,7 +121,7 @@ def tune(
 
 
 def _bind_napi(engine: Engine) -> None:
-    """Put the threads of NAPI where the worker spins."""
+    """Bind the threads of NAPI to the worker's core."""
     for instance in engine.napi.read():
         if instance.thread is None:
             raise ConfigurationError("NAPI has no thread here: it takes Linux 6.17.")
@@ -136,7 +136,7 @@ def _bind_napi(engine: Engine) -> None:
 
 def _leaders(grid: Grid) -> list[dict[str, object]]:
     results = grid.results
-    # nan, where nothing was measured, sorts last.
+    # nan (nothing measured) sorts last.
     order = (-results["pps"]).argsort()[:_LEADERS]
     return [dict(grid.runs.combinations[int(number)]) for number in order]
 

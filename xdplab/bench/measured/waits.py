@@ -1,4 +1,4 @@
-"""The benchmark `waits`: what each wait strategy receives, and what a packet costs with it."""
+"""The benchmark `waits`: the rate and the CPU time per packet of each wait strategy."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _FIGURES = (*RATES, *COSTS, *CALLS)
 def waits(
     rounds: int = 3, seconds: float = 2.0, rate: float = 200_000, quiet: bool = False
 ) -> dict[str, Any]:
-    """Let our worker wait in each way, below saturation and at saturation.
+    """Let xdplab's worker receive with each wait strategy, below and at saturation.
 
     One lab, one in-kernel generator of 64-byte frames on a core of its own, and on another core
-    our worker, which drops what it receives, with each wait strategy in turn. Each round takes all
+    xdplab's worker, which drops all packets, with each wait strategy in turn. Each round runs all
     of them at both loads, every second one in reverse order; each run has a fresh engine and a
     warm-up.
 
@@ -34,7 +34,7 @@ def waits(
     seconds
         Length of a run, without the warm-up.
     rate
-        Frames a second of the lower load. That it is below saturation shows in ``lost_percent``.
+        Frames a second of the lower load. ``lost_percent`` shows whether it is below saturation.
     quiet
         Whether to do without the progress bar, which is drawn on a terminal only.
 
@@ -47,8 +47,8 @@ def waits(
           ``machine`` as those of `rxdrop`, with the ``rates``;
         - ``entries``, one a strategy and load: ``name`` (the strategy), ``rate`` (a number, or
           "max"), ``settings``, ``status`` ("measured" or "failed") with the ``reason``;
-          ``ineffective``, why the strategy can do nothing on this device, or None; ``runs`` as
-          those of `rxdrop`; and over the runs ``{"median", "least", "most"}``, or None where
+          ``ineffective``, why the strategy has no effect on this device, or None; ``runs`` as
+          those of `rxdrop`; and over the runs ``{"median", "least", "most"}``, or None if
           nothing could be measured, of ``rx_pps``, ``sent_pps``, ``lost_percent``,
           ``user_ns_per_packet`` (the worker at its packets), ``idle_ns_per_packet`` (empty polls
           of a strategy that spins), ``sys_ns_per_packet`` (the rest of the worker's CPU time),
@@ -61,8 +61,8 @@ def waits(
     ConfigurationError
         For values out of range.
     KernelError
-        When there can be no lab or no generator here. What goes wrong with one strategy is in the
-        result.
+        When no lab or no generator can be made here. The result has the errors of single
+        strategies.
     """
     turns = Rounds("waits", rounds, seconds, quiet)
     if not interval_ps(rate):

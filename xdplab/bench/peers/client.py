@@ -1,4 +1,4 @@
-"""The client of a latency benchmark: sends at a rate, and times what comes back."""
+"""The client of a latency benchmark: sends frames at a rate, and measures the round trips."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from xdplab.net.host import Host
 from xdplab.net.stream import Stream
 from xdplab.telemetry.region import Latency
 
-# After a longer pause a stream goes on from there, and does not make up for it with a burst:
+# After a longer pause a stream continues at its rate, without a burst of the missed frames:
 # TRAFFIC_PATIENCE_MS of native/include/traffic.h, and some more.
 _PAUSE_SECONDS = 0.15
-_QUIET_SECONDS = 0.5  # after which nothing more is expected to come back
+_QUIET_SECONDS = 0.5  # after this time without an answer, no more are expected
 _LONGEST_SETTLING_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
 class Trips:
-    """What was sent, and the round trips of what came back.
+    """The number of frames sent, and the round trips of the answered ones.
 
     Parameters
     ----------
     seconds
-        For how long it was sent.
+        Time of sending.
     sent
-        Frames.
+        Frames sent.
     times
-        A round trip each, of those that came back.
+        The round trip of each answered frame.
     """
 
     seconds: float
@@ -41,21 +41,21 @@ class Trips:
 
     @property
     def lost(self) -> int:
-        """How many did not come back."""
+        """Number of frames that did not come back."""
         return self.sent - self.times.total
 
 
 class Client(Closing):
-    """An engine that sends numbered frames to a host and spins for the answers, on a core its own.
+    """An engine on its own core that sends numbered frames to a host and spins for the answers.
 
-    Address resolution is left to the stack of its host, so a server may have a stack too.
+    The stack of its host resolves addresses, so a server may be behind a stack too.
 
     Parameters
     ----------
     host
-        Where it sends from.
+        The host to send from.
     server
-        Whom it sends to.
+        The host to send to.
     size
         Bytes of a frame.
     cpu
@@ -70,12 +70,12 @@ class Client(Closing):
             wait="spin",
             inspect=True,
             sample_every=0,
-            publish_interval=0.05,  # its own records are no part of what is measured
+            publish_interval=0.05,  # seldom, so that its own records disturb little
             cpu=cpu,
         ).start()
 
     def send(self, rate: float, seconds: float) -> Trips:
-        """Send for some time, and wait for what comes back.
+        """Send for some time, and wait for the answers.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class Client(Closing):
         return Trips(elapsed, sent, times() - before)
 
     def _sent(self) -> int:
-        """Read how many frames it sent, once it has written down that it sends no more."""
+        """Read the number of frames sent, once a record says that it has stopped sending."""
         now, deadline = time.monotonic_ns(), time.monotonic() + _LONGEST_SETTLING_SECONDS
         pausing = ACTIONS.index("drop")
         while True:
@@ -125,5 +125,5 @@ class Client(Closing):
             time.sleep(_LOOK_AGAIN_SECONDS)
 
     def close(self) -> None:
-        """End it."""
+        """Close the engine."""
         self._engine.close()

@@ -1,6 +1,6 @@
-"""A program, not a module: `python count_packets.py socket|sniff INTERFACE` counts what arrives.
+"""A program, not a module: `python count_packets.py socket|sniff INTERFACE` counts packets.
 
-It says when it is ready, and its count for each line that it reads; at "quit", it ends.
+It prints when it is ready, and its count for each line of input; at "quit", it ends.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def by_sniff(interface: str) -> None:
 
 
 def say_ready(version: str) -> None:
-    """Say that packets are counted from now on."""
+    """Print that counting has begun."""
     print("ready:", version, flush=True)
 
 
 def answer() -> None:
-    """Say the count for each line, until there are no more."""
+    """Print the count for each line of input, until there are no more."""
     for line in sys.stdin:
         if line == "quit\n":
             break

@@ -12,31 +12,31 @@ from xdplab.net.host import Host
 PROGRAM = Path(__file__).with_name("count_packets.py")
 
 ANSWER_SECONDS = 30.0
-"""How long to wait for each of its answers: far more than it takes, even on a busy machine."""
+"""Seconds to wait for each of its answers: far more than needed, even on a busy machine."""
 
 
 class CountingProgram(Counting):
-    """A Python of its own that counts what arrives at a host's interface.
+    """A separate Python process that counts the packets at a host's interface.
 
     Parameters
     ----------
     host
-        Whose interface.
+        The host with the interface.
     way
         ``"socket"`` or ``"sniff"``.
     name
-        What errors call it.
+        Its name in errors.
     cpu
         Its core.
 
     Raises
     ------
     PeerError
-        When it does not come up. Nothing of it is left.
+        When it does not start. Nothing of it is left.
     """
 
     def __init__(self, host: Host, way: str, *, name: str, cpu: int) -> None:
-        # -P: modules of our folder are not taken for the standard library's.
+        # -P: modules in the program's folder must not replace the standard library's.
         arguments = [sys.executable, "-P", str(PROGRAM), way, host.interface.name]
         self._name = name
         self._peer = Peer(host, arguments, name=name, cpu=cpu)
@@ -47,12 +47,12 @@ class CountingProgram(Counting):
             raise
 
     def received(self) -> int:
-        """Read how many packets it counted, once no more arrive.
+        """Read the number of packets it counted, once no more arrive.
 
         Raises
         ------
         PeerError
-            When it has ended, does not answer, answers with something else, or counts on.
+            When it has ended, does not answer, gives a wrong answer, or goes on counting.
         """
         return settled(self._name, self._received, ANSWER_SECONDS)
 
@@ -61,12 +61,12 @@ class CountingProgram(Counting):
         return int(self._peer.expect(r"counted (\d+)\n", ANSWER_SECONDS)[1])
 
     def quit(self) -> None:
-        """Let it end in its own way.
+        """Ask it to end.
 
         Raises
         ------
         PeerError
-            When it does not.
+            When it does not end.
         """
         self._peer.tell("quit")
         self._peer.wait(ANSWER_SECONDS)

@@ -1,4 +1,4 @@
-"""A program that others wrote, running inside a lab, talked to through its standard streams."""
+"""A third-party program inside a lab, controlled through its standard streams."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from xdplab.core.closing import Closing
 from xdplab.core.errors import XdplabError
 from xdplab.net.host import Host
 
-_MOST_UNREAD = 64 * 1024  # of a program that floods us, only the end is kept
+_MOST_UNREAD = 64 * 1024  # of more output, only the end is kept
 _LINES_QUOTED = 6
 _READ_AT_ONCE = 64 * 1024
 _EXIT_SECONDS = 1.0
 
 
 class PeerError(XdplabError):
-    """A peer did not do what the benchmark needs of it; the message quotes what it said."""
+    """A peer failed in a benchmark; the message quotes its output."""
 
 
 class Peer(Closing):
-    """A running program, and a conversation with it.
+    """A running program, with its input and output.
 
     It is killed by `close`, by the end of the ``with``, and by the kernel when this process dies.
 
     Parameters
     ----------
     host
-        In whose network namespace it runs.
+        The host in whose network namespace it runs.
     arguments
-        The program and its arguments; there is no shell in between.
+        The program and its arguments, run without a shell.
     environment
-        Variables beside those of this process.
+        Environment variables, in addition to those of this process.
     name
-        What errors call it; the program unless told otherwise.
+        Its name in errors. Default: the program.
     cpu
-        The core of all its threads; any that this process may run on unless told otherwise.
+        The core of all its threads. Default: any that this process may run on.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Peer(Closing):
         cpu: int | None = None,
     ) -> None:
         pinned = [] if cpu is None else ["taskset", "--cpu-list", str(cpu)]
-        # On a pipe, the C library would hand over the answers when the program has ended.
+        # On a pipe, the C library would write the answers only at the end of the program.
         bound = ["setpriv", "--pdeathsig", "KILL", "--", *pinned, "stdbuf", "-oL", *arguments]
         self._name = name or arguments[0]
         self._unread = ""
@@ -76,28 +76,28 @@ class Peer(Closing):
         return self._process.pid
 
     def tell(self, line: str) -> None:
-        """Write a line to its standard input. One that has ended is noticed by `expect`."""
+        """Write a line to its standard input. If it has ended, `expect` raises."""
         with suppress(BrokenPipeError):
             _opened(self._process.stdin).write(f"{line}\n".encode())
 
     def signal(self, number: int) -> None:
-        """Send it a signal. One that has ended is noticed by `expect`."""
+        """Send it a signal. If it has ended, `expect` raises."""
         self._process.send_signal(number)
 
     def expect(self, pattern: str, seconds: float) -> re.Match[str]:
-        """Read what it writes until a pattern matches, and take that from what is unread.
+        """Read its output until a pattern matches, and remove the output up to there.
 
         Parameters
         ----------
         pattern
             A regular expression; the dot matches newlines too.
         seconds
-            How long to wait for it.
+            Longest time to wait.
 
         Raises
         ------
         PeerError
-            When the program ended, or did not say so in time.
+            When the program ended, or nothing matched in time.
         """
         deadline = time.monotonic() + seconds
         wanted = re.compile(pattern, re.DOTALL)
@@ -112,12 +112,12 @@ class Peer(Closing):
         return found
 
     def wait(self, seconds: float) -> None:
-        """Wait until it has ended by itself.
+        """Wait until it ends by itself.
 
         Raises
         ------
         PeerError
-            When it did not in time, or not with exit status 0.
+            When it did not end in time, or not with exit status 0.
         """
         try:
             status = self._process.wait(seconds)
@@ -127,16 +127,16 @@ class Peer(Closing):
             raise PeerError(f"{self._name} ended {self._ending()}. {self._quote()}")
 
     def close(self) -> None:
-        """Kill it if it is still there."""
+        """Kill it if it is still running."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             _opened(stream).close()
 
     def _read(self, seconds: float) -> None:
-        """Read what there is, once there is something."""
+        """Wait for output, and read it."""
         output = _opened(self._process.stdout).fileno()
-        ready = select.poll()  # select() has no room for descriptors from 1024 up
+        ready = select.poll()  # select() can't take descriptors from 1024 up
         ready.register(output, select.POLLIN)
         if not ready.poll(seconds * 1000):
             return
@@ -146,7 +146,7 @@ class Peer(Closing):
         self._unread = (self._unread + read.decode(errors="replace"))[-_MOST_UNREAD:]
 
     def _ending(self) -> str:
-        """Say how it ended, now that it closed its output."""
+        """Return in words how it ended, after it closed its output."""
         try:
             status = self._process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -173,18 +173,18 @@ def _start(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
-            # An interrupt from the terminal is ours to handle. A session of its own would give it
-            # a share of the cores of its own too (sched_autogroup), twice that of our worker.
+            # This process handles an interrupt from the terminal. A session of its own would give
+            # the program its own share of the cores (sched_autogroup), twice that of our worker.
             process_group=0,
         )
         started.set_result(process)
-        # The parent's death is the death of the thread that started it: so this one lives on.
+        # For the kernel, the parent dies with the thread that started it: so this thread lives on.
         process.wait()
 
     def keep() -> None:
         try:
             host.run(live)
-        except BaseException as error:  # to be raised again in the caller, whatever it is
+        except BaseException as error:  # to be raised again in the caller
             started.set_exception(error)
 
     try:
@@ -194,7 +194,7 @@ def _start(
         raise PeerError(
             f"could not run `{error.filename}`: it is missing. Install Debian's util-linux."
         ) from error
-    except KeyboardInterrupt:  # which ends only the wait, be it that for the thread to begin
+    except KeyboardInterrupt:  # ends only the wait, also the one for the thread to begin
         started.add_done_callback(_kill)
         raise
 

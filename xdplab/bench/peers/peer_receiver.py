@@ -1,7 +1,6 @@
-"""What the receivers that others wrote have in common: how a run with one of them goes.
+"""Base classes of third-party receivers: a counting program, and a run with it.
 
-A new peer is a program to drive, and a receiver with a `PeerReceiver` behind it, in a file of its
-own.
+A new peer is a `Counting` program and a receiver derived from `PeerReceiver`, in one file.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ _SETTLE_SECONDS = 0.05
 
 
 class Counting(Closing):
-    """A running program that counts what it receives, as a benchmark drives it."""
+    """A running program that counts the packets it receives, controlled by a benchmark."""
 
     version: str
-    """As the program itself says it."""
+    """The version, as printed by the program."""
     _peer: Peer
 
     @property
@@ -35,40 +34,40 @@ class Counting(Closing):
 
     @abstractmethod
     def received(self) -> int:
-        """Read how many packets it counted, once no more arrive.
+        """Read the number of packets it counted, once no more arrive.
 
         Raises
         ------
         PeerError
-            When it has ended, does not answer, answers with something else, or counts on.
+            When it has ended, does not answer, gives a wrong answer, or goes on counting.
         """
 
     @abstractmethod
     def quit(self) -> None:
-        """Let it end in its own way.
+        """Ask it to end.
 
         Raises
         ------
         PeerError
-            When it does not.
+            When it does not end.
         """
 
     def close(self) -> None:
-        """Kill it if it is still there."""
+        """Kill it if it is still running."""
         self._peer.close()
 
 
 class PeerReceiver(ABC):
-    """Receives a run's traffic with a program that others wrote, started for that run.
+    """Receives a run's traffic with a third-party program, started for that run.
 
     Parameters
     ----------
     name
-        What the result calls it.
+        Its name in the result.
     settings
-        What the result says of how it was called.
+        Its settings, for the result.
     beside_stack
-        Whether the host's stack gets the packets as well, as it does beside a packet socket.
+        Whether the host's stack gets the packets as well, as with a packet socket.
     """
 
     program: str
@@ -80,7 +79,7 @@ class PeerReceiver(ABC):
 
     @abstractmethod
     def missing(self) -> str | None:
-        """Say what to do where the program is not there; None where it is."""
+        """Return what to do if the program is missing; None if it is installed."""
 
     @abstractmethod
     def open(self, wire: Wire) -> Counting:
@@ -89,16 +88,16 @@ class PeerReceiver(ABC):
         Raises
         ------
         PeerError
-            When it does not come up. Nothing of it is left.
+            When it does not start. Nothing of it is left.
         """
 
     def run(self, wire: Wire, seconds: float) -> Run:
-        """Measure once, with nothing left behind.
+        """Measure once, and clean up.
 
         Raises
         ------
         PeerError
-            When it does not come up, does not answer, or does not end.
+            When it does not start, does not answer, or does not end.
         KernelError
             When the generator ended by itself.
         """
@@ -111,28 +110,28 @@ class PeerReceiver(ABC):
             before = program.received()
             with spending(program.pid, {wire.worker, wire.traffic.cpu}) as spent:
                 sent, elapsed = wire.send(seconds)
-                # What it takes for the last of them, too, though they may wait for a while.
+                # Includes the time for the last packets, though they may wait for a while.
                 packets = program.received() - before
             program.quit()
         return Run(elapsed, sent, packets, spent.per_packet(packets))
 
 
 def settled(program: str, read: Callable[[], int], seconds: float) -> int:
-    """Read a count until it stands still.
+    """Read a count until it stops growing.
 
     Parameters
     ----------
     program
-        Whose it is.
+        The program's name.
     read
-        Reads it.
+        Reads the count.
     seconds
-        How long to wait at most.
+        Longest time to wait.
 
     Raises
     ------
     PeerError
-        When it goes on growing, and what `read` raises.
+        When it goes on growing. Errors of `read` are passed on.
     """
     deadline = time.monotonic() + seconds
     before, now = -1, read()

@@ -1,4 +1,4 @@
-"""The peer that anybody could write: a raw AF_PACKET socket in Python, read packet by packet."""
+"""The simplest peer: a raw AF_PACKET socket in Python, read packet by packet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SocketReceiver(PeerReceiver):
         super().__init__(self.program, settings, beside_stack=True)
 
     def missing(self) -> str | None:
-        """Python is always there."""
+        """Return None: Python is always installed."""
         return None
 
     def open(self, wire: Wire) -> CountingProgram:

@@ -18,7 +18,7 @@ class SniffReceiver(PeerReceiver):
         super().__init__(self.program, {"store": False}, beside_stack=True)
 
     def missing(self) -> str | None:
-        """Say what to do where there is none; None where there is one."""
+        """Return what to do if scapy is missing; None if it is installed."""
         return None if find_spec("scapy") else "not installed: pip install scapy"
 
     def open(self, wire: Wire) -> CountingProgram:

@@ -1,4 +1,4 @@
-"""What a peer's process takes of the cores, and the network softirqs beside it."""
+"""The CPU time of a peer's process, and of network softirqs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from xdplab.core.errors import KernelError
 
 @dataclass
 class Spent:
-    """Nanoseconds that were taken while packets flowed.
+    """CPU time in nanoseconds, while packets arrived.
 
     Parameters
     ----------
     cpu_ns
-        By all threads of the process, by the scheduler's clock; None where it was gone, or the
-        kernel does not tell.
+        Of all threads of the process, by the scheduler's clock; None if it was gone, or the kernel
+        does not show it.
     softirq_ns
-        By network softirqs on the cores; None where this process may not trace them.
+        Of network softirqs on the cores; None if this process may not trace them.
     """
 
     cpu_ns: int | None = 0
     softirq_ns: int | None = None
 
     def per_packet(self, packets: int) -> dict[str, float | None]:
-        """Divide by packets, by the names of a result; None where there are none."""
+        """Return the times per packet by their names in a result; None without packets."""
         times = {"cpu_ns_per_packet": self.cpu_ns, "softirq_ns_per_packet": self.softirq_ns}
         return {
             name: round(ns / packets, 2) if packets and ns is not None else None
@@ -38,14 +38,14 @@ class Spent:
 
 @contextmanager
 def spending(process: int | None, cores: set[int]) -> Iterator[Spent]:
-    """Measure what a process and the softirqs take during the block; filled in at its end.
+    """Measure the CPU time of a process and of softirqs in the block; set at its end.
 
     Parameters
     ----------
     process
-        Its id; None where there is only the kernel.
+        The process id; None: only softirqs.
     cores
-        Whose softirqs count.
+        Cores on which softirqs count.
     """
     spent = Spent()
     with _softirq_clock() as clock:

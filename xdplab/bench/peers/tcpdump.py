@@ -1,6 +1,6 @@
-"""The peer `tcpdump`: libpcap's own program, here writing what it captures to nowhere.
+"""The peer `tcpdump`: libpcap's own program, which here discards what it captures.
 
-It tells its counts when it is asked by SIGUSR1, and at its end. See tcpdump(1).
+It prints its counts on SIGUSR1 and at its end. See tcpdump(1).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xdplab.net.host import Host
 PROGRAM = "tcpdump"
 
 ANSWER_SECONDS = 20.0
-"""How long to wait for each of its answers: far more than it takes, even on a busy machine."""
+"""Seconds to wait for each of its answers: far more than needed, even on a busy machine."""
 
 _LOOK_AGAIN_SECONDS = 0.1
 _VERSION = r"tcpdump version (\S+)\s+libpcap version (\S+)"
@@ -29,19 +29,19 @@ _COUNTS = (
 
 
 class Tcpdump(Counting):
-    """A `tcpdump` that captures what arrives at a host's interface.
+    """A `tcpdump` that captures the packets at a host's interface.
 
     Parameters
     ----------
     host
-        Whose interface.
+        The host with the interface.
     cpu
         Its core.
 
     Raises
     ------
     PeerError
-        When it does not come up. Nothing of it is left.
+        When it does not start. Nothing of it is left.
     """
 
     def __init__(self, host: Host, *, cpu: int) -> None:
@@ -49,7 +49,7 @@ class Tcpdump(Counting):
             told = asked.expect(_VERSION, ANSWER_SECONDS)
             self.version = f"{told[1]}, libpcap {told[2]}"
         arguments = [PROGRAM, "-i", host.interface.name, "-n", "-w", "/dev/null"]
-        # It would become another user, and then the kernel would no longer kill it with us.
+        # It would change its user, and then the kernel would no longer kill it with this process.
         arguments += ["-Z", "root"] if os.geteuid() == 0 else []
         self._peer = Peer(host, arguments, cpu=cpu)
         try:
@@ -59,14 +59,14 @@ class Tcpdump(Counting):
             raise
 
     def received(self) -> int:
-        """Read how many packets it captured, once it has seen all that the kernel kept for it.
+        """Read the number of packets it captured, once it has read all that the kernel holds.
 
         The kernel hands over a block of packets when it is full or after a second.
 
         Raises
         ------
         PeerError
-            When it has ended, does not answer, answers with something else, or never catches up.
+            When it has ended, does not answer, gives a wrong answer, or never catches up.
         """
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
@@ -83,12 +83,12 @@ class Tcpdump(Counting):
             time.sleep(_LOOK_AGAIN_SECONDS)
 
     def quit(self) -> None:
-        """Let it end in its own way.
+        """Ask it to end.
 
         Raises
         ------
         PeerError
-            When it does not.
+            When it does not end.
         """
         self._peer.signal(signal.SIGINT)
         self._peer.expect(_COUNTS, ANSWER_SECONDS)
@@ -104,7 +104,7 @@ class TcpdumpReceiver(PeerReceiver):
         super().__init__(PROGRAM, {"write": "/dev/null"}, beside_stack=True)
 
     def missing(self) -> str | None:
-        """Say what to do where there is none; None where there is one."""
+        """Return what to do if tcpdump is missing; None if it is installed."""
         return None if shutil.which(PROGRAM) else "not installed: apt install tcpdump"
 
     def open(self, wire: Wire) -> Tcpdump:

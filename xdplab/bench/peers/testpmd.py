@@ -1,7 +1,7 @@
 """The peer `dpdk-testpmd`: DPDK's own test program, here on its AF_XDP and AF_PACKET drivers.
 
-It is driven by its command line and by the commands that one would type at its prompt, and its own
-counters are read. See https://doc.dpdk.org/guides/testpmd_app_ug/ and /guides/nics/af_xdp.html.
+It is controlled by its command line and by commands at its prompt, and its own counters are read.
+See https://doc.dpdk.org/guides/testpmd_app_ug/ and /guides/nics/af_xdp.html.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xdplab.net.netlink import netlink
 PROGRAM = "dpdk-testpmd"
 
 ANSWER_SECONDS = 20.0
-"""How long to wait for each of its answers: far more than it takes, even on a busy machine."""
+"""Seconds to wait for each of its answers: far more than needed, even on a busy machine."""
 
 AF_XDP, AF_PACKET = "net_af_xdp", "net_af_packet"
 """Its drivers."""
@@ -35,24 +35,24 @@ _NO_PROGRAM = -1  # of IFLA_XDP_FD
 class Testpmd(Counting):
     """A `dpdk-testpmd` on queue 0 of a host's interface, or of two in one namespace.
 
-    It drops what arrives, or carries it on to the other interface.
+    It drops packets, or forwards them to the other interface.
 
     Parameters
     ----------
     hosts
-        Whose interfaces it takes: one to drop, two to carry on.
+        The hosts whose interfaces it takes: one to drop, two to forward.
     worker, other
         Cores of its forwarding thread, and of its main thread, which sleeps at its prompt.
     driver
         `AF_XDP` or `AF_PACKET`.
     busy_budget
-        Packets of a busy poll (``SO_BUSY_POLL_BUDGET``), 0 for none; the AF_XDP driver's own
-        default where this is None.
+        Packets of a busy poll (``SO_BUSY_POLL_BUDGET``), 0 for none; None: the AF_XDP driver's
+        default.
 
     Raises
     ------
     PeerError
-        When it does not come up. Nothing of it is left.
+        When it does not start. Nothing of it is left.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Testpmd(Counting):
         self._interfaces = [host.interface for host in hosts]
         with ExitStack() as undo:
             undo.callback(self._restore)
-            # Even without shared files it makes itself a directory, and leaves it behind.
+            # Even without shared files it makes a directory, and does not remove it.
             with temporary_folder("xdplab-testpmd-") as folder:
                 environment = {
                     "RUNTIME_DIRECTORY": str(folder),
-                    # Not a bpffs: libxdp can't pin its dispatcher, which would stay after a kill,
-                    # and attaches its program without one.
+                    # Not a bpffs: so libxdp can't pin its dispatcher, which would stay after a
+                    # kill, and attaches its program without one.
                     "LIBXDP_BPFFS": str(folder),
                 }
                 options = f",busy_budget={busy_budget}" if busy_budget is not None else ""
@@ -84,12 +84,12 @@ class Testpmd(Counting):
             self._undo = undo.pop_all()
 
     def received(self) -> int:
-        """Read how many packets it counted, once no more arrive.
+        """Read the number of packets it counted, once no more arrive.
 
         Raises
         ------
         PeerError
-            When it has ended, does not answer, answers with something else, or counts on.
+            When it has ended, does not answer, gives a wrong answer, or goes on counting.
         """
         return settled(PROGRAM, self._received, ANSWER_SECONDS)
 
@@ -101,12 +101,12 @@ class Testpmd(Counting):
         return int(self._peer.expect(r"RX-packets:\s*(\d+)\s.*?Throughput", ANSWER_SECONDS)[1])
 
     def quit(self) -> None:
-        """Let it end in its own way.
+        """Ask it to end.
 
         Raises
         ------
         PeerError
-            When it does not.
+            When it does not end.
         """
         self._peer.tell("stop")
         self._peer.tell("quit")
@@ -114,11 +114,11 @@ class Testpmd(Counting):
         self._peer.wait(ANSWER_SECONDS)
 
     def close(self) -> None:
-        """Kill it if it is still there, and clean up what it left."""
+        """Kill it if it is still running, and clean up what it left."""
         self._undo.close()
 
     def _restore(self) -> None:
-        """Make the interfaces what they were, as far as they still exist."""
+        """Restore the interfaces that still exist."""
         for interface in self._interfaces:
             with suppress(XdplabError):
                 interface.namespace.run(_restore, interface.index)
@@ -147,12 +147,12 @@ def _arguments(
 
 def _restore(index: int) -> None:
     with netlink("restore an interface after dpdk-testpmd") as route:
-        route.link("set", index=index, flags=0, change=_PROMISCUOUS)  # left even in good order
+        route.link("set", index=index, flags=0, change=_PROMISCUOUS)  # left even after a normal end
         route.link("set", index=index, xdp_fd=_NO_PROGRAM)  # left after a kill
 
 
 def missing() -> str | None:
-    """Say what to do where there is none; None where there is one."""
+    """Return what to do if testpmd is missing; None if it is installed."""
     return None if shutil.which(PROGRAM) else "not installed: apt install dpdk-dev"
 
 
@@ -178,7 +178,7 @@ class TestpmdReceiver(PeerReceiver):
         super().__init__(name or told, settings, beside_stack=driver == AF_PACKET)
 
     def missing(self) -> str | None:
-        """Say what to do where there is none; None where there is one."""
+        """Return what to do if testpmd is missing; None if it is installed."""
         return missing()
 
     def open(self, wire: Wire) -> Testpmd:

@@ -1,4 +1,4 @@
-"""A UDP echo server on an ordinary socket, beside which an engine that echoes is measured."""
+"""A UDP echo server on an ordinary socket, the baseline for an engine that echoes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xdplab.net.host import Host
 from xdplab.refusals.errors import new_error, raise_error
 
 MODES = {"blocking": lib.XDPLAB_UDP_ECHO_BLOCKING, "epoll": lib.XDPLAB_UDP_ECHO_EPOLL}
-"""Ways to wait: in ``recvfrom``, or in ``epoll_wait`` and then receiving until nothing is left."""
+"""Ways to wait: in ``recvfrom``, or in ``epoll_wait`` and then receiving until it is empty."""
 
 # The kernel doubles it, and counts 768 bytes for a small datagram: it holds 2,048 of them, as many
 # as an engine's RX ring.
@@ -31,7 +31,7 @@ class UdpEcho(Closing):
     Parameters
     ----------
     host
-        Whose stack it is on. No engine may capture there.
+        The host on whose stack it is. No engine may capture there.
     mode
         One of `MODES`.
     port
@@ -44,7 +44,7 @@ class UdpEcho(Closing):
     ConfigurationError
         For values out of range.
     KernelError
-        When the kernel refuses the socket or the thread, as for a port that is in use.
+        When the kernel refuses the socket or the thread, for example because the port is in use.
     """
 
     def __init__(self, host: Host, mode: str = "blocking", *, port: int, cpu: int) -> None:
@@ -69,7 +69,7 @@ class UdpEcho(Closing):
 
     @property
     def refused(self) -> int:
-        """Answers that the stack did not take, as for a sender that can't be reached."""
+        """Answers that the stack rejected, for example to an unreachable sender."""
         if not self.closed:
             self._refused = int(lib.xdplab_udp_echo_refused(self._native))
         return self._refused
@@ -87,15 +87,15 @@ class UdpEcho(Closing):
         return not self._closer.alive
 
     def close(self) -> None:
-        """End the thread and close the socket; the counts stay as the last look found them."""
+        """End the thread and close the socket; the last counts remain readable."""
         self._closer()
 
 
 def _bind(host: Host, port: int) -> socket.socket:
     opened = host.socket()
     try:
-        opened.setblocking(True)  # whatever socket.setdefaulttimeout was told
-        try:  # whatever net.core.rmem_max is, where this process may
+        opened.setblocking(True)  # despite socket.setdefaulttimeout
+        try:  # beyond net.core.rmem_max, if this process may
             opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         except PermissionError:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -108,7 +108,7 @@ def _bind(host: Host, port: int) -> socket.socket:
 
 
 def _stop(native: Any, opened: socket.socket, owner: int) -> None:  # noqa: ANN401 - cffi is untyped
-    # A forked child has a copy of the socket, but neither the thread nor a claim to it.
+    # A forked child has a copy of the socket, but does not own the thread.
     if os.getpid() == owner:
         lib.xdplab_udp_echo_stop(native)
         opened.close()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _ROW_PIXELS, _FRAME_PIXELS = 30, 100
 _BAR = 0.7  # of a row
-_ROOM = 1.15  # beyond the longest bar, for its number
+_ROOM = 1.15  # times the longest bar, with room for its number
 
 _UNDIVIDED = "cpu_ns_per_packet"
 _WORDS = {
@@ -42,19 +42,19 @@ _WORDS = {
 
 
 def figures(benchmark: Benchmark, result: Mapping[str, Any]) -> list[figure]:
-    """Draw a result: bars of its leading figure with their spread, and what a packet cost.
+    """Draw a result: bars of its main figure with their spread, and the CPU time per packet.
 
     Parameters
     ----------
     benchmark
-        Whose result it is.
+        The benchmark.
     result
-        What it returned.
+        Its result.
 
     Returns
     -------
     list of figure
-        For each group of entries those that there is something to draw in.
+        The figures of each group of entries, without empty ones.
     """
     plots = []
     for group, members in groupby(result["entries"], benchmark.group):
@@ -69,7 +69,7 @@ def figures(benchmark: Benchmark, result: Mapping[str, Any]) -> list[figure]:
 
 
 def _drawn(benchmark: Benchmark) -> Iterator[tuple[str, Column]]:
-    """Choose what is drawn as bars of its own, with its title."""
+    """Yield the columns to draw as bars, each with its title."""
     shown = [c for c in benchmark.columns if c.figure and c.figure not in _WORDS]
     yield f"{benchmark.title}: {' '.join(shown[0].heading.split())}", shown[0]
     yield from ((column.drawn, column) for column in shown[1:] if column.drawn)
@@ -101,7 +101,7 @@ def _bars(title: str, column: Column, entries: Sequence[Entry]) -> figure:
 
 
 def _stack(title: str, entries: Sequence[Entry]) -> figure:
-    """Draw what a packet cost each entry, by who spent it."""
+    """Draw each entry's CPU time per packet, divided by its parts."""
     parts = {name: [_part(entry, name) for entry in entries] for name in _WORDS}
     totals = [sum(values) for values in zip(*parts.values(), strict=True)]
     plot = _rows(title, entries, max(totals))
@@ -132,7 +132,7 @@ def _stack(title: str, entries: Sequence[Entry]) -> figure:
 
 def _part(entry: Entry, name: str) -> float:
     if name == _UNDIVIDED and entry.get("user_ns_per_packet"):
-        return 0.0  # its parts are told
+        return 0.0  # its parts are drawn
     spread = entry.get(name)
     return float(spread["median"]) if spread else 0.0
 

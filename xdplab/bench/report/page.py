@@ -1,4 +1,4 @@
-"""A benchmark's report: one HTML file with all that it needs inside."""
+"""A benchmark's report: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NAPI_WORDS = {
 
 
 def check_place(path: str | os.PathLike[str]) -> Path:
-    """Find out before the work whether a report can be written; return where it goes.
+    """Check before the benchmark whether a report can be written; return its path.
 
     Raises
     ------
     ConfigurationError
-        Where it can't: there is no such folder, something else of that name, or no Bokeh here.
+        When it can't: the folder or Bokeh is missing, or the path is not a plain file.
     """
     place = place_of(path)
     if not os.access(place.parent, os.W_OK | os.X_OK):
@@ -47,23 +47,23 @@ def check_place(path: str | os.PathLike[str]) -> Path:
 def write_page(
     path: str | os.PathLike[str], benchmark: Benchmark, result: Mapping[str, Any]
 ) -> None:
-    """Write a report, whole or not at all.
+    """Write a report, completely or not at all.
 
-    It takes nothing from elsewhere, and shows itself without a network.
+    The page loads nothing else, and works without a network.
 
     Parameters
     ----------
     path
-        Of the HTML file; an older one of that name is replaced.
+        The HTML file; an existing one is replaced.
     benchmark
-        Whose result it is.
+        The benchmark.
     result
-        What it returned; its ``command``, where there is one, is by which it can be had again.
+        Its result; the optional ``command`` is the command line that repeats it.
 
     Raises
     ------
     ConfigurationError
-        For what is no plain file.
+        If the path is not a plain file.
     KernelError
         When the file can't be written.
     """
@@ -95,7 +95,7 @@ def _page(benchmark: Benchmark, result: Mapping[str, Any]) -> str:
             notes=notes(benchmark, result),
             machine=_machine(result),
             bokeh_js=Resources(mode="inline", components=["bokeh"]).js_raw,
-            # "</" would end the script that it stands in.
+            # "</" would end the script element around it.
             item=json.dumps(json_item(plots)).replace("</", "<\\/"),
         )
     )

@@ -1,4 +1,4 @@
-"""The tables that a terminal shows of a benchmark's result, and the notes below them."""
+"""The tables of a benchmark's result for a terminal, and the notes below them."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """A column, and what it shows of an entry.
+    """A column of the table.
 
     Parameters
     ----------
     heading
-        With the unit in a second line.
+        The heading, with the unit in a second line.
     show
-        Given the entry, returns the cell; the empty string where there is nothing to show.
+        Returns an entry's cell, or an empty string.
     figure
-        The figure whose median it shows, if it does.
+        The figure whose median it shows, if any.
     scale
-        What the figure is divided by.
+        Divisor of the figure.
     drawn
-        Under which title a report draws it; empty where it does not. The first one with a figure,
-        and times a packet, are drawn anyway.
+        Title of its bars in a report; empty: not drawn. The first column with a figure, and times
+        per packet, are always drawn.
     """
 
     heading: str
@@ -52,7 +52,7 @@ def median(
     *,
     drawn: str = "",
 ) -> Column:
-    """Show the median of a figure, with digits to suit it unless told otherwise."""
+    """Show the median of a figure, by default with a suitable number of digits."""
 
     def show(entry: Entry) -> str:
         return number(entry[figure]["median"] / scale, digits) if entry[figure] else ""
@@ -61,7 +61,7 @@ def median(
 
 
 def least_to_most(figure: str, scale: float = 1, digits: int | None = None) -> Column:
-    """Show from where to where a figure went."""
+    """Show the least and the greatest value of a figure."""
 
     def show(entry: Entry) -> str:
         if not (spread := entry[figure]):
@@ -72,18 +72,18 @@ def least_to_most(figure: str, scale: float = 1, digits: int | None = None) -> C
 
 
 def number(value: float, digits: int | None = None) -> str:
-    """Write a number with so many digits behind the point; one below 100 unless told otherwise."""
+    """Return a number with so many decimal digits; by default with one if below 100."""
     return f"{value:.{(1 if value < 100 else 0) if digits is None else digits}f}"
 
 
 def costs(*names: str) -> tuple[Column, ...]:
-    """Show nanoseconds a packet, by who spent them."""
+    """Show nanoseconds per packet, one column for each part."""
     shown = names or ("user", "idle", "sys", "softirq")
     return tuple(median(f"{name}\nns", f"{name}_ns_per_packet") for name in shown)
 
 
 def versions(result: Mapping[str, Any]) -> str:
-    """Name the programs that took part, with their versions as they said them."""
+    """Return the programs of the result, with their versions as printed by them."""
     told = {entry["program"]: entry["version"] for entry in result["entries"] if entry["version"]}
     return ", ".join(f"{program} {version}" for program, version in told.items())
 
@@ -92,7 +92,7 @@ COSTS_NOTE = "ns are for a packet, idle is empty polls, softirq is on both cores
 
 
 def render(benchmark: Benchmark, result: Mapping[str, Any]) -> str:
-    """Lay out a result for the terminal that standard output is, or for a file."""
+    """Return a result as text, to suit standard output: a terminal or a file."""
 
     def write(console: Console) -> None:
         for group, entries in groupby(result["entries"], benchmark.group):
@@ -128,7 +128,7 @@ def _table(
 
 
 def notes(benchmark: Benchmark, result: Mapping[str, Any]) -> list[str]:
-    """Say how the figures came about, what they mean, and why some are missing."""
+    """Return notes on how the figures were measured, their meaning, and missing ones."""
     return [*_common_notes(result), *benchmark.notes(result), *_entry_notes(result)]
 
 
@@ -142,7 +142,7 @@ def _common_notes(result: Mapping[str, Any]) -> list[str]:
 
 
 def _entry_notes(result: Mapping[str, Any]) -> list[str]:
-    """Say why an entry has no figures, or figures that mean little; the same thing once."""
+    """Return notes on entries without figures or with weak ones, each text once."""
     told: dict[str, None] = {}
     for entry in result["entries"]:
         if entry["reason"]:

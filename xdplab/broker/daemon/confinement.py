@@ -1,4 +1,4 @@
-"""Giving up power for good: native/privilege/confine.c, and whose a network namespace is."""
+"""Dropping privileges for good (native/privilege/confine.c), and checks of namespaces."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF = (
 )
 
 LISTENER = (KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFMON, BPF)
-"""To end sessions, to become users, to lower sessions' powers; and what sessions need."""
+"""To end sessions, to become users, to lower sessions' privileges; and all that sessions need."""
 SESSION = (NET_ADMIN, IPC_LOCK, BPF)
-"""Programs of one's own can't read the kernel's memory with these.
+"""With these, a client's own program can't read the kernel's memory.
 
-What is pinned with CAP_IPC_LOCK counts for nobody, so the listener counts it (`holdings.py`).
-Without it a UMEM would count for the client's user, to whom the usual limit of 8 MiB would leave
+Memory pinned with CAP_IPC_LOCK counts for no user, so the listener counts it (`holdings.py`).
+Without it a UMEM would count for the client's user, and the usual limit of 8 MiB would leave
 nothing for io_uring.
 """
 LENDER = (NET_ADMIN, SETGID, SETUID, SYS_ADMIN)
@@ -42,14 +42,14 @@ def confine(
     capabilities: Sequence[int],
     filter_: int = lib.XDPLAB_FILTER_NONE,
 ) -> None:
-    """Become a user, keep some capabilities and no way to another, and filter system calls.
+    """Become a user, keep some capabilities with no way to gain others, and filter system calls.
 
     Parameters
     ----------
     user, group
-        To become; supplementary groups are dropped.
+        Ids to take; supplementary groups are dropped.
     capabilities
-        To keep, by their numbers in linux/capability.h.
+        Capabilities to keep, by their numbers in linux/capability.h.
     filter_
         One of ``enum xdplab_filter``.
 
@@ -70,16 +70,16 @@ def confine(
 
 
 def check_surroundings(process: int, user: int, group: int) -> None:
-    """Check that a user's process sees the machine as this one does: from no container.
+    """Check that a user's process is in the broker's namespaces and root, not in a container.
 
-    What runs here on its behalf would be out of there. Root needs nobody for that.
+    A process that the broker started for it would escape the container. Root needs no broker.
 
     Raises
     ------
     PermissionRefusedError
-        When it does not, or is root.
+        When it is in others, or is root's.
     """
-    # As who may look at it; this process keeps its capabilities, and can't be looked at.
+    # As the user, who may look at it; this process keeps its capabilities, and can't be looked at.
     os.setegid(group)
     os.seteuid(user)
     try:
@@ -102,7 +102,7 @@ def check_surroundings(process: int, user: int, group: int) -> None:
 
 
 def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Be sent a signal when the process that made this one ends, however it does."""
+    """Ask for a signal when the process that made this one ends, however it ends."""
     if lib.xdplab_die_with(parent, number):
         os._exit(0)
 
@@ -111,7 +111,7 @@ def check_namespace(descriptor: int, user: int) -> None:
     """Check that a descriptor holds a network namespace of a user's own.
 
     Its owner is the user who made the user namespace that it belongs to. The host's own belongs to
-    the first user namespace, which nobody made: it is never a client's, not even root's.
+    the first user namespace, which no user made: it is never a client's, not even root's.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""What each user holds of the machine's memory through the broker, counted by the listener.
+"""The memory that each user holds through the broker, counted by the listener.
 
-Maps, programs and UMEMs live as long as whoever holds them, which a session's end does not change.
-So the kernel is asked which of them there still are: maps and programs by their ids, a UMEM by the
-socket that it was registered for, which an epoll set knows of without holding it. (A socket that
+Maps, programs and UMEMs live as long as a process holds them, also after their session's end. So
+the listener asks the kernel which of them still exist: maps and programs by their ids, a UMEM by
+the socket that it was registered for, which an epoll set lists without holding it. (A socket that
 shares a UMEM, and outlives that one, is not seen: the kernel lists it for its own namespace alone.)
 """
 
@@ -20,7 +20,7 @@ from xdplab.native import lib
 
 
 def exists(held: Held) -> bool:
-    """Say whether the kernel still has an object. Needs CAP_SYS_ADMIN."""
+    """Tell whether the kernel still has an object. Needs CAP_SYS_ADMIN."""
     return bool(lib.xdplab_bpf_exists(held.kind == MAP, held.number))
 
 
@@ -28,20 +28,20 @@ class _Reservation(NamedTuple):
     user: int
     size: int
     watching: int = -1
-    """An epoll set of the socket that is about to hold it."""
+    """The epoll set of the socket that will hold it."""
 
 
 class Holdings:
-    """Grants memory to sessions, and remembers what became of it.
+    """Grants memory to sessions, and keeps count of its use.
 
     Parameters
     ----------
     limits
-        What one user may hold.
+        The most that one user may hold.
     to_spare
-        Says how many bytes the machine can give.
+        Returns how many bytes the machine can give.
     exists
-        Says whether an object is still there.
+        Tells whether an object still exists.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Holdings:
         """By session."""
         self._held: defaultdict[int, dict[tuple[bytes, int], Held]] = defaultdict(dict)
         self._pinned: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        """Of a user: epoll sets, bytes."""
+        """By user: epoll sets and bytes."""
 
     def reserve(self, session: int, user: int, amount: int) -> bytes:
-        """Reserve bytes for what a session is about to make; one that it has is ended.
+        """Reserve bytes for an object that a session will make; a reservation that it has ends.
 
         Returns
         -------
@@ -76,7 +76,7 @@ class Holdings:
         return GRANTED
 
     def keep(self, session: int, made: Iterable[Held]) -> None:
-        """Count what was made in the place of what was reserved for it."""
+        """Count the objects that were made, in place of the bytes reserved for them."""
         if (reservation := self._reserved.get(session)) is not None:
             objects = {(each.kind, each.number): each for each in made}
             if objects:
@@ -84,9 +84,9 @@ class Holdings:
             self.end(session)
 
     def watch(self, session: int, watching: int) -> None:
-        """Count what was reserved until an epoll set, which is taken over, has no socket left.
+        """Count the reserved bytes until an epoll set, which is taken over, has no socket left.
 
-        Unless the reservation is cancelled: a session that ends may have made what was reserved.
+        Unless the reservation is cancelled: a session that ends may have made the object.
         """
         reservation = self._reserved.get(session)
         if reservation is None or reservation.watching >= 0:
@@ -96,18 +96,18 @@ class Holdings:
 
     @property
     def descriptors(self) -> int:
-        """How many descriptors are kept here."""
+        """Number of descriptors held here."""
         watching = sum(each.watching >= 0 for each in self._reserved.values())
         return watching + sum(map(len, self._pinned.values()))
 
     def cancel(self, session: int) -> None:
-        """Give up what was reserved for a session, which made nothing of it."""
+        """Free the reservation of a session that made nothing of it."""
         reservation = self._reserved.pop(session, None)
         if reservation and reservation.watching >= 0:
             os.close(reservation.watching)
 
     def end(self, session: int) -> None:
-        """Give up what was reserved for a session, but not what is watched."""
+        """Free the reservation of a session; watched bytes still count."""
         reservation = self._reserved.pop(session, None)
         if reservation and reservation.watching >= 0:
             self._pinned[reservation.user].append((reservation.watching, reservation.size))
@@ -132,7 +132,7 @@ class Holdings:
         self.forget_unpinned(user)
 
     def forget_unpinned(self, user: int) -> None:
-        """Let go of the epoll sets of UMEMs that are gone."""
+        """Close the epoll sets of UMEMs that are gone."""
         left = []
         for watching, size in self._pinned.pop(user, ()):
             if "tfd:" in Path(f"/proc/self/fdinfo/{watching}").read_text():

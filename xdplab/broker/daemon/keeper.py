@@ -1,9 +1,9 @@
 """The keeper of a lab process that the broker starts for a client, and its only parent.
 
 A lab process is the client's own program: the client may trace it, kill it and leave it unreaped,
-and what it starts it may make its own siblings (CLONE_PARENT) or orphans. All of that comes to the
-keeper, which ends it all with the lab process or the client, whichever ends first. The keeper runs
-as root with CAP_KILL alone, behind a filter, so that no client can stop it.
+and it may start siblings (CLONE_PARENT) and orphans. All of these become children of the keeper,
+which kills them when the lab process or the client ends, whichever is first. The keeper runs as
+root with CAP_KILL alone, behind a filter, so that no client can stop it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from xdplab.native import lib
 from xdplab.refusals.errors import new_error, raise_error
 
 _ALL_KINDS = 0x40000000  # __WALL, linux/wait.h
-_END_SECONDS = 3.0  # for the kernel to end what was killed; more than that is the kernel's own time
-_CONNECTION, _PARENT = 3, 4  # descriptors that the lab process has them by
+_END_SECONDS = 3.0  # for the kernel to end killed processes; longer ones are stuck in it
+_CONNECTION, _PARENT = 3, 4  # their descriptors in the lab process
 _MADE = b"made"
 
 
@@ -37,7 +37,7 @@ class LabKeeper:
     Parameters
     ----------
     connection
-        To the client, which the lab process goes on with.
+        Connection to the client; the lab process takes it over.
     user, group, groups
         The client's.
 
@@ -68,13 +68,13 @@ class LabKeeper:
             raise_error(error)
 
     def start(self) -> None:
-        """Let the lab process be its client's, and give up what that does not need."""
+        """Hand the lab process to its client, and drop privileges that the keeper does not need."""
         self._parent.send(_MADE)
         self._parent.close()
         confine(0, 0, KEEPER, lib.XDPLAB_FILTER_KEEPER)
 
     def keep(self, told: socket.socket, ends: Collection[int]) -> None:
-        """Wait for the lab process' end, or the client's; then end whatever was started there.
+        """Wait until the lab process or the client ends; then end all processes started there.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class LabKeeper:
         """
         over = False
         while not over:
-            # Its end is told by a descriptor: of one that is traced, only the tracer gets a signal.
+            # A descriptor tells its end: of a traced process, only the tracer gets SIGCHLD.
             ready = select.select([told.fileno(), self._life, *ends], [], [])[0]
             over = ready != [told.fileno()] or signal.SIGTERM in told.recv(4096)
             _reap()
@@ -104,7 +104,7 @@ def _become_lab_process(
     keeper: int,
     client: tuple[int, int, Sequence[int]],
 ) -> NoReturn:
-    """Become the client's, which has all descriptors of this process then, and run its program."""
+    """Become the client's process, to which all descriptors here are then open; run its program."""
     with suppress(BaseException):
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD):
@@ -140,9 +140,9 @@ def _enter(keeper: int, user: int, group: int, groups: Sequence[int]) -> None:
 
 
 def _end_all_children() -> None:
-    """Kill all that this process has for children, their children, and those that come meanwhile.
+    """Kill all descendants of this process, also those that are started meanwhile.
 
-    Bounded: what is caught in the kernel ends when that lets it go, and is then init's to reap.
+    Bounded: a process stuck in the kernel ends when the kernel releases it, and init reaps it.
     """
     deadline = time.monotonic() + _END_SECONDS
     while (found := _descendants(os.getpid())) and time.monotonic() < deadline:
@@ -155,14 +155,14 @@ def _end_all_children() -> None:
 
 
 def _reap() -> None:
-    """Reap what has ended, never waiting for it: a tracer may keep it as long as it likes."""
+    """Reap ended processes without waiting: a tracer may keep one as long as it likes."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG | _ALL_KINDS)[0]:
             pass
 
 
 def _descendants(process: int) -> list[int]:
-    """List what a process has started that still lives."""
+    """List the descendants of a process that still live."""
     found = []
     for children in Path(f"/proc/{process}/task").glob("*/children"):
         with suppress(OSError):

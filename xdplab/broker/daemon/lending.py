@@ -1,14 +1,14 @@
 """Lending a real interface: it is moved into the client's network namespace, and back.
 
-Back in the host's namespace nothing may appear but the interface that was lent, whatever the client
-has made of it or in its place. So an interface is known again by what a client can't forge: a
-network card by the device that it is (a card returns by itself, too, when the namespace ends), one
-end of a veth pair by the other, which stayed. One that the client moved on is looked for in all
-namespaces that the client's processes hold, and waited for where it is in none of them: until it is
+Nothing may return to the host's namespace but the interface that was lent, whatever the client has
+made of it or in its place. So the broker identifies an interface by marks that a client can't
+forge: a network card by its device (a card returns by itself, too, when the namespace ends), one
+end of a veth pair by the other, which stayed. If the client moved it on, the broker searches all
+namespaces that the client's processes hold, and waits while it is in none of them: until it is
 there, or gone, or the broker ends. Programs that the client attached, by links that it still holds,
-are detached before it is switched on, and its settings are what they were (`link_settings.py`).
-What a client has built on top of it (VLANs, macvlans) and moved elsewhere is its own to remove: the
-kernel tells nobody of it.
+are detached before it is switched on, and its settings are what they were (`link_settings.py`). The
+client must remove links that it built on top (VLANs, macvlans) and moved elsewhere: the kernel does
+not tell of them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NUMBER = struct.Struct("=IHHIIB3xHHi")
 
 
 class Borrower(NamedTuple):
-    """To whom an interface is lent."""
+    """The client that borrows an interface."""
 
     namespace: int
     """Descriptor of a namespace, which was checked to be the client's own."""
@@ -53,10 +53,10 @@ class Borrower(NamedTuple):
 
 
 class Report(Protocol):
-    """Takes what happens to a lent interface, for the log."""
+    """Takes the events of a lent interface, for the log."""
 
     def __call__(self, said: str) -> None:
-        """Take one thing that happened."""
+        """Take one event."""
 
 
 @contextmanager
@@ -76,13 +76,13 @@ def lend(
     name
         Its name here.
     borrower
-        Who gets it.
+        The client.
     lendable
-        Names of those that the broker was started with.
+        Names of the interfaces that the broker may lend.
     report
-        Is told how it came back, or why it did not.
+        Takes a message: how it came back, or why it did not.
     is_told_to_end
-        Waits for so many seconds; says whether the broker ends.
+        Waits for so many seconds; returns whether the broker ends.
 
     Yields
     ------
@@ -153,7 +153,7 @@ def _is_brought_back(lent: _Lent, borrower: Borrower, report: Report) -> bool:
 
 
 def _all_names(name: str) -> set[str]:
-    """Collect the names of an interface; the one alone where it is not here."""
+    """Collect the names of an interface; the given one alone where it is not here."""
     tried = f"look for {name}"
     with netlink(tried) as route, suppress(InterfaceGoneError):
         return set(names_of_link(pick_link(name, route.get_links(), tried)))
@@ -161,7 +161,7 @@ def _all_names(name: str) -> set[str]:
 
 
 class _Lent:
-    """An interface on its way; found again by what a client can't forge."""
+    """An interface that is lent, identified by marks that a client can't forge."""
 
     def __init__(self, interface: Interface, home: Namespace) -> None:
         self.interface, self._home = interface, home
@@ -188,11 +188,11 @@ class _Lent:
             return next(same, None)
 
     def is_home(self) -> bool:
-        """Say whether it came home by itself."""
+        """Tell whether it came home by itself."""
         return self._home.run(self.find, None) is not None
 
     def is_deleted(self) -> bool:
-        """Say whether it is gone for good, as far as that can be known: of a veth, by its peer."""
+        """Tell whether it is deleted, as far as that can be known: of a veth, by its peer."""
         if not self._peer:
             return False
         try:
@@ -210,7 +210,7 @@ class _Lent:
         name = self.interface.name
         try:
             with netlink(f"bring {name} back") as route:
-                # A name that is taken at home would keep it out.
+                # With an alternative name that is taken at home it could not return.
                 if given := set(names_of_link(_link(index))[1:]) - self._settings.other_names:
                     route.link("property_del", index=index, altname=sorted(given))
                 route.link("set", index=index, net_ns_fd=self._home.fd, ifname=name)
@@ -219,11 +219,11 @@ class _Lent:
         return True
 
     def receive(self) -> list[str]:
-        """Have it at home as it went; say what could not be put back."""
+        """Restore its name and settings at home; return what could not be restored."""
         return self._home.run(self._receive)
 
     def _receive(self) -> list[str]:
-        """Let nothing in that was put in its place between the two steps above."""
+        """Remove an interface that the client put in its place between the two steps above."""
         name = self.interface.name
         genuine = self.find(None)
         with netlink(f"take {name} back") as route:

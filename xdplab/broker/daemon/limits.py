@@ -1,4 +1,4 @@
-"""How much of the machine one user, and all of them, can take through the broker."""
+"""Limits on the resources that one user, and all users, can take through the broker."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import NamedTuple
 _MEBIBYTE = 1 << 20
 
 FIRST_MESSAGE_SECONDS = 3.0
-"""For a client to say what it is here for."""
+"""Time for a client to send its first message."""
 ANSWER_SECONDS = 5.0
-"""For a client to make room for an answer."""
+"""Time for a client to make room for an answer."""
 PARSER_SECONDS = 10.0
-"""For an object file to be read."""
+"""Time for an object file to be read."""
 _PARSER_CPU_SECONDS = 5
 _PARSER_MEMORY = 256 * _MEBIBYTE
 
 LAB_TASKS = 128
-"""Processes and threads of a lab process."""
+"""Most processes and threads of a lab process."""
 _DESCRIPTORS = 256
 
 
 class Limits(NamedTuple):
-    """What may be taken."""
+    """Limits of the broker."""
 
     sessions: int = 64
     """Connections of one user; all users have four times as many."""
@@ -40,9 +40,9 @@ class Limits(NamedTuple):
         return 4 * self.sessions
 
     def admits(self, own: int, everybodys: int) -> bool:
-        """Say whether a user who has some connections may have another.
+        """Tell whether a user who has some connections may have another.
 
-        The last ones go to those who have few: whoever has as many as are left gets none.
+        The last ones go to users with few: a user who has as many as are left gets none.
         """
         return own < min(self.sessions, self.all_sessions - everybodys)
 
@@ -55,14 +55,14 @@ def memory_to_spare() -> int:
 
 
 def limit_listener() -> None:
-    """Limit what the listener hands on to its sessions."""
+    """Set the limits that sessions inherit from the listener."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each session takes one
 
 
 def limit_session() -> None:
-    """Limit what a session takes of the machine."""
+    """Limit the resources of a session."""
     most = min(_DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -73,7 +73,7 @@ def limit_lab_process() -> None:
 
 
 def limit_parser() -> None:
-    """Limit what a parser takes of the machine."""
+    """Limit the resources of a parser."""
     with open("/proc/self/statm") as file:  # noqa: PTH123 - before the filter, and quick
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + _PARSER_MEMORY, used + _PARSER_MEMORY))

@@ -12,7 +12,7 @@ Messages of one socket pair (SOCK_SEQPACKET), a byte for the kind and fixed fiel
     listener    go      nobody but the session holds its connection now
                 granted, or why a reservation is refused
 
-The listener believes nothing in a message but what harms the session's own user.
+The listener trusts only messages by which a session could harm no user but its own.
 """
 
 from __future__ import annotations
@@ -61,18 +61,18 @@ class Held(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What is to be logged."""
+    """A message for the log."""
 
     lines: int
-    """How many it stands for."""
+    """Number of lines that it stands for."""
     kind: str
-    """What it has in common with those."""
+    """The kind of those lines."""
     operation: str
     outcome: str
 
 
 class Line:
-    """A session's end of the line."""
+    """The session's side of the line."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -83,19 +83,19 @@ class Line:
         return self._socket.fileno()
 
     def begin(self) -> bool:
-        """Say that this process holds its own connection only; return whether to go on."""
+        """Report that this process holds its own connection only; return whether to go on."""
         self._socket.send(READY)
         return self._socket.recv(1) == GO
 
     def log(self, operation: str, outcome: str, kind: str = "") -> None:
-        """Have something logged, but not more often than a reader wants it.
+        """Send a line for the log, at a limited rate for each kind.
 
         Parameters
         ----------
         operation, outcome
             In words.
         kind
-            What this line and others have in common; by default operation and outcome.
+            The kind of this line, by which the rate is limited; by default operation and outcome.
         """
         kind = kind or f"{operation}: {outcome}"
         for each, count in self._limiter.kept_back():
@@ -104,7 +104,7 @@ class Line:
             self._send_log(1, kind, operation, outcome)
 
     def end(self) -> None:
-        """Have the rest logged."""
+        """Send the counts of lines that were kept back."""
         for kind, count in self._limiter.kept_back(all_of_them=True):
             self._send_log(count, kind, kind, f"{count} more like it")
 
@@ -115,12 +115,13 @@ class Line:
 
     @contextmanager
     def reserved(self, tried: str, amount: int) -> Iterator[Reservation]:
-        """Reserve memory for the block, before what takes it is made.
+        """Reserve memory for the block, before the objects that need it are made.
 
         Raises
         ------
         KernelError
-            ENOBUFS where the client's user holds its share, ENOMEM where the machine has none.
+            ENOBUFS when the client's user has its share, ENOMEM when the machine has no memory to
+            spare.
         """
         self._reserve(tried, amount)
         reservation = Reservation(amount)
@@ -131,7 +132,7 @@ class Line:
 
     @contextmanager
     def reserved_for(self, tried: str, amount: int, holder: int) -> Iterator[None]:
-        """Reserve memory that a client's AF_XDP socket holds from the block on, while it is open.
+        """Reserve memory that a client's AF_XDP socket holds from the block until it is closed.
 
         The listener knows of the socket before it holds anything: the client may end this process
         at any moment, and the socket is the client's own.
@@ -162,7 +163,7 @@ class Line:
     def _reserve(self, tried: str, amount: int) -> None:
         for attempt in range(_TRIES):
             if attempt:
-                # What its client has just closed is freed a moment later.
+                # Objects that the client has just closed are freed a moment later.
                 time.sleep(_RETRY_SECONDS)
             self._socket.send(RESERVE + AMOUNT.pack(amount))
             answer = self._socket.recv(1)
@@ -176,23 +177,23 @@ class Line:
 
 
 class Reservation:
-    """Memory that was reserved, and what became of it."""
+    """A reservation of memory, and the objects made from it."""
 
     def __init__(self, amount: int) -> None:
         self._amount = amount
         self.held: list[Held] = []
 
     def keep(self, descriptors: Sequence[int]) -> None:
-        """Count what the descriptors hold as the client's, for as long as it exists.
+        """Count the descriptors' objects as the client's, for as long as they exist.
 
         Parameters
         ----------
         descriptors
-            Of maps and links, of which the client gets copies.
+            Descriptors of maps and links; the client gets copies.
         """
         found = [each for one in descriptors if (each := _object(one))]
         known = sum(each.size for each in found)
-        # What the kernel does not tell the size of, a program's, is the rest of what was reserved.
+        # The kernel does not tell a program's size: it gets the rest of the reservation.
         rest = max(self._amount - known, 0)
         self.held = [
             each._replace(size=max(rest, _PROGRAM_BYTES)) if each.kind == PROGRAM else each
@@ -201,14 +202,14 @@ class Reservation:
 
 
 def decode_objects(message: bytes) -> list[Held]:
-    """Read what was kept; nothing of a message that is cut."""
+    """Decode the objects of a `keep` message; none of one that is cut."""
     body = message[1:]
     whole = len(body) - len(body) % OBJECT.size
     return [Held(*each) for each in OBJECT.iter_unpack(body[:whole])]
 
 
 def decode_log(message: bytes) -> Said:
-    """Read what is to be logged."""
+    """Decode a `log` message."""
     fields = message[1:].decode(errors="replace").split("\0")
     count, kind, operation, outcome = (*fields, "", "", "", "")[:4]
     number = int(count) if count.isascii() and count.isdigit() and len(count) < 10 else 1
@@ -216,7 +217,7 @@ def decode_log(message: bytes) -> Said:
 
 
 def _object(descriptor: int) -> Held | None:
-    """Find what a descriptor holds: a map, or by its link a program."""
+    """Find the object of a descriptor: a map, or the program of a link."""
     fields = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
     for kind, name in ((MAP, "map_id"), (PROGRAM, "prog_id")):
         if found := re.search(rf"^{name}:\s*(\d+)", fields, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""What can be set on an interface, read before it is lent and put back when it returns.
+"""Settings of an interface, read before it is lent and restored when it returns.
 
 Acts on the network namespace of the calling thread. Addresses, routes and queueing disciplines are
 not part of it: the kernel drops them whenever an interface changes its namespace.
@@ -44,14 +44,14 @@ class LinkSettings(NamedTuple):
     flags: int
     other_names: frozenset[str]
     features: dict[str, bool]
-    """Offloads, as they were asked for."""
+    """Offloads, as they were requested."""
     driver: dict[str, dict[str, int]]
     """Channels, rings, coalescing."""
     napi: list[Napi]
 
     @classmethod
     def read(cls, index: int) -> LinkSettings:
-        """Read those of an interface."""
+        """Read the settings of an interface."""
         with netlink(f"read the settings of interface {index}") as route:
             (link,) = route.get_links(index)
         name = link.get("ifname")
@@ -69,7 +69,7 @@ class LinkSettings(NamedTuple):
         )
 
     def put_back(self, index: int) -> Iterator[str]:
-        """Set what differs, on an interface that has its name again; say what could not be set."""
+        """Restore settings that differ, on an interface with its old name; yield the failures."""
         now = LinkSettings.read(index)
         yield from _tried(lambda: self._put_back_features(now))
         for each, wanted in self.driver.items():
@@ -143,7 +143,7 @@ def _read_driver(name: str, what: str) -> dict[str, int]:
     with suppress(KernelError), ethtool(name, f"read {what} of {name}") as device:
         found = getattr(device, f"get_{what}")()
         fields = (field for field, _ in found._fields_)
-        # `max_` something is no setting but the driver's own limit.
+        # Fields that begin with `max_` are the driver's limits, no settings.
         return {
             each: int(getattr(found, each))
             for each in fields

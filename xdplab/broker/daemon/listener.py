@@ -3,11 +3,11 @@
 It never waits for a client or a session, and never reads a byte from a client. Users take turns:
 each has a queue of connections that were accepted, and one session is made at a time.
 
-Whoever closes a connection last waits for the end of all that was passed along it, which a client
-may choose so that it takes long (SO_LINGER); a process that ends does not wait. So the listener
-closes a connection only while the session has it, too: the session says when it has nobody's but
-its own, and is told when nobody else has that. Connections that are refused go to a process that
-says so, and ends.
+The process that closes a connection last waits until the descriptors sent along it are closed,
+which a client can make slow (SO_LINGER); a process that ends does not wait. So the listener closes
+a connection only while the session has it, too: the session tells when it holds no connection but
+its own, and is told when no other process has that. Rejected connections go to a process that sends
+the reason, and ends.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from xdplab.core.descriptors import receive_with_descriptors
 from xdplab.core.errors import KernelError, PermissionRefusedError, XdplabError
 
 _SO_PEERGROUPS = 59  # asm-generic/socket.h
-_MOST_GROUP_BYTES = 1024  # what Python lets one ask for: 256 groups
+_MOST_GROUP_BYTES = 1024  # the most that Python's getsockopt takes: 256 groups
 _CREDENTIALS = struct.Struct("iII")
 _ALL_KINDS = 0x40000000  # __WALL, linux/wait.h
-_LINE = 3  # the descriptor that a child has it by; its connections follow
-_OWN_DESCRIPTORS = 14  # the listener's, and those that it and its children take for a moment
+_LINE = 3  # a child's descriptor of its line; those of its connections follow
+_OWN_DESCRIPTORS = 14  # the listener's, and those that it and its children open briefly
 _AT_ONCE = 64  # connections, and messages of a session, before others have their turn
 _PAUSE_SECONDS = 0.05  # after the kernel was out of descriptors or processes
 _QUIET_SECONDS = 10.0  # between lines of a kind in the log
-_END_SECONDS = 5.0  # for sessions to end before they are ended, and then for the kernel
+_END_SECONDS = 5.0  # for sessions to end after SIGTERM, and then again after SIGKILL
 
 
 _NOT_IN_THE_GROUP = line.Said(
@@ -57,7 +57,7 @@ _TOO_MANY = line.Said(1, "connect: too many", "connect", "refused: too many sess
 
 
 class _Child:
-    """A process that has one or more connections: a session, or who refuses them."""
+    """A process that has one or more connections: a session, or one that rejects them."""
 
     def __init__(
         self, process: int, line: socket.socket, connections: list[socket.socket], peer: Peer | None
@@ -75,9 +75,9 @@ class Listener:
     group
         Id of the group whose members are served. Root is, too.
     limits
-        What clients may take.
+        Limits on the clients' resources.
     terms
-        Of each session.
+        Terms of each session.
     """
 
     def __init__(self, listening: socket.socket, group: int, limits: Limits, terms: Terms) -> None:
@@ -90,12 +90,12 @@ class Listener:
         self._children: dict[int, _Child] = {}
         """By process."""
         self._starting: _Child | None = None
-        """The one that may still hold others' connections."""
+        """The child that may still hold the connections of others."""
         self._waiting: dict[int, deque[tuple[socket.socket, Peer]]] = {}
-        """By user, those first whose turn is next."""
+        """By user; the user whose turn is next comes first."""
         self._refused: list[tuple[socket.socket, bytes]] = []
         self._refuses_next = False
-        """In turns with who is served: there may always be more to refuse."""
+        """Rejecting and serving take turns, since there may always be more to reject."""
         self._paused_until = 0.0
         self._accepts = False
         self._stopping = False
@@ -108,7 +108,7 @@ class Listener:
         Parameters
         ----------
         begun
-            Called once these signals are heard.
+            Called once these signals are handled.
         """
         self._listening.setblocking(False)
         told, tells = socket.socketpair()
@@ -131,7 +131,7 @@ class Listener:
         self._stopping = True
 
     def _patience(self) -> float | None:
-        """Say how long nothing but an event is to be done."""
+        """Return the longest time to wait for an event, in seconds; None for no limit."""
         if (left := self._paused_until - time.monotonic()) > 0:
             return left
         return _QUIET_SECONDS if self._limiter else None
@@ -147,7 +147,7 @@ class Listener:
             log(user, os.getpid(), kind, f"{count} more like it")
 
     def _watch_listening(self) -> None:
-        """Accept as long as there are descriptors for it."""
+        """Accept connections as long as there are descriptors for them."""
         paused = time.monotonic() < self._paused_until
         accepts = not paused and self._held_descriptors() < self._room
         if accepts and not self._accepts:
@@ -182,7 +182,7 @@ class Listener:
                 self._waiting.setdefault(peer.user, deque()).append((connection, peer))
 
     def _admit(self, peer: Peer) -> None:
-        """Refuse who may not come in."""
+        """Raise unless this peer may have another connection."""
         if peer.user != 0 and self._group not in (peer.group, *peer.groups):
             self._log(peer.user, peer.process, _NOT_IN_THE_GROUP)
             raise PermissionRefusedError(
@@ -202,7 +202,7 @@ class Listener:
             )
 
     def _start_next(self) -> None:
-        """Fork what is next, if the one before has let go of everybody's connections."""
+        """Fork the next child, if the one before has closed the connections of others."""
         if self._starting or time.monotonic() < self._paused_until:
             return
         self._refuses_next = not self._refuses_next
@@ -253,7 +253,7 @@ class Listener:
         return lambda made, line: Session(made[0], peer, listener, line, self._terms).run()
 
     def _hear(self, child: _Child) -> None:
-        """Do what a child asks for on its line."""
+        """Handle the messages on a child's line."""
         for _ in range(_AT_ONCE):
             try:
                 message, descriptors, _ = receive_with_descriptors(
@@ -292,20 +292,20 @@ class Listener:
             self._holdings.cancel(child.process)
 
     def _answer(self, child: _Child, answer: bytes) -> None:
-        # A child that does not take its answers is none of ours: it has a buffer full of them.
+        # A child that does not read its answers is none of ours: it has a buffer full of them.
         try:
             child.line.send(answer)
         except OSError:
             self._hang_up(child)
 
     def _hang_up(self, child: _Child) -> None:
-        """Close the line, by which the child knows that it is to end."""
+        """Close the line, which tells the child to end."""
         if child.line.fileno() >= 0:
             self._selector.unregister(child.line)
             child.line.close()
 
     def _reap(self) -> None:
-        """Take notice of who has ended; a tracer may keep one from it as long as it likes."""
+        """Reap ended children; a tracer may keep one as long as it likes."""
         with suppress(ChildProcessError):
             while True:
                 process, status = os.waitpid(-1, os.WNOHANG | _ALL_KINDS)
@@ -346,7 +346,7 @@ class Listener:
             deadline = time.monotonic() + _END_SECONDS
             while self._children and time.monotonic() < deadline:
                 self._attend(0.1)
-        # Those that nobody serves any more are closed by this process' end.
+        # The end of this process closes connections that nobody serves any more.
         for connection in self._left():
             connection.detach()
 
@@ -365,7 +365,7 @@ def _become_child(
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        # Or a terminal's signals would be for it, too, and the terminal for a lab process.
+        # Otherwise it would get a terminal's signals, and a lab process would have the terminal.
         os.setsid()
         made, said = _keep_only(theirs, connections)
         if said.begin():
@@ -384,13 +384,13 @@ def _become_child(
 def _keep_only(
     theirs: socket.socket, connections: Sequence[socket.socket]
 ) -> tuple[list[socket.socket], Line]:
-    """Close all descriptors but these; the standard streams, which are the broker's, too."""
+    """Close all descriptors but these, also the standard streams, which are the broker's."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     kept = [theirs, *connections]
     first_free = _LINE + len(kept)
-    # Out of the way first: one's place may be another's.
+    # Copy them out of the way first: the target number of one may be another's.
     copies = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, first_free) for each in kept]
     for place, copy in enumerate(copies, _LINE):
         os.dup2(copy, place, inheritable=False)
@@ -400,7 +400,7 @@ def _keep_only(
 
 
 def _refuse_all(connections: Sequence[socket.socket], messages: Sequence[bytes]) -> None:
-    """Tell clients why they are refused, as far as they listen."""
+    """Send clients the reason for their rejection, without waiting for them."""
     for connection, message in zip(connections, messages, strict=True):
         with suppress(OSError):
             connection.setblocking(False)

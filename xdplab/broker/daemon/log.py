@@ -1,4 +1,4 @@
-"""The broker's log: lines on standard error, where systemd's journal takes them up."""
+"""The broker's log: lines on standard error, for systemd's journal."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Kind = TypeVar("Kind", bound=Hashable)
 
 
 class Limiter(Generic[Kind]):
-    """Lets one line of a kind pass in a while, and counts those that it keeps back."""
+    """Rate limit: lets one line of a kind pass in a while, and counts the others."""
 
     def __init__(self, quiet_seconds: float) -> None:
         self._quiet_seconds = quiet_seconds
-        # When one passed last, and how many did not since.
+        # The time of the last line written, and the number kept back since.
         self._kinds: dict[Kind, tuple[float, int]] = {}
 
     def admit(self, kind: Kind, count: int = 1) -> bool:
-        """Say whether a line may be written; `count` is how many it stands for.
+        """Tell whether a line may be written; `count` is the number of lines that it stands for.
 
-        What `kept_back` returns is to be written first.
+        Write the lines of `kept_back` first.
         """
         now = time.monotonic()
         began, kept_back = self._kinds.get(kind, (now - self._quiet_seconds, 0))
@@ -38,7 +38,7 @@ class Limiter(Generic[Kind]):
         return True
 
     def kept_back(self, *, all_of_them: bool = False) -> list[tuple[Kind, int]]:
-        """Take the kinds whose quiet time is over, with how many lines were kept back of each."""
+        """Take the kinds whose quiet time is over, with the number of lines kept back of each."""
         now = time.monotonic()
         over = {
             kind: count
@@ -50,21 +50,21 @@ class Limiter(Generic[Kind]):
         return [(kind, count) for kind, count in over.items() if count]
 
     def __bool__(self) -> bool:
-        """Say whether `kept_back` will have something to do."""
+        """Tell whether `kept_back` may return something later."""
         return bool(self._kinds)
 
 
 def log(user: int, process: int, operation: str, outcome: str) -> None:
-    """Write what a user asked for, and what came of it.
+    """Write a user's request and its outcome.
 
     Parameters
     ----------
     user
         The client's user id.
     process
-        Its session's.
+        Process id of its session.
     operation, outcome
-        In words; whatever a client has put into them can't begin a line of its own.
+        In words; text by a client can't start a new line in them.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     lines = f"{operation}: {outcome}".splitlines()

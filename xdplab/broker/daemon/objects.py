@@ -1,4 +1,4 @@
-"""A client's own XDP program: its object file read by a process that has nothing to lose."""
+"""A client's own XDP program: a confined process without privilege reads its object file."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def load_object(
     Parameters
     ----------
     line
-        To the listener, which grants memory.
+        Line to the listener, which grants memory.
     memory
         Descriptor of a memfd that holds the file.
     name
-        Of the program's function or section.
+        Name of the program's function or section.
     interface
         Index of the interface.
     attach_mode
@@ -45,7 +45,8 @@ def load_object(
     Returns
     -------
     tuple
-        Names of the maps; and descriptors, the caller's to close: the link's, and one for each map.
+        Names of the maps; and descriptors, which the caller closes: the link's, and one for each
+        map.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def _attach(description: Description, maps: list[int], interface: int, mode: int
 
 
 def _read_apart(memory: int, name: str) -> Any:  # noqa: ANN401 - whatever it says
-    """Let another process read the object file, and return what that says, of JSON's types."""
+    """Let another process read the object file, and return its answer, in types of JSON."""
     session = os.getpid()
     ours, theirs = os.pipe()
     child = os.fork()

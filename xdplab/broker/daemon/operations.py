@@ -1,4 +1,4 @@
-"""What a session does for its client in the client's network namespace."""
+"""Operations of a session for its client, in the client's network namespace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from xdplab.refusals.errors import new_error, raise_error
 _AF_XDP = 44
 _SO_DOMAIN, _SO_PREFER_BUSY_POLL, _SO_BUSY_POLL_BUDGET = 39, 69, 70
 
-# What programs of ours and their maps take, and more.
+# Upper bound of the memory of our programs and their maps.
 _OWN_OBJECTS_BYTES = 128 * 1024
 _SOCKET_ENTRY_BYTES = 64
 
@@ -30,21 +30,21 @@ Answer = tuple[dict[str, Any], list[int]]
 
 
 class Operations:
-    """Does what is asked for, once it was checked (`requests.check_request`).
+    """Performs requests that were checked (`requests.check_request`).
 
-    The descriptors that come with a request are the caller's to close, as are those of the answer
-    once it was sent. What is opened otherwise ends with the session's process.
+    The caller closes the descriptors of a request, and those of the answer once it was sent. All
+    else that is opened ends with the session's process.
 
     Parameters
     ----------
     line
-        To the listener, which grants memory.
+        Line to the listener, which grants memory.
     """
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._generator: Any = None
-        # Each by the name that it is asked for by.
+        # By their names in requests.
         self._each: dict[str, Callable[[dict[str, Any], list[int]], Answer]] = {
             name: getattr(self, f"_{name}") for name in REQUESTS
         }
@@ -185,7 +185,7 @@ def _af_xdp(descriptor: int) -> socket.socket:
 
 
 def _check_memory(descriptor: int, seals: int) -> int:
-    """Return the size of a memfd that stays as it is as far as the seals say."""
+    """Return the size of a memfd whose seals keep it unchanged."""
     try:
         sealed = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
     except OSError:

@@ -1,8 +1,8 @@
-"""A session: one client, one purpose, in a process of its own that has no power beyond that.
+"""A session: one client, one purpose, in a process of its own with no privilege beyond that.
 
-It runs as its client's user, which may therefore stop and kill it, but neither trace it nor see its
-memory and descriptors (PR_SET_DUMPABLE), and which are none of the broker's but the connection and
-the line to the listener. Two kinds keep root's user, as a client must not stop them: whoever lends
+It runs as its client's user, who may therefore stop and kill it, but neither trace it nor see its
+memory and descriptors (PR_SET_DUMPABLE). Of the broker's descriptors it has only the connection and
+the line to the listener. Two kinds stay root, as a client must not stop them: a session that lends
 an interface, and the keeper of a lab process (`keeper.py`).
 """
 
@@ -42,14 +42,14 @@ from xdplab.native.objects import c_path
 from xdplab.refusals.errors import new_error, raise_error
 
 _SO_PEERPIDFD = 77  # asm-generic/socket.h, Linux 6.5
-# What changes nothing, and is asked for many times a second.
+# Operations that change nothing and come many times a second: they are not logged.
 _LOOKS = ("generator_status",)
-# What a line of the log may begin with; a client can write anything for the name of an operation.
+# First words of a line in the log; a client can send any text as the name of an operation.
 _KNOWN = {*REQUESTS, "connect", "lend"}
 
 
 class Peer(NamedTuple):
-    """Who connected."""
+    """The process that connected."""
 
     process: int
     user: int
@@ -58,10 +58,10 @@ class Peer(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What a session may have."""
+    """Rights of a session."""
 
     interfaces: frozenset[str]
-    """Names of the real ones that may be lent."""
+    """Names of real interfaces that it may lend."""
 
 
 class Session:
@@ -70,15 +70,15 @@ class Session:
     Parameters
     ----------
     connection
-        To the client.
+        Connection to the client.
     peer
-        Who that is.
+        The client.
     listener
         Process id of the listener, with which the session ends.
     line
-        To the listener.
+        Line to the listener.
     terms
-        What it may have.
+        Its rights.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class Session:
         self._line = line
         self._terms = terms
         self._ends = [line.fileno()]
-        """Descriptors that become readable when it is over, whatever the connection says."""
+        """Descriptors that become readable when the session must end, also without a message."""
 
     def run(self) -> None:
-        """Serve the client until it is gone, or says what no client of ours would."""
+        """Serve the client until it is gone, or breaks the protocol."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         die_with(self._listener)
@@ -145,7 +145,7 @@ class Session:
             operations.close()
 
     def _serve_request(self, operations: Operations) -> bool:
-        """Answer one request; say whether another may come."""
+        """Answer one request; return whether another may come."""
         message, descriptors = self._await(protocol.MESSAGE_BYTES)
         if not message:
             return False
@@ -173,8 +173,7 @@ class Session:
         keeper = LabKeeper(self._connection, peer.user, peer.group, peer.groups)
         self._answer("lab", {})
         keeper.start()
-        # The connection stays open: closing it may take as long as the client likes, this process'
-        # end does not.
+        # The connection stays open: the client could delay a close, but not this process' end.
         keeper.keep(told, self._ends)
 
     def _hear_signals(self, *numbers: signal.Signals) -> socket.socket:
@@ -201,7 +200,7 @@ class Session:
 
     def _lend_interface(self, name: str, namespace: int) -> None:
         check_namespace(namespace, self._peer.user)
-        # Whoever asks it to end, and how often: not before the interface is back.
+        # SIGTERM, also repeated, must not end this process before the interface is back.
         told = self._hear_signals(signal.SIGTERM)
         self._ends.append(told.fileno())
         borrower = Borrower(namespace, self._peer.user, self._peer.group)
@@ -218,18 +217,18 @@ class Session:
 
     def _confine(self, capabilities: Collection[int], filter_: int) -> None:
         confine(self._peer.user, self._peer.group, tuple(capabilities), filter_)
-        # A change of user forgets it.
+        # A change of user clears it.
         die_with(self._listener)
 
     def _wait_for_the_end(self) -> None:
-        """Wait until the client is gone, which has nothing more to say."""
+        """Wait until the client is gone; it has no more requests."""
         _message, descriptors = self._await(1)
         close_all(descriptors)
 
     def _await(self, most_bytes: int) -> tuple[bytes, list[int]]:
-        """Wait for a message; for an empty one when the client is gone."""
+        """Wait for a message; an empty one means that the client is gone."""
         select.select([self._connection.fileno(), *self._ends], [], [])
-        # Its child may still hold the connection, which is then nobody's.
+        # A child of a client that is gone may still hold the connection.
         return (b"", []) if self._is_over() else protocol.receive(self._connection, most_bytes)
 
     def _is_over(self) -> bool:

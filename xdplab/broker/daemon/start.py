@@ -117,7 +117,7 @@ def _listen(path: Path, group: int) -> socket.socket:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove the socket that a broker left which was killed."""
+    """Remove the socket that a killed broker left."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
         try:
             probe.connect(str(path))
@@ -131,6 +131,6 @@ def _remove_stale(path: Path) -> None:
 
 
 def _load_what_sessions_need() -> None:
-    """Import once what each session would otherwise import, which it may be too confined for."""
+    """Import the modules of sessions once, since a confined session may not be able to."""
     for name in _NEEDED:
         importlib.import_module(name)

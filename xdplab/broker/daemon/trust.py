@@ -1,10 +1,10 @@
-"""Whether the broker's own code is out of its clients' reach.
+"""Check that clients can't write the broker's own code.
 
-Whoever can write what root runs is root. So the broker runs only from an install that belongs to
-root and that nobody else can write: its interpreter and what configures that (pyvenv.cfg, *.pth),
-the commands beside it, every folder that Python imports from and what lies there, the packages that
-it imports, and every file that is mapped into the process. A link counts with where it leads, and
-a file with all folders above it.
+A user who can write code that root runs is root. So the broker runs only from an install that
+belongs to root and that nobody else can write: its interpreter and its configuration (pyvenv.cfg,
+*.pth), the commands beside it, every folder that Python imports from with its files, the packages
+that it imports, and every file that is mapped into the process. A link is checked with its target,
+and a file with all folders above it.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _HOW = (
 
 
 class UntrustedInstallError(XdplabError):
-    """The broker was started from code that others than root can write."""
+    """The broker was started from code that users other than root can write."""
 
 
 def check_install(needed: Collection[str]) -> None:
-    """Check all that this process runs, or may come to run.
+    """Check all files that this process runs, or may run later.
 
     Parameters
     ----------
     needed
-        Names of modules that it is going to import.
+        Names of modules that it will import.
 
     Raises
     ------
@@ -96,12 +96,12 @@ def _files_below(place: Path) -> Iterator[Path]:
 
 
 def _writable(place: Path, checked: set[Path]) -> str | None:
-    """Say who else can write a file or a folder, or put something else in its place.
+    """Return why users other than root can write or replace a file or a folder; None if they can't.
 
-    Goes through its folders, and through where links on the way lead; `checked` are those that were
-    found to be right before, each with all above it.
+    Checks the folders above it and the targets of links on the way, too; `checked` has paths that
+    were found right before, each with all folders above it.
     """
-    # A path, and whether something may come into being in it that would be taken for root's.
+    # A path, and whether a new file in it would be taken for root's.
     waiting = [(place.absolute(), True)]
     while waiting:
         each, must_not_grow = waiting.pop()
@@ -109,12 +109,12 @@ def _writable(place: Path, checked: set[Path]) -> str | None:
             continue
         try:
             status = each.lstat()
-        except FileNotFoundError:  # it may come into being
+        except FileNotFoundError:  # it may be created later
             waiting.append((each.parent, True))
             continue
         if status.st_uid != 0:
             return f"{each} belongs to user {status.st_uid}"
-        # In a sticky folder, such as /tmp, nobody can take away what is root's, but add to it.
+        # In a sticky folder, such as /tmp, others can't remove root's files, but can add files.
         others_may_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         sticky = status.st_mode & stat.S_ISVTX and not must_not_grow
         if others_may_write and not sticky and not stat.S_ISLNK(status.st_mode):

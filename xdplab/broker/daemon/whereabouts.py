@@ -1,4 +1,4 @@
-"""Where a client may have put something: the network namespaces that its processes hold.
+"""The network namespaces that a client's processes hold: where a lent interface may be.
 
 A namespace is found by a process or thread in it, a descriptor, or a mount (as `ip netns` makes),
 as far as the client's own user may look, and only where it belongs to the client.
@@ -16,7 +16,7 @@ from xdplab.core.errors import XdplabError
 
 
 def namespaces_of(user: int, group: int) -> Iterator[int]:
-    """Yield a descriptor of each network namespace of a user's own, open until the next.
+    """Yield a descriptor of each network namespace of a user's own, open until the next one.
 
     Needs CAP_SETUID and CAP_SETGID. Real and saved user stay root, so that the client can't signal
     the calling process meanwhile.
@@ -34,7 +34,7 @@ def namespaces_of(user: int, group: int) -> Iterator[int]:
 def _open_new(place: str, seen: set[int]) -> int | None:
     """Open a namespace that was not seen before."""
     with suppress(OSError):
-        # A path alone: what was a namespace a moment ago may be something that waits to be opened.
+        # O_PATH: a path that was a namespace a moment ago may now be a file whose open blocks.
         path = os.open(place, os.O_PATH | os.O_CLOEXEC)
         try:
             status = os.fstat(path)
@@ -47,7 +47,7 @@ def _open_new(place: str, seen: set[int]) -> int | None:
 
 
 def _namespaces() -> int:
-    """Return the number of the file system that all namespaces are in."""
+    """Return the device number of the file system that has all namespaces."""
     return Path("/proc/self/ns/net").stat().st_dev
 
 

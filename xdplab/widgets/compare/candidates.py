@@ -1,4 +1,4 @@
-"""What is compared: receive paths, each with the options of its engine."""
+"""The candidates of a comparison: receive paths, each with the options of its engine."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NOT_OPTIONS = ("self", "interface", "path", "forward_to", "stream", "allow_defa
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of those that are compared."""
+    """A receive path to compare."""
 
     name: str
     options: Mapping[str, object]
-    """Of its `Engine`."""
+    """Options of its `Engine`."""
 
 
 def usual_paths(simulated: bool = False) -> tuple[Path, ...]:
@@ -32,7 +32,7 @@ def usual_paths(simulated: bool = False) -> tuple[Path, ...]:
     Parameters
     ----------
     simulated
-        Whether the lab is: then there is but one path, and several ways to wait.
+        Whether the lab is simulated: it has only one path, with several wait strategies.
     """
     if simulated:
         return tuple(f"xsk {wait}" for wait in ("spin", "adaptive", "poll", "epoll"))
@@ -40,19 +40,19 @@ def usual_paths(simulated: bool = False) -> tuple[Path, ...]:
 
 
 def candidates(paths: Iterable[Path], options: Mapping[str, object]) -> list[Candidate]:
-    """Return what the paths stand for.
+    """Return the candidates that the paths name.
 
     Parameters
     ----------
     paths
         As for `Compare`.
     options
-        Of all engines.
+        Options of all engines.
 
     Raises
     ------
     ConfigurationError
-        When there is no such path, wait strategy or option, no path at all, or one of them twice.
+        For an unknown path, wait strategy or option, for no path at all, or the same one twice.
     """
     wanted = "paths: paths=['xsk', 'packet']"
     found = [_candidate(path, options) for path in items("paths", paths, wanted, MOST_RUNS)]
@@ -72,7 +72,7 @@ def _candidate(given: Path, common: Mapping[str, object]) -> Candidate:
     for option, value in (*common.items(), *own.items()):
         plain_value(choice("option", option, _options()), value)
     said = value_words(own["wait"]) if set(own) == {"wait"} else words(own)
-    # The default is left out, so that a path's options are those that matter to it.
+    # Options at their defaults are left out, so that only those that matter to the path remain.
     of_path = {} if path == "xsk" else {"path": path}
     return Candidate(f"{path} {said}".strip(), {**common, **own, **of_path})
 

@@ -1,4 +1,4 @@
-"""What the comparison draws: a bar a candidate and metric, and the rate while each has its turn."""
+"""The comparison's plots: one bar per candidate and metric, and the rate over each run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PANELS: Sequence[Mapping[str, str]] = (
         "p99_ns": "latency p99",
     },
 )
-"""The metrics of each of the two plots of bars, from left to right, and how each is headed."""
+"""The metrics of each of the two bar plots, from left to right, and their headings."""
 
 BAR_ROOM = 0.6
-"""The share of a panel that its longest bar takes; to its right stand the figures."""
+"""The share of a panel that its longest bar takes; the rest is for the figures."""
 
 COLORS = (
     palette.BLUE,
@@ -38,7 +38,7 @@ COLORS = (
     palette.GREY,
 )
 HEAD = " "
-"""The name of the row of headings, which no candidate has."""
+"""The name of the row of headings; no candidate has this name."""
 
 BAR_NUMBERS, BAR_TEXTS = ("left", "right", "y", "alpha"), ("color", "said")
 SPREAD_NUMBERS, SPREAD_TEXTS = ("left", "right", "y"), ("color",)
@@ -55,7 +55,7 @@ def look(number: int) -> tuple[str, str]:
 
 
 def compare_figure(names: Sequence[str]) -> LayoutDOM:
-    """Return the plots, with the sources that `rows.Rows.feeds` has.
+    """Return the plots, with the sources that `rows.Rows.feeds` fills.
 
     Parameters
     ----------

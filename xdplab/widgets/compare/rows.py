@@ -1,4 +1,4 @@
-"""Puts what was measured, and how the present run goes, into the comparison's plots."""
+"""Puts the results, and the progress of the present run, into the comparison's plots."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from xdplab.widgets.compare.turns import Course
 from xdplab.widgets.live.whole import Whole
 from xdplab.widgets.sweep.words import cell_html, figure_words
 
-_WHOLE, _SO_FAR = 0.7, 0.3  # how faint a bar is: one that still grows is fainter
+_WHOLE, _SO_FAR = 0.7, 0.3  # opacity of a bar: a bar that still grows is fainter
 
 Properties = dict[str, dict[str, object]]
-"""What to set, by the name of the figure's model."""
+"""Properties to set, by the name of the figure's model."""
 
 
 class _Bar(NamedTuple):
@@ -40,7 +40,7 @@ class _Bar(NamedTuple):
     start: float
     end: float
     least: float
-    """Of its runs."""
+    """Least and greatest value of its runs."""
     most: float
     is_done: bool
     words: str
@@ -72,14 +72,14 @@ class Rows:
         Parameters
         ----------
         runs
-            Those of the candidates, in their order.
+            The runs of the candidates, in their order.
         courses
             The last run of each, by name.
 
         Returns
         -------
         dict
-            What to set in the figure.
+            Properties to set in the figure.
         """
         said = [cell_html(runs, candidate) for candidate in range(len(self._names))]
         for number, metrics in enumerate(PANELS):
@@ -92,7 +92,7 @@ class Rows:
         longest, fastest = runs.seconds, 1.0
         for number, name in enumerate(self._names):
             course = courses.get(name) or Course()
-            # A reader may come between the two lists' growing.
+            # A reader may read after one list has grown and before the other has.
             known = min(len(course.seconds), len(course.pps))
             seconds, pps = np.array(course.seconds[:known]), np.array(course.pps[:known])
             self.feeds[f"line {number}"].show({"seconds": seconds, "pps": pps})
@@ -140,7 +140,7 @@ class Rows:
     def _bars(
         self, place: int, metric: str, runs: Runs, courses: Mapping[str, Course]
     ) -> list[_Bar]:
-        """Return a metric's bars, one a candidate, as long as they are beside each other."""
+        """Return a metric's bars, one a candidate, their lengths in proportion."""
         numbers = range(len(self._names))
         values = [self._value(runs, courses, number, metric) for number in numbers]
         each = [_measured(runs, number, metric) for number in numbers]
@@ -163,7 +163,7 @@ class Rows:
     def _value(
         self, runs: Runs, courses: Mapping[str, Course], candidate: int, metric: str
     ) -> tuple[float, bool]:
-        """Return what a bar shows, and whether it is of whole runs."""
+        """Return a bar's value, and whether it is of complete runs."""
         median = runs.median(candidate, metric)
         course = courses.get(self._names[candidate])
         if not math.isnan(median) or course is None or not course.is_running:
@@ -187,7 +187,7 @@ def _measured(runs: Runs, candidate: int, metric: str) -> list[float]:
 
 
 def reasons_html(runs: Runs) -> str:
-    """Return why candidates could not be measured; empty where all could."""
+    """Return why candidates could not be measured; empty if all could."""
     told = []
     for number, settings in enumerate(runs.combinations):
         status, reason = runs.status(number)

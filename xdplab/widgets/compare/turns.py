@@ -25,23 +25,23 @@ PATH = "path"
 
 @dataclass
 class Course:
-    """A run as it goes on, or as the last one went."""
+    """The progress of the present run, or of the last one."""
 
     is_running: bool = True
     seconds: list[float] = field(default_factory=list)
-    """When each rate was read, from the run's begin on."""
+    """Time of each reading, since the start of the run."""
     pps: list[float] = field(default_factory=list)
-    """Packets a second since the one before."""
+    """Packets a second since the reading before."""
     figures: metrics.Figures = field(default_factory=dict)
-    """Those that can be told while it runs, over all of it so far."""
+    """The metrics known while it runs, over the whole run so far."""
 
 
 class _StoppedError(Exception):
-    """Ends a run that is under way."""
+    """Ends a run before its time."""
 
 
 class _Opened(NamedTuple):
-    """What a run is made on."""
+    """The engine and generator of one run."""
 
     run: Run
     engine: Engine
@@ -49,20 +49,20 @@ class _Opened(NamedTuple):
 
 
 class Turns:
-    """Takes the runs of all candidates.
+    """Makes the runs of all candidates.
 
     Parameters
     ----------
     found
         The candidates.
     runs
-        Theirs, by their names.
+        The candidates' runs, by name.
     lab
-        Where; None makes one for the time that it takes.
+        The lab to use; None makes one and closes it at the end.
     backend
-        Who makes it.
+        The backend of a lab that is made.
     rate, size
-        Of the traffic.
+        Rate and frame size of the traffic.
     at_once
         Whether all candidates run at the same time, each in a lab of its own.
     """
@@ -88,14 +88,14 @@ class Turns:
         """The last run of each candidate, by its name."""
 
     def take(self, stop: threading.Event) -> None:
-        """Take the runs that are not done yet, until `stop` is set.
+        """Make the runs that are not done yet, until `stop` is set.
 
         Raises
         ------
         ClosedError
             When the lab was closed.
         KernelError
-            When there can be no lab here. What goes wrong with one candidate is in its runs.
+            When no lab can be made here. A failure of one candidate is noted in its runs.
         """
         left = [run for run in self._runs.in_order if run.status == "planned"]
         groups = (
@@ -103,7 +103,7 @@ class Turns:
             if self._at_once
             else [[run] for run in left]
         )
-        # A lab that was given stays.
+        # A lab that the caller gave is not closed.
         one_lab = nullcontext(self._lab) if self._lab or self._at_once else self._make_lab()
         with one_lab as lab:
             for group in groups:
@@ -167,11 +167,11 @@ class Turns:
 
 
 _SHORTEST_LOOK = 0.05
-"""Seconds: telemetry goes by hundredths, so that a rate over less would be a guess."""
+"""Seconds: telemetry is published every 0.01 s, so a rate over less would be inexact."""
 
 
 def _observer(course: Course, engine: Engine) -> Callable[[], None]:
-    """Return what writes down how the run goes, whenever it is called."""
+    """Return a function that adds a reading to `course` at each call."""
     began = time.monotonic()
     first = engine.telemetry.total()
     before, before_at = first, began

@@ -1,4 +1,4 @@
-"""Receive paths side by side, live: what each receives, and what that costs."""
+"""Compares receive paths live: what each receives, and its CPU time."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ class Compare(Series):
 
         Compare(paths=["xsk spin", "xsk poll", "packet", "udp-epoll"], rate=200_000)
 
-    *Run* lets each path have its turn on a thread of its own, so that the notebook stays usable:
-    for each run, traffic and an engine are made, and closed after it. Each round takes all of them,
-    every second one in reverse order. Bars are medians over the rounds so far, the line across one
-    goes from the least to the most; a faint bar is that of a first run which goes on. *Stop* and
-    *Continue* do what they say, as `stop` and `run` do in Python. What was measured stays in
-    Python, whoever looks.
+    *Run* measures one path after another on a thread of its own, so that the notebook stays
+    usable: each run makes traffic and an engine, and closes them. A round runs every path once, and
+    every second round in reverse order. Bars show medians over the rounds so far, and the line
+    across a bar the least and the greatest value; a faint bar is a first run in progress. *Stop*
+    and *Continue* do the same as `stop` and `run` in Python. Results stay in Python, even if no
+    browser shows them.
 
     Parameters
     ----------
     lab
-        Where; its port must be free of engines meanwhile. None makes one for each *Run*.
+        The lab to use; no engine may be on its port meanwhile. None makes one for each *Run*.
     paths
-        Which: names in `xdplab.PATHS`; with a wait strategy, as in ``"xsk spin"``; or with options
-        of `Engine`, as in ``("xsk", {"wait": "spin", "batch": 256})``. All of them unless told
-        otherwise, `xsk` once with `spin` and once with `poll`; in a simulated lab, which has no
-        other path, `xsk` with some wait strategies.
+        Names in `xdplab.PATHS`; with a wait strategy, as in ``"xsk spin"``; or with options of
+        `Engine`, as in ``("xsk", {"wait": "spin", "batch": 256})``. Default: all paths, with `xsk`
+        once with `spin` and once with `poll`; in a simulated lab, which has no other path, `xsk`
+        with several wait strategies.
     rate, size
-        Of the traffic, as for `Traffic`.
+        Rate and frame size of the traffic, as for `Traffic`.
     seconds
         Length of a run, above 0.
     rounds
         Runs of each path, 1 to 1000.
     at_once
-        Whether all paths run at the same time, each in a lab of its own. They take the cores from
-        each other, so this shows how they share a machine, not which is faster.
+        Whether all paths run at the same time, each in a lab of its own. They compete for the
+        cores, so this shows how they share a machine, not which is faster.
     options
-        Of all engines, such as ``batch`` and ``inspect``. Latency is measured of frames that are
-        sampled, and of all with ``inspect=True``, which has its price.
+        Options of all engines, such as ``batch`` and ``inspect``. Latency is measured on sampled
+        frames only, or on all frames with ``inspect=True``, which costs CPU time.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class Compare(Series):
         found = candidates(usual_paths(simulated) if paths is None else paths, options)
         names = [candidate.name for candidate in found]
         self.runs = Runs(seconds, rounds, {PATH: names})
-        """Run by run, what was measured."""
+        """The results, run by run."""
         self._turns = Turns(
             found, self.runs, lab=lab, backend=backend.name, rate=rate, size=size, at_once=at_once
         )
@@ -110,7 +110,7 @@ class Compare(Series):
         )
         self._reasons = ipywidgets.HTML()
         self.simulated = simulated
-        """Whether the labs are."""
+        """Whether the labs are simulated."""
         badge = ipywidgets.HTML(BADGE if simulated else "")
         top = ipywidgets.HBox([self._bar.row, badge], layout={"align_items": "center"})
         super().__init__([top, self._figure, self._reasons])
@@ -127,17 +127,17 @@ class Compare(Series):
         return f"<Compare{mark}: {taken}{'; packets/s: ' if said else ''}{', '.join(said)}>"
 
     def best(self, metric: str = "pps") -> str:
-        """Return the name of the path with which a metric was best.
+        """Return the name of the path with the best value of a metric.
 
         Raises
         ------
         ConfigurationError
-            When there is no such metric, or it was not measured yet.
+            For an unknown metric, or one that was not measured yet.
         """
         return str(self.runs.combinations[self.runs.best(metric)][PATH])
 
     def refresh(self) -> None:
-        """Show what was measured. While somebody looks, the pump does so."""
+        """Show the results. The pump does so while a browser shows the widget."""
         courses = dict(self._turns.courses)
         present = [name for name, course in courses.items() if course.is_running]
         doing = f"{' and '.join(present)} at work" if present else ""

@@ -1,4 +1,4 @@
-"""One knob's control: a slider, a menu or a box to tick, which shows what it is told."""
+"""The control of one knob: a slider, a menu or a check box."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
 
 Stops = tuple[tuple[str, Any], ...]
-"""Where a control can stop: what is written there, and the knob's value."""
+"""The values that a control offers: each with its label and the knob's value."""
 
 AnyKnob = Knob[Any]
 
@@ -25,7 +25,7 @@ _LAYOUT = {"width": "auto", "margin": "1px 0"}
 
 
 def stops_of(knob: AnyKnob, engine: Engine) -> Stops:
-    """Return where a knob's control can stop, on this engine and as it is set up now."""
+    """Return the values that a knob's control offers, for this engine and its present set-up."""
     values = () if knob.stops is None else knob.stops(engine)
     idle = knob.idle(engine)
     return tuple((knob.text(v) + (" (no effect here)" if v in idle else ""), v) for v in values)
@@ -46,27 +46,27 @@ class KnobControl:
     knob
         The knob.
     engine
-        On which it is turned.
+        The engine whose knob it is.
     on_move
-        Called with the knob and the new value whenever the control's changes, by whomever.
+        Called with the knob and the new value whenever the control's value changes.
     """
 
     def __init__(
         self, knob: AnyKnob, engine: Engine, on_move: Callable[[AnyKnob, Any], None]
     ) -> None:
         self.knob = knob
-        # What takes new sockets to change decides where a control can stop.
+        # The values on offer depend on settings that take new sockets to change.
         self._configuration = weakref.ref(engine.configuration)
         self._stops = stops_of(knob, engine)
-        # What the control shows. Only what differs from it is shown anew: what a control has just
-        # told the engine must not fight with the control's next move.
+        # The value that the control shows. Only another value is shown anew: the value that a
+        # control has just set must not overwrite the user's next move.
         self._shown: tuple[object, ...] | None = None
         self.widget = self._make()
         self.widget.observe(lambda change: on_move(knob, change["new"]), "value")
         follow_subshells(self.widget)
 
     def show(self, value: Any, engine: Engine) -> None:  # noqa: ANN401 - the knob's own
-        """Show a value, among the stops that there are now; None greys the control out."""
+        """Show a value and the values on offer now; None disables the control."""
         if self._configuration() is not engine.configuration:
             self._configuration = weakref.ref(engine.configuration)
             self._stops = stops_of(self.knob, engine)
@@ -80,17 +80,17 @@ class KnobControl:
         self._shown = sign
 
     def moved(self, value: object) -> None:
-        """Take note that the control was moved and shows what the engine goes on with."""
+        """Note that the user moved the control and that the engine took its value."""
         if self._shown is not None:
             self._shown = (value, *self._shown[1:])
 
     def put_back(self) -> None:
-        """Have the next `show` show anew, since the engine refused what the control shows."""
+        """Make the next `show` reset the control, since the engine refused its value."""
         self._shown = None
 
     def _set(self, value: Any) -> None:  # noqa: ANN401 - as above
         stops = self._stops
-        # A value between the stops was set in Python: it gets a place of its own.
+        # A value in between was set in Python: it gets a place of its own.
         if stops and value not in [stop for _text, stop in stops]:
             extra = (self.knob.text(value), value)
             stops = tuple(sorted((*stops, extra), key=lambda stop: order(stop[1])))

@@ -1,4 +1,4 @@
-"""How the controls of an engine are laid out: in groups, beside or below each other."""
+"""The layout of an engine's controls: in groups, beside or below each other."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _GROUP = {
     "border": _BORDER,
     "padding": "2px 10px 8px 10px",
     "margin": "0 8px 8px 0",
-    "flex": "1 1 auto",  # the last of a column ends where the other column does
+    "flex": "1 1 auto",  # the last group of a column ends where the other column does
 }
-# Beside each other where there is room for both, else below.
+# Beside each other if there is room for both, else below each other.
 _COLUMN = {"flex": "1 1 330px", "min_width": "300px"}
 _NO_NAPI = (
     "The kernel names no NAPI instance here, as there is none behind a simulated interface. Else "
@@ -31,18 +31,18 @@ Pressed = Callable[[object], None]
 
 
 class Panel:
-    """The groups, the buttons, and the lines below them that say what became of it.
+    """The groups of controls, the buttons, and lines of text below with the outcome.
 
     Parameters
     ----------
     controls
         The controls by knob.
     on_traffic
-        Called when the button that starts and stops the generator was pressed; None without one.
+        Called when the button that starts and stops the generator is pressed; None: no button.
     on_preset
-        Likewise, by preset.
+        Likewise for the button of each preset.
     on_undo
-        Likewise.
+        Likewise for the undo button.
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class Panel:
         traffic_runs: bool | None,
         undoes: str,
     ) -> None:
-        """Show what is beside the knobs.
+        """Show the state, the note and the buttons.
 
         Parameters
         ----------
         view, state
-            The engine, and what is to be said of it.
+            The engine and its state.
         note
             A sentence below that, or empty.
         usable
@@ -105,7 +105,7 @@ class Panel:
         traffic_runs
             Whether the generator runs; None where it was closed.
         undoes
-            What the undo button would take back; empty where nothing.
+            The change that the undo button would revert; empty if none.
         """
         if not usable:
             for control in self._controls:
@@ -121,7 +121,7 @@ class Panel:
         self._status.value = status_html(view, state) + (_small(note) if note else "")
 
     def show_napi(self, exists: bool) -> None:
-        """Say so where there are no settings of NAPI."""
+        """Show a note if the queue has no NAPI settings."""
         self._no_napi.layout.display = "none" if exists else None
 
 

@@ -1,4 +1,4 @@
-"""The knobs of an engine and its traffic, as traits and as controls that follow each other."""
+"""The knobs of an engine and its traffic, as traits and as controls in the browser."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xdplab.engine.traffic import Traffic
 
 BEATS_A_LOOK_AT_NAPI = 50
-"""Nobody but us turns those as a rule, and to ask the kernel takes its time."""
+"""Beats between two reads of NAPI's settings: others seldom change them, and a read is slow."""
 
 
 _SHOWN = {name: knob for name, knob in KNOBS.items() if knob.home != "sockets"}
@@ -50,30 +50,30 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
     """Every knob of an engine, and of the traffic that it receives.
 
     Each knob of `xdplab.KNOBS` that needs no new sockets is a trait of its name:
-    ``controls.batch = 128`` turns the engine and moves the slider, as moving
-    the slider turns the engine. What is turned elsewhere, in Python or in other controls of the
-    same engine, is shown within a tenth of a second while somebody looks, and by `refresh`. What
-    the engine refuses is said in words and the control goes back; in Python it is an error.
+    ``controls.batch = 128`` sets the engine's knob and moves the slider, and moving
+    the slider sets the engine's knob. Changes made elsewhere, in Python or by other controls of the
+    same engine, appear within 0.1 s while a browser shows the controls, and after `refresh`. If
+    the engine refuses a value, the widget says why and the control goes back; Python raises.
 
-    Neither engine nor traffic is kept alive.
+    It keeps neither engine nor traffic alive.
 
     Parameters
     ----------
     engine
-        Whose knobs; it need not run yet.
+        The engine to control; it need not run yet.
     traffic
-        The generator, where its rate and size are to be turned too.
+        The generator, to control its rate and size too.
     """
 
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
         check_traffic(traffic)
         self._view = EngineView(engine)
         self._traffic_reference = None if traffic is None else weakref.ref(traffic)
-        # Held while a knob is turned or shown, so that neither sees half of the other.
+        # Held while a knob is set or shown, so that neither sees the other half done.
         self._lock = new_lock()
         self._is_showing = False
-        self._refused = ""  # what was asked for last, and why it can't be had
-        self._reason = ""  # why the last preset is as it is
+        self._refused = ""  # the last value that the engine refused, and why
+        self._reason = ""  # the reason for the last preset's values
         self._last_changes: tuple[Change | None, ...] = ()
         self._undoes = ""
         self._beats = 0
@@ -110,18 +110,18 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
         self._update()
 
     def undo(self) -> None:
-        """Take back the last change of a knob, wherever it was made, or the last preset."""
+        """Revert the last change of a knob, wherever it was made, or the last preset."""
         self._reason = ""
         undo(self._engine, self._traffic)
         self._update()
 
     def refresh(self) -> None:
-        """Show what the knobs are now. The pump does so ten times a second while somebody looks."""
+        """Show the knobs' present values. The pump does so ten times a second while in view."""
         with self._lock:
             self._is_showing = True
             try:
                 self._show()
-            except ClosedError:  # by another thread, since we looked: the next time shows it
+            except ClosedError:  # closed by another thread meanwhile: the next beat shows it
                 pass
             finally:
                 self._is_showing = False
@@ -130,7 +130,7 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
 
     @traitlets.validate(*_SHOWN)
     def _turn(self, proposal: Any) -> object:  # noqa: ANN401 - traitlets is untyped
-        """Turn the knob, so that the trait takes what the engine made of it, or nothing."""
+        """Set the engine's knob; the trait then takes the engine's value, or keeps its own."""
         knob, value = KNOBS[proposal["trait"].name], proposal["value"]
         with self._lock:
             if self._is_showing:
@@ -178,7 +178,7 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
         self._update()
 
     def _update(self) -> None:
-        """Show what changed, unless the pump does it: none but it sends to a browser unasked."""
+        """Show what changed, unless the pump runs: then only the pump sends to browsers."""
         if not self._presence.watched:
             self.refresh()
 
@@ -189,7 +189,7 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
         if engine is not None and self._beats % BEATS_A_LOOK_AT_NAPI == 0:
             try:
                 engine.napi.read()
-            except XdplabError:  # the interface is gone, and the state says so
+            except XdplabError:  # the interface is gone; the state line says so
                 engine.napi.latest = None
         self._beats += 1
         self.refresh()
@@ -223,7 +223,7 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
         )
 
     def _look_for_changes(self, engine: Engine) -> None:
-        """Find out what could be undone, where anything has changed."""
+        """Update what can be undone, if anything has changed."""
         traffic = self._traffic
         journals = [engine.journal] if traffic is None else [engine.journal, traffic.journal]
         last = tuple(journal.last for journal in journals)
@@ -246,7 +246,7 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
         return None if traffic is None or traffic.closed else traffic
 
     def _home(self, knob: AnyKnob, engine: Engine) -> object:
-        """Find what has the knob as an attribute."""
+        """Return the object that has the knob as an attribute."""
         if knob.name not in self._controls:
             what = "traffic" if knob.home == "traffic" else "stream"
             raise ConfigurationError(
@@ -262,6 +262,6 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
         return self._traffic
 
     def _value(self, knob: AnyKnob, engine: Engine) -> object:
-        """Read a knob, without asking the kernel; None where there is none."""
+        """Read a knob without a system call; None if it does not exist."""
         homes = {"engine": engine, "traffic": self._traffic, "napi": engine.napi.latest}
         return getattr(homes[knob.home], knob.name, None)

@@ -1,4 +1,4 @@
-"""What the dashboard draws: six plots of time, side by side from the same rows."""
+"""The dashboard's figure: six plots over time, drawn from the same rows."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from xdplab.widgets.palette import (
 )
 
 MARKS = "marks"
-"""Name of the source of marks."""
+"""Name of the data source of the marks."""
 
 _HEIGHT = 156
-_TIMES_HEIGHT = 24  # more, of those at the bottom, which say the time
-# Widths of two lines that are often the same, so that both are seen.
+_TIMES_HEIGHT = 24  # added to the bottom plots, which have a time axis
+# Widths of two lines that often coincide, so that both are visible.
 _UNDER, _OVER = 2.6, 1.2
 _COLUMNS = 2
-_LAST_ROW = 4  # the plot that it begins with
+_LAST_ROW = 4  # index of its first plot
 _EQUAL: Any = "minmax(0, 1fr)"
 _GAPS: Any = (6, 0)  # pixels between rows and columns
 
@@ -59,7 +59,7 @@ class Line(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """One plot: its lines by column, and how its y axis goes."""
+    """One plot: its lines by column, and its y axis."""
 
     title: str
     lines: Mapping[str, Line]
@@ -68,7 +68,7 @@ class Plot(NamedTuple):
 
 
 def _from_zero(least: float) -> dict[str, Any]:
-    """Return what makes a y axis that begins at 0 and reaches `least` at least."""
+    """Return options for a y axis that begins at 0 and reaches at least `least`."""
     return {"y_range": DataRange1d(start=0, min_interval=least)}
 
 
@@ -143,7 +143,7 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
     Parameters
     ----------
     engines
-        What each engine is called on hover. Their lines differ in dash, and each has a source of
+        The engines' names on hover. Their lines differ in dash, and each engine has a source of
         rows (`rows_name`) with the columns of `history.rows.COLUMNS`.
     """
     sources = [
@@ -152,7 +152,7 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
     ]
     marks = marks_source(MARKS)
     window = window_range()
-    # One line for all plots, so that it shows the same moment everywhere.
+    # All plots share one line, so that it shows the same moment in each.
     hover = TimeHover(sources, engines)
     crosshair = Span(dimension="height", line_color=GREY, line_alpha=0.8, line_dash="dotted")
     plots = []
@@ -184,7 +184,7 @@ def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) 
     for number, source in enumerate(sources):
         dash = DASHES[number % len(DASHES)]
         for column, line in plot.lines.items():
-            # Colours mean the same for all engines: the legend tells them once.
+            # Colours mean the same for all engines: the legend has them once.
             options: dict[str, Any] = {"legend_label": line.label} if number == 0 else {}
             drawn.line(
                 "time",

@@ -1,4 +1,4 @@
-"""The head of a dashboard: one engine's state and figures in a line, and its nearest knobs."""
+"""The head of a dashboard: one engine's state and figures in a line, and its main knobs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
 
 BEATS_A_STATUS = 5
-"""The status line changes twice a second: figures that change faster can't be read."""
+"""Update the status line twice a second: nobody can read faster ones."""
 
 
 class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
     """Start and stop, batch size, wait strategy and state of one engine.
 
-    The controls and the engine's attributes follow each other, whichever is changed.
+    A change of a control sets the engine's attribute, and the other way round.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
             style={"description_width": "60px"},
         )
         self._status = ipywidgets.HTML()
-        # The engine's knobs as last seen. Only what changed since is shown: what a control has just
-        # told the engine must not fight with the control's next move.
+        # The engine's knobs as last seen. Only a change since then is shown: the value that a
+        # control has just set must not overwrite the user's next move.
         self._seen: tuple[int, str, int] | None = None
         self._configuration: Configuration | None = None
         self._counted = (0, 0, 0)
@@ -88,7 +88,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._turn("batch", change["new"])
 
     def _turn_wait(self, change: dict[str, Any]) -> None:
-        if change["new"]:  # else its path waits in its own way
+        if change["new"]:  # empty if its path has no wait strategies
             self._turn("wait", change["new"])
 
     def _turn(self, knob: str, value: int | str | None) -> None:
@@ -97,12 +97,12 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
             return
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the note below says the same, and stays
+                warnings.simplefilter("ignore")  # the note below says the same, and remains
                 setattr(engine, knob, value)
             self._refused = ""
         except XdplabError as error:
             self._refused = str(error)
-            self._seen = None  # put the control back to what the engine goes on with
+            self._seen = None  # so that the control goes back to the engine's value
 
     def _start_or_stop(self, _button: object) -> None:
         engine = self._view.engine
@@ -123,7 +123,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         """Show the engine as it is now."""
         engine = self._view.engine
         if engine is not None:
-            with suppress(ClosedError):  # closed since, by another thread
+            with suppress(ClosedError):  # closed meanwhile by another thread
                 self._show_waits(engine)
                 self._show_knobs(engine)
         if self._beats % BEATS_A_STATUS == 0:
@@ -131,7 +131,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._beats += 1
 
     def _show_waits(self, engine: Engine) -> None:
-        """Fill the menu; what a strategy can do depends on the sockets, which may be new."""
+        """Fill the menu; which strategies work depends on the sockets, which may be new."""
         if engine.configuration is self._configuration:
             return
         ineffective = engine.wait_ineffective
@@ -147,7 +147,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         if knobs == self._seen:
             return
         batch, wait, _ = knobs
-        # A batch that is no power of two was set in Python: it gets a place on the slider.
+        # A batch that is not a power of two was set in Python: it gets a place on the slider.
         options = sorted({*_powers_of_two(engine.ring_size), batch})
         if self._batch.options != tuple(options):
             with self._batch.hold_sync():
@@ -177,7 +177,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._status.value = status_html(self._view, state, self._prefix) + _note_html(note)
 
     def _rates(self) -> str:
-        """Say what came and what was lost a second since this was last asked."""
+        """Return the packets received and lost a second, since the last call."""
         total = self._view.telemetry.total()
         counted = (
             int(total["time_ns"]),

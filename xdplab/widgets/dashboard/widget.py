@@ -1,4 +1,4 @@
-"""The dashboard: what engines do over time, at a glance, and the nearest knobs to turn."""
+"""The dashboard: plots of engines over time, and their main knobs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _DASH_STYLES = {"solid": "", "dashed": "7 4", "dotted": "2 3", "dotdash": "2 3 7
 class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
     """Packets, bits, CPU, drops, rings and wakeups of one engine or several, over time.
 
-    The plots are drawn from the engines' own history, so they show the whole range whenever one
-    looks, and after an engine was closed its last. Each change of a knob is a mark on every plot.
-    The controls and the engine's attributes follow each other, whichever is changed.
+    The plots are drawn from the engines' own history, so they always show the whole range, and the
+    last one of a closed engine. Each change of a knob is a mark on every plot. A change of a
+    control sets the engine's attribute, and the other way round.
 
-    A dashboard does not keep its engines alive, nor does closing it end them: an engine lives until
-    it is closed, and the dashboard says so when it is.
+    A dashboard does not keep its engines alive, and closing it does not close them. It says so
+    when an engine was closed.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         The engine to show, or several; they need not run yet. Several differ in the dash of their
         lines.
     traffic
-        A generator, whose changes of rate are marks, too.
+        A generator; changes of its rate become marks, too.
 
     Raises
     ------
@@ -56,11 +56,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     seconds = OneOf(tuple(STEPS), default_value=60)
-    """How much time the plots show: 10, 30, 60, 120, 300 or 600 seconds."""
+    """Time range of the plots in seconds: 10, 30, 60, 120, 300 or 600."""
     paused = Switch(False)
     """Whether the plots stand still. The engines go on."""
     worker = Whole(None, allow_none=True)
-    """The worker that is shown, or None for all of an engine."""
+    """Number of the worker to show, or None for all of an engine."""
 
     def __init__(self, engines: Engine | Sequence[Engine], traffic: Traffic | None = None) -> None:
         several: object = [engines] if is_a(engines, Waiting) else engines
@@ -70,7 +70,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         check_traffic(traffic)
         numbered = len(shown) > 1
         self._views = [EngineView(engine, "engines") for engine in shown]
-        # Those of labs are called alike, so numbered are numbered.
+        # Engines of several labs have the same names, so they get numbers.
         numbers = [f"{place}: " if numbered else "" for place in range(1, len(self._views) + 1)]
         for number, view in zip(numbers, self._views, strict=True):
             view.number = number
@@ -105,7 +105,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         return f"<Dashboard: {'; '.join(map(repr, self._heads))}>"
 
     def _choices(self) -> ipywidgets.HBox:
-        """Make the controls of what is shown, each of which is a trait of ours as well."""
+        """Make the controls of the time range, pause and worker; each has a trait of the widget."""
         style = {"description_width": "60px"}
         seconds = ipywidgets.Dropdown(
             description="Last", options=RANGES, layout={"width": "160px"}, style=style
@@ -145,12 +145,12 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         self._window.pause(change["new"])
 
     def _beat(self) -> None:
-        """Show what is to be shown now; on the pump's thread, so that no row comes in between."""
+        """Update the plots; on the pump's thread, so that no row arrives in between."""
         wanted = (self.seconds, self.worker, self._window.paused_at)
         if wanted != self._shown:
             for rows in self._rows:
                 rows.seconds, rows.worker, rows.until = wanted
-            # No row that is out of sight shall have a say in how high the plots are.
+            # Rows outside the time range must not set the height of the plots.
             self._figure.rollover = round(self.seconds / STEPS[self.seconds]) + 1
             self._figure.refresh()
             self._shown = wanted
@@ -160,7 +160,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
 
 
 def _dash_html(number: int) -> str:
-    """Return a short line with the dash of an engine's lines."""
+    """Return HTML of a short line in the dash of an engine's lines."""
     dashes = _DASH_STYLES[DASHES[number % len(DASHES)]]
     return (
         '<svg width="34" height="8" style="margin-right: 8px; vertical-align: middle">'

@@ -12,7 +12,7 @@ from xdplab.widgets.palette import GREEN, ORANGE, VERMILLION
 
 _COLORS: dict[Verdict, str] = {"good": GREEN, "limited": ORANGE, "missing": VERMILLION}
 _CELL = "padding: 3px 10px 3px 0; vertical-align: top; text-align: left"
-# One click marks all of it. JupyterLab's own colours of code, where it has a theme.
+# One click selects all of it. Colours are JupyterLab's colours of code, if it has a theme.
 _COMMAND = (
     "background: var(--jp-layout-color2, rgba(128, 128, 128, 0.15)); border-radius: 2px; "
     "color: inherit; font-family: var(--jp-code-font-family, monospace); font-size: 12px; "
@@ -21,16 +21,16 @@ _COMMAND = (
 
 
 def headline(findings: Sequence[Finding]) -> str:
-    """Say in a line what it all comes to, and how many findings stand where."""
+    """Return one line with the overall verdict and the number of findings of each kind."""
     counts = {verdict: sum(f.verdict == verdict for f in findings) for verdict in _COLORS}
     listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return f"{outcome(findings)}: {listed}."
 
 
 def table_html(findings: Sequence[Finding]) -> str:
-    """Draw the findings, a row each, with its remedy below what was seen.
+    """Return a table with a row for each finding: what was seen, and the remedy below it.
 
-    What stands between backquotes is text to copy. Colours of text and ground are the page's.
+    Text between backquotes is to be copied. Text and background have the page's colours.
     """
     rows = "".join(map(_row, findings))
     return (
@@ -52,7 +52,7 @@ def _row(finding: Finding) -> str:
 
 
 def _marked(text: str) -> str:
-    """Escape text, and mark what stands between backquotes as a command."""
+    """Escape text, and mark the parts between backquotes as commands."""
     parts = re.split(r"`([^`]*)`", text)
     return "".join(
         f'<code style="{_COMMAND}">{html.escape(part)}</code>' if number % 2 else html.escape(part)

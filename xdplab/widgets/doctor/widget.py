@@ -1,4 +1,4 @@
-"""What this machine can do for xdplab, and what would help, in a notebook."""
+"""The doctor's findings in a notebook: what xdplab can use on this machine, and remedies."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from xdplab.widgets.pictures.picture import STYLE, Bundle, Draw, follow_cells
 
 
 class Doctor(ipywidgets.VBox):  # type: ignore[misc]
-    """The doctor's findings: each with its verdict, and with the command that would help.
+    """The doctor's findings: each with its verdict and the command that would help.
 
-    Making one takes the second or two that `xdplab.doctor.examine` takes, and so does *Look again*,
-    which keeps nothing waiting. What stands in a grey box is a command: a click marks all of it.
+    It examines the machine when made, which takes a second or two (`xdplab.doctor.examine`). *Look
+    again* does so in the background. A grey box holds a command: a click selects all of it.
 
     Parameters
     ----------
     checks
-        What to look at, by name, as `xdplab.doctor.examine` takes it: all unless told otherwise.
+        The checks to run, by name, as for `xdplab.doctor.examine`. Default: all.
     """
 
     findings: Sequence[doctor.Finding]
-    """What was found last."""
+    """The latest findings."""
 
     def __init__(self, checks: dict[str, doctor.Check] | None = None) -> None:
         self._checks = doctor.chosen(checks)
@@ -44,7 +44,7 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
         self.findings = ()
         bar = ipywidgets.HBox([self._button, self._said], layout={"align_items": "center"})
         super().__init__([bar, self._table])
-        # By which its static picture is hidden beside it.
+        # The style sheet hides the static picture beside a widget of this class.
         self.add_class("xdplab-live")
         self.look()
         self.wait()
@@ -59,24 +59,24 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
         return "\n".join([f"<Doctor: {headline(self.findings)}>", *lines])
 
     def look(self) -> None:
-        """Look at everything once more, on a thread of its own."""
+        """Examine the machine again, on a thread of its own."""
         if self._thread is not None and self._thread.is_alive():
             return
         self._button.disabled = True
         self._said.value = "looking …"
-        # Netlink, too, works on no thread that has an event loop.
+        # pyroute2's netlink does not work on a thread with an event loop.
         self._thread = threading.Thread(target=self._look, name="xdplab-doctor", daemon=True)
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has looked, at most so many seconds; say whether it has."""
+        """Wait for the end of `look`, at most `timeout` seconds; return whether it ended."""
         if self._thread is None:
             return True
         self._thread.join(join_seconds("timeout", timeout))
         return not self._thread.is_alive()
 
     def static_picture(self) -> Draw | None:
-        """Take the findings, for a page without a kernel; see `Pictured`."""
+        """Return a function that draws the findings; see `Pictured`."""
         findings = self.findings
         if findings is self._pictured:
             return None

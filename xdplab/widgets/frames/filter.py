@@ -1,4 +1,4 @@
-"""Which frames are wanted: a few words, all of which must be there."""
+"""A text filter for sampled frames: a few terms, all of which must hold."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from xdplab.widgets.frames.rows import FrameRow
 
 SYNTAX = 'text  proto:udp  src:198.18.0.1  !arp  "two words"'
-"""For whoever is about to type one."""
+"""A hint for the user, shown in the empty box."""
 
-# What a field is compared with: the whole of it, or any part.
+# Fields that a term must equal as a whole, or of which any part may match.
 _WHOLE = {"queue": "queue", "verdict": "verdict", "proto": "protocol", "len": "length"}
 _PART = {"src": "source", "dst": "destination", "time": "time"}
 # A colon after anything else belongs to an address.
@@ -34,17 +34,16 @@ class _Term(NamedTuple):
 
 
 class FrameFilter:
-    """Terms between spaces, of which each must hold; nothing lets every frame through.
+    """Terms separated by spaces, all of which must hold; an empty filter passes every frame.
 
-    ``udp`` holds where any part of the row has it, ``proto:udp`` where the protocol is exactly
-    that, likewise ``queue:``, ``verdict:`` and ``len:``; ``src:``, ``dst:`` and ``time:`` look for
-    a part of theirs. ``!`` in front of a term is its opposite, quotes keep spaces together, and
-    capital letters count as small ones.
+    ``udp`` holds if any part of the row contains it, ``proto:udp`` if the protocol is exactly that;
+    likewise ``queue:``, ``verdict:`` and ``len:``. ``src:``, ``dst:`` and ``time:`` match a part of
+    their field. ``!`` in front of a term negates it, quotes protect spaces, and case is ignored.
 
     Parameters
     ----------
     text
-        Any text is a filter.
+        The terms; any text is a valid filter.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -55,5 +54,5 @@ class FrameFilter:
         ]
 
     def __call__(self, row: FrameRow) -> bool:
-        """Tell whether it lets the row through."""
+        """Return whether the row passes."""
         return all(term.holds(row) for term in self._terms)

@@ -21,7 +21,7 @@ def picture_of(rows: Sequence[FrameRow], simulated: bool = False) -> Bundle:
     rows
         Oldest first.
     simulated
-        Whether to say so.
+        Whether to mark it as simulated.
     """
     newest = rows[-MOST_ROWS:]
     cells = [[str(getattr(row, column)) for column in _COLUMNS] for row in newest]
@@ -30,7 +30,7 @@ def picture_of(rows: Sequence[FrameRow], simulated: bool = False) -> Bundle:
     said += ["simulated"] if simulated else []
     above = ", ".join(said)
     return {
-        # What frames hold, others have sent: nothing of it is markup.
+        # Frames hold bytes that others have sent, so all text is escaped.
         "text/html": f'<div class="xdplab-picture">{above}<table><thead>'
         f"{_row('th', _COLUMNS)}</thead><tbody>{''.join(_row('td', row) for row in cells)}"
         "</tbody></table></div>",

@@ -1,4 +1,4 @@
-"""The rows of the frame table: the newest samples, dissected as far as there is time for it."""
+"""The rows of the frame table: the newest samples, dissected at a limited rate."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from xdplab.telemetry.pcapng import what_is_known_of
 from xdplab.telemetry.region import Telemetry
 
 KEPT = 500
-"""Rows that are kept."""
+"""Number of rows to keep."""
 
 ROWS_A_SECOND = 40
-"""Frames dissected in the long run: at 0.15 ms each, 0.6 % of a core."""
+"""Frames dissected a second in the long run: at 0.15 ms each, 0.6 % of a core."""
 
 ROWS_AT_ONCE = 100
-"""Frames dissected after a while in which there were few."""
+"""Most frames dissected at once, after a while with few."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class FrameRow:
     """One frame in the table."""
 
     number: int
-    """Of the row, in the order in which they came."""
+    """Number of the row, in order of arrival."""
     worker: int
     interface: str
     time: str
@@ -47,10 +47,10 @@ class FrameRow:
     protocol: str
     length: int
     captured: int
-    """Bytes of it that were kept."""
+    """Number of its bytes that were kept."""
     summary: str
     sample: Any
-    """As it came from `Telemetry.samples`."""
+    """The sample from `Telemetry.samples`."""
 
     @property
     def frame(self) -> bytes:
@@ -59,23 +59,23 @@ class FrameRow:
 
     @property
     def truncated(self) -> bool:
-        """Whether more came than was kept."""
+        """Whether only a part of the frame was kept."""
         return self.captured < self.length
 
     @property
     def about(self) -> str:
-        """What else is known of it."""
+        """Other facts about it, such as its hash and latency."""
         return what_is_known_of(self.worker, self.sample)
 
     @cached_property
     def line(self) -> str:
-        """All that the table shows of it, in small letters."""
+        """All of its text in the table, in lower case."""
         cells = (self.time, self.queue, self.interface, self.verdict, self.source)
         more = (self.destination, self.protocol, self.length, self.summary)
         return " ".join(map(str, (*cells, *more))).lower()
 
     def layers(self) -> list[Layer]:
-        """Take the frame apart."""
+        """Return the frame's layers."""
         return layers(self.frame, payload=_is_payload(self.sample))
 
 
@@ -84,21 +84,21 @@ def _is_payload(sample: Any) -> bool:  # noqa: ANN401 - a structured scalar
 
 
 def _under_way(sample: Any) -> str:  # noqa: ANN401 - a structured scalar
-    """Say how long a frame of our generators took."""
+    """Return the latency of a frame from one of xdplab's generators, in words."""
     if not sample["sent_ns"]:
         return ""
     return f" · {(int(sample['time_ns']) - int(sample['sent_ns'])) / 1000:,.1f} us under way"
 
 
 class FrameRows:
-    """Takes samples out of an engine's telemetry, and keeps the newest as rows.
+    """Reads samples from an engine's telemetry, and keeps the newest as rows.
 
-    Any thread may use it.
+    It is thread-safe.
 
     Parameters
     ----------
     telemetry
-        It is held, and readable after its engine was closed.
+        The telemetry, kept alive and readable after its engine was closed.
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
@@ -106,7 +106,7 @@ class FrameRows:
         self.kept: tuple[FrameRow, ...] = ()
         """The newest rows, oldest first."""
         self.passed_over = 0
-        """Samples that came, and were not dissected."""
+        """Number of samples that were not dissected."""
         self._positions = [0] * telemetry.workers
         self._count = 0
         self._allowance = float(ROWS_AT_ONCE)
@@ -114,7 +114,7 @@ class FrameRows:
         self._lock = new_lock()
 
     def take(self) -> None:
-        """Make rows of the newest samples that came since, as many as there is time for."""
+        """Make rows of the newest samples since the last call, as many as the rate allows."""
         with self._lock:
             now = time.monotonic()
             earned = (now - self._asked) * ROWS_A_SECOND
@@ -131,7 +131,7 @@ class FrameRows:
             for worker, position in enumerate(self._positions)
             if int(self.telemetry.counters(worker)["samples"]) > position
         ]
-        if len(waiting) > most:  # not one frame for each: they wait for the next time
+        if len(waiting) > most:  # not one frame per worker: all wait for the next time
             return []
         taken: list[tuple[int, Any]] = []
         for worker in waiting:

@@ -1,10 +1,10 @@
-// The browser's half of table.py, which says who sends what.
+// The browser's half of table.py, which documents the messages.
 
-// ms after which a view asks again for what it waits for, doubled each time: lines can be slow.
+// ms after which a view repeats a request, doubled each time, since connections can be slow.
 const FIRST_PATIENCE = 6000;
 const LONGEST_PATIENCE = 24000;
 const TYPING_PAUSE = 200; // ms without a key, after which the filter is sent
-const HEARING = 2000; // ms that the kernel may take to hear of it
+const HEARING = 2000; // ms until the kernel has received it
 const AT_THE_END = 8; // pixels
 const BYTES_A_LINE = 16;
 
@@ -34,7 +34,7 @@ function sampling(every) {
   return every ? "every one is sampled" : "none is sampled";
 }
 
-// One frame taken apart: its layers as a tree that folds, beside its bytes.
+// One dissected frame: its layers as a tree that folds, beside its bytes.
 function detailsPane(onClose) {
   const pane = make("div", "details");
   const folded = new Set();
@@ -111,7 +111,7 @@ function detailsPane(onClose) {
 function render({ model, el }) {
   const view = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("");
   const root = make("div", "root");
-  // Keys pressed in here are not JupyterLab's.
+  // JupyterLab must not handle keys pressed in here.
   root.dataset.lmSuppressShortcuts = "true";
   const bar = make("div", "bar");
   const filter = make("input", "filter");
@@ -135,7 +135,7 @@ function render({ model, el }) {
   frame.append(scroller, latest);
   const complaint = make("div", "complaint");
 
-  const rows = new Map(); // what is shown, by number, oldest first
+  const rows = new Map(); // the rows shown, by number, oldest first
   let state = { paused: false, filter: "" };
   let chosen; // the row that was clicked
   let heard = 0;
@@ -152,7 +152,7 @@ function render({ model, el }) {
     try {
       model.send({ view, ...message });
     } catch {
-      // The kernel is gone, and nobody is left to hear it.
+      // The kernel is gone, so the message has no receiver.
     }
   };
   const ask = () => {
@@ -207,7 +207,7 @@ function render({ model, el }) {
       element.remove();
       rows.delete(number);
     }
-    // What one looks at stays where it is.
+    // The visible rows keep their place.
     if (!follows) scroller.scrollTop -= before - scroller.scrollHeight;
     for (const row of message.rows) {
       const element = rowElement(row, message.colors);
@@ -223,7 +223,7 @@ function render({ model, el }) {
     followOn();
   };
 
-  // Another view's filter or Python's, unless one types here or the kernel has yet to hear of it.
+  // The filter of another view or of Python, unless the user types here or it is not sent yet.
   const showFilter = () => {
     if (typing) return;
     if (sent && sent.text !== state.filter && performance.now() - sent.at < HEARING) return;
@@ -255,7 +255,7 @@ function render({ model, el }) {
       drawState(message);
       drawRows(message);
       el.classList.add("xdplab-live"); // for picture.css
-      // Answered when the browser has drawn: one that can't keep up or hides the page is left alone.
+      // Answers after the browser has drawn: so a slow browser or a hidden page gets no more rows.
       requestAnimationFrame(() => {
         if (!disposed) say({ kind: "got", number: message.number });
       });
@@ -306,7 +306,7 @@ function render({ model, el }) {
   onError();
   ask();
   const timer = setInterval(() => {
-    // A heartbeat comes every 3 s, so silence means that something got lost.
+    // A heartbeat comes every 3 s, so silence means that a message was lost.
     if (!model.get("error") && !document.hidden && performance.now() - heard > patience) {
       patience = Math.min(2 * patience, LONGEST_PATIENCE);
       ask();

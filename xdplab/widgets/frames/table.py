@@ -1,6 +1,6 @@
-"""The table of sampled frames in the browser: rows stream in, a click takes a frame apart.
+"""The table of sampled frames in the browser: rows stream in, a click shows a frame's layers.
 
-Who sends what::
+Messages::
 
     browser                              kernel
     rows (a view was rendered)    ──▶
@@ -12,8 +12,8 @@ Who sends what::
                                   ◀──    frame: its layers, and its bytes
     bye (the view was disposed)   ──▶
 
-As with `LiveFigure`, a view asks again for what it waits for after some seconds, and none of this
-is in the widget's state: a saved notebook holds no frame.
+As with `LiveFigure`, a view repeats a request after some seconds without an answer. None of this is
+in the widget's state: a saved notebook holds no frame.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from xdplab.widgets.live.viewed import View, Viewed
 from xdplab.widgets.pictures.picture import STYLE, Draw, follow_cells
 
 HEARTBEAT = 3.0
-"""Seconds after which a view is sent an empty message where there is no news, to hear from it."""
+"""Seconds without news after which a view gets an empty message, which it must answer."""
 
 BEATS_A_TAKE = 5
-"""Rows come twice a second: nobody reads faster."""
+"""Send rows twice a second: nobody reads faster."""
 
 _COLORS = {
     "UDP": palette.BLUE,
@@ -46,12 +46,12 @@ _COLORS = {
 
 
 class _State(NamedTuple):
-    """What a view shows besides rows."""
+    """The table's state in a view, besides rows."""
 
     filter: str
     paused: bool
     first: int
-    """The number of the oldest row kept; what is older goes."""
+    """The number of the oldest row kept; the view removes older ones."""
     kept: int
     passing: int
     passed_over: int
@@ -59,7 +59,7 @@ class _State(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """What a view was sent last."""
+    """The state and rows that were sent to a view last."""
 
     filter: FrameFilter
     newest: int
@@ -72,14 +72,14 @@ class _View(View):
 
 
 class FrameTable(Viewed[_View]):
-    """The newest rows that pass the filter, in every browser that shows them.
+    """A table of the newest rows that pass the filter, in every browser that shows it.
 
     Parameters
     ----------
     rows
-        Where they come from.
+        The source of the rows.
     on_take
-        Called on the pump's thread, twice a second while somebody looks.
+        Called on the pump's thread, twice a second while a view is open.
     """
 
     _esm = Path(__file__).with_name("table.js")
@@ -89,12 +89,12 @@ class FrameTable(Viewed[_View]):
         self._rows = rows
         self._on_take = on_take
         self.filter = FrameFilter()
-        """Which rows are shown. Any thread may set it, and `paused`."""
+        """The filter of the rows shown. Any thread may set it, and `paused`."""
         self.paused = False
         """Whether new frames are left out."""
         self._number = 0
         self._beats = 0
-        # What passed the filter the last time, of which rows.
+        # The rows that passed the filter the last time, and the filter and rows it was applied to.
         self._passed: tuple[FrameFilter, tuple[FrameRow, ...], tuple[FrameRow, ...]]
         self._passed = (self.filter, (), ())
         self._pictured: tuple[FrameRow, ...] | None = None
@@ -109,7 +109,7 @@ class FrameTable(Viewed[_View]):
         return tuple(filter(self.filter, self._rows.kept))
 
     def static_picture(self) -> Draw | None:
-        """Take the rows that are to be seen now, see `picture.Pictured`."""
+        """Return a function that draws the present rows, see `picture.Pictured`."""
         if not self.paused:
             self._rows.take()
         _, passing = self._present()
@@ -148,7 +148,7 @@ class FrameTable(Viewed[_View]):
         self.send(frame | {"layers": layers, "about": row.about}, [row.frame])
 
     def _present(self) -> tuple[_Seen, tuple[FrameRow, ...]]:
-        """Return what a view shows that has seen everything, and the rows that pass the filter."""
+        """Return the state of a view that is up to date, and the rows that pass the filter."""
         wanted, kept = self.filter, self._rows.kept
         if self._passed[0] is not wanted or self._passed[1] is not kept:
             self._passed = (wanted, kept, tuple(filter(wanted, kept)))
@@ -172,7 +172,7 @@ class FrameTable(Viewed[_View]):
         if not waiting:
             return
         present, passing = self._present()
-        # Views that have seen the same share one message: in the end that is all of them.
+        # Views in the same state share one message: in the end that is all of them.
         for seen, alike in waiting.items():
             views = [v for v in alike if seen != present or now - v.sent >= HEARTBEAT]
             if not views:

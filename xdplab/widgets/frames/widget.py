@@ -1,4 +1,4 @@
-"""The frames that an engine sampled: who speaks to whom, layer by layer, and into a file."""
+"""The frames that an engine sampled, as a table with their layers, which can be saved."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class Frames(ipywidgets.VBox):  # type: ignore[misc]
     """Sampled frames in a table, dissected by scapy; a click shows a frame's layers and bytes.
 
-    The engine decides what is sampled: `Engine.sample_every` frames one, and of each the first
-    `sample_bytes`. The table keeps the newest 500 and dissects 40 a second, so that looking costs
-    little; when more come, it says how many are not shown. It does not keep its engine alive, and
-    says so when that is closed or gone; what was sampled can still be looked at and saved.
+    The engine samples one frame in `Engine.sample_every`, and keeps the first `sample_bytes` of it.
+    The table keeps the newest 500 and dissects 40 a second, to cost little CPU time; it says how
+    many others are not shown. It does not keep its engine alive, and says so when the engine is
+    closed or gone; its samples can still be shown and saved.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def filter(self) -> str:
-        """Which frames are shown, in every view: see `FrameFilter`."""
+        """The filter of the frames shown in every view: see `FrameFilter`."""
         return self._table.filter.text
 
     @filter.setter
@@ -67,7 +67,7 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def rows(self) -> tuple[FrameRow, ...]:
-        """The frames shown, oldest first. Unless it is paused, what was sampled since is added."""
+        """The frames shown, oldest first, including new samples unless it is paused."""
         if not self.paused:
             self._rows.take()
         return self._table.passing()
@@ -78,13 +78,13 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
         Parameters
         ----------
         path
-            Ending in ``.pcapng``, ``.csv`` or ``.parquet``, as for `Telemetry.save_samples`, which
-            saves every sample that there is.
+            Ends in ``.pcapng``, ``.csv`` or ``.parquet``, as for `Telemetry.save_samples`, which
+            saves all samples.
 
         Returns
         -------
         Saved
-            Where, and how many frames.
+            The file, and the number of frames.
 
         Raises
         ------

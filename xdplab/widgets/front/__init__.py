@@ -1,1 +1,1 @@
-"""The trade-off that a search found, to pick from."""
+"""The front of a search, from which the user picks a setting."""

@@ -1,4 +1,4 @@
-"""What the front draws: rate upwards, p99 along, a point for each setting that was tried."""
+"""The front's figure: rate over p99, with a point for each setting that was tried."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xdplab.widgets.palette import VERMILLION, si_ticks, styled_plot
 _TOP = 1.12  # of the highest point
 _PRESENT_SIZE = 26
 
-# What a person would do: write into a box. The time makes each click another text.
+# Writes into a text box, as a person would. The time makes the text of each click unique.
 _TELL = """
 const [row] = points.inspected.indices;
 for (const box of row === undefined ? [] : document.querySelectorAll(`.${name} input`)) {
@@ -29,10 +29,10 @@ def front_figure(drawn: Points, click_box: str) -> figure:
     Parameters
     ----------
     drawn
-        What it is to show, for its axes.
+        The points to show, which set its axes.
     click_box
-        CSS class of the box into which a click on a point writes its row in `Tuning.trials`, and
-        what tells this click from the one before.
+        CSS class of the box into which a click on a point writes its row in `Tuning.trials` and a
+        time, so that each click is a change.
     """
     sources = {
         name: ColumnDataSource({column: [] for column in (*NUMBERS[name], *TEXTS[name])}, name=name)

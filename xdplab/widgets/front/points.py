@@ -1,4 +1,4 @@
-"""Where each tried setting stands in the trade-off, and how it is drawn."""
+"""The points of the front's figure: position, size and colour of each tried setting."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ NUMBERS = {
 }
 """The columns of each source that are numbers."""
 TEXTS = {"points": ("color", "said"), "places": ("text",), "begin": ("text",), "present": ()}
-"""Those that are text."""
+"""The columns that are text."""
 
 _COST, _RATE, _LATENCY = "cpu_ns_per_packet", "pps", "p99_ns"
 _FRONT_SIZE, _SIZE = 17.0, 9.0  # pixels
 _FRONT_ALPHA, _ALPHA = 1.0, 0.4
-_ROOM, _EDGE = 1.6, 1.15  # on a log axis, beside the outermost points
+_ROOM, _EDGE = 1.6, 1.15  # factors on a log axis, beyond the outermost points
 _NO_LATENCY = Span(1e3, 1e6)
 
 
 class Points(NamedTuple):
-    """All that is drawn of a tuning."""
+    """The drawn points of a tuning, and the ranges of axes and colours."""
 
     latency: Span
-    """What its axis shows, in ns."""
+    """The range of its axis, in ns."""
     fastest: float
-    """What the other axis shows at most, in packets a second."""
+    """The top of the other axis, in packets a second."""
     dearest: float
-    """At the ends of the colours, in ns a packet; nan where nothing was measured."""
+    """CPU times at the ends of the colour scale, in ns a packet; nan if none was measured."""
     cheapest: float
     sources: dict[str, Columns]
 
 
 def points(tuning: Tuning) -> Points:
-    """Work out what is drawn; what was refused is not among it."""
+    """Compute the points, without the settings that were refused."""
     trials = tuning.trials
     # The front last, so that it lies above the others.
     front = tuning.places
@@ -55,7 +55,7 @@ def points(tuning: Tuning) -> Points:
     is_front = np.array([row in front for row in rows])
     known = shown[_LATENCY][~np.isnan(shown[_LATENCY])]
     span = Span(known.min() / _ROOM, known.max() * _ROOM) if len(known) else _NO_LATENCY
-    # Where it was not measured, to the right of all: that is no better than any.
+    # A point without a measured latency goes to the right of all others: it is not better.
     x = np.where(np.isnan(shown[_LATENCY]), span.end / _EDGE, shown[_LATENCY])
     costs = shown[_COST][~np.isnan(shown[_COST])]
     dearest, cheapest = (costs.max(), costs.min()) if len(costs) else (np.nan, np.nan)
@@ -86,7 +86,7 @@ def points(tuning: Tuning) -> Points:
 def at(
     x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], rows: list[int], wanted: list[int]
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Return where some rows of the trials are drawn."""
+    """Return the positions of some rows of the trials."""
     chosen = [place for place, row in enumerate(rows) if row in wanted]
     return {"x": x[chosen], "y": y[chosen]}
 

@@ -1,4 +1,4 @@
-"""The trade-off that a search found between rate, latency and CPU time, to pick from."""
+"""The front of a search between rate, latency and CPU time; a click applies a setting."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
 
 BEATS_A_LOOK = 10
-"""Once a second it looks at how the engine is set, for which NAPI's settings are read."""
+"""Read the engine's settings once a second, since that includes NAPI's settings."""
 
 _HINT = "A click on a point applies its setting."
 
 
 class Front(ipywidgets.VBox):  # type: ignore[misc]
-    """What a search tried, as a figure: rate against p99, with CPU time as colour.
+    """The settings that a search tried: rate over p99, with CPU time as colour.
 
-    The front, which no other setting beats in all three at once, is drawn large, each with its
-    place in `Tuning.front`; the others are faint. Under the mouse it says what the setting is and
-    what was measured. A click applies a setting to the running engine, which `xdplab.undo` and
-    the controls' *Undo* take back, but for what takes new sockets.
+    The settings of the front, which no other setting beats in all three at once, are large and have
+    their place in `Tuning.front`; the others are faint. Hover shows a setting and its results. A
+    click applies a setting to the running engine; `xdplab.undo` and the controls' *Undo* revert it,
+    except for options that take new sockets.
 
     It does not keep the engine alive.
 
     Parameters
     ----------
     tuning
-        What `xdplab.tune` returned.
+        The result of `xdplab.tune`.
     engine
-        The one to set; that on which the search was made, unless told otherwise.
+        The engine to set. Default: the engine of the search.
 
     Raises
     ------
@@ -66,7 +66,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
         self._view = EngineView(engine)
         traffic = tuning.traffic
         self._traffic = None if traffic is None else weakref.ref(traffic)
-        self._turning = threading.Lock()  # held by whoever turns the engine's knobs
+        self._turning = threading.Lock()  # held while the engine's knobs are set
         self._note, self._beats = _HINT, 0
         drawn = points(tuning)
         self._feeds = {name: Whole(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
@@ -117,7 +117,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
         Parameters
         ----------
         place
-            In `Tuning.front`; 0 is the best by the objective.
+            Index in `Tuning.front`; 0 is the best by the objective.
 
         Raises
         ------
@@ -126,12 +126,12 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
         ClosedError
             When the engine was closed, or is gone.
         XdplabError
-            When the engine refuses it: all knobs are as they were.
+            When the engine refuses it; then all knobs stay as they were.
         """
         self._apply(self.tuning.setting(place))
 
     def refresh(self) -> None:
-        """Show how the engine is set now. While somebody looks, the pump does so."""
+        """Mark the engine's present setting. The pump does so while a browser shows the widget."""
         state = self._view.state()
         if state.severity == "good":
             state = State(f"{state.words} · {self._note}", "good")
@@ -148,7 +148,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
         self._beats += 1
 
     def _present(self) -> dict[str, object] | None:
-        """Read how the engine is set, as the trials have it."""
+        """Read the engine's setting, in the form of a trial's."""
         engine = self._view.engine
         if engine is None:
             return None
@@ -173,7 +173,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
     def _click(self, change: dict[str, Any]) -> None:
         number = str(change["new"]).partition(" ")[0]
         if number.isdecimal() and int(number) < len(self.tuning.trials):
-            # New sockets take their time, which the browser's messages are not to wait for.
+            # New sockets take a while, and the browser's messages must not wait for them.
             threading.Thread(
                 target=self._apply_clicked, args=(int(number),), name="xdplab-apply", daemon=True
             ).start()

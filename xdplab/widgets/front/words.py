@@ -1,4 +1,4 @@
-"""What the front says: of a point, of the whole, and of what mattered."""
+"""The front's texts: about a point, about the whole, and about the knobs' importance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BAR = 120  # pixels of the longest bar
 
 
 def point_html(tuning: Tuning, row: int, place: int | None) -> str:
-    """Return all that is known of a setting."""
+    """Return the text on a setting and its results."""
     trial = tuning.trials[row]
     runs = int(trial["runs"])
     head = f"<b>{html.escape(words(relevant(tuning.tried(row))))}</b>"
@@ -37,7 +37,7 @@ def point_html(tuning: Tuning, row: int, place: int | None) -> str:
 
 
 def head_html(tuning: Tuning) -> str:
-    """Return the sentence."""
+    """Return the sentence above the figure."""
     early = "<i>Ended early.</i> " if tuning.interrupted or tuning.ended else ""
     badge = BADGE if tuning.simulated else ""
     return (
@@ -47,7 +47,7 @@ def head_html(tuning: Tuning) -> str:
 
 
 def legend_html(dearest: float, cheapest: float, refused: int) -> str:
-    """Say what colours and sizes stand for."""
+    """Return the legend of colours and sizes."""
     left_out = f" {refused} settings could not be measured." if refused > 1 else ""
     left_out = " 1 setting could not be measured." if refused == 1 else left_out
     return (
@@ -59,7 +59,7 @@ def legend_html(dearest: float, cheapest: float, refused: int) -> str:
 
 
 def importances_html(importances: Mapping[str, float]) -> str:
-    """Draw by how much each knob mattered."""
+    """Return bars of each knob's importance."""
     if not importances:
         return (
             "<div style='padding: 4px; opacity: 0.8'>Too few runs to say which knob mattered.</div>"

@@ -1,1 +1,1 @@
-"""What all plots over time have in common."""
+"""Parts of all plots over time: rows, marks, hover and time range."""

@@ -1,4 +1,4 @@
-"""Hover on plots of time: all that a plot shows at the moment under the mouse."""
+"""Hover on plots over time: all values of a plot at the time under the mouse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bokeh.plotting import figure
 
 from xdplab.widgets.palette import FRAME_RANGE, SI_JAVASCRIPT
 
-# `value` is the time under the mouse, `format` which source, which column and in which unit.
+# `value` is the time under the mouse; `format` names the source, the column and the unit.
 _LOOK_UP = f"""
 if (format === "time") return new Date(value).toISOString().slice(11, 21);
 const [place, column, unit] = format.split("|");
@@ -36,15 +36,15 @@ class TimeHover:
     Parameters
     ----------
     sources
-        With a column ``time``, one for each engine.
+        One for each engine, with a column ``time``.
     names
-        What the columns of values are headed with where there are several.
+        Headings of the columns of values, if there are several.
     """
 
     def __init__(self, sources: Sequence[ColumnDataSource], names: Sequence[str]) -> None:
         self._names = names
         self._value = CustomJSHover(code=_LOOK_UP, args={"sources": list(sources)})
-        # What is shown is found by its time, so there must be something to meet everywhere.
+        # Values are found by the time under the mouse, so there must be a glyph at every time.
         self._everywhere = ColumnDataSource({"x": [0, 1e14], "y": [0, 0]})
 
     def add(self, plot: figure, lines: Mapping[str, tuple[str, str]], unit: str) -> None:
@@ -55,9 +55,9 @@ class TimeHover:
         plot
             As `palette.styled_plot` makes it, with an x range of its own choice.
         lines
-            By column: label and colour.
+            Label and colour of each column.
         unit
-            Of the values.
+            Unit of the values.
         """
         target = plot.line(
             "x", "y", source=self._everywhere, line_alpha=0, y_range_name=FRAME_RANGE

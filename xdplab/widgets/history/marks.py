@@ -1,6 +1,6 @@
-"""Marks on plots of time: each change of a knob, so that cause stands above effect.
+"""Marks on plots over time, one for each change of a knob, to show cause and effect.
 
-A figure that wants them gives `Marks` as the feed of a source, and calls `add_marks` for each plot.
+A figure uses `Marks` as the feed of a source, and calls `add_marks` for each plot.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from xdplab.widgets.palette import FRAME_RANGE, GREY
 COLUMNS = ("time", "drop", "label", "detail", "clock")
 
 TOGETHER_NS = 500_000_000
-"""Changes of one knob that are no further apart are one mark: a slider that was dragged."""
+"""Changes of one knob at most so far apart are one mark, such as a dragged slider."""
 
 MOST_MARKS = 200
 
 _DROPS = (2.0, 17.0, 32.0)
-"""Pixels from the top to the labels' lines."""
+"""Pixels from the top to each line of labels."""
 
 _LETTER = 6.0
-"""Pixels that a letter of a label takes, or less."""
+"""The widest letter of a label, in pixels."""
 
 
 class Mark(NamedTuple):
@@ -38,9 +38,9 @@ class Mark(NamedTuple):
     time_ns: int
     """When it began, by CLOCK_MONOTONIC."""
     label: str
-    """The knob and what it was turned to."""
+    """The knob and its new value."""
     detail: str
-    """The knob, what it was before and what it is now."""
+    """The knob, its old value and its new value."""
 
 
 class Marks:
@@ -49,10 +49,10 @@ class Marks:
     Parameters
     ----------
     journals
-        What stands in front of each journal's labels, and the journal.
+        Pairs of a prefix for the labels and a journal.
     pixels
-        How wide the plots are at least. Labels that have no room are left out; the line is there,
-        and tells what it is on hover.
+        The least width of the plots. Labels without room are left out; their line remains, with
+        the text on hover.
     """
 
     def __init__(self, journals: Sequence[tuple[str, Journal]], pixels: int = 350) -> None:
@@ -62,7 +62,7 @@ class Marks:
         """The time range of the plots."""
 
     def __call__(self, position: int | None) -> Update | None:
-        """Return all marks where there is a new one, or another time range."""
+        """Return all marks if there is a new one or the time range has changed, else None."""
         now = sum(self.newest_of_each()) + self.seconds
         if now == position:
             return None
@@ -84,7 +84,7 @@ class Marks:
         )
 
     def newest_of_each(self) -> list[int]:
-        """Return when each journal's last change was, by CLOCK_MONOTONIC; 0 for never."""
+        """Return the time of each journal's last change, by CLOCK_MONOTONIC; 0 if none."""
         return [last.time_ns if (last := journal.last) else 0 for _, journal in self._journals]
 
     def recent(self) -> list[Mark]:
@@ -96,9 +96,9 @@ class Marks:
 
 
 def _lines(marks: Sequence[Mark], letter_ns: float) -> list[int | None]:
-    """Choose each label's line, the newest's first, so that none covers another; None for none.
+    """Choose a line for each label, newest first, without overlaps; None if no line is free.
 
-    A label ends at its mark, and begins so many letters before it.
+    A label ends at its mark and begins as many letters before it as it has.
     """
     free_until = [math.inf] * len(_DROPS)
     lines: list[int | None] = []
@@ -111,7 +111,7 @@ def _lines(marks: Sequence[Mark], letter_ns: float) -> list[int | None]:
 
 
 def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:
-    """Make one of changes that belong together."""
+    """Return marks, one for each group of changes that belong together."""
     dragged: list[list[Change]] = []
     last: dict[str, list[Change]] = {}
     for change in changes:
@@ -149,25 +149,25 @@ def _value(value: object) -> str:
 
 
 def marks_source(name: str) -> ColumnDataSource:
-    """Return the source of a figure's marks, empty, under the name that its feed has."""
+    """Return an empty source for a figure's marks, with the name of its feed."""
     return ColumnDataSource({column: [] for column in COLUMNS}, name=name)
 
 
 def add_marks(plot: figure, source: ColumnDataSource, font_size: str | None = "10px") -> None:
-    """Put marks on a plot of time: a line with its label on top, and all about it on hover.
+    """Put marks on a plot over time: a line with a label at its top, and details on hover.
 
     Parameters
     ----------
     plot
-        Of time, as `palette.styled_plot` makes it.
+        A plot over time, as `palette.styled_plot` makes it.
     source
-        The one `marks_source` of its figure.
+        The `marks_source` of its figure.
     font_size
-        Of the labels; None for none, as below another plot of the same times.
+        Of the labels; None: no labels, as for a plot below another of the same times.
     """
     line: dict[str, Any] = {"x": "time", "source": source, "line_color": GREY}
     plot.vspan(**line, line_width=1, line_dash="dashed", line_alpha=0.9)
-    # Wide enough to be met with a mouse.
+    # Wide enough to be hit with a mouse.
     target = plot.vspan(**line, line_width=9, line_alpha=0)
     if font_size is not None:
         plot.text(
@@ -177,7 +177,7 @@ def add_marks(plot: figure, source: ColumnDataSource, font_size: str | None = "1
             text="label",
             source=source,
             y_range_name=FRAME_RANGE,
-            # On the left of the line: so the newest, at the right edge, is read at once.
+            # On the left of the line, so that the newest label, at the right edge, is visible.
             text_align="right",
             text_baseline="top",
             x_offset=-4,
@@ -188,7 +188,7 @@ def add_marks(plot: figure, source: ColumnDataSource, font_size: str | None = "1
         HoverTool(
             renderers=[target],
             mode="mouse",
-            attachment="vertical",  # beside is where values are shown
+            attachment="vertical",  # values are shown beside it
             tooltips="<b>@detail</b><br>@clock",
         )
     )

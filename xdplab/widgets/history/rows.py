@@ -1,10 +1,9 @@
-"""Rows for plots over time, made of an engine's history, for a range of 10 s to 10 min.
+"""Rows for plots over time, made from an engine's history, for a range of 10 s to 10 min.
 
 Rows stand on a grid of CLOCK_MONOTONIC that is the same for all workers and engines, and the
-counters are interpolated between the records on either side of a grid line. So a sum over workers
-means what it says, the area under a rate is what was counted, and nothing depends on when or how
-often anybody looks. Nothing is kept here either: all comes from the telemetry region, which
-outlives the engine.
+counters are interpolated between the records on either side of a grid line. So rates of workers may
+be added, the area under a rate equals the count, and rows do not depend on when or how often they
+are read. No data is kept here: all comes from the telemetry region, which outlives the engine.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from xdplab.widgets.live.clock import local_ms
 from xdplab.widgets.live.figure import Update
 
 STEPS = {10: 0.02, 30: 0.05, 60: 0.1, 120: 1.0, 300: 1.0, 600: 1.0}
-"""Time ranges, and how far rows are apart, both in seconds: never more than 600 rows."""
+"""Time ranges and the step between rows, both in seconds: never more than 600 rows."""
 
 FINE_RANGE = 60
-"""Longest range that is made of the fine history; longer ones are made of the long one."""
+"""Longest range in seconds that the fine history serves; longer ones use the long history."""
 
 COLUMNS = (
     "time",  # local, in milliseconds since 1970, as Bokeh shows it
@@ -44,12 +43,12 @@ _COUNTERS = (
     *("rx_invalid_descs", "tx_invalid_descs", "wakeups"),
 )
 _RINGS = ("fill", "tx", "completion")
-# A record as words: all of a field's rows at once are cheaper than field by field.
+# A record as words: one array for all fields is faster than one array per field.
 _WORDS = np.dtype((np.int64, (COUNTERS.itemsize // 8,)))
 
 
 def _word(field: str) -> int:
-    """Return which word of a record a field is, or begins with."""
+    """Return the index of a field's first word in a record."""
     fields: Any = COUNTERS.fields
     return int(fields[field][1]) // 8
 
@@ -57,7 +56,7 @@ def _word(field: str) -> int:
 _COUNTED = [_word(name) for name in _COUNTERS]
 _PRODUCERS = [_word(f"{ring}_producer") for ring in _RINGS]
 _CONSUMERS = [_word(f"{ring}_consumer") for ring in _RINGS]
-# The worker's own, not those that telemetry takes.
+# The worker's own system calls, without those of publishing.
 _SYSCALLS = [
     _word("syscalls") + kind
     for kind in range(lib.XDPLAB_SYSCALL_KINDS)
@@ -68,29 +67,29 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Histories = list[tuple[Integers, Records]]  # of each worker: the records' times, the records
 
-# A worker that stops says so in its last record, which the long history need not have.
+# A worker that stops says so in its last record, which may be missing from the long history.
 _STOOD_STILL_NS = round(3 * LONG_INTERVAL * 1e9)
 _BACK = 16
 
 
 @dataclass(frozen=True)
 class _Grown:
-    """What one worker did in each row."""
+    """One worker's activity in each row."""
 
     running: npt.NDArray[np.bool_]
     counters: Floats
-    """How far the system calls and each of `_COUNTERS` grew: a row each."""
+    """Growth of the system calls and of each of `_COUNTERS`: one row each."""
     rx_peak: Floats
-    """Descriptors in the RX ring at its fullest."""
+    """Most descriptors in the RX ring."""
     held: Floats
-    """Descriptors in each of `_RINGS` at the end: a row each."""
+    """Descriptors in each of `_RINGS` at the end: one row each."""
 
 
 class HistoryRows:
     """Feed of a live figure: the last `seconds` of one engine, of one worker or of all.
 
     With several workers, rates are the sum, ring occupancies the mean, and the peak of the RX ring
-    is that of the fullest. Where no worker ran there is nan, which breaks the lines.
+    is that of the fullest. Rows in which no worker ran are nan, which breaks the lines.
 
     Positions are the times of rows, in ns of CLOCK_MONOTONIC.
 
@@ -103,28 +102,28 @@ class HistoryRows:
     def __init__(self, view: EngineView) -> None:
         self._view = view
         self.seconds = 60
-        """The range, one of `STEPS`. Who changes it has the figure refreshed."""
+        """The range, one of `STEPS`. A caller that changes it must refresh the figure."""
         self.worker: int | None = None
-        """Whose rows; None for all. Who changes it has the figure refreshed."""
+        """The worker; None for all. A caller that changes it must refresh the figure."""
         self.until: int | None = None
-        """Where rows end, in ns of CLOCK_MONOTONIC; None for now."""
+        """End of the rows, in ns of CLOCK_MONOTONIC; None for now."""
         self._interval = int(view.telemetry.header["publish_interval_ns"])
-        # Of each history and worker: the number after the newest record seen, and its time.
+        # For each history and worker: the number after the newest record seen, and its time.
         self._seen: dict[tuple[bool, int], tuple[int, int]] = {}
 
     @property
     def step_ns(self) -> int:
-        """How far rows are apart: as the range wants it, or as records come if that is more."""
+        """Step between rows: the range's, or the records' interval if that is longer."""
         return max(round(STEPS[self.seconds] * 1e9), self._interval)
 
     @property
     def workers(self) -> list[int]:
-        """The workers that are shown; none where the engine doesn't have the one that is wanted."""
+        """The workers shown; none if the engine doesn't have the chosen one."""
         every = range(self._view.telemetry.workers)
         return [worker for worker in every if self.worker in (None, worker)]
 
     def __call__(self, position: int | None) -> Update | None:
-        """Return the rows after `position`, or all that the range shows."""
+        """Return the rows after `position`, or all rows of the range."""
         if position is not None and self.until is not None and position > self.until - self.step_ns:
             return None
         start = None if position is None else position - self.step_ns
@@ -139,13 +138,13 @@ class HistoryRows:
         return Update(self._columns(edges, each), int(edges[-1]), position is None)
 
     def _read(self, worker: int, start: int | None) -> tuple[Integers, Records]:
-        """Return a worker's records from the last one before `start` on, and their times."""
+        """Return a worker's records, from the last one before `start`, and their times."""
         fine = self.seconds <= FINE_RANGE
         if start is None:
             records, written = self._records(fine, worker, 0)
             if fine and 0 < len(records) < written:
-                # After a long pause, or with a short publish interval, the fine history may have
-                # forgotten the beginning.
+                # After a long pause, or with a short publish interval, the fine history may not
+                # reach back to the beginning.
                 older, _ = self._records(False, worker, 0)
                 records = np.concatenate((older[older["time_ns"] < records[0]["time_ns"]], records))
         else:
@@ -157,7 +156,7 @@ class HistoryRows:
         interval = self._interval if fine else int(LONG_INTERVAL * 1e9)
         back = _BACK
         while True:
-            # Records come no closer than an interval, so this is never too late but for refreshes.
+            # Records are at least an interval apart, so this is early enough, but for refreshes.
             since = max(0, number - max(0, newest - start) // interval - back)
             records, following = self._records(fine, worker, since)
             complete = since == 0 or len(records) < following - since
@@ -174,16 +173,16 @@ class HistoryRows:
         return records, following
 
     def _edges(self, position: int | None, histories: Histories) -> Integers:
-        """Return the grid lines from the last one that was shown to the last that is certain."""
+        """Return the grid lines, from the last one shown to the last one that is final."""
         oldest = min(int(times[0]) for times, _ in histories)
         newest = max(int(times[-1]) for times, _ in histories)
-        # A worker that doesn't run keeps nobody waiting.
+        # Rows do not wait for a worker that does not run.
         running = lib.XDPLAB_STATE_RUNNING
         awaited = [
             int(times[-1]) for times, records in histories if records[-1]["state"] == running
         ]
         step = self.step_ns
-        # When all have stopped, nothing more will come that the last row would have to wait for.
+        # When all have stopped, no more records come, so the last row need not wait for any.
         end = min(awaited, default=newest + step - 1)
         if self.until is not None:
             end = min(end, self.until)
@@ -213,7 +212,7 @@ class HistoryRows:
     def _running(
         self, times: Integers, records: Records, before: Integers
     ) -> npt.NDArray[np.bool_]:
-        """Say in which rows the worker ran, at their beginning or their end."""
+        """Return in which rows the worker ran, at their beginning or their end."""
         runs = records["state"][:-1] == lib.XDPLAB_STATE_RUNNING
         went_on = runs & (np.diff(times) < _STOOD_STILL_NS)
         inside = (before > 0) & (before < len(times))
@@ -231,15 +230,15 @@ class HistoryRows:
         counted = dict(zip(("syscalls", *_COUNTERS), total, strict=True))
         seconds = self.step_ns / 1e9
         a_second = {name: grown / seconds for name, grown in counted.items()}
-        # A packet that came in and went out is one.
+        # A packet that was received and sent counts once.
         packets = np.maximum(counted["rx_packets"], counted["tx_packets"])
         packets[packets < 0.5] = np.nan
         system = counted["cpu_ns"] - counted["user_ns"] - counted["idle_ns"]
-        system[system < 1] = 0  # ns, from interpolation: on a log axis it would stand far below
-        # Who met an empty fill ring is in `rx_dropped` too (counting_points.py: what each counts).
+        system[system < 1] = 0  # ns, an artefact of interpolation, far down on a log axis
+        # Losses by an empty fill ring are in `rx_dropped` too (see counting_points.py).
         no_fill = np.minimum(a_second["rx_dropped"], a_second["rx_fill_ring_empty_descs"])
         ring = self._ring_sizes(edges[1:])
-        with np.errstate(invalid="ignore"):  # none held by none is nan, too
+        with np.errstate(invalid="ignore"):  # 0 / 0 is nan, too
             fill, tx, completion = held / runners / ring * 100
         return {
             "time": local_ms(edges[1:]),
@@ -256,7 +255,7 @@ class HistoryRows:
             "too_long": a_second["rx_dropped"] - no_fill + a_second["rx_too_long"],
             "invalid": a_second["rx_invalid_descs"] + a_second["tx_invalid_descs"],
             "rx": peak / ring * 100,
-            "fill": fill / 2,  # that ring is twice as large
+            "fill": fill / 2,  # the fill ring is twice as large
             "tx": tx,
             "completion": completion,
             "wakeups": a_second["wakeups"],
@@ -264,7 +263,7 @@ class HistoryRows:
         }
 
     def _ring_sizes(self, times: Integers) -> Floats:
-        """Return the ring size at each of these times: a reconfiguration may have changed it."""
+        """Return the ring size at each of these times: a reconfiguration may change it."""
         sizes = np.full(len(times), float(self._view.ring_size))
         for change in reversed(self._view.journal.changes):
             if change.knob == "ring_size" and isinstance(change.before, int):
@@ -273,7 +272,7 @@ class HistoryRows:
 
 
 def _highest(peaks: Records, before: Integers) -> Floats:
-    """Return the highest peak of each row, of the records whose interval is partly in it."""
+    """Return the highest peak of each row, over the records whose interval overlaps it."""
     padded = np.append(peaks, (0, 0)).astype(np.float64)
     bounds = np.column_stack((before[:-1], before[1:] + 1)).ravel()
     highest: Floats = np.maximum.reduceat(padded, bounds)[::2]

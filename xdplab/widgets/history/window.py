@@ -1,4 +1,4 @@
-"""The stretch of time that plots show: the last so many seconds, or those before a pause."""
+"""The time range of plots: the last seconds, or those before a pause."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from xdplab.widgets.live.clock import local_ms
 from xdplab.widgets.live.figure import LiveFigure
 
 RANGES = {f"{s} s" if s < 60 else f"{s // 60} min": s for s in STEPS}
-"""Time ranges in seconds, by what menus call them."""
+"""Time ranges in seconds, by their names in menus."""
 
 _NAME = "window"
 
 
 def window_range() -> Range1d:
-    """Return the range of time that all plots of a figure share, as `TimeWindow` moves it."""
+    """Return the time range that all plots of a figure share, and that `TimeWindow` moves."""
     return Range1d(name=_NAME)
 
 
 class TimeWindow:
     """Moves a figure's range of time with the newest record and the newest mark.
 
-    So it stands still when all engines do, and their last seconds stay in sight.
+    So it stands still when all engines have stopped, and shows their last seconds.
 
     Parameters
     ----------
     views
         The engines.
     marks
-        Their changes.
+        The marks of their changes.
     """
 
     def __init__(self, views: Sequence[EngineView], marks: Marks) -> None:
@@ -44,14 +44,14 @@ class TimeWindow:
         """When it was paused, by CLOCK_MONOTONIC in ns, or None."""
 
     def pause(self, paused: bool) -> None:
-        """Stand still from now on, or go on."""
+        """Pause at the present time, or go on."""
         self.paused_at = time.monotonic_ns() if paused else None
 
     def move(self, figure: LiveFigure, seconds: int) -> None:
-        """Have the figure show the last so many seconds."""
+        """Make the figure show the last `seconds`."""
         self._marks.seconds = seconds
         end = self._newest() if self.paused_at is None else self.paused_at
-        # By whole steps: more often there is nothing new to see, and drawing is the browser's work.
+        # By whole steps: in between there is nothing new, and each move makes the browser draw.
         step = round(STEPS[seconds] * 1e9)
         end = -(-end // step) * step
         figure.set(_NAME, start=local_ms(end - seconds * 10**9), end=local_ms(end))

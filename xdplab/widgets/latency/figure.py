@@ -1,4 +1,4 @@
-"""What the latency widget draws: a histogram with its percentiles, or the curve of its tail."""
+"""The latency widget's figure: a histogram with percentiles, or the curve of its tail."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from xdplab.widgets.latency.words import duration
 from xdplab.widgets.palette import BLUE, ORANGE, coded_ticks, styled_plot
 
 BAR_SPACE = 0.66
-"""The share of the height that bars have; above it stand the percentiles' flags."""
+"""The share of the height for bars; the percentiles' flags are above."""
 
 FLAG_TOPS = (1.0, 0.935, 0.87, 0.805, 0.74)
-"""Of the percentiles, from the fastest on: who stands to the left flies above all to its right."""
+"""Heights of the percentiles' flags, fastest first: each is above all to its right."""
 
 _LIVE, _FROZEN = "solid", "dashed"
 
@@ -33,14 +33,14 @@ const [size, unit] = [[1e9, " s"], [1e6, " ms"], [1e3, " µs"], [1, " ns"]]
 return `${+(tick / size).toPrecision(3)}${unit}`;
 """
 
-# What share took longer, 0.01, is the percentile 99 %.
+# The share that took longer, 0.01, is the percentile 99 %.
 _PERCENTILE = """
 return `${+(100 * (1 - tick)).toPrecision(12)} %`;
 """
 
 
 def latency_figure() -> LayoutDOM:
-    """Return both plots, of which the widget shows one.
+    """Return both plots; the widget shows one of them.
 
     Their sources are those of `LatencyPicture.feeds`; it sets the ranges ``time``, ``share`` and
     ``tail`` and the ``time ticks``; the plots ``histogram`` and ``curve`` can be made visible, and

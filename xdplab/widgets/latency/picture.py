@@ -21,11 +21,11 @@ from xdplab.widgets.live.figure import Columns
 from xdplab.widgets.live.whole import Whole
 
 Properties = dict[str, dict[str, object]]
-"""What to set, by the name of the figure's model."""
+"""Properties to set, by the name of the figure's model."""
 
 
 class LatencyPicture:
-    """The rows of the figure's sources, and what it shows of its axes."""
+    """The rows of the figure's sources, and the ranges of its axes."""
 
     def __init__(self) -> None:
         self.feeds = {
@@ -45,14 +45,14 @@ class LatencyPicture:
         Parameters
         ----------
         live, frozen
-            What to draw.
+            The histograms to draw.
         now
-            Seconds of a clock, by which the axes move no oftener than every few seconds.
+            Time in seconds; the axes move only every few seconds.
 
         Returns
         -------
         dict
-            What to set in the figure.
+            Properties to set in the figure.
         """
         for name, shape in (("live", live), ("frozen", frozen)):
             self.feeds[name].show(_NOWHERE if shape is None else shape.bars._asdict())

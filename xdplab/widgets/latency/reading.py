@@ -13,19 +13,19 @@ from xdplab.core.locks import new_lock
 from xdplab.telemetry.region import LATENCY_STARTS, Latency, Telemetry
 
 LONGEST = 10
-"""The longest time, in seconds, of which `LatencyReader` can say what was measured in it."""
+"""The longest time, in seconds, that `LatencyReader` can look back."""
 
 _STEP_NS = 250_000_000  # between two snapshots
 
 
 class Reading(NamedTuple):
-    """What was measured."""
+    """A latency histogram and the time it covers."""
 
     histogram: Latency
     received: int
-    """Packets that came in the same time."""
+    """Packets received in the same time."""
     seconds: float | None
-    """How long that was; None since the reset."""
+    """Length of that time; None: since the reset."""
 
 
 class _Snapshot(NamedTuple):
@@ -40,12 +40,12 @@ class LatencyReader:
     Parameters
     ----------
     telemetry
-        Of the engine, readable also after that was closed.
+        The engine's telemetry, also readable after the engine was closed.
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._lock = new_lock()  # the pump reads, and whoever asks for a repr
+        self._lock = new_lock()  # the pump and callers of repr both read
         self._resets = self._count_resets()
         nothing = np.zeros((telemetry.workers, len(LATENCY_STARTS)), np.uint64)
         self._zero = _Snapshot(0, nothing, np.zeros(telemetry.workers, np.int64))
@@ -53,7 +53,7 @@ class LatencyReader:
         self._kept = deque([self._newest])
         self._is_empty = not self._newest.counts.any()
         self.since_ns = 0 if not self._resets and not self._is_empty else self._newest.time_ns
-        """When the first frame since the reset was seen to be measured, by CLOCK_MONOTONIC."""
+        """When the first measured frame since the reset was seen, by CLOCK_MONOTONIC."""
 
     def read(self, worker: int | None = None, seconds: float | None = None) -> Reading:
         """Read the histogram now.
@@ -61,10 +61,10 @@ class LatencyReader:
         Parameters
         ----------
         worker
-            Of which worker; None adds all of them up.
+            The worker; None adds up all workers.
         seconds
-            How far to look back, up to `LONGEST`; None looks back to the last reset. It becomes
-            more than that where nobody called for a while.
+            How far to look back, up to `LONGEST`; None: to the last reset. It looks back further
+            if there was no call for a while.
         """
         with self._lock:
             self._take()
@@ -82,7 +82,7 @@ class LatencyReader:
     def _take(self) -> None:
         before, resets = self._newest, self._count_resets()
         now = self._read()
-        # Asked for, or (for that comes some turns of the worker later) done since the last look.
+        # A reset was requested, or (some turns of the worker later) done, since the last look.
         if resets != self._resets or (now.counts < before.counts).any():
             self._resets = resets
             self._zero = _Snapshot(now.time_ns, self._zero.counts, now.received)

@@ -15,7 +15,7 @@ from xdplab.telemetry.region import LATENCY_STARTS, Latency
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 
 FASTEST_NS, SLOWEST_NS = 100.0, 1e10
-"""What the axis can show; what is beyond counts in the first and the last bin."""
+"""The range of the axis; values outside count in the first and the last bin."""
 
 BINS_A_DECADE = 20
 _DECADES = 8
@@ -47,7 +47,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """All that is shown of a histogram, worked out once."""
+    """The drawn parts of a histogram, computed once."""
 
     total: int
     """Frames."""
@@ -58,7 +58,7 @@ class Shape:
 
     @classmethod
     def of(cls, histogram: Latency) -> Self:
-        """Work it out."""
+        """Compute the parts."""
         return cls(histogram.total, percentiles(histogram), outline(histogram), curve(histogram))
 
 
@@ -70,9 +70,9 @@ def percentiles(histogram: Latency) -> dict[str, float]:
 def shares(histogram: Latency) -> Floats:
     """Return the percentage of the frames in each bin.
 
-    Bins are as wide as each other on a log axis, `BINS_A_DECADE` of them a decade, where the
-    histogram's own buckets are linear within an octave, and far narrower. A bucket that two bins
-    share is divided, so that the shares add up to 100.
+    All bins have the same width on a log axis, `BINS_A_DECADE` of them a decade. The histogram's
+    own buckets are linear within an octave and far narrower. A bucket that overlaps two bins is
+    divided between them, so that the shares add up to 100.
     """
     below = np.concatenate(([0.0], np.cumsum(histogram.counts, dtype=np.float64)))
     total = below[-1]
@@ -96,9 +96,9 @@ def outline(histogram: Latency) -> Outline:
 
 
 def curve(histogram: Latency) -> Outline:
-    """Return which share of the frames took longer, down to the slowest one.
+    """Return the share of the frames that took longer, down to the slowest one.
 
-    `y` is that share, 1 to one frame, in even steps on a log axis, and `x` the nanoseconds.
+    `x` is nanoseconds; `y` is that share, from 1 to a single frame in even steps on a log axis.
     """
     total = histogram.total
     if not total:
@@ -112,14 +112,14 @@ def curve(histogram: Latency) -> Outline:
 
 
 class Steady:
-    """The largest of the values seen in the last seconds, so that an axis does not jump about."""
+    """The largest of the last seconds' values, so that an axis does not change all the time."""
 
     def __init__(self, seconds: float = _STEADY_SECONDS) -> None:
         self._seconds = seconds
         self._seen: deque[tuple[float, float]] = deque()
 
     def __call__(self, value: float, now: float) -> float:
-        """Take in a value at a time in seconds, and return the largest."""
+        """Add a value at a time in seconds, and return the largest."""
         while self._seen and self._seen[0][0] < now - self._seconds:
             self._seen.popleft()
         self._seen.append((now, value))
@@ -136,7 +136,7 @@ def wanted_span(shapes: Iterable[Shape]) -> Span:
 
 
 def ticks(span: Span) -> list[float]:
-    """Return where a span is marked: at powers of ten, and where it is short also at 2 and 5."""
+    """Return the ticks of a span: powers of ten, and in a short span also 2 and 5 times those."""
     first, last = round(2 * np.log10(span.start)) / 2, round(2 * np.log10(span.end)) / 2
     steps = (1, 2, 5) if last - first <= 3 else (1,)
     powers = range(int(np.floor(first)), int(np.ceil(last)) + 1)

@@ -1,4 +1,4 @@
-"""How long packets take: an engine's latency histogram, live, beside a frozen earlier one."""
+"""An engine's latency histogram, live, beside a frozen earlier one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
 
 _DRAWING_INTERVAL = 0.15
-"""Seconds, so that each second beat of the pump draws: faster figures can't be read."""
+"""Seconds; so every second beat of the pump draws: faster figures can't be read."""
 
 _SPANS = {"since reset": None, "last second": 1, "last 10 s": 10}
 
@@ -46,17 +46,17 @@ class Frozen(NamedTuple):
     label: str
     histogram: Latency
     shape: Shape
-    """What is shown of it."""
+    """Its drawn parts."""
 
 
 class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
-    """The latency of the frames of our generators: histogram, percentiles, and a frozen copy.
+    """The latency of frames from xdplab's generators: histogram, percentiles and a frozen copy.
 
-    One way, from the generator's timestamp to the worker; on an engine that generates, the round
-    trip of its own frames. Nothing else carries the time at which it was made. When nothing is
-    measured, it says why.
+    It is one way, from the generator's timestamp to the worker; on an engine that generates, the
+    round trip of its own frames. Other frames carry no timestamp and are not measured. When nothing
+    is measured, the widget says why.
 
-    The numbers are those of `Telemetry.latency`. Several of these widgets on one engine agree. It
+    The numbers are those of `Telemetry.latency`, the same in all widgets on one engine. The widget
     does not keep the engine alive.
 
     Parameters
@@ -64,11 +64,11 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
     engine
         The engine to show; it need not run yet.
     worker
-        Show one worker, by its number; None adds all of them up. A trait, as are the next two.
+        Number of the worker to show; None adds up all workers. A trait, as are the next two.
     seconds
-        Show what was measured in the last second (1) or 10; None shows all since the last reset.
+        Show the last second (1) or the last 10; None shows all since the last reset.
     tail
-        Whether to draw, instead of the histogram, the percentiles as a curve.
+        Whether to draw the percentiles as a curve instead of the histogram.
 
     Raises
     ------
@@ -171,7 +171,7 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def histogram(self) -> Latency:
-        """What is shown, read now."""
+        """The histogram that is shown, read now."""
         return self._reader.read(self.worker, self.seconds).histogram
 
     @property
@@ -180,15 +180,14 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
         return self._frozen
 
     def freeze(self, label: str | None = None) -> None:
-        """Keep what is measured now, to be drawn behind what comes, in place of an earlier one.
+        """Keep a copy of the present histogram, drawn behind the live one, in place of an older.
 
-        It does not begin anew: `reset` does, for a measurement under other settings.
+        It does not clear the live histogram: `reset` does, for a measurement with other settings.
 
         Parameters
         ----------
         label
-            What to call it; the present settings, such as ``"poll, batch 64"``, unless told
-            otherwise.
+            Its label. Default: the present settings, such as ``"poll, batch 64"``.
 
         Raises
         ------
@@ -204,11 +203,11 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
         self._frozen = Frozen(label, histogram, Shape.of(histogram))
 
     def clear_frozen(self) -> None:
-        """Forget what was frozen."""
+        """Remove the frozen copy."""
         self._frozen = None
 
     def reset(self) -> None:
-        """Empty the engine's histograms, as `Engine.reset_latency` does. A closed one keeps its."""
+        """Clear the engine's histograms, as `Engine.reset_latency`; no effect if it is closed."""
         engine = self._view.engine
         if engine is not None:
             with suppress(ClosedError):
@@ -254,19 +253,19 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
         self._clear.disabled = frozen is None
 
     def _note_settings(self) -> None:
-        """Remember what the engine is told, which can't be asked any more once it is closed."""
+        """Note the engine's settings, which can't be read once it is closed."""
         engine = self._view.engine
         if engine is None:
             return
         with suppress(ClosedError):
             self._settings, self._measures = settings(engine), measures(engine)
-            # Only a change is shown: what the button has just told the engine is not to be undone.
+            # Only a change is shown, so that the value the button has just set is not reverted.
             if engine.inspect != self._inspects:
                 self._inspects = engine.inspect
                 self._every.value = self._inspects
 
     def _state(self, reading: Reading) -> State:
-        """Say what is measured, or why nothing is."""
+        """Return in words what is measured, or why nothing is."""
         state, engine = self._view.state(), self._view.engine
         total = reading.histogram.total
         with suppress(XdplabError):

@@ -1,4 +1,4 @@
-"""What the latency widget says in words and figures: what is measured, or why nothing is."""
+"""The latency widget's texts: what is measured, or why nothing is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_MATTER = ("inspect", "sample_every")  # which frames are measured, not how l
 
 
 def duration(ns: float) -> str:
-    """Return nanoseconds with three digits and the unit that suits: "4.61 µs"."""
+    """Return nanoseconds with three digits in a suitable unit: "4.61 µs"."""
     if isnan(ns):
         return "-"
     for size, unit in _UNITS:
@@ -33,14 +33,14 @@ def _three_digits(value: float) -> str:
 
 
 def ratio(now: float, before: float) -> str:
-    """Return how many times as long it takes now, or a dash where that means nothing."""
+    """Return the ratio `now` / `before` in words, or a dash if it has no meaning."""
     if isnan(now) or isnan(before) or not before:
         return "-"
     return f"{_three_digits(now / before)} x"
 
 
 def settings(engine: Engine) -> str:
-    """Name the settings that a measurement is told by: "poll, batch 64"."""
+    """Return the settings that label a measurement: "poll, batch 64"."""
     sends = engine.action == "generate"
     rate = f", {engine.stream_rate:,.6g} a second" if sends and engine.stream_rate != "max" else ""
     paced = f", paced {engine.pace:g} s" if engine.pace else ""
@@ -48,7 +48,7 @@ def settings(engine: Engine) -> str:
 
 
 def measures(engine: Engine) -> str:
-    """Say between which two moments an engine measures."""
+    """Return in words from which moment to which an engine measures."""
     return (
         "round trip, from our own frame's timestamp to its return"
         if engine.action == "generate"
@@ -57,19 +57,19 @@ def measures(engine: Engine) -> str:
 
 
 def looked_at(engine: Engine) -> str:
-    """Say which of the packets are looked at."""
+    """Return in words which of the packets are measured."""
     return "every packet" if engine.inspect else f"1 packet in {engine.sample_every:,}"
 
 
 def why_nothing(engine: Engine, received: int) -> str:
-    """Say why no frame was measured, and which knob to turn.
+    """Return why no frame was measured, and which knob to turn.
 
     Parameters
     ----------
     engine
         Open.
     received
-        Packets that came in the same time.
+        Packets received in the same time.
     """
     if not engine.running:
         return "The worker is stopped: engine.start()."
@@ -98,7 +98,7 @@ def why_nothing(engine: Engine, received: int) -> str:
 
 
 def mixed(changes: Iterable[Change], since_ns: int) -> str:
-    """Say which knobs were turned since the measurement began, or nothing."""
+    """Return the knobs that were turned since the measurement began, or an empty text."""
     turned = [c for c in changes if c.time_ns > since_ns and c.knob not in _NO_MATTER]
     if not turned:
         return ""
@@ -121,9 +121,9 @@ def table_html(live: Shape, frozen: Shape | None, label: str) -> str:
     Parameters
     ----------
     live, frozen
-        What is shown.
+        The histograms shown.
     label
-        The frozen one's.
+        The label of the frozen one.
     """
     rows = [[name, duration(ns)] for name, ns in live.percentiles.items()]
     rows.append(["frames", f"{live.total:,}"])

@@ -1,4 +1,4 @@
-"""What the ledger widget draws: a stream along counting points, and what joins and leaves it."""
+"""The ledger widget's figure: a stream along counting points, with joining and leaving bands."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ COLORS = {
     Kind.ASIDE: GREY,
     Kind.REMAINDER: PURPLE,
 }
-"""Of the areas; beside each stand words."""
+"""Sources of the areas; each area has words beside it."""
 
-# What is on its way is hatched: it will be somewhere else before long.
+# Packets in flight are hatched: they will soon be elsewhere.
 _HATCHES = {Kind.WAITING: "right_diagonal_line", Kind.REMAINDER: "left_diagonal_line"}
 
 WORDS = ("counting point words", "in words", "out words")
-"""Sources of text, by place: above a counting point, beside what joins, beside what leaves."""
+"""Sources of text: above a counting point, beside joining and beside leaving bands."""
 
 _FONT_SIZE = "11px"
 
@@ -30,7 +30,7 @@ _FONT_SIZE = "11px"
 def ledger_figure() -> LayoutDOM:
     """Return the figure, whose sources are those of `LedgerPicture.feeds`.
 
-    A unit upwards is a pixel as long as ``flow`` is as high as the range ``across`` is long.
+    A unit upwards is one pixel if the height of ``flow`` equals the length of the range ``across``.
     """
     plot = styled_plot(
         x_axis_type="linear",

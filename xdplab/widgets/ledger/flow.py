@@ -1,8 +1,7 @@
-"""A ledger's lines as a flow: what joins the stream where, and what leaves it where and why.
+"""A ledger's lines as a flow: where packets join the stream, and where and why they leave it.
 
-Packets are alike, so which of those on the way are lost nobody can say; they are taken to leave in
-the order in which they came. Then the stream is a queue, and each stretch of it has one way in and
-one way out.
+The counts do not say which packets are lost, so packets are assumed to leave in the order in which
+they came. Then the stream is a queue, and each stretch of it has one way in and one way out.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from xdplab.ledger.lines import Line
 
 
 class Kind(StrEnum):
-    """What a way in or out of the stream means."""
+    """The meaning of a way in or out of the stream."""
 
     STREAM = "stream"
     JOINED = "joined"
@@ -33,8 +32,8 @@ _KINDS: dict[str, Kind] = {
     Line.STACK: Kind.ASIDE,
 }
 
-# Packets that were on the way when the ledger began, and the counting points that may still have
-# been before them: they go where a counting point counted more than the one before it.
+# Packets in flight when the ledger began, and the counting points that they may not have passed
+# yet: they join where a counting point counted more than the one before it.
 _BEGUN = {
     Line.ON_WIRE: (Line.DEVICE, Line.REDIRECTED),
     Line.BEGUN: (Line.RECEIVED,),
@@ -58,20 +57,20 @@ class CountingPoint:
 
 @dataclass(frozen=True)
 class Way:
-    """Into the stream, or out of it, after a counting point and before the next."""
+    """A way into or out of the stream, between a counting point and the next."""
 
     name: str
     kind: Kind
     after: int
-    """Number of the counting point; -1 for what the first one counted."""
+    """Number of the counting point before it; -1: packets that the first one counted."""
     packets: int
     whole: int = 0
-    """Of a way out: the packets of which these are a part."""
+    """Of a way out: the packets that its share refers to."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Packets that came in and went out together."""
+    """Packets with the same way in and the same way out."""
 
     way_in: int
     """Number of the way."""
@@ -83,7 +82,7 @@ class Stretch:
 class Flow:
     """A stream of packets through counting points.
 
-    All is in order: of the stretches, what came in first goes out first.
+    The stretches are in order: the first in is the first out.
     """
 
     points: list[CountingPoint] = field(default_factory=list)
@@ -100,9 +99,9 @@ def flow_of(account: Account, *, generates: bool = False, multi_buffer: bool = F
     account
         The ledger's.
     generates
-        Whether the workers send frames of their own, and none of those that they receive.
+        Whether the workers send only frames of their own, none that they receive.
     multi_buffer
-        Whether a packet may have several frames, of which each is counted where it is sent.
+        Whether a packet may have several frames, each of which is counted when sent.
     """
     return _Builder(account, generates, multi_buffer).build()
 
@@ -142,11 +141,11 @@ class _Builder:
         return sum(packets for _, packets in self._queue)
 
     def _pass(self, joining: list[Stage], leaving: list[Stage], point: Stage) -> None:
-        """Take the stream through what lies between the last counting point and this one."""
+        """Advance the stream from the last counting point to this one."""
         flow = self._flow
         needed = point.packets + sum(stage.packets for stage in leaving)
         if not flow.points:
-            if leaving:  # where the driver does not count, the first counting point is the program
+            if leaving:  # the first counting point is the program if the driver does not count
                 flow.points.append(CountingPoint(PROGRAM, needed))
             self._in(PROGRAM if leaving else point.name, Kind.STREAM, needed, after=-1)
             self._whole = needed
@@ -160,7 +159,7 @@ class _Builder:
         flow.points.append(CountingPoint(point.name, point.packets))
 
     def _act(self, handed: int) -> None:
-        """Let the worker keep what it does not send, and add what it makes."""
+        """Let out packets that the worker does not send, and add the frames that it makes."""
         kept = self._length if self._generates else max(self._length - handed, 0)
         self._out(DROPPED, Kind.ASIDE, kept)
         more = MORE_FRAMES if self._multi_buffer and not self._generates else MADE
@@ -178,9 +177,9 @@ class _Builder:
                 yield line, taken
 
     def _leave(self, leaving: list[Stage], goes_on: int) -> None:
-        """Let out what leaves between two counting points, and what is missing from what goes on.
+        """Let out the packets that leave between two counting points, and the missing ones.
 
-        The most leaves last: that has the shortest way down.
+        The largest way out is last: it has the shortest way down.
         """
         missing = self._length - goes_on - sum(stage.packets for stage in leaving)
         self._in(self._remainder, Kind.REMAINDER, -missing)
@@ -200,7 +199,7 @@ class _Builder:
         self._flow.ways_in.append(Way(name, kind, place, packets))
 
     def _out(self, name: str, kind: Kind, packets: int) -> None:
-        """Take packets from the head of the queue; no more than there are."""
+        """Take packets from the head of the queue, at most as many as there are."""
         wanted = min(packets, self._length)
         if wanted <= 0:
             return

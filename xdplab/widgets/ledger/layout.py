@@ -1,9 +1,9 @@
-"""Where a flow is drawn: pixels upwards, and along it one unit from a counting point to the next.
+"""The layout of a flow: pixels upwards, and one unit along it between two counting points.
 
-The stream runs from left to right. Each stretch of it keeps its height above the ground all the
-way, those that leave first at the bottom, those that join last on top: so nothing that leaves ever
-crosses what goes on. What leaves bends down to a row of its own, the first to leave to the lowest
-row, so neither do ways out cross each other, nor the words beside them.
+The stream runs from left to right. Each stretch keeps its height above the ground all the way:
+those that leave first are at the bottom, those that join last on top, so a way out never crosses
+the stream. A way out bends down to a row of its own, the first one to the lowest row, so ways out
+and their words never cross each other either.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from xdplab.widgets.ledger.flow import CountingPoint, Flow, Kind, Way
 
 THINNEST = 4.0
-"""Pixels. Above that, widths are in proportion to the packets."""
+"""Least width in pixels. Above it, widths are in proportion to the packets."""
 
 STREAM_HEIGHT = 110.0
 """Pixels of all stretches together, unless there are too many thin ones."""
@@ -29,7 +29,7 @@ LINE = 16.0
 """Pixels of a line of text."""
 
 _JOIN, _LEAVE, _LAND = 0.5, 0.56, 0.86  # where between two counting points
-_STUB = 0.14  # how long one sees what joins before it does
+_STUB = 0.14  # length of a joining band before it joins
 _DROP = 22.0  # from the stream down to the first row
 _ROW_GAP = 6.0
 _POINT_CHARACTERS, _WAY_CHARACTERS = 13, 19  # of a line of text
@@ -39,32 +39,32 @@ Floats = npt.NDArray[np.float64]
 
 
 class Interval(NamedTuple):
-    """Across the flow, in pixels upwards."""
+    """An interval across the flow, in pixels upwards."""
 
     low: float
     high: float
 
     @property
     def width(self) -> float:
-        """How thick what is drawn there is."""
+        """The thickness of what is drawn there."""
         return self.high - self.low
 
 
 @dataclass(frozen=True)
 class Band:
-    """What one way into the stream or out of it looks like."""
+    """The shape of one way into the stream or out of it."""
 
     kind: Kind
     start: float
-    """Along the flow."""
+    """Its beginning, along the flow."""
     end: float
     begins: Interval
-    """Across it, at `start`."""
+    """Its interval across the flow, at `start`."""
     ends: Interval
-    """At `end`."""
+    """Its interval across the flow, at `end`."""
 
     def at(self, x: float) -> Interval:
-        """Return where it is at a place between its ends."""
+        """Return its interval at a place between its ends."""
         t = (x - self.start) / (self.end - self.start)
         bend = t * t * (3 - 2 * t)  # level at both ends
         low = self.begins.low + (self.ends.low - self.begins.low) * bend
@@ -79,7 +79,7 @@ class Band:
 
 
 class Words(NamedTuple):
-    """A text at a place; what `x` and `y` are of it depends on what it is beside."""
+    """A text and its anchor; which point of the text that is depends on the kind of text."""
 
     x: float
     y: float
@@ -88,25 +88,25 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """All that is drawn of a flow."""
+    """All parts of a drawn flow."""
 
     bands: list[Band]
-    """Ways in and out, without what the first counting point counted and the end of the stream."""
+    """Ways in and out, except the first counting point's packets and the end of the stream."""
     steps: list[tuple[float, Interval]]
-    """Where the stream is, from each place on to the next; it ends at the last."""
+    """The stream's interval from each place to the next; it ends at the last place."""
     point_words: list[Words]
-    """Centred, upwards from `y`."""
+    """Words above counting points: centred, upwards from `y`."""
     in_words: list[Words]
-    """Beside the top of their leader, to the right."""
+    """Words of joining bands: to the right of the top of their leader."""
     leaders: list[tuple[float, Interval]]
-    """Lines from what joins up to its words."""
+    """Lines from joining bands up to their words."""
     out_words: list[Words]
-    """To the right, centred at `y`."""
+    """Words of leaving bands: to the right, centred at `y`."""
     reach: Interval
-    """Of it all."""
+    """The extent of the whole drawing."""
 
     def stream_at(self, x: float) -> Interval:
-        """Return where the stream is at a place along it."""
+        """Return the stream's interval at a place along it."""
         return next(place for start, place in reversed(self.steps) if start <= x)
 
     def stream_outline(self) -> tuple[Floats, Floats]:
@@ -120,7 +120,7 @@ class Layout:
 
 
 def lay_out(flow: Flow) -> Layout:
-    """Find the place of everything in a flow."""
+    """Return the layout of a flow."""
     heights = list(accumulate(_widths(flow), initial=0.0))
     ins = _places(heights, [stretch.way_in for stretch in flow.stretches])
     outs = _places(heights, [stretch.way_out for stretch in flow.stretches])
@@ -180,7 +180,7 @@ def _lay_ways_in(
     for number, (way, place) in enumerate(joining):
         x = way.after + _JOIN
         bands.append(Band(way.kind, x - _STUB, x, place, place))
-        # What joins further left has its words higher: no line to words crosses other words.
+        # A band further left has its words higher, so that no line crosses other words.
         y = words_ground + (len(joining) - number) * LINE
         words.append(Words(x, y, f"{way.name} {way.packets:,}"))
         leaders.append((x, Interval(place.high, y + LINE / 2)))

@@ -1,4 +1,4 @@
-"""Puts a laid out flow into the ledger figure's sources and ranges."""
+"""Puts the layout of a flow into the ledger figure's sources and ranges."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from xdplab.widgets.ledger.layout import Band, Interval, Layout, Words
 from xdplab.widgets.live.figure import Columns
 from xdplab.widgets.live.whole import Whole
 
-_LEFT, _RIGHT = 0.55, 1.5  # room for words before the first counting point and behind the last
-_HEIGHT_STEP = 20.0  # the figure grows by so many pixels, so that it does not change all the time
+_LEFT, _RIGHT = 0.55, 1.5  # room for words before the first counting point and after the last
+_HEIGHT_STEP = 20.0  # the figure's height is a multiple of this, so that it changes rarely
 
 Properties = dict[str, dict[str, object]]
-"""What to set, by the name of the figure's model."""
+"""Properties to set, by the name of the figure's model."""
 
 
 class LedgerPicture:
@@ -31,7 +31,7 @@ class LedgerPicture:
         }
 
     def draw(self, layout: Layout) -> Properties:
-        """Fill the sources, and return what to set in the figure."""
+        """Fill the sources, and return the properties to set in the figure."""
         x, y = layout.stream_outline()
         self.feeds[Kind.STREAM].show({"x": x, "y": y})
         for kind in COLORS:
@@ -55,7 +55,7 @@ class LedgerPicture:
 
 
 def _patches(bands: Sequence[Band]) -> Columns:
-    """Return the outlines of the bands, which NaN tells apart."""
+    """Return the outlines of the bands, separated by NaN."""
     apart = np.array([np.nan])
     x: list[npt.NDArray[np.float64]] = []
     y: list[npt.NDArray[np.float64]] = []

@@ -1,8 +1,8 @@
-"""Reads a ledger again and again, without holding up the pump.
+"""Reads a ledger repeatedly, without delaying the pump.
 
-A reading asks the kernel over netlink and waits for the workers' next records: some 3 ms of CPU
-time, and 10 ms of waiting. So it happens on a thread of its own, twice a second, and hardly at all
-while nothing moves. The thread ends with the reading: none outlives the views.
+A reading queries the kernel over netlink and waits for the workers' next records: some 3 ms of CPU
+time, and 10 ms of waiting. So it runs on a thread of its own, twice a second, and rarely while no
+count changes. The thread ends with the reading, so none outlives the views.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 INTERVAL = 0.5
 """Seconds between two readings."""
 
-_IDLE_INTERVAL = 5.0  # while no count moves that can be looked at without a system call
+_IDLE_INTERVAL = 5.0  # while no count changes that can be read without a system call
 _LONG_AGO, _PATIENCE = 2.0, 0.1
 
 _MOVING = (
@@ -33,7 +33,7 @@ _MOVING = (
 
 
 class Reading(NamedTuple):
-    """A ledger, read."""
+    """The result of reading a ledger."""
 
     account: Account
     begun: float
@@ -44,12 +44,12 @@ class Reading(NamedTuple):
 
 
 class LedgerReader:
-    """Keeps a book and the last reading of it.
+    """Keeps a ledger and its last reading.
 
     Parameters
     ----------
     book
-        A ledger. What is kept of it keeps neither its engine nor its generator alive.
+        A ledger. The reader keeps neither its engine nor its generator alive.
 
     Raises
     ------
@@ -63,18 +63,18 @@ class LedgerReader:
         self._engine = weakref.ref(book.engine)
         self._traffic = None if book.traffic is None else weakref.ref(book.traffic)
         self._book = book.weakly()
-        self._lock = new_lock()  # held while the book is read or replaced
+        self._lock = new_lock()  # held while the ledger is read or replaced
         self._wants_anew = False
         self._busy = False
         self._due = self._overdue = self._looked = 0.0
         self._seen: tuple[object, ...] = ()
         self.problem = ""
-        """Why the last reading did not come about, or empty."""
+        """Why the last reading failed, or empty."""
         self.reading = self._read()
-        """The last that came about."""
+        """The last successful reading."""
 
     def look(self) -> None:
-        """Have the ledger read, unless that is under way, not yet due, or nothing moved."""
+        """Start a reading, unless one is running or not yet due, or no count changed."""
         now, before = time.monotonic(), self._looked
         self._looked = now
         if self._busy or now < self._due:
@@ -82,11 +82,11 @@ class LedgerReader:
         self._busy = True
         worker = threading.Thread(target=self._work, name="xdplab-ledger", daemon=True)
         worker.start()
-        if now - before > _LONG_AGO:  # nobody looked meanwhile, so what is shown is old
+        if now - before > _LONG_AGO:  # nothing was shown meanwhile, so the reading is old
             worker.join(_PATIENCE)
 
     def read(self) -> Reading:
-        """Read the ledger now; where that is impossible, return the last reading."""
+        """Read the ledger now; if that fails, return the last reading."""
         with self._lock:
             try:
                 if self._wants_anew:
@@ -99,12 +99,12 @@ class LedgerReader:
         return self.reading
 
     def begin_anew(self, traffic: Traffic | None = None) -> None:
-        """Count from the next reading on, from zero.
+        """Restart the counts at zero with the next reading.
 
         Parameters
         ----------
         traffic
-            The generator, where it is another one than before.
+            The generator, if it has changed.
         """
         if traffic is not None:
             self._traffic = weakref.ref(traffic)
@@ -141,7 +141,7 @@ class LedgerReader:
             return False
 
     def _look_quickly(self) -> tuple[object, ...]:
-        """Return what costs next to nothing to look at, and moves where packets do."""
+        """Return counts that are cheap to read and change when packets move."""
         book = self._book
         engine, traffic = book.engine, book.traffic
         total = engine.telemetry.total()

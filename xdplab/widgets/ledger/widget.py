@@ -1,4 +1,4 @@
-"""Where every packet went, live: a ledger as a flow, and in words."""
+"""A ledger of an engine's packets, live: as a flow, and in words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
     from xdplab.engine.traffic import Traffic
 
-_DRAWING_INTERVAL = 0.15  # seconds, so that each second beat of the pump draws
+_DRAWING_INTERVAL = 0.15  # seconds; so every second beat of the pump draws
 
 _SCALE = (
     "Widths show packets in proportion to each other; what would be thinner than "
@@ -35,27 +35,27 @@ _SCALE = (
 
 
 class LedgerView(ipywidgets.VBox):  # type: ignore[misc]
-    """Where every packet went since the ledger began: a flow from sent to delivered, and in words.
+    """A ledger of all packets since it began: a flow from sent to delivered, and in words.
 
-    Losses branch off with their reason, and so does what is in flight, and a remainder that nothing
-    accounts for. Below it stands what `Account.explain` says, with the knob that would help.
+    Losses branch off with their reason, and so do packets in flight and a remainder that no count
+    explains. Below is the text of `Account.explain`, with the knob that would help.
 
-    The widget begins an `xdplab.Ledger` of its own unless it is given one. It reads it twice a
-    second, for about 1 % of a core, and hardly ever while nothing moves. It keeps neither the
-    engine nor the generator alive.
+    The widget begins an `xdplab.Ledger` of its own unless it is given one. It reads the ledger
+    twice a second, for about 1 % of a core, and rarely while no count changes. It keeps neither
+    the engine nor the generator alive.
 
     Parameters
     ----------
     engine
-        The engine, running or stopped; or an `xdplab.Ledger` of it, with its beginning.
+        The engine, running or stopped; or an `xdplab.Ledger` of it, which keeps its start.
     traffic
-        The generator, where there is one: without it the ledger begins at the device. It must be
-        held elsewhere, or it ends.
+        The generator, if any: without it the ledger begins at the device. The caller must keep it
+        alive.
 
     Raises
     ------
     ConfigurationError
-        When both an `xdplab.Ledger`, which has its generator, and another generator are given.
+        When both an `xdplab.Ledger`, which has its own generator, and a generator are given.
     ClosedError
         When the engine was closed.
     """
@@ -110,16 +110,16 @@ class LedgerView(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def account(self) -> Account:
-        """The ledger, read now; of a closed engine, as it was read last."""
+        """The ledger, read now; the last reading if the engine is closed."""
         return self._reader.read().account
 
     def begin_anew(self, traffic: Traffic | None = None) -> None:
-        """Begin a new ledger: count from now on.
+        """Begin a new ledger, which counts from now on.
 
         Parameters
         ----------
         traffic
-            The generator, where it is another than before.
+            The generator, if it has changed.
         """
         check_traffic(traffic)
         self._reader.begin_anew(traffic)

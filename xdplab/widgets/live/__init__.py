@@ -1,1 +1,1 @@
-"""What keeps a widget alive in every browser that shows it."""
+"""Live widgets: they update in every browser that shows them."""

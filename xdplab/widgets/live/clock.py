@@ -1,4 +1,4 @@
-"""From the engine's clock to the time of day, the same for all figures of a process."""
+"""Converts the engine's clock to the time of day, the same way for all figures of a process."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def clock_time(monotonic_ns: int) -> str:
 
 @cache
 def _offset_ns() -> int:
-    # Once a process: two figures that stand side by side must not differ by what NTP did between.
+    # Once per process: two figures side by side must not differ by a correction of NTP in between.
     return time.time_ns() - time.monotonic_ns() + time.localtime().tm_gmtoff * 10**9

@@ -1,9 +1,9 @@
-// The browser's half of figure.py, which says who sends what.
+// The browser's half of figure.py, which documents the messages.
 
-// ms after which a view asks again for what it waits for, doubled each time: lines can be slow.
+// ms after which a view repeats a request, doubled each time, since connections can be slow.
 const FIRST_PATIENCE = 3000;
 const LONGEST_PATIENCE = 24000;
-const ANSWER_INTERVAL = 450; // ms, from one answer to the next at least
+const ANSWER_INTERVAL = 450; // least ms from one answer to the next
 
 async function load(gzipped) {
   const text = new Blob([gzipped]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -31,8 +31,8 @@ const INKED = [
 ];
 const KEEP_INK = "keep-ink"; // as in palette.py
 
-// Text and lines in the page's own ink and font, so that a figure suits light and dark themes. How
-// faint a line is, its alpha says. A model may keep its own ink.
+// Text and lines get the page's colour and font, so that a figure suits light and dark themes. The
+// alpha of a line stays. A model may keep its own colour.
 function dress(bokeh, ink, font) {
   for (const root of bokeh.roots()) {
     for (const model of root.references()) {
@@ -49,8 +49,8 @@ function dress(bokeh, ink, font) {
   }
 }
 
-// BokehJS 3.9 writes the style sheet of every part of a plot at each paint, mostly as it was, and each
-// time the browser works out the styles of all parts anew: more than half of what drawing took.
+// BokehJS 3.9 writes the style sheet of every part of a plot at each paint, mostly unchanged, and
+// each time the browser recomputes the styles of all parts: more than half of the drawing time.
 function sparePaints(bokehJS) {
   const sheets = bokehJS.require("core/dom").InlineStyleSheet?.prototype;
   if (!sheets?._update || sheets.xdplabSpares) return;
@@ -79,12 +79,12 @@ function render({ model, el }) {
     try {
       model.send({ view, ...message });
     } catch {
-      // The kernel is gone, and nobody is left to hear it.
+      // The kernel is gone, so the message has no receiver.
     }
   };
   const ask = () => {
     heard = performance.now();
-    answered = -Infinity; // what is asked for is answered at once: nothing more comes until then
+    answered = -Infinity; // so that the reply is answered at once: the kernel sends no more before
     say({ kind: wanted });
   };
   const complain = (reason) => {
@@ -124,7 +124,7 @@ function render({ model, el }) {
       if (item) return;
       const text = new TextDecoder().decode(buffers[0]);
       item = JSON.parse(text);
-      // The page may have another version, of another notebook's kernel; they get along.
+      // The page may have another version, of another notebook's kernel; both can be used together.
       bokehJS = window.Bokeh?.[item.doc.version];
       if (bokehJS) {
         await embed();
@@ -135,7 +135,7 @@ function render({ model, el }) {
     },
     async library(_message, buffers) {
       const { version } = item.doc;
-      // Once a page, however many figures ask (each has a copy of this module).
+      // Once per page, though each figure has a copy of this module.
       await ((window.xdplabBokehJS ??= {})[version] ??= load(buffers[0]));
       if (wanted !== "library") return;
       bokehJS = window.Bokeh[version] ?? window.Bokeh;
@@ -146,7 +146,7 @@ function render({ model, el }) {
       for (const [id, properties] of Object.entries(message.properties)) {
         bokeh.get_model_by_id(id).setv(properties);
       }
-      const column = buffers.values(); // shared by all views of the page: not to be taken from
+      const column = buffers.values(); // shared by all views of the page: do not modify
       for (const { id, replace, numbers, texts } of message.sources) {
         const columns = { ...texts };
         for (const name of numbers) columns[name] = floats(column.next().value);
@@ -156,7 +156,7 @@ function render({ model, el }) {
       }
       dressAnew();
       el.classList.add("xdplab-live"); // for picture.css
-      // Answered when the browser has drawn: one that can't keep up or hides the page is left alone.
+      // Answers after the browser has drawn: so a slow browser or a hidden page gets no more rows.
       requestAnimationFrame(() => {
         const now = performance.now();
         if (disposed || now - answered < ANSWER_INTERVAL) return;
@@ -184,7 +184,7 @@ function render({ model, el }) {
   onError();
   ask();
   const timer = setInterval(() => {
-    if (bokeh) dressAnew(); // the theme may change while nothing else does
+    if (bokeh) dressAnew(); // the theme may change without any new rows
     const waits = wanted !== "embedding" && !model.get("error") && !document.hidden;
     if (waits && performance.now() - heard > patience) {
       patience = Math.min(2 * patience, LONGEST_PATIENCE);

@@ -1,6 +1,6 @@
-"""A Bokeh figure that lives: one anywidget for every plot of xdplab that moves.
+"""A live Bokeh figure: the anywidget of all plots of xdplab that update.
 
-Who sends what::
+Messages::
 
     browser                              kernel
     figure (a view was rendered)  ──▶
@@ -13,12 +13,12 @@ Who sends what::
     got (drawn up to here)        ──▶    twice a second: for the kernel it is dearer than sending
     bye (the view was disposed)   ──▶
 
-However many sources a figure has, a tick is one message: a float64 buffer a column of numbers, and
-columns of text in the message itself.
+A beat sends one message for all sources of a figure: a float64 buffer for each column of numbers,
+and columns of text in the message itself.
 
-A view that is slow gets nothing until it has drawn what is under way, and then all it missed in one
-piece. Whatever gets lost, a view asks again for what it waits for after some seconds: to us a page
-reload, a second browser and a laptop that slept are all the same.
+A slow view gets nothing more until it has drawn the rows under way, and then all that it missed in
+one message. A view repeats a request after some seconds without an answer, so a lost message, a
+page reload, a second browser and a laptop that slept are all handled alike.
 
 None of this is in the widget's state: a saved notebook holds neither figure nor data.
 """
@@ -50,48 +50,48 @@ Columns = Mapping[str, npt.NDArray[np.float64] | list[str]]
 _MOST_ROWS = 1 << 31
 
 UNDER_WAY = 10
-"""Messages that may be under way to a view, a second's worth."""
+"""Most messages that may be under way to a view: as many as in a second."""
 
 HEARTBEAT = 1.0
-"""Seconds after which a view is sent an empty message where there are no rows, to hear from it."""
+"""Seconds without rows after which a view gets an empty message, which it must answer."""
 
 
 class Update(NamedTuple):
-    """News for one source of a figure."""
+    """New rows for one source of a figure."""
 
     columns: Columns
     """All columns of the source, of one length: numbers or text."""
     position: int
-    """What the feed wants to be asked with the next time."""
+    """The argument for the next call of the feed."""
     replace: bool
-    """Whether these rows replace all that the source holds, or follow it."""
+    """Whether these rows replace all rows of the source, or are appended."""
 
 
 class Feed(Protocol):
-    """Where the rows of one source come from."""
+    """A function that returns the rows of one source."""
 
     def __call__(self, position: int | None) -> Update | None:
-        """Return what is new since `position`, or None.
+        """Return the rows since `position`, or None if there are none.
 
-        `None` asks for everything: a view knows nothing yet.
+        A `position` of None asks for all rows, for a view that has none yet.
         """
 
 
 @dataclass
 class _View(View):
     shows_rows: bool = False
-    positions: dict[str, int] = field(default_factory=dict)  # by source; none yet: wants everything
-    properties: int = 0  # the last of the figure's settings that it was sent
+    positions: dict[str, int] = field(default_factory=dict)  # by source; missing: send all rows
+    properties: int = 0  # number of the last setting that it was sent
 
     @property
     def has_seen(self) -> tuple[object, ...]:
-        """What is the same in two views that lack the same."""
+        """A key that is equal for two views in the same state."""
         return self.properties, *sorted(self.positions.items())
 
 
 @cache
 def _library() -> bytes:
-    """Return BokehJS as the installed bokeh package has it, gzipped (0.4 MB of 1.3)."""
+    """Return BokehJS of the installed bokeh package, gzipped from 1.3 to 0.4 MB."""
     parts = Resources(mode="inline", components=["bokeh"], minified=True).js_raw
     return gzip.compress("\n".join(parts).encode(), compresslevel=6)
 
@@ -106,21 +106,21 @@ class LiveFigure(Viewed[_View]):
         browsers show, and changing the object changes nothing. Text, axes and grids take the
         page's ink, except those of models that have `palette.KEEP_INK` among their `tags`.
     feeds
-        Where rows come from, by the `name` of each data source that is to live. They are called on
-        the pump's thread, and only while somebody looks.
+        The feed of each live data source, by its `name`. Feeds are called on the pump's thread, and
+        only while a view is open.
     rollover
         How many rows a source keeps in the browser; 0 where each update replaces all of them.
     on_beat
-        Called at each beat of the pump while somebody looks, before the feeds.
+        Called at each beat of the pump while a view is open, before the feeds.
     description
-        What `repr` says, where there is no browser.
+        The text of `repr`, for use without a browser.
     simulated
-        Whether its static picture bears the mark of what is simulated.
+        Whether its static picture is marked as simulated.
 
     Raises
     ------
     ConfigurationError
-        When the figure has no data source of a feed's name.
+        When the figure has no data source with a feed's name.
     """
 
     _esm = Path(__file__).with_name("figure.js")
@@ -146,7 +146,7 @@ class LiveFigure(Viewed[_View]):
         self._description = text("description", description)
         self._figure = json.dumps(json_item(figure)).encode()
         self._picture = FigurePicture(figure, feeds, simulated)
-        self._models: dict[str, list[str]] = {}  # their ids by name
+        self._models: dict[str, list[str]] = {}  # ids of models by name
         sources = {}
         for model in figure.references():
             if model.name:
@@ -160,7 +160,7 @@ class LiveFigure(Viewed[_View]):
         """How many rows a source keeps in the browser; may be changed."""
         self._on_beat = on_beat
         self._number = UNDER_WAY  # so that a view gets no more before it has drawn its first rows
-        # What `set` was told and, once the pump took it over, in which order, by id and property.
+        # Values given to `set` and, once the pump took them, their order, by id and property.
         self._settings: dict[tuple[str, str], object] = {}
         self._properties: dict[tuple[str, str], tuple[int, object]] = {}
         self._properties_set = 0
@@ -172,16 +172,16 @@ class LiveFigure(Viewed[_View]):
         return f"<{type(self).__name__}: {self._description}>"
 
     def set(self, model_name: str, **properties: object) -> None:
-        """Set properties of the figure's models of a name, in every view, now and to come.
+        """Set properties of the figure's models with a name, in all present and future views.
 
-        Any thread may call this, feeds included; it takes effect with the next rows.
+        Any thread may call this, also from a feed; it takes effect with the next rows.
 
         Parameters
         ----------
         model_name
-            The `name` that a Bokeh model was given in Python.
+            The `name` of a Bokeh model in Python.
         properties
-            What JSON can hold: numbers, text, booleans, lists of them.
+            Values that JSON can hold: numbers, text, booleans, lists of them.
 
         Raises
         ------
@@ -199,11 +199,11 @@ class LiveFigure(Viewed[_View]):
                 self._settings[model, name] = value
 
     def refresh(self) -> None:
-        """Have every view ask the feeds for everything, as if it had just been rendered."""
+        """Send all rows to every view anew, as if it had just been rendered."""
         self._stale = True
 
     def static_picture(self) -> Draw | None:
-        """Take what is to be seen now, also where no browser looks, see `picture.Pictured`."""
+        """Return a function that draws the figure now, with or without views: see `Pictured`."""
         if self._on_beat is not None:
             self._on_beat()
         self._take_settings()
@@ -239,9 +239,9 @@ class LiveFigure(Viewed[_View]):
         for view in self._views.values():
             if view.shows_rows and view.number - view.answered < UNDER_WAY:
                 waiting.setdefault(view.has_seen, []).append(view)
-        # Views that have seen the same share one message: in the end that is all of them.
+        # Views in the same state share one message: in the end that is all of them.
         groups = [(alike, self._updates(alike[0].positions)) for alike in waiting.values()]
-        self._take_settings()  # now, so that what feeds set goes with their rows
+        self._take_settings()  # after the feeds, so that their settings go with their rows
         for alike, updates in groups:
             properties = self._news(alike[0].properties)
             is_news = bool(updates or properties)
@@ -264,7 +264,7 @@ class LiveFigure(Viewed[_View]):
         return updates
 
     def _news(self, since: int) -> dict[str, dict[str, object]]:
-        """Return the properties that were set since, by model."""
+        """Return the properties that were set after number `since`, by model."""
         news: dict[str, dict[str, object]] = {}
         if since < self._properties_set:
             for (model, name), (number, value) in self._properties.items():

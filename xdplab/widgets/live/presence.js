@@ -1,4 +1,4 @@
-// The browser's half of presence.py: says that a view is there, again and again, until it is not.
+// The browser's half of presence.py: reports at an interval that the view exists.
 
 const INTERVAL = 1500; // ms
 
@@ -8,7 +8,7 @@ function render({ model }) {
     try {
       model.send({ view, kind });
     } catch {
-      // The kernel is gone, and nobody is left to hear it.
+      // The kernel is gone, so the message has no receiver.
     }
   };
   say("here");

@@ -1,7 +1,7 @@
-"""Whether anybody looks: what has no live figure learns it from this, and beats with the pump.
+"""Tells whether a browser shows a widget that has no live figure, and subscribes it to the pump.
 
-A page that closes says so, one that crashes or sleeps does not: a view that has not been heard of
-for some seconds is taken for gone, until it is heard of again.
+A page that closes says so; one that crashes or sleeps does not: a view that has sent nothing for
+some seconds counts as gone until it sends something again.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from xdplab.widgets.live import pump
 from xdplab.widgets.live.subshells import follow_subshells
 
 FORGET_AFTER = 5.0
-"""Seconds without a word after which a view counts as gone."""
+"""Seconds without a message after which a view counts as gone."""
 
 
 class Presence(anywidget.AnyWidget):
-    """A widget with nothing to see, to be shown beside those that want to know.
+    """An invisible widget, to be shown beside a widget that must know whether it is in view.
 
     Parameters
     ----------
     on_beat
-        Called on the pump's thread at each beat while somebody looks.
+        Called on the pump's thread at each beat while a view is open.
     on_failure
-        Called with what `on_beat` raised, once: it is not called again.
+        Called once with the error that `on_beat` raised; then the beats end.
     """
 
     _esm = Path(__file__).with_name("presence.js")
@@ -48,7 +48,7 @@ class Presence(anywidget.AnyWidget):
 
     @property
     def watched(self) -> bool:
-        """Whether a view was heard of lately."""
+        """Whether a view has sent a message lately."""
         now = time.monotonic()
         return any(now - heard < FORGET_AFTER for heard in list(self._heard.values()))
 
@@ -61,7 +61,7 @@ class Presence(anywidget.AnyWidget):
             pump.subscribe(self)
 
     def beat(self) -> None:
-        """Pass the beat on, or end it where nobody looks any more."""
+        """Pass the beat on, or unsubscribe if no view is left."""
         if self.comm is not None and self.watched:
             self._on_beat()
             return
@@ -71,6 +71,6 @@ class Presence(anywidget.AnyWidget):
             pump.subscribe(self)
 
     def failed(self, error: Exception) -> None:
-        """Pass on why there are no more beats."""
+        """Pass on the error that ended the beats."""
         self._has_failed = True
         self._on_failure(error)

@@ -1,7 +1,7 @@
-"""The one thread of a process that moves telemetry into widgets.
+"""The one thread of a process that copies telemetry into widgets.
 
-It beats ten times a second while anybody subscribes, and ends when nobody does. Nothing but the
-pump sends rows to a browser, so nothing that it touches needs a lock.
+It beats ten times a second while there are subscribers, and ends when there are none. Only the pump
+sends rows to browsers, so the data that it sends needs no lock.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ INTERVAL = 0.1
 
 
 class Subscriber(Protocol):
-    """What the pump calls, always on its own thread."""
+    """The methods that the pump calls, always on its own thread."""
 
     def beat(self) -> None:
-        """Do what is to be done ten times a second."""
+        """Do the periodic work, ten times a second."""
 
     def failed(self, error: Exception) -> None:
-        """Take note that `beat` raised `error` and will not be called again."""
+        """Handle an `error` raised by `beat`, which will not be called again."""
 
 
-# Guards these two, so that a thread that is about to end is never taken for one that will go on.
+# Guards these two, so that a thread that is about to end is never taken for a running one.
 _lock = new_lock()
 _subscribers: weakref.WeakSet[Subscriber] = weakref.WeakSet()
 _thread: threading.Thread | None = None
 
 
 def subscribe(subscriber: Subscriber) -> None:
-    """Have `subscriber` called at each beat, as long as somebody else holds it."""
+    """Call `subscriber` at each beat, as long as it is referenced elsewhere."""
     global _thread  # noqa: PLW0603
     with _lock:
         _subscribers.add(subscriber)
@@ -50,7 +50,7 @@ def unsubscribe(subscriber: Subscriber) -> None:
 
 
 def on_pump_thread() -> bool:
-    """Say whether the caller runs on the pump's thread."""
+    """Return whether the caller runs on the pump's thread."""
     return threading.current_thread() is _thread
 
 
@@ -65,7 +65,7 @@ def _run() -> None:
                 return
         while present:
             _beat(present.pop())
-        # A beat that took too long is followed by the next at once, but none is made up for.
+        # After a beat that took too long the next follows at once; missed beats are skipped.
         due = max(due + INTERVAL, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
 

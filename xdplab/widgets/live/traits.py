@@ -1,4 +1,4 @@
-"""Traits that refuse a wrong value as everything else of the package does: `ConfigurationError`."""
+"""Traits that raise `ConfigurationError` for a wrong value, as all of the package does."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import traitlets
 from xdplab.core.checks import boolean, shown, whole
 from xdplab.core.errors import ConfigurationError
 
-_LARGEST = (1 << 53) - 1  # of the whole numbers that a browser knows
+_LARGEST = (1 << 53) - 1  # the largest integer that JavaScript represents exactly
 
 
 class TraitRefusedError(ConfigurationError, traitlets.TraitError):
-    """A trait does not take the value; traitlets puts back what it held."""
+    """A trait rejects the value; traitlets restores the old one."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ class Switch(traitlets.Bool[Any, Any]):
     """True or False."""
 
     def validate(self, obj: object, value: object) -> bool:
-        """Return a plain truth value."""
+        """Return a plain boolean."""
         with _as_trait():
             return boolean(str(self.name), value)
 

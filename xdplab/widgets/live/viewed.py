@@ -1,8 +1,8 @@
-"""A widget that knows the views on it: in which browsers it is shown, and what each was sent.
+"""A widget that keeps track of its views: the browsers that show it, and what each was sent.
 
-Browsers say something (any thread hears it), and at the pump's next beat it is answered; all else
-happens on the pump's thread too. A view that says nothing for some seconds is taken for gone; if it
-is not, it asks again. With no view left, the widget leaves the pump.
+Any thread may receive a browser's message; the pump's thread answers it at the next beat and does
+all other work. A view that sends nothing for some seconds counts as gone; if it still exists, it
+asks again. Without views, the widget unsubscribes from the pump.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from xdplab.widgets.live import pump
 from xdplab.widgets.live.subshells import follow_subshells
 
 FORGET_AFTER = 10.0
-"""Seconds without a word after which a view counts as gone."""
+"""Seconds without a message after which a view counts as gone."""
 
 
 @dataclass
 class View:
-    """What is known of one view in some browser."""
+    """The state of one view in a browser."""
 
     name: str
     heard: float
     sent: float = 0.0
     number: int = 0  # of the last message sent to it
-    answered: int = 0  # the last number that it said it has drawn
+    answered: int = 0  # number of the last message that it has drawn
 
 
 AnyView = TypeVar("AnyView", bound=View)
 
 
 class Viewed(anywidget.AnyWidget, Generic[AnyView]):
-    """The base of the widgets that send to each of their views what it lacks."""
+    """Base class of widgets that send each view the data that it lacks."""
 
     error = traitlets.Unicode("").tag(sync=True)
-    """Why nothing more comes, or empty."""
+    """The error that ended the updates, or empty."""
 
     def __init__(self) -> None:
         self._views: dict[str, AnyView] = {}
@@ -52,11 +52,11 @@ class Viewed(anywidget.AnyWidget, Generic[AnyView]):
 
     @abstractmethod
     def _asked(self, message: dict[str, Any], now: float) -> None:
-        """Answer what a view asked, or take it up among `_views`."""
+        """Answer a view's request, or add the view to `_views`."""
 
     @abstractmethod
     def _tick(self, now: float) -> None:
-        """Send each view what it lacks. There is at least one."""
+        """Send each view the data that it lacks. There is at least one view."""
 
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         self._inbox.append(content)
@@ -64,7 +64,7 @@ class Viewed(anywidget.AnyWidget, Generic[AnyView]):
             pump.subscribe(self)
 
     def beat(self) -> None:
-        """Answer what browsers asked, then send each view what it lacks."""
+        """Answer the browsers' requests, then send each view the data that it lacks."""
         now = time.monotonic()
         while self._inbox:
             self._hear(self._inbox.popleft(), now)
@@ -80,7 +80,7 @@ class Viewed(anywidget.AnyWidget, Generic[AnyView]):
             pump.subscribe(self)
 
     def failed(self, error: Exception) -> None:
-        """Show why nothing more comes."""
+        """Show the error that ended the updates."""
         self.error = f"{type(error).__name__}: {error}"
 
     def _hear(self, message: dict[str, Any], now: float) -> None:
@@ -88,6 +88,6 @@ class Viewed(anywidget.AnyWidget, Generic[AnyView]):
             self._views.pop(message["view"], None)
         elif message["kind"] != "got":
             self._asked(message, now)
-        # Not from a view that was forgotten: it will ask for rows before long.
+        # Not from a view that was removed: it will ask for rows soon.
         elif view := self._views.get(message["view"]):
             view.answered, view.heard = message["number"], now

@@ -1,4 +1,4 @@
-"""A feed for what is not a history: its rows are drawn anew, all at once, when they changed."""
+"""A feed without a history: when its rows change, it sends them all."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from xdplab.widgets.live.figure import Columns, Update
 
 
 class Whole:
-    """The rows of one source, replaced as a whole.
+    """The rows of one source, always replaced as a whole.
 
-    Positions count the replacements, so a view that has the present rows is sent nothing.
+    The position is the number of replacements, so a view with the present rows is sent nothing.
 
     Parameters
     ----------
     numbers, texts
-        The names of the source's columns; they are empty until `show`.
+        The names of the source's columns, which are empty until `show`.
     """
 
     def __init__(self, numbers: Sequence[str], texts: Sequence[str] = ()) -> None:
@@ -25,7 +25,7 @@ class Whole:
             **{name: np.empty(0) for name in numbers},
             **{name: list[str]() for name in texts},
         }
-        """What is shown."""
+        """The rows that are shown."""
         self._number = 0
 
     def show(self, columns: Columns) -> None:
@@ -35,7 +35,7 @@ class Whole:
             self._number += 1
 
     def __call__(self, position: int | None) -> Update | None:
-        """Return all rows, unless they are what `position` stands for."""
+        """Return all rows, or None if `position` is the present one."""
         if position == self._number:
             return None
         return Update(self.columns, self._number, replace=True)

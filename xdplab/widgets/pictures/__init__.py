@@ -1,1 +1,1 @@
-"""What a saved notebook shows of its widgets where no kernel runs."""
+"""Static pictures of widgets, for a saved notebook without a kernel."""

@@ -45,7 +45,7 @@ from xdplab.widgets.pictures.glyphs import (
 )
 
 Sources = Mapping[str, Columns]
-"""What a source holds, by its `name`; those that are not among them hold what the figure gave."""
+"""The columns of each source, by its `name`; other sources keep the columns of the figure."""
 
 INK = "#444444"
 
@@ -75,12 +75,12 @@ def draw_plot(axes: Axes, plot: BokehModel, sources: Sources) -> None:
     plot
         A Bokeh figure.
     sources
-        What its data sources hold by now.
+        The present columns of its data sources.
 
     Raises
     ------
     CannotDrawError
-        When it has something that is not known here.
+        When the plot has a part that is not supported here.
     """
     axes.patch.set_visible(False)
     _scale(axes, plot)
@@ -121,7 +121,7 @@ def _drawing(axes: Axes, plot: BokehModel, renderer: BokehModel, sources: Source
     kind = type(extra)
     if kind is not Range1d:
         raise CannotDrawError(f"no static picture of Bokeh's extra {kind.__name__}")
-    # From its own range to shares of the frame's height.
+    # Maps the plot's own range to shares of the frame's height.
     own = Affine2D().translate(0, -extra.start).scale(1, 1 / (extra.end - extra.start))
     return replace(drawing, y_range=extra, transform=own + axes.get_xaxis_transform())
 
@@ -138,7 +138,7 @@ def _scale(axes: Axes, plot: BokehModel) -> None:
 
 
 def _limits(of: BokehModel, low: float, high: float, data: Points) -> tuple[float, float]:
-    """Return from where to where a range goes; `low` and `high` are what suits the data."""
+    """Return the ends of a range; `low` and `high` are the defaults that suit the data."""
     kind = type(of)
     if kind is FactorRange:
         return 0, len(of.factors)
@@ -190,7 +190,7 @@ def _draw_span(axes: Axes, drawing: Drawing) -> None:
 
 def _draw_box(axes: Axes, drawing: Drawing) -> None:
     box = drawing.glyph
-    # An edge that is not given, or hangs on the frame, is the frame's.
+    # An edge that is not given, or is fixed to the frame, is the frame's.
     left, right = _edges(axes.get_xlim(), box.left, box.right)
     bottom, top = _edges(axes.get_ylim(), box.bottom, box.top)
     axes.fill(
@@ -257,7 +257,7 @@ def _writer(formatter: BokehModel) -> Callable[[float], str] | None:
     if isinstance(formatter, CustomJSTickFormatter):
         return palette.python_of(formatter)
     if isinstance(formatter, DatetimeTickFormatter):
-        # Bokeh shows a time as if it were UTC: whoever gave it has made it local.
+        # Bokeh shows a time as if it were UTC: the caller has converted it to local time.
         return lambda value: time.strftime("%H:%M:%S", time.gmtime(value / 1000))
     if isinstance(formatter, BasicTickFormatter | LogTickFormatter | NumeralTickFormatter):
         return None
@@ -308,7 +308,7 @@ def _draw_legend(
             frameon=False,
             **place,
         )
-        # Once more, smaller, where it is wider than the frame.
+        # Draw it again, smaller, if it is wider than the frame.
         fits = axes.bbox.width / legend.get_window_extent().width
         if fits >= 1:
             break

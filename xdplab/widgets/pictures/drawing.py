@@ -21,7 +21,7 @@ _SHARPNESS = 1.25  # pixels of the picture for one of the page
 _COLORS = 64  # enough for our plots, and a third of the bytes
 _PIXELS_AN_INCH = 96  # a page's
 
-# What a plot's frame leaves free on its four sides, for axes, labels and legend.
+# Space beside a plot's frame on its four sides, for axes, labels and legend.
 _LEFT, _RIGHT, _TICKS = 72, 20, 26
 
 
@@ -31,15 +31,15 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 MARK = _chunk(b"tEXt", b"Software\0xdplab")
-"""What follows the header in each of our PNGs, so that a style sheet can tell them by their base64.
+"""A chunk after the header of each of our PNGs: a style sheet recognises it in the base64 text.
 
-Header and mark are of 33 and 27 bytes, so that they fill whole groups of three.
+Header and mark have 33 and 27 bytes, which are whole groups of three.
 """
 _HEADER_BYTES = 33
 
 
 class _Place(NamedTuple):
-    """A plot, and where it goes, in pixels from the top left."""
+    """A plot and its place, in pixels from the top left."""
 
     plot: Plot
     left: float
@@ -56,9 +56,9 @@ def draw(figure: LayoutDOM, sources: Sources, simulated: bool = False) -> bytes:
     figure
         A plot, or rows and columns of plots.
     sources
-        What its data sources hold by now, by their `name`.
+        The present columns of its data sources, by their `name`.
     simulated
-        Whether to say so in a corner.
+        Whether to mark it as simulated, in a corner.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def draw(figure: LayoutDOM, sources: Sources, simulated: bool = False) -> bytes:
     Raises
     ------
     CannotDrawError
-        When it has something that no picture can show yet.
+        When the figure has a part that no picture can show yet.
     """
     height = _height(figure)
     inches = (WIDTH / _PIXELS_AN_INCH, height / _PIXELS_AN_INCH)
@@ -108,7 +108,7 @@ def _say_simulated(canvas: Figure) -> None:
 def _pack(image: Image.Image) -> bytes:
     """Return a small PNG with our mark."""
     packed = io.BytesIO()
-    # An octree keeps colours that few pixels have, too.
+    # An octree also keeps colours of few pixels.
     few = image.convert("RGB").quantize(_COLORS, Image.Quantize.FASTOCTREE)
     few.save(packed, format="png")
     png = packed.getvalue()
@@ -126,7 +126,7 @@ def _own_width(model: LayoutDOM) -> float:
 
 
 def _rows(model: BokehModel) -> list[list[LayoutDOM]]:
-    """Return what a layout shows, row by row."""
+    """Return the parts of a layout, row by row."""
     kind = type(model)
     if kind is GridBox:
         cells = [(row, column, child) for child, row, column, *_ in model.children if child.visible]
@@ -150,7 +150,7 @@ def _places(model: LayoutDOM, left: float, top: float, width: float) -> Iterator
         yield _Place(model, left, top, width, _height(model))
         return
     for row in _rows(model):
-        # Those that have a width of their own keep it, and the others share the rest.
+        # Parts with a fixed width keep it; the others share the rest.
         own = [_own_width(child) for child in row]
         rest = (width - sum(own)) / max(1, own.count(0))
         across = left

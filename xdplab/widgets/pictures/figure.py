@@ -1,4 +1,4 @@
-"""The static picture of a live figure: the same models, the same rows."""
+"""The static picture of a live figure, drawn from the same models and rows."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from xdplab.widgets.live.figure import Feed
 
 TIME_SHARE = 0.1
-"""Of the time, that a figure's pictures may take while somebody looks at the figure itself."""
+"""The share of the time that a figure's pictures may take while the figure itself is in view."""
 
 Properties = Mapping[tuple[str, str], object]
-"""What was set, by a model's id and the name of the property."""
+"""Properties that were set, by the model's id and the property's name."""
 
 
 class FigurePicture:
-    """Draws a figure as browsers show it.
+    """Draws a figure as a browser shows it.
 
     Parameters
     ----------
     figure
         A Bokeh figure or layout.
     feeds
-        Where its rows come from, by the `name` of the data source.
+        The feeds of its rows, by the `name` of the data source.
     simulated
-        Whether it bears the mark of what is simulated.
+        Whether it is marked as simulated.
     """
 
     def __init__(self, figure: LayoutDOM, feeds: Mapping[str, Feed], simulated: bool) -> None:
@@ -43,19 +43,19 @@ class FigurePicture:
         self._rests_until = 0.0
 
     def take(self, properties: Properties, watched: bool) -> Draw | None:
-        """Ask the feeds, and return what draws what they gave.
+        """Call the feeds, and return a function that draws their rows.
 
         Parameters
         ----------
         properties
-            What was set.
+            Properties that were set.
         watched
-            Whether somebody looks at the figure itself, so that the picture may be an older one.
+            Whether the figure itself is in view, so that the picture may be an older one.
 
         Returns
         -------
         Draw
-            Or None, where nothing is new or it is too early.
+            None if nothing is new or it is too early.
         """
         if watched and time.monotonic() < self._rests_until:
             return None
@@ -73,7 +73,7 @@ class FigurePicture:
         return not self._positions or any(feed(seen) is not None for feed, seen in asked)
 
     def _draw(self, columns: Mapping[str, Mapping[str, Any]], properties: Properties) -> Bundle:
-        from xdplab.widgets.pictures.drawing import draw  # noqa: PLC0415 - matplotlib takes its time
+        from xdplab.widgets.pictures.drawing import draw  # noqa: PLC0415 - imports matplotlib: slow
 
         began = time.monotonic()
         for (model, name), value in properties.items():

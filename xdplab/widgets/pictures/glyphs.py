@@ -19,10 +19,10 @@ from matplotlib.colors import to_rgba
 from matplotlib.transforms import Transform
 
 BokehModel = Any
-"""Bokeh's types allow for shorthands, of which a figure has none once it is made."""
+"""Untyped, since Bokeh's types include shorthands that a finished figure does not have."""
 Columns = Mapping[str, Any]
 Points = npt.NDArray[np.float64]
-"""Of shape (points, 2): x and y."""
+"""Arrays of shape (points, 2): x and y."""
 Shapes = list[Points]
 
 PIXEL = 0.75
@@ -56,27 +56,27 @@ _BASELINES = {
 
 
 class CannotDrawError(Exception):
-    """A figure has something that no static picture can show yet."""
+    """A figure has a part that no static picture can show yet."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A glyph, the data that it draws, and where.
+    """A glyph, its data, and the axes to draw on.
 
     Parameters
     ----------
     axes
-        To draw on.
+        The axes to draw on.
     glyph
-        Or an annotation: whatever has properties for lines, areas and text.
+        A glyph or an annotation: a model with properties for lines, areas and text.
     columns
         The data of its source.
     x_range, y_range
-        Of the plot; names are looked up in theirs.
+        The plot's ranges; they convert names to numbers.
     level
-        What has a higher one is drawn above.
+        Drawings with a higher level are drawn above.
     transform
-        From its coordinates to the canvas; None for those of the axes.
+        From its coordinates to the canvas; None: the coordinates of the axes.
     """
 
     axes: Axes
@@ -87,8 +87,8 @@ class Drawing:
     level: float
     transform: Transform | None = None
 
-    def get(self, name: str) -> Any:  # noqa: ANN401 - whatever the property holds
-        """Return a property: one value, or an array of one a row."""
+    def get(self, name: str) -> Any:  # noqa: ANN401 - the type depends on the property
+        """Return a property: one value, or an array with a value for each row."""
         prop = self.glyph.lookup(name)
         spec = prop.get_value(self.glyph)
         if isinstance(spec, Field):
@@ -96,7 +96,7 @@ class Drawing:
         return spec.value if isinstance(spec, Value) else spec
 
     def numbers(self, *names: str) -> list[Points]:
-        """Return properties as columns of one length: one number stands for each row."""
+        """Return properties as columns of one length, with single numbers repeated."""
         along = [self._as_numbers(name, self.get(name)) for name in names]
         return [np.array(column) for column in np.broadcast_arrays(*along)]
 
@@ -108,7 +108,7 @@ class Drawing:
         return np.asarray(column, dtype=float)
 
     def colors(self, kind: str) -> list[tuple[float, float, float, float]]:
-        """Return red, green, blue and alpha of "line", "fill" or "text", one or one a row."""
+        """Return red, green, blue and alpha of "line", "fill" or "text": one, or one a row."""
         colors, alphas = np.broadcast_arrays(
             np.atleast_1d(np.asarray(self.get(f"{kind}_color"), dtype=object)),
             np.atleast_1d(self.get(f"{kind}_alpha")),
@@ -119,9 +119,9 @@ class Drawing:
         ]
 
     def line(self) -> dict[str, Any]:
-        """Return matplotlib's words for how lines look."""
+        """Return matplotlib's options for the style of lines."""
         dash = self.get("line_dash")
-        # Bokeh holds a named dash as the lengths of its strokes and gaps.
+        # Bokeh stores a named dash as the lengths of its strokes and gaps.
         style: Any = "-" if len(dash) == 0 else dash if isinstance(dash, str) else (0, tuple(dash))
         return {
             "linewidths": np.atleast_1d(self.get("line_width")).astype(float) * PIXEL,
@@ -130,7 +130,7 @@ class Drawing:
         }
 
     def font(self) -> dict[str, Any]:
-        """Return matplotlib's words for how text looks, but for its colour and size."""
+        """Return matplotlib's options for the style of text, except its colour and size."""
         return {
             "fontweight": "bold" if "bold" in _one(self.get("text_font_style")) else "normal",
             "fontstyle": "italic" if "italic" in _one(self.get("text_font_style")) else "normal",
@@ -150,7 +150,7 @@ def draw_glyph(drawing: Drawing) -> Artist | None:
     Returns
     -------
     Artist
-        What stands for it in a legend; None where there is nothing to draw.
+        The artist for the legend; None if there is nothing to draw.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def _draw_areas(drawing: Drawing, shapes: Shapes) -> Artist:
 def _add(drawing: Drawing, artist: Collection) -> Artist:
     if drawing.transform is not None:
         artist.set_transform(drawing.transform)
-    # Ranges follow the data that is in them alone.
+    # Only drawn data sets the ranges.
     drawing.axes.add_collection(artist, autolim=drawing.transform is None)
     return artist
 
@@ -236,7 +236,7 @@ def draw_text(drawing: Drawing) -> None:
             rotation=np.degrees(angle[row]),
             color=colors[row % len(colors)],
             fontsize=float(sizes[row % len(sizes)].removesuffix("px")) * PIXEL,
-            # What is beyond the frame is cut off, but labels.
+            # Everything beyond the frame is cut off, except labels.
             annotation_clip=is_glyph,
             clip_on=is_glyph,
             clip_box=drawing.axes.bbox,
@@ -249,7 +249,7 @@ def _coordinates(drawing: Drawing, way: str) -> str:
     return "axes pixels" if units == "screen" else "data"
 
 
-# What the tables' functions return: of each line or area its points.
+# The functions in the tables return the points of each line or area.
 
 
 def _polyline(drawing: Drawing) -> Shapes:
@@ -343,7 +343,7 @@ def _blocks(drawing: Drawing) -> Shapes:
 
 
 def _bands(drawing: Drawing) -> Shapes:
-    """Draw what is between two lines, one area where both are known."""
+    """Draw the areas between two lines, one for each stretch where both are known."""
     x, low, high = drawing.numbers("x", "y1", "y2")
     mode = getattr(drawing.glyph, "step_mode", None)
     shapes = []

@@ -1,11 +1,11 @@
-"""Static pictures: what a saved notebook shows of its widgets where no kernel runs.
+"""Static pictures of widgets, for a saved notebook without a kernel.
 
-A widget that a cell shows is an output that names the widget, and without a kernel shows nothing.
-So behind it the cell gets another output, a picture of each figure in the widget, which is brought
-up to date when cells have run. nbconvert, code-hosting sites and a notebook that is opened without
-its kernel show the picture; beside a figure that lives, a style sheet (picture.css) hides it.
+The output of a displayed widget only names the widget, and shows nothing without a kernel. So the
+cell gets another output after it, with a picture of each figure in the widget, which is updated
+when cells have run. nbconvert, code-hosting sites and a notebook opened without its kernel show the
+picture; a style sheet (picture.css) hides it beside a live figure.
 
-The widget's own output is never touched: JupyterLab would make its view anew.
+The widget's own output is never changed: JupyterLab would recreate its view.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ from xdplab.net.claims import current_cell
 from xdplab.widgets.live import pump
 
 STYLE = Path(__file__).with_name("picture.css")
-"""The style sheet that hides a picture beside the figure that lives."""
+"""The style sheet that hides a picture beside a live figure."""
 
 WIDTH = 900
-"""Of an image, in pixels of a page: what every layout has room in."""
+"""Width of an image, in pixels of a page; every layout fits in it."""
 
 _PATIENCE = 5.0  # seconds that the end of a cell waits for the pump
 
 Bundle = Mapping[str, str]
-"""What is to be seen, by MIME type."""
+"""The contents of an output, by MIME type."""
 
 Draw = Callable[[], Bundle]
 
 
 @runtime_checkable
 class Pictured(Protocol):
-    """A widget that can be seen without its kernel. Of others only the plain text is kept."""
+    """A widget with a static picture. Other widgets have only their plain text."""
 
     def static_picture(self) -> Draw | None:
-        """Take what is to be seen now; return what draws it, or None where nothing has changed.
+        """Read the present data; return a function that draws it, or None if nothing has changed.
 
-        This is called on the pump's thread, and what it returns on the one that ran the cell.
+        It is called on the pump's thread; its result is called on the thread that ran the cell.
         """
 
 
 def follow_cells() -> None:
-    """Have this notebook's cells keep pictures from now on; elsewhere, do nothing."""
+    """Make this notebook's cells keep pictures from now on; without a notebook, do nothing."""
     ipython: Any = sys.modules.get("IPython")
     shell: Any = ipython.get_ipython() if ipython else None
     if hasattr(shell, "kernel") and shell not in _followed:
@@ -60,7 +60,7 @@ def follow_cells() -> None:
 
 @dataclass
 class _Picture:
-    """The output that shows a widget's picture."""
+    """The output with a widget's picture."""
 
     widget: weakref.ref[Any]
     display_id: str
@@ -80,7 +80,7 @@ class _Pictures:
 
     def _display(self, widget: ipywidgets.Widget, **options: Any) -> Any:  # noqa: ANN401
         self._displayed.append(widget)
-        # What a closed widget has is None.
+        # The attributes of a closed widget are None.
         return widget._repr_mimebundle_ and widget._repr_mimebundle_(**options)
 
     def _before_cell(self, _info: object) -> None:
@@ -90,7 +90,7 @@ class _Pictures:
         cell = current_cell() or uuid.uuid4().hex
         widgets = dict.fromkeys(one for top in self._displayed for one in pictured(top))
         self._displayed.clear()
-        # What the cell showed when it last ran is gone from the page.
+        # The page no longer has the outputs of the cell's last run.
         self._by_cell[cell] = [_Picture(weakref.ref(one), uuid.uuid4().hex) for one in widgets]
         if not widgets:
             del self._by_cell[cell]
@@ -113,7 +113,7 @@ _followed: weakref.WeakKeyDictionary[Any, _Pictures] = weakref.WeakKeyDictionary
 
 
 def pictured(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
-    """Find the widgets with pictures, also in boxes of boxes."""
+    """Find the widgets with pictures, also in nested boxes."""
     if isinstance(widget, Pictured):
         yield widget
         return
@@ -123,7 +123,7 @@ def pictured(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
 
 @dataclass(eq=False)
 class _Question:
-    """Asks all widgets on the pump's thread, once."""
+    """Calls `static_picture` of all widgets once, on the pump's thread."""
 
     widgets: set[Any]
     answers: dict[Any, Draw | None] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class _Question:
         for widget in self.widgets:
             try:
                 self.answers[widget] = widget.static_picture()
-            except Exception as error:  # a widget that can't is no reason to fail the others
+            except Exception as error:  # one widget's failure must not stop the others
                 self.answers[widget] = _failure(error)
         self.answered.set()
 

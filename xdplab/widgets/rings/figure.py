@@ -1,6 +1,6 @@
 """The drawing of four rings, with the kernel and the worker between them.
 
-A frame goes round it clockwise, as the ends of each ring do::
+A frame moves clockwise, as do the ends of each ring::
 
     fill ───▶ kernel ───▶ RX
         ◀──┐         ┌───
@@ -8,7 +8,7 @@ A frame goes round it clockwise, as the ends of each ring do::
         ┌──▶         ───▶┐
     completion ◀─ kernel ◀─ TX
 
-Units are pixels, from the lower left corner, so that all keep their distances.
+Units are pixels, from the lower left corner, so that distances are fixed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ CENTRES: Mapping[RingName, Point] = {
 OUTER, INNER = 110.0, 74.0
 """Radii of a ring's entries."""
 PIN = 9.0
-"""Radius of a pin, which marks an end: outside the producer's, inside the consumer's."""
+"""Radii of the pins that mark a ring's ends: the producer's outside, the consumer's inside."""
 _TURN = 47.0  # radius of the arrow that shows which way a ring turns
 
 HANDS: Mapping[Home, Point] = {
@@ -70,9 +70,9 @@ TEXTS: Mapping[str, Sequence[str]] = {
     "pins": ("color", "ink", "letter"),
     "words": ("text", "size"),
 }
-"""The columns of each source, besides its `NUMBERS`."""
+"""The text columns of each source, in addition to its `NUMBERS`."""
 
-# What a person would do: write the number into the box that says which frame is followed.
+# Writes the number into the box of the followed frame, as a person would.
 _FOLLOW = """
 const [row] = entries.inspected.indices;
 const frame = row === undefined ? "" : entries.data.frame[row];
@@ -181,7 +181,7 @@ def _draw_pins(plot: figure, source: ColumnDataSource) -> None:
 
 
 def _draw_centres(plot: figure, lamps: ColumnDataSource) -> None:
-    """Draw what stands in a ring's middle, but for its figures."""
+    """Draw the middle of each ring, except its figures."""
     x, y = zip(*CENTRES.values(), strict=True)
     names = list(NAMES.values())
     _write(plot, x, [up + 25 for up in y], names, size="13px", text_font_style="bold")
@@ -228,7 +228,7 @@ def _draw_hands(plot: figure, followed: ColumnDataSource) -> None:
 
 
 def _draw_ways(plot: figure) -> None:
-    """Draw the arrows along which frames go from hand to ring and from ring to hand."""
+    """Draw the arrows of frames between the rings and the kernel or worker."""
     ways: list[tuple[Point, Point]] = [
         (CENTRES["fill"], HANDS["filling"]),
         (HANDS["filling"], CENTRES["rx"]),
@@ -249,7 +249,7 @@ def _draw_ways(plot: figure) -> None:
 
 
 def _clearance(place: Point, angle: float) -> float:
-    """Return how far from its middle a ring or a hand ends, in a direction."""
+    """Return the distance from the middle of a ring or a box to its edge, in a direction."""
     if place in CENTRES.values():
         return OUTER + 2 * PIN + 9
     across = HAND_WIDTH / 2 / max(abs(math.cos(angle)), 1e-9)
@@ -268,7 +268,7 @@ def _around(centre: Point, radius: float, angle: float) -> Point:
 
 
 def _write(plot: figure, x: Any, y: Any, text: Any, *, size: str, **options: Any) -> None:  # noqa: ANN401 - lists, or names of columns
-    """Write texts in the page's ink, in the middle of where they stand."""
+    """Write texts in the page's colour, centred at their places."""
     looks: dict[str, Any] = {
         "text_align": "center",
         "text_baseline": "middle",

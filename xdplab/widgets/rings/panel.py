@@ -1,4 +1,4 @@
-"""The controls around the rings' drawing, and how all of it is laid out."""
+"""The controls around the rings' drawing, and the layout of both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.rings.words import duration, legend_html, plain_html
 
 PACES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-"""Stops of the slow-motion slider, in seconds."""
+"""Values of the slow-motion slider, in seconds."""
 
 MANY_STEPS = 10
 
@@ -24,7 +24,7 @@ _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 class RingsPanel:
     """Buttons, sliders and lines of text.
 
-    Whatever a control is told by `show`, by one thread at a time, it does not report.
+    Controls report changes by the user only, not by `show`, which one thread at a time may call.
 
     Parameters
     ----------
@@ -33,15 +33,15 @@ class RingsPanel:
     workers
         The workers' names; a menu is shown where there are several.
     follow_box
-        CSS class for the box that says which frame is followed.
+        CSS class of the box with the number of the followed frame.
     on_pace
         Called with a new `Engine.pace`.
     on_step
-        Called with how many turns to take.
+        Called with the number of turns to take.
     on_worker
         Called with a worker's number.
     on_follow
-        Called with what was written into the box.
+        Called with the text of the box.
     on_next
         Called when the next frame to move is to be followed.
     """
@@ -58,7 +58,7 @@ class RingsPanel:
         on_follow: Callable[[str], None],
         on_next: Callable[[], None],
     ) -> None:
-        self._shower: int | None = None  # the thread that shows something, while it does
+        self._shower: int | None = None  # id of the thread inside `show`
         self._pace: float | None = None
         self._run = _button("Run", "play", "At full speed")
         self._slow_down = _button("Slow", "hourglass-half", "A batch every so often")
@@ -92,7 +92,7 @@ class RingsPanel:
         self._frame.add_class(follow_box)
         self._next = _button("Next", "crosshairs", "Follow the frame that moves next", "80px")
         self._nobody = _button("None", "times", "Follow none", "80px")
-        # What turns the engine's knob, and means nothing without one.
+        # The controls that set the engine's knob, disabled without an engine.
         self._turners = (
             self._run,
             self._slow_down,
@@ -133,7 +133,7 @@ class RingsPanel:
         ]
 
     def show(self, *, pace: float, worker: int, frame: int | None, usable: bool) -> None:
-        """Show what is set, and whether there is an engine to set anything."""
+        """Show the present settings, and disable the controls without an engine."""
         self._shower = threading.get_ident()
         try:
             if pace != self._pace:
@@ -146,7 +146,7 @@ class RingsPanel:
             self._shower = None
 
     def say(self, status: str, found: str, counts: str) -> None:
-        """Show the line above, in HTML, where the frame is, and where all frames are."""
+        """Show the status in HTML, the followed frame's place, and the places of all frames."""
         self._status.value = status
         self._found.value = plain_html(found, strong=True)
         self._counts.value = plain_html(counts)
@@ -170,7 +170,7 @@ class RingsPanel:
 
 
 def _stops(pace: float) -> list[tuple[str, float]]:
-    """Return the slider's stops; a pace that was set in Python gets a place among them."""
+    """Return the slider's values, with the present pace among them."""
     return [(duration(stop), stop) for stop in sorted({*PACES, pace})]
 
 

@@ -1,4 +1,4 @@
-"""What of the rings' drawing changes: entries, pins, figures, lamps, and the frame followed."""
+"""The variable parts of the rings' drawing: entries, pins, figures, lamps, followed frame."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from xdplab.widgets.rings.state import CONSUMERS, PRODUCERS, Ring, RingName, Rin
 from xdplab.widgets.rings.words import COLORS, INKS, NAMES
 
 MOST_PLACES = 256
-"""Entries of a ring above which it is drawn as two arcs, not place by place."""
+"""A ring with more entries than this is drawn as two arcs, not entry by entry."""
 
-_FREE = 0.22  # how strong a free place's colour is
+_FREE = 0.22  # opacity of a free place
 _MIDDLE = (OUTER + INNER) / 2
 _TURN = 2 * math.pi
 
@@ -30,9 +30,9 @@ def rows(state: RingState, followed: int | None) -> dict[str, Columns]:
     Parameters
     ----------
     state
-        What the rings hold.
+        The state of the rings.
     followed
-        Number of a frame that is to be marked.
+        Number of the frame to mark.
     """
     return {
         "entries": _joined("entries", [_entries(ring) for ring in state.rings.values()]),
@@ -64,7 +64,7 @@ def _entries(ring: Ring) -> Columns:
 
 
 def _places(ring: Ring) -> Columns:
-    """Draw each entry; its number too, where entries are known and there is room."""
+    """Draw each entry, with its frame's number if that is known and there is room."""
     places = np.arange(ring.size)
     waits = ring.waits()
     frames = [""] * ring.size if ring.frames is None else list(map(str, ring.frames))
@@ -103,22 +103,22 @@ def _place_words(name: RingName, place: int, number: str, waits: bool) -> str:
 
 
 def _lettering(size: int, middle: Values) -> tuple[int, Values, Values]:
-    """Return the height of numbers in pixels, 0 for none; how far out each is, and its tilt."""
+    """Return the height of numbers in pixels (0: none), the radius of each, and its tilt."""
     room = _TURN * _MIDDLE / size
     radius = np.full(size, _MIDDLE)
     if room >= 24:
         return 12, radius, np.zeros(size)
-    # Along the radius, and never upside down.
+    # Along the radius, but never upside down.
     tilt = np.where(np.cos(middle) < -1e-9, middle + math.pi, middle)
     if room >= 8.5:
         return (10 if room >= 12 else 8), radius, tilt
-    # Every other one further out, so that each has the room of two.
+    # Every second number is further out, so that each has the room of two.
     radius += np.where(np.arange(size) % 2, 1, -1) * (OUTER - INNER) / 4
     return (7 if room >= 4 else 0), radius, tilt
 
 
 def _arcs(ring: Ring) -> Columns:
-    """Draw what waits as one arc and what is free as another."""
+    """Draw the waiting entries as one arc and the free ones as another."""
     begin, share = ring.consumer % ring.size / ring.size, ring.waiting / ring.size
     arcs: list[tuple[float, float, float, Side, str]] = [
         (
@@ -158,7 +158,7 @@ def _arcs(ring: Ring) -> Columns:
 
 
 def _pins(ring: Ring) -> Columns:
-    """Mark where the producer writes next, from outside, and the consumer reads, from inside."""
+    """Mark the producer's next entry from outside, and the consumer's from inside."""
     ends = np.array([ring.producer, ring.consumer])
     angle = _angle((ends % ring.size + 0.5) / ring.size)
     radius = np.array([OUTER + 7 + PIN, INNER - 7 - PIN])
@@ -176,7 +176,7 @@ def _pins(ring: Ring) -> Columns:
 
 
 def _words(state: RingState) -> Columns:
-    """Write figures into the middle of rings and the hands between them."""
+    """Write figures into the rings, and into the boxes of kernel and worker."""
     words = [*_ring_words(state), *_hand_words(state)]
     x, y, text, size = zip(*words, strict=True)
     return {"x": np.array(x), "y": np.array(y), "text": list(text), "size": list(size)}
@@ -205,7 +205,7 @@ def _lamps(state: RingState) -> Columns:
 
 
 def _followed(state: RingState, frame: int | None) -> dict[str, Columns]:
-    """Mark the frame's entry, or who has it in hand."""
+    """Mark the followed frame's entry, or the kernel or worker that holds it."""
     marks = {name: _joined(name, []) for name in ("followed_entry", "followed_hand")}
     home = None if frame is None else state.home_of(frame)
     if frame is None or home is None:
@@ -226,5 +226,5 @@ def _followed(state: RingState, frame: int | None) -> dict[str, Columns]:
 
 
 def _angle(turns: Values) -> Values:
-    """Return radians, as Bokeh counts them, of turns clockwise from the top."""
+    """Convert turns clockwise from the top to Bokeh's radians."""
     return np.asarray(math.pi / 2 - _TURN * turns)

@@ -1,13 +1,14 @@
-"""What a worker's four rings hold: whose turn each entry is, and where a frame is.
+"""The state of a worker's four rings: who owns each entry, and where each frame is.
 
-A frame goes round::
+A frame moves round::
 
     fill ring ──▶ kernel, which fills it ──▶ RX ring ──▶ worker ──┬─▶ TX ring
         ▲                                                         │      │
         ├───────────────────────── drop ──────────────────────────┘      ▼
         └──────────── worker ◀── completion ring ◀── kernel, which sends it
 
-So what lies between two rings' ends is in somebody's hands, and all of it adds up to the UMEM.
+So frames between the ends of two rings are held by the kernel or the worker, and all frames in
+rings and with these two add up to the UMEM.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PRODUCERS: Mapping[RingName, Side] = {
     "tx": "worker",
     "completion": "kernel",
 }
-"""Who writes each ring."""
+"""The producer of each ring."""
 
 CONSUMERS: Mapping[RingName, Side] = {
     "fill": "kernel",
@@ -38,13 +39,13 @@ CONSUMERS: Mapping[RingName, Side] = {
     "tx": "kernel",
     "completion": "worker",
 }
-"""Who reads it."""
+"""The consumer of each ring."""
 
 HOMES: tuple[Home, ...] = ("fill", "filling", "rx", "worker", "tx", "sending", "completion")
-"""Where a frame can be, in the order in which it goes round."""
+"""The places where a frame can be, in the order in which it moves."""
 
 _FLAGS = {"fill": lib.XDPLAB_FILL_NEEDS_WAKEUP, "tx": lib.XDPLAB_TX_NEEDS_WAKEUP}
-_ADDRESS_BITS = 48  # of a descriptor's; above them, unaligned, is where the packet begins
+_ADDRESS_BITS = 48  # low bits of a descriptor's address; the rest, if unaligned, is the offset
 
 
 class Ring(NamedTuple):
@@ -53,36 +54,36 @@ class Ring(NamedTuple):
     name: RingName
     size: int
     producer: int
-    """How many entries were ever written: the next is written at this, modulo the size."""
+    """Number of entries ever written; modulo the size, the place of the next one."""
     consumer: int
-    """How many were ever read."""
+    """Number of entries ever read."""
     needs_wakeup: bool
-    """Whether the kernel asks for a system call before it goes on."""
+    """Whether the kernel asks for a system call before it goes on (need-wakeup)."""
     frames: npt.NDArray[np.int64] | None
-    """The frame's number in each entry, by place, or None where the entries are not known."""
+    """The number of the frame in each entry, by place, or None if entries are unknown."""
 
     @property
     def waiting(self) -> int:
-        """How many entries were written and not yet read."""
+        """Number of entries that were written and not yet read."""
         return self.producer - self.consumer
 
     @property
     def writer(self) -> Side:
-        """Who writes entries, and owns those that are free."""
+        """The producer, which owns the free entries."""
         return PRODUCERS[self.name]
 
     @property
     def reader(self) -> Side:
-        """Who reads entries, and owns those that wait."""
+        """The consumer, which owns the waiting entries."""
         return CONSUMERS[self.name]
 
     def waits(self) -> npt.NDArray[np.bool_]:
-        """Tell of each place whether its entry waits to be read."""
+        """Return for each place whether its entry waits to be read."""
         behind = (np.arange(self.size) - self.consumer) % self.size
         return np.asarray(behind < self.waiting)
 
     def line(self) -> list[int]:
-        """Return the frames that wait, next first; none where the entries are not known."""
+        """Return the waiting frames, next first; none if entries are unknown."""
         return self._frames_at(self.consumer, self.producer)
 
     def taken(self, count: int) -> list[int]:
@@ -106,15 +107,15 @@ class RingState:
     Parameters
     ----------
     record
-        What `Telemetry.rings` read, of a worker that ran.
+        A record from `Telemetry.rings`, of a worker that has run.
     worker
         Its number.
     frame_size
         Bytes of a UMEM frame.
     has_stream
-        Whether it has frames for a stream of its own, besides those that it receives into.
+        Whether it has frames for a stream of its own, in addition to those to receive into.
     with_entries
-        Whether entries are to be known, where the record has them.
+        Whether to take the entries from the record, if it has them.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class RingState:
         self.frames = range(worker * count, (worker + 1) * count)
         """The numbers of the worker's frames in the UMEM."""
         self.shows_entries = with_entries and 2 * self.ring_size <= lib.XDPLAB_RING_ENTRIES
-        """Whether it is known which frame is where."""
+        """Whether the place of each frame is known."""
         self.rings = {name: self._ring(record, name, frame_size) for name in PRODUCERS}
 
     def _ring(self, record: Any, name: RingName, frame_size: int) -> Ring:  # noqa: ANN401
@@ -153,7 +154,7 @@ class RingState:
         )
 
     def counts(self) -> dict[Home, int]:
-        """Count the frames in each home. They add up to the worker's part of the UMEM."""
+        """Count the frames at each place. They add up to the worker's part of the UMEM."""
         fill, rx, tx, completion = (self.rings[name] for name in PRODUCERS)
         taken_up = rx.consumer + completion.consumer
         put_down = fill.producer + tx.producer
@@ -168,7 +169,7 @@ class RingState:
         }
 
     def home_of(self, frame: int) -> Home | None:
-        """Find a frame, or None where the entries are not known or it is another worker's."""
+        """Return a frame's place; None if entries are unknown or another worker owns the frame."""
         if not self.shows_entries or frame not in self.frames:
             return None
         for name, ring in self.rings.items():
@@ -182,7 +183,7 @@ class RingState:
         return "worker"
 
     def next_frame(self) -> int | None:
-        """Return the frame that moves next: the worker's to receive, or the kernel's to fill."""
+        """Return the next frame to move: to be received by the worker, or filled by the kernel."""
         for name in ("rx", "fill", "completion", "tx"):
             if line := self.rings[name].line():
                 return line[0]

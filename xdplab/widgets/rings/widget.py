@@ -1,4 +1,4 @@
-"""The four rings of a worker, drawn as rings, at full speed, slowed, or step by step."""
+"""A worker's four rings as a drawing, at full speed, slowed, or step by step."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
 
 BEATS_A_FIGURE = 5
-"""At full speed, words change twice a second: figures that change faster can't be read."""
+"""At full speed, update the text twice a second: nobody can read faster."""
 
 
 class Rings(ipywidgets.VBox):  # type: ignore[misc]
-    """The fill, RX, TX and completion rings of one worker, and who has which frame.
+    """The fill, RX, TX and completion rings of one worker, and the place of each frame.
 
-    *Run*, *Slow* and *Pause* set `Engine.pace`, and *Step* has the workers take one batch
+    *Run*, *Slow* and *Pause* set `Engine.pace`, and *Step* makes the workers take one batch
     (`Engine.step`). While they are paced, each entry of rings of up to 128 shows the number of its
-    frame (UMEM address divided by frame size), and one frame can be followed; of larger rings, and
-    at full speed, how far they are filled. For a class,
+    frame (UMEM address divided by frame size), and one frame can be followed. Larger rings, and
+    rings at full speed, show only how full they are. For teaching,
     ``Engine(lab.port, ring_size=16, batch=1, action="reflect")`` is a good size.
 
-    The engine is not kept alive, and it keeps the pace that it was set to when nobody looks.
+    The widget does not keep the engine alive. The engine keeps its pace without a view.
 
     Parameters
     ----------
     engine
         The engine to show; it need not run yet.
     worker
-        Which of its workers.
+        Number of the worker to show.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     worker = traits.Whole(0)
-    """The worker that is shown."""
+    """Number of the worker that is shown."""
 
     frame = traits.Whole(None, allow_none=True)
     """Number of the frame that is followed, or None."""
@@ -63,13 +63,13 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, engine: Engine, worker: int = 0) -> None:
         self._view = EngineView(engine)
         worker = self._known(worker)
-        # Whoever shows something holds it: the pump, or who asks for a picture or words.
+        # Held while something is shown: by the pump, or by a caller of a picture or of repr.
         self._lock = new_lock()
         self._state: RingState | None = None
-        # As the engine last said it: what a closed one's rings held is still shown.
+        # The engine's last values, to go on showing the rings of a closed engine.
         self._pace = 0.0
         self._frame_size, self._has_stream = 0, False
-        self._seen: tuple[object, ...] = ()  # what was drawn last
+        self._seen: tuple[object, ...] = ()  # key of the last drawing
         self._beats = 0
         self._feeds = {name: Whole(NUMBERS[name], TEXTS.get(name, ())) for name in NUMBERS}
         follow_box = f"xdplab-follow-{uuid.uuid4().hex}"
@@ -116,7 +116,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
     def _set_pace(self, pace: float) -> None:
         engine = self._view.engine
         if engine is not None:
-            with suppress(ClosedError):  # since, by another thread: the next beat says so
+            with suppress(ClosedError):  # closed by another thread meanwhile: the next beat says so
                 engine.pace = pace
 
     def _step(self, turns: int) -> None:
@@ -134,7 +134,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
             self.frame = None
         elif written.strip().isdecimal():
             self.frame = int(written)
-        # Else the next beat writes into the box what it was.
+        # Else the next beat restores the text of the box.
 
     def _follow_next(self) -> None:
         state = self._state
@@ -144,7 +144,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
     # From the engine to the browser.
 
     def refresh(self) -> None:
-        """Show what the rings hold now. While somebody looks, the pump does so."""
+        """Show the rings' present state. The pump does so while a browser shows the widget."""
         with self._lock:
             self._look()
             self._panel.show(
@@ -169,12 +169,12 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
                 self._has_stream = engine.stream is not None
 
     def _draw(self) -> None:
-        """Draw the rings anew, if anything about them has changed."""
+        """Redraw the rings if anything has changed."""
         try:
             record = self._view.telemetry.rings(self.worker)
-        except TelemetryError:  # the worker is amid them, and has lost its core
+        except TelemetryError:  # the worker lost its core while it was writing them
             return
-        record["sequence"] = record["time_ns"] = 0  # which say when somebody looked, and no more
+        record["sequence"] = record["time_ns"] = 0  # these change with each reading
         paced = self._pace > 0
         seen = (record.tobytes(), self.worker, self.frame, self._frame_size, paced)
         if seen == self._seen:
@@ -201,7 +201,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
         self._panel.say(status_html(self._view, self._words()), found, counts)
 
     def _words(self) -> State:
-        """Say what the worker does, and what is lost for it."""
+        """Return what the worker does, and the losses that it causes, in words."""
         state = self._view.state()
         if state.severity != "good":
             return state

@@ -1,4 +1,4 @@
-"""What the rings widget says: what a ring is for, where a frame is, what the UMEM's frames do."""
+"""The texts of the rings widget: a ring's purpose, a frame's place, and the UMEM's frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xdplab.widgets.rings.state import CONSUMERS, PRODUCERS, Home, RingName, Rin
 
 COLORS: Mapping[Side, str] = {"kernel": ORANGE, "worker": BLUE}
 INKS: Mapping[Side, str] = {"kernel": "#000000", "worker": "#ffffff"}
-"""What can be read on them."""
+"""The purpose of each ring, for its label."""
 
 NAMES: Mapping[RingName, str] = {"fill": "Fill", "rx": "RX", "tx": "TX", "completion": "Completion"}
 
@@ -50,7 +50,7 @@ _COUNTED: Mapping[Home, str] = {
 
 
 def pace_words(pace: float) -> str:
-    """Say how fast a running worker goes."""
+    """Return the pace of a running worker in words."""
     if pace == 0:
         return "running at full speed"
     if pace == math.inf:
@@ -59,7 +59,7 @@ def pace_words(pace: float) -> str:
 
 
 def lost_words(state: RingState, lost: int) -> list[str]:
-    """Say what is lost because the RX ring is full, if it is."""
+    """Return a note on losses because the RX ring is full, or nothing."""
     ring = state.rings["rx"]
     if ring.waiting < ring.size:
         return []
@@ -67,12 +67,12 @@ def lost_words(state: RingState, lost: int) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: "20 ms", "1.5 s"."""
+    """Return a time in words: "20 ms", "1.5 s"."""
     return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
 
 
 def frame_words(state: RingState | None, frame: int | None, pace: float) -> str:
-    """Say where a frame is, or why that is not known."""
+    """Return a frame's place in words, or why it is unknown."""
     if frame is None:
         return "no frame is followed: click one while the worker is paced, or press Next"
     start = f"frame {frame}:"
@@ -97,13 +97,13 @@ def frame_words(state: RingState | None, frame: int | None, pace: float) -> str:
 
 
 def count_words(state: RingState) -> str:
-    """Say where the UMEM's frames are; the figures add up."""
+    """Return the numbers of the UMEM's frames at each place; they add up."""
     parts = [f"{count:,} {_COUNTED[home]}" for home, count in state.counts().items()]
     return f"{len(state.frames):,} frames = {' + '.join(parts)}"
 
 
 def legend_html() -> str:
-    """Return what the drawing means, for who sees it for the first time."""
+    """Return the drawing's legend, for a first-time user."""
     rows = "".join(
         f'<tr><td style="padding: 3px 10px 3px 0; white-space: nowrap"><b>{NAMES[name]}</b><br>'
         f'<span style="opacity: 0.75">{PRODUCERS[name]} &rarr; {CONSUMERS[name]}</span></td>'

@@ -1,1 +1,1 @@
-"""What widgets share that take a series of runs: a thread that takes them, and a bar that tells."""
+"""Common parts of widgets with a series of runs: the thread that makes them, and a bar."""

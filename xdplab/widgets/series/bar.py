@@ -1,4 +1,4 @@
-"""The bar above a series of runs: begin, end and go on, how far it is, and what is being done."""
+"""The bar above a series of runs: buttons to run, stop and start over, progress, status."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class SeriesBar:
     Parameters
     ----------
     runner
-        Takes the runs.
+        Makes the runs.
     forget
-        Has all runs taken anew.
+        Discards all results, so that all runs are made anew.
     """
 
     def __init__(self, runner: Runner, forget: Callable[[], None]) -> None:
@@ -33,19 +33,19 @@ class SeriesBar:
         self._progress = ipywidgets.IntProgress(layout={"width": "220px", "margin": "2px 12px"})
         self._words = ipywidgets.HTML()
         self.row = ipywidgets.HBox([self._go, self._anew, self._progress, self._words], layout=_ROW)
-        """All of it."""
+        """The whole bar."""
 
     def show(self, done: int, total: int, doing: str, *, usable: bool) -> None:
-        """Show how far the runs are.
+        """Show the progress of the runs.
 
         Parameters
         ----------
         done, total
-            How many runs.
+            Numbers of runs.
         doing
-            What is measured now, or empty.
+            The present run, or empty.
         usable
-            Whether there is something to run on.
+            Whether runs are possible.
         """
         running = self._runner.running
         words = "Stop" if running else "Continue" if 0 < done < total else "Run"

@@ -1,4 +1,4 @@
-"""A series of runs on a thread of its own, so that the notebook stays usable meanwhile."""
+"""Makes a series of runs on a thread of its own, so that the notebook stays usable."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from xdplab.core.locks import new_lock
 from xdplab.net.claims import current_cell
 
 Work = Callable[[threading.Event], None]
-"""Takes the runs that are left, and returns soon after the event was set."""
+"""Makes the remaining runs, and returns soon after the event was set."""
 
 
 class Runner:
-    """Lets work begin, end and go on.
+    """Starts, stops and continues the work on a thread.
 
-    In a notebook, one that was made by a cell is stopped when the cell runs again: what it has
-    measured can't be seen any more.
+    In a notebook, a runner that a cell made is stopped when the cell runs again, since its results
+    are no longer visible.
 
     Parameters
     ----------
@@ -33,22 +33,22 @@ class Runner:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.error = ""
-        """Why the work ended by itself, or empty."""
+        """The error that ended the work, or empty."""
         self._replaced = _stop_what_this_cell_made(self)
 
     @property
     def running(self) -> bool:
-        """Whether the thread is at work."""
+        """Whether the thread is running."""
         thread = self._thread
         return thread is not None and thread.is_alive()
 
     @property
     def stopping(self) -> bool:
-        """Whether it is at work, and about to end."""
+        """Whether the thread is running and about to end."""
         return self.running and self._stop.is_set()
 
     def start(self) -> None:
-        """Go on with the work, unless it is being done. What is about to end is waited for."""
+        """Continue the work unless it is running. If it is about to end, wait for its end first."""
         with self._lock:
             if self.running and not self._stop.is_set():
                 return
@@ -60,11 +60,11 @@ class Runner:
             self._thread.start()
 
     def stop(self) -> None:
-        """Have the work end soon."""
+        """Make the work end soon."""
         self._stop.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the thread has ended, at most so many seconds; say whether it has.
+        """Wait for the thread's end, at most `timeout` seconds; return whether it ended.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Runner:
             self._work(stop)
         except XdplabError as error:
             self.error = str(error)
-        except Exception as error:  # which nobody else would tell of
+        except Exception as error:  # no other place would report it
             self.error = f"{type(error).__name__}: {error}"
 
 
@@ -95,7 +95,7 @@ _makers: weakref.WeakKeyDictionary[Runner, str] = weakref.WeakKeyDictionary()
 
 
 def _stop_what_this_cell_made(made: Runner) -> Runner | None:
-    """Return the last of those, which may be about to end still."""
+    """Return the last one stopped, which may still be about to end."""
     cell, last = current_cell(), None
     if cell is not None:
         for last in [runner for runner, maker in _makers.items() if maker == cell]:

@@ -1,4 +1,4 @@
-"""What widgets with a series of runs have in common: begin, end, go on, and what was measured."""
+"""Base class of widgets with a series of runs: run, stop, continue, and the results."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 class Series(ipywidgets.VBox):  # type: ignore[misc]
-    """A box with a series of runs behind it, which are taken on a thread of their own."""
+    """A box with a series of runs, made on a thread of their own."""
 
     runs: Runs
-    """Run by run, what was measured."""
+    """The results, run by run."""
     _runner: Runner
 
     def run(self) -> None:
-        """Take the runs that are not done yet, on a thread of their own."""
+        """Make the remaining runs, on a thread of their own."""
         self._runner.start()
 
     def stop(self) -> None:
-        """End that soon. The run under way is not kept, and what was measured is."""
+        """Stop `run` soon. The present run is discarded, earlier results are kept."""
         self._runner.stop()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until `run` has come to its end, at most so many seconds.
+        """Wait for the end of `run`, at most `timeout` seconds.
 
         Returns
         -------
         bool
-            Whether it has.
+            Whether it ended.
 
         Raises
         ------
@@ -46,19 +46,19 @@ class Series(ipywidgets.VBox):  # type: ignore[misc]
         return self._runner.wait(timeout)
 
     def close(self) -> None:
-        """Close the widget, and have the runs end soon."""
-        if runner := vars(self).get("_runner"):  # not where the constructor refused
+        """Close the widget, and stop the runs soon."""
+        if runner := vars(self).get("_runner"):  # missing if the constructor raised
             runner.stop()
         super().close()
 
     @property
     def running(self) -> bool:
-        """Whether runs are being taken."""
+        """Whether runs are being made."""
         return self._runner.running
 
     @property
     def results(self) -> npt.NDArray[np.void]:
-        """What was measured so far, as `Grid.results` has it."""
+        """The results so far, in the form of `Grid.results`."""
         return self.runs.array()
 
     def frame(self) -> pandas.DataFrame:

@@ -1,4 +1,4 @@
-"""Which cells the map has, and how each is drawn."""
+"""The cells of the heat map: place, colour and text of each."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ TEXTS: Mapping[str, Sequence[str]] = {
     "cells": ("color", "ink", "text", "said", "combination"),
     "marks": ("color",),
 }
-"""The columns of each source, besides its `NUMBERS`."""
+"""The text columns of each source, in addition to its `NUMBERS`."""
 
 MOST_WRITTEN = (14, 24)
-"""Columns and rows up to which there is room for text in the cells."""
+"""Most columns and rows for which the cells have room for text."""
 
 _BEST = "★ "
-_PLANNED, _NOT_MEASURED = 0.12, 0.3  # how faint
+_PLANNED, _NOT_MEASURED = 0.12, 0.3  # opacity
 
 
 class Choice(NamedTuple):
-    """What the map shows."""
+    """The part of a sweep that the map shows."""
 
     metric: str
     x: str
-    """The knob along it."""
+    """The knob along the map."""
     y: str | None
-    """The knob upwards; None where there is but one."""
+    """The knob upwards; None if the sweep has only one."""
     others: Mapping[str, object]
     """The values of the other knobs."""
 
 
 class Cells(NamedTuple):
-    """All that is drawn."""
+    """The drawn cells, with the names of columns and rows."""
 
     columns: list[str]
     """The names along the map."""
     rows: list[str]
     worst: float
-    """Values at the ends of the colours; nan where nothing was measured."""
+    """Values at the ends of the colour scale; nan if nothing was measured."""
     best: float
     sources: Mapping[str, Columns]
 
 
 def cells(runs: Runs, choice: Choice) -> Cells:
-    """Work out what is drawn.
+    """Compute the cells.
 
-    Colours and the best cell are those of the whole sweep, whatever part of it is shown, so that
-    two parts can be compared.
+    Colours and the best cell are those of the whole sweep, not of the part shown, so that two parts
+    can be compared.
     """
     medians = [runs.median(number, choice.metric) for number in range(len(runs.combinations))]
     known = sorted(value for value in medians if not math.isnan(value)) or [math.nan]
@@ -114,13 +114,13 @@ def cells(runs: Runs, choice: Choice) -> Cells:
 
 
 def names(values: Sequence[object]) -> list[str]:
-    """Return the values' names for an axis or a menu, each another."""
+    """Return unique names of the values, for an axis or a menu."""
     plain = [value_words(value) for value in values]
     return plain if len(set(plain)) == len(plain) else [repr(value) for value in values]
 
 
 def _shown(runs: Runs, choice: Choice) -> list[tuple[int, int, int]]:
-    """Return the combinations that are shown, each with its column and row."""
+    """Return the combinations shown, each with its column and row."""
     found = []
     for number, settings in enumerate(runs.combinations):
         if all(settings[name] == value for name, value in choice.others.items()):

@@ -1,4 +1,4 @@
-"""The menus that say what the map shows: the metric, two knobs, and the values of the others."""
+"""The menus of the map: the metric, two knobs, and the values of the other knobs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from xdplab.widgets.sweep.cells import Choice, names
 
 
 class Choices:
-    """The menus, which keep what was chosen.
+    """The menus and the present choice.
 
     Parameters
     ----------
     knobs
         The values of each knob of the sweep.
     metric
-        What is shown first.
+        The metric shown first.
     """
 
     def __init__(self, knobs: Mapping[str, Sequence[object]], metric: str) -> None:
@@ -47,11 +47,11 @@ class Choices:
             [self.metric, *several, *self._others.values()],
             layout={"flex_flow": "row wrap", "align_items": "center"},
         )
-        """All of them."""
+        """All menus."""
 
     @property
     def choice(self) -> Choice:
-        """What was chosen."""
+        """The present choice."""
         x, y = self.x.value, self.y.value if len(self._knobs) > 1 else None
         others = {
             knob: self._knobs[knob][menu.value]
@@ -61,7 +61,7 @@ class Choices:
         return Choice(self.metric.value, x, y, others)
 
     def _keep_apart(self) -> None:
-        """Swap the axes where one was given the other's knob, and show the others' menus."""
+        """Swap the axes if one was given the other's knob, and show the other knobs' menus."""
         x, y = self.x.value, self.y.value
         if x == y and len(self._knobs) > 1:
             old_x, old_y = self._before

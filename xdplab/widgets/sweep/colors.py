@@ -1,4 +1,4 @@
-"""The heat map's colours: cividis, which colour-blind people see as others do."""
+"""The heat map's colours: cividis, which looks the same to colour-blind people."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ RAMP: tuple[str, ...] = tuple(Cividis256)
 """From the worst value to the best."""
 
 _LOG_FROM = 30
-"""Where the largest value is so many times the smallest, colours stand for its logarithm."""
+"""If the largest value is so many times the smallest, the colour scale is logarithmic."""
 
 
 def share(value: float, worst: float, best: float) -> float:
-    """Return where a value is between the worst, 0, and the best, 1."""
+    """Return the place of a value between the worst, 0, and the best, 1."""
     if worst == best:
         return 1.0
     low, high = sorted((worst, best))
@@ -29,5 +29,5 @@ def color(at: float) -> str:
 
 
 def ink(at: float) -> str:
-    """Return what is read on the colour of a share."""
+    """Return a text colour that is readable on the colour of a share."""
     return "#ffffff" if at < 0.55 else "#000000"

@@ -1,4 +1,4 @@
-"""What the sweep widget draws: a cell for each combination of two knobs' values."""
+"""The sweep widget's figure: a cell for each combination of two knobs' values."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bokeh.plotting import figure
 from xdplab.widgets.palette import KEEP_INK, styled_plot
 from xdplab.widgets.sweep.cells import NUMBERS, TEXTS
 
-_LABELS = 62  # pixels of the names and the knob's name below the map, and of what is above it
+_LABELS = 62  # pixels for the names and the knob's name below the map, and for the space above
 _HIGHEST_ROW, _LOWEST_ROW, _HIGHEST = 44, 14, 460  # pixels
-_WIDTH, _HEIGHT = 0.97, 0.94  # of a cell, so that a gap is left
+_WIDTH, _HEIGHT = 0.97, 0.94  # of a cell; the rest is a gap
 
-# What a person would do: write into a box. The time makes each click another text.
+# Writes into a text box, as a person would. The time makes the text of each click unique.
 _TELL = """
 const [row] = cells.inspected.indices;
 for (const box of row === undefined ? [] : document.querySelectorAll(`.${name} input`)) {
@@ -39,8 +39,8 @@ def sweep_figure(click_box: str) -> figure:
     Parameters
     ----------
     click_box
-        CSS class of the box into which a click on a cell writes its combination's number, and what
-        tells this click from the one before.
+        CSS class of the box into which a click on a cell writes its combination's number and a
+        time, so that each click is a change.
     """
     sources = {
         name: ColumnDataSource({column: [] for column in (*NUMBERS[name], *TEXTS[name])}, name=name)

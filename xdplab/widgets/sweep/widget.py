@@ -1,4 +1,4 @@
-"""A sweep that is seen while it runs: a heat map of any metric over any two knobs."""
+"""A live view of a sweep: a heat map of any metric over any two knobs."""
 
 from __future__ import annotations
 
@@ -38,37 +38,37 @@ _HINT = "A click on a cell applies its setting to the engine."
 
 
 class Sweep(Series):
-    """A grid of measured runs as a heat map that fills in as it goes.
+    """A grid of measured runs as a heat map that fills during the sweep.
 
-    *Run* takes the runs of a `xdplab.Grid` on a thread of their own, so that the notebook
-    stays usable; *Stop* ends that and *Continue* goes on, as `run` and `stop` do in Python. What is
-    swept is put back at the end. A click on a cell applies its setting to the running engine, which
-    `xdplab.undo` and the controls' *Undo* take back, but for what takes new sockets.
+    *Run* makes the runs of an `xdplab.Grid` on a thread of their own, so that the notebook
+    stays usable; *Stop* and *Continue* do the same as `stop` and `run` in Python. At the end the
+    swept knobs get back their values. A click on a cell applies its setting to the running engine;
+    `xdplab.undo` and the controls' *Undo* revert it, except for options that take new sockets.
 
-    Other knobs can be turned while it runs, and then count from there on. A knob of the sweep that
-    is turned meanwhile counts until the next run, and is put back as it was before the sweep.
+    Other knobs can be changed while it runs, and keep their new values. A change of a swept knob
+    lasts until the next run; at the end the knob gets its value from before the sweep.
 
-    Neither engine nor traffic is kept alive. What was measured stays in Python, whoever looks.
+    It keeps neither engine nor traffic alive. Results stay in Python, even if no browser shows it.
 
     Parameters
     ----------
     engine
-        Running, when the sweep begins.
+        The engine; it must run when the sweep begins.
     traffic
-        Not running by then: each run starts and stops it. None to measure whatever comes.
+        A generator, not running then: each run starts and stops it. None: measure other traffic.
     metric
-        What is shown first: one of `xdplab.METRICS`.
+        The metric shown first: one of `xdplab.METRICS`.
     seconds
         Length of a run, above 0.
     rounds
-        How often each combination is measured; a cell shows the median.
+        Runs of each combination; a cell shows the median.
     knobs
-        The values to try of each knob, by the names of `xdplab.KNOBS`.
+        The values to try for each knob, by the names of `xdplab.KNOBS`.
 
     Raises
     ------
     ConfigurationError
-        For another metric or knob, no list of values, or more than 10,000 runs.
+        For an unknown metric or knob, no list of values, or more than 10,000 runs.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class Sweep(Series):
         metric = choice("metric", metric, METRICS)
         settings.check(knobs, "knobs")
         self.runs = Runs(seconds, rounds, knobs)
-        """Run by run, what was measured."""
+        """The results, run by run."""
         self._view = EngineView(engine)
         self._traffic = None if traffic is None else weakref.ref(traffic)
-        self._turning = threading.Lock()  # held by whoever turns the engine's knobs
+        self._turning = threading.Lock()  # held while the engine's knobs are set
         self._note = _HINT
         self._runner = Runner(self._take)
         self._choices = Choices(self.runs.knobs, metric)
@@ -132,7 +132,7 @@ class Sweep(Series):
         return f"<Sweep: {self._view.label}, {', '.join(said)}>"
 
     def best(self, metric: str = "pps") -> dict[str, object]:
-        """Return the settings with which a metric was best, as `Grid.best` does."""
+        """Return the settings with the best value of a metric, as `Grid.best` does."""
         return dict(self.runs.combinations[self.runs.best(metric)])
 
     def apply(self, combination: int) -> None:
@@ -148,7 +148,7 @@ class Sweep(Series):
         ConfigurationError
             While the sweep runs.
         XdplabError
-            When the engine refuses it: all knobs are as they were.
+            When the engine refuses it; then all knobs stay as they were.
         """
         combination = whole("combination", combination, 0, len(self.runs.combinations) - 1)
         if not self._turning.acquire(blocking=False):
@@ -161,7 +161,7 @@ class Sweep(Series):
             self._turning.release()
 
     def refresh(self) -> None:
-        """Show what was measured. While somebody looks, the pump does so."""
+        """Show the results. The pump does so while a browser shows the widget."""
         running, usable = self._runner.running, self._view.engine is not None
         present = self.runs.present
         doing = "" if present is None else f"measuring {present}"
@@ -196,7 +196,7 @@ class Sweep(Series):
     def _click(self, change: dict[str, Any]) -> None:
         number = str(change["new"]).partition(" ")[0]
         if number.isdecimal() and int(number) < len(self.runs.combinations):
-            # New sockets take their time, which the browser's messages are not to wait for.
+            # New sockets take a while, and the browser's messages must not wait for them.
             threading.Thread(
                 target=self._apply_clicked, args=(int(number),), name="xdplab-apply", daemon=True
             ).start()

@@ -1,4 +1,4 @@
-"""What the sweep widget writes: in a cell, under the mouse, and beside the colours' scale."""
+"""The sweep widget's texts: in a cell, on hover, and beside the colour scale."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def figure_words(metric: str, value: float) -> str:
 
 
 def metric_words(metric: str) -> str:
-    """Name a metric, its unit, and which end of it is good."""
+    """Return a metric's name, its unit, and whether high or low is good."""
     about = METRICS[metric]
     unit = "" if about.unit.startswith("ns") else about.unit
     per_packet = ", a packet" if about.unit == "ns/packet" else ""
@@ -34,7 +34,7 @@ def metric_words(metric: str) -> str:
 
 
 def cell_html(runs: Runs, combination: int) -> str:
-    """Return all that is known of a combination."""
+    """Return the text on a combination and its results."""
     status, reason = runs.status(combination)
     head = f"<b>{html.escape(words(runs.combinations[combination]))}</b>"
     if status == "planned":
@@ -52,7 +52,7 @@ def cell_html(runs: Runs, combination: int) -> str:
 
 
 def scale_html(metric: str, worst: float, best: float) -> str:
-    """Return the colours from the worst to the best value, and what they stand for."""
+    """Return the colour scale from the worst to the best value, with its labels."""
     if math.isnan(worst):
         return f'<div style="padding: 2px 4px">{html.escape(metric_words(metric))}</div>'
     colors = ", ".join(RAMP[round(at * (len(RAMP) - 1) / _STOPS)] for at in range(_STOPS + 1))

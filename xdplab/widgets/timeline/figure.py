@@ -1,4 +1,4 @@
-"""What the timeline draws: a strip of marks over time."""
+"""The timeline's figure: a strip of marks over time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from xdplab.widgets.history.window import window_range
 from xdplab.widgets.palette import styled_plot
 
 MARKS = "marks"
-"""Name of the source of marks."""
+"""Name of the data source of the marks."""
 
 
 def timeline_figure() -> LayoutDOM:
-    """Return the strip; its times stand above or below those of a dashboard's plots."""
+    """Return the strip; its time axis is aligned with a dashboard's plots."""
     strip = styled_plot(
         x_range=window_range(),
         y_range=Range1d(start=0, end=1),

@@ -1,4 +1,4 @@
-"""The timeline: which knob was turned, when, and from what to what."""
+"""The timeline: each change of a knob, with its time, old value and new value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xdplab.engine.traffic import Traffic
 
 LISTED = 10
-"""Changes that the list below the strip has."""
+"""Number of changes in the list below the strip."""
 
 
 class Timeline(ipywidgets.VBox):  # type: ignore[misc]
@@ -35,13 +35,13 @@ class Timeline(ipywidgets.VBox):  # type: ignore[misc]
     Parameters
     ----------
     engine
-        Its knobs and reconfigurations.
+        The engine, for changes of its knobs and reconfigurations.
     traffic
-        A generator, whose changes of rate are marks, too.
+        A generator; changes of its rate become marks, too.
     """
 
     seconds = OneOf(tuple(STEPS), default_value=60)
-    """How much time the strip shows: 10, 30, 60, 120, 300 or 600 seconds."""
+    """Time range of the strip in seconds: 10, 30, 60, 120, 300 or 600."""
 
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
         check_traffic(traffic)
@@ -73,7 +73,7 @@ class Timeline(ipywidgets.VBox):  # type: ignore[misc]
         self._show()
 
     def _show(self) -> None:
-        # A trait that is set to what it was sends nothing.
+        # Setting a trait to its present value sends nothing.
         self._status.value = status_html(self._view, self._view.state())
         self._list.value = _list_html(self._marks.recent()[-LISTED:])
 
