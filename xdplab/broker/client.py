@@ -29,17 +29,18 @@ from xdplab.core.own_limits import more_descriptors
 
 _PATIENCE = 60.0  # s; after it the broker counts as stuck
 _RETRY_SECONDS = 0.01
-_START = (
+START = (
     "Once installed as docs/without-root.md says, it is started by "
     "`sudo /opt/xdplab/bin/xdplab broker --group $(id -gn)`."
 )
+"""The remedy where no broker serves."""
 _REMEDIES = {
-    errno.ENOENT: f"No broker runs here. {_START}",
-    errno.ECONNREFUSED: f"The broker that was here has ended. {_START}",
+    errno.ENOENT: f"No broker runs here. {START}",
+    errno.ECONNREFUSED: f"The broker that was here has ended. {START}",
     errno.EACCES: "It serves a group that you are not in: ask who runs it, and log in anew.",
     errno.EPROTO: "Broker and client must be of the same version of xdplab.",
-    errno.ECONNRESET: f"The broker ended the connection, or has ended itself. {_START}",
-    errno.EPIPE: f"The broker ended the connection, or has ended itself. {_START}",
+    errno.ECONNRESET: f"The broker ended the connection, or has ended itself. {START}",
+    errno.EPIPE: f"The broker ended the connection, or has ended itself. {START}",
     errno.EAGAIN: "The broker has no room for more connections: see its log, or start it anew.",
     errno.ETIMEDOUT: "The broker does not answer: see its log, or start it anew.",
 }

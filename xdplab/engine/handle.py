@@ -55,7 +55,7 @@ class NativeEngine:
         self._workers = len(configuration.cpus)
         self._promiscuity = Promiscuity()
         try:
-            self._open_ports()
+            self._open_ports(native, kept)
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
             self.close()
             raise
@@ -133,12 +133,12 @@ class NativeEngine:
             When the kernel refuses; another `reconfigure`, or `close`, may follow.
         """
         error = new_error()
-        native, _held = configuration.native()
+        native, kept = configuration.native()
         with self.lock:
             self.configuration = configuration
             if lib.xdplab_engine_reconfigure(self.pointer, native, error):
                 raise_error(error, Place(configuration=configuration))
-            self._open_ports()
+            self._open_ports(native, kept)
 
     def refresh(self) -> None:
         """Write records of the rings of stopped workers."""
@@ -217,21 +217,26 @@ class NativeEngine:
         """
         return self._handle.pointer
 
-    def _open_ports(self) -> None:
+    def _open_ports(self, native: Any, kept: list[Any]) -> None:  # noqa: ANN401 - cffi is untyped
         # Before the old one ends, so that a card that stays promiscuous does not filter meanwhile.
         wanted = self.configuration.interfaces if self.configuration.promiscuous else ()
         before, self._promiscuity = self._promiscuity, Promiscuity(wanted)
         before.close()
         for port, interface in enumerate(self.configuration.interfaces):
-            backends.of(interface.namespace).open_port(self._request(port, interface))
+            backends.of(interface.namespace).open_port(self._request(port, interface, native, kept))
             self._name_napi(port, interface)
         error = new_error()
         if lib.xdplab_engine_resume(self.pointer, error):
             raise_error(error)
 
-    def _request(self, port: int, interface: Interface) -> PortRequest:
+    def _request(
+        self,
+        port: int,
+        interface: Interface,
+        native: Any,  # noqa: ANN401 - as above
+        kept: list[Any],
+    ) -> PortRequest:
         asked = self.configuration
-        config, kept = asked.native()
         return PortRequest(
             engine=self.pointer,
             owner=(self, kept),
@@ -241,7 +246,7 @@ class NativeEngine:
             kind=asked.kind,
             queues=asked.queues,
             program=asked.program,
-            config=config,
+            config=native,
             busy_poll_budget=self.load("busy_poll_budget"),
         )
 

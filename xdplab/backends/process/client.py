@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 
 from xdplab.backends.process.messages import receive, send
 from xdplab.backends.process.server import CALL, END, READY, prepare
+from xdplab.broker.client import START
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError, XdplabError
 from xdplab.core.locks import new_lock
@@ -32,8 +33,8 @@ _REMEDIES = {
 }
 _FORBIDDEN = (
     "User namespaces are forbidden here (Ubuntu's kernel.apparmor_restrict_unprivileged_userns, "
-    "user.max_user_namespaces, or a container's seccomp filter): start the broker, "
-    "`sudo xdplab broker --group $(id -gn)`."
+    "user.max_user_namespaces, or a container's seccomp filter), and a broker makes labs "
+    f"without them. {START}"
 )
 
 Parameters = ParamSpec("Parameters")
