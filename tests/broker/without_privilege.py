@@ -65,8 +65,10 @@ def main(backend: str, *options: str) -> int:
         # -P: the folder that it runs in is not where xdplab is.
         tests = (installed / "bin" / "python", "-P", "-m", "pytest", "--backend", backend)
         ignored = [f"--ignore={name}" for name in _ONCE]
+        # pytest doesn't ignore a file that it was told by name.
+        asked = [option for option in options if not option.startswith(_ONCE)]
         return subprocess.run(
-            list(map(str, [*user, *tests, *ignored, *options])),
+            list(map(str, [*user, *tests, *ignored, *asked])),
             cwd=place,
             env=environment,
             stdin=subprocess.DEVNULL,
