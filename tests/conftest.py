@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from installs import folder_of_installs, installed, wheel  # noqa: F401 - fixtures
-from scenery import is_scenery
+from support.installs import folder_of_installs, installed, wheel  # noqa: F401 - fixtures
+from support.scenery import is_scenery
 
 from xdplab.backends import VARIABLE
 from xdplab.core.errors import PermissionRefusedError

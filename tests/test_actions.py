@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Host, Lab, Ledger, Stream, Traffic

@@ -16,10 +16,10 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
-from doors import Door, of_names, of_objects, public_names
-from patience import eventually
+from support.doors import Door, of_names, of_objects, public_names
+from support.patience import eventually
+from support.wild import WILD
 from traitlets import TraitError
-from wild import WILD
 
 from xdplab import (
     ConfigurationError,

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import Engine, KernelError, Lab, Stream, Traffic
 from xdplab.engine import reconfiguring

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import Engine, Lab, Traffic

@@ -8,8 +8,8 @@ import socket
 import time
 
 import pytest
-from patience import eventually
-from threads import threads_of
+from support.patience import eventually
+from support.threads import threads_of
 
 from xdplab import WAIT_STRATEGIES, Account, Engine, Interface, Lab, Ledger, Traffic
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from patience import eventually
+from support.patience import eventually
 from test_soft_replay_files import (
     FRAMES,
     RAW_IP,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from patience import eventually
 from scapy.all import (
     GRE,
     IP,
@@ -34,6 +33,7 @@ from scapy.all import (
 )
 from scapy.layers.inet6 import IPv6ExtHdrFragment
 from scapy.packet import Packet
+from support.patience import eventually
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.core.errors import ConfigurationError

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from patience import eventually
-from threads import threads_of
+from support.patience import eventually
+from support.threads import threads_of
 
 from xdplab import Lab
 

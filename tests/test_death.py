@@ -14,9 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from patience import eventually
-from talk import line, python
-from witness import Witness
+from support.patience import eventually
+from support.talk import line, python
+from support.witness import Witness
 
 from xdplab import Engine, Lab, QueueBusyError
 from xdplab.backends.kernel import backend as kernel

@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from refused_calls import IO_URING_SETUP, refuse
 from rich.console import Console
+from support.refused_calls import IO_URING_SETUP, refuse
 
 from xdplab import Engine, Lab, doctor
 from xdplab.backends import Backend

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from installs import SOURCE
+from support.installs import SOURCE
 
 from xdplab import ACTIONS, KNOBS, PATHS, WAIT_STRATEGIES
 from xdplab.bench import BENCHMARKS

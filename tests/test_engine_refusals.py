@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from capabilities import without
-from patience import eventually
+from support.capabilities import without
+from support.patience import eventually
 
 from xdplab import (
     ClosedError,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from patience import eventually
+from support.patience import eventually
+from support.typed import commands, shell
 from test_ledger import thread_napi
-from typed import commands, shell
 
 from xdplab import Engine, Lab, Ledger, Stream, Traffic
 from xdplab.ledger.account import Account, Stage

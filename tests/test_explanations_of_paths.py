@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_explanations import code, words_of
 
 from xdplab import Engine, Lab, Ledger, Stream, Traffic

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from patience import eventually
 from pyarrow import parquet
+from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Telemetry, Traffic
 from xdplab.telemetry.export import save_history, save_samples

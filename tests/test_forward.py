@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_actions import RING, SENDABLE_RATE, all_at_rest, frames_of, fresh, raw_socket
 
 from xdplab import (

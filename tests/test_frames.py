@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Traffic

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, Lab, Stream

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from talk import line, python
-from typed import in_a_child, in_own_namespace
+from support.talk import line, python
+from support.typed import in_a_child, in_own_namespace
 
 from xdplab import Engine, Lab
 from xdplab.net.holders import socket_holders

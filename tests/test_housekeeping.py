@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from patience import eventually
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
@@ -27,6 +26,7 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet
+from support.patience import eventually
 from test_soft_replay_files import pcap
 
 from xdplab import Engine, Lab, Traffic

@@ -9,8 +9,8 @@ import socket
 import subprocess
 
 import pytest
-from patience import eventually
 from pyroute2 import IPRoute
+from support.patience import eventually
 
 from xdplab import Engine, Interface, InterfaceGoneError, Lab, Ledger, Traffic
 from xdplab.native import lib

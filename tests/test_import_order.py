@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installs import SOURCE
+from support.installs import SOURCE
 
 # The folders of native/, the lowest first; public headers are defined by others.
 NATIVE = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from talk import python
+from support.talk import python
 
 pytestmark = pytest.mark.usefixtures("privileged")
 

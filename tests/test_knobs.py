@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from installs import SOURCE, run
+from support.installs import SOURCE, run
 
 from xdplab import KNOBS, PRESETS, Engine, Lab, Stream, Traffic
 from xdplab.native import ffi

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from capabilities import without
 from hypothesis import given
 from hypothesis import strategies as st
-from patience import eventually
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
+from support.capabilities import without
+from support.patience import eventually
 
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.engine.traffic import Traffic

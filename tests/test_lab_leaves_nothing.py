@@ -9,9 +9,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from capabilities import without
-from talk import line, python
-from witness import Witness
+from support.capabilities import without
+from support.talk import line, python
+from support.witness import Witness
 
 from xdplab.lab.lab import Lab
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from patience import eventually
-from talk import line, python
+from support.patience import eventually
+from support.talk import line, python
 
 from xdplab.backends.kernel.lab import make_lab
 from xdplab.backends.plan import LabPlan

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab
 

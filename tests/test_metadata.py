@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 from xdplab.native.objects import program_path

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_capture import DEEP_RING
 
 from xdplab import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_actions import all_at_rest, other  # noqa: F401 - a fixture
 from test_capture import DEEP_RING, HOLDABLE_RATE
 

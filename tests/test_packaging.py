@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from installs import SOURCE, run
+from support.installs import SOURCE, run
 
 
 def test_the_wheel_holds_the_engine_the_xdp_programs_and_both_licences(wheel: Path) -> None:

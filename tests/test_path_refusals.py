@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_paths import each_path, engine_on, received, send
 
 from xdplab import ConfigurationError, Engine, Interface, Lab, QueueBusyError, Stream

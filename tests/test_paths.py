@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from patience import eventually
-from talk import line, python
-from witness import Witness
+from support.patience import eventually
+from support.talk import line, python
+from support.witness import Witness
 
 from xdplab import PATHS, Engine, InterfaceGoneError, Lab, Traffic
 from xdplab.experiments.measure import measure

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import Engine, Lab
 from xdplab.doctor import interfaces

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
+from support.threads import threads_of
 from test_actions import RING, SENDABLE_RATE, all_at_rest, fresh
-from threads import threads_of
 
 from xdplab import (
     ConfigurationError,

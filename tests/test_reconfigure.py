@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_capture import HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic

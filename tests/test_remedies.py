@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 
 import pytest
-import trials_of_ports
-import trials_of_workers
-from typed import TRIALS, Row
+from support import trials_of_ports, trials_of_workers
+from support.typed import TRIALS, Row
 
 from xdplab.native import lib
 from xdplab.refusals.errors import BY_ERRNO, BY_STEP

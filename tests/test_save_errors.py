@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.bench.report.page import check_place

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab.backends.soft.host import SoftNamespace
 from xdplab.core.errors import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_soft_replay_files import FRAMES, pcap, pcapng
 
 from xdplab.core.errors import ConfigurationError

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 from xdplab.experiments.metrics import METRICS

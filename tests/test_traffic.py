@@ -6,7 +6,7 @@ import struct
 import time
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, Lab, QueueBusyError, Traffic

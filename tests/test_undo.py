@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from no_io_uring import forbid_io_uring
+from support.no_io_uring import forbid_io_uring
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic
 from xdplab.knobs.journal import Journal

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from brokers import Broker, Start, running
-from hosts import make_host
+from support.brokers import Broker, Start, running
+from support.hosts import make_host
 
 from xdplab.net.namespace import Namespace
 

@@ -13,10 +13,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from brokers import Broker, Start
-from clients import NOBODY, SERVED, Report, as_user, own_network, puppet
-from patience import eventually
 from pyroute2 import IPRoute
+from support.brokers import Broker, Start
+from support.clients import NOBODY, SERVED, Report, as_user, own_network, puppet
+from support.patience import eventually
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect

@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from brokers import Broker, Start, children_of
-from clients import NOBODY, Report, as_user, own_network, puppet
-from patience import eventually
+from support.brokers import Broker, Start, children_of
+from support.clients import NOBODY, Report, as_user, own_network, puppet
+from support.patience import eventually
 from test_broker_access import one_visit, raw
 
 from xdplab.backends.process.client import LabProcess

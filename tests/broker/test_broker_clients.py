@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from brokers import Broker
-from clients import as_user, make_veth, own_network
+from support.brokers import Broker
+from support.clients import as_user, make_veth, own_network
 from test_broker_requests import GOOD
 
 from xdplab.backends.broker.backend import BROKER

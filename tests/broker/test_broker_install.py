@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from brokers import GROUP, Broker, Start
-from clients import as_user, own_network
+from support.brokers import GROUP, Broker, Start
+from support.clients import as_user, own_network
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect

@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from brokers import Broker, Start
-from clients import NOBODY, Report, as_user, puppet
-from patience import eventually
-from programs import client
-from talk import line
+from support.brokers import Broker, Start
+from support.clients import NOBODY, Report, as_user, puppet
+from support.patience import eventually
+from support.programs import client
+from support.talk import line
 
 from xdplab.backends.process.client import LabProcess
 from xdplab.broker import protocol

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from brokers import Broker, Start
-from clients import Report, as_user, make_veth, own_network, puppet
-from patience import eventually
+from support.brokers import Broker, Start
+from support.clients import Report, as_user, make_veth, own_network, puppet
+from support.patience import eventually
+from support.witness import Witness
 from test_broker_requests import GOOD
-from witness import Witness
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect

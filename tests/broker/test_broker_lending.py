@@ -10,13 +10,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from brokers import Broker
-from clients import Report, as_user, make_veth, own_network, puppet
-from hosts import names
-from patience import eventually
-from programs import client
 from pyroute2 import IPRoute
-from talk import line, tell
+from support.brokers import Broker
+from support.clients import Report, as_user, make_veth, own_network, puppet
+from support.hosts import names
+from support.patience import eventually
+from support.programs import client
+from support.talk import line, tell
 from test_broker_namespaces import attach
 
 from xdplab.broker import protocol

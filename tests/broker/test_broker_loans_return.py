@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import Broker
-from clients import NOBODY, Report, own_network, puppet
-from hosts import names
-from patience import eventually
 from pyroute2 import IPRoute
+from support.brokers import Broker
+from support.clients import NOBODY, Report, own_network, puppet
+from support.hosts import names
+from support.patience import eventually
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from brokers import Broker
-from clients import Report, as_user, make_veth, own_network, puppet
-from patience import eventually
+from support.brokers import Broker
+from support.clients import Report, as_user, make_veth, own_network, puppet
+from support.patience import eventually
 from test_broker_objects import HEAD, sealed
 from test_broker_requests import AF_XDP, GOOD, memory
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from brokers import Broker
-from clients import NOBODY, SERVED, as_user, make_veth, own_network, puppet
+from support.brokers import Broker
+from support.clients import NOBODY, SERVED, as_user, make_veth, own_network, puppet
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import Broker
-from clients import as_user, make_veth, own_network
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.brokers import Broker
+from support.clients import as_user, make_veth, own_network
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect

@@ -16,11 +16,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from brokers import Start
-from clients import as_user
-from installs import SOURCE
-from programs import client
-from talk import line
+from support import within_unit
+from support.brokers import Start
+from support.clients import as_user
+from support.installs import SOURCE
+from support.programs import client
+from support.talk import line
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
@@ -170,7 +171,7 @@ def test_within_its_unit_the_broker_serves_engines_generators_and_clocks(
     start_broker: Start, installed: Path
 ) -> None:
     path = files("xdplab") / "broker" / "xdplab-broker.service"
-    wrapper = Path(__file__).with_name("within_unit.py")
+    wrapper = Path(within_unit.__file__)
     broker = start_broker(before=(sys.executable, str(wrapper), str(path)))
     text = """
 from xdplab import Engine, Lab, Ledger, Traffic

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from brokers import Broker
-from clients import NOBODY, SERVED, Puppet, Report, as_user, own_network, puppet
+from support.brokers import Broker
+from support.clients import NOBODY, SERVED, Puppet, Report, as_user, own_network, puppet
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect

@@ -8,11 +8,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from brokers import Broker
-from patience import eventually
-from programs import client
-from talk import line
-from witness import Witness
+from support.brokers import Broker
+from support.patience import eventually
+from support.programs import client
+from support.talk import line
+from support.witness import Witness
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
 

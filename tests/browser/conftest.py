@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from notebook_page import Look, NotebookPage, OpenNotebook, Picture, write_notebook
 from playwright.sync_api import Browser
+from support.notebook_page import Look, NotebookPage, OpenNotebook, Picture, write_notebook
 
 from xdplab.bench.browser.chromium import open_chromium
 from xdplab.bench.browser.jupyter_server import JupyterServer

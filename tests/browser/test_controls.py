@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from notebook_page import Look, NotebookPage, OpenNotebook
 from playwright.sync_api import Locator, expect
+from support.notebook_page import Look, NotebookPage, OpenNotebook
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows
-from notebook_page import NotebookPage, OpenNotebook
 from playwright.sync_api import Locator
+from support.live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows
+from support.notebook_page import NotebookPage, OpenNotebook
 
 # Runs until `let_go`, or for two minutes.
 BUSY = """

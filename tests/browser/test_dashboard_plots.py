@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows, window
-from notebook_page import Look, NotebookPage, OpenNotebook
+from support.live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows, window
+from support.notebook_page import Look, NotebookPage, OpenNotebook
 
 TWO_ENGINES = """
 import time

@@ -7,8 +7,8 @@ import re
 import subprocess
 from typing import Any
 
-from notebook_page import Look, NotebookPage, OpenNotebook
 from playwright.sync_api import Locator
+from support.notebook_page import Look, NotebookPage, OpenNotebook
 
 # Pings of both versions, UDP of three sizes and what the stacks say to that.
 MADE = """

@@ -6,9 +6,9 @@ import json
 import math
 from typing import Any
 
-from live_rows import SOURCES
-from notebook_page import Look, NotebookPage, OpenNotebook
 from playwright.sync_api import expect
+from support.live_rows import SOURCES
+from support.notebook_page import Look, NotebookPage, OpenNotebook
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from notebook_page import Look, NotebookPage, OpenNotebook
+from support.notebook_page import Look, NotebookPage, OpenNotebook
 
 MEASURE = """
 import json, time

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from notebook_page import Look, NotebookPage, OpenNotebook
+from support.notebook_page import Look, NotebookPage, OpenNotebook
 
 # A worker that is held back, with a tiny ring: most of what comes is lost.
 LOSE = """

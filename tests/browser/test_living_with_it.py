@@ -6,9 +6,9 @@ import json
 import re
 
 import pytest
-from live_rows import ROWS
-from notebook_page import Look, NotebookPage, OpenNotebook, Picture
 from playwright.sync_api import expect
+from support.live_rows import ROWS
+from support.notebook_page import Look, NotebookPage, OpenNotebook, Picture
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
 

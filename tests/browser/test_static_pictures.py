@@ -6,8 +6,8 @@ import json
 import time
 
 import pytest
-from notebook_page import NotebookPage, OpenNotebook, Picture
 from playwright.sync_api import Locator
+from support.notebook_page import NotebookPage, OpenNotebook, Picture
 
 CAPTURE = """
 from xdplab import Engine, Lab, Traffic

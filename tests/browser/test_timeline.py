@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from live_rows import CAPTURE, rows, wait_for_rows, window
-from notebook_page import Look, NotebookPage, OpenNotebook
+from support.live_rows import CAPTURE, rows, wait_for_rows, window
+from support.notebook_page import Look, NotebookPage, OpenNotebook
 
 MARKED = CAPTURE.replace("Dashboard(engine)\n", "Dashboard(engine, traffic)\n")
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[1]
+SOURCE = Path(__file__).parents[2]
 # scripts/test sets it, so that all its runs of pytest share the folder.
 _VARIABLE = "XDPLAB_TEST_INSTALLS"
 

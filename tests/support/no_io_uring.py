@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from refused_calls import IO_URING_SETUP, refuse
+from support.refused_calls import IO_URING_SETUP, refuse
 
 
 def forbid_io_uring() -> None:

@@ -7,10 +7,9 @@ import re
 import socket
 from pathlib import Path
 
-from capabilities import without
-from patience import eventually
-from typed import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
-
+from support.capabilities import without
+from support.patience import eventually
+from support.typed import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
 from xdplab import Engine, Lab
 from xdplab.native import lib
 

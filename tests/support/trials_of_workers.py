@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
-from capabilities import without
-from typed import in_a_child, provokes, refusal
 
+from support.capabilities import without
+from support.typed import in_a_child, provokes, refusal
 from xdplab import Engine, Lab, Telemetry, Traffic
 from xdplab.native import lib
 

@@ -19,8 +19,8 @@ from xdplab import Engine, KernelError, XdplabError
 _PRELUDE = """
     import errno, os, resource, socket, time
     from pathlib import Path
-    from refused_calls import *
-    from typed import *
+    from support.refused_calls import *
+    from support.typed import *
     from xdplab import *
 """
 
@@ -100,7 +100,7 @@ def in_a_child(text: str, before: tuple[str, ...] = ()) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

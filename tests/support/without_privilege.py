@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from brokers import running
-from clients import SERVED
-from installs import SOURCE, folder_of_installs, install
-
+from support.brokers import running
+from support.clients import SERVED
+from support.installs import SOURCE, folder_of_installs, install
 from xdplab.backends import VARIABLE
 
 _READ = ("tests", "notebooks", "pyproject.toml")

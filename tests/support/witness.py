@@ -6,9 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from joined_lab_process import namespace_beside
 from pyroute2 import IPRoute
 
+from support.joined_lab_process import namespace_beside
 from xdplab.net.namespace import Namespace
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab
 from xdplab.core.errors import XdplabError

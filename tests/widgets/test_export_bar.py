@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import Engine, Lab
 from xdplab.widgets.export_bar import Export, ExportBar, telemetry_exports

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import Engine, Lab, Traffic, XdplabError
 from xdplab.widgets import Frames

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab
 from xdplab.experiments.metrics import METRICS

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets.engine_view import EngineView

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.knobs.journal import Change

@@ -13,8 +13,8 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import pytest
-from patience import eventually
 from PIL import Image
+from support.patience import eventually
 
 from xdplab import Engine, Lab, Traffic, tune
 from xdplab.bench import table, write_report

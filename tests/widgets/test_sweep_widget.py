@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from patience import eventually
+from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic
 from xdplab.core.errors import XdplabError
