@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.core.errors import (
     ClosedError,
     ConfigurationError,
@@ -54,14 +55,17 @@ __all__ = [
     "Latency",
     "Ledger",
     "Loan",
+    "Memory",
     "PermissionRefusedError",
     "PingResult",
     "QueueBusyError",
+    "Sampling",
     "Stream",
     "Telemetry",
     "TelemetryError",
     "Traffic",
     "Verdicts",
+    "Worker",
     "XdplabError",
     "apply_preset",
     "measure",
