@@ -12,7 +12,7 @@ from support.patience import eventually
 from support.typed import commands, shell
 from test_ledger import thread_napi
 
-from xdplab import Engine, Lab, Ledger, Stream, Traffic
+from xdplab import Engine, Lab, Ledger, Memory, Stream, Traffic, Worker
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.lines import Line
 
@@ -47,7 +47,7 @@ NOT_HERE: dict[Line, str] = {
 
 _CODE = re.compile(
     r"(?:engine|traffic|lab)(?:\.\w+)+ = (?:'[^']*'|[\w.]+\b)"
-    r"|(?:Engine|Traffic|Lab|engine\.\w+|traffic\.\w+)\([^)]*\)"
+    r"|(?:Engine|Traffic|Lab|engine\.\w+|traffic\.\w+)\((?:[^()]|\([^()]*\))*\)"
 )
 RATE = 20_000
 
@@ -120,6 +120,8 @@ class Bench:
             "lab": self.lab,
             "Engine": self.another_engine,
             "Traffic": self.another_traffic,
+            "Memory": Memory,
+            "Worker": Worker,
         }
         exec(words, names)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from support.capabilities import without
 from support.patience import eventually
 from support.typed import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
-from xdplab import Engine, Lab
+from xdplab import Engine, Lab, Memory
 from xdplab.native import lib
 
 ANY = lib.XDPLAB_STEP_NONE
@@ -119,7 +119,7 @@ def try_metadata_that_a_driver_does_not_have() -> None:
     refused, without_it = in_own_namespace(
         """
         shell('ip link add m0 link v0 type macvlan && ip link set m0 up')
-        tried(lambda: Engine('m0', metadata=True))
+        tried(lambda: Engine('m0', sampling=Sampling(metadata=True)))
         tried(lambda: Engine('m0', attach='skb'))
         """
     )
@@ -173,7 +173,7 @@ def try_packets_of_several_buffers() -> None:
     with Lab(mtu=9000) as lab:
         remedy = refusal(errno.ERANGE, lambda: Engine(lab.port))
         assert "multi_buffer=True" in remedy
-        assert opens(lab.port, multi_buffer=True)
+        assert opens(lab.port, memory=Memory(multi_buffer=True))
         type_in(remedy)  # in the peer's namespace
         assert opens(lab.port)
     assert "Lab(mtu=3400)" in remedy
@@ -212,7 +212,7 @@ def try_frames_that_are_too_small() -> None:
         for size in map(int, re.findall(r"2048|4096", remedy)):
             assert opens(lab.port, frame_size=size)
         assert "unaligned=True" in remedy
-        assert opens(lab.port, frame_size=3000, unaligned=True)
+        assert opens(lab.port, frame_size=3000, memory=Memory(unaligned=True))
 
 
 @provokes(lib.XDPLAB_STEP_REGISTER_UMEM, errno.ENOBUFS)
@@ -248,13 +248,13 @@ def try_without_huge_pages() -> None:
     before = reserved.read_text()
     with Lab() as lab:
         try:
-            remedy = refusal(errno.ENOMEM, lambda: Engine(lab.port, huge_pages=True))
+            remedy = refusal(errno.ENOMEM, lambda: Engine(lab.port, memory=Memory(huge_pages=True)))
             type_in(remedy)
-            assert opens(lab.port, huge_pages=True)
+            assert opens(lab.port, memory=Memory(huge_pages=True))
         finally:
             reserved.write_text(before)
         assert "huge_pages='auto'" in remedy
-        assert opens(lab.port, huge_pages="auto")
+        assert opens(lab.port, memory=Memory(huge_pages="auto"))
 
 
 @provokes(lib.XDPLAB_STEP_BIND, errno.EBUSY)
