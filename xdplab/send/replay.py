@@ -38,7 +38,7 @@ _LONG = (
 )
 _IN_PART = "captured in part, and zeros stand for the rest"
 _WITHOUT_FCS = "sent without the frame check sequence, of 4 bytes, that the file has"
-_BACK = "with a time before that of the frame in front of it, and sent right behind that frame"
+_BACK = "captured before the frame in front of it, by their times, and sent right behind that one"
 
 
 @dataclass(frozen=True)
