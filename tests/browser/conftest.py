@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.chromium import open_chromium
+from harness.jupyter_server import JupyterServer
+from harness.notebook_page import NotebookPage, write_notebook
 from playwright.sync_api import Browser
-from support.notebook_page import Look, NotebookPage, OpenNotebook, Picture, write_notebook
-
-from xdplab.bench.browser.chromium import open_chromium
-from xdplab.bench.browser.jupyter_server import JupyterServer
+from support.pages import Look, OpenNotebook, Picture
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 
