@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.brokers import Broker
 from support.clients import as_user, make_veth, own_network
-from test_broker_requests import GOOD
+from support.requests import GOOD
 
 from xdplab.backends.broker.backend import BROKER
 from xdplab.broker import protocol
