@@ -70,7 +70,7 @@ def write_report(path: str | os.PathLike[str], result: Mapping[str, Any]) -> Non
     Raises
     ------
     ConfigurationError
-        If the path is not a plain file.
+        If the path is not a regular file.
     KernelError
         When the file can't be written.
     """

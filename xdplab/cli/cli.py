@@ -127,18 +127,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_backend(run)
     run.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
-    doctor = commands.add_parser("doctor", help="say what this machine has and lacks")
+    doctor = commands.add_parser("doctor", help="check what this machine has and lacks")
     doctor.set_defaults(command=_doctor)
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
     add_broker_options(
         broker := commands.add_parser(
             "broker",
-            help="do for the members of a group what takes root, and no more",
-            description="Do for the members of a group what takes root: real AF_XDP in labs of "
-            "their own, and nothing on the host's interfaces but those of --interface. Run it as "
-            "root, from an install that nobody else can write. For systemd, see the units in the "
-            "package's folder broker/.",
+            help="do privileged work for the members of a group",
+            description="Do privileged work for the members of a group: real AF_XDP in labs of "
+            "their own, and on the host's interfaces that --interface names, and no others. Run it "
+            "as root, from an install that nobody else can write. For systemd, see the units in "
+            "the package's folder broker/.",
         )
     )
     broker.set_defaults(command=start_isolated)
