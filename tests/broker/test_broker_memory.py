@@ -15,8 +15,7 @@ import pytest
 from support.brokers import Broker
 from support.clients import Report, as_user, make_veth, own_network, puppet
 from support.patience import eventually
-from test_broker_objects import HEAD, sealed
-from test_broker_requests import AF_XDP, GOOD, memory
+from support.requests import AF_XDP, GOOD, HEAD, memory, sealed
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect

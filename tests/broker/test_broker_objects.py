@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
-import os
 import re
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.brokers import Broker
 from support.clients import as_user, make_veth, own_network
+from support.requests import HEAD, sealed
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
@@ -25,11 +24,6 @@ from xdplab.core.errors import ConfigurationError, KernelError, PermissionRefuse
 from xdplab.programs.description import Description, check_description, describe
 
 PROGRAMS, PER_CPU_ARRAY, DEVICES = 3, 6, 14  # enum bpf_map_type
-HEAD = """
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-char LICENSE[] SEC("license") = "GPL";
-"""
 COUNTER = """
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __type(key, __u32);
          __type(value, __u64); } counts SEC(".maps");
@@ -137,14 +131,6 @@ SEC("tc") int classify(struct __sk_buff *buffer) { return 0; }""",
     "traces": """
 SEC("kprobe/do_exit") int traces(void *context) { return 0; }""",
 }
-
-
-def sealed(data: bytes) -> int:
-    memory = os.memfd_create("object", os.MFD_ALLOW_SEALING)
-    os.write(memory, data)
-    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
-    return memory
 
 
 def load(broker: Broker, data: bytes, name: str = "xdp") -> tuple[list[str], list[int]]:
