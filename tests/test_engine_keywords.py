@@ -43,7 +43,7 @@ def soft_lab() -> Iterator[Lab]:
 def typed_in(words: str, lab: Lab) -> Engine:
     """Type what a refusal says: the import, and the call with one's own arguments in its gap."""
     (call,) = re.findall(r"Engine\(.*\)(?=,? after)", words)
-    (names,) = re.findall(r"`(from xdplab import [\w, ]+)`", words)
+    (names,) = re.findall(r"from xdplab import [\w, ]+", words)
     room: dict[str, Any] = {"Engine": Engine, "lab": lab}
     exec(names, room)
     exec(f"made = {call.replace('...', 'lab.port', 1)}", room)

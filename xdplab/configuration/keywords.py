@@ -135,8 +135,8 @@ def _refusal(owner: type, others: Mapping[str, object], known: Collection[str]) 
         classes = ", ".join(dict.fromkeys(PLACES[name].group.__name__ for name in moved))
         are = "is" if len(moved) == 1 else "are"
         return (
-            f"{', '.join(moved)} {are} typed Engine(..., {typed(moved)}), after `from xdplab "
-            f"import {classes}`."
+            f"{', '.join(moved)} {are} typed Engine(..., {typed(moved)}), after: "
+            f"from xdplab import {classes}."
         )
     name, value = next(iter(others.items()))
     meant = {each: each for each in known} | (made_with() if groups().keys() <= set(known) else {})

@@ -101,7 +101,8 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
         PermissionRefusedError,
-        "A realtime priority needs CAP_SYS_NICE: run as root, or engine.reconfigure(realtime=0).",
+        "A realtime priority needs CAP_SYS_NICE: run as root, or make the engine with "
+        "worker=Worker(realtime=0).",
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EINVAL): (KernelError, remedies.cores),
     (lib.XDPLAB_STEP_START_THREAD, errno.EAGAIN): (KernelError, MORE_THREADS),
