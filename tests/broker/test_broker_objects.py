@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from support.objects import COUNTER, COUNTING, HEAD, read_counter, sealed
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
 from xdplab.broker.daemon.object_rules import check_spec
-from xdplab.core.errors import ConfigurationError, KernelError, PermissionRefusedError
+from xdplab.core.errors import ClosedError, ConfigurationError, KernelError, PermissionRefusedError
 from xdplab.programs.spec import ProgramSpec, parse
 
 PROGRAMS, PER_CPU_ARRAY, DEVICES = 3, 6, 14  # enum bpf_map_type
@@ -152,6 +153,43 @@ def test_a_program_of_ones_own_runs_and_counts_in_its_maps(
     names, counted = as_user(client)
     assert set(names) == {"counts", ".rodata", ".bss"}
     assert counted >= 1 + 2 + 3
+
+
+def test_a_session_replaces_programs_of_its_own_links_only(
+    broker: Broker, compiled: Callable[[str], bytes]
+) -> None:
+    """Another link that the client holds could be on an interface of the host's."""
+    data = compiled(COUNTING)
+
+    def client() -> list[str]:
+        namespace = own_network()
+        port, peer = make_veth()
+        said = []
+        links = []
+        connections = [
+            connect(protocol.NETWORK, descriptor=namespace, path=broker.socket) for _ in range(2)
+        ]
+        for connection, interface in zip(connections, (port, peer), strict=True):
+            answer, maps = connection.request(
+                "load_object", {"name": "", "queues": 1}, [sealed(data)]
+            )
+            where = {"program": answer["program"], "interface": interface, "attach_mode": 0}
+            links += connection.request("attach_object", where)[1]
+        program = {"program": answer["program"]}
+        file = os.open("/etc/passwd", os.O_RDONLY)
+        for wrong in (links[0], maps[0], file, namespace):
+            with pytest.raises(ConfigurationError, match="a link that this session made"):
+                connections[1].request("replace_object", program, [wrong])
+            said.append("refused")
+        connections[1].request("replace_object", program, [links[1]])
+        connections[1].request("unload_object", program)
+        for operation in ("unload_object", "attach_object"):
+            arguments = where if operation == "attach_object" else program
+            with pytest.raises(ClosedError, match="no such program"):
+                connections[1].request(operation, arguments)
+        return said
+
+    assert as_user(client) == ["refused"] * 4
 
 
 @pytest.mark.parametrize("what", SEEN_BY_VERIFIER)
