@@ -85,6 +85,12 @@ def lab(privileged: None) -> Iterator[Lab]:
 
 
 @pytest.fixture
+def other(privileged: None) -> Iterator[Lab]:
+    with Lab(number=1) as made:
+        yield made
+
+
+@pytest.fixture
 def may_place(privileged: None) -> None:
     """Skip what binds threads of the kernel where this process may not, as `privileged` does."""
     status = Path("/proc/self/status").read_text()
@@ -95,3 +101,10 @@ def may_place(privileged: None) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail("CAP_SYS_NICE is missing")
         pytest.skip("binding threads of the kernel to cores needs CAP_SYS_NICE, as root has")
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warm nothing up: here it is counted, and not how fast."""
+    for module in ("wire", "measured.latency"):
+        monkeypatch.setattr(f"xdplab.bench.{module}._WARM_UP_SECONDS", 0.02)

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import numpy as np
 import pytest
+from support.frames import frames_of, raw_socket
+from support.loads import DEEP_RING, HOLDABLE_RATE, RING, SENDABLE_RATE
 from support.patience import eventually
-from test_capture import DEEP_RING, HOLDABLE_RATE
+from support.rings import all_at_rest, fresh
 
 from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Host, Lab, Ledger, Stream, Traffic
 
@@ -22,47 +23,8 @@ from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Host, Lab, Ledger, Stream, 
 # Some strategies can do nothing on veth, and say so; they deliver nonetheless.
 pytestmark = pytest.mark.filterwarnings("ignore:.* is ineffective here")
 
-# A ring as large as the stream can't be full, however late a busy machine lets the worker run.
-RING = 4096
 SHORT_STREAM = 1000
 BATCHES = (1, 16, 64, 256)
-# Received frames are sent in bursts, of which the wire (a veth) holds 256.
-SENDABLE_RATE = 20_000
-
-
-def fresh(engine: Engine, worker: int = 0) -> np.void:
-    """Return a record that a worker wrote after this was asked for; its last once it has ended."""
-    now = time.monotonic_ns()
-    eventually(lambda: not engine.running or engine.telemetry.counters(worker)["time_ns"] >= now)
-    return engine.telemetry.counters(worker)
-
-
-def in_rings(counters: np.void) -> dict[str, int]:
-    """Count the frames that are in each of a worker's four rings."""
-    return {
-        ring: int(counters[f"{ring}_producer"]) - int(counters[f"{ring}_consumer"])
-        for ring in ("fill", "rx", "tx", "completion")
-    }
-
-
-def all_at_rest(engine: Engine, worker: int = 0) -> bool:
-    """Tell whether all of a worker's frames are in its fill ring, from which they all came.
-
-    A frame is always in one of the rings, in the worker's hands or in the kernel's. So when no
-    packet is on its way, and the worker has nothing to send, whatever is not here has leaked.
-    """
-    counters = fresh(engine, worker)
-    # Once the RX ring was full, the kernel may keep the frame for a packet that it then refused.
-    kept = 1 if counters["rx_ring_full"] else 0
-    rings = in_rings(counters)
-    fill = rings.pop("fill")
-    return not any(rings.values()) and 2 * engine.ring_size - kept <= fill <= 2 * engine.ring_size
-
-
-@pytest.fixture
-def other(privileged: None) -> Iterator[Lab]:
-    with Lab(number=1) as made:
-        yield made
 
 
 @contextmanager
@@ -105,20 +67,6 @@ def test_each_action_strategy_and_batch_size_delivers_everything_in_order(
         counters = engine.telemetry.counters()
     assert counters["rx_packets"] == len(BATCHES) * SHORT_STREAM
     assert counters["tx_packets"] == (0 if action == "drop" else counters["rx_packets"])
-
-
-def frames_of(engine: Engine) -> list[bytes]:
-    """Return the frames that an engine which samples every one has seen."""
-    samples, _ = engine.telemetry.samples()
-    return [bytes(sample["bytes"][: sample["captured"]]) for sample in samples]
-
-
-def raw_socket(host: Host) -> socket.socket:
-    """Open a socket that sends and receives whole frames."""
-    raw = host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
-    raw.bind((host.interface.name, 0))
-    raw.settimeout(10)
-    return raw
 
 
 def mac(host: Host) -> bytes:

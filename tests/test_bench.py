@@ -25,14 +25,7 @@ from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
 
 # The kernel's alone: what is held against the kernel's own figures, or beside its UDP sockets.
 
-pytestmark = pytest.mark.usefixtures("privileged")
-
-
-@pytest.fixture(autouse=True)
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Warm nothing up: here it is counted, and not how fast."""
-    for module in ("wire", "measured.latency"):
-        monkeypatch.setattr(f"xdplab.bench.{module}._WARM_UP_SECONDS", 0.02)
+pytestmark = pytest.mark.usefixtures("privileged", "brief")
 
 
 def entries(result: dict[str, Any], program: str) -> list[dict[str, Any]]:

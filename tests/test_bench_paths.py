@@ -6,7 +6,6 @@ import shutil
 from typing import Any
 
 import pytest
-from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import ConfigurationError, Engine
 from xdplab.bench import BENCHMARKS, table
@@ -16,7 +15,7 @@ from xdplab.bench.measured.forward import forward
 from xdplab.bench.measured.paths import PATHS, paths
 from xdplab.bench.peers import testpmd
 
-pytestmark = pytest.mark.usefixtures("privileged")
+pytestmark = pytest.mark.usefixtures("privileged", "brief")
 
 NO_TESTPMD = "not installed: apt install dpdk-dev"
 

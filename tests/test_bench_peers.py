@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 from support.patience import eventually
-from test_bench import brief  # noqa: F401 - a fixture
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.bench import table
@@ -31,7 +30,7 @@ from xdplab.bench.peers.scapy_sniff import SniffReceiver
 from xdplab.bench.wire import Wire, open_wire
 
 # A peer is a child of ours in a namespace that we may enter.
-pytestmark = [pytest.mark.usefixtures("privileged"), pytest.mark.privilege]
+pytestmark = [pytest.mark.usefixtures("privileged", "brief"), pytest.mark.privilege]
 
 # DPDK takes a hundred megabytes, so packages.txt leaves it out: what is tested of it without it is
 # that it is named as missing.

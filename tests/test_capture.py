@@ -8,25 +8,13 @@ import socket
 import time
 
 import pytest
+from support.loads import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
 from support.patience import eventually
 from support.threads import threads_of
 
-from xdplab import WAIT_STRATEGIES, Account, Engine, Interface, Lab, Ledger, Traffic
+from xdplab import WAIT_STRATEGIES, Engine, Interface, Lab, Ledger, Traffic
 
 # The kernel's alone: what sends from sockets, or takes other links than the lab's wire.
-
-# Large enough that a worker which loses its core for 300 ms loses no packet.
-DEEP_RING = 1 << 15
-HOLDABLE_RATE = 100_000
-
-
-def lost_on_the_wire(account: Account, *waits: str) -> int:
-    """Count what a worker may lose by waiting so.
-
-    With `uring-napi` it is the worker that empties the wire, which holds 256 frames on veth: what
-    comes while it has lost its core is dropped before the RX ring.
-    """
-    return account.packets("wire full") if "uring-napi" in waits else 0
 
 
 def test_a_million_numbered_frames_arrive_each_exactly_once(lab: Lab) -> None:

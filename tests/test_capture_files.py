@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.patience import eventually
-from test_soft_replay_files import (
+from support.capture_files import (
     FRAMES,
     RAW_IP,
     TIMES_NS,
@@ -26,6 +25,7 @@ from test_soft_replay_files import (
     pcapng,
     section,
 )
+from support.patience import eventually
 
 from xdplab import Engine, Lab, Traffic, XdplabError
 from xdplab.core.errors import ConfigurationError

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.explained import code, words_of
+from support.napi import thread_napi
 from support.patience import eventually
 from support.typed import commands, shell
-from test_ledger import thread_napi
 
 from xdplab import Engine, Lab, Ledger, Stream, Traffic
 from xdplab.ledger.account import Account, Stage
@@ -45,10 +45,6 @@ NOT_HERE: dict[Line, str] = {
 }
 """Lines whose loss can't be provoked by what a user types, and what it takes."""
 
-_CODE = re.compile(
-    r"(?:engine|traffic|lab)(?:\.\w+)+ = (?:'[^']*'|[\w.]+\b)"
-    r"|(?:Engine|Traffic|Lab|engine\.\w+|traffic\.\w+)\([^)]*\)"
-)
 RATE = 20_000
 
 
@@ -60,22 +56,6 @@ def explains(line: Line) -> Callable[[Trial], Trial]:
         return trial
 
     return mark
-
-
-def words_of(account: Account, line: str) -> str:
-    """Return what an account says of a line that lost packets."""
-    lost = account.packets(line)
-    assert lost, account
-    sentences = account.explain().splitlines()
-    (words,) = [each for each in sentences if each.startswith(f"{lost:,} packet")]
-    # Nothing is left for the reader to fill in.
-    assert not re.search(r"\.\.\.|\bNAME\b|\(\w+=\)", words), words
-    return words
-
-
-def code(words: str) -> list[str]:
-    """Find what Python an explanation names."""
-    return _CODE.findall(words)
 
 
 class Bench:

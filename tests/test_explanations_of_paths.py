@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from support.explained import code, words_of
 from support.patience import eventually
-from test_explanations import code, words_of
 
 from xdplab import Engine, Lab, Ledger, Stream, Traffic
 from xdplab.ledger.account import Account

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.frames import frames_of, raw_socket
+from support.loads import RING, SENDABLE_RATE
 from support.patience import eventually
-from test_actions import RING, SENDABLE_RATE, all_at_rest, frames_of, fresh, raw_socket
+from support.rings import all_at_rest, fresh
 
 from xdplab import (
     WAIT_STRATEGIES,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.patience import eventually
-from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Traffic
 from xdplab.net.host import Host

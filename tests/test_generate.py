@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.patience import eventually
-from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, Lab, Stream
 

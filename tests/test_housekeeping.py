@@ -26,8 +26,8 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet
+from support.capture_files import pcap
 from support.patience import eventually
-from test_soft_replay_files import pcap
 
 from xdplab import Engine, Lab, Traffic
 

@@ -1,7 +1,8 @@
-"""Imports and includes go one way: a folder knows those below it, and no other."""
+"""Imports and includes go one way: a folder knows those below it, and a test knows no other."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -82,3 +83,35 @@ def test_an_include_against_the_direction_is_found(tmp_path: Path) -> None:
     planted = tmp_path / "native" / "base" / "clock.c"
     planted.write_text(f'#include "xsk/umem.h"\n{planted.read_text()}')
     assert ("base/clock.c", "xsk/umem.h") in upward_includes(tmp_path / "native")
+
+
+def imports_of_tests(folder: Path) -> Iterator[tuple[str, str]]:
+    """Find where a Python file below a folder imports a test file, or a conftest.py."""
+    for file in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [
+                name.name for name in getattr(node, "names", []) if isinstance(node, ast.Import)
+            ]
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(name.name for name in node.names)]
+            for name in names:
+                if re.match(r"test_|conftest$", name.rpartition(".")[2]):
+                    yield str(file.relative_to(folder)), name
+
+
+def test_no_test_file_is_a_library_for_another() -> None:
+    assert not list(imports_of_tests(SOURCE / "tests"))
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from test_b import one",
+        "import test_b",
+        "def f():\n    import widgets.test_b",
+        "from . import test_b",
+    ],
+)
+def test_a_test_file_that_imports_another_is_found(tmp_path: Path, planted: str) -> None:
+    (tmp_path / "test_a.py").write_text(f"{planted}\n")
+    assert [file for file, _ in imports_of_tests(tmp_path)] == ["test_a.py"]

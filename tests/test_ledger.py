@@ -6,6 +6,8 @@ import socket
 import time
 
 import pytest
+from support.loads import DEEP_RING, HOLDABLE_RATE
+from support.napi import thread_napi
 
 from xdplab import Engine, Host, Interface, Lab, Stream, Traffic
 from xdplab.ledger.account import Account
@@ -13,9 +15,6 @@ from xdplab.ledger.explain import explain
 from xdplab.ledger.situation import Overflow, Situation
 
 # The kernel's alone: what takes sockets, threaded NAPI, or other links than the wire.
-
-DEEP_RING = 1 << 15
-HOLDABLE_RATE = 100_000
 
 
 def counts(account: Account) -> dict[str, int]:
@@ -31,18 +30,6 @@ def send(lab: Lab, count: int, **settings: float) -> Traffic:
     traffic = Traffic(lab.peer, lab.port, count=count, **{"rate": HOLDABLE_RATE, **settings})
     assert traffic.start().wait(30)
     return traffic
-
-
-def thread_napi(host: Host) -> None:
-    """Let a kernel thread of its own take in the host's packets, where the sender did it before.
-
-    In a lab's namespace /sys still shows the machine's devices, so this mounts another.
-    """
-    setting = f"/sys/class/net/{host.interface.name}/threaded"
-    script = f"mount -t sysfs sysfs /sys && echo 1 > {setting}"
-    done = host.command(["unshare", "--mount", "sh", "-c", script])
-    if done.returncode:
-        pytest.skip(f"threaded NAPI can't be switched on here: {done.stderr}")
 
 
 def set_link(host: Host, state: str) -> None:

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from support.loads import DEEP_RING
 from support.patience import eventually
-from test_capture import DEEP_RING
 
 from xdplab import (
     ConfigurationError,

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.patience import eventually
-from test_actions import all_at_rest, other  # noqa: F401 - a fixture
-from test_capture import DEEP_RING, HOLDABLE_RATE
+from support.rings import all_at_rest
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
 
@@ -92,7 +92,7 @@ def test_a_dropped_frame_goes_back_to_the_fill_ring_in_one_turn(lab: Lab) -> Non
         assert homes(engine, frame) == ["fill"]
 
 
-def test_a_forwarded_frame_is_sent_by_the_other_port_and_comes_home(lab: Lab, other: Lab) -> None:  # noqa: F811
+def test_a_forwarded_frame_is_sent_by_the_other_port_and_comes_home(lab: Lab, other: Lab) -> None:
     with paused(lab, forward_to=other.port, action="forward") as engine:
         send(lab, 1)
         assert hold(engine, "rx", 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.patience import eventually
-from test_paths import each_path, engine_on, received, send
+from support.receive_paths import each_path, engine_on, received, send
 
 from xdplab import ConfigurationError, Engine, Interface, Lab, QueueBusyError, Stream
 

@@ -7,11 +7,22 @@ import re
 import signal
 import socket
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from support.patience import eventually
+from support.receive_paths import (
+    COUNT,
+    OTHERS,
+    PACKET,
+    SOCKETS,
+    UDP,
+    each_path,
+    each_socket,
+    engine_on,
+    received,
+    send,
+)
 from support.talk import line, python
 from support.witness import Witness
 
@@ -25,17 +36,6 @@ from xdplab.telemetry.region import SAMPLE_PAYLOAD
 pytestmark = pytest.mark.kernel  # whose sockets they are
 
 PAYLOAD_OF_64 = 64 - 42
-HOLDABLE_RATE = 20_000
-COUNT = 2_000
-LARGE_BUFFER = 64 << 20  # holds all of COUNT, however long the worker is kept from its core
-
-UDP = ("udp-blocking", "udp-epoll", "udp-uring")
-PACKET = ("packet", "packet-mmap")
-SOCKETS = (*UDP, *PACKET)
-OTHERS = (*SOCKETS, "xdp")
-
-each_path = pytest.mark.parametrize("path", OTHERS)
-each_socket = pytest.mark.parametrize("path", SOCKETS)
 
 OWN_CALLS = {
     "udp-blocking": {"recvfrom"},
@@ -45,20 +45,6 @@ OWN_CALLS = {
     "packet-mmap": {"poll"},
     "xdp": {"nanosleep"},
 }
-
-
-def engine_on(lab: Lab, path: str, **settings: Any) -> Engine:  # noqa: ANN401
-    buffer = {"socket_buffer": LARGE_BUFFER} if path in SOCKETS else {}
-    return Engine(lab.port, path=path, **{**buffer, **settings})
-
-
-def send(lab: Lab, count: int = COUNT, **settings: float) -> None:
-    with Traffic(lab.peer, lab.port, count=count, **{"rate": HOLDABLE_RATE, **settings}) as traffic:
-        assert traffic.wait(30)
-
-
-def received(engine: Engine) -> int:
-    return int(engine.telemetry.counters()["rx_packets"])
 
 
 def calls(engine: Engine) -> set[str]:

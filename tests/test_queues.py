@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from support.loads import RING, SENDABLE_RATE
 from support.patience import eventually
+from support.rings import all_at_rest, fresh
 from support.threads import threads_of
-from test_actions import RING, SENDABLE_RATE, all_at_rest, fresh
 
 from xdplab import (
     ConfigurationError,

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.loads import HOLDABLE_RATE
 from support.patience import eventually
-from test_capture import HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 from xdplab.backends.kernel import backend as kernel

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.capture_files import FRAMES, pcap, pcapng
+from support.frames import frames_of
 from support.patience import eventually
-from test_soft_replay_files import FRAMES, pcap, pcapng
 
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import Engine
@@ -28,11 +29,6 @@ def file(tmp_path: Path) -> Path:
     place = tmp_path / "four.pcap"
     place.write_bytes(pcap(times_ns=[1_000_000_000 + number * 10_000_000 for number in range(4)]))
     return place
-
-
-def frames_of(engine: Engine) -> list[bytes]:
-    samples, _ = engine.telemetry.samples()
-    return [bytes(sample["bytes"][: sample["captured"]]) for sample in samples]
 
 
 @pytest.mark.parametrize("kind", ["pcap", "pcapng"])

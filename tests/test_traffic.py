@@ -6,8 +6,8 @@ import struct
 import time
 
 import pytest
+from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.patience import eventually
-from test_capture import DEEP_RING, HOLDABLE_RATE
 
 from xdplab import ConfigurationError, Engine, Lab, QueueBusyError, Traffic
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_capture import DEEP_RING
+from support.loads import DEEP_RING
 
 from xdplab import KNOBS, ConfigurationError, Engine, Lab, Traffic, XdplabError, tune
 from xdplab.experiments.metrics import METRICS, Figures

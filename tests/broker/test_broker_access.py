@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import stat
-import struct
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,32 +14,13 @@ from pyroute2 import IPRoute
 from support.brokers import Broker, Start
 from support.clients import NOBODY, SERVED, Report, as_user, own_network, puppet
 from support.patience import eventually
+from support.visits import is_served, one_visit, raw, slow_to_close
 
 from xdplab.broker import protocol
-from xdplab.broker.client import Connection, connect
-from xdplab.core.errors import KernelError, PermissionRefusedError, XdplabError
+from xdplab.broker.client import connect
+from xdplab.core.errors import KernelError, PermissionRefusedError
 
 STRANGER = 12345
-
-
-def is_served(connection: Connection) -> bool:
-    """Ask something that is answered without any effect."""
-    with pytest.raises(XdplabError, match="no generator"):
-        connection.request("generator_status")
-    return True
-
-
-def one_visit(path: str) -> bool:
-    with connect(protocol.NETWORK, descriptor=own_network(), path=path) as connection:
-        return is_served(connection)
-
-
-@contextmanager
-def raw(path: str) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made:
-        made.settimeout(30)
-        made.connect(path)
-        yield made
 
 
 def test_the_socket_is_roots_and_the_groups(broker: Broker) -> None:
@@ -144,19 +122,6 @@ def test_a_user_who_has_all_connections_leaves_the_others_theirs(start_broker: S
         assert client.report() == "done"
         assert as_user(lambda: one_visit(broker.socket), user=NOBODY - 1)
     assert broker.is_quiet()
-
-
-def slow_to_close() -> int:
-    """Make a socket whose last holder waits, as it closes it, for what nobody reads."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        made = socket.create_connection(server.getsockname())
-        server.accept()[0].detach()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 40))
-    made.setblocking(False)
-    with suppress(BlockingIOError):
-        while True:
-            made.send(bytes(65_536))
-    return made.detach()
 
 
 def test_what_is_left_with_a_refused_connection_holds_nobody_up(start_broker: Start) -> None:

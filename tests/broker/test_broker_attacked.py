@@ -16,7 +16,7 @@ import pytest
 from support.brokers import Broker, Start, children_of
 from support.clients import NOBODY, Report, as_user, own_network, puppet
 from support.patience import eventually
-from test_broker_access import one_visit, raw
+from support.visits import one_visit, raw, slow_to_close
 
 from xdplab.backends.process.client import LabProcess
 from xdplab.broker import protocol
@@ -323,8 +323,6 @@ def test_refused_messages_and_connections_do_not_fill_the_log(start_broker: Star
 
 def test_a_socket_closed_late_by_a_refused_client_delays_nobody(start_broker: Start) -> None:
     """A session of another's must not be the last to hold a connection that is slow to close."""
-    from test_broker_access import slow_to_close
-
     broker = start_broker("--sessions", "2")
 
     def client(report: Report) -> object:

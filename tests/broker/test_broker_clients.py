@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.brokers import Broker
 from support.clients import as_user, make_veth, own_network
-from test_broker_requests import GOOD
+from support.requests import GOOD
 
 from xdplab.backends.broker.backend import BROKER
 from xdplab.broker import protocol
@@ -92,7 +92,7 @@ def test_who_has_no_descriptor_left_is_told_so_and_goes_on(broker: Broker) -> No
 
     said, left, made = as_user(client)
     assert "EMFILE" in said
-    assert "or let it have more: `prlimit" in said
+    assert "or raise the limit: `prlimit" in said
     assert (left, made) == (0, 3)
 
 

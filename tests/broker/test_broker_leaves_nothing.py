@@ -14,8 +14,8 @@ import pytest
 from support.brokers import Broker, Start
 from support.clients import Report, as_user, make_veth, own_network, puppet
 from support.patience import eventually
+from support.requests import GOOD
 from support.witness import Witness
-from test_broker_requests import GOOD
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect

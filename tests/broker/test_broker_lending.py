@@ -16,8 +16,8 @@ from support.clients import Report, as_user, make_veth, own_network, puppet
 from support.hosts import names
 from support.patience import eventually
 from support.programs import client
+from support.requests import attach
 from support.talk import line, tell
-from test_broker_namespaces import attach
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect

@@ -16,7 +16,7 @@ from support.brokers import Broker
 from support.clients import Report, as_user, make_veth, own_network, puppet
 from support.objects import HEAD, sealed
 from support.patience import eventually
-from test_broker_requests import AF_XDP, GOOD, memory
+from support.requests import AF_XDP, GOOD, memory
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect

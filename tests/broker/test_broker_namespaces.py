@@ -10,21 +10,13 @@ from pathlib import Path
 import pytest
 from support.brokers import Broker
 from support.clients import NOBODY, SERVED, as_user, make_veth, own_network, puppet
+from support.requests import attach
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
 from xdplab.core.errors import ConfigurationError, PermissionRefusedError, XdplabError
 
 OTHER_USER = 65533
-
-
-def attach(
-    path: str, namespace: int, index: int, program: str = "count", **changes: int
-) -> list[int]:
-    request = {"program": program, "interface": index, "attach_mode": 0, "queues": 1}
-    flags = {"multi_buffer": 0, "metadata": 0, "takes_all": 0, "counts": 2, "address": 0}
-    with connect(protocol.NETWORK, descriptor=namespace, path=path) as connection:
-        return connection.request("attach", request | flags | changes)[1]
 
 
 def test_a_client_has_a_program_attached_in_a_namespace_of_its_own(broker: Broker) -> None:

@@ -17,48 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.brokers import Broker
 from support.clients import as_user, make_veth, own_network
+from support.requests import AF_XDP, GOOD, STREAM, memory
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect
 from xdplab.broker.requests import REQUESTS, check_request
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError, XdplabError
-
-AF_XDP = 44
-STREAM = {
-    "size": 64,
-    "flows": 1,
-    "interval_ps": 1_000_000_000,
-    "limit_frames": 10,
-    "limit_ns": 0,
-    "headers": "02" * 42,
-}
-GOOD: dict[str, dict[str, Any]] = {
-    "attach": {
-        "program": "capture",
-        "interface": 2,
-        "attach_mode": 0,
-        "queues": 1,
-        "multi_buffer": False,
-        "metadata": False,
-        "takes_all": 0,
-        "counts": 0,
-        "address": 0,
-    },
-    "load_object": {"name": "xdp", "queues": 1},
-    "attach_object": {"program": 1, "interface": 2, "attach_mode": 0},
-    "replace_object": {"program": 1},
-    "unload_object": {"program": 1},
-    "generator_open": {"interface": 2, "cpu": 0, "longest": 1518, "stream": STREAM},
-    "generator_start": {},
-    "generator_stop": {},
-    "generator_set_size": {"size": 64},
-    "generator_set_interval": {"interval_ps": 0},
-    "generator_status": {},
-    "generator_close": {},
-    "set_napi": {"number": 8193, "settings": {"threaded": 1}},
-    "prefer_busy_poll": {"budget": 64},
-    "register_umem": {"frame_size": 4096, "frame_count": 16, "headroom": 0, "unaligned": 0},
-}
 
 
 def talk(path: str, say: Callable[[Connection], object]) -> object:
@@ -184,14 +148,6 @@ def test_a_malformed_first_message_ends_the_connection(broker: Broker, first: by
         return "ended"
 
     assert as_user(client) == "ended"
-
-
-def memory(size: int, *seals: int) -> int:
-    made = os.memfd_create("memory", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
-    os.ftruncate(made, size)
-    for seal in seals:
-        fcntl.fcntl(made, fcntl.F_ADD_SEALS, seal)
-    return made
 
 
 def test_descriptors_that_are_not_what_they_claim_are_refused(broker: Broker) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import ARTEFACTS
 from playwright.sync_api import Browser
+from support.artefacts import ARTEFACTS
 
 from xdplab.bench import write_report
 from xdplab.bench.measured.batch import batch

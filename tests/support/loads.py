@@ -1,0 +1,25 @@
+"""Loads that a worker holds without loss, on a busy machine too."""
+
+from __future__ import annotations
+
+from xdplab import Account
+
+# Large enough that a worker which loses its core for 300 ms loses no packet.
+DEEP_RING = 1 << 15
+
+HOLDABLE_RATE = 100_000
+
+# A ring as large as the stream can't be full, however late a busy machine lets the worker run.
+RING = 4096
+
+# Received frames are sent in bursts, of which the wire (a veth) holds 256.
+SENDABLE_RATE = 20_000
+
+
+def lost_on_the_wire(account: Account, *waits: str) -> int:
+    """Count what a worker may lose by waiting so.
+
+    With `uring-napi` it is the worker that empties the wire, which holds 256 frames on veth: what
+    comes while it has lost its core is dropped before the RX ring.
+    """
+    return account.packets("wire full") if "uring-napi" in waits else 0
