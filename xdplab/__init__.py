@@ -26,6 +26,7 @@ from xdplab.net.stream import Stream
 from xdplab.telemetry.region import Latency, Telemetry
 
 if TYPE_CHECKING:
+    from xdplab.engine.program import Link, Program
     from xdplab.experiments.measure import measure
     from xdplab.experiments.metrics import METRICS
     from xdplab.experiments.sweep import Grid
@@ -54,10 +55,12 @@ __all__ = [
     "Lab",
     "Latency",
     "Ledger",
+    "Link",
     "Loan",
     "Memory",
     "PermissionRefusedError",
     "PingResult",
+    "Program",
     "QueueBusyError",
     "Sampling",
     "Stream",
@@ -76,9 +79,11 @@ __all__ = [
 # Imported when they are first asked for: a capture does without.
 _LATER = {
     "Grid": ("experiments.sweep", "Grid"),
+    "Link": ("engine.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
+    "Program": ("engine.program", "Program"),
     "apply_preset": ("settings.presets", "apply"),
     "measure": ("experiments.measure", "measure"),
     "tune": ("tuning.search", "tune"),
