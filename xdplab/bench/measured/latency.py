@@ -18,7 +18,7 @@ from xdplab.core.cores import cores_for_queue
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import WAIT_STRATEGIES, Engine
 from xdplab.lab.lab import Lab
-from xdplab.net.stream import STREAM_PORT, interval_ps
+from xdplab.net.stream import STREAM_PORT, checked_rate
 
 _WARM_UP_SECONDS = 0.3
 _FEW_TRIPS = 10
@@ -97,7 +97,7 @@ def latency(
         When no lab or no client can be made here. The result has the errors of single servers.
     """
     turns = Rounds("latency", rounds, seconds, quiet)
-    if not rates or not all(map(interval_ps, rates)):
+    if not rates or "max" in [checked_rate(rate, "rates") for rate in rates]:
         raise ConfigurationError(f"rates={rates!r} must be at least one number of frames a second.")
     client_core, server_core = cores_for_queue(0, 1)
     with (

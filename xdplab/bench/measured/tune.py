@@ -13,6 +13,7 @@ from xdplab.bench.receiver import told_later
 from xdplab.bench.report.report import least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds, fastest, paired_ratio
 from xdplab.bench.wire import open_wire
+from xdplab.core.checks import whole
 from xdplab.core.errors import ConfigurationError, PermissionRefusedError
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
@@ -20,6 +21,7 @@ from xdplab.experiments.metrics import take
 from xdplab.experiments.runs import words
 from xdplab.experiments.sweep import Grid
 from xdplab.settings import settings
+from xdplab.tuning.search import LARGEST_SEED
 from xdplab.tuning.search import tune as search  # imports Optuna when called
 
 _KNOBS: dict[str, Any] = {
@@ -76,6 +78,7 @@ def tune(
         When no lab or no generator can be made here, or without CAP_SYS_NICE.
     """
     turns = Rounds("tune", rounds, seconds, quiet)
+    seed = whole("seed", seed, 0, LARGEST_SEED)  # at once, not after the grid
     progress = not quiet and sys.stderr.isatty()
     with (
         open_wire() as wire,
