@@ -25,6 +25,7 @@ from xdplab.net.stream import Stream
 from xdplab.telemetry.region import Latency, Telemetry
 
 if TYPE_CHECKING:
+    from xdplab.engine.program import Link, Program
     from xdplab.experiments.measure import measure
     from xdplab.experiments.metrics import METRICS
     from xdplab.experiments.sweep import Grid
@@ -53,9 +54,11 @@ __all__ = [
     "Lab",
     "Latency",
     "Ledger",
+    "Link",
     "Loan",
     "PermissionRefusedError",
     "PingResult",
+    "Program",
     "QueueBusyError",
     "Stream",
     "Telemetry",
@@ -72,9 +75,11 @@ __all__ = [
 # Imported when they are first asked for: a capture does without.
 _LATER = {
     "Grid": ("experiments.sweep", "Grid"),
+    "Link": ("engine.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
+    "Program": ("engine.program", "Program"),
     "apply_preset": ("settings.presets", "apply"),
     "measure": ("experiments.measure", "measure"),
     "tune": ("tuning.search", "tune"),

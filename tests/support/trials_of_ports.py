@@ -8,9 +8,10 @@ import socket
 from pathlib import Path
 
 from support.capabilities import without
+from support.objects import HEAD, compiled
 from support.patience import eventually
 from support.typed import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
-from xdplab import Engine, Lab
+from xdplab import Engine, Lab, Program
 from xdplab.native import lib
 
 ANY = lib.XDPLAB_STEP_NONE
@@ -188,6 +189,47 @@ def try_packets_of_several_buffers() -> None:
     )
     assert "dev p0 mtu 3400" in refused
     assert not again
+
+
+@provokes(lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ENOLINK)
+def try_to_replace_a_program_that_was_taken_off() -> None:
+    with Lab() as lab, _load(lab, "return XDP_PASS;") as program:
+        link = program.attach()
+        assert not lab.port.interface.namespace.run(
+            lib.xdplab_detach_programs, lab.port.interface.index
+        )
+        remedy = refusal(errno.ENOLINK, lambda: link.replace(program))
+        assert "program.attach(lab.port)" in remedy
+        assert not program.attach(lab.port).closed
+
+
+@provokes(lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EACCES)
+def try_a_program_that_reads_past_the_packet() -> None:
+    reads = "return *(volatile __u32 *)(long)context->data_end;"
+    with Lab() as lab:
+        remedy = refusal(errno.EACCES, lambda: _loads(lab, reads))
+        assert "invalid" in remedy
+        assert _loads(lab, "return XDP_PASS;")
+
+
+@provokes(lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EINVAL)
+def try_a_program_that_calls_a_helper_of_others() -> None:
+    with Lab() as lab:
+        remedy = refusal(
+            errno.EINVAL, lambda: _loads(lab, "return bpf_skb_pull_data((void *)context, 1);")
+        )
+        assert "bpf_skb_pull_data" in remedy
+        assert _loads(lab, "return XDP_PASS;")
+
+
+def _load(lab: Lab, body: str) -> Program:
+    source = f'{HEAD}SEC("xdp") int program(struct xdp_md *context) {{ {body} }}'
+    return Program.load(compiled(source), lab.port)
+
+
+def _loads(lab: Lab, body: str) -> bool:
+    _load(lab, body).close()
+    return True
 
 
 @provokes(lib.XDPLAB_STEP_OPEN_SOCKET, errno.EAFNOSUPPORT)

@@ -22,6 +22,7 @@ _CAPABILITIES = (
     "It needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF: run as root, or open the notebooks with "
     "`make lab`."
 )
+_VERIFIER = "The kernel's verifier refuses the program, and says why:"
 _FORBIDDEN = (
     f"{_CAPABILITIES} Where that is given, a security module or a seccomp filter forbids it: "
     "Lab(backend='soft') takes neither."
@@ -58,6 +59,13 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     ),
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EINVAL): (InterfaceGoneError, remedies.native_refused),
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ERANGE): (KernelError, remedies.mtu),
+    (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ENOLINK): (
+        KernelError,
+        "The link was taken off its interface, or the interface is gone: attach anew, "
+        "program.attach(lab.port).",
+    ),
+    (lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EACCES): (KernelError, _VERIFIER),
+    (lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EINVAL): (KernelError, _VERIFIER),
     (lib.XDPLAB_STEP_OPEN_SOCKET, errno.EAFNOSUPPORT): (
         KernelError,
         "This kernel lacks AF_XDP (CONFIG_XDP_SOCKETS), or a sandbox forbids it (systemd's "
@@ -135,6 +143,9 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
 """The same at one step, where the errno has a special meaning there."""
 
 
+_STEPS_OF_VERIFIER = (lib.XDPLAB_STEP_LOAD_PROGRAM, lib.XDPLAB_STEP_VERIFY_PROGRAM)
+
+
 def new_error() -> Any:  # noqa: ANN401 - cffi is untyped
     """Allocate the error that a native call fills when it fails."""
     return ffi.new("struct xdplab_error *")
@@ -167,5 +178,5 @@ def raise_error(error: Any, place: Place = NOWHERE) -> NoReturn:  # noqa: ANN401
         ffi.string(text).decode("utf-8", "replace") for text in (error.tried, error.detail)
     )
     # When it accepts the program, the verifier's log still has the count of instructions.
-    said = detail if error.step == lib.XDPLAB_STEP_LOAD_PROGRAM else ""
+    said = detail if error.step in _STEPS_OF_VERIFIER else ""
     raise error_at(error.step, error.code, tried, said, place)

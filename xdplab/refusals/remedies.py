@@ -54,6 +54,8 @@ class Place(NamedTuple):
 
     interface: Interface | None = None
     configuration: Asked | None = None
+    own_program: bool = False
+    """Whether the XDP program is the user's own, and not an engine's."""
 
 
 NOWHERE = Place()
@@ -100,7 +102,7 @@ def _take_off(found: Attached, name: str, interface: Interface) -> str:
 
 def _end(process: Process) -> str:
     if process.is_ours:
-        return "Another engine of this process holds it: close that, engine.close()."
+        return "This process holds it: close the engine, engine.close(), or the link, link.close()."
     return (
         f"Process {process.number} ({process.name}) holds it, as another engine would: "
         f"close that engine there, or end the process, `{_sudo(process)}kill {process.number}`."
@@ -181,7 +183,12 @@ def _is_there(interface: Interface) -> bool:
 
 def mtu(place: Place) -> str:
     """Say which interface needs a lower MTU for a program that takes one buffer a packet."""
-    several = "The packets of this MTU do not fit one buffer: ask for multi_buffer=True"
+    ask = (
+        'put the program into SEC("xdp.frags")'
+        if place.own_program
+        else "ask for multi_buffer=True"
+    )
+    several = f"The packets of this MTU do not fit one buffer: {ask}"
     interface = place.interface
     if interface is None:
         return f"{several}, or lower the MTU to {_MOST_MTU:,} or less."
@@ -275,7 +282,7 @@ def huge_pages(place: Place) -> str:
 
 def queue_or_frame(place: Place) -> str:
     """Say why a bind was refused as invalid: the queue, several frames a packet, or their size."""
-    interface, asked = place
+    interface, asked = place.interface, place.configuration
     if interface is not None and asked is not None:
         most = interface.queues - 1
         with suppress(XdplabError, OSError):
