@@ -34,6 +34,7 @@ from xdplab.bench.report.report import (
 )
 from xdplab.bench.rounds import Entry, Rounds, against, fastest
 from xdplab.bench.wire import REST_SECONDS
+from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import Engine
 from xdplab.experiments.measure import measure_whole
 from xdplab.net.host import Host
@@ -76,9 +77,10 @@ def _our_entry(wait: str, crossing: Crossing, seconds: float) -> Entry:
 
     def turn() -> dict[str, Any]:
         near, beyond = crossing.ports
+        settings = grouped(worker.settings)
         with (
             told_later(),
-            Engine(near, forward_to=beyond, cpu=crossing.cores, **worker.settings) as engine,
+            Engine(near, forward_to=beyond, cpu=crossing.cores, **settings) as engine,
         ):
             crossing.warm_up(REST_SECONDS)
             before = _arrived(crossing)

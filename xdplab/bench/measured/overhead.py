@@ -16,7 +16,7 @@ from xdplab.bench.options import lengths, wait
 from xdplab.bench.receiver import COSTS, RATES, OurWorker
 from xdplab.bench.report.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.rounds import Entry, paired_ratio, ratio
-from xdplab.configuration.configuration import LONGEST_INTERVAL
+from xdplab.configuration.groups import LONGEST_INTERVAL
 
 
 def _compare(entries: Sequence[Entry]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from xdplab.bench.peers.peer_receiver import settled
 from xdplab.bench.receiver import COSTS, OurWorker, Receiver, told_later
 from xdplab.bench.report.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.wire import REST_SECONDS, Wire
+from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import WAIT_STRATEGIES, Engine
 from xdplab.experiments.measure import Measurement, measure_whole
 
@@ -45,7 +46,8 @@ def there_and_back(worker: Receiver, wire: Wire, seconds: float) -> tuple[Measur
         count = wire.lab.peer.interface.link_statistics
         return settled("the sender", lambda: count()["rx_packets"], _SETTLE_SECONDS)
 
-    with told_later(), Engine(wire.lab.port, cpu=wire.worker, **worker.settings) as engine:
+    settings = grouped(worker.settings)
+    with told_later(), Engine(wire.lab.port, cpu=wire.worker, **settings) as engine:
         wire.warm_up(REST_SECONDS)
         before = back()
         measured = measure_whole(engine, wire.traffic, seconds)
