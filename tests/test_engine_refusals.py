@@ -22,6 +22,7 @@ from xdplab import (
     Traffic,
     XdplabError,
 )
+from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import WAIT_STRATEGIES
 
 # The kernel's alone: what takes routes and links that come and go.
@@ -41,7 +42,7 @@ from xdplab.engine.engine import WAIT_STRATEGIES
         ({"attach": "offload"}, "native, skb"),
         ({"bind": "zero_copy"}, "Did you mean 'zero-copy'?"),
         ({"cpu": 4096}, "cpu=4096 must be one of"),
-        ({"sample_every": -1}, "sample_every=-1 must be"),
+        ({"sample_every": -1}, "Sampling: every=-1 must be"),
         ({"publish_interval": 0}, "publish_interval=0 must be"),
     ],
 )
@@ -49,7 +50,7 @@ def test_values_that_can_not_work_are_refused(
     lab: Lab, wrong: dict[str, object], remedy: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(remedy)):
-        Engine(lab.port, **wrong)  # type: ignore[arg-type]
+        Engine(lab.port, **grouped(wrong))
     Engine(lab.port).close()
 
 

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.core.errors import (
     ClosedError,
     ConfigurationError,
@@ -56,15 +57,18 @@ __all__ = [
     "Ledger",
     "Link",
     "Loan",
+    "Memory",
     "PermissionRefusedError",
     "PingResult",
     "Program",
     "QueueBusyError",
+    "Sampling",
     "Stream",
     "Telemetry",
     "TelemetryError",
     "Traffic",
     "Verdicts",
+    "Worker",
     "XdplabError",
     "apply_preset",
     "measure",

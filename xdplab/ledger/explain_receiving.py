@@ -6,7 +6,7 @@ As in explain.py, counts and settings go in, and sentences come out.
 from __future__ import annotations
 
 from xdplab.configuration.configuration import LARGEST_RING
-from xdplab.configuration.paths import LARGEST_BUFFER
+from xdplab.configuration.groups import LARGEST_BUFFER
 from xdplab.configuration.umem import (
     LARGEST_REAL_FRAME,
     MOST_FRAMES,
@@ -153,7 +153,7 @@ def _rx_ring_full(now: Situation) -> str:
 
 def _buffer_full(now: Situation) -> str:
     size = min(4 * now.socket_buffer, LARGEST_BUFFER)
-    larger = f"a larger buffer, Engine(path={now.path!r}, socket_buffer={size}),"
+    larger = f"a larger buffer, Engine(path={now.path!r}, memory=Memory(socket_buffer={size})),"
     alone = now.other_core is None or len(now.cpus) > 1
     apart = "" if alone else f", Engine(path={now.path!r}, cpu={now.other_core})"
     slower = f"lower the rate, {now.slower}," if now.slower else "lower the rate,"

@@ -71,11 +71,7 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
         "This kernel lacks AF_XDP (CONFIG_XDP_SOCKETS), or a sandbox forbids it (systemd's "
         "RestrictAddressFamilies): Lab(backend='soft') takes neither.",
     ),
-    (lib.XDPLAB_STEP_REGISTER_UMEM, errno.EINVAL): (
-        KernelError,
-        "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page, "
-        "and with unaligned=True whatever lies between. With a headroom, choose a smaller one.",
-    ),
+    (lib.XDPLAB_STEP_REGISTER_UMEM, errno.EINVAL): (KernelError, remedies.frame_sizes),
     (lib.XDPLAB_STEP_REGISTER_UMEM, errno.ENOBUFS): (KernelError, remedies.locked_memory),
     (lib.XDPLAB_STEP_MAP_HUGE_PAGES, errno.ENOMEM): (KernelError, remedies.huge_pages),
     (lib.XDPLAB_STEP_BIND, errno.EBUSY): (QueueBusyError, remedies.queue_held),
@@ -113,7 +109,8 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
         PermissionRefusedError,
-        "A realtime priority needs CAP_SYS_NICE: run as root, or leave realtime=0.",
+        "A realtime priority needs CAP_SYS_NICE: run as root, or make the engine with "
+        "worker=Worker(realtime=0).",
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EINVAL): (KernelError, remedies.cores),
     (lib.XDPLAB_STEP_START_THREAD, errno.EAGAIN): (KernelError, MORE_THREADS),

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from xdplab.core.errors import XdplabError
 from xdplab.core.own_limits import more_locked_memory
@@ -33,12 +33,11 @@ class Asked(Protocol):
     """The settings of an engine on which a remedy depends."""
 
     @property
-    def metadata(self) -> bool:
-        """Whether its program takes the device's metadata."""
+    def remade(self) -> bool:
+        """Whether they are those of `Engine.reconfigure`, which takes settings by flat names."""
 
-    @property
-    def multi_buffer(self) -> bool:
-        """Whether its program takes packets of several buffers."""
+    def setting(self, name: str) -> Any:  # noqa: ANN401 - the setting's own type
+        """Return a setting by its flat name."""
 
     @property
     def umem_bytes(self) -> int:
@@ -60,6 +59,12 @@ class Place(NamedTuple):
 
 NOWHERE = Place()
 """For a refusal without a place, or where the place does not matter."""
+
+
+def _memory(place: Place, setting: str) -> str:
+    """Write a setting of `Memory` as the refused call takes it."""
+    asked = place.configuration
+    return setting if asked and asked.remade else f"memory=Memory({setting})"
 
 
 def _typed(interface: Interface, command: str) -> str:
@@ -186,7 +191,7 @@ def mtu(place: Place) -> str:
     ask = (
         'put the program into SEC("xdp.frags")'
         if place.own_program
-        else "ask for multi_buffer=True"
+        else f"ask for {_memory(place, 'multi_buffer=True')}"
     )
     several = f"The packets of this MTU do not fit one buffer: {ask}"
     interface = place.interface
@@ -225,11 +230,14 @@ def features(place: Place) -> str:
         words
         for wanted, words in (
             (
-                asked is None or asked.metadata,
+                asked is None or asked.setting("metadata"),
                 "metadata=True needs Linux 6.3 with its own types (/sys/kernel/btf/vmlinux): leave "
                 "it out",
             ),
-            (asked is None or asked.multi_buffer, "multi_buffer=True needs 6.6: leave it out"),
+            (
+                asked is None or asked.setting("multi_buffer"),
+                "multi_buffer=True needs 6.6: leave it out",
+            ),
         )
         if wanted
     ]
@@ -273,10 +281,20 @@ def huge_pages(place: Place) -> str:
     pages = {words[0]: int(words[1]) for words in lines if words[0].startswith("HugePages_")}
     wanted = 1 if place.configuration is None else place.configuration.umem_bytes // _HUGE_PAGE + 1
     more = max(wanted - pages.get("HugePages_Free:", 0), 0) + pages.get("HugePages_Total:", 0)
+    ask = _memory(place, "huge_pages='auto'")
     return (
         f"Too few huge pages are free (HugePages_Free in /proc/meminfo): set some aside with "
         f"`sudo sysctl vm.nr_hugepages={more}`, choose a smaller ring_size, or take "
-        "huge_pages='auto'."
+        f"{ask}."
+    )
+
+
+def frame_sizes(place: Place) -> str:
+    """Say which frames the kernel takes."""
+    return (
+        "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page, "
+        f"and with {_memory(place, 'unaligned=True')} whatever lies between. With a headroom, "
+        "choose a smaller one."
     )
 
 
@@ -289,7 +307,7 @@ def queue_or_frame(place: Place) -> str:
             most = type(interface).find(interface.name, interface.namespace).queues - 1
         if max(asked.queues) > most:
             return f"{interface.name} has queues 0 to {most} by now: choose queue={most}."
-        if asked.multi_buffer:
+        if asked.setting("multi_buffer"):
             return "multi_buffer=True came with Linux 6.6: leave it out."
     return (
         "The driver has no such queue, or can't hold frames of this size: ask for bind='copy', and "
