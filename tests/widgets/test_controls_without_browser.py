@@ -346,7 +346,7 @@ def test_an_attribute_that_nothing_reads_is_refused_with_the_knob_that_was_meant
         ):
             with pytest.raises(ConfigurationError, match=f"no '{wrong}'.*Did you mean '{meant}"):
                 setattr(controls, wrong, 5)
-        with pytest.raises(ConfigurationError, match="Set one of: .*batch.*rate"):
+        with pytest.raises(ConfigurationError, match=r"Set one of: .*batch.*rate"):
             controls.zzz = 5
         controls.batch, controls.rate = 8, 20
         controls.layout.width = "50%"
