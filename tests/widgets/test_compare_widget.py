@@ -19,9 +19,9 @@ from xdplab.widgets.compare.candidates import (
     candidates,
     usual_paths,
 )
+from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html
 from xdplab.widgets.compare.figure import BAR_ROOM
 from xdplab.widgets.compare.path_runs import Course
-from xdplab.widgets.compare.rows import Rows, reasons_html
 
 BRIEF = 0.1
 TWO: list[Path] = ["xsk poll", ("xsk", {"wait": "spin", "batch": 16})]
@@ -81,13 +81,13 @@ def test_bars_and_lines_are_what_was_measured(lab: Lab) -> None:
     compare.run()
     assert compare.wait(60)
     compare.refresh()
-    bars, words = compare._rows.feeds["bars 0"].columns, compare._rows.feeds["words 0"].columns
+    bars, words = compare._feeds.feeds["bars 0"].columns, compare._feeds.feeds["words 0"].columns
     rates = compare.results["pps"]
     lengths = np.array(bars["right"][:2], float) - np.array(bars["left"][:2], float)
     assert max(lengths) == pytest.approx(BAR_ROOM)
     assert lengths[0] / lengths[1] == pytest.approx(rates[0] / rates[1])
     assert words["text"][0] != "-"
-    assert len(compare._rows.feeds["line 0"].columns["pps"]) > 0
+    assert len(compare._feeds.feeds["line 0"].columns["pps"]) > 0
     assert compare._reasons.value == ""
 
 
@@ -120,7 +120,7 @@ def test_stopped_it_gives_the_port_back_and_goes_on_later(lab: Lab) -> None:
     )
     compare.refresh()
     assert "xsk poll at work" in compare._bar._words.value
-    assert 0.3 in compare._rows.feeds["bars 0"].columns["alpha"]
+    assert 0.3 in compare._feeds.feeds["bars 0"].columns["alpha"]
     compare.stop()
     assert compare.wait(30)
     assert compare.runs.done == 0
@@ -144,7 +144,7 @@ def test_a_path_that_is_refused_says_why_and_the_others_go_on(lab: Lab) -> None:
     assert list(compare.results["status"]) == ["refused", "measured"]
     compare.refresh()
     assert "power of two" in compare._reasons.value
-    assert compare._rows.feeds["words 0"].columns["text"][0] == "refused"
+    assert compare._feeds.feeds["words 0"].columns["text"][0] == "refused"
 
 
 def test_a_port_that_is_taken_is_a_refusal(lab: Lab) -> None:
@@ -167,7 +167,7 @@ def test_a_closed_lab_ends_it_with_the_reason(lab: Lab) -> None:
 
 
 def test_a_first_run_is_drawn_while_it_goes_on() -> None:
-    runs, rows = Runs(1, 1, {"path": ["a", "b"]}), Rows(["a", "b"])
+    runs, rows = Runs(1, 1, {"path": ["a", "b"]}), CompareFeeds(["a", "b"])
     course = Course(seconds=[0.1, 0.2], pps=[50.0, 150.0], figures={"pps": 100.0})
     ranges = rows.draw(runs, {"a": course})
     assert rows.feeds["words 0"].columns["text"][:2] == ["100", "-"]
@@ -177,7 +177,7 @@ def test_a_first_run_is_drawn_while_it_goes_on() -> None:
 
 
 def test_a_line_goes_from_the_least_to_the_most_of_the_rounds() -> None:
-    runs, rows = Runs(1, 3, {"path": ["a"]}), Rows(["a"])
+    runs, rows = Runs(1, 3, {"path": ["a"]}), CompareFeeds(["a"])
     for run, pps in zip(runs.of(0), (100.0, 400.0, 200.0), strict=True):
         run.figures, run.status = {"pps": pps}, "measured"
     rows.draw(runs, {})

@@ -9,7 +9,7 @@ import pytest
 from support.patience import eventually
 
 from xdplab import Engine, Lab
-from xdplab.widgets.export_bar import Export, ExportBar, telemetry_exports
+from xdplab.widgets.parts.export_bar import Export, ExportBar, telemetry_exports
 
 
 @pytest.fixture

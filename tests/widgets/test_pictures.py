@@ -22,11 +22,12 @@ from nbconvert import HTMLExporter, MarkdownExporter
 from PIL import Image
 
 from xdplab import Engine, Lab, Traffic, widgets
-from xdplab.widgets import palette
 from xdplab.widgets.frames.picture import picture_of
 from xdplab.widgets.pictures.drawing import MARK, draw
 from xdplab.widgets.pictures.glyphs import CannotDrawError
-from xdplab.widgets.pictures.picture import STYLE, WIDTH, pictured
+from xdplab.widgets.pictures.picture import WIDTH, pictured
+from xdplab.widgets.style import palette
+from xdplab.widgets.style.sheet import SHEET
 
 RED = "#ff0000"
 
@@ -160,7 +161,7 @@ def test_the_style_sheet_knows_our_images_by_their_mark() -> None:
     png = draw(empty_plot(), {})
     mark = base64.b64encode(MARK).decode()
     assert mark in base64.b64encode(png).decode()
-    assert f'img[src*="{mark}"]' in STYLE.read_text()
+    assert f'img[src*="{mark}"]' in SHEET
 
 
 @pytest.fixture
@@ -210,7 +211,8 @@ FIGURE = """
 import ipywidgets, numpy
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
-from xdplab.widgets.live.figure import LiveFigure, Update
+from xdplab.widgets import LiveFigure
+from xdplab.widgets.base.feed import Update
 
 values = numpy.array([1.0, 2.0])
 

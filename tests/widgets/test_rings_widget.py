@@ -18,11 +18,11 @@ from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.net.stream import Rate
 from xdplab.telemetry.region import RINGS
 from xdplab.widgets import Rings
-from xdplab.widgets.palette import BLUE, ORANGE
 from xdplab.widgets.rings.figure import CENTRES, NUMBERS
 from xdplab.widgets.rings.rows import rows
 from xdplab.widgets.rings.state import HOMES, RingState
 from xdplab.widgets.rings.words import INKS
+from xdplab.widgets.style.palette import BLUE, ORANGE
 
 FRAME = 2048
 SIZES = {"fill": 2, "rx": 1, "tx": 1, "completion": 1}

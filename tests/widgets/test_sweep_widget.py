@@ -14,8 +14,8 @@ from xdplab.core.errors import XdplabError
 from xdplab.experiments.runs import Runs
 from xdplab.settings.undo import undo
 from xdplab.widgets import Sweep
+from xdplab.widgets.style.ramp import RAMP, color, ink, share
 from xdplab.widgets.sweep.cells import Choice, cells
-from xdplab.widgets.sweep.colors import RAMP, color, ink, share
 
 BRIEF = 0.1
 

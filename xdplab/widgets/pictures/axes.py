@@ -32,7 +32,6 @@ from matplotlib.axis import XAxis, YAxis
 from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Affine2D
 
-from xdplab.widgets import palette
 from xdplab.widgets.pictures.glyphs import (
     PIXEL,
     BokehModel,
@@ -43,6 +42,7 @@ from xdplab.widgets.pictures.glyphs import (
     draw_glyph,
     draw_text,
 )
+from xdplab.widgets.style import plots
 
 Sources = Mapping[str, Columns]
 """The columns of each source, by its `name`; other sources keep the columns of the figure."""
@@ -255,7 +255,7 @@ def _formatter(axis: BokehModel) -> Formatter | None:
 
 def _writer(formatter: BokehModel) -> Callable[[float], str] | None:
     if isinstance(formatter, CustomJSTickFormatter):
-        return palette.python_of(formatter)
+        return plots.python_of(formatter)
     if isinstance(formatter, DatetimeTickFormatter):
         # Bokeh shows a time as if it were UTC: the caller has converted it to local time.
         return lambda value: time.strftime("%H:%M:%S", time.gmtime(value / 1000))

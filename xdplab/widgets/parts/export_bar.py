@@ -13,9 +13,9 @@ import ipywidgets
 from xdplab.core.errors import XdplabError
 from xdplab.core.files import Saved
 from xdplab.telemetry.region import Telemetry
-from xdplab.widgets.live import pump
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.palette import GREEN, VERMILLION
+from xdplab.widgets.base import pump
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.style.palette import GREEN, VERMILLION
 
 
 class Export(NamedTuple):
