@@ -272,7 +272,7 @@ def test_it_keeps_no_engine_alive_and_its_figures_stay(lab: Lab) -> None:
     widget.freeze()
     del engine
     gc.collect()
-    widget._show()
+    widget.refresh()
     widget.reset()
     assert "nothing held it any more" in repr(widget)
     assert "100 frames since the reset: p50" in repr(widget)

@@ -120,7 +120,7 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
             self._status,
             ipywidgets.HBox([self._figure, self._table], layout={"flex_flow": "row wrap"}),
         ]
-        self._show()
+        self.refresh()
 
     @traitlets.validate("worker")
     def _check_worker(self, proposal: dict[str, Any]) -> int | None:
@@ -231,9 +231,10 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
         now = time.monotonic()
         if now - self._drawn >= _DRAWING_INTERVAL:
             self._drawn = now
-            self._show()
+            self.refresh()
 
-    def _show(self) -> None:
+    def refresh(self) -> None:
+        """Show the present histogram. The pump does so while a browser shows the widget."""
         self._note_settings()
         before, self._reading = self._reading, self._reader.read(self.worker, self.seconds)
         live, frozen = Shape.of(self._reading.histogram), self._frozen

@@ -69,9 +69,9 @@ class LedgerView(ipywidgets.VBox):  # type: ignore[misc]
                 "this ledger has its generator already, from when it began. Give the engine "
                 "instead, or no traffic."
             )
-        book = engine if isinstance(engine, Ledger) else Ledger(engine, traffic)
-        self._view = EngineView(cast("Engine", book.engine))
-        self._reader = LedgerReader(book)
+        ledger = engine if isinstance(engine, Ledger) else Ledger(engine, traffic)
+        self._view = EngineView(cast("Engine", ledger.engine))
+        self._reader = LedgerReader(ledger)
         self._feeds = LedgerFeeds()
         self._drawn = 0.0
         self._shown: tuple[object, ...] = ()

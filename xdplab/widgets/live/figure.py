@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from bokeh.embed import json_item
@@ -89,7 +90,9 @@ class FigureStream(Viewed[_View]):
                     sources[model.name] = model.id
         if missing := set(feeds) - set(sources):
             raise ConfigurationError(f"the figure has no data source named {sorted(missing)}")
-        self._feeds = {name: (sources[name], feed) for name, feed in feeds.items()}
+        self.feeds: Mapping[str, Feed] = MappingProxyType(dict(feeds))
+        """The feed of each live data source, by its name."""
+        self._source_ids = {name: sources[name] for name in feeds}
         self.rollover = rollover
         """How many rows a source keeps in the browser; may be changed."""
         self._on_beat = on_beat
@@ -182,7 +185,7 @@ class FigureStream(Viewed[_View]):
 
     def _updates(self, positions: Mapping[str, int]) -> dict[str, Update]:
         updates = {}
-        for name, (_, feed) in self._feeds.items():
+        for name, feed in self.feeds.items():
             update = feed(positions.get(name))
             if update is not None:
                 updates[name] = update
@@ -215,7 +218,7 @@ class FigureStream(Viewed[_View]):
             numbers = {key: values for key, values in columns.items() if key not in texts}
             sources.append(
                 {
-                    "id": self._feeds[name][0],
+                    "id": self._source_ids[name],
                     "replace": replace,
                     "numbers": list(numbers),
                     "texts": texts,

@@ -29,7 +29,7 @@ from xdplab.widgets.parts.engine_view import EngineView, State, status_html
 from xdplab.widgets.parts.results import scale_html
 from xdplab.widgets.series.bar import SeriesBar
 from xdplab.widgets.series.series import Series
-from xdplab.widgets.sweep.cells import NUMBERS, TEXTS, cells
+from xdplab.widgets.sweep.cells import NUMBERS, TEXTS, Choice, cells
 from xdplab.widgets.sweep.choices import Choices
 from xdplab.widgets.sweep.figure import height, sweep_figure
 
@@ -133,6 +133,11 @@ class Sweep(Series):
             value = figure_words(metric, self.runs.median(best, metric))
             said.append(f"best {metric} {value} with {words(self.runs.combinations[best])}")
         return f"<Sweep: {self._view.label}, {', '.join(said)}>"
+
+    @property
+    def shown(self) -> Choice:
+        """What the map shows: the metric, the knobs of its axes, and the values of the others."""
+        return self._choices.choice
 
     def best(self, metric: str = "pps") -> dict[str, object]:
         """Return the settings with the best value of a metric, as `Grid.best` does."""
