@@ -21,8 +21,8 @@ from xdplab.settings import presets
 from xdplab.settings.undo import next_undo, undo
 from xdplab.widgets.controls.knob import AnyKnob, KnobControl
 from xdplab.widgets.controls.panel import Panel
-from xdplab.widgets.engine_view import EngineView, State
 from xdplab.widgets.live.presence import Presence
+from xdplab.widgets.parts.engine_view import EngineView, State
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
