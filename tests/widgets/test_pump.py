@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 
-from xdplab.widgets.live import pump
+from xdplab.widgets.base import pump
 
 
 class Subscriber:
