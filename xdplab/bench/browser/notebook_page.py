@@ -103,10 +103,11 @@ class NotebookPage:
         self.path, self.theme = path, theme
         self.page.set_viewport_size({"width": width, "height": 900})
         self.page.evaluate(
-            """path => {
+            # Returns nothing: Playwright would take a widget apart, with all of JupyterLab.
+            """async path => {
                 window.cellsRun = {};
                 window.jupyterapp.shell.expandLeft();
-                return window.jupyterapp.commands.execute('docmanager:open', {path});
+                await window.jupyterapp.commands.execute('docmanager:open', {path});
             }""",
             path.name,
         )
