@@ -222,7 +222,7 @@ def test_backends_say_which_labs_take_and_how_to_get_the_next_better_one() -> No
     assert (best.verdict, best.remedy) == ("good", "")
     (second,) = capture.backends({"refused": refused, "works": works})
     assert second.verdict == "limited"
-    assert "labs take works, which only simulates" in second.seen
+    assert "labs use works, which only simulates" in second.seen
     assert second.remedy == "For refused: it was refused. Allow it."
     real = type("Real", (Refused,), {"refusal": lambda _self: "", "simulated": False})()
     (good,) = capture.backends({"refused": refused, "real": real})

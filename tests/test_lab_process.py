@@ -132,9 +132,9 @@ def test_errors_come_back_as_themselves(process: LabProcess) -> None:
 def test_what_cannot_be_passed_is_named(
     process: LabProcess, unpicklable: Callable[[], object]
 ) -> None:
-    with pytest.raises(XdplabError, match=r"could not pass something.*can be pickled"):
+    with pytest.raises(XdplabError, match=r"could not pass a value.*picklable"):
         process.call(unpicklable)
-    with pytest.raises(XdplabError, match=r"could not pass something.*can be pickled"):
+    with pytest.raises(XdplabError, match=r"could not pass a value.*picklable"):
         process.call(id, unpicklable())
     assert process.call(int) == 0
 

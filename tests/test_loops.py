@@ -1,4 +1,4 @@
-"""Packets that would go round for ever: the last step that closes the ring is refused."""
+"""Packets that would run in a loop for ever: the last step that closes the ring is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xdplab.core.errors import ConfigurationError
 from xdplab.net.interface import Interface
 from xdplab.net.namespace import Namespace
 
-ENDLESS = "round for ever"
+ENDLESS = "in a loop for ever"
 
 
 @pytest.fixture

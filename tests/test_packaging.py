@@ -20,6 +20,7 @@ def test_the_wheel_holds_the_engine_the_xdp_programs_and_both_licences(wheel: Pa
     programs = {Path(name).name for name in names if name.endswith(".bpf.o")}
     assert programs == {f"{source.stem}.o" for source in SOURCE.glob("bpf/*.bpf.c")}
     assert "xdplab/py.typed" in names
+    assert not [name for name in names if "harness" in name or "widgets_benchmark" in name]
     assert not [name for name in names if "__pycache__" in name]  # meson.build names the folders
     assert {name.partition("/licenses/")[2] for name in names} >= {"LICENSE", "bpf/LICENSE"}
 

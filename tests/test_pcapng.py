@@ -222,10 +222,10 @@ def test_what_cannot_be_written_is_refused_by_name(
 ) -> None:
     with pytest.raises(KernelError, match="ENOENT"):
         closed_telemetry.save_samples(tmp_path / "no" / "folder.pcapng")
-    with pytest.raises(ConfigurationError, match="plain file"):
+    with pytest.raises(ConfigurationError, match="regular file"):
         (tmp_path / "folder.pcapng").mkdir()
         closed_telemetry.save_samples(tmp_path / "folder.pcapng")
-    with pytest.raises(ConfigurationError, match="plain file"):
+    with pytest.raises(ConfigurationError, match="regular file"):
         (tmp_path / "null.pcapng").symlink_to("/dev/null")
         closed_telemetry.save_samples(tmp_path / "null.pcapng")
     with pytest.raises(ConfigurationError, match=r"must end in \.pcapng, \.csv, \.parquet"):

@@ -50,7 +50,7 @@ def save(telemetry: Telemetry, path: object) -> Saved:
         ("a\0b.", (ConfigurationError, "NUL")),
         ("missing/x.", (KernelError, "Make the folder first")),
         ("file/x.", (KernelError, "ENOTDIR")),
-        ("folder.", (ConfigurationError, "no plain file")),
+        ("folder.", (ConfigurationError, "no regular file")),
     ],
 )
 def test_a_name_that_can_not_be_is_refused_with_what_to_do(

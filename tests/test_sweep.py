@@ -6,19 +6,31 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
+from xdplab.experiments.in_turn import Stop
 from xdplab.experiments.metrics import METRICS
-from xdplab.experiments.runs import Run
+from xdplab.experiments.progress import Silent
 from xdplab.experiments.sweep import Grid, take
 from xdplab.settings.undo import next_undo
 
 BRIEF = 0.1
+
+
+class Watching(Silent):
+    """Calls a function with the words of each run that begins."""
+
+    def __init__(self, on_begin: Callable[[str], None]) -> None:
+        self._on_begin = on_begin
+
+    def begin(self, label: str) -> None:
+        """Call it."""
+        self._on_begin(label)
 
 
 @pytest.fixture
@@ -72,9 +84,9 @@ def test_a_sweep_leaves_nothing_to_undo(engine: Engine, traffic: Traffic) -> Non
 
 def test_rounds_alternate_and_their_median_is_the_result(engine: Engine, traffic: Traffic) -> None:
     grid = Grid(engine, traffic, seconds=BRIEF, rounds=3, batch=[16, 32])
-    order: list[Run] = []
-    take(grid.runs, engine, traffic, threading.Event(), order.append)
-    assert [run.settings["batch"] for run in order] == [16, 32, 32, 16, 16, 32]
+    order: list[str] = []
+    take(grid.runs, engine, traffic, Stop(), Watching(order.append))
+    assert order == [f"batch {batch}" for batch in (16, 32, 32, 16, 16, 32)]
     each = sorted(run.figures["pps"] or 0 for run in grid.runs.of(0))
     assert grid.results["pps"][0] == each[1]
     assert list(grid.results["runs"]) == [3, 3]
@@ -146,10 +158,10 @@ def test_what_the_engine_refuses_is_recorded_and_the_rest_goes_on(
 def test_a_knob_that_is_turned_meanwhile_does_no_harm(engine: Engine, traffic: Traffic) -> None:
     grid = Grid(engine, traffic, seconds=BRIEF, batch=[16, 32])
 
-    def turn(_run: Run) -> None:
+    def turn(_run: str) -> None:
         engine.batch, engine.burst = 8, 512
 
-    take(grid.runs, engine, traffic, threading.Event(), turn)
+    take(grid.runs, engine, traffic, Stop(), Watching(turn))
     assert grid.runs.done == 2
     assert (engine.batch, engine.burst) == (64, 512)
 
@@ -159,13 +171,13 @@ def test_a_sweep_ends_with_the_error_when_the_interface_goes_away(
 ) -> None:
     grid = Grid(engine, traffic, seconds=BRIEF, batch=[16, 32, 64, 128])
 
-    def pull_the_plug(run: Run) -> None:
-        if run.settings["batch"] == 32:
+    def pull_the_plug(run: str) -> None:
+        if run == "batch 32":
             lab.close()
             assert eventually(lambda: engine.error is not None)
 
     with pytest.raises(KernelError, match="port0"):
-        take(grid.runs, engine, traffic, threading.Event(), pull_the_plug)
+        take(grid.runs, engine, traffic, Stop(), Watching(pull_the_plug))
     assert grid.runs.done < 4
     with pytest.raises(KernelError, match="port0"):
         grid.run(progress=False)

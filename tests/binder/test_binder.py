@@ -107,7 +107,7 @@ def test_the_doctor_tells_what_the_container_refuses(image: Image, uid: int) -> 
     assert found["user namespaces"]["verdict"] == "limited"
     assert found["cores"]["verdict"] == "limited"
     assert found["capture"]["verdict"] == "missing"
-    assert found["backends"]["seen"] == "labs take soft, which only simulates; works: soft"
+    assert found["backends"]["seen"] == "labs use soft, which only simulates; these work: soft"
 
 
 def added_capabilities() -> list[str]:

@@ -92,7 +92,7 @@ def test_who_has_no_descriptor_left_is_told_so_and_goes_on(broker: Broker) -> No
 
     said, left, made = as_user(client)
     assert "EMFILE" in said
-    assert "or let it have more: `prlimit" in said
+    assert "or raise the limit: `prlimit" in said
     assert (left, made) == (0, 3)
 
 

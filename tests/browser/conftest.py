@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from harness.chromium import open_chromium
+from harness.jupyter_server import JupyterServer
+from harness.notebook_page import NotebookPage, write_notebook
 from playwright.sync_api import Browser
 from support.artefacts import ARTEFACTS
-from support.notebook_page import Look, NotebookPage, OpenNotebook, Picture, write_notebook
-
-from xdplab.bench.browser.chromium import open_chromium
-from xdplab.bench.browser.jupyter_server import JupyterServer
+from support.pages import Look, OpenNotebook, Picture
 
 NOTHING_STICKS_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output')].every(
     (output) => output.scrollWidth <= output.clientWidth)"""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from harness import chromium
+from widgets_benchmark import BENCHMARK, GOALS, widgets
 
-from xdplab.bench import table
-from xdplab.bench.browser import chromium
-from xdplab.bench.widgets import GOALS, widgets
+from xdplab.bench.report.report import render
 
 pytestmark = pytest.mark.usefixtures("privileged")
 
@@ -24,7 +24,7 @@ def test_every_figure_is_measured_and_held_against_its_goal() -> None:
     assert entries["growth"]["page_growth_bytes_per_message"] is not None
     assert result["rate_ratio"] > 0
     assert {goal["name"] for goal in result["goals"]} == set(GOALS)
-    shown_text = table(result)
+    shown_text = render(BENCHMARK, result)
     assert "of the engine's rate kept" in shown_text
     assert "slider, computing" in shown_text
 
@@ -34,4 +34,4 @@ def test_without_a_browser_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     result = widgets(rounds=1, seconds=1.0, quiet=True)
     assert {entry["status"] for entry in result["entries"]} == {"missing"}
     assert not any(goal["met"] for goal in result["goals"])
-    assert "apt-get install chromium" in table(result)
+    assert "apt-get install chromium" in render(BENCHMARK, result)

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from harness.notebook_page import NotebookPage
 from playwright.sync_api import Locator, expect
-from support.notebook_page import Look, NotebookPage, OpenNotebook
+from support.pages import Look, OpenNotebook
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from harness.jupyter_server import JupyterServer
 from playwright.sync_api import expect
-from support.jupyter_server import JupyterServer
-from support.notebook_page import OpenNotebook, Picture
+from support.pages import OpenNotebook, Picture
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from harness.notebook_page import NotebookPage
 from playwright.sync_api import Locator
 from support.live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows
-from support.notebook_page import NotebookPage, OpenNotebook
+from support.pages import OpenNotebook
 
 # Runs until `let_go`, or for two minutes.
 BUSY = """

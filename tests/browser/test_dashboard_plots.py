@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 import pytest
+from harness.notebook_page import NotebookPage
 from support.live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows, window
-from support.notebook_page import Look, NotebookPage, OpenNotebook
+from support.pages import Look, OpenNotebook
 
 TWO_ENGINES = """
 import time

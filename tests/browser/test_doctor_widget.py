@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.notebook_page import Look, OpenNotebook
+from support.pages import Look, OpenNotebook
 
 # A finding that this machine may not have, so that there is a command to copy.
 SHOWN = """

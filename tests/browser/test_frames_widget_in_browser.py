@@ -7,8 +7,9 @@ import re
 import subprocess
 from typing import Any
 
+from harness.notebook_page import NotebookPage
 from playwright.sync_api import Locator
-from support.notebook_page import Look, NotebookPage, OpenNotebook
+from support.pages import Look, OpenNotebook
 
 # Pings of both versions, UDP of three sizes and what the stacks say to that.
 MADE = """

@@ -6,9 +6,10 @@ import json
 import math
 from typing import Any
 
+from harness.notebook_page import NotebookPage
 from playwright.sync_api import expect
 from support.live_rows import SOURCES
-from support.notebook_page import Look, NotebookPage, OpenNotebook
+from support.pages import Look, OpenNotebook
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
 

@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from support.notebook_page import Look, NotebookPage, OpenNotebook
+from harness.notebook_page import NotebookPage
+from support.pages import Look, OpenNotebook
 
 MEASURE = """
 import json, time

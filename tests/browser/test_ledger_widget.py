@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from support.notebook_page import Look, NotebookPage, OpenNotebook
+from harness.notebook_page import NotebookPage
+from support.pages import Look, OpenNotebook
 
 # A worker that is held back, with a tiny ring: most of what comes is lost.
 LOSE = """

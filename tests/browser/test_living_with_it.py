@@ -6,9 +6,10 @@ import json
 import re
 
 import pytest
+from harness.notebook_page import NotebookPage
 from playwright.sync_api import expect
 from support.live_rows import ROWS
-from support.notebook_page import Look, NotebookPage, OpenNotebook, Picture
+from support.pages import Look, OpenNotebook, Picture
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
 

@@ -6,8 +6,9 @@ import json
 import time
 
 import pytest
+from harness.notebook_page import NotebookPage
 from playwright.sync_api import Locator
-from support.notebook_page import NotebookPage, OpenNotebook, Picture
+from support.pages import OpenNotebook, Picture
 
 CAPTURE = """
 from xdplab import Engine, Lab, Traffic

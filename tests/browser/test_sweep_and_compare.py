@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from harness.notebook_page import NotebookPage
 from playwright.sync_api import expect
 from support.live_rows import SOURCES
-from support.notebook_page import NotebookPage, OpenNotebook, Picture
+from support.pages import OpenNotebook, Picture
 
 PATIENCE = 60_000  # ms: the machine may be busy with other tests
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from harness.notebook_page import NotebookPage
 from support.live_rows import CAPTURE, rows, wait_for_rows, window
-from support.notebook_page import Look, NotebookPage, OpenNotebook
+from support.pages import Look, OpenNotebook
 
 MARKED = CAPTURE.replace("Dashboard(engine)\n", "Dashboard(engine, traffic)\n")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.notebook_page import NotebookPage
+from harness.notebook_page import NotebookPage
 
 # 20,000 packets a second: more than enough to see, little enough for the machine that tests.
 CAPTURE = """

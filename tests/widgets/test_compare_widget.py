@@ -20,8 +20,8 @@ from xdplab.widgets.compare.candidates import (
     usual_paths,
 )
 from xdplab.widgets.compare.figure import BAR_ROOM
+from xdplab.widgets.compare.path_runs import Course
 from xdplab.widgets.compare.rows import Rows, reasons_html
-from xdplab.widgets.compare.turns import Course
 
 BRIEF = 0.1
 TWO: list[Path] = ["xsk poll", ("xsk", {"wait": "spin", "batch": 16})]
@@ -102,7 +102,9 @@ def test_at_once_each_path_has_a_lab_of_its_own(privileged: None) -> None:
     compare = Compare(paths=["xsk poll", "xsk epoll"], rate=5_000, seconds=0.5, at_once=True)
     compare.run()
     assert eventually(
-        lambda: [course.is_running for course in compare._turns.courses.values()] == [True, True]
+        lambda: (
+            [course.is_running for course in compare._path_runs.courses.values()] == [True, True]
+        )
     )
     assert compare.wait(60)
     assert list(compare.results["runs"]) == [3, 3]
@@ -114,7 +116,7 @@ def test_stopped_it_gives_the_port_back_and_goes_on_later(lab: Lab) -> None:
     compare = Compare(lab, ["xsk poll"], rate=20_000, seconds=3600, rounds=2)
     compare.run()
     assert eventually(
-        lambda: compare._turns.courses["xsk poll"].pps if compare._turns.courses else 0
+        lambda: compare._path_runs.courses["xsk poll"].pps if compare._path_runs.courses else 0
     )
     compare.refresh()
     assert "xsk poll at work" in compare._bar._words.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,7 +14,6 @@ from xdplab.core.errors import XdplabError
 from xdplab.experiments.runs import Runs
 from xdplab.settings.undo import undo
 from xdplab.widgets import Sweep
-from xdplab.widgets.series.runner import Runner
 from xdplab.widgets.sweep.cells import Choice, cells
 from xdplab.widgets.sweep.colors import RAMP, color, ink, share
 
@@ -222,20 +220,10 @@ def test_it_keeps_no_engine_alive_and_what_was_measured_stays(lab: Lab) -> None:
         sweep.wait(30)
 
 
-def test_what_goes_wrong_on_the_thread_is_told() -> None:
-    def fail(_stop: threading.Event) -> None:
-        raise RuntimeError("out of order")
-
-    runner = Runner(fail)
-    runner.start()
-    with pytest.raises(XdplabError, match="RuntimeError: out of order"):
-        runner.wait(30)
-
-
 def test_a_cell_that_runs_again_stops_what_it_began(
     engine: Engine, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xdplab.widgets.series.runner.current_cell", lambda: "the cell")
+    monkeypatch.setattr("xdplab.experiments.background.current_cell", lambda: "the cell")
     endless = Sweep(engine, traffic, seconds=3600, batch=[16])
     endless.run()
     assert eventually(lambda: traffic.running)

@@ -53,7 +53,7 @@ class Promiscuity(Closing):
             raise
         except OSError as error:
             self.close()
-            tried = f"have {interface.name} take in what is for others"
+            tried = f"switch {interface.name} to promiscuous mode"
             raise error_at(lib.XDPLAB_STEP_OPEN_SOCKET, error.errno or 0, tried) from error
         self._descriptors.append(asking.detach())
 

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from xdplab.bench import widgets
 from xdplab.bench.measured import (
     batch,
     burst,
@@ -40,7 +39,6 @@ BENCHMARKS = {
         latency.BENCHMARK,
         softnic.BENCHMARK,
         tune.BENCHMARK,
-        widgets.BENCHMARK,
     )
 }
 """The benchmarks by name, in the order in which the command lists them."""
@@ -70,7 +68,7 @@ def write_report(path: str | os.PathLike[str], result: Mapping[str, Any]) -> Non
     Raises
     ------
     ConfigurationError
-        If the path is not a plain file.
+        If the path is not a regular file.
     KernelError
         When the file can't be written.
     """

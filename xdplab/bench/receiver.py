@@ -37,7 +37,7 @@ CALLS = ("wakeups_per_second", "syscalls_per_second", "rearms_per_second")
 
 
 @dataclass(frozen=True)
-class Run:
+class Received:
     """The counts and figures of one receiver in one run.
 
     Parameters
@@ -118,7 +118,7 @@ class Receiver(Protocol):
     def missing(self) -> str | None:
         """Return what to do if the program is missing; None if it is installed."""
 
-    def run(self, wire: Wire, seconds: float) -> Run:
+    def run(self, wire: Wire, seconds: float) -> Received:
         """Measure once, and clean up.
 
         Raises
@@ -189,7 +189,7 @@ class OurWorker:
         """Return None: xdplab's worker is always there."""
         return None
 
-    def run(self, wire: Wire, seconds: float) -> Run:
+    def run(self, wire: Wire, seconds: float) -> Received:
         """Measure once, as `xdplab run` does.
 
         Raises
@@ -205,7 +205,9 @@ class OurWorker:
         ):
             wire.warm_up()
             measured = measure_whole(engine, wire.traffic, seconds)
-        return Run(measured.seconds, measured.sent or 0, measured.rx_packets, figures(measured))
+        return Received(
+            measured.seconds, measured.sent or 0, measured.rx_packets, figures(measured)
+        )
 
 
 @contextmanager

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from xdplab.bench import machine
 from xdplab.core.errors import XdplabError
+from xdplab.experiments.in_turn import in_rounds, in_turn
+from xdplab.experiments.progress import terminal_bar
 from xdplab.experiments.runs import check_length
 from xdplab.lab.lab import Lab
 
-Run = Mapping[str, Any]
+Figures = Mapping[str, Any]
 """The figures of one run by name; None: could not be measured."""
 
 
@@ -36,11 +36,20 @@ class Entry:
     """
 
     name: str
-    measure: Callable[[], Run]
+    measure: Callable[[], Figures]
     labels: Mapping[str, Any] = field(default_factory=dict)
     missing: str | None = None
     failure: str | None = None
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Figures] = field(default_factory=list)
+
+    def take(self) -> None:
+        """Run it once, unless it failed before."""
+        if not self.failure:
+            self.runs.append(self.measure())
+
+    def fail(self, error: XdplabError) -> None:
+        """Note that it failed: it takes no further run."""
+        self.failure = str(error)
 
     @property
     def status(self) -> str:
@@ -103,16 +112,15 @@ class Rounds:
     def take(self, entries: Sequence[Entry]) -> None:
         """Run each entry once in each round, until it fails."""
         present = [entry for entry in entries if not entry.missing]
-        with self._progress(self.rounds * len(present)) as advance:
-            for number in range(self.rounds):
-                # Every second round in reverse: a machine that slows down affects all alike.
-                for entry in present if number % 2 == 0 else reversed(present):
-                    advance(entry.name)
-                    if not entry.failure:
-                        try:
-                            entry.runs.append(entry.measure())
-                        except XdplabError as error:
-                            entry.failure = str(error)
+        total = self.rounds * len(present)
+        with terminal_bar(total, self.benchmark, wanted=not self.quiet) as progress:
+            in_turn(
+                (entry for _, entry in in_rounds(present, self.rounds)),
+                Entry.take,
+                label=lambda entry: entry.name,
+                progress=progress,
+                failed=Entry.fail,
+            )
 
     def result(
         self, lab: Lab, entries: Sequence[Entry], figures: Sequence[str], traffic: Mapping[str, Any]
@@ -140,28 +148,6 @@ class Rounds:
             "machine": machine.describe(lab.port.interface),
             "entries": [entry.as_dict(figures) for entry in entries],
         }
-
-    @contextmanager
-    def _progress(self, total: int) -> Iterator[Callable[[str], None]]:
-        """Draw a progress bar; yield a function to call with the name of each run."""
-        if self.quiet or not sys.stderr.isatty():
-            yield lambda _name: None
-            return
-        from rich.console import Console  # noqa: PLC0415 - slow to import
-        from rich.progress import Progress  # noqa: PLC0415
-
-        # Drawn between runs only: during a run it would take time from the measured cores.
-        with Progress(console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
-            task = progress.add_task(self.benchmark, total=total)
-            begun = 0
-
-            def advance(name: str) -> None:
-                nonlocal begun
-                told = f"{self.benchmark}: {name}"
-                progress.update(task, description=told, completed=begun, refresh=True)
-                begun += 1
-
-            yield advance
 
 
 def fastest(entries: Iterable[Entry], figure: str = "rx_pps") -> Entry | None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from xdplab.backends import BACKENDS, BEST, VARIABLE
-from xdplab.bench import BENCHMARKS, table, write_report
-from xdplab.bench.report.page import check_place
+from xdplab.bench import BENCHMARKS
 from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
+from xdplab.cli import benchmarks
 from xdplab.core.checks import choice, whole
 from xdplab.core.cores import cores_for_queue
 from xdplab.core.errors import ConfigurationError, XdplabError
@@ -127,18 +126,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_backend(run)
     run.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
-    doctor = commands.add_parser("doctor", help="say what this machine has and lacks")
+    doctor = commands.add_parser("doctor", help="check what this machine has and lacks")
     doctor.set_defaults(command=_doctor)
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
     add_broker_options(
         broker := commands.add_parser(
             "broker",
-            help="do for the members of a group what takes root, and no more",
-            description="Do for the members of a group what takes root: real AF_XDP in labs of "
-            "their own, and nothing on the host's interfaces but those of --interface. Run it as "
-            "root, from an install that nobody else can write. For systemd, see the units in the "
-            "package's folder broker/.",
+            help="do privileged work for the members of a group",
+            description="Do privileged work for the members of a group: real AF_XDP in labs of "
+            "their own, and on the host's interfaces that --interface names, and no others. Run it "
+            "as root, from an install that nobody else can write. For systemd, see the units in "
+            "the package's folder broker/.",
         )
     )
     broker.set_defaults(command=start_isolated)
@@ -193,23 +192,8 @@ def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
     for name, benchmark in BENCHMARKS.items():
         command = commands.add_parser(name, help=benchmark.help)
         command.set_defaults(command=_bench, benchmark=name)
-        for option, (default, told) in benchmark.options.items():
-            several = default if isinstance(default, tuple) else (default,)
-            # Whole numbers are shown without a decimal point, also for options that take fractions.
-            shown = " ".join(str(value).removesuffix(".0") for value in several)
-            command.add_argument(
-                f"--{option}",
-                type=type(several[0]),
-                nargs="+" if isinstance(default, tuple) else None,
-                default=default,
-                metavar="N" if isinstance(several[0], int | float) else "NAME",
-                help=f"{told} ({shown})",
-            )
+        benchmarks.add_options(command, benchmark)
         _add_backend(command)
-        command.add_argument("--json", action="store_true", help="print one JSON object at the end")
-        command.add_argument(
-            "--report", metavar="FILE", help="write an HTML report with figures as well"
-        )
 
 
 def _add_backend(parser: argparse.ArgumentParser) -> None:
@@ -305,23 +289,4 @@ def _list_benchmarks(_options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     benchmark = BENCHMARKS[options.benchmark]
-    place = None if options.report is None else check_place(options.report)
-    chosen = {name: getattr(options, name) for name in benchmark.options}
-    result = benchmark.run(**chosen, quiet=options.json)
-    way = {} if options.backend is None else {"backend": options.backend}
-    result["command"] = _command(benchmark.name, chosen | way)
-    is_said = say(json.dumps(result) if options.json else table(result))
-    if place is not None:
-        write_report(place, result)
-        if not options.json:
-            is_said = say(f"report: {place}") and is_said
-    return int(not is_said)
-
-
-def _command(name: str, chosen: Mapping[str, object]) -> str:
-    """Return a benchmark's command line, with all options, also those at their defaults."""
-    words = ["xdplab", "bench", name]
-    for option, value in chosen.items():
-        several = value if isinstance(value, list | tuple) else (value,)
-        words += [f"--{option}", *(str(one).removesuffix(".0") for one in several)]
-    return shlex.join(words)
+    return benchmarks.run(benchmark, options, "xdplab", "bench", benchmark.name)

@@ -17,7 +17,7 @@ _REMEDIES = {
     errno.ENOSPC: "Make room, or choose another folder.",
     errno.EDQUOT: "Make room, or choose another folder.",
     errno.ENOENT: "Make the folder first, or choose another.",
-    errno.ENOTDIR: "Choose a folder that is one.",
+    errno.ENOTDIR: "A part of the path is no folder: choose another path.",
     errno.ENAMETOOLONG: "Choose a shorter name: 255 bytes at most, and 4,095 with its folders.",
     errno.ELOOP: "Choose another name: this is a link that leads back to itself.",
     errno.EROFS: "Choose a folder on a disk that can be written to.",
@@ -48,8 +48,8 @@ def place_of(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ConfigurationError
-        When there is something other than a plain file, such as a folder or a device, or the value
-        is no path.
+        When there is something other than a regular file, such as a folder or a device, or the
+        value is no path.
     KernelError
         When it can't be looked up: too long a name, a folder that must not be entered.
     """
@@ -59,13 +59,15 @@ def place_of(path: str | os.PathLike[str]) -> Path:
         is_other = place.exists() and not place.is_file()
     except RuntimeError:  # raised for `~name` when there is no such user
         raise ConfigurationError(
-            f"path={checks.shown(path)} is in the home of a user that is not known here. Write the "
-            "folder out, or begin with `./~` for a name that begins so."
+            f"path={checks.shown(path)} begins with the home of a user that is not known here. "
+            "Write the whole folder; for a file whose name begins with ~, begin with `./~`."
         ) from None
     except OSError as error:
         raise _refused(given, error) from error
     if is_other:
-        raise ConfigurationError(f"{place} is no plain file. Give the name of one, or a new name.")
+        raise ConfigurationError(
+            f"{place} is no regular file. Give the name of one, or a new name."
+        )
     return place
 
 
@@ -81,7 +83,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     ConfigurationError
-        When the place is taken by something other than a plain file.
+        When the place is taken by something other than a regular file.
     KernelError
         When the file can't be written: a full disk, no such folder, no permission, a limit on its
         size. Nothing half-written is left, and an older file of that name is as it was.

@@ -8,8 +8,8 @@ import resource
 _PLENTY = 4096
 
 MORE_THREADS = (
-    "There are as many processes and threads as there may be: end some, or raise the limit, "
-    "`ulimit -u` or the cgroup's pids.max."
+    "The limit on processes and threads is reached: end some, or raise it (`ulimit -u`, or the "
+    "cgroup's pids.max)."
 )
 """The remedy where no thread or process can be started."""
 
@@ -19,8 +19,8 @@ def more_descriptors() -> str:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     command = _raised(resource.RLIMIT_NOFILE, "nofile", max(4 * soft, _PLENTY))
     return (
-        f"This process may have {soft:,} descriptors. Close engines, labs and files that it no "
-        f"longer needs, or let it have more: {command}."
+        f"This process' limit of {soft:,} descriptors is reached. Close engines, labs and files "
+        f"that it no longer needs, or raise the limit: {command}."
     )
 
 
@@ -30,8 +30,9 @@ def more_locked_memory(size: int) -> str:
     # Memory that other processes of the user have locked counts, too.
     command = _raised(resource.RLIMIT_MEMLOCK, "memlock", 2 * (soft + size))
     return (
-        f"The UMEM is above the limit on locked memory, {soft:,} bytes for all of this user: "
-        f"choose a smaller ring_size, run it with CAP_IPC_LOCK, or raise the limit: {command}."
+        f"The UMEM exceeds the limit on locked memory, {soft:,} bytes for all that this user's "
+        "processes lock: choose a smaller ring_size, run with CAP_IPC_LOCK, or raise the limit: "
+        f"{command}."
     )
 
 

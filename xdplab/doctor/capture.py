@@ -33,7 +33,7 @@ def backends(known: Mapping[str, Backend] = BACKENDS) -> Iterator[Finding]:
         return
     best = works[0]
     simulates = ", which only simulates" if known[best].simulated else ""
-    seen = f"labs take {best}{simulates}; works: {', '.join(works)}"
+    seen = f"labs use {best}{simulates}; these work: {', '.join(works)}"
     if named := os.environ.get(VARIABLE):
         seen += f"; {VARIABLE} says {named}"
     if not known[best].simulated:
@@ -58,7 +58,7 @@ def capture() -> Iterator[Finding]:
         if received == _FRAMES:
             yield Finding(CAPTURE, "good", seen)
         else:
-            remedy = "`xdplab run --seconds 1` shows a ledger of where the others went."
+            remedy = "`xdplab run --seconds 1` shows where the others went."
             yield Finding(CAPTURE, "missing", f"{seen}; {sent} were sent", remedy)
 
 

@@ -45,7 +45,7 @@ def interfaces() -> Iterator[Finding]:
     here = Namespace.current()
     names = here.run(_real_interfaces)
     if not names:
-        yield Finding("interfaces", "good", "virtual ones only, and labs make their own")
+        yield Finding("interfaces", "good", "only virtual ones; labs make their own")
     for name in names:
         with suppress(InterfaceGoneError):  # removed or moved during the check
             interface = Interface.find(name, here)
@@ -75,7 +75,7 @@ def describe(interface: Interface) -> Finding:
         seen.insert(0, link.brief.removeprefix(f"{name} "))
         remedies.append(link.trouble())
     if interface.queues > 1:
-        seen.append("of which an engine takes one unless it is told several, as queue=[0, 1]")
+        seen.append("an engine captures from one, or from those that queue=[0, 1] lists")
     if interface.queues > (cores := os.cpu_count() or 1):
         remedies.append(
             f"There are more queues than cores to serve them: "
@@ -102,7 +102,7 @@ def native_xdp(interface: Interface) -> Finding:
 
     features = interface.namespace.run(read_xdp_features, interface.index)
     if features is None:
-        seen, remedy = "the kernel does not tell", "Linux 6.3 and newer do. Engine(...) tries it."
+        seen, remedy = "the kernel does not say", "Linux 6.3 and newer do. Engine(...) tries it."
         return Finding(name, "limited", seen, remedy)
     if not features.native:
         remedy = f"Engine({interface.name!r}, attach='skb') works, and is slower; or another NIC."
@@ -119,7 +119,7 @@ def offloads(interface: Interface) -> Finding:
     try:
         features = interface.namespace.run(read, interface.name)
     except KernelError as error:
-        told = f"the driver does not tell: {error}"
+        told = f"the driver does not say: {error}"
         return Finding(name, "limited", told, f"`ethtool -k {interface.name}` lists them.")
     own = judge_offloads(interface.name, features)
     seen, remedies = _of_other_end(interface)

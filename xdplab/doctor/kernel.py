@@ -18,7 +18,7 @@ from xdplab.refusals.errors import error_at
 
 _FEATURES: tuple[tuple[tuple[int, int], str, Verdict], ...] = (
     ((5, 9), "XDP programs attached by bpf_link", "missing"),
-    ((5, 18), "live-frame test runs, which the generator is made of", "limited"),
+    ((5, 18), "live-frame test runs, which the generator uses", "limited"),
     ((6, 1), "io_uring's DEFER_TASKRUN, for the io_uring wait strategies", "limited"),
 )
 """Features by the Linux version that brought them, and the loss without; AF_XDP is older."""
@@ -31,7 +31,7 @@ _CAPABILITIES: dict[int, tuple[str, str, Verdict]] = {
     _BPF: ("CAP_BPF", "loading programs", "missing"),
     _PERFMON: ("CAP_PERFMON", "tracing softirqs", "limited"),
     _SYS_ADMIN: ("CAP_SYS_ADMIN", "network namespaces, so labs", "missing"),
-    _IPC_LOCK: ("CAP_IPC_LOCK", "frame areas above the limit on locked memory", "limited"),
+    _IPC_LOCK: ("CAP_IPC_LOCK", "UMEMs above the limit on locked memory", "limited"),
 }
 _PART_OF_SYS_ADMIN = {_BPF, _PERFMON}
 

@@ -7,8 +7,8 @@ from xdplab.core.errors import KernelError
 from xdplab.doctor.finding import Finding, refused
 
 BY_BROKER = (
-    "Labs have it through the broker. A real interface must be lent: the broker is started with "
-    "--interface and its name, and xdplab.Loan is given that name."
+    "Labs have it through the broker. A real interface must be lent: its name is given to the "
+    "broker, with --interface, and to xdplab.Loan."
 )
 
 

@@ -60,7 +60,7 @@ def container(
         yield Finding("container", "good", f"{seen}, without a seccomp filter")
         return
     remedy = (
-        "What the filter refuses, only a container with another one may do: "
+        "To allow what the filter refuses, start the container with another one: "
         "`docker run --security-opt seccomp=unconfined`, or a profile of your own in its place. "
         "More capabilities: `docker run --cap-add`."
     )
@@ -91,7 +91,7 @@ def user_namespaces(settings: Path = _SETTINGS) -> Iterator[Finding]:
         return
     said = " ".join(done.stderr.split()) or "by the distribution's settings"
     seen = f"refused to users without privileges ({said}), so that only a broker makes their labs"
-    why = "Look for what forbids it: a seccomp filter, as containers have, or a security module."
+    why = "A seccomp filter, as containers have one, or a security module may forbid it."
     yield Finding("user namespaces", "limited", seen, "; ".join(remedies) or why)
 
 

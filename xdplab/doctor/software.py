@@ -68,7 +68,7 @@ def clang(command: str = "clang") -> Iterator[Finding]:
     command
         The compiler's name or path.
     """
-    remedy = "`sudo apt install clang`, to compile XDP programs of one's own; ours are compiled."
+    remedy = "`sudo apt install clang`, to compile your own XDP programs; xdplab's are built."
     try:
         said = [
             subprocess.run(

@@ -69,7 +69,7 @@ class NativeEngine:
             After `close`, and in a forked child.
         """
         if self.pointer and not self.is_ours:
-            raise ClosedError("this engine is another process'. Make one in this process.")
+            raise ClosedError("this engine belongs to another process. Make one in this one.")
 
     @property
     def closed(self) -> bool:

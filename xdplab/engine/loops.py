@@ -75,9 +75,9 @@ def refuse_loop(engine: Sender, interfaces: tuple[Interface, ...], action: str) 
         bridge, end = bridged
         raise ConfigurationError(
             f"action={action!r} between {interfaces[0].name} and {interfaces[1].name} would send "
-            f"each broadcast round for ever: their other ends are ports of one bridge, {bridge}, "
-            f"which joins them already. `{end.prefix}ip link set {end.name} nomaster` takes one "
-            "out of it; or forward to an interface that leads elsewhere."
+            "each broadcast in a loop for ever: their other ends are ports of one bridge, "
+            f"{bridge}, which joins them already. `{end.prefix}ip link set {end.name} nomaster` "
+            "takes one out of it; or forward to an interface that leads elsewhere."
         )
     for begin, out in ways[: len(interfaces)]:
         if (passed := _way_back(begin, out, ways)) is not None:
@@ -130,19 +130,19 @@ def _words(begin: Interface, left: list[Interface], action: str) -> str:
     remedy = "action='drop' captures without sending."
     if begin.link_type == LOOPBACK:
         return (
-            f"action={action!r} on {begin.name} would send each packet round for ever: what is "
-            f"sent on {begin.name} is received there. {remedy} To have packets sent back, take a "
-            "lab (Lab().port) or one end of a veth pair."
+            f"action={action!r} on {begin.name} would send each packet in a loop for ever: what "
+            f"is sent on {begin.name} is received there. {remedy} To have packets sent back, take "
+            "a lab (Lab().port) or one end of a veth pair."
         )
     if len(left) == 1 and not is_same(begin, left[0]):
         return (
             f"action={action!r} between {begin.name} and {left[0].name} would send each packet "
-            f"round for ever: they are the two ends of one pair, and what is sent on one is "
+            f"in a loop for ever: they are the two ends of one pair, and what is sent on one is "
             f"received on the other. Forward to an interface that leads elsewhere; {remedy}"
         )
     by = ", ".join(interface.name for interface in left)
     return (
-        f"action={action!r} on {begin.name} would send each packet round for ever: another engine "
-        f"of this process sends back what leaves here (by way of {by}). Let one of them be "
+        f"action={action!r} on {begin.name} would send each packet in a loop for ever: another "
+        f"engine of this process sends back what leaves here (by way of {by}). Give one of them "
         "action='drop', or close it."
     )

@@ -33,8 +33,8 @@ class Metric(NamedTuple):
     of: Callable[[Measurement, Latency], float | None]
 
 
-class Run(NamedTuple):
-    """One measured run."""
+class Taken(NamedTuple):
+    """A measured run, and its figures."""
 
     measurement: Measurement
     figures: Figures
@@ -115,7 +115,7 @@ def take(
     traffic: Traffic | None,
     seconds: float,
     watch: Callable[[], None] = lambda: None,
-) -> Run:
+) -> Taken:
     """Measure one run as `measure_whole` does, with its latencies.
 
     Parameters
@@ -136,7 +136,7 @@ def take(
     after = _latency(engine.telemetry)
     # The histogram may have been reset meanwhile.
     is_grown = bool((after.counts >= before.counts).all())
-    return Run(measurement, metrics(measurement, after - before if is_grown else after))
+    return Taken(measurement, metrics(measurement, after - before if is_grown else after))
 
 
 def _latency(telemetry: Telemetry) -> Latency:

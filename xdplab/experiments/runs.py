@@ -15,6 +15,7 @@ import numpy.typing as npt
 from xdplab.core.checks import choice, is_a, items, shown, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import ConfigurationError
+from xdplab.experiments.in_turn import in_rounds
 from xdplab.experiments.metrics import METRICS, Figures
 
 if TYPE_CHECKING:
@@ -91,11 +92,12 @@ class Runs:
     @property
     def in_order(self) -> list[Run]:
         """All runs, in the order in which they are made."""
-        return [
-            runs[number]
-            for number in range(self.rounds)
-            for runs in (self._of if number % 2 == 0 else reversed(self._of))
-        ]
+        return [runs[number] for number, runs in in_rounds(self._of, self.rounds)]
+
+    @property
+    def left(self) -> list[Run]:
+        """The runs to make yet, in their order."""
+        return [run for run in self.in_order if run.status == "planned"]
 
     @property
     def total(self) -> int:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from xdplab.core.checks import boolean
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
-from xdplab.core.locks import new_lock
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments import metrics
+from xdplab.experiments.in_turn import Stop, alone, in_turn
 from xdplab.experiments.links import broken_link
-from xdplab.experiments.runs import Run, Runs, words
+from xdplab.experiments.progress import Progress, bar
+from xdplab.experiments.runs import Run, Runs, Status
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import settings
 
@@ -85,7 +80,7 @@ class Grid:
         self.engine, self.traffic = engine, traffic
         self.runs = Runs(seconds, rounds, knobs)
         """The results, run by run."""
-        self._stop = threading.Event()
+        self._stop = Stop()
 
     def run(self, progress: bool = True) -> Self:
         """Make the remaining runs.
@@ -109,9 +104,12 @@ class Grid:
             When the engine or the traffic was closed.
         """
         boolean("progress", progress)
-        self._stop = threading.Event()
-        with interrupt_sets(self._stop), _bar(self.runs, progress) as advance:
-            take(self.runs, self.engine, self.traffic, self._stop, advance)
+        self._stop = Stop()
+        with (
+            self._stop.by_interrupt(),
+            bar(self.runs.total, done=self.runs.done, wanted=progress) as shown,
+        ):
+            take(self.runs, self.engine, self.traffic, self._stop, shown)
         return self
 
     def stop(self) -> None:
@@ -159,8 +157,8 @@ def take(
     runs: Runs,
     engine: Engine,
     traffic: Traffic | None,
-    stop: threading.Event,
-    on_run: Callable[[Run], None] = lambda _run: None,
+    stop: Stop,
+    progress: Progress | None = None,
 ) -> None:
     """Make the remaining runs, and restore the knobs that they changed.
 
@@ -170,8 +168,8 @@ def take(
         As in `Grid`.
     stop
         Set it to end the runs.
-    on_run
-        Called before each run.
+    progress
+        Told when a run begins and ends.
 
     Raises
     ------
@@ -181,42 +179,25 @@ def take(
     with alone(engine, stop):
         _check_ready(engine, traffic)
         with settings.kept(engine, runs.knobs, traffic):
-            for run in runs.in_order:
-                if stop.is_set():
-                    break
-                if run.status == "planned":
-                    on_run(run)
-                    _take_one(runs, run, engine, traffic, stop)
+            in_turn(
+                runs.left,
+                lambda run: _take_one(runs, run, engine, traffic, stop),
+                stop=stop,
+                progress=progress,
+            )
 
 
-class _StoppedError(Exception):
-    """Ends a run before its time."""
-
-
-def _take_one(
-    runs: Runs, run: Run, engine: Engine, traffic: Traffic | None, stop: threading.Event
-) -> None:
-    def watch() -> None:
-        if stop.is_set():
-            raise _StoppedError
-
+def _take_one(runs: Runs, run: Run, engine: Engine, traffic: Traffic | None, stop: Stop) -> None:
     runs.present = run
+    if_it_fails: Status = "refused"
     try:
-        try:
-            settings.apply(engine, run.settings, traffic)
-        except XdplabError as error:
-            _end_if_fatal(error, engine, traffic)
-            run.reason, run.status = str(error), "refused"
-            return
-        try:
-            run.figures = metrics.take(engine, traffic, runs.seconds, watch).figures
-        except XdplabError as error:
-            _end_if_fatal(error, engine, traffic)
-            run.reason, run.status = str(error), "failed"
-            return
+        settings.apply(engine, run.settings, traffic)
+        if_it_fails = "failed"
+        run.figures = metrics.take(engine, traffic, runs.seconds, stop.check).figures
         run.status = "measured"
-    except _StoppedError:
-        pass
+    except XdplabError as error:
+        _end_if_fatal(error, engine, traffic)
+        run.reason, run.status = str(error), if_it_fails
     finally:
         runs.present = None
         if traffic is not None:
@@ -248,75 +229,3 @@ def _check_ready(engine: Engine, traffic: Traffic | None) -> None:
             "the traffic is running already. A sweep starts and stops it for each run, so that all "
             "see the same: traffic.stop() before the sweep."
         )
-
-
-class _Turn:
-    """Makes sure that only one sweep at a time runs on an engine."""
-
-    def __init__(self) -> None:
-        self.lock = new_lock()  # held by the sweep that runs
-        self.stop = threading.Event()  # ends that sweep
-
-
-_turns: weakref.WeakKeyDictionary[Engine, _Turn] = weakref.WeakKeyDictionary()
-_turns_lock = new_lock()
-
-
-@contextmanager
-def alone(engine: Engine, stop: threading.Event) -> Iterator[None]:
-    """End another sweep of the engine, and exclude others in the block."""
-    with _turns_lock:
-        turn = _turns.setdefault(engine, _Turn())
-        turn.stop.set()
-        turn.stop = stop  # at once, so that the newest of several waiting sweeps wins
-    with turn.lock:
-        yield
-
-
-@contextmanager
-def interrupt_sets(stop: threading.Event) -> Iterator[None]:
-    """Make the first interrupt set `stop`; only a second one raises KeyboardInterrupt."""
-    before = signal.getsignal(signal.SIGINT)
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or not callable(before):
-        yield
-        return
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            before(number, frame)
-        stop.set()
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _bar(runs: Runs, progress: bool) -> Iterator[Callable[[Run], None]]:
-    """Draw a progress bar; yield a function to call with each run that begins."""
-    tqdm: Any = _tqdm() if progress else None
-    if tqdm is None:
-        yield lambda _run: None
-        return
-    # Drawn between runs only: during a run it would take time from the measured cores.
-    with tqdm(total=runs.total, initial=runs.done, unit="run", file=sys.stderr) as bar:
-
-        def advance(run: Run) -> None:
-            bar.set_postfix_str(words(run.settings), refresh=False)
-            bar.update(runs.done - bar.n)
-            bar.refresh()
-
-        yield advance
-        bar.set_postfix_str("", refresh=False)
-        bar.update(runs.done - bar.n)
-
-
-def _tqdm() -> Any:  # noqa: ANN401 - tqdm is untyped
-    try:
-        from tqdm.auto import tqdm  # noqa: PLC0415 - only if a bar is wanted
-    except ImportError:
-        return None
-    return tqdm

@@ -260,7 +260,8 @@ class Host:
             When the host is real.
         """
         raise ConfigurationError(
-            "faults can't be set: this host is real. Make a lab that is not: Lab(backend='soft')."
+            "faults can't be set: this host is real. Simulated labs have faults: "
+            "Lab(backend='soft')."
         )
 
     def steer_receiving(self, cpus: Iterable[int]) -> None:

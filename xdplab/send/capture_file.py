@@ -176,7 +176,7 @@ def _order(length_and_mark: bytes) -> str:
     for order in "<>":
         if length_and_mark[4:] == struct.pack(f"{order}I", _BYTE_ORDER):
             return order
-    raise DamagedError("a section begins there whose byte order is not told")
+    raise DamagedError("a section begins there without a known byte order")
 
 
 def _options(body: bytes, order: str) -> Iterator[tuple[int, bytes]]:

@@ -90,7 +90,7 @@ class NativeGenerator:
     def start(self) -> None:
         """Send from now on."""
         if not self._handle.is_ours:
-            raise ClosedError("this generator is another process'. Make one in this process.")
+            raise ClosedError("this generator belongs to another process. Make one in this one.")
         error = new_error()
         if self._call(lib.xdplab_generator_start, error):
             raise_error(error)

@@ -33,12 +33,12 @@ _MOST_NAMED = 5  # frames of a remark
 
 _SHORT = f"shorter than the {_SHORTEST_FRAME} bytes of an Ethernet header"
 _LONG = (
-    f"longer than the {_LONGEST_FRAME:,} bytes that a wire takes at most, as where a capture sees "
-    "them before the NIC cuts them (switch its offloads tso, gso and gro off before it begins)"
+    f"longer than the {_LONGEST_FRAME:,} bytes of the longest frame: the capture saw it before the "
+    "NIC cut it (switch the NIC's offloads tso, gso and gro off before a capture)"
 )
 _IN_PART = "captured in part, and zeros stand for the rest"
 _WITHOUT_FCS = "sent without the frame check sequence, of 4 bytes, that the file has"
-_BACK = "captured before the frame in front of it by their times, and sent right behind it"
+_BACK = "captured before the frame in front of it, by their times, and sent right behind that one"
 
 
 @dataclass(frozen=True)

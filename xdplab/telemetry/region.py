@@ -330,7 +330,7 @@ class Telemetry(Closing):
         Raises
         ------
         ConfigurationError
-            For another ending, a place that is no plain file, or without pyarrow.
+            For another ending, a place that is no regular file, or without pyarrow.
         KernelError
             When the file can't be written; nothing half-written is left.
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING
 from xdplab.core.checks import boolean, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.experiments.in_turn import Stop, alone, in_turn
 from xdplab.experiments.links import broken_link
 from xdplab.experiments.metrics import Figures, take
-from xdplab.experiments.sweep import alone, interrupt_sets
+from xdplab.experiments.progress import bar
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import presets, settings
 from xdplab.tuning.importance import importances
@@ -115,25 +115,27 @@ def tune(
         raise broken
     space = Space(engine, traffic, knobs)
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    stop = threading.Event()
+    stop = Stop()
     search = _Search(
         engine, traffic, space, judge, budget=budget, seconds=seconds, seed=seed, stop=stop
     )
     ended = ""
     try:
         with (
-            interrupt_sets(stop),
+            stop.by_interrupt(),
             alone(engine, stop),
             _ready(engine, traffic, space, judge),
-            _bar(budget, progress) as advance,
+            bar(budget, title="tune", stays=False, wanted=progress) as shown,
         ):
             try:
                 search.warm_up()
-                for _ in range(budget):
-                    if deadline is not None and search.tried and time.monotonic() > deadline:
-                        break
-                    search.step()
-                    advance(search.best)
+                in_turn(
+                    search.turns(deadline),
+                    search.step,
+                    stop=stop,
+                    label=search.words,
+                    progress=shown,
+                )
             except KeyboardInterrupt:
                 stop.set()
     except XdplabError as error:  # of a run, or of a knob that could not be restored
@@ -166,13 +168,12 @@ class _Search:
         budget: int,
         seconds: float,
         seed: int,
-        stop: threading.Event,
+        stop: Stop,
     ) -> None:
         self._stop = stop
         self._engine, self._traffic, self._space = engine, traffic, space
         self._judge, self._seconds, self._budget = judge, seconds, budget
         self._size = space.size()
-        self._runs = 0
         self._refusal: XdplabError | None = None
         self.tried: dict[object, Tried] = {}
         with _quiet():
@@ -193,12 +194,21 @@ class _Search:
             time.sleep(_WARM_UP_SECONDS)
             self._traffic.stop()
 
-    def step(self) -> None:
+    def turns(self, deadline: float | None) -> Iterator[int]:
+        """Yield the number of each run, until the budget or the time is used up."""
+        for number in range(self._budget):
+            if deadline is not None and self.tried and time.monotonic() > deadline:
+                return
+            yield number
+
+    def words(self, _number: int) -> str:
+        """Return the best score so far in words."""
+        return "" if self.best is None else f"best {self.best.score:.4g}"
+
+    def step(self, number: int) -> None:
         """Measure once: a new setting, or near the end one of the best again."""
-        self._watch()
         leaders = self._leaders()[:_LEADERS]
-        final = self._runs >= self._budget - self._budget // _FINAL_SHARE and len(leaders) > 1
-        self._runs += 1
+        final = number >= self._budget - self._budget // _FINAL_SHARE and len(leaders) > 1
         if final or not self._try_new():
             again = min(leaders, key=lambda tried: len(tried.runs), default=None)
             if again is not None:
@@ -265,7 +275,7 @@ class _Search:
     def _measure(self, tried: Tried) -> None:
         try:
             settings.apply(self._engine, tried.setting, self._traffic)
-            figures = take(self._engine, self._traffic, self._seconds, self._watch).figures
+            figures = take(self._engine, self._traffic, self._seconds, self._stop.check).figures
         except XdplabError as error:
             if self.is_over() or broken_link(self._engine, self._traffic):
                 raise
@@ -278,10 +288,6 @@ class _Search:
         score = self._judge.score(figures)
         if score is not None:
             tried.scores.append(float(score))
-
-    def _watch(self) -> None:
-        if self._stop.is_set():
-            raise KeyboardInterrupt
 
     def is_over(self) -> bool:
         """Return whether engine or generator ended, so that nothing more can be measured."""
@@ -354,20 +360,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         optuna.logging.set_verbosity(before)
-
-
-@contextmanager
-def _bar(budget: int, wanted: bool) -> Iterator[Callable[[Tried | None], None]]:
-    """Draw a progress bar; yield a function to call after each run."""
-    if not wanted:
-        yield lambda _best: None
-        return
-    from tqdm.auto import tqdm  # noqa: PLC0415 - slow to import
-
-    with tqdm(total=budget, desc="tune", unit="run", leave=False) as bar:
-
-        def advance(best: Tried | None) -> None:
-            bar.set_postfix_str("" if best is None else f"best {best.score:.4g}", refresh=False)
-            bar.update()
-
-        yield advance

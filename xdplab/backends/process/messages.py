@@ -47,13 +47,13 @@ def send(channel: socket.socket, thing: object) -> None:
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
         said = str(error).rstrip(".")
         raise XdplabError(
-            f"could not pass something into the lab's process or out of it: {said}. What is run "
-            "in a lab, its arguments and its result must be such as can be pickled; sockets may be."
+            f"could not pass a value to the lab's process or back: {said}. A function that is run "
+            "in a lab, its arguments and its result must be picklable; sockets are."
         ) from error
     if len(descriptors) > _MOST_DESCRIPTORS:
         raise XdplabError(
-            f"could not pass {len(descriptors)} sockets into the lab's process or out of it at "
-            f"once. Pass at most {_MOST_DESCRIPTORS}."
+            f"could not pass {len(descriptors)} sockets to the lab's process or back at once. "
+            f"Pass at most {_MOST_DESCRIPTORS}."
         )
     header = _HEADER.pack(buffer.tell(), len(descriptors))
     socket.send_fds(channel, [header], descriptors)

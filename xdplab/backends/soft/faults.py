@@ -79,7 +79,7 @@ class Faults:
     def __setattr__(self, name: str, value: object) -> None:
         if name not in self.__slots__ and not hasattr(type(self), name):
             raise ConfigurationError(
-                f"there is no fault {name!r}, but jitter, {', '.join(NAMES[1:])}."
+                f"there is no fault {name!r}. Faults are jitter, {', '.join(NAMES[1:])}."
             )
         super().__setattr__(name, value)
 

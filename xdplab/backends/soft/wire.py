@@ -73,7 +73,9 @@ class Wire(Closing):
         """
         pointer = self._handle.pointer
         if not self._handle.is_ours:
-            raise ClosedError("this simulated wire is another process'. Make a lab in this one.")
+            raise ClosedError(
+                "this simulated wire belongs to another process. Make a lab in this one."
+            )
         return pointer
 
     @property

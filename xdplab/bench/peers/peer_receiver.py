@@ -13,7 +13,7 @@ from typing import Any
 
 from xdplab.bench.peers.peer import Peer, PeerError
 from xdplab.bench.peers.spending import spending
-from xdplab.bench.receiver import Run
+from xdplab.bench.receiver import Received
 from xdplab.bench.wire import REST_SECONDS, Wire, unanswered
 from xdplab.core.closing import Closing
 
@@ -91,7 +91,7 @@ class PeerReceiver(ABC):
             When it does not start. Nothing of it is left.
         """
 
-    def run(self, wire: Wire, seconds: float) -> Run:
+    def run(self, wire: Wire, seconds: float) -> Received:
         """Measure once, and clean up.
 
         Raises
@@ -113,7 +113,7 @@ class PeerReceiver(ABC):
                 # Includes the time for the last packets, though they may wait for a while.
                 packets = program.received() - before
             program.quit()
-        return Run(elapsed, sent, packets, spent.per_packet(packets))
+        return Received(elapsed, sent, packets, spent.per_packet(packets))
 
 
 def settled(program: str, read: Callable[[], int], seconds: float) -> int:

@@ -32,7 +32,7 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ConfigurationError
-        When it can't: the folder or Bokeh is missing, or the path is not a plain file.
+        When it can't: the folder or Bokeh is missing, or the path is not a regular file.
     """
     place = place_of(path)
     if not os.access(place.parent, os.W_OK | os.X_OK):
@@ -63,7 +63,7 @@ def write_page(
     Raises
     ------
     ConfigurationError
-        If the path is not a plain file.
+        If the path is not a regular file.
     KernelError
         When the file can't be written.
     """

@@ -23,7 +23,7 @@ from xdplab.widgets.compare.figure import (
     WORDS_TEXTS,
     look,
 )
-from xdplab.widgets.compare.turns import Course
+from xdplab.widgets.compare.path_runs import Course
 from xdplab.widgets.live.whole import Whole
 from xdplab.widgets.sweep.words import cell_html, figure_words
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterable
 
 import ipywidgets
@@ -11,17 +10,17 @@ import ipywidgets
 from xdplab.backends import BACKENDS, expected
 from xdplab.core.checks import boolean, instance_of
 from xdplab.core.errors import ConfigurationError
+from xdplab.experiments.background import Background
 from xdplab.experiments.runs import Runs
 from xdplab.lab.lab import Lab
 from xdplab.net.stream import Rate, checked_rate, frame_size
 from xdplab.widgets.compare.candidates import Path, candidates, usual_paths
 from xdplab.widgets.compare.figure import compare_figure
+from xdplab.widgets.compare.path_runs import PATH, PathRuns
 from xdplab.widgets.compare.rows import Rows, reasons_html
-from xdplab.widgets.compare.turns import PATH, Turns
 from xdplab.widgets.engine_view import BADGE, SIMULATED
 from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.series.bar import SeriesBar
-from xdplab.widgets.series.runner import Runner
 from xdplab.widgets.series.series import Series
 from xdplab.widgets.sweep.words import figure_words
 
@@ -93,10 +92,10 @@ class Compare(Series):
         names = [candidate.name for candidate in found]
         self.runs = Runs(seconds, rounds, {PATH: names})
         """The results, run by run."""
-        self._turns = Turns(
+        self._path_runs = PathRuns(
             found, self.runs, lab=lab, backend=backend.name, rate=rate, size=size, at_once=at_once
         )
-        self._runner = Runner(self._take)
+        self._runner = Background(self._path_runs.take)
         self._bar = SeriesBar(self._runner, self._forget)
         self._rows = Rows(names)
         self._drawn: object = None
@@ -138,7 +137,7 @@ class Compare(Series):
 
     def refresh(self) -> None:
         """Show the results. The pump does so while a browser shows the widget."""
-        courses = dict(self._turns.courses)
+        courses = dict(self._path_runs.courses)
         present = [name for name, course in courses.items() if course.is_running]
         doing = f"{' and '.join(present)} at work" if present else ""
         self._bar.show(self.runs.done, self.runs.total, doing, usable=True)
@@ -151,9 +150,6 @@ class Compare(Series):
             self._figure.set(model, **properties)
         self._reasons.value = reasons_html(self.runs)
 
-    def _take(self, stop: threading.Event) -> None:
-        self._turns.take(stop)
-
     def _forget(self) -> None:
         self.runs.forget()
-        self._turns.courses.clear()
+        self._path_runs.courses.clear()

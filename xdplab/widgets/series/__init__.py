@@ -1,1 +1,1 @@
-"""Common parts of widgets with a series of runs: the thread that makes them, and a bar."""
+"""Common parts of widgets with a series of runs: a base class, and a bar."""

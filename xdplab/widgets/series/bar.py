@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import ipywidgets
 
+from xdplab.experiments.background import Background
 from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.palette import VERMILLION
-from xdplab.widgets.series.runner import Runner
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 
@@ -25,7 +25,7 @@ class SeriesBar:
         Discards all results, so that all runs are made anew.
     """
 
-    def __init__(self, runner: Runner, forget: Callable[[], None]) -> None:
+    def __init__(self, runner: Background, forget: Callable[[], None]) -> None:
         self._runner, self._forget = runner, forget
         self._go = _button("Run", "play", self._run_or_stop)
         self._anew = _button("Start over", "refresh", self._start_over)

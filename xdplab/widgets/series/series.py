@@ -8,8 +8,8 @@ import ipywidgets
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.experiments.background import Background
 from xdplab.experiments.runs import Runs
-from xdplab.widgets.series.runner import Runner
 
 if TYPE_CHECKING:
     import pandas
@@ -20,7 +20,7 @@ class Series(ipywidgets.VBox):  # type: ignore[misc]
 
     runs: Runs
     """The results, run by run."""
-    _runner: Runner
+    _runner: Background
 
     def run(self) -> None:
         """Make the remaining runs, on a thread of their own."""

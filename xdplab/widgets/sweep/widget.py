@@ -13,6 +13,8 @@ import ipywidgets
 
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.experiments.background import Background
+from xdplab.experiments.in_turn import Stop
 from xdplab.experiments.metrics import METRICS
 from xdplab.experiments.runs import Runs, words
 from xdplab.experiments.sweep import take
@@ -23,7 +25,6 @@ from xdplab.widgets.live.figure import LiveFigure
 from xdplab.widgets.live.subshells import follow_subshells
 from xdplab.widgets.live.whole import Whole
 from xdplab.widgets.series.bar import SeriesBar
-from xdplab.widgets.series.runner import Runner
 from xdplab.widgets.series.series import Series
 from xdplab.widgets.sweep.cells import NUMBERS, TEXTS, cells
 from xdplab.widgets.sweep.choices import Choices
@@ -91,7 +92,7 @@ class Sweep(Series):
         self._traffic = None if traffic is None else weakref.ref(traffic)
         self._turning = threading.Lock()  # held while the engine's knobs are set
         self._note = _HINT
-        self._runner = Runner(self._take)
+        self._runner = Background(self._take)
         self._choices = Choices(self.runs.knobs, metric)
         self._bar = SeriesBar(self._runner, self.runs.forget)
         self._feeds = {name: Whole(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
@@ -185,9 +186,9 @@ class Sweep(Series):
         self._figure.set("map", height=height(len(drawn.rows)))
         self._scale.value = scale_html(chosen.metric, drawn.worst, drawn.best)
 
-    # On the runner's thread.
+    # On the thread of the runs.
 
-    def _take(self, stop: threading.Event) -> None:
+    def _take(self, stop: Stop) -> None:
         with self._turning:
             take(self.runs, self._engine(), self._generator(), stop)
 

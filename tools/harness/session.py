@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xdplab.bench.browser.chromium import open_chromium
-from xdplab.bench.browser.errors import BrowserError
-from xdplab.bench.browser.far_view import FarView
-from xdplab.bench.browser.jupyter_server import JupyterServer
-from xdplab.bench.browser.kernel_process import KernelProcess
-from xdplab.bench.browser.notebook_page import NotebookPage, write_notebook
+from harness.chromium import open_chromium
+from harness.errors import BrowserError
+from harness.far_view import FarView
+from harness.jupyter_server import JupyterServer
+from harness.kernel_process import KernelProcess
+from harness.notebook_page import NotebookPage, write_notebook
 from xdplab.bench.folder import temporary_folder
 from xdplab.telemetry.region import Telemetry
 

@@ -1,4 +1,4 @@
-"""Makes a series of runs on a thread of its own, so that the notebook stays usable."""
+"""Work on a thread of its own, such as things in turn, so that a notebook stays usable."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from collections.abc import Callable
 from xdplab.core.checks import join_seconds
 from xdplab.core.errors import XdplabError
 from xdplab.core.locks import new_lock
+from xdplab.experiments.in_turn import Stop
 from xdplab.net.claims import current_cell
 
-Work = Callable[[threading.Event], None]
-"""Makes the remaining runs, and returns soon after the event was set."""
+Work = Callable[[Stop], None]
+"""Does what is left to do, and returns soon after it was stopped."""
 
 
-class Runner:
+class Background:
     """Starts, stops and continues the work on a thread.
 
-    In a notebook, a runner that a cell made is stopped when the cell runs again, since its results
-    are no longer visible.
+    In a notebook, work that a cell made is stopped when the cell runs again, since its results are
+    no longer visible.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class Runner:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._lock = new_lock()
-        self._stop = threading.Event()
+        self._stop = Stop()
         self._thread: threading.Thread | None = None
         self.error = ""
         """The error that ended the work, or empty."""
@@ -53,7 +54,7 @@ class Runner:
             if self.running and not self._stop.is_set():
                 return
             before = [self._thread, self._replaced and self._replaced._thread]
-            self.error, self._stop = "", threading.Event()
+            self.error, self._stop = "", Stop()
             self._thread = threading.Thread(
                 target=self._run, args=(self._stop, before), name="xdplab-series", daemon=True
             )
@@ -79,7 +80,7 @@ class Runner:
             raise XdplabError(self.error)
         return not self.running
 
-    def _run(self, stop: threading.Event, before: list[threading.Thread | None]) -> None:
+    def _run(self, stop: Stop, before: list[threading.Thread | None]) -> None:
         for thread in before:
             if thread is not None:
                 thread.join()
@@ -91,14 +92,14 @@ class Runner:
             self.error = f"{type(error).__name__}: {error}"
 
 
-_makers: weakref.WeakKeyDictionary[Runner, str] = weakref.WeakKeyDictionary()
+_makers: weakref.WeakKeyDictionary[Background, str] = weakref.WeakKeyDictionary()
 
 
-def _stop_what_this_cell_made(made: Runner) -> Runner | None:
+def _stop_what_this_cell_made(made: Background) -> Background | None:
     """Return the last one stopped, which may still be about to end."""
     cell, last = current_cell(), None
     if cell is not None:
-        for last in [runner for runner, maker in _makers.items() if maker == cell]:
+        for last in [other for other, maker in _makers.items() if maker == cell]:
             last.stop()
         _makers[made] = cell
     return last

@@ -1,23 +1,32 @@
-"""The benchmark `widgets`: a dashboard's cost, and a slider's delay to the worker."""
+"""The benchmark `widgets`: a dashboard's cost, and a slider's delay to the worker.
+
+.venv/bin/python tools/widgets_benchmark.py --help
+"""
 
 from __future__ import annotations
 
+import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from harness import chromium
+from harness.chromium import reported
+from harness.errors import BrowserError
+from harness.far_view import FarView
+from harness.session import Session, open_session
+from harness.slider import Slider
+
 from xdplab.bench.benchmark import Benchmark, Option
-from xdplab.bench.browser import chromium
-from xdplab.bench.browser.chromium import reported
-from xdplab.bench.browser.errors import BrowserError
-from xdplab.bench.browser.far_view import FarView
-from xdplab.bench.browser.session import Session, open_session
-from xdplab.bench.browser.slider import Slider
 from xdplab.bench.report.report import median
 from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
+from xdplab.cli.benchmarks import add_options, run
 from xdplab.core.checks import whole
+from xdplab.core.errors import XdplabError
+from xdplab.core.output import complain
 from xdplab.lab.lab import Lab
 from xdplab.telemetry.region import Telemetry
 
@@ -303,3 +312,18 @@ BENCHMARK = Benchmark(
     ),
     notes=_notes,
 )
+
+
+def main() -> int:
+    """Run it with the options of the command line; return the exit status."""
+    parser = argparse.ArgumentParser(description=BENCHMARK.help)
+    add_options(parser, BENCHMARK)
+    try:
+        return run(BENCHMARK, parser.parse_args(), "python", "tools/widgets_benchmark.py")
+    except XdplabError as error:
+        complain(f"widgets_benchmark.py: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

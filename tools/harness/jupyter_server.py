@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from xdplab.bench.browser.errors import BrowserError
+from harness.errors import BrowserError
 
 
 def free_port() -> int:

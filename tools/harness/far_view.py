@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from xdplab.bench.browser.errors import BrowserError
+from harness.errors import BrowserError
 from xdplab.core.closing import Closing
 
 _ANSWER_INTERVAL = 0.45  # seconds, as in live/figure.js

@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from xdplab.bench.browser.errors import BrowserError
+from harness.errors import BrowserError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

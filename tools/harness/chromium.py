@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xdplab.bench.browser.errors import BrowserError
+from harness.errors import BrowserError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

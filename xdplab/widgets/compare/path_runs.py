@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from xdplab.core.errors import ClosedError, XdplabError
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments import metrics
+from xdplab.experiments.in_turn import Stop, in_turn
 from xdplab.experiments.runs import Run, Runs
 from xdplab.lab.lab import Lab
 from xdplab.net.stream import Rate
@@ -36,10 +36,6 @@ class Course:
     """The metrics known while it runs, over the whole run so far."""
 
 
-class _StoppedError(Exception):
-    """Ends a run before its time."""
-
-
 class _Opened(NamedTuple):
     """The engine and generator of one run."""
 
@@ -48,7 +44,7 @@ class _Opened(NamedTuple):
     traffic: Traffic
 
 
-class Turns:
+class PathRuns:
     """Makes the runs of all candidates.
 
     Parameters
@@ -87,7 +83,7 @@ class Turns:
         self.courses: dict[str, Course] = {}
         """The last run of each candidate, by its name."""
 
-    def take(self, stop: threading.Event) -> None:
+    def take(self, stop: Stop) -> None:
         """Make the runs that are not done yet, until `stop` is set.
 
         Raises
@@ -97,7 +93,7 @@ class Turns:
         KernelError
             When no lab can be made here. A failure of one candidate is noted in its runs.
         """
-        left = [run for run in self._runs.in_order if run.status == "planned"]
+        left = self._runs.left
         groups = (
             [[run for run in left if run.round == n] for n in range(self._runs.rounds)]
             if self._at_once
@@ -106,15 +102,12 @@ class Turns:
         # A lab that the caller gave is not closed.
         one_lab = nullcontext(self._lab) if self._lab or self._at_once else self._make_lab()
         with one_lab as lab:
-            for group in groups:
-                if stop.is_set():
-                    return
-                self._take_together(group, lab, stop)
+            in_turn(groups, lambda group: self._take_together(group, lab, stop), stop=stop)
 
     def _make_lab(self) -> Lab:
         return Lab(backend=self._backend)
 
-    def _take_together(self, group: list[Run], lab: Lab | None, stop: threading.Event) -> None:
+    def _take_together(self, group: list[Run], lab: Lab | None, stop: Stop) -> None:
         with ExitStack() as stack:
             opened = [
                 found
@@ -143,22 +136,19 @@ class Turns:
             return None
         return _Opened(run, engine, traffic)
 
-    def _measure(self, opened: _Opened, stop: threading.Event) -> None:
+    def _measure(self, opened: _Opened, stop: Stop) -> None:
         run, engine, traffic = opened
         course = Course()
         self.courses[str(run.settings[PATH])] = course
         look = _observer(course, engine)
 
         def watch() -> None:
-            if stop.is_set():
-                raise _StoppedError
+            stop.check()
             look()
 
         try:
             taken = metrics.take(engine, traffic, self._runs.seconds, watch)
             run.figures, run.status = taken.figures, "measured"
-        except _StoppedError:
-            pass
         except XdplabError as error:
             run.reason, run.status = str(error), "failed"
         finally:
