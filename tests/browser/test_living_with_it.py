@@ -19,6 +19,7 @@ import ipywidgets
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, LatencyView, LedgerView, Rings, Timeline
 from xdplab.widgets.live import figure as live_figure, pump
+pump.INTERVAL = 0.5  # as often as a page of six can be drawn beside another test's
 lab = Lab()
 """
 
@@ -100,7 +101,7 @@ def test_all_widgets_live_together_on_one_page(
         """document.querySelectorAll(".jp-mod-outputsScrolled").forEach(
             (cell) => cell.classList.remove("jp-mod-outputsScrolled"))"""
     )
-    look(page, height=3000)
+    look(page, height=3000, narrowest=960)
 
 
 @pytest.mark.parametrize("application", ["lab", "notebook"])
