@@ -16,7 +16,7 @@ from support.loads import DEEP_RING, HOLDABLE_RATE, RING, SENDABLE_RATE
 from support.patience import eventually
 from support.rings import all_at_rest, fresh
 
-from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Host, Lab, Ledger, Stream, Traffic
+from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Host, Lab, Ledger, Sampling, Stream, Traffic
 
 # The kernel's alone: what sends from sockets, which a simulated host lacks, or takes fragments.
 
@@ -85,7 +85,7 @@ def test_reflect_swaps_the_ethernet_addresses_and_nothing_else(lab: Lab) -> None
     sent = [ethernet(lab, 0x88B5, dice.randbytes(size - 14)) for size in sizes]
     with (
         Engine(lab.port, action="reflect"),
-        Engine(lab.peer, sample_every=1, sample_bytes=2048) as back,
+        Engine(lab.peer, sampling=Sampling(every=1, bytes=2048)) as back,
     ):
         with raw_socket(lab.peer) as raw:
             for frame in sent:
@@ -123,7 +123,7 @@ def test_echo_leaves_the_later_fragments_of_a_datagram_as_they_are(lab: Lab) -> 
 
 @pytest.mark.parametrize("size", [0, 1, 56, 57, 1452, pytest.param(4000, marks=pytest.mark.kernel)])
 def test_echo_answers_pings(lab: Lab, size: int) -> None:
-    with Engine(lab.port, action="echo", sample_every=1, inspect=True) as engine:
+    with Engine(lab.port, action="echo", sampling=Sampling(every=1), inspect=True) as engine:
         assert lab.peer.ping(lab.port.ipv4, count=20, size=size).received == 20
         if size <= 1452:
             assert lab.peer.ping(lab.port.ipv6, count=20, size=size).received == 20
@@ -147,7 +147,7 @@ RECORD_ROUTE = bytes([7, 7, 4, 0, 0, 0, 0, 0])
 @pytest.mark.kernel
 def test_echo_finds_udp_behind_ip_options(lab: Lab) -> None:
     packet = ipv4(RECORD_ROUTE, socket.IPPROTO_UDP, PORTS + UDP_REST)
-    with Engine(lab.port, action="echo"), Engine(lab.peer, sample_every=1) as back:
+    with Engine(lab.port, action="echo"), Engine(lab.peer, sampling=Sampling(every=1)) as back:
         with raw_socket(lab.peer) as raw:
             raw.send(ethernet(lab, 0x0800, packet))
         assert eventually(lambda: len(frames_of(back)) == 1)

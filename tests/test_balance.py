@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from support.patience import eventually
 
-from xdplab import Engine, KernelError, Lab, Stream, Traffic
+from xdplab import Engine, KernelError, Lab, Memory, Stream, Traffic
+from xdplab.configuration.keywords import grouped
 from xdplab.engine import reconfiguring
 from xdplab.engine.engine import ACTIONS
 from xdplab.engine.handle import NativeEngine
@@ -81,7 +82,8 @@ def test_what_came_while_it_was_reconfigured_is_a_line_of_the_ledger(
         # What it advises is what was changed.
         advised = re.search(r"Engine\((.*?)\)\.", words)
         if advised:
-            assert eval(f"dict({advised[1]})").items() <= change.items()
+            typed = eval(f"dict({advised[1]})", {"Memory": Memory})
+            assert typed.items() <= grouped(change).items()
         traffic.close()
 
 

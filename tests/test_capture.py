@@ -12,7 +12,16 @@ from support.loads import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
 from support.patience import eventually
 from support.threads import threads_of
 
-from xdplab import WAIT_STRATEGIES, Engine, Interface, Lab, Ledger, Traffic
+from xdplab import (
+    WAIT_STRATEGIES,
+    Engine,
+    Interface,
+    Lab,
+    Ledger,
+    Sampling,
+    Traffic,
+    Worker,
+)
 
 # The kernel's alone: what sends from sockets, or takes other links than the lab's wire.
 
@@ -123,7 +132,7 @@ def test_pings_appear_as_sampled_frames_with_the_right_bytes(lab: Lab) -> None:
     from scapy.layers.inet import ICMP, IP
     from scapy.layers.l2 import Ether
 
-    with Engine(lab.port, sample_every=1) as engine:
+    with Engine(lab.port, sampling=Sampling(every=1)) as engine:
         assert lab.peer.ping(lab.port.ipv4, count=100, interval=0.002).sent == 100
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 100)
         samples, _ = engine.telemetry.samples()
@@ -145,7 +154,7 @@ def test_udp_sockets_reach_the_capture_and_resolve_addresses_through_it(
     target = lab.port.ipv4 if family == socket.AF_INET else lab.port.ipv6
     message = b"seen by the capture"
     with (
-        Engine(lab.port, sample_every=1) as engine,
+        Engine(lab.port, sampling=Sampling(every=1)) as engine,
         lab.peer.socket(family, socket.SOCK_DGRAM) as udp,
     ):
         udp.sendto(message, (target, 4000))
@@ -234,7 +243,7 @@ def test_a_reset_empties_the_latency_histogram_and_it_fills_again(lab: Lab) -> N
 
 @pytest.mark.privilege  # it takes CAP_SYS_NICE
 def test_a_worker_runs_at_the_realtime_priority_asked_for(lab: Lab) -> None:
-    with Engine(lab.port, realtime=7):
+    with Engine(lab.port, worker=Worker(realtime=7)):
         (worker,) = (number for number, name in threads_of().items() if name == "xdplab-worker")
         assert os.sched_getscheduler(worker) == os.SCHED_FIFO
         assert os.sched_getparam(worker).sched_priority == 7

@@ -35,7 +35,7 @@ from scapy.layers.inet6 import IPv6ExtHdrFragment
 from scapy.packet import Packet
 from support.patience import eventually
 
-from xdplab import Engine, Lab, Traffic
+from xdplab import Engine, Lab, Sampling, Traffic, Worker
 from xdplab.core.errors import ConfigurationError
 from xdplab.ledger.account import Account
 from xdplab.settings import undo
@@ -129,8 +129,10 @@ def sent_on(
     """Have frames reflected; return what came back, turned round again, and what was counted."""
     wrpcap(str(place), [Ether(frame) for frame in frames])
     with (
-        Engine(soft.port, action="reflect", checksum=checksum, batch=batch) as engine,
-        Engine(soft.peer, sample_every=1, sample_bytes=2048) as back,
+        Engine(
+            soft.port, action="reflect", worker=Worker(checksum=checksum), batch=batch
+        ) as engine,
+        Engine(soft.peer, sampling=Sampling(every=1, bytes=2048)) as back,
     ):
         traffic = Traffic(soft.peer, soft.port, replay=place, rate="max")
         book = engine.ledger(traffic)
@@ -227,7 +229,7 @@ def test_told_to_leave_checksums_alone_the_ledger_says_what_that_costs(
 
 
 def test_who_finishes_checksums_is_a_knob_like_any_other(lab: Lab) -> None:
-    with Engine(lab.port, checksum="none") as engine:
+    with Engine(lab.port, worker=Worker(checksum="none")) as engine:
         assert engine.checksum == "none"
         engine.checksum = "software"
         undo.undo(engine)
@@ -236,4 +238,4 @@ def test_who_finishes_checksums_is_a_knob_like_any_other(lab: Lab) -> None:
             with pytest.raises(ConfigurationError, match="software, none"):
                 engine.checksum = wrong  # type: ignore[assignment]
             with pytest.raises(ConfigurationError, match="software, none"):
-                Engine(lab.port, checksum=wrong)  # type: ignore[arg-type]
+                Engine(lab.port, worker=Worker(checksum=wrong))  # type: ignore[arg-type]

@@ -11,8 +11,8 @@ FEW = range(0, 40, 3)  # free ones; an engine takes some thirty
 
 _OPENS = {
     "engine": "Engine(lab.port).close()",
-    "metadata": "Engine(lab.port, metadata=True).close()",
-    "several buffers": "Engine(lab.port, multi_buffer=True).close()",
+    "metadata": "Engine(lab.port, sampling=Sampling(metadata=True)).close()",
+    "several buffers": "Engine(lab.port, memory=Memory(multi_buffer=True)).close()",
     "traffic": "Traffic(lab.peer, lab.port).close()",
     "started": "Engine(lab.port, wait='uring-multishot').start().close()",
 }

@@ -290,7 +290,7 @@ def test_an_interface_in_use_is_told_apart_from_a_free_one(lab: Lab) -> None:
     assert used.verdict == "limited"
     assert re.search(r"XDP program \d+ is attached", used.seen)
     assert "carries the default route" in used.seen
-    assert "Another engine of this process holds it: close that, engine.close()." in used.remedy
+    assert "This process holds it: close the engine, engine.close(), or" in used.remedy
     with Engine(lab.port, attach="skb", allow_default_route=True):
         assert "attach='skb'" in interfaces.describe(lab.port.interface).remedy
 

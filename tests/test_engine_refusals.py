@@ -22,6 +22,7 @@ from xdplab import (
     Traffic,
     XdplabError,
 )
+from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import WAIT_STRATEGIES
 
 # The kernel's alone: what takes routes and links that come and go.
@@ -41,7 +42,7 @@ from xdplab.engine.engine import WAIT_STRATEGIES
         ({"attach": "offload"}, "native, skb"),
         ({"bind": "zero_copy"}, "Did you mean 'zero-copy'?"),
         ({"cpu": 4096}, "cpu=4096 must be one of"),
-        ({"sample_every": -1}, "sample_every=-1 must be"),
+        ({"sample_every": -1}, "Sampling: every=-1 must be"),
         ({"publish_interval": 0}, "publish_interval=0 must be"),
     ],
 )
@@ -49,7 +50,7 @@ def test_values_that_can_not_work_are_refused(
     lab: Lab, wrong: dict[str, object], remedy: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(remedy)):
-        Engine(lab.port, **wrong)  # type: ignore[arg-type]
+        Engine(lab.port, **grouped(wrong))
     Engine(lab.port).close()
 
 
@@ -82,7 +83,7 @@ def test_zero_copy_on_a_driver_without_it_names_copy(lab: Lab) -> None:
 
 def test_a_second_engine_on_the_queue_is_refused_and_the_first_goes_on(lab: Lab) -> None:
     with Engine(lab.port) as first:
-        with pytest.raises(QueueBusyError, match=r"EBUSY.*Another engine"):
+        with pytest.raises(QueueBusyError, match=r"EBUSY.*This process holds it: close the engine"):
             Engine(lab.port)
         Traffic(lab.peer, lab.port, count=100).start().wait(5)
         assert eventually(lambda: first.telemetry.counters()["rx_packets"] == 100)

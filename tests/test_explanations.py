@@ -12,7 +12,7 @@ from support.napi import thread_napi
 from support.patience import eventually
 from support.typed import commands, shell
 
-from xdplab import Engine, Lab, Ledger, Stream, Traffic
+from xdplab import Engine, Lab, Ledger, Memory, Stream, Traffic, Worker
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.lines import Line
 
@@ -100,6 +100,8 @@ class Bench:
             "lab": self.lab,
             "Engine": self.another_engine,
             "Traffic": self.another_traffic,
+            "Memory": Memory,
+            "Worker": Worker,
         }
         exec(words, names)
 

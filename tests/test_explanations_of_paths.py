@@ -6,7 +6,7 @@ import pytest
 from support.explained import code, words_of
 from support.patience import eventually
 
-from xdplab import Engine, Lab, Ledger, Stream, Traffic
+from xdplab import Engine, Lab, Ledger, Memory, Stream, Traffic
 from xdplab.ledger.account import Account
 from xdplab.ledger.lines import Line
 
@@ -31,7 +31,7 @@ def send(lab: Lab, engine: Engine, count: int = 4000, stopped: bool = False) -> 
 @pytest.mark.kernel
 @each_path
 def test_a_buffer_that_a_stopped_worker_left_full(lab: Lab, path: str) -> None:
-    engine = Engine(lab.port, path=path, socket_buffer=BUFFER)
+    engine = Engine(lab.port, path=path, memory=Memory(socket_buffer=BUFFER))
     ledger = Ledger(engine)
     send(lab, engine)
     account = ledger.settle()
@@ -43,7 +43,11 @@ def test_a_buffer_that_a_stopped_worker_left_full(lab: Lab, path: str) -> None:
     (larger,) = code(words_of(send(lab, engine, stopped=True), Line.RING_FULL))
     engine.close()
     more: dict[str, Engine] = {}
-    exec(f"made = {larger}", {"Engine": lambda **settings: Engine(lab.port, **settings)}, more)
+    exec(
+        f"made = {larger}",
+        {"Engine": lambda **settings: Engine(lab.port, **settings), "Memory": Memory},
+        more,
+    )
     with more["made"] as engine:
         # What was too much for a buffer of this size is a fourth of it.
         assert not send(lab, engine, count=100, stopped=True).packets(Line.RING_FULL)
@@ -54,7 +58,7 @@ def test_a_buffer_that_a_stopped_worker_left_full(lab: Lab, path: str) -> None:
 @pytest.mark.kernel
 @each_path
 def test_a_buffer_that_a_paced_worker_left_full(lab: Lab, path: str) -> None:
-    with Engine(lab.port, path=path, socket_buffer=BUFFER) as engine:
+    with Engine(lab.port, path=path, memory=Memory(socket_buffer=BUFFER)) as engine:
         engine.pace = 0.5
         ledger = Ledger(engine)
         with Traffic(lab.peer, lab.port, rate=RATE, count=4000) as traffic:

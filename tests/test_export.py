@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from support.patience import eventually
 
-from xdplab import ConfigurationError, Engine, Lab, Telemetry, Traffic
+from xdplab import ConfigurationError, Engine, Lab, Sampling, Telemetry, Traffic
 from xdplab.telemetry.export import save_history, save_samples
 from xdplab.telemetry.region import (
     COUNTERS,
@@ -57,7 +57,7 @@ def _value(name: str, cell: str) -> int | str | bytes | None:
 def telemetry(lab: Lab) -> Telemetry:
     """Telemetry of an engine that saw some traffic, and is closed."""
     with (
-        Engine(lab.port, sample_every=5, metadata=True) as engine,
+        Engine(lab.port, sampling=Sampling(every=5, metadata=True)) as engine,
         Traffic(lab.peer, lab.port, rate=5000, count=500) as traffic,
     ):
         assert traffic.wait(30)
@@ -165,7 +165,7 @@ def test_a_sample_has_what_its_flags_say(
 def test_workers_come_one_after_the_other(privileged: None, tmp_path: Path, ending: str) -> None:
     with (
         Lab(queues=2) as lab,
-        Engine(lab.port, queue=[0, 1], sample_every=1) as engine,
+        Engine(lab.port, queue=[0, 1], sampling=Sampling(every=1)) as engine,
         Traffic(lab.peer, lab.port, rate=2000, count=50) as traffic,
     ):
         assert traffic.wait(30)

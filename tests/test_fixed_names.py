@@ -22,7 +22,7 @@ def soft_lab() -> Iterator[Lab]:
         ("zzz", "Set one of: .*batch"),
         ("cpu", r"reconfigure\(cpu=...\)"),
         ("headroom", r"reconfigure\(headroom=...\)"),
-        ("metadata", r"Engine\(..., metadata=...\)"),
+        ("metadata", r"Engine\(..., sampling=Sampling\(metadata=...\)\)"),
         ("napi", "can be read only"),
         ("telemetry", "can be read only"),
         ("error", "can be read only"),

@@ -26,6 +26,7 @@ from xdplab import (
     KernelError,
     Lab,
     Ledger,
+    Sampling,
     Traffic,
 )
 
@@ -130,7 +131,7 @@ def test_frames_leave_as_they_came_whatever_they_are(labs: tuple[Lab, Lab]) -> N
     sent = [header + dice.randbytes(size - 14) for size in sizes for header in headers]
     with (
         Engine(left.port, forward_to=right.port),
-        Engine(right.peer, attach="skb", sample_every=1, sample_bytes=2048) as end,
+        Engine(right.peer, attach="skb", sampling=Sampling(every=1, bytes=2048)) as end,
         raw_socket(left.peer) as raw,
     ):
         for frame in sent:

@@ -15,7 +15,8 @@ import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.patience import eventually
 
-from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Traffic
+from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Memory, Sampling, Traffic
+from xdplab.configuration.keywords import grouped
 from xdplab.net.host import Host
 
 # The kernel's alone: what sends from sockets, or takes several frames a packet.
@@ -62,7 +63,7 @@ def reserved_pages() -> Iterator[None]:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=_title)
 def test_in_every_layout_all_frames_arrive_in_order(lab: Lab, layout: dict[str, Any]) -> None:
     # More frames than the UMEM has, so that each goes round.
-    with Engine(lab.port, ring_size=1 << 13, inspect=True, **layout) as engine:
+    with Engine(lab.port, ring_size=1 << 13, inspect=True, **grouped(layout)) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 4, count=20_000)
         ledger = Ledger(engine, traffic)
         assert traffic.start().wait(30)
@@ -79,14 +80,14 @@ def test_in_every_layout_packets_are_answered_and_joined(
     privileged: None, layout: dict[str, Any]
 ) -> None:
     with Lab() as one, Lab(number=1) as other:
-        with Engine(one.port, action="echo", ring_size=64, **layout) as engine:
+        with Engine(one.port, action="echo", ring_size=64, **grouped(layout)) as engine:
             for size in (0, 1400):
                 assert (
                     one.peer.ping(one.port.ipv4, count=100, interval=0.002, size=size).received
                     == 100
                 )
             assert engine.telemetry.counters()["tx_invalid_descs"] == 0
-        with Engine(one.port, forward_to=other.port, ring_size=64, **layout) as engine:
+        with Engine(one.port, forward_to=other.port, ring_size=64, **grouped(layout)) as engine:
             assert (
                 one.peer.ping(other.peer.ipv4, count=200, interval=0.002, size=1400).received == 200
             )
@@ -100,7 +101,7 @@ def test_in_every_layout_a_sample_has_the_bytes_of_its_frame(
 ) -> None:
     message = bytes(range(256)) * 5
     with (
-        Engine(lab.port, sample_every=1, sample_bytes=2048, **layout) as engine,
+        Engine(lab.port, sampling=Sampling(every=1, bytes=2048), **grouped(layout)) as engine,
         lab.peer.socket() as udp,
     ):
         udp.sendto(message, (lab.port.ipv4, 4000))
@@ -112,7 +113,7 @@ def test_in_every_layout_a_sample_has_the_bytes_of_its_frame(
 @pytest.mark.privilege  # to set them aside
 def test_huge_pages_are_taken_where_some_were_set_aside(lab: Lab, reserved_pages: None) -> None:
     for wish in (True, "auto"):
-        with Engine(lab.port, huge_pages=wish, inspect=True) as engine:
+        with Engine(lab.port, memory=Memory(huge_pages=wish), inspect=True) as engine:
             assert engine.huge_pages
             assert Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=5000).start().wait(10)
             assert eventually(lambda: engine.telemetry.counters()["stream_frames"] == 5000)
@@ -122,16 +123,18 @@ def test_huge_pages_are_taken_where_some_were_set_aside(lab: Lab, reserved_pages
 
 def test_too_few_huge_pages_name_the_setting_that_has_more(lab: Lab) -> None:
     with pytest.raises(KernelError, match=r"ENOMEM.*sysctl vm\.nr_hugepages"):
-        Engine(lab.port, huge_pages=True, ring_size=DEEP_RING, frame_size=4096)
-    with Engine(lab.port, huge_pages="auto", ring_size=DEEP_RING, frame_size=4096) as engine:
+        Engine(lab.port, memory=Memory(huge_pages=True), ring_size=DEEP_RING, frame_size=4096)
+    with Engine(
+        lab.port, memory=Memory(huge_pages="auto"), ring_size=DEEP_RING, frame_size=4096
+    ) as engine:
         assert not engine.huge_pages
 
 
 @pytest.mark.parametrize(
     ("wrong", "remedy"),
     [
-        ({"frame_size": 2050, "unaligned": True}, "multiples of 8"),
-        ({"headroom": 4}, "multiples of 8"),
+        ({"frame_size": 2050, "unaligned": True}, "must be a multiple of 8"),
+        ({"headroom": 4}, "must be a multiple of 8"),
         ({"headroom": 1352}, "headroom=1352 must be a whole number, 0 to 1344"),
         ({"headroom": 3400, "frame_size": 4096}, "headroom=3400 must be a whole number, 0 to 3392"),
         ({"headroom": -8}, "headroom=-8 must be"),
@@ -142,13 +145,13 @@ def test_layouts_that_can_not_work_are_refused(
     lab: Lab, wrong: dict[str, Any], remedy: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(remedy)):
-        Engine(lab.port, **wrong)
+        Engine(lab.port, **grouped(wrong))
 
 
 @pytest.mark.parametrize("frame_size", [2040, 4104])
 def test_unaligned_frames_have_bounds_too(lab: Lab, frame_size: int) -> None:
     with pytest.raises(KernelError, match=r"EINVAL.*unaligned=True"):
-        Engine(lab.port, unaligned=True, frame_size=frame_size)
+        Engine(lab.port, memory=Memory(unaligned=True), frame_size=frame_size)
 
 
 @pytest.fixture
@@ -181,7 +184,9 @@ def _has_received(engine: Engine, packets: int) -> bool:
 def test_a_long_packet_counts_as_one_with_all_its_bytes(jumbo: Lab, layout: dict[str, Any]) -> None:
     messages = _messages(200)
     with (
-        Engine(jumbo.port, multi_buffer=True, sample_every=1, **layout) as engine,
+        Engine(
+            jumbo.port, sampling=Sampling(every=1), **grouped({"multi_buffer": True, **layout})
+        ) as engine,
         jumbo.peer.socket() as udp,
     ):
         # Never more at once than the smallest ring holds.
@@ -210,7 +215,7 @@ def test_a_long_packet_counts_as_one_with_all_its_bytes(jumbo: Lab, layout: dict
 def test_long_packets_are_echoed_whole_and_in_order(jumbo: Lab, layout: dict[str, Any]) -> None:
     messages = _messages(300)
     with (
-        Engine(jumbo.port, multi_buffer=True, action="echo", **layout) as engine,
+        Engine(jumbo.port, action="echo", **grouped({"multi_buffer": True, **layout})) as engine,
         jumbo.peer.socket() as udp,
     ):
         assert jumbo.peer.ping(jumbo.port.ipv4, count=20, interval=0.002, size=8900).received == 20
@@ -230,7 +235,7 @@ def test_long_packets_are_reflected_whole(jumbo: Lab) -> None:
     messages = _messages(50)
     name = jumbo.peer.interface.name
     with (
-        Engine(jumbo.port, multi_buffer=True, action="reflect"),
+        Engine(jumbo.port, memory=Memory(multi_buffer=True), action="reflect"),
         jumbo.peer.socket() as udp,
         jumbo.peer.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as wire,
     ):
@@ -252,7 +257,9 @@ def test_two_labs_joined_carry_long_packets_both_ways(
     with (
         Lab(mtu=9000) as one,
         Lab(mtu=9000, number=1) as other,
-        Engine(one.port, forward_to=other.port, multi_buffer=True, **layout) as engine,
+        Engine(
+            one.port, forward_to=other.port, **grouped({"multi_buffer": True, **layout})
+        ) as engine,
     ):
         for sender, receiver in ((one.peer, other.peer), (other.peer, one.peer)):
             assert sender.ping(receiver.ipv4, count=20, interval=0.002, size=8900).received == 20
@@ -301,7 +308,7 @@ def test_packets_longer_than_can_be_sent_are_counted_and_the_rest_goes_on(
 ) -> None:
     with (
         Lab(mtu=65535) as lab,
-        Engine(lab.port, multi_buffer=True, action="echo") as engine,
+        Engine(lab.port, memory=Memory(multi_buffer=True), action="echo") as engine,
         lab.peer.socket() as udp,
     ):
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
@@ -322,4 +329,4 @@ def test_an_mtu_above_a_page_names_multi_buffer(jumbo: Lab) -> None:
 @pytest.mark.kernel  # not simulated
 def test_long_packets_need_a_ring_that_holds_one(jumbo: Lab) -> None:
     with pytest.raises(ConfigurationError, match="takes 32 or more"):
-        Engine(jumbo.port, multi_buffer=True, ring_size=16)
+        Engine(jumbo.port, memory=Memory(multi_buffer=True), ring_size=16)

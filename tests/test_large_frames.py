@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from support.patience import eventually
 
-from xdplab import ConfigurationError, Engine, Lab
+from xdplab import ConfigurationError, Engine, Lab, Memory
+from xdplab.configuration.keywords import grouped
 
 pytestmark = pytest.mark.kernel  # whose MTUs and merging they are
 
@@ -67,7 +68,7 @@ def received(engine: Engine) -> int:
 def test_the_advice_for_a_packet_that_is_too_large_lets_it_through(
     privileged: None, settings: dict[str, Any], mtu: int, size: int, named: str
 ) -> None:
-    with Lab(mtu=mtu) as lab, Engine(lab.port, **settings) as engine:
+    with Lab(mtu=mtu) as lab, Engine(lab.port, **grouped(settings)) as engine:
         ledger = engine.ledger()
         send(lab, size)
         lost = ("larger than a UMEM frame", "of more frames than a packet may have")
@@ -84,8 +85,8 @@ def test_the_advice_for_a_packet_that_is_too_large_lets_it_through(
 @pytest.mark.parametrize("frame_size", [2048, 4096])
 def test_the_largest_headroom_is_one_that_the_kernel_takes(lab: Lab, frame_size: int) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        Engine(lab.port, frame_size=frame_size, headroom=frame_size - 8)
+        Engine(lab.port, frame_size=frame_size, memory=Memory(headroom=frame_size - 8))
     largest = int(str(refused.value).rstrip(".").rpartition(" ")[2])
-    with Engine(lab.port, frame_size=frame_size, headroom=largest) as engine:
+    with Engine(lab.port, frame_size=frame_size, memory=Memory(headroom=largest)) as engine:
         send(lab, 60)
         assert eventually(lambda: received(engine) == 1)

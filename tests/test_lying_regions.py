@@ -19,7 +19,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.patience import eventually
 
-from xdplab import Engine, KernelError, Lab, Telemetry, TelemetryError, Traffic, XdplabError
+from xdplab import (
+    Engine,
+    KernelError,
+    Lab,
+    Sampling,
+    Telemetry,
+    TelemetryError,
+    Traffic,
+    XdplabError,
+)
 from xdplab.core.errors import ConfigurationError
 from xdplab.native import ffi
 
@@ -39,7 +48,10 @@ def place_of(field: str) -> int:
 @pytest.fixture(scope="module")
 def content() -> bytes:
     """Have what an engine wrote: some records, and samples."""
-    with Lab(backend="soft") as lab, Engine(lab.port, sample_every=1, sample_bytes=64) as engine:
+    with (
+        Lab(backend="soft") as lab,
+        Engine(lab.port, sampling=Sampling(every=1, bytes=64)) as engine,
+    ):
         with Traffic(lab.peer, lab.port, rate=10_000, count=20) as traffic:
             assert traffic.wait(30)
         assert eventually(lambda: len(engine.telemetry.samples()[0]) == 20)

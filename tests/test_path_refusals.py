@@ -11,6 +11,7 @@ from support.patience import eventually
 from support.receive_paths import each_path, engine_on, received, send
 
 from xdplab import ConfigurationError, Engine, Interface, Lab, QueueBusyError, Stream
+from xdplab.configuration.keywords import grouped
 
 pytestmark = pytest.mark.kernel  # whose sockets they are
 
@@ -48,7 +49,7 @@ def test_what_a_path_can_not_do_is_refused_with_the_remedy(
     lab: Lab, settings: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(words)):
-        Engine(lab.port, **{"path": "udp-epoll", **settings})
+        Engine(lab.port, **grouped({"path": "udp-epoll", **settings}))
     Engine(lab.port, path="udp-epoll").close()
 
 

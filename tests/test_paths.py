@@ -26,7 +26,8 @@ from support.receive_paths import (
 from support.talk import line, python
 from support.witness import Witness
 
-from xdplab import PATHS, Engine, InterfaceGoneError, Lab, Traffic
+from xdplab import PATHS, Engine, InterfaceGoneError, Lab, Memory, Sampling, Traffic
+from xdplab.configuration.keywords import grouped
 from xdplab.experiments.measure import measure
 from xdplab.ledger.account import Account
 from xdplab.native import ffi, lib
@@ -62,7 +63,7 @@ def test_the_table_is_in_the_designs_order() -> None:
 
 @each_socket
 def test_a_socket_delivers_every_frame_in_order_and_accounts_for_it(lab: Lab, path: str) -> None:
-    with engine_on(lab, path, inspect=True, sample_every=100) as engine:
+    with engine_on(lab, path, inspect=True, sampling=Sampling(every=100)) as engine:
         assert (engine.path, engine.wait, engine.way) == (path, "", path)
         ledger = engine.ledger()
         send(lab)
@@ -98,7 +99,7 @@ def test_the_program_drops_and_counts_every_frame_by_itself(lab: Lab) -> None:
 @each_path
 def test_what_is_too_much_is_lost_with_its_reason_and_to_the_packet(lab: Lab, path: str) -> None:
     small = {"socket_buffer": 1 << 17} if path in SOCKETS else {}
-    with Engine(lab.port, path=path, **small) as engine:
+    with Engine(lab.port, path=path, **grouped(small)) as engine:
         traffic = Traffic(lab.peer, lab.port, seconds=0.3)
         measured, account = measure(engine, traffic, 30)
         traffic.close()
@@ -117,7 +118,7 @@ def test_what_is_too_much_is_lost_with_its_reason_and_to_the_packet(lab: Lab, pa
 def test_a_stopped_worker_leaves_its_packets_to_the_buffer_and_then_takes_them(
     lab: Lab, path: str
 ) -> None:
-    with Engine(lab.port, path=path, socket_buffer=1 << 18, inspect=True) as engine:
+    with Engine(lab.port, path=path, memory=Memory(socket_buffer=1 << 18), inspect=True) as engine:
         while received(engine) < 100:  # a busy machine may lose some in so small a buffer
             send(lab, 100)
         engine.stop()
@@ -166,7 +167,7 @@ def test_a_datagram_behind_options_is_the_sockets_and_counted(lab: Lab) -> None:
 @pytest.mark.parametrize("path", UDP)
 def test_a_datagram_of_any_size_is_one_packet_of_its_true_length(lab: Lab, path: str) -> None:
     sizes = (0, 1, 1472, 1473, 5000, 65_507)
-    with engine_on(lab, path, sample_every=1, sample_bytes=4096) as engine:
+    with engine_on(lab, path, sampling=Sampling(every=1, bytes=4096)) as engine:
         with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             for size in sizes:
                 udp.sendto(bytes(number % 251 for number in range(size)), (lab.port.ipv4, 9))
@@ -184,7 +185,7 @@ def test_a_datagram_of_any_size_is_one_packet_of_its_true_length(lab: Lab, path:
 def test_samples_say_whether_they_are_frames_or_payload(lab: Lab, path: str) -> None:
     from xdplab.telemetry.dissect import summarize
 
-    with engine_on(lab, path, sample_every=1) as engine:
+    with engine_on(lab, path, sampling=Sampling(every=1)) as engine:
         send(lab, 10)
         assert eventually(lambda: np.count_nonzero(engine.telemetry.samples()[0]["sent_ns"]) == 10)
         samples, _ = engine.telemetry.samples()
@@ -205,7 +206,7 @@ def test_a_saved_payload_is_not_taken_for_ethernet(
     from pcapng import FileScanner
     from pcapng.blocks import InterfaceDescription
 
-    with engine_on(lab, path, sample_every=1) as engine:
+    with engine_on(lab, path, sampling=Sampling(every=1)) as engine:
         send(lab, 10)
         assert eventually(lambda: np.count_nonzero(engine.telemetry.samples()[0]["sent_ns"]) == 10)
         engine.telemetry.save_samples(tmp_path / "kept.pcapng")

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.patience import eventually
 
-from xdplab import ConfigurationError, Engine, KernelError, Lab, Telemetry, Traffic
+from xdplab import ConfigurationError, Engine, KernelError, Lab, Sampling, Telemetry, Traffic
 from xdplab.telemetry.pcapng import write_pcapng
 from xdplab.telemetry.region import VERDICTS, Records
 
@@ -48,7 +48,7 @@ def kept(sample: Any) -> bytes:  # noqa: ANN401 - a structured scalar
 @pytest.fixture
 def samples_of_pings(lab: Lab) -> tuple[Telemetry, Records]:
     """Frames of several sizes, of which the last is longer than what is kept."""
-    with Engine(lab.port, sample_every=1, action="echo", sample_bytes=256) as engine:
+    with Engine(lab.port, sampling=Sampling(every=1, bytes=256), action="echo") as engine:
         assert lab.peer.ping(lab.port.ipv4, count=3, timeout=30).received == 3
         with lab.peer.socket() as udp:
             for size in (0, 1, 18, 100, 1000):
@@ -118,7 +118,7 @@ def test_frames_of_two_interfaces_are_told_apart_and_in_the_order_of_time(
     with (
         Lab() as first,
         Lab() as second,
-        Engine(first.port, forward_to=second.port, sample_every=1) as engine,
+        Engine(first.port, forward_to=second.port, sampling=Sampling(every=1)) as engine,
         Traffic(first.peer, first.port, rate=1000, count=20) as one,
         Traffic(second.peer, second.port, rate=1000, count=20) as other,
     ):
@@ -136,7 +136,7 @@ def test_frames_of_two_interfaces_are_told_apart_and_in_the_order_of_time(
 def test_each_queue_has_its_frames(privileged: None, tmp_path: Path) -> None:
     with (
         Lab(queues=2) as lab,
-        Engine(lab.port, queue=[0, 1], sample_every=1) as engine,
+        Engine(lab.port, queue=[0, 1], sampling=Sampling(every=1)) as engine,
         Traffic(lab.peer, lab.port, rate=1000, count=10) as traffic,
     ):
         assert traffic.wait(30)

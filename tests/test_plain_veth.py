@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.patience import eventually
 
-from xdplab import Engine, Lab
+from xdplab import Engine, Lab, Memory, Worker
 from xdplab.doctor import interfaces
 from xdplab.net.far_end import far_end
 from xdplab.net.interface import Interface
@@ -150,7 +150,9 @@ def test_packets_longer_than_the_mtu_are_told_with_the_remedy(
     middle, left, right = names
     near, far = (Interface.find(name, namespace(middle)) for name in ("v0", "w0"))
     # In the stack an XDP program leaves the far end's segmentation as it is.
-    with Engine(near, forward_to=far, attach="skb", multi_buffer=multi_buffer) as engine:
+    with Engine(
+        near, forward_to=far, attach="skb", memory=Memory(multi_buffer=multi_buffer)
+    ) as engine:
         book = engine.ledger()
         tcp_carries(left, right, "10.9.0.3", 30_000)
         account = book.settle()
@@ -169,7 +171,7 @@ def test_packets_longer_than_the_mtu_are_told_with_the_remedy(
 def test_the_remedy_that_the_ledger_names_works_as_typed(names: tuple[str, str, str]) -> None:
     middle, left, _ = names
     near = Interface.find("v0", namespace(middle))
-    with Engine(near, action="echo", checksum="none") as engine:
+    with Engine(near, action="echo", worker=Worker(checksum="none")) as engine:
         book = engine.ledger()
         assert udp_answers(left, "10.9.0.1", 2) == 0
         said = book.explain()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.patience import eventually
 
-from xdplab import Engine, Lab, Traffic
+from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.bench.report.page import check_place
 from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.core.files import Saved, whole_file
@@ -24,7 +24,7 @@ SAVE = pytest.mark.parametrize("ending", ENDINGS)
 
 @pytest.fixture(scope="module")
 def telemetry(privileged: None) -> Iterator[Telemetry]:
-    with Lab() as lab, Engine(lab.port, sample_every=1) as engine:
+    with Lab() as lab, Engine(lab.port, sampling=Sampling(every=1)) as engine:
         traffic = Traffic(lab.peer, lab.port, rate="max", count=3000)
         traffic.start()
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] > 1000)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.patience import eventually
 
+from xdplab import Sampling
 from xdplab.backends.soft.host import SoftNamespace
 from xdplab.core.errors import (
     ConfigurationError,
@@ -112,7 +113,7 @@ def test_a_worker_generates_and_another_measures_latency(soft: Lab) -> None:
 
 
 def test_latency_and_samples_are_those_of_its_frames(soft: Lab) -> None:
-    with Engine(soft.port, inspect=True, sample_every=1, ring_size=8192) as engine:
+    with Engine(soft.port, inspect=True, sampling=Sampling(every=1), ring_size=8192) as engine:
         assert measured(soft, engine).balanced
         assert eventually(lambda: engine.telemetry.latency().total == COUNT)
         samples, _ = engine.telemetry.samples()

@@ -11,6 +11,7 @@ from support.capture_files import FRAMES, pcap, pcapng
 from support.frames import frames_of
 from support.patience import eventually
 
+from xdplab import Sampling
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
@@ -36,7 +37,7 @@ def test_frames_arrive_as_they_were_captured(soft: Lab, tmp_path: Path, kind: st
     place = tmp_path / f"frames.{kind}"
     place.write_bytes(pcap() if kind == "pcap" else pcapng())
     with (
-        Engine(soft.port, sample_every=1) as engine,
+        Engine(soft.port, sampling=Sampling(every=1)) as engine,
         Traffic(soft.peer, soft.port, replay=place, rate="max") as traffic,
     ):
         assert traffic.wait(30)
@@ -51,7 +52,7 @@ def test_frames_arrive_as_they_were_captured(soft: Lab, tmp_path: Path, kind: st
 def test_frames_come_at_the_times_of_the_file(soft: Lab, file: Path) -> None:
     traffic = Traffic(soft.peer, soft.port, replay=file)
     assert traffic.rate == "recorded"
-    with Engine(soft.port, sample_every=1) as engine:
+    with Engine(soft.port, sampling=Sampling(every=1)) as engine:
         began = time.monotonic_ns()
         with traffic:
             assert traffic.wait(30)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.patience import eventually
 
-from xdplab import Engine, KernelError, Lab, Latency, Telemetry, Traffic
+from xdplab import Engine, KernelError, Lab, Latency, Sampling, Telemetry, Traffic
 from xdplab.native import ffi, lib
 from xdplab.telemetry.region import CONTROL, COUNTERS, HEADER, LATENCY_STARTS, dtype_of
 
@@ -80,7 +80,7 @@ def test_an_empty_histogram_has_no_percentile() -> None:
 
 
 def test_the_history_has_a_record_for_every_interval_however_seldom_one_looks(lab: Lab) -> None:
-    with Engine(lab.port, publish_interval=0.005) as engine:
+    with Engine(lab.port, sampling=Sampling(publish_interval=0.005)) as engine:
         assert Traffic(lab.peer, lab.port, rate=20_000, seconds=0.5).start().wait(10)
         assert eventually(lambda: len(engine.telemetry.history()[0]) > 100)
         history, following = engine.telemetry.history()
@@ -98,7 +98,7 @@ def test_a_second_process_reads_the_region(lab: Lab) -> None:
         "import sys; from xdplab import Telemetry; region = Telemetry.open(sys.argv[1]); "
         "print(region.counters()['rx_packets'], len(region.samples()[0]), region.workers)"
     )
-    with Engine(lab.port, sample_every=10) as engine:
+    with Engine(lab.port, sampling=Sampling(every=10)) as engine:
         Traffic(lab.peer, lab.port, rate=10_000, count=1000).start().wait(5)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 1000)
         seen = subprocess.check_output(
@@ -134,7 +134,7 @@ def test_a_file_that_is_no_region_is_refused(content: bytes) -> None:
 
 
 def test_the_header_and_the_control_block_say_what_the_engine_was_told(lab: Lab) -> None:
-    with Engine(lab.port, sample_bytes=128, publish_interval=0.02, sample_every=7) as engine:
+    with Engine(lab.port, sampling=Sampling(bytes=128, publish_interval=0.02, every=7)) as engine:
         header, control = engine.telemetry.header, engine.telemetry.control()
     assert header["process_id"] == os.getpid()
     assert (header["sample_bytes"], header["publish_interval_ns"]) == (128, 20_000_000)
@@ -145,7 +145,7 @@ def test_the_header_and_the_control_block_say_what_the_engine_was_told(lab: Lab)
 
 def test_the_samples_ring_keeps_the_newest(lab: Lab) -> None:
     kept = lib.XDPLAB_SAMPLE_RECORDS
-    with Engine(lab.port, sample_every=1, ring_size=1 << 14) as engine:
+    with Engine(lab.port, sampling=Sampling(every=1), ring_size=1 << 14) as engine:
         Traffic(lab.peer, lab.port, rate=100_000, count=3 * kept).start().wait(10)
         assert eventually(lambda: engine.telemetry.counters()["samples"] == 3 * kept)
         samples, following = engine.telemetry.samples()

@@ -18,12 +18,12 @@ _COUNT = 200
 # arrive, and whether other times in samples fit to the worker's.
 _MEASURE = f"""
 import json, sys, time
-from xdplab import Engine, Lab, Stream, Traffic
+from xdplab import Engine, Lab, Sampling, Stream, Traffic
 from xdplab.telemetry.region import SAMPLE_PROGRAM_TIME
 
 backend, seconds = sys.argv[1], 1.0
 with Lab(backend=backend) as lab:
-    with Engine(lab.port, inspect=True, sample_every=1, metadata=True) as engine:
+    with Engine(lab.port, inspect=True, sampling=Sampling(every=1, metadata=True)) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=1000, seconds=seconds)
         ledger = engine.ledger(traffic)
         began = time.monotonic()

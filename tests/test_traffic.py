@@ -9,7 +9,7 @@ import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.patience import eventually
 
-from xdplab import ConfigurationError, Engine, Lab, QueueBusyError, Traffic
+from xdplab import ConfigurationError, Engine, Lab, QueueBusyError, Sampling, Traffic
 
 
 @pytest.mark.parametrize("size", [60, 64, 777, 1514])
@@ -17,7 +17,7 @@ def test_frames_are_valid_udp_of_the_size_asked_for(lab: Lab, size: int) -> None
     from scapy.layers.inet import IP, UDP
     from scapy.layers.l2 import Ether
 
-    with Engine(lab.port, sample_every=1, sample_bytes=2048, ring_size=DEEP_RING) as engine:
+    with Engine(lab.port, sampling=Sampling(every=1, bytes=2048), ring_size=DEEP_RING) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, size=size, count=300, flows=3)
         assert traffic.start().wait(10)
         assert eventually(lambda: engine.telemetry.counters()["samples"] == 300)
@@ -52,7 +52,7 @@ def test_a_duration_ends_it(lab: Lab) -> None:
 
 @pytest.mark.parametrize("rate", [4000, 50_000])
 def test_a_rate_is_never_exceeded(lab: Lab, rate: int) -> None:
-    with Engine(lab.port, sample_every=1, ring_size=DEEP_RING) as engine:
+    with Engine(lab.port, sampling=Sampling(every=1), ring_size=DEEP_RING) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=rate, count=4000)
         assert traffic.start().wait(20)
         assert eventually(lambda: engine.telemetry.counters()["samples"] == 4000)
@@ -78,7 +78,7 @@ def test_the_size_can_be_changed_while_it_runs_and_the_numbers_go_on(lab: Lab) -
 
     sizes = (64, 1514, 60)
     with Engine(
-        lab.port, sample_every=1, sample_bytes=2048, inspect=True, ring_size=DEEP_RING
+        lab.port, sampling=Sampling(every=1, bytes=2048), inspect=True, ring_size=DEEP_RING
     ) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=2_000, size=sizes[0])
         ledger = engine.ledger(traffic)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support.loads import DEEP_RING
 
-from xdplab import KNOBS, ConfigurationError, Engine, Lab, Traffic, XdplabError, tune
+from xdplab import KNOBS, ConfigurationError, Engine, Lab, Traffic, Worker, XdplabError, tune
 from xdplab.experiments.metrics import METRICS, Figures
 from xdplab.settings.presets import PRESETS
 from xdplab.settings.settings import current
@@ -52,7 +52,7 @@ def fewest_calls(figures: Figures) -> float | None:
 @pytest.mark.kernel
 def test_the_wrong_napi_setting_is_left(may_place: None, lab: Lab, traffic: Traffic) -> None:
     """With its thread on the core of a worker that spins, NAPI hardly runs: most is lost."""
-    with Engine(lab.port, wait="spin", ring_size=DEEP_RING, realtime=1) as engine:
+    with Engine(lab.port, wait="spin", ring_size=DEEP_RING, worker=Worker(realtime=1)) as engine:
         engine.napi.threaded = True
         (instance,) = engine.napi.read()
         assert instance.thread is not None

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.core.errors import (
     ClosedError,
     ConfigurationError,
@@ -25,6 +26,7 @@ from xdplab.net.stream import Stream
 from xdplab.telemetry.region import Latency, Telemetry
 
 if TYPE_CHECKING:
+    from xdplab.engine.program import Link, Program
     from xdplab.experiments.measure import measure
     from xdplab.experiments.metrics import METRICS
     from xdplab.experiments.sweep import Grid
@@ -53,15 +55,20 @@ __all__ = [
     "Lab",
     "Latency",
     "Ledger",
+    "Link",
     "Loan",
+    "Memory",
     "PermissionRefusedError",
     "PingResult",
+    "Program",
     "QueueBusyError",
+    "Sampling",
     "Stream",
     "Telemetry",
     "TelemetryError",
     "Traffic",
     "Verdicts",
+    "Worker",
     "XdplabError",
     "apply_preset",
     "measure",
@@ -72,9 +79,11 @@ __all__ = [
 # Imported when they are first asked for: a capture does without.
 _LATER = {
     "Grid": ("experiments.sweep", "Grid"),
+    "Link": ("engine.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
+    "Program": ("engine.program", "Program"),
     "apply_preset": ("settings.presets", "apply"),
     "measure": ("experiments.measure", "measure"),
     "tune": ("tuning.search", "tune"),

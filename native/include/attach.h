@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * XDP programs attached by a bpf_link: their counters and whether they are still attached. Also programs attached
- * without an engine, whose links and maps the broker passes to its client (xdp/attach.c, xdp/load.c).
+ * Our own XDP programs, attached by a bpf_link: their counters and whether they are still attached. Also those attached
+ * without an engine, whose links and maps the broker passes to its client (xdp/attach.c).
  */
 #ifndef XDPLAB_INCLUDE_ATTACH_H
 #define XDPLAB_INCLUDE_ATTACH_H
@@ -65,37 +65,9 @@ struct xdplab_attach {
 int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment *attachment,
 		  struct xdplab_error *error);
 
-/* A client's own program, described by a process without privilege that parsed it. */
-struct xdplab_map {
-	const char *name;
-	uint32_t type;
-	uint32_t key_size;
-	uint32_t value_size;
-	uint32_t entries;
-	uint32_t flags;
-	const uint8_t *initial; /* value of the only entry of an array, or NULL */
-	uint32_t frozen;        /* nobody may change it any more */
-};
-struct xdplab_program {
-	const char *name;
-	const char *license;
-	const uint64_t *instructions; /* they name a map by its index among the descriptors */
-	uint32_t instruction_count;
-	uint32_t flags;
-};
-
-/* Returns the map's descriptor, or a negative errno. */
-int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error);
-/* Loads and attaches the program. Returns the descriptor of its link, or a negative errno. */
-int xdplab_program_attach(const struct xdplab_program *program, const int32_t *maps, uint32_t interface_index,
-			  uint32_t attach_mode, struct xdplab_error *error);
-
 /* Detaches all XDP programs from an interface of this network namespace, even if others hold the links. 0 or a
  * negative errno. Needs CAP_SYS_ADMIN. */
 int xdplab_detach_programs(uint32_t interface_index);
-
-/* Whether a map with this id exists, or a program if `is_map` is 0. Needs CAP_SYS_ADMIN. */
-int xdplab_bpf_exists(uint32_t is_map, uint32_t id);
 
 /* Opens a pinned BPF object, by the path of its file in a BPF filesystem. Returns a descriptor or a negative errno. */
 int xdplab_pinned(const char *path);

@@ -25,6 +25,7 @@ enum xdplab_step {
 	XDPLAB_STEP_MAP_HUGE_PAGES,
 	XDPLAB_STEP_BIND_SOCKET,
 	XDPLAB_STEP_PREPARE_PATH,
+	XDPLAB_STEP_VERIFY_PROGRAM, /* of the user's own */
 };
 
 struct xdplab_error {

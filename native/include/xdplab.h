@@ -5,6 +5,7 @@
 #include "include/engine.h"
 #include "include/generator.h"
 #include "include/privilege.h"
+#include "include/program.h"
 #include "include/reader.h"
 #include "include/soft.h"
 #include "include/softirq.h"

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "include/attach.h"
+#include "include/program.h"
 #include "xdp/program.h"
 
 int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error)
@@ -27,12 +27,11 @@ int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error)
 	return descriptor;
 }
 
-int xdplab_program_attach(const struct xdplab_program *program, const int32_t *maps, uint32_t interface_index,
-			  uint32_t attach_mode, struct xdplab_error *error)
+int xdplab_program_load(const struct xdplab_program *program, const int32_t *maps, struct xdplab_error *error)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, load, .expected_attach_type = BPF_XDP, .prog_flags = program->flags,
 		    .fd_array = maps, .log_level = 1, .log_buf = error->detail, .log_size = sizeof(error->detail));
-	int descriptor, link;
+	int descriptor;
 
 	if (program_check_descriptors("have the descriptors that an XDP program takes", error))
 		return -error->code;
@@ -48,10 +47,33 @@ int xdplab_program_attach(const struct xdplab_program *program, const int32_t *m
 					   program->instruction_count, &load);
 	}
 	if (descriptor < 0)
-		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, errno, "load the XDP program %s", program->name);
-	link = program_link(descriptor, interface_index, attach_mode, error);
-	close(descriptor);
-	return link;
+		/* Without a log the verifier has not seen it. */
+		return fail(error, error->detail[0] ? XDPLAB_STEP_VERIFY_PROGRAM : XDPLAB_STEP_LOAD_PROGRAM, errno,
+			    "load the XDP program %s", program->name);
+	return descriptor;
+}
+
+int xdplab_program_attach(int32_t program, uint32_t interface_index, uint32_t attach_mode, struct xdplab_error *error)
+{
+	return program_link(program, interface_index, attach_mode, error);
+}
+
+int xdplab_link_replace(int32_t link, int32_t program, struct xdplab_error *error)
+{
+	if (bpf_link_update(link, program, NULL))
+		return fail(error, XDPLAB_STEP_ATTACH_PROGRAM, errno, "replace the XDP program");
+	return 0;
+}
+
+uint32_t xdplab_link_id(int32_t link)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	/* Of a map or a program this reads other fields than it takes them for. Nothing can be replaced there. */
+	if (bpf_obj_get_info_by_fd(link, &info, &length) || info.type != BPF_LINK_TYPE_XDP)
+		return 0;
+	return info.id;
 }
 
 int xdplab_bpf_exists(uint32_t is_map, uint32_t id)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from support import objects
 from support.brokers import Broker, Start, running
 from support.hosts import make_host
 
@@ -66,27 +65,7 @@ def lender(host: Namespace, start_broker: Start) -> Iterator[Broker]:
     yield start_broker("--interface", "card0", "--interface", "card1", before=enter)
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
+@pytest.fixture
+def compiled() -> Callable[[str], bytes]:
     """Compile programs with clang, each once."""
-    folder, made = tmp_path_factory.mktemp("objects"), dict[str, bytes]()
-    clang = shutil.which("clang") or "clang"
-    machine = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True, check=True)
-    options = [
-        "-target",
-        "bpf",
-        "-O2",
-        "-g",
-        "-idirafter",
-        f"/usr/include/{machine.stdout.strip()}",
-    ]
-
-    def compile_(source: str) -> bytes:
-        if source not in made:
-            (folder / "program.c").write_text(source)
-            command = [clang, *options, "-c", folder / "program.c", "-o", folder / "program.o"]
-            subprocess.run(command, check=True)
-            made[source] = (folder / "program.o").read_bytes()
-        return made[source]
-
-    return compile_
+    return objects.compiled

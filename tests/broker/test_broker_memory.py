@@ -14,8 +14,9 @@ from contextlib import suppress
 import pytest
 from support.brokers import Broker
 from support.clients import Report, as_user, make_veth, own_network, puppet
+from support.objects import HEAD, sealed
 from support.patience import eventually
-from support.requests import AF_XDP, GOOD, HEAD, memory, sealed
+from support.requests import AF_XDP, GOOD, memory
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect
@@ -62,13 +63,16 @@ def fill(path: str, once: Callable[[Connection, int], object], sessions: int) ->
 
 def attach_large(data: bytes) -> Callable[[Connection, int], int]:
     def once(connection: Connection, port: int) -> int:
-        arguments = {"name": "holds", "interface": port, "attach_mode": 0, "queues": 1}
         file = sealed(data)
         try:
-            _, (link, kept) = connection.request("attach_object", arguments, [file])
+            answer, (kept,) = connection.request("load_object", {"name": "", "queues": 1}, [file])
         finally:
             os.close(file)
+        program = {"program": answer["program"]}
+        where = {**program, "interface": port, "attach_mode": 0}
+        _, (link,) = connection.request("attach_object", where)
         os.close(link)
+        connection.request("unload_object", program)
         return kept
 
     return once

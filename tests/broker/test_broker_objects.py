@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import os
 import re
 import subprocess
 import sys
@@ -15,30 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.brokers import Broker
 from support.clients import as_user, make_veth, own_network
-from support.requests import HEAD, sealed
+from support.objects import COUNTER, COUNTING, HEAD, read_counter, sealed
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
-from xdplab.core.errors import ConfigurationError, KernelError, PermissionRefusedError
-from xdplab.programs.description import Description, check_description, describe
+from xdplab.broker.daemon.object_rules import check_spec
+from xdplab.core.errors import ClosedError, ConfigurationError, KernelError, PermissionRefusedError
+from xdplab.programs.spec import ProgramSpec, parse
 
 PROGRAMS, PER_CPU_ARRAY, DEVICES = 3, 6, 14  # enum bpf_map_type
-COUNTER = """
-struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __type(key, __u32);
-         __type(value, __u64); } counts SEC(".maps");
-"""
-COUNTING = f"""{HEAD}{COUNTER}
-const volatile __u32 place = 2;
-static __u64 seen;
-SEC("xdp") int count(struct xdp_md *context)
-{{
-	__u32 key = place;
-	__u64 *counted = bpf_map_lookup_elem(&counts, &key);
-	if (counted)
-		*counted += ++seen;
-	return XDP_DROP;
-}}
-"""
 SEEN_BY_VERIFIER = {
     # Reads any memory of the kernel's.
     "reads the kernel": """
@@ -137,9 +122,11 @@ def load(broker: Broker, data: bytes, name: str = "xdp") -> tuple[list[str], lis
     namespace = own_network()
     port, _ = make_veth()
     connection = connect(protocol.NETWORK, descriptor=namespace, path=broker.socket)
-    arguments = {"name": name, "interface": port, "attach_mode": 0, "queues": 1}
-    answer, descriptors = connection.request("attach_object", arguments, [sealed(data)])
-    return answer["maps"], descriptors
+    arguments = {"name": name, "queues": 1}
+    answer, maps = connection.request("load_object", arguments, [sealed(data)])
+    where = {"program": answer["program"], "interface": port, "attach_mode": 0}
+    _, links = connection.request("attach_object", where)
+    return [each["name"] for each in answer["maps"]], [*links, *maps]
 
 
 def send_frames(count: int) -> None:
@@ -149,18 +136,6 @@ def send_frames(count: int) -> None:
         sender.bind(("peer0", 0))
         for _ in range(count):
             sender.send(b"\x02" * 12 + b"\x88\xb5" + bytes(50))
-
-
-def read_counter(map_: int, key: int) -> int:
-    class Element(ctypes.Structure):  # union bpf_attr, of BPF_MAP_*_ELEM
-        _fields_ = (("map", ctypes.c_uint64), ("key", ctypes.c_uint64),
-                    ("value", ctypes.c_uint64), ("flags", ctypes.c_uint64))  # fmt: skip
-
-    number, value = ctypes.c_uint32(key), ctypes.c_uint64()
-    request = Element(map_, ctypes.addressof(number), ctypes.addressof(value), 0)
-    libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.syscall(321, 1, ctypes.byref(request), ctypes.sizeof(request)) == 0
-    return value.value
 
 
 def test_a_program_of_ones_own_runs_and_counts_in_its_maps(
@@ -177,6 +152,43 @@ def test_a_program_of_ones_own_runs_and_counts_in_its_maps(
     names, counted = as_user(client)
     assert set(names) == {"counts", ".rodata", ".bss"}
     assert counted >= 1 + 2 + 3
+
+
+def test_a_session_replaces_programs_of_its_own_links_only(
+    broker: Broker, compiled: Callable[[str], bytes]
+) -> None:
+    """Another link that the client holds could be on an interface of the host's."""
+    data = compiled(COUNTING)
+
+    def client() -> list[str]:
+        namespace = own_network()
+        port, peer = make_veth()
+        said = []
+        links = []
+        connections = [
+            connect(protocol.NETWORK, descriptor=namespace, path=broker.socket) for _ in range(2)
+        ]
+        for connection, interface in zip(connections, (port, peer), strict=True):
+            answer, maps = connection.request(
+                "load_object", {"name": "", "queues": 1}, [sealed(data)]
+            )
+            where = {"program": answer["program"], "interface": interface, "attach_mode": 0}
+            links += connection.request("attach_object", where)[1]
+        program = {"program": answer["program"]}
+        file = os.open("/etc/passwd", os.O_RDONLY)
+        for wrong in (links[0], maps[0], file, namespace):
+            with pytest.raises(ConfigurationError, match="a link that this session made"):
+                connections[1].request("replace_object", program, [wrong])
+            said.append("refused")
+        connections[1].request("replace_object", program, [links[1]])
+        connections[1].request("unload_object", program)
+        for operation in ("unload_object", "attach_object"):
+            arguments = where if operation == "attach_object" else program
+            with pytest.raises(ClosedError, match="no such program"):
+                connections[1].request(operation, arguments)
+        return said
+
+    assert as_user(client) == ["refused"] * 4
 
 
 @pytest.mark.parametrize("what", SEEN_BY_VERIFIER)
@@ -220,21 +232,21 @@ def test_what_is_no_object_is_refused(broker: Broker, size: int) -> None:
     assert as_user(client) == "refused"
 
 
-def changed(description: Description, **fields: object) -> dict[str, Any]:
-    return description.plain() | fields
+def changed(spec: ProgramSpec, **fields: object) -> dict[str, Any]:
+    return spec.plain() | fields
 
 
 def test_a_lying_parser_gets_nothing_past_the_session(compiled: Callable[[str], bytes]) -> None:
     """The process that reads an object could have been taken over by it."""
-    description = describe(compiled(COUNTING), "count")
-    assert check_description(description.plain(), 1).maps
-    plain = description.plain()
+    spec = parse(compiled(COUNTING), "count")
+    assert check_spec(spec.plain(), 1).maps
+    plain = spec.plain()
     map_ = plain["maps"][0]
     load_64, call = 0x18, 0x85
 
     def program(code: int, source: int, number: int = 0) -> dict[str, Any]:
         first = bytes((code, source << 4, 0, 0)) + number.to_bytes(4, "little")
-        return changed(description._replace(instructions=first + bytes(8)))
+        return changed(spec._replace(instructions=first + bytes(8)))
 
     of_map = [
         {"type": PROGRAMS},
@@ -245,7 +257,7 @@ def test_a_lying_parser_gets_nothing_past_the_session(compiled: Callable[[str], 
         {"flags": 8},
         {"initial": "AAAA"},
         {"frozen": 1},
-        {"name": "x" * 16},
+        {"name": "x" * 64},
         {"more": 1},
     ]
     of_all = [
@@ -256,7 +268,7 @@ def test_a_lying_parser_gets_nothing_past_the_session(compiled: Callable[[str], 
         {"maps": [map_] * 33},
         {"flags": 64},
         {"license": 5},
-        {"name": "x" * 16},
+        {"name": "x" * 64},
         {"name": "a/b"},
         *({"maps": [{**map_, **wrong}]} for wrong in of_map),
     ]
@@ -268,18 +280,18 @@ def test_a_lying_parser_gets_nothing_past_the_session(compiled: Callable[[str], 
     lies += [program(*each) for each in instructions]
     for lie in lies:
         with pytest.raises(ConfigurationError):
-            check_description(lie, 1)
+            check_spec(lie, 1)
 
 
 def test_a_per_cpu_map_counts_for_each_core_that_may_ever_come(
     compiled: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = describe(compiled(COUNTING), "count").plain()
+    plain = parse(compiled(COUNTING), "count").plain()
     plain["maps"][0] |= {"type": PER_CPU_ARRAY, "value_size": 1, "entries": 10_000}
-    assert check_description(plain, 1).maps
-    monkeypatch.setattr("xdplab.programs.description._CPUS", 512)
+    assert check_spec(plain, 1).maps
+    monkeypatch.setattr("xdplab.broker.daemon.object_rules._CPUS", 512)
     with pytest.raises(ConfigurationError, match="its maps take more"):
-        check_description(plain, 1)
+        check_spec(plain, 1)
 
 
 @settings(
@@ -296,20 +308,22 @@ def test_a_damaged_object_is_read_or_refused(
         damaged[place] = data.draw(st.integers(0, 255))
     cut = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
     try:
-        read = check_description(describe(cut, "count").plain(), 1)
+        read = check_spec(parse(cut, "count").plain(), 1)
     except ConfigurationError as error:
         assert str(error)
     else:
         # It can be handed on as it was read: the same bytes, map for map.
-        assert check_description(read.plain(), 1) == read
+        assert check_spec(read.plain(), 1) == read
 
 
 FUZZER = """
 import sys, atheris
 with atheris.instrument_imports(include=["xdplab.programs.elf", "xdplab.programs.btf",
-                                         "xdplab.programs.description", "xdplab.broker.protocol"]):
-    from xdplab.programs import btf, description, elf
+                                         "xdplab.programs.spec", "xdplab.broker.protocol",
+                                         "xdplab.broker.daemon.object_rules"]):
+    from xdplab.programs import btf, elf, spec
     from xdplab.broker import protocol
+    from xdplab.broker.daemon import object_rules
 from xdplab.broker.requests import check_request
 from xdplab.core.errors import XdplabError
 
@@ -318,7 +332,7 @@ def one(data):
         if data[:4] == bytes(4):
             check_request(*protocol.decode_request(data[4:])[:2], 0)
         else:
-            description.check_description(description.describe(data, "count").plain(), 1)
+            object_rules.check_spec(spec.parse(data, "count").plain(), 1)
     except (XdplabError, protocol.Malformed):
         pass
 

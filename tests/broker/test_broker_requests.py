@@ -171,12 +171,12 @@ def test_descriptors_that_are_not_what_they_claim_are_refused(broker: Broker) ->
             with pytest.raises(ConfigurationError, match="memfd"):
                 connection.request("register_umem", umem, [xdp, wrong])
             with pytest.raises(ConfigurationError, match="memfd"):
-                connection.request("attach_object", GOOD["attach_object"], [wrong])
+                connection.request("load_object", GOOD["load_object"], [wrong])
         for unsealed in (memory(size), memory(size, fcntl.F_SEAL_GROW)):
             with pytest.raises(ConfigurationError, match="sealed"):
                 connection.request("register_umem", umem, [xdp, unsealed])
             with pytest.raises(ConfigurationError, match="sealed"):
-                connection.request("attach_object", GOOD["attach_object"], [unsealed])
+                connection.request("load_object", GOOD["load_object"], [unsealed])
         with pytest.raises(ConfigurationError, match="smaller"):
             connection.request("register_umem", umem, [xdp, memory(size - 1, shrink)])
         for count in (0, 1, 3):

@@ -15,10 +15,10 @@ from support.pages import Look, OpenNotebook
 # Pings of both versions, UDP of three sizes and what the stacks say to that.
 MADE = """
 import json, threading, time
-from xdplab import Engine, Lab, Traffic
+from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.widgets import Frames
 lab = Lab()
-engine = Engine(lab.port, sample_every=1, action="echo").start()
+engine = Engine(lab.port, sampling=Sampling(every=1), action="echo").start()
 def some_of_each():
     lab.peer.ping(lab.port.ipv4, count=3)
     with lab.peer.socket() as udp:

@@ -13,7 +13,7 @@ from support.pages import Look, OpenNotebook
 
 MEASURE = """
 import json, time
-from xdplab import Engine, Lab, Stream, Traffic
+from xdplab import Engine, Lab, Sampling, Stream, Traffic
 from xdplab.widgets import LatencyView
 lab = Lab()
 engine = Engine(lab.port, inspect=True).start()
@@ -119,7 +119,7 @@ def test_a_frozen_copy_stays_behind_what_is_measured_anew(open_notebook: OpenNot
 
 
 def test_says_why_nothing_is_measured_and_the_button_mends_it(open_notebook: OpenNotebook) -> None:
-    quiet = MEASURE.replace("inspect=True", "sample_every=0")
+    quiet = MEASURE.replace("inspect=True", "sampling=Sampling(every=0)")
     page = open_notebook(quiet, "print(engine.inspect)")
     page.run(0)
     wait_for_words(page, "inspect is off and sample_every is 0")

@@ -16,7 +16,7 @@ PATIENCE = 30_000  # ms: the machine may be busy with other tests
 IMPORTS = """
 import gc, json, threading, time
 import ipywidgets
-from xdplab import Engine, Lab, Traffic
+from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, LatencyView, LedgerView, Rings, Timeline
 from xdplab.widgets.live import figure as live_figure, pump
 pump.INTERVAL = 0.5  # as often as a page of six can be drawn beside another test's
@@ -25,7 +25,8 @@ lab = Lab()
 
 # Rings of 64 entries are drawn; 2,000 packets a second are enough for every widget.
 ENGINE = """
-engine = Engine(lab.port, ring_size=64, batch=16, inspect=True, sample_every=100).start()
+sampling = Sampling(every=100)
+engine = Engine(lab.port, ring_size=64, batch=16, inspect=True, sampling=sampling).start()
 traffic = Traffic(lab.peer, lab.port, rate=2_000).start()
 """
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from xdplab import ACTIONS, PATHS, WAIT_STRATEGIES
-from xdplab.knobs.table import CHECKSUMS
+from xdplab.configuration.groups import CHECKSUMS
 
 SENDING = ("reflect", "echo")
 _MOST_STEPS = 8

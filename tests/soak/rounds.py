@@ -12,6 +12,7 @@ from typing import Any
 
 from soak.recipe import Recipe, Step
 from xdplab import Engine, Lab, Stream, Traffic
+from xdplab.configuration.keywords import grouped
 from xdplab.core.errors import XdplabError
 from xdplab.ledger.account import Account
 from xdplab.ledger.ledger import Ledger
@@ -62,7 +63,7 @@ class _Round:
             settings["forward_to"] = self.other.port
         if recipe.kind == "stream":
             settings["stream"] = Stream(self.lab.peer, **recipe.traffic)
-        self.engine = stack.enter_context(closing(Engine(self.lab.port, **settings)))
+        self.engine = stack.enter_context(closing(Engine(self.lab.port, **grouped(settings))))
         self.back: Engine | None = None
         if recipe.answered:
             self.back = stack.enter_context(closing(Engine(self.lab.peer, ring_size=8192)))

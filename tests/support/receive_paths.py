@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from xdplab import Engine, Lab, Traffic
+from xdplab.configuration.keywords import grouped
 
 HOLDABLE_RATE = 20_000
 COUNT = 2_000
@@ -23,7 +24,7 @@ each_socket = pytest.mark.parametrize("path", SOCKETS)
 
 def engine_on(lab: Lab, path: str, **settings: Any) -> Engine:  # noqa: ANN401
     buffer = {"socket_buffer": LARGE_BUFFER} if path in SOCKETS else {}
-    return Engine(lab.port, path=path, **{**buffer, **settings})
+    return Engine(lab.port, path=path, **grouped({**buffer, **settings}))
 
 
 def send(lab: Lab, count: int = COUNT, **settings: float) -> None:

@@ -10,11 +10,6 @@ from xdplab.broker import protocol
 from xdplab.broker.client import connect
 
 AF_XDP = 44
-HEAD = """
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-char LICENSE[] SEC("license") = "GPL";
-"""
 STREAM = {
     "size": 64,
     "flows": 1,
@@ -35,7 +30,10 @@ GOOD: dict[str, dict[str, Any]] = {
         "counts": 0,
         "address": 0,
     },
-    "attach_object": {"name": "xdp", "interface": 2, "attach_mode": 0, "queues": 1},
+    "load_object": {"name": "xdp", "queues": 1},
+    "attach_object": {"program": 1, "interface": 2, "attach_mode": 0},
+    "replace_object": {"program": 1},
+    "unload_object": {"program": 1},
     "generator_open": {"interface": 2, "cpu": 0, "longest": 1518, "stream": STREAM},
     "generator_start": {},
     "generator_stop": {},
@@ -64,11 +62,3 @@ def memory(size: int, *seals: int) -> int:
     for seal in seals:
         fcntl.fcntl(made, fcntl.F_ADD_SEALS, seal)
     return made
-
-
-def sealed(data: bytes) -> int:
-    memory = os.memfd_create("object", os.MFD_ALLOW_SEALING)
-    os.write(memory, data)
-    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
-    return memory

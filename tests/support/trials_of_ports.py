@@ -8,9 +8,10 @@ import socket
 from pathlib import Path
 
 from support.capabilities import without
+from support.objects import HEAD, compiled
 from support.patience import eventually
 from support.typed import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
-from xdplab import Engine, Lab
+from xdplab import Engine, Lab, Memory, Program
 from xdplab.native import lib
 
 ANY = lib.XDPLAB_STEP_NONE
@@ -119,7 +120,7 @@ def try_metadata_that_a_driver_does_not_have() -> None:
     refused, without_it = in_own_namespace(
         """
         shell('ip link add m0 link v0 type macvlan && ip link set m0 up')
-        tried(lambda: Engine('m0', metadata=True))
+        tried(lambda: Engine('m0', sampling=Sampling(metadata=True)))
         tried(lambda: Engine('m0', attach='skb'))
         """
     )
@@ -172,8 +173,8 @@ def try_a_driver_without_xdp() -> None:
 def try_packets_of_several_buffers() -> None:
     with Lab(mtu=9000) as lab:
         remedy = refusal(errno.ERANGE, lambda: Engine(lab.port))
-        assert "multi_buffer=True" in remedy
-        assert opens(lab.port, multi_buffer=True)
+        assert "memory=Memory(multi_buffer=True)" in remedy
+        assert opens(lab.port, memory=Memory(multi_buffer=True))
         type_in(remedy)  # in the peer's namespace
         assert opens(lab.port)
     assert "Lab(mtu=3400)" in remedy
@@ -188,6 +189,47 @@ def try_packets_of_several_buffers() -> None:
     )
     assert "dev p0 mtu 3400" in refused
     assert not again
+
+
+@provokes(lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ENOLINK)
+def try_to_replace_a_program_that_was_taken_off() -> None:
+    with Lab() as lab, _load(lab, "return XDP_PASS;") as program:
+        link = program.attach()
+        assert not lab.port.interface.namespace.run(
+            lib.xdplab_detach_programs, lab.port.interface.index
+        )
+        remedy = refusal(errno.ENOLINK, lambda: link.replace(program))
+        assert "program.attach(lab.port)" in remedy
+        assert not program.attach(lab.port).closed
+
+
+@provokes(lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EACCES)
+def try_a_program_that_reads_past_the_packet() -> None:
+    reads = "return *(volatile __u32 *)(long)context->data_end;"
+    with Lab() as lab:
+        remedy = refusal(errno.EACCES, lambda: _loads(lab, reads))
+        assert "invalid" in remedy
+        assert _loads(lab, "return XDP_PASS;")
+
+
+@provokes(lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EINVAL)
+def try_a_program_that_calls_a_helper_of_others() -> None:
+    with Lab() as lab:
+        remedy = refusal(
+            errno.EINVAL, lambda: _loads(lab, "return bpf_skb_pull_data((void *)context, 1);")
+        )
+        assert "bpf_skb_pull_data" in remedy
+        assert _loads(lab, "return XDP_PASS;")
+
+
+def _load(lab: Lab, body: str) -> Program:
+    source = f'{HEAD}SEC("xdp") int program(struct xdp_md *context) {{ {body} }}'
+    return Program.load(compiled(source), lab.port)
+
+
+def _loads(lab: Lab, body: str) -> bool:
+    _load(lab, body).close()
+    return True
 
 
 @provokes(lib.XDPLAB_STEP_OPEN_SOCKET, errno.EAFNOSUPPORT)
@@ -211,8 +253,8 @@ def try_frames_that_are_too_small() -> None:
         remedy = refusal(errno.EINVAL, lambda: Engine(lab.port, frame_size=1024))
         for size in map(int, re.findall(r"2048|4096", remedy)):
             assert opens(lab.port, frame_size=size)
-        assert "unaligned=True" in remedy
-        assert opens(lab.port, frame_size=3000, unaligned=True)
+        assert "memory=Memory(unaligned=True)" in remedy
+        assert opens(lab.port, frame_size=3000, memory=Memory(unaligned=True))
 
 
 @provokes(lib.XDPLAB_STEP_REGISTER_UMEM, errno.ENOBUFS)
@@ -248,13 +290,13 @@ def try_without_huge_pages() -> None:
     before = reserved.read_text()
     with Lab() as lab:
         try:
-            remedy = refusal(errno.ENOMEM, lambda: Engine(lab.port, huge_pages=True))
+            remedy = refusal(errno.ENOMEM, lambda: Engine(lab.port, memory=Memory(huge_pages=True)))
             type_in(remedy)
-            assert opens(lab.port, huge_pages=True)
+            assert opens(lab.port, memory=Memory(huge_pages=True))
         finally:
             reserved.write_text(before)
-        assert "huge_pages='auto'" in remedy
-        assert opens(lab.port, huge_pages="auto")
+        assert "memory=Memory(huge_pages='auto')" in remedy
+        assert opens(lab.port, memory=Memory(huge_pages="auto"))
 
 
 @provokes(lib.XDPLAB_STEP_BIND, errno.EBUSY)

@@ -91,11 +91,11 @@ def try_busy_poll_on_an_older_kernel() -> None:
 def try_realtime_without_the_capability() -> None:
     text = """
         lab = Lab()
-        tried(lambda: Engine(lab.port, realtime=1).start())
-        tried(lambda: Engine(lab.peer, realtime=0).start())
+        tried(lambda: Engine(lab.port, worker=Worker(realtime=1)).start())
+        tried(lambda: Engine(lab.peer, worker=Worker(realtime=0)).start())
         """
     refused, ordinary = in_a_child(text, without("sys_nice"))
-    assert "realtime=0" in refused
+    assert "worker=Worker(realtime=0)" in refused
     assert not ordinary
     assert in_a_child(text) == ["", ""]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.patience import eventually
 
-from xdplab import Engine, Lab, Traffic, XdplabError
+from xdplab import Engine, Lab, Sampling, Traffic, XdplabError
 from xdplab.widgets import Frames
 from xdplab.widgets.frames import rows as frame_rows
 from xdplab.widgets.frames.rows import KEPT, ROWS_AT_ONCE
@@ -27,7 +27,7 @@ def ping(lab: Lab, count: int) -> None:
 
 
 def test_rows_are_what_was_sampled(lab: Lab) -> None:
-    with Engine(lab.port, sample_every=1, action="echo") as engine:
+    with Engine(lab.port, sampling=Sampling(every=1), action="echo") as engine:
         frames = Frames(engine)
         ping(lab, 5)
         wait_for_rows(frames, 5)
@@ -46,7 +46,7 @@ def test_rows_are_what_was_sampled(lab: Lab) -> None:
 
 @pytest.mark.kernel
 def test_both_versions_of_ip_and_a_truncated_frame_are_told(lab: Lab) -> None:
-    with Engine(lab.port, sample_every=1, sample_bytes=128) as engine:
+    with Engine(lab.port, sampling=Sampling(every=1, bytes=128)) as engine:
         frames = Frames(engine)
         with lab.peer.socket() as udp:
             udp.sendto(bytes(600), (lab.port.ipv4, 4000))
@@ -61,7 +61,7 @@ def test_both_versions_of_ip_and_a_truncated_frame_are_told(lab: Lab) -> None:
 
 @pytest.mark.kernel
 def test_filter_and_pause_hold_for_rows_and_for_what_is_saved(lab: Lab, tmp_path: Path) -> None:
-    with Engine(lab.port, sample_every=1, action="echo") as engine:
+    with Engine(lab.port, sampling=Sampling(every=1), action="echo") as engine:
         frames = Frames(engine)
         ping(lab, 3)
         with lab.peer.socket() as udp:
@@ -81,7 +81,7 @@ def test_filter_and_pause_hold_for_rows_and_for_what_is_saved(lab: Lab, tmp_path
 
 
 def test_saved_rows_are_the_samples_to_the_bit(lab: Lab, tmp_path: Path) -> None:
-    with Engine(lab.port, sample_every=1, action="echo") as engine:
+    with Engine(lab.port, sampling=Sampling(every=1), action="echo") as engine:
         ping(lab, 3)
         frames = Frames(engine)
         wait_for_rows(frames, 3)
@@ -93,7 +93,7 @@ def test_saved_rows_are_the_samples_to_the_bit(lab: Lab, tmp_path: Path) -> None
 
 
 def test_a_flood_is_sampled_thinly_and_the_rest_is_counted(lab: Lab) -> None:
-    with Engine(lab.port, sample_every=1, ring_size=1 << 14) as engine:
+    with Engine(lab.port, sampling=Sampling(every=1), ring_size=1 << 14) as engine:
         rows = frame_rows.FrameRows(engine.telemetry)
         with Traffic(lab.peer, lab.port, rate=50_000, count=10_000) as traffic:
             while not traffic.wait(0.05):
@@ -114,7 +114,7 @@ def test_a_flood_is_sampled_thinly_and_the_rest_is_counted(lab: Lab) -> None:
 
 def test_only_the_newest_are_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frame_rows, "ROWS_AT_ONCE", KEPT + 200)  # as if it took no time
-    with Engine(lab.port, sample_every=1) as engine:
+    with Engine(lab.port, sampling=Sampling(every=1)) as engine:
         rows = frame_rows.FrameRows(engine.telemetry)
         with Traffic(lab.peer, lab.port, rate=2000, count=KEPT + 200) as traffic:
             assert traffic.wait(30)
@@ -129,7 +129,7 @@ def test_frames_of_joined_interfaces_say_where_they_came_in(privileged: None) ->
     with (
         Lab() as first,
         Lab() as second,
-        Engine(first.port, forward_to=second.port, sample_every=1) as engine,
+        Engine(first.port, forward_to=second.port, sampling=Sampling(every=1)) as engine,
         Traffic(first.peer, first.port, rate=500, count=10) as one,
         Traffic(second.peer, second.port, rate=500, count=10) as other,
     ):
@@ -143,7 +143,7 @@ def test_frames_of_joined_interfaces_say_where_they_came_in(privileged: None) ->
 def test_widget_says_what_it_shows_in_plain_text_and_keeps_no_engine_alive(
     lab: Lab, tmp_path: Path
 ) -> None:
-    engine = Engine(lab.port, sample_every=1, action="echo").start()
+    engine = Engine(lab.port, sampling=Sampling(every=1), action="echo").start()
     frames = Frames(engine)
     ping(lab, 1)
     wait_for_rows(frames, 1)
@@ -158,7 +158,7 @@ def test_widget_says_what_it_shows_in_plain_text_and_keeps_no_engine_alive(
 
 
 def test_state_that_a_notebook_saves_holds_no_frame(lab: Lab) -> None:
-    with Engine(lab.port, sample_every=1, action="echo") as engine:
+    with Engine(lab.port, sampling=Sampling(every=1), action="echo") as engine:
         frames = Frames(engine)
         ping(lab, 3)
         wait_for_rows(frames, 3)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.patience import eventually
 
-from xdplab import Engine, Lab, Traffic
+from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.widgets.engine_view import EngineView
 from xdplab.widgets.history.rows import COLUMNS, STEPS, HistoryRows
 from xdplab.widgets.live.figure import Columns, Update
@@ -141,7 +141,7 @@ def _broken(update: Update | None) -> bool | None:
 
 
 def test_no_range_has_more_than_600_rows(lab: Lab) -> None:
-    with Engine(lab.port, publish_interval=0.001) as engine:
+    with Engine(lab.port, sampling=Sampling(publish_interval=0.001)) as engine:
         assert eventually(lambda: len(engine.telemetry.long_history()[0]) >= 2)
         assert eventually(lambda: len(engine.telemetry.history()[0]) > 600)
         for seconds, step in STEPS.items():
@@ -162,7 +162,7 @@ def test_long_range_is_made_of_the_long_history(lab: Lab) -> None:
 
 
 def test_what_the_fine_history_has_forgotten_is_made_of_the_long_one(lab: Lab) -> None:
-    with Engine(lab.port, publish_interval=0.001) as engine:
+    with Engine(lab.port, sampling=Sampling(publish_interval=0.001)) as engine:
         opened = time.monotonic()
         with Traffic(lab.peer, lab.port, rate=5_000, count=1_000) as traffic:
             traffic.wait()

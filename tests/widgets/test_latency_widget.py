@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.patience import eventually
 
-from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
+from xdplab import ConfigurationError, Engine, Lab, Sampling, Stream, Traffic
 from xdplab.knobs.journal import Change
 from xdplab.telemetry.region import LATENCY_STARTS
 from xdplab.telemetry.region import Latency as Histogram
@@ -231,7 +231,7 @@ def test_a_frozen_copy_keeps_its_settings_and_stays_as_it_was(lab: Lab) -> None:
 
 
 def test_where_nothing_is_measured_it_says_why_and_what_to_turn(lab: Lab) -> None:
-    engine = Engine(lab.port, sample_every=0)
+    engine = Engine(lab.port, sampling=Sampling(every=0))
     widget = LatencyView(engine)
     assert "stopped" in repr(widget)
     assert "engine.start()" in repr(widget)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.patience import eventually
 
-from xdplab import PATHS, ConfigurationError, Engine, Lab, Traffic
+from xdplab import PATHS, ConfigurationError, Engine, Lab, Sampling, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, LatencyView, LedgerView, Rings, Timeline
 
 pytestmark = pytest.mark.kernel  # whose sockets they are
@@ -17,7 +17,7 @@ each_other_path = pytest.mark.parametrize("path", [path for path in PATHS if pat
 
 @each_other_path
 def test_each_widget_shows_it_and_says_how_it_receives(lab: Lab, path: str) -> None:
-    with Engine(lab.port, path=path, inspect=True, sample_every=1) as engine:
+    with Engine(lab.port, path=path, inspect=True, sampling=Sampling(every=1)) as engine:
         shown = {
             kind.__name__: kind(engine)
             for kind in (Dashboard, LatencyView, Rings, Frames, Timeline)

@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter, MarkdownExporter
 from PIL import Image
 
-from xdplab import Engine, Lab, Traffic, widgets
+from xdplab import Engine, Lab, Sampling, Traffic, widgets
 from xdplab.widgets import palette
 from xdplab.widgets.frames.picture import picture_of
 from xdplab.widgets.pictures.drawing import MARK, draw
@@ -167,7 +167,12 @@ def test_the_style_sheet_knows_our_images_by_their_mark() -> None:
 def capture(lab: Lab) -> Iterator[tuple[Engine, Traffic]]:
     with (
         Engine(
-            lab.port, ring_size=32, batch=16, inspect=True, sample_every=100, action="reflect"
+            lab.port,
+            ring_size=32,
+            batch=16,
+            inspect=True,
+            sampling=Sampling(every=100),
+            action="reflect",
         ) as engine,
         Traffic(lab.peer, lab.port, rate=5_000) as traffic,
     ):

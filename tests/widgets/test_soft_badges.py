@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from support.patience import eventually
 
-from xdplab import Engine, Lab, Traffic, tune
+from xdplab import Engine, Lab, Sampling, Traffic, tune
 from xdplab.bench import table, write_report
 from xdplab.bench.measured.batch import batch
 from xdplab.cli.cli import main
@@ -59,7 +59,7 @@ def seen() -> Iterator[tuple[Engine, Traffic]]:
     """Have an engine that has received something, with samples of it."""
     with (
         Lab(backend="soft") as lab,
-        Engine(lab.port, sample_every=1, inspect=True) as engine,
+        Engine(lab.port, sampling=Sampling(every=1), inspect=True) as engine,
     ):
         traffic = Traffic(lab.peer, lab.port, rate=10_000, count=100)
         traffic.start().wait(30)

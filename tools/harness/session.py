@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SET_UP = """
 import json, os, threading, time
 from pathlib import Path
-from xdplab import Engine, Lab, Traffic
+from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.widgets import Dashboard, LiveFigure
 from xdplab.widgets.live import pump
 lab = Lab()
@@ -34,7 +34,7 @@ print(os.getpid())
 _OPEN = """
 if engine:
     engine.close()
-engine = Engine(lab.port, publish_interval={interval}).start()
+engine = Engine(lab.port, sampling=Sampling(publish_interval={interval})).start()
 print(engine.telemetry_path)
 """
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from xdplab.native import lib
 from xdplab.refusals.remedies import Asked, Place
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
+    from xdplab.programs.maps import MapFacts
     from xdplab.send.generator import Generator
 
 
@@ -28,6 +30,40 @@ class SoftirqReader(Protocol):
 
     def nanoseconds(self, cores: set[int]) -> int:
         """Read the time so far, in ns, of these cores together."""
+
+
+class LoadedProgram(Protocol):
+    """An XDP program of the user's in the kernel, until `close`, which leaves its links."""
+
+    @property
+    def maps(self) -> Sequence[tuple[MapFacts, int]]:
+        """Its maps, with descriptors that the caller closes."""
+
+    def attach(self, interface: Interface, attach_mode: int) -> int:
+        """Attach it to an interface of the namespace that it was loaded for.
+
+        Returns
+        -------
+        int
+            The link's descriptor, which the caller closes.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses.
+        """
+
+    def replace(self, link: int) -> None:
+        """Take the place of the program of a link, by the link's descriptor.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses. The present program stays.
+        """
+
+    def close(self) -> None:
+        """Let go of the program. A second call does nothing."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +159,27 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    def load_program(self, interface: Interface, data: bytes, name: str) -> LoadedProgram:
+        """Load an XDP program of the user's with its maps, for the namespace of an interface.
+
+        Parameters
+        ----------
+        interface
+            An interface of that namespace: its XSKMAPs get room for its queues.
+        data
+            The object file.
+        name
+            As `xdplab.programs.spec.parse` takes it.
+
+        Raises
+        ------
+        ConfigurationError
+            When the file can't be loaded, or the labs are simulated.
+        KernelError
+            When the kernel refuses. Nothing half-made is left.
+        """
+
+    @abstractmethod
     def napi_ids(self, interface: Interface) -> dict[int, int]:
         """Find the NAPI behind each queue, as `xdplab.net.napi.napi_ids`."""
 
@@ -143,3 +200,8 @@ class Backend(ABC):
         KernelError
             When it can't be measured.
         """
+
+
+def xskmap_entries(interface: Interface) -> int:
+    """Return the entries that an XSKMAP gets for an interface: a socket for each of its queues."""
+    return max(interface.queues, int(lib.XDPLAB_MAP_QUEUES))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from xdplab.bench.rounds import Entry
 from xdplab.bench.wire import Wire, unanswered
+from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import Engine
 from xdplab.experiments.measure import Measurement, measure_whole
 from xdplab.native.paths import Kind, kind_of
@@ -154,7 +155,7 @@ class OurWorker:
     name
         Its name in the result. Default: the strategy.
     path, action, batch, burst, sample_every, publish_interval
-        As for `Engine`.
+        As for `Engine` and its groups.
     """
 
     program = "xdplab"
@@ -201,7 +202,7 @@ class OurWorker:
             # As with the peers: such a socket sees packets that the stack goes on with.
             unanswered(wire.lab.port) if self._kind == Kind.PACKET else nullcontext(),
             told_later(),
-            Engine(wire.lab.port, cpu=wire.worker, **self.settings) as engine,
+            Engine(wire.lab.port, cpu=wire.worker, **grouped(self.settings)) as engine,
         ):
             wire.warm_up()
             measured = measure_whole(engine, wire.traffic, seconds)

@@ -14,7 +14,6 @@ from xdplab.broker.protocol import (
     SOCKET_PATH,
     SOCKET_VARIABLE,
     Malformed,
-    close_all,
     decode_answer,
     encode_first,
     encode_request,
@@ -23,6 +22,7 @@ from xdplab.broker.protocol import (
 )
 from xdplab.broker.requests import check_request
 from xdplab.core.closing import Closing
+from xdplab.core.descriptors import close_all
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.core.locks import new_lock
 from xdplab.core.own_limits import more_descriptors

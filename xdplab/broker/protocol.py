@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xdplab.core import errors
-from xdplab.core.descriptors import receive_with_descriptors
+from xdplab.core.descriptors import close_all, receive_with_descriptors
 from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
 
 SOCKET_PATH = "/run/xdplab/broker.sock"
@@ -194,12 +194,6 @@ def receive(connection: socket.socket, most_bytes: int = MESSAGE_BYTES) -> tuple
             f"a message has {most_bytes} bytes and {MOST_DESCRIPTORS} descriptors at most"
         )
     return message, descriptors
-
-
-def close_all(descriptors: Sequence[int]) -> None:
-    """Close descriptors."""
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 def _encode(value: Mapping[str, object]) -> bytes:

@@ -46,6 +46,10 @@ def _text(name: str, value: object) -> str:
     return value
 
 
+def _program_name(name: str, value: object) -> str:
+    return "" if value == "" else _text(name, value)
+
+
 def _headers(name: str, value: object) -> bytes:
     try:
         headers = bytes.fromhex(value)  # type: ignore[arg-type]
@@ -80,6 +84,7 @@ def _checked(name: str, value: object, checks: Mapping[str, Check]) -> dict[str,
 PROGRAMS = ("capture", "capture_metadata", "count")
 
 _INTERFACE = _number(1, _MOST_INDEX)
+_LOADED = _number(1, _MOST_INDEX)
 _QUEUES = _number(1, 4096)  # the kernel's own limit
 _SIZE = _number(60, 1514)  # of a generated frame
 _INTERVAL = _number(0, 2**63 - 1)
@@ -98,15 +103,12 @@ REQUESTS: Mapping[str, Request] = {
             "address": _number(0, 2**32 - 1),
         }
     ),
+    "load_object": Request({"name": _program_name, "queues": _QUEUES}, descriptors=1),
     "attach_object": Request(
-        {
-            "name": _text,
-            "interface": _INTERFACE,
-            "attach_mode": _number(0, 1),
-            "queues": _QUEUES,
-        },
-        descriptors=1,
+        {"program": _LOADED, "interface": _INTERFACE, "attach_mode": _number(0, 1)}
     ),
+    "replace_object": Request({"program": _LOADED}, descriptors=1),
+    "unload_object": Request({"program": _LOADED}),
     "generator_open": Request(
         {
             "interface": _INTERFACE,

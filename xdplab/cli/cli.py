@@ -17,6 +17,7 @@ from xdplab.bench import BENCHMARKS
 from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
 from xdplab.cli import benchmarks
+from xdplab.configuration.keywords import grouped
 from xdplab.core.checks import choice, whole
 from xdplab.core.cores import cores_for_queue
 from xdplab.core.errors import ConfigurationError, XdplabError
@@ -258,18 +259,18 @@ def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Tra
                 f"{options.rate_option} is made in a lab, and --interface names a real one. "
                 "Leave one out."
             )
-        return stack.enter_context(Engine(options.interface, **settings)), None
+        return stack.enter_context(Engine(options.interface, **grouped(settings))), None
     queue = whole("queue", options.queue or 0, 0, MOST_QUEUES - 1)
     queues = queue + 1
     rate = _rate(options)
     lab = stack.enter_context(Lab(queues=queues))
     if rate is None:
-        return stack.enter_context(Engine(lab.port, **settings)), None
+        return stack.enter_context(Engine(lab.port, **grouped(settings))), None
     generator, worker = cores_for_queue(queue, queues)
     size = {} if options.size is None else {"size": options.size}
     traffic = Traffic(lab.peer, lab.port, rate=rate, cpu=generator, **size)
     stack.callback(traffic.close)
-    return stack.enter_context(Engine(lab.port, cpu=worker, **settings)), traffic
+    return stack.enter_context(Engine(lab.port, cpu=worker, **grouped(settings))), traffic
 
 
 def _doctor(options: argparse.Namespace) -> int:

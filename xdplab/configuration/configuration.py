@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 from xdplab import backends
-from xdplab.configuration.paths import SOCKET_BUFFER, path_words
-from xdplab.configuration.umem import layout, which_pages
+from xdplab.configuration.groups import Memory, Sampling, Worker, keep
+from xdplab.configuration.keywords import PLACES, groups
+from xdplab.configuration.paths import path_words
+from xdplab.configuration.umem import layout
 from xdplab.core.checks import (
     boolean,
     choice,
@@ -17,7 +19,6 @@ from xdplab.core.checks import (
     instance_of,
     is_a,
     items,
-    nanoseconds,
     power_of_two,
     shown,
     whole,
@@ -40,13 +41,7 @@ BIND_MODES = {
 _ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
 LARGEST_RING = 1 << 16
-HIGHEST_PRIORITY = 99  # sched(7)
 _JOINED_ACTIONS = ("drop", "forward")
-_SWITCHES = ("unaligned", "multi_buffer", "metadata", "promiscuous")
-_SIZES = ("ring_size", "frame_size", "headroom", "sample_bytes", "socket_buffer")
-_SHORTEST_INTERVAL = 0.001
-LONGEST_INTERVAL = 0.5
-"""Most seconds between two records of the history."""
 
 ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
 """Names of the actions, in the order of their indices in the control block."""
@@ -55,9 +50,12 @@ WAIT_STRATEGIES: tuple[str, ...] = names_in(lib.xdplab_wait_strategy)
 """Names of the wait strategies, likewise."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """The checked arguments of `Engine`, which documents them.
+    """The arguments of `Engine`, which documents them, but for the worker's knobs.
+
+    Checked, plain data: it can be compared, printed and pickled. Knobs in its groups are those with
+    which the engine begins.
 
     Raises
     ------
@@ -66,51 +64,59 @@ class Configuration:
     """
 
     interfaces: tuple[Interface, ...]
-    queue: int | Sequence[int]
-    action: str | None
-    stream: Stream | None
-    ring_size: int
-    frame_size: int
-    headroom: int
-    unaligned: bool
-    huge_pages: bool | str
-    multi_buffer: bool
-    metadata: bool
-    attach: str
-    bind: str
-    cpu: int | Sequence[int] | None
-    realtime: int
-    sample_bytes: int
-    publish_interval: float
     path: str = "xsk"
-    socket_buffer: int = SOCKET_BUFFER
+    queue: int | Sequence[int] = 0
     promiscuous: bool = False
+    action: str | None = None
+    stream: Stream | None = None
+    ring_size: int = 2048
+    frame_size: int = 2048
+    attach: str = "native"
+    bind: str = "auto"
+    cpu: int | Sequence[int] | None = None
+    memory: Memory = field(default_factory=Memory)
+    sampling: Sampling = field(default_factory=Sampling)
+    worker: Worker = field(default_factory=Worker)
+    remade: bool = field(default=False, compare=False, repr=False)
+    """Whether `changed` made it, for `Engine.reconfigure`, which takes settings by flat names."""
 
     def __post_init__(self) -> None:
-        """Check everything, and keep plain values: they are compared, printed and pickled."""
-        self._keep(
+        """Check everything."""
+        for name, kind in groups().items():
+            wanted = f"a {kind.__name__}: {kind.__name__}()"
+            instance_of(name, getattr(self, name), kind, wanted)
+        keep(
+            self,
             path=choice("path", self.path, PATHS),
             attach=choice("attach", self.attach, ATTACH_MODES),
             bind=choice("bind", self.bind, BIND_MODES),
-            huge_pages=which_pages(self.huge_pages),
+            promiscuous=boolean("promiscuous", self.promiscuous),
             queue=_plain(self.queue),
             cpu=None if self.cpu is None else _plain(self.cpu),
-            **{name: boolean(name, getattr(self, name)) for name in _SWITCHES},
         )
         if self.stream is not None:
             instance_of("stream", self.stream, Stream, "a Stream: Stream(receiver)")
         self._check_backend()
         words = self._words()
-        self._keep(realtime=whole("realtime", self.realtime, 0, HIGHEST_PRIORITY))
-        self._keep(**{name: words[name] for name in _SIZES})
-        self._keep(queue=_like(self.queue, self.queues))
+        keep(self, ring_size=words["ring_size"], frame_size=words["frame_size"])
+        keep(self, queue=_like(self.queue, self.queues))
         if self.cpu is not None:
-            self._keep(cpu=_like(self.cpu, self.cpus))
+            keep(self, cpu=_like(self.cpu, self.cpus))
         self._workers()
 
-    def _keep(self, **values: object) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    def setting(self, name: str) -> Any:  # noqa: ANN401 - the setting's own type
+        """Return a setting by its flat name."""
+        place = PLACES.get(name)
+        if place is None:
+            return getattr(self, name)
+        return getattr(getattr(self, place.keyword), place.field)
+
+    def is_usual(self, name: str) -> bool:
+        """Tell whether a setting, by its flat name, has its default."""
+        place = PLACES.get(name)
+        kind, own = (type(self), name) if place is None else (place.group, place.field)
+        default = next(each.default for each in fields(kind) if each.name == own)
+        return bool(default is not MISSING and self.setting(name) == default)
 
     @property
     def kind(self) -> Kind:
@@ -122,7 +128,7 @@ class Configuration:
         """The XDP program's name in ``bpf/``."""
         if self.kind != Kind.XSK:
             return "count"
-        return "capture_metadata" if self.metadata else "capture"
+        return "capture_metadata" if self.sampling.metadata else "capture"
 
     @property
     def first_action(self) -> str:
@@ -158,8 +164,8 @@ class Configuration:
             )
         return tuple(core(number) for number in wanted)
 
-    def changed(self, **changes: Any) -> Configuration:  # noqa: ANN401 - the fields' own types
-        """Return this configuration with other values, for as many workers."""
+    def changed(self, changes: Mapping[str, Any]) -> Configuration:
+        """Return this configuration with other settings, by flat names, for as many workers."""
         if self.kind != Kind.XSK:
             # Its socket would go on receiving while no program counts the packets.
             raise ConfigurationError(
@@ -168,7 +174,14 @@ class Configuration:
             )
         # Queues may have been added or taken away since.
         interfaces = tuple(interface.now() for interface in self.interfaces)
-        new = replace(self, interfaces=interfaces, **changes)
+        own: dict[str, Any] = {}
+        for name, value in changes.items():
+            if place := PLACES.get(name):
+                before = own.get(place.keyword, getattr(self, place.keyword))
+                own[place.keyword] = replace(before, **{place.field: value})
+            else:
+                own[name] = value
+        new = replace(self, interfaces=interfaces, remade=True, **own)
         if len(new.queues) != len(self.queues):
             raise ConfigurationError(
                 f"queue={new.queue!r} would change how many workers there are, and their telemetry "
@@ -232,7 +245,7 @@ class Configuration:
                 "forward_to=... can't join a simulated interface and a real one: no packet gets "
                 "from one to the other. Take two labs of one backend: Lab(backend='soft')."
             )
-        if any(simulated) and self.multi_buffer:
+        if any(simulated) and self.memory.multi_buffer:
             raise ConfigurationError(
                 "multi_buffer=True is not simulated: a soft NIC has one frame a packet. Leave it "
                 "out, and take a larger frame_size."
@@ -252,28 +265,19 @@ class Configuration:
             "attach_mode": ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
-            **layout(
-                self.frame_size,
-                self.headroom,
-                self.unaligned,
-                self.huge_pages,
-                self.multi_buffer,
-                ring_size=self.ring_size,
-            ),
+            **layout(self.frame_size, self.memory, ring_size=self.ring_size),
             "metadata": self._metadata(),
-            "sample_bytes": whole("sample_bytes", self.sample_bytes, 64, lib.XDPLAB_LARGEST_SAMPLE),
-            "publish_interval_ns": nanoseconds(
-                "publish_interval", self.publish_interval, _SHORTEST_INTERVAL, LONGEST_INTERVAL
-            ),
+            "sample_bytes": self.sampling.bytes,
+            "publish_interval_ns": round(self.sampling.publish_interval * 1e9),
         }
 
     def _metadata(self) -> int:
-        if self.metadata and self.attach == "skb":
+        if self.sampling.metadata and self.attach == "skb":
             raise ConfigurationError(
                 "metadata=True is the driver's, and attach='skb' goes around it. Ask for "
                 "attach='native', or leave out metadata."
             )
-        return int(self.metadata)
+        return int(self.sampling.metadata)
 
     def _bind_mode(self) -> int:
         if self.attach == "skb" and self.bind == "zero-copy":
@@ -294,7 +298,7 @@ class Configuration:
                 "queue": queue,
                 "transmit": (number + len(queues)) % len(places),
                 "cpu": cpus[number],
-                "realtime": self.realtime,
+                "realtime": self.worker.realtime,
             }
             for number, (port, queue) in enumerate(places)
         ]

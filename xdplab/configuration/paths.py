@@ -1,4 +1,4 @@
-"""Receive paths: which arguments each accepts, and which it rejects.
+"""Receive paths: which settings each accepts, and which it rejects.
 
 `xdplab.native.paths` has the table of them.
 """
@@ -9,7 +9,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from xdplab.core.checks import shown, whole
+from xdplab.core.checks import shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.native.paths import PATHS, Kind
 from xdplab.net.places import ip_in
@@ -17,26 +17,15 @@ from xdplab.net.places import ip_in
 if TYPE_CHECKING:
     from xdplab.configuration.configuration import Configuration
 
-SOCKET_BUFFER = 8 << 20
-"""Default bytes for packets that wait in a socket."""
-
-_SMALLEST_BUFFER, LARGEST_BUFFER = 1 << 17, 1 << 30
-
-# Arguments that only AF_XDP takes, with their defaults.
-_OF_XSK = {
-    "ring_size": 2048,
-    "frame_size": 2048,
-    "headroom": 0,
-    "unaligned": False,
-    "huge_pages": False,
-    "multi_buffer": False,
-    "metadata": False,
-    "bind": "auto",
-}
+# What only AF_XDP takes.
+_OF_XSK = (
+    *("ring_size", "frame_size", "headroom", "unaligned", "huge_pages", "multi_buffer"),
+    *("metadata", "bind"),
+)
 
 
 def path_words(configuration: Configuration) -> dict[str, int]:
-    """Check the path, and reject arguments that it does not support.
+    """Check the path, and reject settings that it does not support.
 
     Returns
     -------
@@ -49,10 +38,10 @@ def path_words(configuration: Configuration) -> dict[str, int]:
         For values that can't work.
     """
     path, kind = configuration.path, configuration.kind
-    buffer = whole("socket_buffer", configuration.socket_buffer, _SMALLEST_BUFFER, LARGEST_BUFFER)
+    buffer = configuration.memory.socket_buffer
     if kind != Kind.XSK:
         _check_other(configuration, path)
-    if not kind.has_socket_buffer and buffer != SOCKET_BUFFER:
+    if not kind.has_socket_buffer and not configuration.is_usual("socket_buffer"):
         raise ConfigurationError(
             f"socket_buffer={buffer} takes a path with an ordinary socket, "
             f"and path={path!r} has none. Leave it out{_or_rings(kind)}."
@@ -79,9 +68,10 @@ def _check_other(configuration: Configuration, path: str) -> None:
         )
     if configuration.stream is not None:
         raise ConfigurationError(f"stream=... is sent through AF_XDP. {remedy}")
-    for name, usual in _OF_XSK.items():
-        if (value := getattr(configuration, name)) != usual:
-            raise ConfigurationError(f"{name}={shown(value)} is AF_XDP's. {remedy}")
+    for name in _OF_XSK:
+        if not configuration.is_usual(name):
+            value = shown(configuration.setting(name))
+            raise ConfigurationError(f"{name}={value} is AF_XDP's. {remedy}")
 
 
 def _address(configuration: Configuration, path: str) -> int:

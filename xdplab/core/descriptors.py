@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import socket
+from collections.abc import Iterable
 
 
 def receive_with_descriptors(
@@ -45,3 +46,9 @@ def check_spare(count: int) -> None:
     finally:
         for descriptor in spare:
             os.close(descriptor)
+
+
+def close_all(descriptors: Iterable[int]) -> None:
+    """Close descriptors."""
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from xdplab.core.errors import ConfigurationError
 
@@ -19,6 +20,9 @@ class FixedNames:
 
     _reconfigured: Collection[str] = ()
     """Arguments of a method `reconfigure`."""
+
+    _made_with: Mapping[str, str] = MappingProxyType({})
+    """How the constructor is told what is no argument of its own, with a gap for the value."""
 
     def _fix_names(self, owner: type) -> None:
         """Refuse other names from now on, unless the object is of a class derived from `owner`."""
@@ -37,8 +41,8 @@ class FixedNames:
         what = f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
         if name in self._reconfigured:
             remedy = f"Call reconfigure({name}=...)."
-        elif name in inspect.signature(kind.__init__).parameters:
-            remedy = f"Make another: {kind.__name__}(..., {name}=...)."
+        elif name in (arguments := self._arguments()):
+            remedy = f"Make another: {kind.__name__}(..., {arguments[name]})."
         elif there is not _NOTHING or name in vars(self):
             remedy = "It can be read only."
         else:
@@ -48,6 +52,10 @@ class FixedNames:
             remedy = f"Is it {near[0]!r}?" if near else others
             raise ConfigurationError(f"{what} has no {name!r}. {remedy}".rstrip())
         raise ConfigurationError(f"{name!r} of {what} can't be set. {remedy}")
+
+    def _arguments(self) -> dict[str, str]:
+        own = inspect.signature(type(self).__init__).parameters
+        return {name: f"{name}=..." for name in own} | dict(self._made_with)
 
 
 def _can_be_set(found: object) -> bool:

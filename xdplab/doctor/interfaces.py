@@ -144,7 +144,7 @@ def _of_other_end(interface: Interface) -> tuple[list[str], list[str]]:
         seen.append(
             f"{end.name}, its other end, leaves checksums to the device (tx), and a veth has none "
             "that would finish them: packets come unfinished, and whoever receives them by way of "
-            "an engine drops them, unless the engine finishes them (checksum='software')"
+            "an engine drops them, unless the engine finishes them (engine.checksum = 'software')"
         )
     if segments:
         seen.append(

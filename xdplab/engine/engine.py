@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from xdplab.configuration.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
-from xdplab.configuration.paths import SOCKET_BUFFER, refuse_wait
+from xdplab.configuration.groups import Memory, Sampling, Worker
+from xdplab.configuration.keywords import made_with, refuse_group, refuses_others
+from xdplab.configuration.paths import refuse_wait
 from xdplab.core.checks import boolean, choice, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
@@ -26,6 +28,7 @@ from xdplab.ledger.sending import remember
 from xdplab.ledger.subjects import IsEngine, Verdicts
 from xdplab.native.paths import PATHS, Kind
 from xdplab.net.claims import replace_what_this_cell_made
+from xdplab.net.interface import Interface
 from xdplab.net.resolve import End, is_same, names_of, resolve
 from xdplab.net.stream import Stream
 from xdplab.telemetry.region import Telemetry
@@ -33,6 +36,7 @@ from xdplab.telemetry.region import Telemetry
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
+@refuses_others
 class Engine(Endings, FixedNames, Closing, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
@@ -53,8 +57,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     path
         Receive path, one of `PATHS`. All but ``"xsk"`` exist for comparison: they take one
         interface, with one worker for all queues, drop what they receive, and wait in their own
-        way. They reject the AF_XDP parameters, from `ring_size` to `bind`. On each path an XDP
-        program counts the packets for it, so that the ledger adds up:
+        way. They reject the settings that only AF_XDP takes. On each path an XDP program counts the
+        packets for it, so that the ledger adds up:
 
         - ``"udp-blocking"``, ``"udp-epoll"``, ``"udp-uring"``: a UDP socket on port 9 of the
           interface's IPv4 address, to which our generators send. It delivers the payload without
@@ -68,6 +72,13 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         user space, ARP and neighbour discovery included.
     queue
         Which of its receive queues, from 0; or several. Each has a worker of its own.
+    promiscuous
+        Whether the interface also accepts unicast and multicast for other addresses, which a card
+        or a macvlan filters out: until `close`, or the end of the process, however it ends. A veth
+        and a soft NIC filter nothing.
+    allow_default_route
+        Whether to capture on an interface that carries the default route, which can cut this
+        machine off from its network.
     action
         What the worker does with a packet: one of `ACTIONS`. The default is drop, forward with two
         interfaces, and generate with a `stream`.
@@ -78,70 +89,31 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     batch
         Most frames taken from the RX ring at once, 1 to `ring_size`; by default 64, or the size of
         a smaller ring.
-    burst
-        Most packets received before the worker looks at its knobs, the clock and what was sent.
     wait
         What the worker does when the RX ring is empty: one of `WAIT_STRATEGIES`.
+    inspect
+        Whether workers read latency and sequence number of every frame of our generators, not only
+        of sampled ones.
     ring_size
         Entries of the RX, TX and completion rings, a power of two. The fill ring and the UMEM hold
         twice as many.
     frame_size
         Bytes of a UMEM frame; the kernel takes 2048 or 4096. 256 of them are its own.
-    headroom
-        Bytes left free before each packet, for headers to be put in front: a multiple of 8, at
-        most `frame_size` less 704, which the kernel keeps for itself and the shortest packet.
-    unaligned
-        Whether frames may be of another size: a multiple of 8 from 2048 to 4096.
-    huge_pages
-        True puts the UMEM into reserved huge pages of 2 MiB, ``"auto"`` where enough are reserved.
-        Not the default, since another program may need them.
-    multi_buffer
-        Whether a packet may fill several frames, up to 18, as the MTU of 9000 bytes takes. Then
-        `batch` and `burst` count frames, at least 18, so that a packet is always handled whole. It
-        needs Linux 6.6, with ``attach="skb"`` 6.9, and a `ring_size` from 32. Longer packets are
-        dropped, and counted as ``rx_too_long``.
-    metadata
-        Whether the XDP program asks the device for each packet's hash and receive time, and puts
-        them in front of it and into the samples (``hash``, ``hash_type``, ``device_time_ns``;
-        ``flags`` says which are valid). It needs Linux 6.3 and ``attach="native"``. Drivers differ:
-        veth has a hash for packets from the peer's stack and no receive time, so the program's own
-        time takes its place.
     attach
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
     bind
         ``"auto"`` takes zero-copy where the driver has it; ``"copy"`` and ``"zero-copy"`` force
         that mode. In SKB mode frames are always copied.
-    promiscuous
-        Whether the interface also accepts unicast and multicast for other addresses, which a card
-        or a macvlan filters out: until `close`, or the end of the process, however it ends. A veth
-        and a soft NIC filter nothing.
-    socket_buffer
-        Bytes for packets that wait in the socket of a ``udp-`` or ``packet`` path, 131,072 to
-        1,073,741,824: the value for SO_RCVBUF, which the kernel doubles and from which it takes its
-        own overhead (768 bytes to some 4 kB a small packet), or the size of the block ring.
     cpu
         Core of the worker, or one for each. By default from the last core that this process may run
         on downwards; cores that serve the interface's interrupts come last.
-    realtime
-        Priority, 1 to 99, at which the workers run as SCHED_FIFO threads, which needs CAP_SYS_NICE;
-        0 keeps the normal scheduler. A spinning worker with a priority leaves its core to no other
-        thread.
-    sample_every
-        1 frame in this many is kept as a sample; 0 keeps none.
-    sample_bytes
-        Bytes kept of a sampled frame, 64 to 4096.
-    inspect
-        Whether workers read latency and sequence number of every frame of our generators, not only
-        of sampled ones.
-    checksum
-        Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
-        local stack left it to its device, as on every veth. ``"software"``: the worker, which needs
-        some 10 ns a packet to look, and 0.1 ns a byte to finish. ``"none"``: nobody.
-    publish_interval
-        Seconds between two records of the history, 0.001 to 0.5.
-    allow_default_route
-        Whether to capture on an interface that carries the default route, which can cut this
-        machine off from its network.
+    memory
+        How packets lie in memory: a `Memory`, which says what can be set. On a path other than
+        ``"xsk"`` only its `socket_buffer`.
+    sampling
+        What telemetry keeps: a `Sampling`.
+    worker
+        How the workers' threads run: a `Worker`.
 
     Raises
     ------
@@ -158,6 +130,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     """
 
     _reconfigured = names_of_home("sockets")
+    _made_with = made_with()
 
     uncounted = 0
     """Upper bound of the packets that came while an interface had no XDP program: `reconfigure`
@@ -170,75 +143,52 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         path: str = "xsk",
         forward_to: End | None = None,
         queue: int | Sequence[int] = 0,
+        promiscuous: bool = False,
+        allow_default_route: bool = False,
         action: str | None = None,
         stream: Stream | None = None,
         batch: int | None = None,
-        burst: int = 256,
         wait: str = "poll",
+        inspect: bool = False,
         ring_size: int = 2048,
         frame_size: int = 2048,
-        headroom: int = 0,
-        unaligned: bool = False,
-        huge_pages: bool | str = False,
-        multi_buffer: bool = False,
-        metadata: bool = False,
         attach: str = "native",
         bind: str = "auto",
-        promiscuous: bool = False,
-        socket_buffer: int = SOCKET_BUFFER,
         cpu: int | Sequence[int] | None = None,
-        realtime: int = 0,
-        sample_every: int = 1000,
-        sample_bytes: int = 256,
-        inspect: bool = False,
-        checksum: str = "software",
-        publish_interval: float = 0.01,
-        allow_default_route: bool = False,
+        memory: Memory = Memory(),
+        sampling: Sampling = Sampling(),
+        worker: Worker = Worker(),
     ) -> None:
         self.journal = Journal()
         boolean("allow_default_route", allow_default_route)
-        ends = {"interface": interface}
-        if forward_to is not None:
-            ends["forward_to"] = forward_to
-        interfaces = tuple(resolve(end, allow_default_route, name) for name, end in ends.items())
-        if len(interfaces) > 1 and is_same(*interfaces):
-            raise ConfigurationError(
-                f"forward_to={interfaces[0].name} is the interface that it captures on. Name "
-                "another one; action='reflect' sends back to where a packet came from."
-            )
         configuration = Configuration(
-            interfaces=interfaces,
+            interfaces=_resolved(interface, forward_to, allow_default_route),
+            path=path,
             queue=queue,
+            promiscuous=promiscuous,
             action=action,
             stream=stream,
             ring_size=ring_size,
             frame_size=frame_size,
-            headroom=headroom,
-            unaligned=unaligned,
-            huge_pages=huge_pages,
-            multi_buffer=multi_buffer,
-            metadata=metadata,
             attach=attach,
             bind=bind,
-            path=path,
-            promiscuous=promiscuous,
-            socket_buffer=socket_buffer,
             cpu=cpu,
-            realtime=realtime,
-            sample_bytes=sample_bytes,
-            publish_interval=publish_interval,
+            memory=memory,
+            sampling=sampling,
+            worker=worker,
         )
+        interfaces = configuration.interfaces
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
         wait = choice("wait", wait, WAIT_STRATEGIES)
         if configuration.kind != Kind.XSK and wait != "poll":
             refuse_wait(configuration.path)
         knobs = {
             "batch": _batch(batch, configuration.ring_size),
-            "burst": self._word(Engine.burst, burst),
+            "burst": self._word(Engine.burst, worker.burst),
             "wait": WAIT_STRATEGIES.index(wait),
-            "sample_every": self._word(Engine.sample_every, sample_every),
+            "sample_every": self._word(Engine.sample_every, sampling.every),
             "inspect": self._word(Engine.inspect, inspect),
-            "checksum": self._word(Engine.checksum, checksum),
+            "checksum": self._word(Engine.checksum, worker.checksum),
         }
         replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
         refuse_loop(self, interfaces, configuration.first_action)
@@ -249,7 +199,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             self.telemetry = Telemetry(self._native.descriptor, names)
             for name, value in knobs.items():
                 self._store(name, value)
-            self._warn_if_ineffective(wait)
+            self._warn_if_ineffective(wait, callers=2)  # of this, `refuses_others` is the caller
             if stream is not None:
                 remember(self)
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
@@ -260,16 +210,17 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
         """Change settings that need new sockets; the engine, its telemetry and its widgets stay.
 
-        The workers drain the rings first, for up to a second. From then until the new sockets are
-        bound, about a tenth of a second, packets go to the stack; the ledger counts them in a line
-        of their own. After an interrupt (Ctrl-C) the old settings are restored.
+        Until the new sockets are bound, packets go to the stack, and the ledger counts them in a
+        line of their own. That takes about a tenth of a second, and up to a second more where the
+        workers have full rings to drain. After an interrupt (Ctrl-C) the old settings are restored.
 
         Parameters
         ----------
         changes
-            Any of the constructor's `queue` (as many as there were), `cpu`, `realtime`, `attach`,
-            `bind`, `ring_size`, `frame_size`, `headroom`, `unaligned`, `huge_pages`,
-            `multi_buffer`, `promiscuous`.
+            Any of the constructor's `queue` (as many as there were), `cpu`, `attach`, `bind`,
+            `ring_size`, `frame_size`, `promiscuous`; of `Memory` `headroom`, `unaligned`,
+            `huge_pages`, `multi_buffer`; of `Worker` `realtime`. Each by its own name, as in
+            ``engine.reconfigure(headroom=64)``, so that the others of its group stay.
 
         Raises
         ------
@@ -279,7 +230,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             When the kernel refuses: the engine keeps its old configuration. Or when a worker ended
             by itself: the engine can't recover from that, and nothing was changed.
         """
-        for name in changes:
+        for name, value in changes.items():
+            refuse_group(name, value, self._reconfigured)
             choice("reconfigure's argument", name, self._reconfigured)
         reconfigure(self, self._native, changes)
 
@@ -433,3 +385,19 @@ def _batch(asked: int | None, ring_size: int) -> int:
     if asked is None:
         return min(int(Engine.batch.default), ring_size)
     return whole("batch", asked, 1, ring_size)
+
+
+def _resolved(
+    interface: End, forward_to: End | None, allow_default_route: bool
+) -> tuple[Interface, ...]:
+    """Look up the interfaces, and check that they are two where there is a second."""
+    ends = {"interface": interface}
+    if forward_to is not None:
+        ends["forward_to"] = forward_to
+    interfaces = tuple(resolve(end, allow_default_route, name) for name, end in ends.items())
+    if len(interfaces) > 1 and is_same(*interfaces):
+        raise ConfigurationError(
+            f"forward_to={interfaces[0].name} is the interface that it captures on. Name another "
+            "one; action='reflect' sends back to where a packet came from."
+        )
+    return interfaces

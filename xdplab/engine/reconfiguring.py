@@ -31,13 +31,13 @@ def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]
         to_the_end(partial(_reconfigure, engine, native, changes))
     except KeyboardInterrupt:
         if native.configuration is not old:
-            before = {name: getattr(old, name) for name in changes}
+            before = {name: old.setting(name) for name in changes}
             to_the_end(partial(_reconfigure, engine, native, before))
         raise
     # On the caller's thread, since a journal groups changes by thread.
     engine.journal.note("batch", batch, engine.batch)
     for name in changes:
-        engine.journal.note(name, getattr(old, name), getattr(native.configuration, name))
+        engine.journal.note(name, old.setting(name), native.configuration.setting(name))
 
 
 def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
@@ -47,7 +47,7 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
         if fault and engine.has_ended:
             raise fault
         old = native.configuration
-        new = old.changed(**changes)
+        new = old.changed(changes)
         runs, pace = native.started, native.load("pace_ns")
         gap = _Gap(native)
         try:

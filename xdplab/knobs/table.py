@@ -21,21 +21,17 @@ from xdplab.configuration.configuration import (
     ACTIONS,
     ATTACH_MODES,
     BIND_MODES,
-    HIGHEST_PRIORITY,
     LARGEST_RING,
     WAIT_STRATEGIES,
 )
+from xdplab.configuration.groups import CHECKSUMS, HIGHEST_PRIORITY, RAREST_SAMPLE
 from xdplab.core.errors import ConfigurationError
 from xdplab.knobs import words
 from xdplab.knobs.kinds import PACE, RATE, SWITCH, choice, other, whole
 from xdplab.knobs.row import Holder, Home, Knob, Needs, Search
 from xdplab.native import lib
-from xdplab.native.records import names_of
 from xdplab.net import stream
 from xdplab.net.stream import Rate
-
-CHECKSUMS: tuple[str, ...] = names_of("xdplab_checksum", "XDPLAB_CHECKSUM_")
-"""Who finishes the checksum of a packet that is sent on: the values of `Engine.checksum`."""
 
 _LONGEST_TIMEOUT = 10**9  # ns; the kernel takes any, but then hardly ever polls the queue
 _MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
@@ -298,7 +294,7 @@ class WorkerKnobs(Holder):
         search=Search((64, 256, 1024, 4096)),
     )
     sample_every = Knob[int](
-        whole(0, 1 << 62),
+        whole(0, RAREST_SAMPLE),
         default=1000,
         label="Samples",
         help="1 frame in this many is kept as a sample, with its first bytes; 0 keeps none",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from xdplab.configuration.keywords import typed
 from xdplab.ledger import (
     explain_filters,
     explain_frames,
@@ -150,12 +151,12 @@ def _wire_full(now: Situation) -> str:
 
 
 def _reconfiguring(now: Situation) -> str:
-    at_once = (
-        f", or begin with what it changed: Engine({now.reconfigured})" if now.reconfigured else ""
-    )
+    changes = now.reconfigured
+    at_once = f", or begin with what it changed: Engine({typed(changes, repr)})" if changes else ""
+    call = ", ".join(f"{name}={value!r}" for name, value in changes.items())
     return (
-        f" came while engine.reconfigure({now.reconfigured}) made new sockets, and went to the "
-        f"stack. Reconfigure {_in_quiet(now)}{at_once}."
+        f" came while engine.reconfigure({call}) made new sockets, and went to the stack. "
+        f"Reconfigure {_in_quiet(now)}{at_once}."
     )
 
 

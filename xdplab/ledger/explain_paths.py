@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xdplab.configuration.paths import LARGEST_BUFFER
+from xdplab.configuration.groups import LARGEST_BUFFER
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
 
@@ -58,7 +58,7 @@ def buffer_full(now: Situation, saturated: bool) -> str:
         "packets that the worker had not received yet. "
     )
     size = min(4 * now.socket_buffer, LARGEST_BUFFER)
-    larger = f"a larger buffer, Engine(path={now.path!r}, socket_buffer={size}),"
+    larger = f"a larger buffer, Engine(path={now.path!r}, memory=Memory(socket_buffer={size})),"
     apart = (
         ""
         if now.other_core is None or len(now.cpus) > 1

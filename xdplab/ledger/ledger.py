@@ -268,18 +268,17 @@ class Ledger:
         return bool(self._engine.pace) or "pace" in self._changed()
 
     def _had_multi_buffer(self) -> bool:
-        return self._engine.configuration.multi_buffer or "multi_buffer" in self._changed()
+        return self._engine.configuration.memory.multi_buffer or "multi_buffer" in self._changed()
 
     def _changed(self) -> dict[str, object]:
         """Return the knobs changed since the ledger began, with their last values."""
         changes = self._engine.journal.changes
         return {c.knob: c.after for c in changes if c.time_ns > self._begun_ns}
 
-    def _reconfigured(self) -> str:
-        """Return the changes by `reconfigure` since the ledger began, as a user types them."""
-        changed = self._changed().items()
+    def _reconfigured(self) -> dict[str, object]:
+        """Return the changes by `reconfigure` since the ledger began."""
         sockets = names_of_home("sockets")
-        return ", ".join(f"{name}={value!r}" for name, value in changed if name in sockets)
+        return {name: value for name, value in self._changed().items() if name in sockets}
 
     def _faults(self) -> dict[str, int]:
         """Read the faults of the engine's ends; of two the more frequent one."""
@@ -332,7 +331,7 @@ class Ledger:
             sends=self._sends(grown),
             path=engine.path,
             kind=engine.configuration.kind.name.lower(),
-            socket_buffer=engine.configuration.socket_buffer,
+            socket_buffer=engine.configuration.memory.socket_buffer,
             wait=engine.wait,
             paced=self._was_paced(),
             ring_size=engine.ring_size,
@@ -349,7 +348,7 @@ class Ledger:
             attach=engine.attach,
             filtering=None if grown.received else self._filtering(),
             umem_frame=engine.configuration.frame_size,
-            headroom=engine.configuration.headroom,
+            headroom=engine.configuration.memory.headroom,
             began_quiet=self._quiet,
             simulated=engine.simulated,
             faults=self._faults(),

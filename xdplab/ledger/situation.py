@@ -81,8 +81,8 @@ class Situation:
     """The argument or command that brings packets to the engine's queues, as a user types it."""
     queueing: tuple[str, ...] = ()
     """Commands that make frames wait where the device can't take them at once."""
-    reconfigured: str = ""
-    """Changes by `Engine.reconfigure` since the ledger began, as a user types them."""
+    reconfigured: Mapping[str, object] = field(default_factory=dict)
+    """Settings that `Engine.reconfigure` changed since the ledger began, by their flat names."""
     went_uncounted: bool = False
     """Whether there was no XDP program for a moment, on a driver that does not count each frame."""
     simulated: bool = False

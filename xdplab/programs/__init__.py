@@ -1,1 +1,1 @@
-"""XDP programs: reading object files."""
+"""XDP programs of the user's own: the spec, read from an object file; loading it; its maps."""

@@ -22,6 +22,7 @@ _CAPABILITIES = (
     "It needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF: run as root, or open the notebooks with "
     "`make lab`."
 )
+_VERIFIER = "The kernel's verifier refuses the program, and says why:"
 _FORBIDDEN = (
     f"{_CAPABILITIES} Where that is given, a security module or a seccomp filter forbids it: "
     "Lab(backend='soft') takes neither."
@@ -58,16 +59,19 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     ),
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.EINVAL): (InterfaceGoneError, remedies.native_refused),
     (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ERANGE): (KernelError, remedies.mtu),
+    (lib.XDPLAB_STEP_ATTACH_PROGRAM, errno.ENOLINK): (
+        KernelError,
+        "The link was taken off its interface, or the interface is gone: attach anew, "
+        "program.attach(lab.port).",
+    ),
+    (lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EACCES): (KernelError, _VERIFIER),
+    (lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EINVAL): (KernelError, _VERIFIER),
     (lib.XDPLAB_STEP_OPEN_SOCKET, errno.EAFNOSUPPORT): (
         KernelError,
         "This kernel lacks AF_XDP (CONFIG_XDP_SOCKETS), or a sandbox forbids it (systemd's "
         "RestrictAddressFamilies): Lab(backend='soft') takes neither.",
     ),
-    (lib.XDPLAB_STEP_REGISTER_UMEM, errno.EINVAL): (
-        KernelError,
-        "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page, "
-        "and with unaligned=True whatever lies between. With a headroom, choose a smaller one.",
-    ),
+    (lib.XDPLAB_STEP_REGISTER_UMEM, errno.EINVAL): (KernelError, remedies.frame_sizes),
     (lib.XDPLAB_STEP_REGISTER_UMEM, errno.ENOBUFS): (KernelError, remedies.locked_memory),
     (lib.XDPLAB_STEP_MAP_HUGE_PAGES, errno.ENOMEM): (KernelError, remedies.huge_pages),
     (lib.XDPLAB_STEP_BIND, errno.EBUSY): (QueueBusyError, remedies.queue_held),
@@ -105,7 +109,8 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
         PermissionRefusedError,
-        "A realtime priority needs CAP_SYS_NICE: run as root, or leave realtime=0.",
+        "A realtime priority needs CAP_SYS_NICE: run as root, or make the engine with "
+        "worker=Worker(realtime=0).",
     ),
     (lib.XDPLAB_STEP_START_THREAD, errno.EINVAL): (KernelError, remedies.cores),
     (lib.XDPLAB_STEP_START_THREAD, errno.EAGAIN): (KernelError, MORE_THREADS),
@@ -133,6 +138,9 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     ),
 }
 """The same at one step, where the errno has a special meaning there."""
+
+
+_STEPS_OF_VERIFIER = (lib.XDPLAB_STEP_LOAD_PROGRAM, lib.XDPLAB_STEP_VERIFY_PROGRAM)
 
 
 def new_error() -> Any:  # noqa: ANN401 - cffi is untyped
@@ -167,5 +175,5 @@ def raise_error(error: Any, place: Place = NOWHERE) -> NoReturn:  # noqa: ANN401
         ffi.string(text).decode("utf-8", "replace") for text in (error.tried, error.detail)
     )
     # When it accepts the program, the verifier's log still has the count of instructions.
-    said = detail if error.step == lib.XDPLAB_STEP_LOAD_PROGRAM else ""
+    said = detail if error.step in _STEPS_OF_VERIFIER else ""
     raise error_at(error.step, error.code, tried, said, place)

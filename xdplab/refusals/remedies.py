@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from xdplab.core.errors import XdplabError
 from xdplab.core.own_limits import more_locked_memory
@@ -33,12 +33,11 @@ class Asked(Protocol):
     """The settings of an engine on which a remedy depends."""
 
     @property
-    def metadata(self) -> bool:
-        """Whether its program takes the device's metadata."""
+    def remade(self) -> bool:
+        """Whether they are those of `Engine.reconfigure`, which takes settings by flat names."""
 
-    @property
-    def multi_buffer(self) -> bool:
-        """Whether its program takes packets of several buffers."""
+    def setting(self, name: str) -> Any:  # noqa: ANN401 - the setting's own type
+        """Return a setting by its flat name."""
 
     @property
     def umem_bytes(self) -> int:
@@ -54,10 +53,18 @@ class Place(NamedTuple):
 
     interface: Interface | None = None
     configuration: Asked | None = None
+    own_program: bool = False
+    """Whether the XDP program is the user's own, and not an engine's."""
 
 
 NOWHERE = Place()
 """For a refusal without a place, or where the place does not matter."""
+
+
+def _memory(place: Place, setting: str) -> str:
+    """Write a setting of `Memory` as the refused call takes it."""
+    asked = place.configuration
+    return setting if asked and asked.remade else f"memory=Memory({setting})"
 
 
 def _typed(interface: Interface, command: str) -> str:
@@ -100,7 +107,7 @@ def _take_off(found: Attached, name: str, interface: Interface) -> str:
 
 def _end(process: Process) -> str:
     if process.is_ours:
-        return "Another engine of this process holds it: close that, engine.close()."
+        return "This process holds it: close the engine, engine.close(), or the link, link.close()."
     return (
         f"Process {process.number} ({process.name}) holds it, as another engine would: "
         f"close that engine there, or end the process, `{_sudo(process)}kill {process.number}`."
@@ -181,7 +188,12 @@ def _is_there(interface: Interface) -> bool:
 
 def mtu(place: Place) -> str:
     """Say which interface needs a lower MTU for a program that takes one buffer a packet."""
-    several = "The packets of this MTU do not fit one buffer: ask for multi_buffer=True"
+    ask = (
+        'put the program into SEC("xdp.frags")'
+        if place.own_program
+        else f"ask for {_memory(place, 'multi_buffer=True')}"
+    )
+    several = f"The packets of this MTU do not fit one buffer: {ask}"
     interface = place.interface
     if interface is None:
         return f"{several}, or lower the MTU to {_MOST_MTU:,} or less."
@@ -218,11 +230,14 @@ def features(place: Place) -> str:
         words
         for wanted, words in (
             (
-                asked is None or asked.metadata,
+                asked is None or asked.setting("metadata"),
                 "metadata=True needs Linux 6.3 with its own types (/sys/kernel/btf/vmlinux): leave "
                 "it out",
             ),
-            (asked is None or asked.multi_buffer, "multi_buffer=True needs 6.6: leave it out"),
+            (
+                asked is None or asked.setting("multi_buffer"),
+                "multi_buffer=True needs 6.6: leave it out",
+            ),
         )
         if wanted
     ]
@@ -266,23 +281,33 @@ def huge_pages(place: Place) -> str:
     pages = {words[0]: int(words[1]) for words in lines if words[0].startswith("HugePages_")}
     wanted = 1 if place.configuration is None else place.configuration.umem_bytes // _HUGE_PAGE + 1
     more = max(wanted - pages.get("HugePages_Free:", 0), 0) + pages.get("HugePages_Total:", 0)
+    ask = _memory(place, "huge_pages='auto'")
     return (
         f"Too few huge pages are free (HugePages_Free in /proc/meminfo): set some aside with "
         f"`sudo sysctl vm.nr_hugepages={more}`, choose a smaller ring_size, or take "
-        "huge_pages='auto'."
+        f"{ask}."
+    )
+
+
+def frame_sizes(place: Place) -> str:
+    """Say which frames the kernel takes."""
+    return (
+        "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page, "
+        f"and with {_memory(place, 'unaligned=True')} whatever lies between. With a headroom, "
+        "choose a smaller one."
     )
 
 
 def queue_or_frame(place: Place) -> str:
     """Say why a bind was refused as invalid: the queue, several frames a packet, or their size."""
-    interface, asked = place
+    interface, asked = place.interface, place.configuration
     if interface is not None and asked is not None:
         most = interface.queues - 1
         with suppress(XdplabError, OSError):
             most = type(interface).find(interface.name, interface.namespace).queues - 1
         if max(asked.queues) > most:
             return f"{interface.name} has queues 0 to {most} by now: choose queue={most}."
-        if asked.multi_buffer:
+        if asked.setting("multi_buffer"):
             return "multi_buffer=True came with Linux 6.6: leave it out."
     return (
         "The driver has no such queue, or can't hold frames of this size: ask for bind='copy', and "

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from xdplab.configuration.configuration import LARGEST_RING
+from xdplab.configuration.configuration import LARGEST_RING, Configuration
 from xdplab.core.checks import choice, is_a, items, mapping, power_of_two, text, whole
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.knobs.row import Home
@@ -76,7 +76,14 @@ def current(
     for name in names:
         _check_traffic(name, traffic)
     found = {name: homes[KNOBS[name].home] for name in names}
-    return {name: None if home is None else getattr(home, name) for name, home in found.items()}
+    return {name: _value(name, home) for name, home in found.items()}
+
+
+def _value(name: str, home: object) -> object:
+    """Read a knob where it is turned; None where there is no such place."""
+    if isinstance(home, Configuration):
+        return home.setting(name)
+    return None if home is None else getattr(home, name)
 
 
 def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | None = None) -> None:

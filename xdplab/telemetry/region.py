@@ -271,7 +271,7 @@ class Telemetry(Closing):
             A structured array, oldest first: ``time_ns`` (CLOCK_MONOTONIC), ``frame`` (its number
             in the worker's count), ``sent_ns`` (the generator's timestamp, or 0), ``length``,
             ``captured``, ``queue``, ``verdict`` and ``bytes``, of which the first ``captured`` are
-            the frame's. With ``Engine(metadata=True)`` ``hash`` and ``hash_type`` where ``flags``
+            the frame's. With ``Sampling(metadata=True)`` ``hash`` and ``hash_type`` where ``flags``
             has `SAMPLE_HASH`, and ``device_time_ns``: by the device's clock where it has
             `SAMPLE_DEVICE_TIME`, by CLOCK_MONOTONIC in the XDP program where it has
             `SAMPLE_PROGRAM_TIME`. Of a UDP path the bytes are a datagram's payload without its

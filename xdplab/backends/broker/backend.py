@@ -13,24 +13,25 @@ with it.
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary, finalize
 
-from xdplab.backends.backend import PortRequest
+from xdplab.backends.backend import PortRequest, xskmap_entries
+from xdplab.backends.broker.refusals import told_here
 from xdplab.backends.kernel.backend import KernelBackend
 from xdplab.backends.kernel.lab import make_lab, remove_lab
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.core.locks import new_lock
 from xdplab.native import ffi, lib
 from xdplab.native.paths import Kind
-from xdplab.refusals.errors import error_at, new_error, raise_error
+from xdplab.refusals.errors import new_error, raise_error
 
 if TYPE_CHECKING:
+    from xdplab.backends.backend import LoadedProgram
     from xdplab.backends.plan import LabPlan
     from xdplab.backends.process.client import LabProcess
     from xdplab.backends.softirq import SoftirqMap
@@ -47,9 +48,6 @@ _SOCKETS = {
     Kind.PROGRAM: (socket.AF_INET, socket.SOCK_DGRAM),
 }
 
-# Errors of attaching that depend on what is on the interface already, or on its settings.
-_TOLD_HERE = (errno.EBUSY, errno.EEXIST, errno.ERANGE, errno.ENOSPC)
-
 
 class BrokerBackend(KernelBackend):
     """Works in the lab process, as root in its namespaces, and asks the broker for the rest."""
@@ -60,6 +58,9 @@ class BrokerBackend(KernelBackend):
     def __init__(self) -> None:
         self._lock = new_lock()
         self._processes: dict[int, LabProcess] = {}
+        # By process and namespace: while there is one, the kernel gives its number to no other.
+        self._of_programs: WeakValueDictionary[tuple[int, tuple[int, int]], Connection]
+        self._of_programs = WeakValueDictionary()
 
     def refusal(self) -> str:
         """Return why the broker can't be reached."""
@@ -111,14 +112,8 @@ class BrokerBackend(KernelBackend):
                 raise_error(error, request.place)
             if not opened:  # the program that it has can stay
                 return
-            try:
+            with told_here(request.place):
                 link, verdicts, *rest = _attach(session, request)
-            except KernelError as refused:
-                # The broker does not look at who else is there.
-                if refused.errno not in _TOLD_HERE:
-                    raise
-                step, place = lib.XDPLAB_STEP_ATTACH_PROGRAM, request.place
-                raise error_at(step, refused.errno, refused.tried, place=place) from refused
             for descriptor in (link, verdicts, *rest):
                 stack.callback(os.close, descriptor)
             attachment = {"link": link, "verdicts": verdicts, "sockets": rest[0] if rest else -1}
@@ -131,6 +126,23 @@ class BrokerBackend(KernelBackend):
         from xdplab.send.remote import BrokerGenerator  # noqa: PLC0415 - as above
 
         return BrokerGenerator(_session(interface.namespace), traffic)
+
+    def load_program(self, interface: Interface, data: bytes, name: str) -> LoadedProgram:
+        """Let a session of the broker load it."""
+        from xdplab.backends.broker.program import BrokerProgram  # noqa: PLC0415 - as above
+
+        session = self._session_of_programs(interface.namespace)
+        return BrokerProgram(session, data, name, xskmap_entries(interface))
+
+    def _session_of_programs(self, namespace: Namespace) -> Connection:
+        """Return the session that all programs of a namespace share; it ends with the last."""
+        with self._lock:
+            key = os.getpid(), namespace.identity
+            session = self._of_programs.get(key)
+            if session is None or session.closed:
+                session = self._of_programs[key] = _session(namespace)
+                finalize(session, session.socket.close)
+            return session
 
     def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
         """Let the broker set it."""

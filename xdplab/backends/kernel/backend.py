@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from xdplab.backends.backend import Backend, PortRequest
+from xdplab.backends.backend import Backend, PortRequest, xskmap_entries
 from xdplab.backends.kernel.lab import make_lab, remove_lab
 from xdplab.backends.softirq import SoftirqClock
 from xdplab.native import ffi, lib
@@ -20,7 +20,7 @@ from xdplab.send.generator import Generator, NativeGenerator
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from xdplab.backends.backend import SoftirqReader
+    from xdplab.backends.backend import LoadedProgram, SoftirqReader
     from xdplab.backends.plan import LabPlan
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
@@ -90,6 +90,12 @@ class KernelBackend(Backend):
         run, opener = interface.namespace.run, lib.xdplab_generator_open
         generator.open(run, opener, native, error, kept=program, place=place)
         return generator
+
+    def load_program(self, interface: Interface, data: bytes, name: str) -> LoadedProgram:
+        """Load it in this process."""
+        from xdplab.backends.kernel.program import KernelProgram  # noqa: PLC0415 - most do without
+
+        return KernelProgram(data, name, xskmap_entries(interface))
 
     def napi_ids(self, interface: Interface) -> dict[int, int]:
         """Ask in the interface's namespace."""

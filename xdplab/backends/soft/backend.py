@@ -76,6 +76,13 @@ class SoftBackend(Backend):
         namespace.generator = weakref.ref(generator)
         return generator
 
+    def load_program(self, interface: Interface, data: bytes, name: str) -> NoReturn:
+        """Raise: nothing here runs XDP programs."""
+        raise ConfigurationError(
+            f"{interface.name} is simulated, and runs no XDP program: take a lab of the kernel's, "
+            "Lab(backend='kernel') or Lab(backend='broker')."
+        )
+
     def napi_ids(self, interface: Interface) -> dict[int, int]:
         """Return none: a simulated interface has no NAPI."""
         return {}

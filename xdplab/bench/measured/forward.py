@@ -15,6 +15,7 @@ from xdplab.bench.receiver import COSTS, OWN, OurWorker, figures, told_later
 from xdplab.bench.report.report import COSTS_NOTE, costs, least_to_most, median, versions
 from xdplab.bench.rounds import Entry, Rounds, fastest, ratio
 from xdplab.bench.wire import REST_SECONDS
+from xdplab.configuration.keywords import grouped
 from xdplab.core.checks import choice
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import WAIT_STRATEGIES, Engine
@@ -118,9 +119,10 @@ def _our_entry(wait: str, crossing: Crossing, seconds: float) -> Entry:
 
     def turn() -> dict[str, Any]:
         near, beyond = crossing.ports
+        settings = grouped(worker.settings)
         with (
             told_later(),
-            Engine(near, forward_to=beyond, cpu=crossing.cores, **worker.settings) as engine,
+            Engine(near, forward_to=beyond, cpu=crossing.cores, **settings) as engine,
         ):
             crossing.warm_up(REST_SECONDS)
             before = _arrived(crossing)

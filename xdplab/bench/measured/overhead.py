@@ -10,7 +10,7 @@ from xdplab.bench.receiver import COSTS, RATES, OurWorker, entry
 from xdplab.bench.report.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.rounds import Rounds, paired_ratio, ratio
 from xdplab.bench.wire import open_wire
-from xdplab.configuration.configuration import LONGEST_INTERVAL
+from xdplab.configuration.groups import LONGEST_INTERVAL
 from xdplab.core.checks import choice
 from xdplab.engine.engine import WAIT_STRATEGIES
 

@@ -11,6 +11,7 @@ from xdplab.bench.receiver import COSTS, OurWorker, told_later
 from xdplab.bench.report.report import COSTS_NOTE, costs, least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds
 from xdplab.bench.wire import REST_SECONDS, Wire, open_wire
+from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import WAIT_STRATEGIES, Engine
 from xdplab.experiments.measure import Measurement, measure_whole
 
@@ -87,7 +88,8 @@ def there_and_back(worker: OurWorker, wire: Wire, seconds: float) -> tuple[Measu
         count = wire.lab.peer.interface.link_statistics
         return settled("the sender", lambda: count()["rx_packets"], _SETTLE_SECONDS)
 
-    with told_later(), Engine(wire.lab.port, cpu=wire.worker, **worker.settings) as engine:
+    settings = grouped(worker.settings)
+    with told_later(), Engine(wire.lab.port, cpu=wire.worker, **settings) as engine:
         wire.warm_up(REST_SECONDS)
         before = back()
         measured = measure_whole(engine, wire.traffic, seconds)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from xdplab.configuration.groups import Sampling
 from xdplab.core.closing import Closing
 from xdplab.core.errors import XdplabError
 from xdplab.engine.engine import ACTIONS, Engine
@@ -69,8 +70,8 @@ class Client(Closing):
             action="drop",  # until it is told to send
             wait="spin",
             inspect=True,
-            sample_every=0,
-            publish_interval=0.05,  # seldom, so that its own records disturb little
+            # Seldom, so that its own records disturb little.
+            sampling=Sampling(every=0, publish_interval=0.05),
             cpu=cpu,
         ).start()
 

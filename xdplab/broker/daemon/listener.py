@@ -34,8 +34,7 @@ from xdplab.broker.daemon.limits import Limits
 from xdplab.broker.daemon.line import Line
 from xdplab.broker.daemon.log import Limiter, log
 from xdplab.broker.daemon.session import Peer, Session, Terms
-from xdplab.broker.protocol import close_all
-from xdplab.core.descriptors import receive_with_descriptors
+from xdplab.core.descriptors import close_all, receive_with_descriptors
 from xdplab.core.errors import KernelError, PermissionRefusedError, XdplabError
 
 _SO_PEERGROUPS = 59  # asm-generic/socket.h

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from xdplab.broker.daemon.line import Line
-from xdplab.broker.daemon.objects import load_object
+from xdplab.broker.daemon.object_rules import check_spec, size_of
+from xdplab.broker.daemon.parser import read_apart
 from xdplab.broker.requests import REQUESTS
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError, QueueBusyError
 from xdplab.native import ffi, lib
 from xdplab.native.objects import c_path
 from xdplab.net.napi import set_napi
+from xdplab.programs.loading import attach_program, load_program, replace_program
+from xdplab.programs.spec import refusal
 from xdplab.refusals.errors import new_error, raise_error
 
 # linux/socket.h, asm-generic/socket.h, linux/memfd.h; Python lacks them.
@@ -44,6 +48,10 @@ class Operations:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._generator: Any = None
+        # The client's own programs, by the numbers that it has for them; and ids of their links.
+        self._programs: dict[int, int] = {}
+        self._links: set[int] = set()
+        self._numbers = itertools.count(1)
         # By their names in requests.
         self._each: dict[str, Callable[[dict[str, Any], list[int]], Answer]] = {
             name: getattr(self, f"_{name}") for name in REQUESTS
@@ -80,11 +88,46 @@ class Operations:
             reservation.keep(descriptors)
         return {}, descriptors
 
-    def _attach_object(self, arguments: dict[str, Any], descriptors: list[int]) -> Answer:
+    def _load_object(self, arguments: dict[str, Any], descriptors: list[int]) -> Answer:
         seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
         _check_memory(descriptors[0], seals)
-        names, made = load_object(self._line, descriptors[0], **arguments)
-        return {"maps": names}, made
+        try:
+            plain = read_apart(descriptors[0], arguments["name"])
+            spec = check_spec(plain, arguments["queues"])
+        except ConfigurationError as error:
+            raise refusal(error) from error
+        with self._line.reserved(f"load {spec.name}", size_of(spec)) as reservation:
+            program, maps = load_program(spec)
+            number = next(self._numbers)
+            self._programs[number] = program
+            reservation.keep([program, *maps])
+        told = ("name", "type", "key_size", "value_size", "entries")
+        described = [{name: getattr(one, name) for name in told} for one in spec.maps]
+        return {"program": number, "maps": described}, maps
+
+    def _attach_object(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        program = self._loaded(arguments["program"])
+        link = attach_program(program, arguments["interface"], arguments["attach_mode"])
+        self._links.add(lib.xdplab_link_id(link))
+        return {}, [link]
+
+    def _replace_object(self, arguments: dict[str, Any], descriptors: list[int]) -> Answer:
+        program = self._loaded(arguments["program"])
+        # Any other link that the client holds could be on an interface of the host's.
+        if lib.xdplab_link_id(descriptors[0]) not in self._links:
+            raise ConfigurationError("the descriptor must be of a link that this session made.")
+        replace_program(descriptors[0], program)
+        return {}, []
+
+    def _unload_object(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        os.close(self._loaded(arguments["program"]))
+        del self._programs[arguments["program"]]
+        return {}, []
+
+    def _loaded(self, number: int) -> int:
+        if number not in self._programs:
+            raise ClosedError("this session has no such program: load it first.")
+        return self._programs[number]
 
     def _generator_open(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
         if self._generator:

@@ -34,8 +34,9 @@ from xdplab.broker.daemon.limits import (
 )
 from xdplab.broker.daemon.line import Line
 from xdplab.broker.daemon.operations import Operations
-from xdplab.broker.protocol import Malformed, close_all
+from xdplab.broker.protocol import Malformed
 from xdplab.broker.requests import REQUESTS, check_request
+from xdplab.core.descriptors import close_all
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.native import lib
 from xdplab.native.objects import c_path

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from xdplab.configuration.keywords import PLACES, groups
 from xdplab.core.checks import choice, is_a, items, mapping, shown, text
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import PATHS, WAIT_STRATEGIES, Engine
@@ -23,7 +24,7 @@ class Candidate:
 
     name: str
     options: Mapping[str, object]
-    """Options of its `Engine`."""
+    """Settings of its `Engine`, by their flat names."""
 
 
 def usual_paths(simulated: bool = False) -> tuple[Path, ...]:
@@ -84,4 +85,4 @@ def _parsed(given: str) -> tuple[str, Mapping[str, object]]:
 
 def _options() -> list[str]:
     parameters = inspect.signature(Engine.__init__).parameters
-    return [name for name in parameters if name not in _NOT_OPTIONS]
+    return [*(name for name in parameters if name not in (*_NOT_OPTIONS, *groups())), *PLACES]

@@ -9,6 +9,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from xdplab.configuration.keywords import grouped
 from xdplab.core.errors import ClosedError, XdplabError
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
@@ -127,7 +128,7 @@ class PathRuns:
             with ExitStack() as own:
                 traffic = Traffic(lab.peer, lab.port, rate=self._rate, size=self._size)
                 own.callback(traffic.close)
-                engine = Engine(lab.port, **self._options[run.settings[PATH]])
+                engine = Engine(lab.port, **grouped(self._options[run.settings[PATH]]))
                 own.callback(engine.close)
                 engine.start()
                 stack.push(own.pop_all())

@@ -44,10 +44,11 @@ class Compare(Series):
     lab
         The lab to use; no engine may be on its port meanwhile. None makes one for each *Run*.
     paths
-        Names in `xdplab.PATHS`; with a wait strategy, as in ``"xsk spin"``; or with options of
-        `Engine`, as in ``("xsk", {"wait": "spin", "batch": 256})``. Default: all paths, with `xsk`
-        once with `spin` and once with `poll`; in a simulated lab, which has no other path, `xsk`
-        with several wait strategies.
+        Names in `xdplab.PATHS`; with a wait strategy, as in ``"xsk spin"``; or with settings of
+        `Engine`, those of its groups by the names that they have as knobs, as in ``("xsk", {"wait":
+        "spin", "huge_pages": True})``. Default: all paths, with `xsk` once with `spin` and once
+        with `poll`; in a simulated lab, which has no other path, `xsk` with several wait
+        strategies.
     rate, size
         Rate and frame size of the traffic, as for `Traffic`.
     seconds
@@ -58,8 +59,8 @@ class Compare(Series):
         Whether all paths run at the same time, each in a lab of its own. They compete for the
         cores, so this shows how they share a machine, not which is faster.
     options
-        Options of all engines, such as ``batch`` and ``inspect``. Latency is measured on sampled
-        frames only, or on all frames with ``inspect=True``, which costs CPU time.
+        Settings of all engines, likewise, such as ``batch`` and ``inspect``. Latency is measured on
+        sampled frames only, or on all frames with ``inspect=True``, which costs CPU time.
 
     Raises
     ------

@@ -131,7 +131,7 @@ class LedgerReader:
     def _read(self) -> Reading:
         self._seen = self._look_quickly()
         account, engine = self._book.read(), self._book.engine
-        multi_buffer = engine.configuration.multi_buffer
+        multi_buffer = engine.configuration.memory.multi_buffer
         return Reading(account, self._book.begun, engine.action == "generate", multi_buffer)
 
     def _stands_still(self) -> bool:

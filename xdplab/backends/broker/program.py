@@ -1,0 +1,82 @@
+"""An XDP program of the user's, loaded by the broker, which keeps its descriptor."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from xdplab.backends.broker.refusals import told_here
+from xdplab.core.errors import ClosedError, KernelError
+from xdplab.programs.maps import MapFacts
+from xdplab.refusals.remedies import Place
+
+if TYPE_CHECKING:
+    from xdplab.broker.client import Connection
+    from xdplab.net.interface import Interface
+
+
+class BrokerProgram:
+    """A program of a session, by its number there.
+
+    Parameters
+    ----------
+    session
+        A session in the interface's namespace. Programs share it, since a session replaces only
+        programs of links that it made.
+    data
+        The object file.
+    name
+        Name of the program in it.
+    queues
+        Entries of its XSKMAPs, at least.
+    """
+
+    def __init__(self, session: Connection, data: bytes, name: str, queues: int) -> None:
+        file = _sealed(data)
+        try:
+            arguments = {"name": name, "queues": queues}
+            answer, descriptors = session.request("load_object", arguments, [file])
+        finally:
+            os.close(file)
+        self.maps = [
+            (MapFacts(**facts), descriptor)
+            for facts, descriptor in zip(answer["maps"], descriptors, strict=True)
+        ]
+        self._session, self._number = session, answer["program"]
+
+    def attach(self, interface: Interface, attach_mode: int) -> int:
+        """Let the session attach it."""
+        arguments = {
+            "program": self._number,
+            "interface": interface.index,
+            "attach_mode": attach_mode,
+        }
+        with told_here(Place(interface, own_program=True)):
+            return self._session.request("attach_object", arguments)[1][0]
+
+    def replace(self, link: int) -> None:
+        """Let the session replace it."""
+        self._session.request("replace_object", {"program": self._number}, [link])
+
+    def close(self) -> None:
+        """Let the session close its descriptor."""
+        number, self._number = self._number, 0
+        if number:
+            with suppress(ClosedError, KernelError):  # the session has ended, and its programs too
+                self._session.request("unload_object", {"program": number})
+
+
+def _sealed(data: bytes) -> int:
+    """Put an object file into a memfd that nobody changes, and return its descriptor."""
+    memory = os.memfd_create("xdplab-object", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        with os.fdopen(os.dup(memory), "wb") as file:
+            file.write(data)
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
+    except BaseException:
+        os.close(memory)
+        raise
+    return memory

@@ -1,0 +1,261 @@
+"""An XDP program of the user's own: loaded, attached, replaced."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+from xdplab import backends
+from xdplab.configuration.configuration import ATTACH_MODES
+from xdplab.core.checks import choice, instance_of, is_a, place, shown, text
+from xdplab.core.closing import Closing
+from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.core.locks import new_lock
+from xdplab.net.claims import replace_what_this_cell_made
+from xdplab.net.resolve import End, resolve
+from xdplab.programs.maps import Map
+from xdplab.programs.spec import OBJECT_BYTES
+
+if TYPE_CHECKING:
+    from xdplab.backends.backend import LoadedProgram
+    from xdplab.net.interface import Interface
+
+
+class Program(Closing):
+    """An XDP program of one's own in the kernel, with its maps. Made by `load`.
+
+    A program belongs to the network namespace that it was loaded for, and can be attached to each
+    interface there. It lives until `close`, which also closes its links and its maps, or the end of
+    its ``with``.
+
+    Attributes
+    ----------
+    interface
+        The interface that it was loaded for.
+    maps
+        Its maps, by name. Those of global variables are called as their sections: ``.data``,
+        ``.bss``, ``.rodata``.
+    """
+
+    def __init__(self, interface: Interface, loaded: LoadedProgram) -> None:
+        self.interface = interface
+        self.maps: Mapping[str, Map] = MappingProxyType(
+            {facts.name: Map(facts, descriptor) for facts, descriptor in loaded.maps}
+        )
+        self._loaded = loaded
+        self._links: set[Link] = set()
+        self._closed = False
+
+    @classmethod
+    def load(
+        cls, source: str | os.PathLike[str] | bytes, interface: End, *, name: str = ""
+    ) -> Self:
+        """Load a program out of an object file, without attaching it.
+
+        Parameters
+        ----------
+        source
+            An object file that clang compiled for BPF (``clang -target bpf -O2 -g``), or its bytes,
+            at most 2 MiB. It may have maps and global variables. Not supported are functions that
+            are not inlined, relocations against the kernel's types (CO-RE), the kernel's functions
+            and variables, maps of maps and of programs, and pinned maps.
+        interface
+            A side of a lab (``lab.port``), an `Interface`, or the name of a real one, in whose
+            network namespace the program is to be used. An XSKMAP gets an entry for each of its
+            queues, or the declared number where that is more.
+        name
+            The program's function, or its section. Needed where the file has several in ``xdp`` and
+            ``xdp.frags``.
+
+        Raises
+        ------
+        ConfigurationError
+            When the file can't be read, is no such object, or has what is not supported; and in a
+            simulated lab, where nothing runs XDP programs.
+        KernelError
+            When the kernel refuses it, with the verifier's log.
+        PermissionRefusedError
+            Without CAP_NET_ADMIN and CAP_BPF.
+        """
+        found = resolve(interface, allow_default_route=True)
+        named = text("name", name)
+        backend = backends.of(found.namespace)
+        return cls(found, backend.load_program(found, _object_bytes(source), named))
+
+    def attach(
+        self,
+        interface: End | None = None,
+        attach: str = "native",
+        *,
+        allow_default_route: bool = False,
+    ) -> Link:
+        """Attach it, and return the link: closing that detaches the program.
+
+        In a notebook, re-running the cell that attached a program detaches the former one first.
+
+        Parameters
+        ----------
+        interface
+            An interface of the namespace that it was loaded for; by default the one it was loaded
+            for.
+        attach
+            ``"native"`` runs it in the driver, ``"skb"`` in the stack, on any device.
+        allow_default_route
+            Whether it may be attached to an interface that carries the default route.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        ConfigurationError
+            When the interface is in another namespace, is down, or carries the default route.
+        QueueBusyError
+            When the interface has an XDP program, as an engine attaches one.
+        KernelError
+            When the kernel refuses for another reason.
+        """
+        mode = choice("attach", attach, ATTACH_MODES)
+        wanted = self.interface if interface is None else interface
+        found = resolve(wanted, allow_default_route)
+        if found.namespace.identity != self.interface.namespace.identity:
+            raise ConfigurationError(
+                f"{found.name} is not in the network namespace that the program was loaded for: "
+                "load it for that interface, too, Program.load(source, interface)."
+            )
+        return Link(self, found, mode)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Close its links, its maps and the program."""
+        self._closed = True
+        for link in list(self._links):
+            link.close()
+        for each in self.maps.values():
+            each.close()
+        self._loaded.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Program closed>"
+        return f"<Program on {self.interface.name}: {', '.join(self.maps) or 'no maps'}>"
+
+
+class Link(Closing):
+    """A program on an interface. Made by `Program.attach`.
+
+    The program stays attached until `close`, also where no variable holds the link, or the end of
+    the process, however it ends.
+
+    Attributes
+    ----------
+    interface
+        The interface.
+    attach
+        ``"native"`` or ``"skb"``.
+    """
+
+    def __init__(self, program: Program, interface: Interface, attach: str) -> None:
+        self.interface, self.attach = interface, attach
+        self._lock = new_lock()
+        self._program = program
+        replace_what_this_cell_made(self, interface)
+        descriptor = _loaded(program).attach(interface, ATTACH_MODES[attach])
+        self._descriptor = descriptor
+        self._closer = weakref.finalize(self, os.close, descriptor)
+        program._links.add(self)
+        _attached.add(self)
+
+    @property
+    def program(self) -> Program:
+        """The program that runs."""
+        return self._program
+
+    def replace(self, program: Program) -> None:
+        """Put another program in the place of the present one: each packet gets one of the two.
+
+        The link then belongs to the new program. The old one stays loaded.
+
+        Raises
+        ------
+        ClosedError
+            After `close` of the link or of the program.
+        ConfigurationError
+            When the program was loaded for another network namespace.
+        KernelError
+            When the kernel refuses: the old program stays, and runs on.
+        """
+        instance_of("program", program, Program, "a Program")
+        if program.interface.namespace.identity != self.interface.namespace.identity:
+            raise ConfigurationError(
+                "the program was loaded for another network namespace: load it for this one, "
+                "Program.load(source, link.interface)."
+            )
+        with self._lock:
+            if self.closed:
+                raise ClosedError("this link was closed: attach anew, program.attach().")
+            _loaded(program).replace(self._descriptor)
+            self._program._links.discard(self)
+            program._links.add(self)
+            self._program = program
+
+    def fileno(self) -> int:
+        """Return the link's descriptor, for bpf(2).
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        if self.closed:
+            raise ClosedError("this link was closed: attach anew, program.attach().")
+        return self._descriptor
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return not self._closer.alive
+
+    def close(self) -> None:
+        """Detach the program."""
+        with self._lock:
+            self._closer()
+            self._program._links.discard(self)
+            _attached.discard(self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"on {self.interface.name}, attach={self.attach!r}"
+        return f"<Link {state}>"
+
+
+_attached: set[Link] = set()
+
+
+def _loaded(program: Program) -> LoadedProgram:
+    if program.closed:
+        raise ClosedError("this program was closed. Load it again: Program.load(source, lab.port).")
+    return program._loaded
+
+
+def _object_bytes(source: object) -> bytes:
+    data = source if is_a(source, bytes) else _read(place("source", source))
+    if len(data) > OBJECT_BYTES:
+        raise ConfigurationError(f"the object file has more than {OBJECT_BYTES >> 20} MiB.")
+    return data
+
+
+def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise ConfigurationError(f"source={shown(str(path))} must be a plain file.")
+    try:
+        with path.open("rb") as file:
+            return file.read(OBJECT_BYTES + 1)
+    except OSError as error:
+        raise KernelError(f"read the object file {path}", error.errno or 0) from error

@@ -1,0 +1,69 @@
+"""The maps of a loaded XDP program."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import NamedTuple
+
+from xdplab.core.closing import Closing
+from xdplab.core.errors import ClosedError
+
+
+class MapFacts(NamedTuple):
+    """What the spec says of a map."""
+
+    name: str
+    type: int
+    key_size: int
+    value_size: int
+    entries: int
+
+
+class Map(Closing):
+    """A map of a loaded program. Made by `Program.load`; `Program.close` closes it.
+
+    Attributes
+    ----------
+    name
+        Its name in the source. The sections of global variables are ``.data``, ``.bss`` and
+        ``.rodata``.
+    type
+        Its number in ``enum bpf_map_type`` (linux/bpf.h), such as 2 for an array.
+    key_size, value_size
+        Bytes of a key and of a value.
+    entries
+        The most entries that it can have.
+    """
+
+    def __init__(self, facts: MapFacts, descriptor: int) -> None:
+        self.name, self.type, self.key_size, self.value_size, self.entries = facts
+        self._descriptor = descriptor
+        self._finalizer = weakref.finalize(self, os.close, descriptor)
+
+    def fileno(self) -> int:
+        """Return its descriptor, for bpf(2).
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        if self.closed:
+            raise ClosedError(f"the map {self.name} was closed, with its program.")
+        return self._descriptor
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return not self._finalizer.alive
+
+    def close(self) -> None:
+        """Close the descriptor. The kernel keeps the map for as long as a program uses it."""
+        self._finalizer()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Map {self.name}: type {self.type}, {self.entries} entries, "
+            f"{self.key_size} + {self.value_size} bytes>"
+        )
