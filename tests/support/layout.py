@@ -11,6 +11,7 @@ from harness.notebook_page import NotebookPage
 _FAULTS = """() => {
     const SLACK = 2;  // pixels: boxes of lines of text reach a bit beyond their ink
     const USED = 'button, select, input, textarea, .noUi-target, canvas.bk-legend';
+    const ABOVE = '.xdplab-frames-latest';  // meant to float above the rest
     const boxes = [];
     const shown = (element) => {
         const style = getComputedStyle(element);
@@ -66,6 +67,7 @@ _FAULTS = """() => {
             return;
         }
         if (node.nodeType === Node.ELEMENT_NODE) {
+            if (node.matches(ABOVE)) return;
             if (!shown(node) && getComputedStyle(node).display !== 'contents') return;
             if (node.matches(USED)) {
                 add(node.title || node.textContent.trim().slice(0, 40) || node.className,
