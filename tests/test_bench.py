@@ -15,13 +15,12 @@ import pytest
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Lab, XdplabError
 from xdplab.bench import BENCHMARKS, table, write_report
-from xdplab.bench.measured.burst import burst
-from xdplab.bench.measured.latency import latency
-from xdplab.bench.measured.overhead import overhead
-from xdplab.bench.measured.reflect import reflect
-from xdplab.bench.measured.rxdrop import rxdrop
-from xdplab.bench.measured.waits import waits
+from xdplab.bench.benchmark import Benchmark
+from xdplab.bench.one_wire import OneWire
+from xdplab.bench.options import lengths, wait
 from xdplab.bench.peers.udp_echo import MODES
+from xdplab.bench.receiver import RATES, OurWorker
+from xdplab.bench.report.report import median, render
 from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
 
 # The kernel's alone: what is held against the kernel's own figures, or beside its UDP sockets.
@@ -35,7 +34,7 @@ def entries(result: dict[str, Any], program: str) -> list[dict[str, Any]]:
 
 @pytest.mark.kernel
 def test_our_worker_is_measured_with_each_strategy_and_loses_nothing_unaccounted() -> None:
-    result = rxdrop(rounds=1, seconds=0.3, quiet=True)
+    result = BENCHMARKS["rxdrop"].run(rounds=1, seconds=0.3, quiet=True)
     ours = entries(result, "xdplab")
     assert [entry["name"] for entry in ours] == list(WAIT_STRATEGIES)
     for entry in ours:
@@ -65,7 +64,7 @@ def in_80_columns(result: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> st
 
 @pytest.mark.kernel
 def test_waits_measures_each_strategy_at_both_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = waits(rounds=1, seconds=0.2, rate=20_000, quiet=True)
+    result = BENCHMARKS["waits"].run(rounds=1, seconds=0.2, rate=20_000, quiet=True)
     places = [(entry["rate"], entry["name"]) for entry in result["entries"]]
     assert places == [(load, wait) for load in (20_000, "max") for wait in WAIT_STRATEGIES]
     for entry in result["entries"]:
@@ -89,7 +88,7 @@ def test_waits_measures_each_strategy_at_both_loads(monkeypatch: pytest.MonkeyPa
 
 
 def test_overhead_compares_telemetry_on_and_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = overhead(rounds=2, seconds=0.2, wait="poll", quiet=True)
+    result = BENCHMARKS["overhead"].run(rounds=2, seconds=0.2, wait="poll", quiet=True)
     on, off = result["entries"]
     assert (on["name"], off["name"]) == ("on", "off")
     assert (on["settings"]["sample_every"], off["settings"]["sample_every"]) == (1000, 0)
@@ -107,7 +106,7 @@ def test_overhead_compares_telemetry_on_and_off(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.kernel
 def test_reflect_counts_what_came_back_and_who_sent_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = reflect(rounds=1, seconds=0.3, quiet=True)
+    result = BENCHMARKS["reflect"].run(rounds=1, seconds=0.3, quiet=True)
     assert [entry["name"] for entry in result["entries"]] == list(WAIT_STRATEGIES)
     for entry in result["entries"]:
         (run,) = entry["runs"]
@@ -120,7 +119,7 @@ def test_reflect_counts_what_came_back_and_who_sent_it(monkeypatch: pytest.Monke
 
 
 def test_burst_has_an_entry_for_each_budget_and_action(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = burst(rounds=1, seconds=0.2, bursts=[1, 256, 256], quiet=True)
+    result = BENCHMARKS["burst"].run(rounds=1, seconds=0.2, bursts=[1, 256, 256], quiet=True)
     places = [(e["settings"]["action"], e["settings"]["burst"]) for e in result["entries"]]
     assert places == [("drop", 1), ("drop", 256), ("reflect", 1), ("reflect", 256)]
     for entry in result["entries"]:
@@ -135,7 +134,7 @@ def test_burst_has_an_entry_for_each_budget_and_action(monkeypatch: pytest.Monke
 
 @pytest.mark.kernel
 def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = latency(rounds=1, seconds=0.2, rates=[500, 5000], quiet=True)
+    result = BENCHMARKS["latency"].run(rounds=1, seconds=0.2, rates=[500, 5000], quiet=True)
     servers = [*WAIT_STRATEGIES, *(f"udp-{mode}" for mode in MODES)]
     places = [(entry["rate"], entry["name"]) for entry in result["entries"]]
     assert places == [(rate, server) for rate in (500, 5000) for server in servers]
@@ -158,12 +157,38 @@ def test_a_server_that_never_answers_has_no_percentiles(
 ) -> None:
     monkeypatch.setattr("xdplab.bench.measured.latency.STREAM_PORT", 10)
     monkeypatch.setattr("xdplab.bench.measured.latency.WAIT_STRATEGIES", ())
-    result = latency(rounds=1, seconds=0.1, rates=[500], quiet=True)
+    result = BENCHMARKS["latency"].run(rounds=1, seconds=0.1, rates=[500], quiet=True)
     for entry in result["entries"]:
         assert entry["p50_ns"] is None
         assert entry["lost"]["median"] == entry["sent"] > entry["returned"] == 0
     json.dumps(result, allow_nan=False)
     assert "udp-epoll" in table(result)
+
+
+def test_a_new_benchmark_of_receivers_is_data() -> None:
+    mine = Benchmark(
+        name="mine",
+        help="two batch sizes",
+        options={**lengths(1, 0.1), "wait": wait("poll")},
+        measure=OneWire(
+            receivers=lambda wait: [OurWorker(wait, f"{n} at once", batch=n) for n in (1, 64)],
+            figures=RATES,
+            compare=lambda entries: {"first": entries[0].median("rx_pps")},
+            backend="soft",
+        ),
+        title="packets a second",
+        columns=(median("received", "rx_pps"),),
+    )
+    result = mine.run(quiet=True)
+    assert (result["rounds"], result["seconds"], result["simulated"]) == (1, 0.1, True)
+    assert [entry["settings"]["batch"] for entry in result["entries"]] == [1, 64]
+    assert {entry["settings"]["wait"] for entry in result["entries"]} == {"poll"}
+    assert result["first"] == result["entries"][0]["rx_pps"]["median"] > 0
+    assert "64 at once" in render(mine, result)
+    with pytest.raises(ConfigurationError, match="Did you mean 'spin'"):
+        mine.run(wait="spinn")
+    with pytest.raises(TypeError, match="batches"):
+        mine.run(batches=[1])
 
 
 def test_all_take_turns_there_and_back_and_one_that_fails_stops_none_of_the_others() -> None:
@@ -212,6 +237,10 @@ def test_the_command_prints_one_json_object() -> None:
         *((name, {"seconds": float("nan")}) for name in BENCHMARKS),
         ("rxdrop", {"rounds": 1.5}),
         ("rxdrop", {"seconds": 0}),
+        ("batch", {"batches": []}),
+        ("batch", {"batches": 64}),
+        ("burst", {"bursts": [1, 0]}),
+        ("paths", {"waits": "spin"}),
         ("waits", {"rate": 0}),
         ("waits", {"rate": "max"}),
         ("overhead", {"wait": "sleep"}),

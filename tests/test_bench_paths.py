@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
-from xdplab import ConfigurationError, Engine
+from xdplab import PATHS, ConfigurationError, Engine
 from xdplab.bench import BENCHMARKS, table
 from xdplab.bench.crossing import open_crossing
-from xdplab.bench.measured.batch import batch
-from xdplab.bench.measured.forward import forward
-from xdplab.bench.measured.paths import PATHS, paths
 from xdplab.bench.peers import testpmd
 
 pytestmark = pytest.mark.usefixtures("privileged", "brief")
@@ -26,7 +23,7 @@ def test_paths_measures_every_path_and_names_the_peers_that_are_missing(
 ) -> None:
     # Those that are installed have tests of their own, and take their time to start.
     monkeypatch.setattr(shutil, "which", lambda _name: None)
-    result = paths(rounds=1, seconds=0.2, rate=5000, waits=["poll"], quiet=True)
+    result = BENCHMARKS["paths"].run(rounds=1, seconds=0.2, rate=5000, waits=["poll"], quiet=True)
     ours = ["xsk poll", *(path for path in PATHS if path != "xsk")]
     peers = ["testpmd af_xdp", "testpmd af_xdp budget 0", "testpmd af_packet", "tcpdump"]
     names = [*ours, *peers, "Python socket", "scapy sniff"]
@@ -66,7 +63,9 @@ def test_paths_measures_every_path_and_names_the_peers_that_are_missing(
 
 
 def test_batch_measures_each_size_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = batch(rounds=1, seconds=0.2, batches=[1, 64, 64], wait="spin", quiet=True)
+    result = BENCHMARKS["batch"].run(
+        rounds=1, seconds=0.2, batches=[1, 64, 64], wait="spin", quiet=True
+    )
     assert [entry["settings"]["batch"] for entry in result["entries"]] == [1, 64]
     for entry in result["entries"]:
         (run,) = entry["runs"]
@@ -80,7 +79,7 @@ def test_batch_measures_each_size_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.privilege  # likewise
 def test_forward_counts_what_arrived_by_every_forwarder(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = forward(rounds=1, seconds=0.2, waits=["poll"], quiet=True)
+    result = BENCHMARKS["forward"].run(rounds=1, seconds=0.2, waits=["poll"], quiet=True)
     by_name = {entry["name"]: entry for entry in result["entries"]}
     assert list(by_name) == ["poll", "testpmd af_xdp", "testpmd af_packet", "Linux bridge"]
     for name, entry in by_name.items():

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 from xdplab.bench import BENCHMARKS, write_report
-from xdplab.bench.measured.batch import batch
 
 pytestmark = pytest.mark.usefixtures("privileged")
 
 
 @pytest.fixture(scope="module")
 def result(privileged: None) -> dict[str, Any]:
-    return batch(rounds=1, seconds=0.1, batches=[1, 64], quiet=True)
+    return BENCHMARKS["batch"].run(rounds=1, seconds=0.1, batches=[1, 64], quiet=True)
 
 
 def xdplab(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

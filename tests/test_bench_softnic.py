@@ -7,12 +7,11 @@ import signal
 import pytest
 
 from xdplab import ConfigurationError
-from xdplab.bench import table
-from xdplab.bench.measured.softnic import softnic
+from xdplab.bench import BENCHMARKS, table
 
 
 def test_softnic_measures_both_actions_and_says_that_it_is_simulated() -> None:
-    result = softnic(rounds=1, seconds=0.2, wait="poll", quiet=True)
+    result = BENCHMARKS["softnic"].run(rounds=1, seconds=0.2, wait="poll", quiet=True)
     assert result["simulated"] is True
     assert [entry["name"] for entry in result["entries"]] == ["drop", "reflect"]
     for entry in result["entries"]:
@@ -30,9 +29,9 @@ def test_half_a_run_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
         "xdplab.experiments.measure._watch", lambda *_: signal.raise_signal(signal.SIGINT)
     )
     with pytest.raises(KeyboardInterrupt):
-        softnic(rounds=1, seconds=0.1, quiet=True)
+        BENCHMARKS["softnic"].run(rounds=1, seconds=0.1, quiet=True)
 
 
 def test_softnic_refuses_a_strategy_that_there_is_not() -> None:
     with pytest.raises(ConfigurationError, match="wait"):
-        softnic(wait="sleep")
+        BENCHMARKS["softnic"].run(wait="sleep")

@@ -6,14 +6,13 @@ import statistics
 
 import pytest
 
-from xdplab.bench import table
-from xdplab.bench.measured.tune import tune
+from xdplab.bench import BENCHMARKS, table
 
 
 @pytest.mark.kernel  # whose NAPI it threads
 def test_the_search_has_a_quarter_of_the_grids_runs(may_place: None) -> None:
     knobs = {"threaded": [False, True], "wait": ["spin", "poll"], "batch": [16, 64, 256]}
-    result = tune(rounds=2, seconds=0.1, knobs=knobs, quiet=True)
+    result = BENCHMARKS["tune"].run(rounds=2, seconds=0.1, knobs=knobs, quiet=True)
     assert (result["grid_runs"], result["search_runs"]) == (12, 3)
     found, *leaders, wrong = result["entries"]
     assert (found["name"], wrong["name"]) == ("found by the search", "wrong")

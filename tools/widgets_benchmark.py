@@ -20,7 +20,8 @@ from harness.far_view import FarView
 from harness.session import Session, open_session
 from harness.slider import Slider
 
-from xdplab.bench.benchmark import Benchmark, Option
+from xdplab.bench.benchmark import Benchmark
+from xdplab.bench.options import Option
 from xdplab.bench.report.report import median
 from xdplab.bench.rounds import Entry, Rounds, paired_ratio, ratio
 from xdplab.cli.benchmarks import add_options, run
@@ -55,13 +56,10 @@ GOALS = {
 """Goals for a dashboard at ten updates a second: most CPU time and delay, least rate share."""
 
 
-def widgets(
-    rounds: int = 5, seconds: float = 5.0, moves: int = 20, quiet: bool = False
-) -> dict[str, Any]:
+def _measure(turns: Rounds, moves: int) -> dict[str, Any]:
     """Measure a dashboard in a real JupyterLab and a real browser, on this machine.
 
-    Lab, engine and generator of 64-byte frames are in the notebook's kernel. These entries take
-    turns, every second round in reverse order:
+    Lab, engine and generator of 64-byte frames are in the notebook's kernel. These are the entries:
 
     - "dashboard": with the dashboard on the page, at 20,000 packets a second the CPU time of kernel
       and browser and the messages to the page, and then the rate of packets received at full speed.
@@ -75,55 +73,30 @@ def widgets(
     - "growth": with updates as often as the page takes them, the growth of kernel and page for each
       message.
 
-    Parameters
-    ----------
-    rounds
-        Runs of each, 1 to 1000.
-    seconds
-        Length of each measurement in a run, without the time to settle.
-    moves
-        Moves of the slider in a run, 1 to 1000.
-    quiet
-        Whether to do without the progress bar, which is drawn on a terminal only.
+    Figures of a run: ``kernel_cpu_percent`` (of a core, all threads of the kernel but the engine's
+    worker and the generator), ``browser_cpu_percent`` (of a core, all of its processes),
+    ``messages_per_second``, ``rx_pps``, ``slider_ms`` and ``slider_p90_ms`` (median and 90th
+    percentile of a run's moves), ``kernel_growth_bytes_per_message`` (resident memory of its own)
+    and ``page_growth_bytes_per_message`` (of scripts, after garbage collection). None: not
+    measured.
 
-    Returns
-    -------
-    dict
-        For JSON:
-
-        - ``benchmark`` ("widgets"), ``simulated`` (False), ``rounds``, ``seconds``, ``traffic`` and
-          ``machine`` as those of `rxdrop`;
-        - ``entries``: ``name``, ``status`` ("measured", "failed" or "missing") with the ``reason``,
-          ``runs``, and over the runs ``{"median", "least", "most"}`` of: ``kernel_cpu_percent``
-          (of a core, all threads of the kernel but the engine's worker and the generator),
-          ``browser_cpu_percent`` (of a core, all of its processes), ``messages_per_second``,
-          ``rx_pps``, ``slider_ms`` and ``slider_p90_ms`` (median and 90th percentile of a run's
-          moves), ``kernel_growth_bytes_per_message`` (resident memory of its own) and
-          ``page_growth_bytes_per_message`` (of scripts, after garbage collection). None: not
-          measured;
-        - ``kernel_cpu_percent``: with the dashboard minus without; ``rate_ratio`` and
-          ``rate_ratio_elsewhere``: the median rate with it divided by the one without;
-          ``paired_ratio_elsewhere``: the median of the rounds' own ratios;
-          ``slider_idle_ms`` and ``slider_computing_ms``: medians of the runs' medians;
-        - ``goals``: for each of `GOALS` the ``figure``, ``goal`` and whether it is ``met``.
+    Figures of the whole: ``kernel_cpu_percent``: with the dashboard minus without; ``rate_ratio``
+    and ``rate_ratio_elsewhere``: the median rate with it divided by the one without;
+    ``paired_ratio_elsewhere``: the median of the rounds' own ratios; ``slider_idle_ms`` and
+    ``slider_computing_ms``: medians of the runs' medians; ``goals``: for each of `GOALS` the
+    ``figure``, ``goal`` and whether it is ``met``.
 
     Raises
     ------
-    ConfigurationError
-        For values out of range.
-    KernelError
-        When no lab can be made here.
     BrowserError
         When Jupyter or the browser does not start.
     """
-    turns = Rounds("widgets", rounds, seconds, quiet)
-    whole("moves", moves, 1, 1000)
     traffic = {"rate": _STEADY_RATE, "size": 64}
     if missing := chromium.missing():
-        entries = _entries(None, seconds, moves, missing)
+        entries = _entries(None, turns.seconds, moves, missing)
     else:
         with open_session(_STEADY_RATE) as session:
-            entries = _entries(session, seconds, moves, None)
+            entries = _entries(session, turns.seconds, moves, None)
             turns.take(entries)
     with Lab() as lab:
         return turns.result(lab, entries, _FIGURES, traffic) | _summary(entries)
@@ -292,13 +265,16 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
 
 
 BENCHMARK = Benchmark(
-    run=widgets,
+    name="widgets",
     help="what a dashboard costs in a real browser, and how soon a slider reaches the worker",
     options={
         "rounds": Option(5, "runs of each"),
         "seconds": Option(5.0, "of each measurement"),
-        "moves": Option(20, "of the slider in a run"),
+        "moves": Option(
+            20, "of the slider in a run", lambda name, moves: whole(name, moves, 1, 1000)
+        ),
     },
+    measure=_measure,
     title="a dashboard in JupyterLab",
     columns=(
         median("kernel\n% CPU", "kernel_cpu_percent", digits=2),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from harness import chromium
-from widgets_benchmark import BENCHMARK, GOALS, widgets
+from widgets_benchmark import BENCHMARK, GOALS
 
 from xdplab.bench.report.report import render
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("privileged")
 
 @pytest.mark.timeout(900)
 def test_every_figure_is_measured_and_held_against_its_goal() -> None:
-    result = widgets(rounds=1, seconds=1.0, moves=3, quiet=True)
+    result = BENCHMARK.run(rounds=1, seconds=1.0, moves=3, quiet=True)
     entries = {entry["name"]: entry for entry in result["entries"]}
     assert {entry["status"] for entry in entries.values()} == {"measured"}, entries
     shown, hidden = entries["dashboard"], entries["no dashboard"]
@@ -31,7 +31,7 @@ def test_every_figure_is_measured_and_held_against_its_goal() -> None:
 
 def test_without_a_browser_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chromium, "missing", lambda: "apt-get install chromium")
-    result = widgets(rounds=1, seconds=1.0, quiet=True)
+    result = BENCHMARK.run(rounds=1, seconds=1.0, quiet=True)
     assert {entry["status"] for entry in result["entries"]} == {"missing"}
     assert not any(goal["met"] for goal in result["goals"])
     assert "apt-get install chromium" in render(BENCHMARK, result)

@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 from support.artefacts import ARTEFACTS
 
-from xdplab.bench import write_report
-from xdplab.bench.measured.batch import batch
+from xdplab.bench import BENCHMARKS, write_report
 
 INK = "Bokeh.documents[0].roots()[0].children[0].title.text_color"
 # How many pixels of a canvas are not see-through.
@@ -23,7 +22,7 @@ DRAWN = """canvas => {
 @pytest.fixture(scope="module")
 def report(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    result = batch(rounds=2, seconds=0.1, batches=[1, 16, 256], quiet=True)
+    result = BENCHMARKS["batch"].run(rounds=2, seconds=0.1, batches=[1, 16, 256], quiet=True)
     write_report(path, result)
     return path
 

@@ -17,8 +17,7 @@ from PIL import Image
 from support.patience import eventually
 
 from xdplab import Engine, Lab, Sampling, Traffic, tune
-from xdplab.bench import table, write_report
-from xdplab.bench.measured.batch import batch
+from xdplab.bench import BENCHMARKS, table, write_report
 from xdplab.cli.cli import main
 from xdplab.experiments.sweep import Grid
 from xdplab.widgets import (
@@ -123,7 +122,7 @@ def test_a_benchmark_says_it_in_json_in_its_table_and_in_its_report(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDPLAB_BACKEND", "soft")
-    result = batch(rounds=1, seconds=0.05, batches=[64], quiet=True)
+    result = BENCHMARKS["batch"].run(rounds=1, seconds=0.05, batches=[64], quiet=True)
     assert result["simulated"] is True
     assert all(run["balanced"] for entry in result["entries"] for run in entry["runs"])
     assert "batch [simulated]: " in table(result)

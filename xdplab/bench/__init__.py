@@ -1,45 +1,35 @@
 """Benchmarks: each sends the same traffic to all compared programs or settings in turn.
 
-A new one is one file, with its function and its `BENCHMARK`, and one line of the table below.
+A new one is one file in `measured/`, with its `BENCHMARK`, and one line of the table below.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-from xdplab.bench.measured import (
-    batch,
-    burst,
-    forward,
-    latency,
-    overhead,
-    paths,
-    reflect,
-    rxdrop,
-    softnic,
-    tune,
-    waits,
-)
+from xdplab.bench.benchmark import Benchmark
 from xdplab.bench.report.page import write_page
 from xdplab.bench.report.report import render
 
-BENCHMARKS = {
-    benchmark.name: benchmark
-    for benchmark in (
-        paths.BENCHMARK,
-        rxdrop.BENCHMARK,
-        waits.BENCHMARK,
-        batch.BENCHMARK,
-        reflect.BENCHMARK,
-        forward.BENCHMARK,
-        burst.BENCHMARK,
-        overhead.BENCHMARK,
-        latency.BENCHMARK,
-        softnic.BENCHMARK,
-        tune.BENCHMARK,
-    )
+_NAMES = (
+    "paths",
+    "rxdrop",
+    "waits",
+    "batch",
+    "reflect",
+    "forward",
+    "burst",
+    "overhead",
+    "latency",
+    "softnic",
+    "tune",
+)
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    name: import_module(f"xdplab.bench.measured.{name}").BENCHMARK for name in _NAMES
 }
 """The benchmarks by name, in the order in which the command lists them."""
 

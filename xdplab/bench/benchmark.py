@@ -1,38 +1,33 @@
-"""The definition of a benchmark: the function that runs it, and the layout of its result."""
+"""The definition of a benchmark: what it measures, its options, and the layout of its result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from xdplab.bench.options import Option
 from xdplab.bench.report.report import Column
+from xdplab.bench.rounds import Rounds
 
 Result = Mapping[str, Any]
 
 
-class Option(NamedTuple):
-    """A parameter that the command line offers.
-
-    The command line reads values of the type of its default, several if that is a tuple.
-    """
-
-    default: int | float | str | tuple[float, ...] | tuple[str, ...]
-    help: str
-
-
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark, for the command and the table of results.
+    """A benchmark, for Python, the command and the table of results.
 
     Parameters
     ----------
-    run
-        Takes the options and ``quiet``; returns the result for JSON. Its name is the benchmark's.
+    name
+        Its name.
     help
         One line of help for the command.
     options
-        The options of `run`, by name.
+        Its options by name, ``rounds`` and ``seconds`` among them.
+    measure
+        Takes the `Rounds` and the other options; returns the result. `OneWire` is one that takes
+        only data.
     title
         Title of the table, after the name.
     columns
@@ -43,15 +38,43 @@ class Benchmark:
         Returns the lines below the tables.
     """
 
-    run: Callable[..., dict[str, Any]]
+    name: str
     help: str
     options: Mapping[str, Option]
+    measure: Callable[..., dict[str, Any]]
     title: str
     columns: tuple[Column, ...]
     group: Callable[[Mapping[str, Any]], str] = field(default=lambda _entry: "")
     notes: Callable[[Result], list[str]] = field(default=lambda _result: [])
 
-    @property
-    def name(self) -> str:
-        """Name of the benchmark."""
-        return self.run.__name__
+    def run(self, *, quiet: bool = False, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - each option has its own type
+        """Run it: all its entries take turns, every second round in reverse order.
+
+        Parameters
+        ----------
+        quiet
+            Whether to do without the progress bar, which is drawn on a terminal only.
+        given
+            Values of its `options`; those left out have their defaults.
+
+        Returns
+        -------
+        dict
+            The result, for JSON. `docs/benchmarks.md` describes its fields.
+
+        Raises
+        ------
+        ConfigurationError
+            For values out of range.
+        KernelError
+            When no lab or no generator can be made here. The result has the errors of single
+            entries.
+        """
+        defaults = {name: option.default for name, option in self.options.items()}
+        chosen = {**defaults, **given}
+        turns = Rounds(self.name, chosen.pop("rounds"), chosen.pop("seconds"), quiet)
+        checked = {
+            name: self.options[name].check(name, value) if name in self.options else value
+            for name, value in chosen.items()
+        }
+        return self.measure(turns, **checked)

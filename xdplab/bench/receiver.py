@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from xdplab.bench.rounds import Entry
 from xdplab.bench.wire import Wire, unanswered
 from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import Engine
 from xdplab.experiments.measure import Measurement, measure_whole
 from xdplab.native.paths import Kind, kind_of
-from xdplab.net.stream import Rate
 
 COSTS = (
     "user_ns_per_packet",
@@ -35,6 +33,11 @@ OWN = ("cpu_ns_per_packet", "syscalls_per_packet")
 RATES = ("rx_pps", "sent_pps", "lost_percent")
 CALLS = ("wakeups_per_second", "syscalls_per_second", "rearms_per_second")
 """Figures that only xdplab's worker counts; system calls are without those of telemetry."""
+
+
+def lost_percent(sent: int, arrived: int) -> float | None:
+    """Return the share of the sent frames that did not arrive; None if none was sent."""
+    return round(100 * max(sent - arrived, 0) / sent, 3) if sent else None
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,7 @@ class Received:
     @property
     def lost_percent(self) -> float | None:
         """Share of the sent frames that did not arrive."""
-        lost = max(self.sent - self.rx_packets, 0)
-        return round(100 * lost / self.sent, 3) if self.sent else None
+        return lost_percent(self.sent, self.rx_packets)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -127,22 +129,6 @@ class Receiver(Protocol):
         XdplabError
             When the run failed.
         """
-
-
-def entry(
-    receiver: Receiver,
-    wire: Wire,
-    seconds: float,
-    rate: Rate = "max",
-    labels: Mapping[str, Any] | None = None,
-) -> Entry:
-    """Return the entry of a receiver on a wire, at one rate."""
-
-    def turn() -> dict[str, Any]:
-        wire.traffic.rate = rate
-        return receiver.run(wire, seconds).as_dict()
-
-    return Entry(receiver.name, turn, labels or {}, receiver.missing())
 
 
 class OurWorker:

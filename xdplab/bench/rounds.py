@@ -30,14 +30,14 @@ class Entry:
     measure
         Measures once and cleans up. An `XdplabError` ends this entry, not the others.
     labels
-        Fields of the result before its figures.
+        Fields of the result besides its figures. They may be completed after the runs.
     missing
         What to do if the program is missing; None if it is installed.
     """
 
     name: str
     measure: Callable[[], Figures]
-    labels: Mapping[str, Any] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
     missing: str | None = None
     failure: str | None = None
     runs: list[Figures] = field(default_factory=list)
@@ -171,6 +171,15 @@ def paired_ratio(one: Entry, other: Entry, figure: str) -> float | None:
     pairs = zip(one.runs, other.runs, strict=True)
     ratios = [first[figure] / second[figure] for first, second in pairs if second[figure]]
     return round(statistics.median(ratios), 3) if ratios else None
+
+
+def against(best: Entry | None, reference: Entry | None, figure: str) -> dict[str, Any]:
+    """Compare two entries, for the result; None if one is missing."""
+    return {
+        "best": best and best.name,
+        "reference": reference and reference.name,
+        "ratio": best and reference and ratio(best, reference, figure),
+    }
 
 
 def _are_measured(*entries: Entry) -> bool:

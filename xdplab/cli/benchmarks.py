@@ -15,17 +15,18 @@ from xdplab.core.output import say
 
 def add_options(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     """Add the benchmark's options, ``--json`` and ``--report``."""
-    for option, (default, told) in benchmark.options.items():
+    for name, option in benchmark.options.items():
+        default = option.default
         several = default if isinstance(default, tuple) else (default,)
         # Whole numbers are shown without a decimal point, also for options that take fractions.
         shown = " ".join(str(value).removesuffix(".0") for value in several)
         parser.add_argument(
-            f"--{option}",
+            f"--{name}",
             type=type(several[0]),
             nargs="+" if isinstance(default, tuple) else None,
             default=default,
             metavar="N" if isinstance(several[0], int | float) else "NAME",
-            help=f"{told} ({shown})",
+            help=f"{option.help} ({shown})",
         )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     parser.add_argument(

@@ -1,4 +1,10 @@
-"""The benchmark `latency`: the time of a round trip, by the server's way to wait."""
+"""The benchmark `latency`: the time of a round trip, by the server's way to wait.
+
+One lab. The client sends 64-byte frames through AF_XDP and spins for the answers, on a core of its
+own. The servers take turns on another core: xdplab's worker with the action "echo" and each wait
+strategy; and, through the normal stack of their host, two ordinary UDP sockets, one that blocks in
+``recvfrom`` and one that waits in ``epoll_wait``, written in C like the worker.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xdplab.bench.benchmark import Benchmark, Option
+from xdplab.bench.benchmark import Benchmark
+from xdplab.bench.options import lengths, several
 from xdplab.bench.peers.client import Client, Trips
 from xdplab.bench.peers.udp_echo import MODES, UdpEcho
 from xdplab.bench.receiver import told_later
@@ -46,59 +53,7 @@ class _Place:
     client: Client
 
 
-def latency(
-    rounds: int = 3,
-    seconds: float = 2.0,
-    rates: Sequence[float] = (1_000, 10_000, 100_000),
-    quiet: bool = False,
-) -> dict[str, Any]:
-    """Send frames to one server after the other, and measure the round trips.
-
-    One lab. The client sends 64-byte frames through AF_XDP and spins for the answers, on a core of
-    its own. The servers take turns on another core: xdplab's worker with the action "echo" and each
-    wait strategy; and, through the normal stack of their host, two ordinary UDP sockets, one that
-    blocks in ``recvfrom`` and one that waits in ``epoll_wait``, written in C like the worker.
-    Each round runs all of them at all rates, every second one in reverse order; each run has a
-    fresh server and a warm-up.
-
-    Parameters
-    ----------
-    rounds
-        Runs of each server at each rate, 1 to 1000.
-    seconds
-        Length of a run, without the warm-up.
-    rates
-        Frames a second.
-    quiet
-        Whether to do without the progress bar, which is drawn on a terminal only.
-
-    Returns
-    -------
-    dict
-        For JSON:
-
-        - ``benchmark`` ("latency"), ``simulated`` (False), ``rounds``, ``seconds``;
-        - ``traffic``: ``rates``, ``size`` (bytes), ``client_core``, ``server_core``;
-        - ``machine`` as that of `rxdrop`;
-        - ``entries``, one a rate and server: ``name`` (the strategy, or "udp-blocking" and
-          "udp-epoll"), ``path`` ("AF_XDP" or "socket"), ``rate``; ``status`` ("measured" or
-          "failed") with the ``reason``; ``ineffective``, why the strategy has no effect on this
-          device, or None; ``runs``, each with ``seconds``, ``sent``, ``returned``, ``lost``,
-          ``sent_pps``, and the percentiles of its round trips in ns, ``p50_ns``, ``p99_ns`` and
-          ``p99_9_ns`` (None if nothing came back); over the runs
-          ``{"median", "least", "most"}`` of the percentiles, ``sent_pps`` and ``lost``; and
-          ``sent`` and ``returned`` of all runs together.
-
-    Raises
-    ------
-    ConfigurationError
-        For values out of range.
-    KernelError
-        When no lab or no client can be made here. The result has the errors of single servers.
-    """
-    turns = Rounds("latency", rounds, seconds, quiet)
-    if not rates or not all(map(interval_ps, rates)):
-        raise ConfigurationError(f"rates={rates!r} must be at least one number of frames a second.")
+def _measure(turns: Rounds, rates: Sequence[float]) -> dict[str, Any]:
     client_core, server_core = cores_for_queue(0, 1)
     with (
         Lab() as lab,
@@ -106,9 +61,7 @@ def latency(
     ):
         place = _Place(lab, server_core, client)
         entries = [
-            _entry(server, place, rate, seconds)
-            for rate in dict.fromkeys(rates)
-            for server in _servers()
+            _entry(server, place, rate, turns.seconds) for rate in rates for server in _servers()
         ]
         turns.take(entries)
         traffic = {
@@ -117,10 +70,10 @@ def latency(
             "client_core": client_core,
             "server_core": server_core,
         }
-        result = turns.result(lab, entries, (*_PERCENTILES, "sent_pps", "lost"), traffic)
-    for told in result["entries"]:
-        told |= {name: sum(run[name] for run in told["runs"]) for name in ("sent", "returned")}
-    return result
+        for entry in entries:
+            sums = {name: sum(run[name] for run in entry.runs) for name in ("sent", "returned")}
+            entry.labels |= sums
+        return turns.result(lab, entries, (*_PERCENTILES, "sent_pps", "lost"), traffic)
 
 
 def _servers() -> Iterator[_Server]:
@@ -172,6 +125,12 @@ def _as_dict(trips: Trips) -> dict[str, Any]:
     }
 
 
+def _frames_a_second(name: str, rate: float) -> float:
+    if not interval_ps(rate):
+        raise ConfigurationError(f"{name}=[..., {rate!r}, ...] must be numbers of frames a second.")
+    return rate
+
+
 def _rate(place: Mapping[str, Any]) -> str:
     return f"at {place['rate']:,.0f} a second"
 
@@ -190,13 +149,18 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
 
 
 BENCHMARK = Benchmark(
-    run=latency,
+    name="latency",
     help="the round trip with each wait strategy, beside UDP sockets",
     options={
-        "rounds": Option(3, "runs of each"),
-        "seconds": Option(2.0, "of each run"),
-        "rates": Option((1_000.0, 10_000.0, 100_000.0), "packets a second, one after the other"),
+        **lengths(3, 2.0),
+        "rates": several(
+            (1_000.0, 10_000.0, 100_000.0),
+            "packets a second, one after the other",
+            "number of frames a second",
+            _frames_a_second,
+        ),
     },
+    measure=_measure,
     title=_TITLE,
     columns=(
         median("p50", "p50_ns", 1e3),

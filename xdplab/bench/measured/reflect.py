@@ -1,72 +1,30 @@
-"""The benchmark `reflect`: the rate of frames sent back by wait strategy, and its kicks."""
+"""The benchmark `reflect`: the rate of frames sent back by wait strategy, and its kicks.
+
+xdplab's worker sends back all it can. Frames that came back to the sender are counted by the
+kernel there: a completed frame need not have arrived. `spin`, `poll` and others kick the kernel by
+``sendto``, which sends at once; the strategies on io_uring kick through io_uring, and with
+`uring-sqpoll` a kernel thread sends.
+"""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from xdplab.bench.benchmark import Benchmark, Option
+from xdplab.bench.benchmark import Benchmark
+from xdplab.bench.one_wire import OneWire
+from xdplab.bench.options import lengths
 from xdplab.bench.peers.peer_receiver import settled
-from xdplab.bench.receiver import COSTS, OurWorker, told_later
+from xdplab.bench.receiver import COSTS, OurWorker, Receiver, told_later
 from xdplab.bench.report.report import COSTS_NOTE, costs, least_to_most, median
-from xdplab.bench.rounds import Entry, Rounds
-from xdplab.bench.wire import REST_SECONDS, Wire, open_wire
+from xdplab.bench.wire import REST_SECONDS, Wire
 from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import WAIT_STRATEGIES, Engine
 from xdplab.experiments.measure import Measurement, measure_whole
 
 _SETTLE_SECONDS = 10.0
-_FIGURES = ("returned_pps", "kicks_per_second", "frames_per_kick", *COSTS)
 
 
-def reflect(rounds: int = 5, seconds: float = 2.0, quiet: bool = False) -> dict[str, Any]:
-    """Let xdplab's worker send back all it can, with each wait strategy.
-
-    One lab, one in-kernel generator of 64-byte frames as fast as it can, each on a core of its own.
-    The strategies take turns, every second round backwards; each run has a fresh engine and a
-    warm-up. It counts the frames that came back to the sender, by the kernel's count there: a
-    completed frame need not have arrived. `spin`, `poll` and others kick the kernel by ``sendto``,
-    which sends at once; the strategies on io_uring kick through io_uring, and with `uring-sqpoll` a
-    kernel thread sends.
-
-    Parameters
-    ----------
-    rounds
-        Runs of each, 1 to 1000.
-    seconds
-        Length of a run, without the warm-up.
-    quiet
-        Whether to do without the progress bar, which is drawn on a terminal only.
-
-    Returns
-    -------
-    dict
-        For JSON: ``benchmark``, ``simulated``, ``rounds``, ``seconds``, ``traffic`` and ``machine``
-        as those of `rxdrop`; ``entries``, one a strategy, with ``settings``, ``status``,
-        ``reason``, ``ineffective``, ``runs``, and over the runs ``{"median", "least", "most"}`` of
-        ``returned_pps`` (packets a second that came back), ``kicks_per_second``,
-        ``frames_per_kick``, and the times a packet as those of `rxdrop`.
-
-    Raises
-    ------
-    ConfigurationError
-        For values out of range.
-    KernelError
-        When no lab or no generator can be made here. The result has the errors of single
-        strategies.
-    """
-    turns = Rounds("reflect", rounds, seconds, quiet)
-    with open_wire() as wire:
-        entries = [
-            Entry(worker.name, partial(_run, worker, wire, seconds), {"settings": worker.settings})
-            for worker in (OurWorker(wait, action="reflect") for wait in WAIT_STRATEGIES)
-        ]
-        turns.take(entries)
-        traffic = {"rate": "max", **wire.as_dict()}
-        return turns.result(wire.lab, entries, _FIGURES, traffic)
-
-
-def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
+def _take(worker: Receiver, wire: Wire, seconds: float) -> dict[str, Any]:
     measured, returned = there_and_back(worker, wire, seconds)
     return {
         "seconds": measured.seconds,
@@ -81,7 +39,7 @@ def _run(worker: OurWorker, wire: Wire, seconds: float) -> dict[str, Any]:
     }
 
 
-def there_and_back(worker: OurWorker, wire: Wire, seconds: float) -> tuple[Measurement, int]:
+def there_and_back(worker: Receiver, wire: Wire, seconds: float) -> tuple[Measurement, int]:
     """Measure a worker's run; return the measurement and the number of frames that came back."""
 
     def back() -> int:
@@ -97,12 +55,14 @@ def there_and_back(worker: OurWorker, wire: Wire, seconds: float) -> tuple[Measu
 
 
 BENCHMARK = Benchmark(
-    run=reflect,
+    name="reflect",
     help="what each wait strategy sends back, and what its kicks cost",
-    options={
-        "rounds": Option(5, "runs of each"),
-        "seconds": Option(2.0, "of each run"),
-    },
+    options=lengths(5, 2.0),
+    measure=OneWire(
+        receivers=lambda: [OurWorker(wait, action="reflect") for wait in WAIT_STRATEGIES],
+        figures=("returned_pps", "kicks_per_second", "frames_per_kick", *COSTS),
+        take=_take,
+    ),
     title="million packets a second that came back",
     columns=(
         median("back", "returned_pps", 1e6, 3),

@@ -1,4 +1,10 @@
-"""The benchmark `tune`: a search from a wrong setting, compared with a grid of all settings."""
+"""The benchmark `tune`: a search from a wrong setting, compared with a grid of all settings.
+
+NAPI runs in a thread that is bound to the core of a worker that spins. A grid measures every
+setting of some knobs once; a search, with a quarter of its runs, begins with the wrong one. Then
+the search's result, the grid's best settings and the wrong setting take turns, since the best of so
+many single runs is partly luck.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from xdplab.bench.benchmark import Benchmark, Option
+from xdplab.bench.benchmark import Benchmark
+from xdplab.bench.options import Option
 from xdplab.bench.receiver import told_later
 from xdplab.bench.report.report import least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds, fastest, paired_ratio
@@ -20,7 +27,7 @@ from xdplab.experiments.metrics import take
 from xdplab.experiments.runs import words
 from xdplab.experiments.sweep import Grid
 from xdplab.settings import settings
-from xdplab.tuning.search import tune as search  # imports Optuna when called
+from xdplab.tuning.search import tune  # imports Optuna when called
 
 _KNOBS: dict[str, Any] = {
     "threaded": [False, True],
@@ -33,50 +40,9 @@ _SHARE = 4  # the search has a quarter of the grid's runs
 _LEADERS = 3
 
 
-def tune(
-    rounds: int = 5,
-    seconds: float = 0.5,
-    seed: int = 0,
-    knobs: Mapping[str, Any] = _KNOBS,
-    quiet: bool = False,
-) -> dict[str, Any]:
-    """Search from a wrong setting, and compare the result with the best of all settings.
-
-    NAPI runs in a thread that is bound to the core of a worker that spins. A grid measures every
-    setting of some knobs once; a search, with a quarter of its runs, begins with the wrong one.
-    Then the search's result, the grid's best settings and the wrong setting take turns, since the
-    best of so many single runs is partly luck.
-
-    Parameters
-    ----------
-    rounds
-        Runs of each at the end, 1 to 1000.
-    seconds
-        Length of each run.
-    seed
-        Seed of the search.
-    knobs
-        The knobs to search, with their values.
-    quiet
-        Whether to do without progress bars, which are drawn on a terminal only.
-
-    Returns
-    -------
-    dict
-        For JSON: as that of `rxdrop`, an entry for the search's result, for each of the grid's best
-        settings and for the wrong setting; ``grid_runs`` and ``search_runs``; ``best`` (the name of
-        the grid's fastest) and ``ratio`` (the search's rate divided by that one's, paired by
-        round); ``sentence``, the search's own, and ``importances``.
-
-    Raises
-    ------
-    ConfigurationError
-        For values out of range, and if this machine's NAPI can't be threaded.
-    KernelError
-        When no lab or no generator can be made here, or without CAP_SYS_NICE.
-    """
-    turns = Rounds("tune", rounds, seconds, quiet)
-    progress = not quiet and sys.stderr.isatty()
+def _measure(turns: Rounds, seed: int, knobs: Mapping[str, Any] = _KNOBS) -> dict[str, Any]:
+    """Bind NAPI, let grid and search find their best, and compare these in turns."""
+    progress, seconds = not turns.quiet and sys.stderr.isatty(), turns.seconds
     with (
         open_wire() as wire,
         told_later(),
@@ -88,7 +54,7 @@ def tune(
         grid = Grid(engine, wire.traffic, seconds=seconds, **knobs)
         grid.run(progress=progress)
         settings.apply(engine, _WRONG)  # as the grid left it
-        tuning = search(
+        tuning = tune(
             engine,
             wire.traffic,
             budget=grid.runs.total // _SHARE,
@@ -163,13 +129,14 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
 
 
 BENCHMARK = Benchmark(
-    run=tune,
+    name="tune",
     help="from a wrong setting, a search beside a grid of all settings",
     options={
         "rounds": Option(5, "turns of each in the end"),
         "seconds": Option(0.5, "of each run"),
         "seed": Option(0, "of the search"),
     },
+    measure=_measure,
     title="million packets a second",
     columns=(
         median("received", "pps", 1e6, 3),

@@ -65,7 +65,8 @@ class Peer(Closing):
         pinned = [] if cpu is None else ["taskset", "--cpu-list", str(cpu)]
         # On a pipe, the C library would write the answers only at the end of the program.
         bound = ["setpriv", "--pdeathsig", "KILL", "--", *pinned, "stdbuf", "-oL", *arguments]
-        self._name = name or arguments[0]
+        self.name = name or arguments[0]
+        """Its name in errors."""
         self._unread = ""
         variables = {**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})}
         self._process = _start(host, bound, variables)
@@ -105,7 +106,7 @@ class Peer(Closing):
             left = deadline - time.monotonic()
             if left <= 0:
                 raise PeerError(
-                    f"{self._name} did not say {pattern!r} within {seconds:g} s. {self._quote()}"
+                    f"{self.name} did not say {pattern!r} within {seconds:g} s. {self._quote()}"
                 )
             self._read(left)
         self._unread = self._unread[found.end() :]
@@ -122,9 +123,9 @@ class Peer(Closing):
         try:
             status = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise PeerError(f"{self._name} did not end within {seconds:g} s.") from None
+            raise PeerError(f"{self.name} did not end within {seconds:g} s.") from None
         if status:
-            raise PeerError(f"{self._name} ended {self._ending()}. {self._quote()}")
+            raise PeerError(f"{self.name} ended {self._ending()}. {self._quote()}")
 
     def close(self) -> None:
         """Kill it if it is still running."""
@@ -142,7 +143,7 @@ class Peer(Closing):
             return
         read = os.read(output, _READ_AT_ONCE)
         if not read:
-            raise PeerError(f"{self._name} ended {self._ending()}. {self._quote()}")
+            raise PeerError(f"{self.name} ended {self._ending()}. {self._quote()}")
         self._unread = (self._unread + read.decode(errors="replace"))[-_MOST_UNREAD:]
 
     def _ending(self) -> str:

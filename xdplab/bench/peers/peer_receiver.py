@@ -5,6 +5,7 @@ A new peer is a `Counting` program and a receiver derived from `PeerReceiver`, i
 
 from __future__ import annotations
 
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from xdplab.bench.peers.spending import spending
 from xdplab.bench.receiver import Received
 from xdplab.bench.wire import REST_SECONDS, Wire, unanswered
 from xdplab.core.closing import Closing
+
+ANSWER_SECONDS = 30.0
+"""Seconds to wait for each answer of a program: far more than needed, even on a busy machine."""
 
 _SETTLE_SECONDS = 0.05
 
@@ -32,7 +36,6 @@ class Counting(Closing):
         """Its process id."""
         return self._peer.pid
 
-    @abstractmethod
     def received(self) -> int:
         """Read the number of packets it counted, once no more arrive.
 
@@ -41,6 +44,11 @@ class Counting(Closing):
         PeerError
             When it has ended, does not answer, gives a wrong answer, or goes on counting.
         """
+        return settled(self._peer.name, self.count, ANSWER_SECONDS)
+
+    @abstractmethod
+    def count(self) -> int:
+        """Ask it for the number of packets that it counted so far."""
 
     @abstractmethod
     def quit(self) -> None:
@@ -55,6 +63,22 @@ class Counting(Closing):
     def close(self) -> None:
         """Kill it if it is still running."""
         self._peer.close()
+
+    def _expect(self, pattern: str) -> re.Match[str]:
+        """Wait for an answer."""
+        return self._peer.expect(pattern, ANSWER_SECONDS)
+
+    def _begun(self, pattern: str) -> re.Match[str]:
+        """Wait until it says that it receives; close it if it does not."""
+        try:
+            return self._expect(pattern)
+        except BaseException:
+            self.close()
+            raise
+
+    def _ended(self) -> None:
+        """Wait until it has ended."""
+        self._peer.wait(ANSWER_SECONDS)
 
 
 class PeerReceiver(ABC):

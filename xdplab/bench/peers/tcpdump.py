@@ -11,14 +11,11 @@ import signal
 import time
 
 from xdplab.bench.peers.peer import Peer, PeerError
-from xdplab.bench.peers.peer_receiver import Counting, PeerReceiver
+from xdplab.bench.peers.peer_receiver import ANSWER_SECONDS, Counting, PeerReceiver
 from xdplab.bench.wire import Wire
 from xdplab.net.host import Host
 
 PROGRAM = "tcpdump"
-
-ANSWER_SECONDS = 20.0
-"""Seconds to wait for each of its answers: far more than needed, even on a busy machine."""
 
 _LOOK_AGAIN_SECONDS = 0.1
 _VERSION = r"tcpdump version (\S+)\s+libpcap version (\S+)"
@@ -52,11 +49,7 @@ class Tcpdump(Counting):
         # It would change its user, and then the kernel would no longer kill it with this process.
         arguments += ["-Z", "root"] if os.geteuid() == 0 else []
         self._peer = Peer(host, arguments, cpu=cpu)
-        try:
-            self._peer.expect("listening on", ANSWER_SECONDS)
-        except BaseException:
-            self._peer.close()
-            raise
+        self._begun("listening on")
 
     def received(self) -> int:
         """Read the number of packets it captured, once it has read all that the kernel holds.
@@ -70,9 +63,7 @@ class Tcpdump(Counting):
         """
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
-            self._peer.signal(signal.SIGUSR1)
-            counts = self._peer.expect(_COUNTS, ANSWER_SECONDS)
-            captured, passed, dropped = map(int, counts.groups())
+            captured, passed, dropped = self._counts()
             if captured + dropped >= passed:
                 return captured
             if time.monotonic() > deadline:
@@ -82,17 +73,20 @@ class Tcpdump(Counting):
                 )
             time.sleep(_LOOK_AGAIN_SECONDS)
 
-    def quit(self) -> None:
-        """Ask it to end.
+    def count(self) -> int:
+        """Ask it for the number of packets that it captured so far."""
+        return self._counts()[0]
 
-        Raises
-        ------
-        PeerError
-            When it does not end.
-        """
+    def _counts(self) -> tuple[int, int, int]:
+        self._peer.signal(signal.SIGUSR1)
+        captured, passed, dropped = self._expect(_COUNTS).groups()
+        return int(captured), int(passed), int(dropped)
+
+    def quit(self) -> None:
+        """Ask it to end; as for `Counting`."""
         self._peer.signal(signal.SIGINT)
-        self._peer.expect(_COUNTS, ANSWER_SECONDS)
-        self._peer.wait(ANSWER_SECONDS)
+        self._expect(_COUNTS)
+        self._ended()
 
 
 class TcpdumpReceiver(PeerReceiver):

@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 
 from xdplab.bench.folder import temporary_folder
 from xdplab.bench.peers.peer import Peer
-from xdplab.bench.peers.peer_receiver import Counting, PeerReceiver, settled
+from xdplab.bench.peers.peer_receiver import Counting, PeerReceiver
 from xdplab.bench.wire import Wire
 from xdplab.core.errors import XdplabError
 from xdplab.net.host import Host
@@ -20,9 +20,6 @@ from xdplab.net.interface import Interface
 from xdplab.net.netlink import netlink
 
 PROGRAM = "dpdk-testpmd"
-
-ANSWER_SECONDS = 20.0
-"""Seconds to wait for each of its answers: far more than needed, even on a busy machine."""
 
 AF_XDP, AF_PACKET = "net_af_xdp", "net_af_packet"
 """Its drivers."""
@@ -77,41 +74,26 @@ class Testpmd(Counting):
                 options = f",busy_budget={busy_budget}" if busy_budget is not None else ""
                 arguments = _arguments(self._interfaces, worker, other, driver, options)
                 self._peer = undo.enter_context(Peer(hosts[0], arguments, environment))
-                self.version = self._peer.expect(r"RTE Version: '([^'\n]+)'", ANSWER_SECONDS)[1]
-                self._peer.expect(_PROMPT, ANSWER_SECONDS)
+                self.version = self._expect(r"RTE Version: '([^'\n]+)'")[1]
+                self._expect(_PROMPT)
                 self._peer.tell("start")
-                self._peer.expect(r"packets/burst=\d+", ANSWER_SECONDS)
+                self._expect(r"packets/burst=\d+")
             self._undo = undo.pop_all()
 
-    def received(self) -> int:
-        """Read the number of packets it counted, once no more arrive.
+    def count(self) -> int:
+        """Ask it for the number of packets that it counted so far, on all its interfaces."""
+        return sum(self._counted_by(port) for port in range(len(self._interfaces)))
 
-        Raises
-        ------
-        PeerError
-            When it has ended, does not answer, gives a wrong answer, or goes on counting.
-        """
-        return settled(PROGRAM, self._received, ANSWER_SECONDS)
-
-    def _received(self) -> int:
-        return sum(self._received_by(port) for port in range(len(self._interfaces)))
-
-    def _received_by(self, port: int) -> int:
+    def _counted_by(self, port: int) -> int:
         self._peer.tell(f"show port stats {port}")
-        return int(self._peer.expect(r"RX-packets:\s*(\d+)\s.*?Throughput", ANSWER_SECONDS)[1])
+        return int(self._expect(r"RX-packets:\s*(\d+)\s.*?Throughput")[1])
 
     def quit(self) -> None:
-        """Ask it to end.
-
-        Raises
-        ------
-        PeerError
-            When it does not end.
-        """
+        """Ask it to end; as for `Counting`."""
         self._peer.tell("stop")
         self._peer.tell("quit")
-        self._peer.expect(r"Bye\.\.\.", ANSWER_SECONDS)
-        self._peer.wait(ANSWER_SECONDS)
+        self._expect(r"Bye\.\.\.")
+        self._ended()
 
     def close(self) -> None:
         """Kill it if it is still running, and clean up what it left."""

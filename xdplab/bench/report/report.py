@@ -88,6 +88,13 @@ def versions(result: Mapping[str, Any]) -> str:
     return ", ".join(f"{program} {version}" for program, version in told.items())
 
 
+def against_reference(result: Mapping[str, Any]) -> list[str]:
+    """Return a line on the ratio of the fastest entry to the reference, if both were measured."""
+    if result["ratio"] is None:
+        return []
+    return [f"{result['best']} is at {result['ratio']:.2f} of {result['reference']}"]
+
+
 COSTS_NOTE = "ns are for a packet, idle is empty polls, softirq is on both cores"
 
 
