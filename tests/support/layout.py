@@ -11,7 +11,8 @@ from harness.notebook_page import NotebookPage
 _FAULTS = """() => {
     const SLACK = 2;  // pixels: boxes of lines of text reach a bit beyond their ink
     const USED = 'button, select, input, textarea, .noUi-target, canvas.bk-legend';
-    const ABOVE = '.xdplab-frames-latest';  // meant to float above the rest
+    // What is meant to be above the rest.
+    const ABOVE = '.xdplab-frames-latest, .xdplab-frames-table th';
     const boxes = [];
     const shown = (element) => {
         const style = getComputedStyle(element);
