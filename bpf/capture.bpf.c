@@ -10,9 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "base/housekeeping.h"
-#include "include/program_maps.h"
-
-const volatile struct capture_constants constants;
+#include "verdicts.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -20,13 +18,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } sockets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct verdicts);
-} verdicts SEC(".maps");
 
 #ifndef CAPTURE_METADATA
 static void add_metadata(struct xdp_md *context)

@@ -11,7 +11,7 @@ static void add_metadata(struct xdp_md *context);
 
 #include "capture.bpf.c"
 
-/* Types of the kernel; only their names must be the same. */
+/* Types of the kernel; libbpf compares the functions' names and the kinds of their types. */
 enum xdp_rss_hash_type { XDP_RSS_TYPE_NONE };
 extern int bpf_xdp_metadata_rx_hash(const struct xdp_md *context, __u32 *hash,
 				    enum xdp_rss_hash_type *hash_type) __ksym;

@@ -18,19 +18,10 @@
 #include <bpf/bpf_helpers.h>
 
 #include "base/housekeeping.h"
-#include "include/program_maps.h"
 #include "include/traffic.h"
+#include "verdicts.bpf.h"
 
 enum { FRAGMENT_OFFSET = 0x1fff };
-
-const volatile struct capture_constants constants;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct verdicts);
-} verdicts SEC(".maps");
 
 /* Of a fragmented datagram the first fragment has the port; the stack reassembles it. */
 static int is_datagram_for_socket(struct xdp_md *context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 from support.patience import eventually
 
 from xdplab import XdplabError
+from xdplab.bench.receiver import Received
 from xdplab.experiments.background import Background
 from xdplab.experiments.in_turn import Stop, alone, in_rounds, in_turn
 from xdplab.experiments.progress import bar, terminal_bar
+from xdplab.experiments.runs import Runs
 
 Place = tuple[int, int]
 
@@ -224,3 +227,14 @@ def test_a_commands_bar_names_the_benchmark_and_its_entry(
     assert "waits: spin" in drawn
     assert "waits: poll" in drawn
     assert "50%" in drawn
+
+
+def test_what_is_to_be_run_and_what_came_back_can_be_pickled() -> None:
+    """Another process may take the runs that are left, and hand back their results."""
+    runs = Runs(1, 2, {"batch": [16, 64]})
+    runs.left[0].figures, runs.left[0].status = {"pps": 7.0}, "measured"
+    copy = pickle.loads(pickle.dumps(runs))
+    assert [str(run) for run in copy.left] == ["batch 64", "batch 64", "batch 16"]
+    assert copy.median(0, "pps") == 7
+    entry = pickle.loads(pickle.dumps(Received(1.0, 10, 9)))
+    assert entry.lost_percent == 10

@@ -6,6 +6,8 @@ import gc
 import os
 import signal
 import socket
+import weakref
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from support.talk import line, python
 from support.witness import Witness
 
 from xdplab.lab.lab import Lab
+from xdplab.net.namespace import to_the_end
 
 # The kernel's alone: what looks for namespaces, or takes sockets and commands in them.
 
@@ -52,6 +55,27 @@ def test_dropping_the_last_reference_ends_both_namespaces() -> None:
     assert witness.sees_the_end()
 
 
+def divide() -> float:
+    return 1 / 0
+
+
+@pytest.mark.kernel
+def test_an_error_that_was_caught_keeps_no_namespace() -> None:
+    gc.disable()  # which would free what the error's own frames hold in a circle
+    try:
+        lab = Lab()
+        namespace = weakref.ref(lab.port.interface.namespace)
+        with suppress(ZeroDivisionError):
+            lab.port.interface.namespace.run(divide)
+        with suppress(ZeroDivisionError):
+            to_the_end(lambda held=lab: held.port.interface.namespace.run(divide))
+        lab.close()
+        del lab
+        assert namespace() is None
+    finally:
+        gc.enable()
+
+
 @pytest.mark.kernel
 def test_an_open_socket_keeps_its_namespace_but_not_the_wire() -> None:
     lab = Lab()
@@ -83,6 +107,7 @@ def test_a_command_in_the_background_keeps_nothing_alive() -> None:
     text = """
 import os, subprocess
 from xdplab.lab.lab import Lab
+from xdplab.net.namespace import to_the_end
 lab = Lab()
 print(subprocess.Popen(["sleep", "100"], close_fds=False).pid, flush=True)
 input()
@@ -104,6 +129,7 @@ input()
 def test_a_command_inside_a_lab_dies_with_the_process() -> None:
     text = """
 from xdplab.lab.lab import Lab
+from xdplab.net.namespace import to_the_end
 lab = Lab()
 print("ready", flush=True)
 lab.port.command(["sh", "-c", "echo started >&2; exec sleep 100"])
@@ -128,6 +154,7 @@ def test_a_missing_capability_is_named_and_nothing_is_left(capability: str, trie
     text = """
 from xdplab.core.errors import PermissionRefusedError
 from xdplab.lab.lab import Lab
+from xdplab.net.namespace import to_the_end
 try:
     Lab()
 except PermissionRefusedError as error:
@@ -146,6 +173,7 @@ def test_wherever_descriptors_run_out_nothing_half_made_is_left() -> None:
 import gc, os, resource
 from xdplab.core.errors import XdplabError
 from xdplab.lab.lab import Lab
+from xdplab.net.namespace import to_the_end
 Lab().close()  # loads what is loaded at first use
 gc.collect()
 before = os.listdir("/proc/self/fd")

@@ -11,8 +11,9 @@ from support.napi import thread_napi
 
 from xdplab import Engine, Host, Interface, Lab, Stream, Traffic
 from xdplab.ledger.account import Account
+from xdplab.ledger.counting_points import Overflow
 from xdplab.ledger.explain import explain
-from xdplab.ledger.situation import Overflow, Situation
+from xdplab.ledger.situation import Situation
 
 # The kernel's alone: what takes sockets, threaded NAPI, or other links than the wire.
 

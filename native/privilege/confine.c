@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drops privilege for good. Raw system calls, since the C library's wrappers would signal other threads to change too,
- * and there are none.
+ * Drops privilege for good, of a process with one thread: capabilities, bounding set, secure bits and filter are a
+ * thread's own. The C library has no wrapper for capset.
  */
 #include <errno.h>
 #include <grp.h>
@@ -55,7 +55,7 @@ int xdplab_confine(const struct xdplab_confinement *confinement, struct xdplab_e
 					 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
 					 SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
-	/* The parser has none to drop. */
+	/* The session that forks a parser has done this, and without CAP_SETPCAP it can't be done again. */
 	if (confinement->filter != XDPLAB_FILTER_PARSER) {
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
 			return refuse(error, "clear the ambient capabilities");

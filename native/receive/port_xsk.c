@@ -25,6 +25,11 @@ static void drain(struct path *path)
 	recvfrom(path->descriptor, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
 
+static int set_option(const struct path *path, int option, int value)
+{
+	return setsockopt(path->descriptor, SOL_SOCKET, option, &value, sizeof(value)) ? -errno : 0;
+}
+
 /* The socket is readable as long as frames wait, so there is nothing to clear. */
 static bool clear(struct path *path)
 {
@@ -46,6 +51,7 @@ const struct port_operations port_xsk = {
 	.kick = kick,
 	.prepare_kick = prepare_kick,
 	.drain = drain,
+	.set_option = set_option,
 	.clear = clear,
 	.statistics = statistics,
 	.fault = fault,

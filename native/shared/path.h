@@ -76,6 +76,8 @@ struct port_operations {
 	void (*prepare_kick)(const struct path *path, struct io_uring_sqe *entry);
 	/* Asks the kernel to receive: drives NAPI and makes it look at the fill ring. */
 	void (*drain)(struct path *path);
+	/* Sets an option of SOL_SOCKET. 0 or a negative errno. */
+	int (*set_option)(const struct path *path, int option, int value);
 	/* Before a sleep on the path's descriptor: clears the readiness that was seen. False if frames wait, so that
 	 * the worker must not sleep. */
 	bool (*clear)(struct path *path);

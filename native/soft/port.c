@@ -40,6 +40,15 @@ static void drain(struct path *path)
 	eventfd_read(path->descriptor, &signals);
 }
 
+/* It has no options, so any value serves: busy-poll then spins with a useless system call. */
+static int set_option(const struct path *path, int option, int value)
+{
+	(void)path;
+	(void)option;
+	(void)value;
+	return 0;
+}
+
 static bool clear(struct path *path)
 {
 	return soft_socket_clear(socket_of(path), &((struct path_xsk *)path)->xsk.rx);
@@ -60,6 +69,7 @@ const struct port_operations port_soft = {
 	.kick = kick,
 	.prepare_kick = prepare_kick,
 	.drain = drain,
+	.set_option = set_option,
 	.clear = clear,
 	.statistics = statistics,
 	.fault = fault,

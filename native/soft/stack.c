@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The simulated stack behind an interface: it answers echo requests to its addresses (RFC 792, RFC 4443), and sends
- * some. The device counts all other packets, and the stack drops them.
+ * some. It drops all other packets, which the device has counted.
  */
 #include "soft/stack.h"
 

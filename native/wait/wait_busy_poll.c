@@ -6,8 +6,6 @@
  *
  * The socket has to know its NAPI. It learns it at bind, from drivers that link their queues to NAPI (since
  * Linux 6.13), or with the first packet of a zero-copy driver. On others recvfrom has nothing to drive.
- *
- * A simulated socket has no such options; the strategy then spins with a useless system call.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,23 +37,18 @@ static int get(int socket, int option)
 	return value;
 }
 
-static int set(int socket, int option, int value)
-{
-	/* ENOTSOCK: a simulated socket, whose descriptor is an eventfd. */
-	return setsockopt(socket, SOL_SOCKET, option, &value, sizeof(value)) && errno != ENOTSOCK ? -errno : 0;
-}
-
 /* In this order, so that the socket busy-polls only with its budget set. */
-static int set_all(const struct busy_poll *self, int socket, const struct options *options)
+static int set_all(const struct busy_poll *self, const struct path *path, const struct options *options)
 {
+	int (*const set)(const struct path *path, int option, int value) = path->port->set_option;
 	int result = 0;
 
 	if (!self->given)
-		result = set(socket, SO_PREFER_BUSY_POLL, options->prefer);
+		result = set(path, SO_PREFER_BUSY_POLL, options->prefer);
 	if (!self->given && !result)
-		result = set(socket, SO_BUSY_POLL_BUDGET, options->budget);
+		result = set(path, SO_BUSY_POLL_BUDGET, options->budget);
 	if (!result)
-		result = set(socket, SO_BUSY_POLL, options->microseconds);
+		result = set(path, SO_BUSY_POLL, options->microseconds);
 	return result;
 }
 
@@ -79,9 +72,9 @@ static int prepare(struct worker *worker, void **state)
 	self->given = worker->rx->given;
 	result = self->given && !self->before.prefer ? -EPERM : 0;
 	if (!result)
-		result = set_all(self, socket, &(struct options){ .prefer = 1, .microseconds = 1, .budget = 1 });
+		result = set_all(self, worker->rx, &(struct options){ .prefer = 1, .microseconds = 1, .budget = 1 });
 	if (!result)
-		result = set_all(self, socket, &self->before);
+		result = set_all(self, worker->rx, &self->before);
 	if (result) {
 		free(self);
 		return result;
@@ -108,7 +101,7 @@ static void take_up(struct worker *worker, struct busy_poll *self)
 
 	if (self->driving && self->set.microseconds == wanted.microseconds && self->set.budget == wanted.budget)
 		return;
-	result = set_all(self, worker->rx->descriptor, &wanted);
+	result = set_all(self, worker->rx, &wanted);
 	if (result)
 		worker->counters.fault = (uint64_t)-result;
 	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += set_calls(self);
@@ -131,7 +124,7 @@ static void leave(struct worker *worker, void *state)
 
 	if (!self->driving)
 		return;
-	set_all(self, worker->rx->descriptor, &self->before);
+	set_all(self, worker->rx, &self->before);
 	worker->counters.syscalls[XDPLAB_SYSCALL_SETTINGS] += set_calls(self);
 	self->driving = false;
 }

@@ -14,17 +14,17 @@
 static void free_workers(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
-		station_free(engine->stations + i);
+		engine_worker_free(engine->workers + i);
 }
 
 static int set_up_workers(struct xdplab_engine *engine, struct xdplab_error *error)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		struct station *station = engine->stations + i;
+		struct engine_worker *each = engine->workers + i;
 
-		if (station_set_up(station, &engine->config, &engine->region, i, error))
+		if (engine_worker_set_up(each, &engine->config, &engine->region, i, error))
 			return -error->code;
-		station->worker.port = engine->ports + station->config.port;
+		each->worker.port = engine->ports + each->config.port;
 	}
 	return 0;
 }
@@ -53,7 +53,7 @@ static int configure(struct xdplab_engine *engine, const struct xdplab_config *c
 struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error)
 {
 	struct xdplab_engine *engine =
-		calloc(1, sizeof(*engine) + config->worker_count * sizeof(*engine->stations));
+		calloc(1, sizeof(*engine) + config->worker_count * sizeof(*engine->workers));
 
 	if (!engine || !(engine->program = strdup(config->program))) {
 		fail(error, XDPLAB_STEP_MAKE_REGION, ENOMEM, "allocate an engine");
@@ -66,7 +66,7 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 			  config->publish_interval_ns, error))
 		goto free_engine;
 	for (uint32_t i = 0; i < config->worker_count; i++)
-		station_set_defaults(&region_worker(&engine->region, i)->control, config);
+		engine_worker_set_defaults(&region_worker(&engine->region, i)->control, config);
 	if (!configure(engine, config, error)) {
 		region_set_simulated(&engine->region, engine->kind->simulated);
 		return engine;
@@ -90,7 +90,7 @@ int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *u
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		if (worker_start(&engine->stations[i].worker, error)) {
+		if (worker_start(&engine->workers[i].worker, error)) {
 			xdplab_engine_stop(engine);
 			return -error->code;
 		}
@@ -101,13 +101,13 @@ int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error
 void xdplab_engine_stop(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
-		worker_stop(&engine->stations[i].worker);
+		worker_stop(&engine->workers[i].worker);
 }
 
 int xdplab_engine_started(const struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
-		if (engine->stations[i].worker.joinable)
+		if (engine->workers[i].worker.joinable)
 			return 1;
 	return 0;
 }
@@ -115,7 +115,7 @@ int xdplab_engine_started(const struct xdplab_engine *engine)
 void xdplab_engine_refresh(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		struct worker *worker = &engine->stations[i].worker;
+		struct worker *worker = &engine->workers[i].worker;
 
 		/* No path is left where a reconfiguration failed. */
 		if (!worker->joinable && worker->rx && worker->tx)
@@ -178,12 +178,12 @@ struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine,
 
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine)
 {
-	return engine->stations[0].path && engine->stations[0].path->zero_copy;
+	return engine->workers[0].path && engine->workers[0].path->zero_copy;
 }
 
 int xdplab_engine_huge_pages(const struct xdplab_engine *engine)
 {
-	return engine->stations[0].path && engine->stations[0].path->huge_pages;
+	return engine->workers[0].path && engine->workers[0].path->huge_pages;
 }
 
 int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, struct xdplab_verdicts *verdicts)
@@ -193,17 +193,17 @@ int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, st
 
 int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index)
 {
-	return index < WAIT_COUNT ? engine->stations[worker].worker.refusals[index] : EINVAL;
+	return index < WAIT_COUNT ? engine->workers[worker].worker.refusals[index] : EINVAL;
 }
 
 const char *xdplab_engine_wait_ineffective(const struct xdplab_engine *engine, uint32_t worker, uint32_t index)
 {
-	if (index >= WAIT_COUNT || !wait_strategies[index]->ineffective || !engine->stations[worker].path)
+	if (index >= WAIT_COUNT || !wait_strategies[index]->ineffective || !engine->workers[worker].path)
 		return NULL;
-	return wait_strategies[index]->ineffective(&engine->stations[worker].worker);
+	return wait_strategies[index]->ineffective(&engine->workers[worker].worker);
 }
 
 void xdplab_engine_set_napi(struct xdplab_engine *engine, uint32_t worker, uint32_t napi)
 {
-	engine->stations[worker].worker.napi = napi;
+	engine->workers[worker].worker.napi = napi;
 }

@@ -8,7 +8,7 @@
 #include "include/engine.h"
 #include "region/region.h"
 #include "shared/path.h"
-#include "worker/station.h"
+#include "worker/engine_worker.h"
 #include "xdp/port.h"
 
 struct xdplab_engine {
@@ -21,7 +21,7 @@ struct xdplab_engine {
 	struct xdplab_region region;
 	struct port ports[XDPLAB_PORTS];
 	uint32_t worker_count;
-	struct station stations[];
+	struct engine_worker workers[];
 };
 
 /* Closes the receive paths of a port. Its XDP program stays attached. */

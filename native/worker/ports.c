@@ -7,11 +7,11 @@
 
 static void lead_to(struct xdplab_engine *engine, uint32_t index, struct path *path)
 {
-	engine->stations[index].path = path;
-	engine->stations[index].worker.rx = path;
+	engine->workers[index].path = path;
+	engine->workers[index].worker.rx = path;
 	for (uint32_t i = 0; i < engine->worker_count; i++)
-		if (engine->stations[i].config.transmit == index)
-			engine->stations[i].worker.tx = path;
+		if (engine->workers[i].config.transmit == index)
+			engine->workers[i].worker.tx = path;
 }
 
 /* `socket` is the given socket, or -1. */
@@ -20,7 +20,7 @@ static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t inte
 {
 	const struct path_place place = {
 		.config = &engine->config,
-		.worker = &engine->stations[index].config,
+		.worker = &engine->workers[index].config,
 		.index = index,
 		.interface_index = interface_index,
 		.shared = engine->shared,
@@ -43,9 +43,9 @@ static int open_path(struct xdplab_engine *engine, uint32_t index, uint32_t inte
 void engine_close_paths(struct xdplab_engine *engine, uint32_t port)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		struct path *path = engine->stations[i].path;
+		struct path *path = engine->workers[i].path;
 
-		if (engine->stations[i].config.port != port || !path)
+		if (engine->workers[i].config.port != port || !path)
 			continue;
 		lead_to(engine, i, NULL);
 		path->operations->close(path);
@@ -55,16 +55,16 @@ void engine_close_paths(struct xdplab_engine *engine, uint32_t port)
 static void leave_sockets(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
-		port_leave(engine->ports + engine->stations[i].config.port, engine->stations[i].config.queue);
+		port_leave(engine->ports + engine->workers[i].config.port, engine->workers[i].config.queue);
 }
 
 static int enter_sockets(struct xdplab_engine *engine, struct xdplab_error *error)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		struct path *path = engine->stations[i].path;
+		struct path *path = engine->workers[i].path;
 
 		if (path->operations->attached &&
-		    path->operations->attached(path, &engine->ports[engine->stations[i].config.port].xdp, error)) {
+		    path->operations->attached(path, &engine->ports[engine->workers[i].config.port].xdp, error)) {
 			leave_sockets(engine);
 			return -error->code;
 		}
@@ -80,7 +80,7 @@ static int open_paths(struct xdplab_engine *engine, uint32_t port, uint32_t inte
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		const bool registered = given && given->umem_registered && !opened;
 
-		if (engine->stations[i].config.port != port)
+		if (engine->workers[i].config.port != port)
 			continue;
 		if (open_path(engine, i, interface_index, given ? given->sockets[opened] : -1, registered, error)) {
 			engine_close_paths(engine, port);
@@ -113,7 +113,7 @@ static struct program_options options_of(const struct xdplab_engine *engine, uin
 	};
 
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		const struct xdplab_worker_config *worker = &engine->stations[i].config;
+		const struct xdplab_worker_config *worker = &engine->workers[i].config;
 
 		if (worker->port != port)
 			continue;
@@ -172,7 +172,7 @@ void xdplab_engine_pause(struct xdplab_engine *engine)
 		port_pause(engine->ports + port);
 	leave_sockets(engine);
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		struct worker *worker = &engine->stations[i].worker;
+		struct worker *worker = &engine->workers[i].worker;
 
 		worker->ran = worker->joinable;
 		/* Relaxed: it may make a few more. */
@@ -188,9 +188,9 @@ int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdpla
 	if (port_look(self, hold))
 		return -ENOENT;
 	for (uint32_t i = 0; i < engine->worker_count && !hold->taken_off && !self->paused; i++) {
-		struct path *path = engine->stations[i].path;
+		struct path *path = engine->workers[i].path;
 
-		if (engine->stations[i].config.port == port && path && path->operations->is_reached &&
+		if (engine->workers[i].config.port == port && path && path->operations->is_reached &&
 		    !path->operations->is_reached(path, &self->xdp))
 			hold->unserved = (int32_t)path->queue;
 	}

@@ -40,8 +40,8 @@ static void set_flags(struct bpf_object *object, const struct xdplab_attach *opt
 	struct bpf_program *program = bpf_object__find_program_by_name(object, "capture"); /* in each of them */
 	uint32_t flags = bpf_program__flags(program);
 
-	/* The flag of SEC("xdp.frags"), which would need a second copy of the program: drivers with several buffers
-	 * per packet refuse a program without it. */
+	/* The flag of SEC("xdp.frags"), which would need a second copy of the program: where the MTU takes several
+	 * buffers a packet, drivers refuse a program without it. */
 	if (options->multi_buffer)
 		flags |= BPF_F_XDP_HAS_FRAGS;
 	/* Loaded for this device only, whose driver implements the metadata functions. */

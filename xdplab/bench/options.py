@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from xdplab.core.checks import choice, items
+from xdplab.core.checks import choice, items, shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import WAIT_STRATEGIES
 from xdplab.net.stream import interval_ps
@@ -49,7 +49,7 @@ def several(
     def checked(name: str, values: object) -> list[Any]:
         given = items(name, values, f"values, each a {one}")
         if not given:
-            raise ConfigurationError(f"{name}={values!r} must be at least one {one}.")
+            raise ConfigurationError(f"{name}={shown(values)} must be at least one {one}.")
         return list(dict.fromkeys(check(name, value) for value in given))
 
     return Option(default, told, checked)

@@ -18,8 +18,7 @@ from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments.measure import Measurement, measure
 from xdplab.ledger.account import Account
-from xdplab.ledger.explain_paths import name_of
-from xdplab.ledger.lines import Line
+from xdplab.ledger.lines import Line, name_of
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _GRAPH_COLUMNS = 50

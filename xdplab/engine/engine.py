@@ -24,8 +24,7 @@ from xdplab.knobs.napi import NapiSettings
 from xdplab.knobs.row import Knob
 from xdplab.knobs.table import names_of_home
 from xdplab.ledger.ledger import Ledger
-from xdplab.ledger.sending import remember
-from xdplab.ledger.subjects import IsEngine, Verdicts
+from xdplab.ledger.subjects import IsEngine, Verdicts, remember
 from xdplab.native.paths import PATHS, Kind
 from xdplab.net.claims import replace_what_this_cell_made
 from xdplab.net.interface import Interface

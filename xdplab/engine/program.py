@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from xdplab.configuration.configuration import ATTACH_MODES
 from xdplab.core.checks import choice, instance_of, is_a, place, shown, text
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.core.held import HeldDescriptor
 from xdplab.core.locks import new_lock
 from xdplab.net.claims import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
@@ -148,7 +148,7 @@ class Program(Closing):
         return f"<Program on {self.interface.name}: {', '.join(self.maps) or 'no maps'}>"
 
 
-class Link(Closing):
+class Link(HeldDescriptor):
     """A program on an interface. Made by `Program.attach`.
 
     The program stays attached until `close`, also where no variable holds the link, or the end of
@@ -168,8 +168,7 @@ class Link(Closing):
         self._program = program
         replace_what_this_cell_made(self, interface)
         descriptor = _loaded(program).attach(interface, ATTACH_MODES[attach])
-        self._descriptor = descriptor
-        self._closer = weakref.finalize(self, os.close, descriptor)
+        super().__init__(descriptor, "this link was closed: attach anew, program.attach().")
         program._links.add(self)
         _attached.add(self)
 
@@ -199,34 +198,15 @@ class Link(Closing):
                 "Program.load(source, link.interface)."
             )
         with self._lock:
-            if self.closed:
-                raise ClosedError("this link was closed: attach anew, program.attach().")
-            _loaded(program).replace(self._descriptor)
+            _loaded(program).replace(self.fileno())
             self._program._links.discard(self)
             program._links.add(self)
             self._program = program
 
-    def fileno(self) -> int:
-        """Return the link's descriptor, for bpf(2).
-
-        Raises
-        ------
-        ClosedError
-            After `close`.
-        """
-        if self.closed:
-            raise ClosedError("this link was closed: attach anew, program.attach().")
-        return self._descriptor
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return not self._closer.alive
-
     def close(self) -> None:
         """Detach the program."""
         with self._lock:
-            self._closer()
+            super().close()
             self._program._links.discard(self)
             _attached.discard(self)
 

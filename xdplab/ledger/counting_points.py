@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from xdplab.core.errors import ClosedError, InterfaceGoneError
-from xdplab.ledger.situation import Overflow
 from xdplab.native import lib
 from xdplab.native.paths import Kind
 
@@ -49,9 +48,19 @@ _OF_OVERFLOW = (
     *("rx_ring_full", "cpu_ns", "time_ns"),
     *("involuntary_switches", "voluntary_switches"),
 )
-
-
 _OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
+
+
+@dataclass(frozen=True)
+class Overflow:
+    """The workers' state while their RX rings overflowed."""
+
+    stopped: bool = False
+    """Whether most packets were lost while the workers were stopped."""
+    busy: float = 0.0
+    """The share of the time in which they ran on their cores."""
+    contended: bool = False
+    """Whether they lost their cores to others more often than they slept."""
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from xdplab.configuration.keywords import typed
-from xdplab.ledger import (
-    explain_filters,
-    explain_frames,
-    explain_links,
-    explain_paths,
-    explain_queues,
-    explain_rings,
-    explain_sending,
-)
-from xdplab.ledger.lines import Line
+from xdplab.ledger import explain_receiving, explain_wire
+from xdplab.ledger.explain_wire import packets
+from xdplab.ledger.lines import Line, name_of
 from xdplab.ledger.situation import Situation
 
-_LARGEST_MTU = 65_535
 _PENDING = (Line.WAITING, Line.TX_WAITING, Line.PENDING)
 _BEGUN = (Line.ON_WIRE, Line.BEGUN, Line.TX_BEGUN)
 
@@ -46,14 +38,14 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
     losses = [
         f"{_share(counts, stage)}{_on_purpose(stage, now) or words}"
         for stage, words in (
-            (Line.TOO_LONG, _too_long(now)),
-            (Line.WIRE_FULL, _wire_full(now)),
+            (Line.TOO_LONG, explain_wire.too_long(now)),
+            (Line.WIRE_FULL, explain_wire.wire_full(now)),
             (Line.RECONFIGURING, _reconfiguring(now)),
-            (Line.NO_SOCKET, explain_queues.no_socket(now)),
-            (Line.RING_FULL, explain_rings.ring_full(now)),
-            (Line.NO_FILL, explain_rings.no_fill(now)),
-            (Line.TOO_LARGE, explain_frames.too_large(now)),
-            (Line.TOO_MANY, explain_frames.too_many(now)),
+            (Line.NO_SOCKET, explain_receiving.no_socket(now)),
+            (Line.RING_FULL, explain_receiving.ring_full(now)),
+            (Line.NO_FILL, explain_receiving.no_fill(now)),
+            (Line.TOO_LARGE, explain_receiving.too_large(now)),
+            (Line.TOO_MANY, explain_receiving.too_many(now)),
             (Line.RX_CLOSED, _closed("received", now)),
             (Line.TX_CLOSED, _closed("sent", now)),
             (
@@ -61,20 +53,20 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
                 " could not be sent: their descriptors were invalid, which "
                 "is a fault of the engine. Please report it.",
             ),
-            (Line.TX_DROPPED, explain_links.device_dropped(now) or _device_dropped(now)),
+            (Line.TX_DROPPED, explain_wire.device_dropped(now)),
         )
         if counts.get(stage) and not _is_told_below(stage, counts)
     ]
-    losses += explain_sending.losses(counts, now)
+    losses += explain_wire.sent_on(counts, now)
     rest = [
-        *explain_sending.finished(counts, now),
+        *explain_wire.finished(counts, now),
         *_left_over(counts, now),
         *_remainder(unaccounted, now),
     ]
     rest += [f"Of the file: {remark}" for remark in now.remarks]
     if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
-    return explain_links.ends(now) + losses + rest
+    return explain_wire.ends(now) + losses + rest
 
 
 def _is_told_below(stage: str, counts: Mapping[str, int]) -> bool:
@@ -112,42 +104,10 @@ def _share(counts: Mapping[str, int], stage: str) -> str:
     whole = (Line.HANDED,) if sent else (Line.SENT, Line.DEVICE)
     of = next((counts[name] for name in whole if counts.get(name, 0) >= lost), 0)
     if not of:
-        return _packets(lost)
+        return packets(lost)
     percent = 100 * lost / of
     share = f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
-    return f"{_packets(lost)} of {of:,} ({share})"
-
-
-def _packets(count: int) -> str:
-    return f"{count:,} packet{'' if count == 1 else 's'}"
-
-
-def _too_long(now: Situation) -> str:
-    largest = now.mtu + 14
-    # The generator may send shorter frames by now.
-    mtu = f"Lab(mtu={min(now.frame_size - 14, _LARGEST_MTU)})"
-    larger = f", or {mtu}" if now.frame_size > largest else ""
-    remedy = f"Traffic(size={largest}) is the largest here{larger}."
-    return (
-        f" never left: frames of more than {largest:,} bytes don't pass an MTU of {now.mtu:,}, and "
-        f"the kernel refuses them silently. {f'{mtu} takes them.' if now.replays else remedy}"
-    )
-
-
-def _wire_full(now: Situation) -> str:
-    apart = explain_rings.another_core(now)
-    shares = (
-        f" The generator runs on core {now.generator_cpu} like a worker: {apart} gives them "
-        "different ones."
-        if apart and now.generator_cpu in now.cpus
-        else ""
-    )
-    slower = f", {now.slower}" if now.slower else ""
-    return (
-        " found the wire full: a veth holds 256 frames for each queue until the receiver's NAPI "
-        f"takes them, and it did not get to run in time.{shares} Lower the generator's rate"
-        f"{slower}, or switch threaded NAPI off where it is on, engine.napi.threaded = False."
-    )
+    return f"{packets(lost)} of {of:,} ({share})"
 
 
 def _reconfiguring(now: Situation) -> str:
@@ -175,20 +135,6 @@ def _closed(how: str, now: Situation) -> str:
     )
 
 
-def _device_dropped(now: Situation) -> str:
-    commands = " and ".join(f"`{command}`" for command in now.queueing)
-    wait = (
-        f", or put a queueing discipline on the interface ({commands}): then the kernel lets "
-        "frames wait in the TX ring instead"
-        if commands
-        else ""
-    )
-    return (
-        " got completed, but the device dropped them: the far end's ring was full, or the link "
-        f"down. Completed is not sent. Send at {explain_rings.lower_rate(now)}{wait}."
-    )
-
-
 def _sum(counts: Mapping[str, int], stages: Iterable[str]) -> int:
     return sum(counts.get(stage, 0) for stage in stages)
 
@@ -196,7 +142,7 @@ def _sum(counts: Mapping[str, int], stages: Iterable[str]) -> int:
 def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     """Explain counts that are no loss but may surprise."""
     if passed := counts.get(Line.STACK):
-        yield explain_paths.left_over(_packets(passed), now)
+        yield explain_receiving.left_to_the_stack(packets(passed), now)
     for stage in _PENDING:
         if waiting := counts.get(stage):
             if now.fault:
@@ -206,9 +152,9 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             else:
                 # Packets that can't be sent stay in the RX ring, too.
                 until = (
-                    explain_links.waits(now) if now.sends or stage != Line.WAITING else ""
+                    explain_wire.waits(now) if now.sends or stage != Line.WAITING else ""
                 ) or "in flight; read the ledger again, or settle() it"
-            yield f"{_packets(waiting)} {explain_paths.name_of(stage, now.kind)}: {until}."
+            yield f"{packets(waiting)} {name_of(stage, now.kind)}: {until}."
     if now.senders:
         yield (
             f"Still sending: {'; '.join(now.senders)}. What is in flight then is no loss: settle() "
@@ -221,7 +167,7 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             f"that it is to have: Engine(attach={now.attach!r})."
         )
     if begun := _sum(counts, _BEGUN):
-        yield f"{_packets(begun)} on the way when the ledger began: counted in."
+        yield f"{packets(begun)} on the way when the ledger began: counted in."
     if not now.began_quiet:
         yield (
             "Packets flowed already when the ledger began: of those on the way then, some may "
@@ -234,16 +180,16 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
         return
     if now.flowing:
         yield (
-            f"{_packets(unaccounted)} in flight: counted by one counting point and not yet by the "
+            f"{packets(unaccounted)} in flight: counted by one counting point and not yet by the "
             "next. Once the traffic has ended, settle() waits for them."
         )
-    elif blocked := explain_links.remainder(_packets(unaccounted), now):
+    elif blocked := explain_wire.went_past(packets(unaccounted), now):
         yield blocked
     elif now.kind != "xsk":
-        yield explain_paths.remainder(_packets(unaccounted))
+        yield explain_receiving.lost_in_the_stack(packets(unaccounted))
     else:
         yield (
-            f"{_packets(unaccounted)} unaccounted for: one counting point counted them, the next "
+            f"{packets(unaccounted)} unaccounted for: one counting point counted them, the next "
             "did not. Two cases are known: a link that is down refuses the generator's frames and "
             "does not count them, and with attach='skb' GRO merges packets of a stream before the "
             "XDP program counts them."
@@ -251,18 +197,18 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
 
 
 def _all_well(counts: Mapping[str, int], now: Situation) -> str:
-    ends = explain_links.ends(now)
+    ends = explain_wire.ends(now)
     if counts.get(Line.RECEIVED) or counts.get(Line.HANDED):
         which = "that was sent " if now.left_out else "that came " if ends else ""
         return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
     if counts.get(Line.STACK):
-        return f"No packet for the engine.{explain_filters.filtered(now)}"
+        return f"No packet for the engine.{explain_receiving.filtered(now)}"
     if ends:
         return f"No packet came to {now.interface}."
     return (
         f"No packet came to {now.interface}. Is anything sending to it, and is its link up? "
         "On a real device, check that traffic is steered to the engine's queue."
-        f"{explain_filters.filtered(now)}"
+        f"{explain_receiving.filtered(now)}"
     )

@@ -27,14 +27,11 @@ from typing import TYPE_CHECKING, Self
 from xdplab.core.checks import seconds
 from xdplab.core.errors import ClosedError, InterfaceGoneError
 from xdplab.knobs.table import names_of_home
-from xdplab.ledger import advice
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
-from xdplab.ledger.explain_paths import is_there, name_of
-from xdplab.ledger.lines import Line
-from xdplab.ledger.sending import senders
-from xdplab.ledger.situation import Situation
-from xdplab.ledger.subjects import check_engine, check_traffic
+from xdplab.ledger.lines import Line, is_there, name_of
+from xdplab.ledger.situation import Situation, other_core, queueing, slower, steering
+from xdplab.ledger.subjects import check_engine, check_traffic, senders
 from xdplab.net.filtering import Filtering, filtering
 from xdplab.net.offloads import remedies_for_checksums, remedies_for_length
 
@@ -338,10 +335,10 @@ class Ledger:
             cpus=engine.cpus,
             overflow=self._points.overflow() if grown.ring_full else None,
             generator_cpu=traffic.cpu if traffic else None,
-            slower=advice.slower(engine, traffic),
-            other_core=advice.other_core(engine, traffic),
-            steering=advice.steering(engine, traffic) if grown.no_socket else "",
-            queueing=advice.queueing(engine.interfaces) if grown.tx_dropped else (),
+            slower=slower(engine, traffic),
+            other_core=other_core(engine, traffic),
+            steering=steering(engine, traffic) if grown.no_socket else "",
+            queueing=queueing(engine.interfaces) if grown.tx_dropped else (),
             frame_size=traffic.size if traffic else 0,
             mtu=sender.mtu if sender else 0,
             port_mtu=max(link.mtu for link in links.values()),

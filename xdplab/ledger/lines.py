@@ -1,7 +1,8 @@
-"""The lines of a ledger: what its counting points are called."""
+"""The lines of a ledger: what its counting points are called, on each kind of path."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -40,3 +41,35 @@ class Line(StrEnum):
     TX_DROPPED = "dropped by the device"
     TX_OTHERS = "sent by its own host"
     FAR_END = "received at the far end"
+
+
+_SOCKET: Mapping[str, str] = {
+    Line.RING_FULL: "socket buffer full",
+    Line.WAITING: "waiting in the socket",
+}
+
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "udp": {**_SOCKET, Line.REDIRECTED: "for the UDP socket"},
+    "packet": {**_SOCKET, Line.REDIRECTED: "for the packet socket"},
+    "program": {
+        Line.REDIRECTED: "dropped by the XDP program",
+        Line.RECEIVED: "counted by the worker",
+    },
+}
+"""Names of a ledger's lines, by the path's kind in small letters; other lines as on AF_XDP."""
+
+_NOT_THERE = {
+    "udp": {Line.NO_SOCKET, Line.NO_FILL, Line.TOO_LARGE},
+    "packet": {Line.NO_SOCKET, Line.NO_FILL, Line.TOO_LARGE},
+}
+_NOT_THERE["program"] = _NOT_THERE["udp"] | {Line.RING_FULL, Line.WAITING}
+
+
+def name_of(stage: str, kind: str) -> str:
+    """Return a line's name on a kind of path."""
+    return NAMES.get(kind, {}).get(stage, stage)
+
+
+def is_there(stage: str, kind: str) -> bool:
+    """Tell whether a path has such a counting point."""
+    return stage not in _NOT_THERE.get(kind, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -80,3 +80,24 @@ RECORD = dtype_of(ffi.typeof("struct xdplab_record"))
 
 SAMPLE = dtype_of(ffi.typeof("struct xdplab_sample"))
 """A place in the sample ring, without the frame's bytes, which follow it."""
+
+
+def sample_dtype(captured: int, stride: int) -> np.dtype[Any]:
+    """Build the dtype of a region's samples, each with its frame's bytes.
+
+    Parameters
+    ----------
+    captured
+        Bytes kept of a frame.
+    stride
+        Bytes from one sample to the next.
+    """
+    fields: Mapping[str, Any] = SAMPLE.fields or {}
+    return np.dtype(
+        {
+            "names": [*fields, "bytes"],
+            "formats": [*(SAMPLE[name] for name in fields), (np.uint8, (captured,))],
+            "offsets": [*(offset for _, offset, *_ in fields.values()), SAMPLE.itemsize],
+            "itemsize": stride,
+        }
+    )

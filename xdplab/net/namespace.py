@@ -185,19 +185,25 @@ def to_the_end(function: Callable[[], Result]) -> Result:
     except KeyboardInterrupt:
         wait([outcome])
         raise
+    finally:
+        del outcome  # as in `_begin`
 
 
 def _begin(function: Callable[[], Result]) -> Future[Result]:
     outcome: Future[Result] = Future()
 
-    def work() -> None:
+    def work(outcome: Future[Result]) -> None:
         try:
             outcome.set_result(function())
         except BaseException as error:  # any exception is raised again in the caller
             outcome.set_exception(error)
+        finally:
+            # The exception's traceback holds this frame: the two would hold each other, and the
+            # caller's namespaces, until the garbage collector runs.
+            del outcome
 
     # A daemon, so that an interpreter that ends does not wait for what may never return.
-    thread = Thread(target=work, name="xdplab-namespace", daemon=True)
+    thread = Thread(target=work, args=(outcome,), name="xdplab-namespace", daemon=True)
     try:
         thread.start()
     except RuntimeError as error:  # which is what Python makes of pthread_create's EAGAIN

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from typing import NamedTuple
 
-from xdplab.core.closing import Closing
-from xdplab.core.errors import ClosedError
+from xdplab.core.held import HeldDescriptor
 
 
 class MapFacts(NamedTuple):
@@ -20,7 +17,7 @@ class MapFacts(NamedTuple):
     entries: int
 
 
-class Map(Closing):
+class Map(HeldDescriptor):
     """A map of a loaded program. Made by `Program.load`; `Program.close` closes it.
 
     Attributes
@@ -38,29 +35,11 @@ class Map(Closing):
 
     def __init__(self, facts: MapFacts, descriptor: int) -> None:
         self.name, self.type, self.key_size, self.value_size, self.entries = facts
-        self._descriptor = descriptor
-        self._finalizer = weakref.finalize(self, os.close, descriptor)
-
-    def fileno(self) -> int:
-        """Return its descriptor, for bpf(2).
-
-        Raises
-        ------
-        ClosedError
-            After `close`.
-        """
-        if self.closed:
-            raise ClosedError(f"the map {self.name} was closed, with its program.")
-        return self._descriptor
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return not self._finalizer.alive
+        super().__init__(descriptor, f"the map {self.name} was closed, with its program.")
 
     def close(self) -> None:
         """Close the descriptor. The kernel keeps the map for as long as a program uses it."""
-        self._finalizer()
+        super().close()
 
     def __repr__(self) -> str:
         return (

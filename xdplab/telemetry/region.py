@@ -23,7 +23,6 @@ from xdplab.native.records import (
     HEADER,
     RECORD,
     RINGS,
-    SAMPLE,
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
     SAMPLE_PAYLOAD,
@@ -31,6 +30,7 @@ from xdplab.native.records import (
     VERDICTS,
     Records,
     dtype_of,
+    sample_dtype,
 )
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.telemetry.checks import await_whole, check_latency, check_records, check_samples
@@ -113,20 +113,8 @@ class Telemetry(Closing):
             raise ConfigurationError(
                 f"interfaces={list(self.interfaces)} must be {self.workers} names, one a worker."
             )
-        self._sample = np.dtype(
-            {
-                "names": [*(SAMPLE.names or ()), "bytes"],
-                "formats": [
-                    *(SAMPLE[name] for name in SAMPLE.names or ()),
-                    (np.uint8, (int(self.header["sample_bytes"]),)),
-                ],
-                "offsets": [
-                    *(offset for _, offset, *_ in (SAMPLE.fields or {}).values()),
-                    SAMPLE.itemsize,
-                ],
-                "itemsize": int(self.header["sample_stride"]),
-            }
-        )
+        sizes = int(self.header["sample_bytes"]), int(self.header["sample_stride"])
+        self._sample = sample_dtype(*sizes)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:

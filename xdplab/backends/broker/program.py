@@ -25,12 +25,8 @@ class BrokerProgram:
     session
         A session in the interface's namespace. Programs share it, since a session replaces only
         programs of links that it made.
-    data
-        The object file.
-    name
-        Name of the program in it.
-    queues
-        Entries of its XSKMAPs, at least.
+    data, name, queues
+        As `KernelProgram` takes them.
     """
 
     def __init__(self, session: Connection, data: bytes, name: str, queues: int) -> None:

@@ -21,14 +21,8 @@ if TYPE_CHECKING:
 class KernelProgram:
     """Holds the descriptor of a program, in this process.
 
-    Parameters
-    ----------
-    data
-        The object file.
-    name
-        Name of the program in it.
-    queues
-        Entries of its XSKMAPs, at least.
+    `data` and `name` are as `Backend.load_program` takes them; XSKMAPs have at least `queues`
+    entries.
     """
 
     def __init__(self, data: bytes, name: str, queues: int) -> None:

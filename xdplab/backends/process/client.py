@@ -98,7 +98,11 @@ class LabProcess(Closing):
             except (EOFError, ConnectionError) as gone:
                 raise _ended() from gone
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                # Its traceback holds this frame, and so the namespaces that are its arguments.
+                del error
         return result  # type: ignore[no-any-return] # what the function returned
 
     def _begin(self) -> socket.socket:

@@ -13,7 +13,6 @@ the reason, and ends.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import resource
 import selectors
@@ -21,14 +20,13 @@ import signal
 import socket
 import struct
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn
 
 from xdplab.broker import protocol
 from xdplab.broker.daemon import line
+from xdplab.broker.daemon.child import become_child
 from xdplab.broker.daemon.holdings import Holdings
 from xdplab.broker.daemon.limits import Limits
 from xdplab.broker.daemon.line import Line
@@ -41,7 +39,6 @@ _SO_PEERGROUPS = 59  # asm-generic/socket.h
 _MOST_GROUP_BYTES = 1024  # the most that Python's getsockopt takes: 256 groups
 _CREDENTIALS = struct.Struct("iII")
 _ALL_KINDS = 0x40000000  # __WALL, linux/wait.h
-_LINE = 3  # a child's descriptor of its line; those of its connections follow
 _OWN_DESCRIPTORS = 14  # the listener's, and those that it and its children open briefly
 _AT_ONCE = 64  # connections, and messages of a session, before others have their turn
 _PAUSE_SECONDS = 0.05  # after the kernel was out of descriptors or processes
@@ -239,7 +236,7 @@ class Listener:
             self._pause()
             return False
         if process == 0:
-            _become_child(theirs, connections, work)
+            become_child(theirs, connections, work)
         theirs.close()
         ours.setblocking(False)
         child = _Child(process, ours, connections, peer)
@@ -352,50 +349,6 @@ class Listener:
     def _left(self) -> list[socket.socket]:
         waiting = [connection for queue in self._waiting.values() for connection, _ in queue]
         return waiting + [connection for connection, _ in self._refused]
-
-
-def _become_child(
-    theirs: socket.socket,
-    connections: Sequence[socket.socket],
-    work: Callable[[list[socket.socket], Line], None],
-) -> NoReturn:
-    status, said = 1, None
-    try:
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        # Otherwise it would get a terminal's signals, and a lab process would have the terminal.
-        os.setsid()
-        made, said = _keep_only(theirs, connections)
-        if said.begin():
-            work(made, said)
-        status = 0
-    except BaseException:  # of which the listener must know nothing
-        if said:
-            text = " | ".join(traceback.format_exc().splitlines())
-            said.log("session", f"{text[:40]} {text[-200:]}", "session: Traceback")
-    finally:
-        if said:
-            said.end()
-        os._exit(status)
-
-
-def _keep_only(
-    theirs: socket.socket, connections: Sequence[socket.socket]
-) -> tuple[list[socket.socket], Line]:
-    """Close all descriptors but these, also the standard streams, which are the broker's."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
-    kept = [theirs, *connections]
-    first_free = _LINE + len(kept)
-    # Copy them out of the way first: the target number of one may be another's.
-    copies = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, first_free) for each in kept]
-    for place, copy in enumerate(copies, _LINE):
-        os.dup2(copy, place, inheritable=False)
-    os.closerange(first_free, 1 << 20)
-    made = [socket.socket(fileno=_LINE + number) for number in range(len(kept))]
-    return made[1:], Line(made[0])
 
 
 def _refuse_all(connections: Sequence[socket.socket], messages: Sequence[bytes]) -> None:

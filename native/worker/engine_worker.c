@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/station.h"
+#include "worker/engine_worker.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -13,7 +13,7 @@
 enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
 enum { DEFAULT_SPIN_NS = 50000, DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
 
-void station_set_defaults(struct xdplab_control *control, const struct xdplab_config *config)
+void engine_worker_set_defaults(struct xdplab_control *control, const struct xdplab_config *config)
 {
 	atomic_init(&control->batch, DEFAULT_BATCH);
 	atomic_init(&control->burst, DEFAULT_BURST);
@@ -56,22 +56,22 @@ static struct xdplab_counters kept_counters(const struct worker *worker)
 	return kept;
 }
 
-int station_set_up(struct station *station, const struct xdplab_config *config, const struct xdplab_region *region,
-		   uint32_t index, struct xdplab_error *error)
+int engine_worker_set_up(struct engine_worker *one, const struct xdplab_config *config,
+			 const struct xdplab_region *region, uint32_t index, struct xdplab_error *error)
 {
-	struct worker *worker = &station->worker;
+	struct worker *worker = &one->worker;
 	const struct xdplab_counters kept = kept_counters(worker);
 	const struct traffic_state streamed = worker->streamed;
 	const bool ran = worker->ran;
 
-	station->config = config->workers[index];
+	one->config = config->workers[index];
 	*worker = (struct worker){
 		.region = region,
 		.block = region_worker(region, index),
 		.index = index,
-		.queue = station->config.queue,
-		.cpu = station->config.cpu,
-		.realtime = station->config.realtime,
+		.queue = one->config.queue,
+		.cpu = one->config.cpu,
+		.realtime = one->config.realtime,
 		.frames_limit = config->ring_size,
 		.clock_offset_ns = clock_offset_ns(),
 		.frames = calloc(config->ring_size, sizeof(struct xdp_desc)),
@@ -86,12 +86,12 @@ int station_set_up(struct station *station, const struct xdplab_config *config, 
 	return config->stream ? set_up_stream(worker, config, error) : 0;
 }
 
-void station_free(struct station *station)
+void engine_worker_free(struct engine_worker *one)
 {
-	if (station->worker.stream)
-		station->worker.streamed = station->worker.stream->traffic;
-	free(station->worker.stream);
-	free(station->worker.frames);
-	station->worker.stream = NULL;
-	station->worker.frames = NULL;
+	if (one->worker.stream)
+		one->worker.streamed = one->worker.stream->traffic;
+	free(one->worker.stream);
+	free(one->worker.frames);
+	one->worker.stream = NULL;
+	one->worker.frames = NULL;
 }

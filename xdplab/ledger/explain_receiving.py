@@ -1,0 +1,365 @@
+"""The words of a ledger for packets that did not get from the XDP program to the worker.
+
+As in explain.py, counts and settings go in, and sentences come out.
+"""
+
+from __future__ import annotations
+
+from xdplab.configuration.configuration import LARGEST_RING
+from xdplab.configuration.groups import LARGEST_BUFFER
+from xdplab.configuration.umem import (
+    LARGEST_REAL_FRAME,
+    MOST_FRAMES,
+    SMALLEST_LONG_RING,
+    XDP_HEADROOM,
+)
+from xdplab.ledger.explain_wire import another_core, lower_rate, uncut
+from xdplab.ledger.situation import Situation, first
+
+_SPINNING = ("spin", "busy-poll", "adaptive")
+_SATURATED = 0.75  # of the time on its core: from here on a worker is called busy
+_HEADERS = 18  # Ethernet, with one VLAN tag
+_ENDED = "The worker has ended."
+_STOPPED = "The worker is stopped: engine.start() lets it take them."
+
+
+def no_socket(now: Situation) -> str:
+    """Say why packets found no socket, and which setting captures them.
+
+    Parameters
+    ----------
+    now
+        The settings.
+    """
+    strays = now.stray_queues
+    return first(
+        (
+            now.lost_program and not strays,
+            " went to the stack: the XDP program has no socket for them any more (above).",
+        ),
+        (
+            now.bypassed and not strays,
+            " went to the stack while the XDP program had no socket for them, which someone else "
+            "had removed. engine.reconfigure() has put it back.",
+        ),
+        (
+            len(now.queues) >= now.queue_count > 0 and not strays,
+            " found no socket on a queue that has an engine, and went to the stack: something else "
+            "has taken the socket out of the XDP program's map. engine.reconfigure() puts it back.",
+        ),
+        (True, f"{_came(now)}, and went to the stack. {_more_queues(now)}{_steered(now)}."),
+    )
+
+
+def _came(now: Situation) -> str:
+    if not now.stray_queues:
+        return " came on a queue without an engine"
+    named = ", ".join(str(queue) for queue in now.stray_queues)
+    on = "queue" if len(now.stray_queues) == 1 else "the queues"
+    return f" came on {on} {named}, where no engine is"
+
+
+def _more_queues(now: Situation) -> str:
+    if not now.stray_queues:
+        return f"Name more queues: {_all_queues(now)}"
+    queues = sorted({*now.queues, *now.stray_queues})
+    return f"Engine(queue={queues}) captures on all of them, a worker each"
+
+
+def _steered(now: Situation) -> str:
+    if not now.steering:
+        return ""
+    if now.generator_cpu is None:
+        return f"; or {now.steering} steers them"
+    return (
+        "; or steer the generator: on veth its frames arrive on queue (its core modulo queues), "
+        f"and it runs on core {now.generator_cpu}: {now.steering}"
+    )
+
+
+def _all_queues(now: Situation) -> str:
+    """Return the argument by which an engine has every queue that there is."""
+    return f"Engine(queue={list(range(max(now.queue_count, 2)))})"
+
+
+def ring_full(now: Situation) -> str:
+    """Say why a worker's RX ring, or its socket's buffer, was full, and which knob helps.
+
+    Parameters
+    ----------
+    now
+        The settings.
+    """
+    return _buffer_full(now) if now.kind != "xsk" else _rx_ring_full(now)
+
+
+def _rx_ring_full(now: Situation) -> str:
+    larger, apart, slower = _larger(now), another_core(now), lower_rate(now)
+    did = now.overflow
+    busy = did.busy if did else 0.0
+    spins = now.wait in _SPINNING
+    more_wait = f", or let more packets wait: {larger}" if larger else ""
+    different = [f"{apart} gives them different ones"] if apart else []
+    different += [f"{larger} lets more packets wait"] if larger else []
+    of_its_own = [f"{apart} gives it another"] if apart else []
+    of_its_own += [f"{larger} bridges the gaps"] if larger else []
+    workers = (
+        f"more queues with a worker each, {_all_queues(now)}, or " if now.queue_count != 1 else ""
+    )
+    limit = "most of it in the kernel, which sends" if now.sends else "as fast as it gets"
+    burst = f"{larger} bridges a burst; " if larger else ""
+    bridge = f"{larger} bridges that, and " if larger else ""
+    why = first(
+        (now.fault, _ENDED),
+        (not now.running, _STOPPED),
+        (did and did.stopped, f"The worker was stopped then: leave it running{more_wait}."),
+        (
+            now.sends and now.broken_links,
+            "It can't send while a link is down (above), and leaves there what it can't send.",
+        ),
+        (
+            now.paced,
+            "The worker was paced, a batch at a time (engine.pace), so that one can watch it: "
+            "engine.pace = 0 lets it run as fast as packets come.",
+        ),
+        (
+            now.generator_cpu in now.cpus,
+            f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
+            f"runs: {', and '.join([*different, slower])}.",
+        ),
+        (
+            busy >= _SATURATED,
+            f"It was busy all the time, {limit}: {workers}{slower}. A larger ring_size only puts "
+            "the loss off.",
+        ),
+        (
+            did and (spins or did.contended),
+            f"Something else had its core for {1 - busy:.0%} of the time: "
+            f"{', or '.join(of_its_own or [slower])}.",
+        ),
+        (spins, f"More came at once than it could take: {burst}{slower} avoids it."),
+        (
+            True,
+            f"It sleeps when there is nothing to do (wait={now.wait!r}), and the ring filled "
+            f"before it was awake: {bridge}a strategy that does not sleep avoids it: "
+            "engine.wait = 'spin' or engine.wait = 'adaptive'.",
+        ),
+    )
+    return (
+        f" came while the RX ring was full: all of its {now.ring_size:,} entries held packets that "
+        f"the worker had not taken yet. {why}"
+    )
+
+
+def _buffer_full(now: Situation) -> str:
+    size = min(4 * now.socket_buffer, LARGEST_BUFFER)
+    larger = f"a larger buffer, Engine(path={now.path!r}, memory=Memory(socket_buffer={size})),"
+    alone = now.other_core is None or len(now.cpus) > 1
+    apart = "" if alone else f", Engine(path={now.path!r}, cpu={now.other_core})"
+    slower = f"lower the rate, {now.slower}," if now.slower else "lower the rate,"
+    did = now.overflow
+    why = first(
+        (now.fault, _ENDED),
+        (not now.running, _STOPPED),
+        (
+            did and did.stopped,
+            f"The worker was stopped then: leave it running, or {larger} lets more packets wait.",
+        ),
+        (
+            now.paced,
+            "The worker was paced, a batch at a time (engine.pace): engine.pace = 0 lets it run as "
+            "fast as packets come.",
+        ),
+        (
+            now.generator_cpu in now.cpus,
+            f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
+            f"runs: give them different cores{apart}.",
+        ),
+        (
+            did and did.busy >= _SATURATED,
+            f"It was busy all the time, and path={now.path!r} gets no more through on one core, "
+            f"most of it in the kernel: {slower} or take Engine(path='xsk'). A larger "
+            "socket_buffer only puts the loss off.",
+        ),
+        (
+            True,
+            f"It slept, or something else had its core, and the buffer filled meanwhile: {larger} "
+            f"bridges that, and another core for the worker{apart} may avoid it.",
+        ),
+    )
+    return (
+        f" came while the socket's buffer was full: its {now.socket_buffer:,} bytes were taken by "
+        f"packets that the worker had not received yet. {why}"
+    )
+
+
+def no_fill(now: Situation) -> str:
+    """Say why there was no frame for a packet, and which knob helps.
+
+    Parameters
+    ----------
+    now
+        The settings.
+    """
+    batch = max(now.ring_size // 4, 1)
+    sending = " or is being sent" if now.sends else ""
+    larger = _larger(now)
+    more = f", or have more frames: {larger}; the UMEM has twice as many" if larger else ""
+    return (
+        " came while the fill ring was empty: every frame of the UMEM waited in the RX ring, or "
+        f"was in the worker's hands{sending}. A worker that loses its core amid a batch holds "
+        f"all of it: take smaller ones, engine.batch = {batch}{more}."
+    )
+
+
+def _larger(now: Situation) -> str:
+    """Return the setting that makes the rings larger; empty where they are the largest."""
+    size = min(4 * now.ring_size, LARGEST_RING)
+    return f"engine.reconfigure(ring_size={size})" if size > now.ring_size else ""
+
+
+def too_large(now: Situation) -> str:
+    """Say why packets did not fit a frame of the UMEM, and which setting takes them.
+
+    Parameters
+    ----------
+    now
+        The settings.
+    """
+    room = now.umem_frame - XDP_HEADROOM - now.headroom
+    what = (
+        f" did not fit a UMEM frame, which has room for {room:,} bytes: its frame_size of "
+        f"{now.umem_frame:,} less {XDP_HEADROOM + now.headroom} in front. "
+    )
+    wanted = now.port_mtu + _HEADERS + XDP_HEADROOM + now.headroom
+    mtu = f"or let the sender's MTU be {room - _HEADERS:,} or less."
+    if now.attach == "skb" and not now.simulated and now.sends:
+        return f"{what}{_of_the_mtu(now, wanted)}{_merged(now)}"
+    if now.attach == "skb" and not now.simulated:
+        several = _several(now, LARGEST_REAL_FRAME)
+        return (
+            f"{what}With attach='skb', the stack hands over what GRO, or a sender on this machine, "
+            f"merged of a stream, up to 64 KiB: {several} takes such packets in several frames "
+            f"(Linux 6.9); {mtu[:-1]}, and what merges packets be off: `sudo ethtool -K "
+            f"{now.interface} gro off`, and `tso off gso off` on a sender that is on this machine."
+        )
+    if now.umem_frame < wanted <= LARGEST_REAL_FRAME:
+        larger = f"engine.reconfigure(frame_size={LARGEST_REAL_FRAME})"
+        return f"{what}{larger} has room for all that an MTU of {now.port_mtu:,} lets pass; {mtu}"
+    if now.simulated:
+        return f"{what}Larger frames there are none: make a lab of a smaller MTU, Lab(mtu=1500)."
+    return f"{what}{_several(now)} takes a packet in several frames (Linux 6.6); {mtu}"
+
+
+def too_many(now: Situation) -> str:
+    """Say why packets came in more frames than a packet may have.
+
+    Parameters
+    ----------
+    now
+        The settings.
+    """
+    what = (
+        f" came in more UMEM frames than can be sent as one packet ({MOST_FRAMES}), and were "
+        "dropped. "
+    )
+    if now.umem_frame < LARGEST_REAL_FRAME:
+        return (
+            f"{what}engine.reconfigure(frame_size={LARGEST_REAL_FRAME}) takes "
+            f"{MOST_FRAMES * (LARGEST_REAL_FRAME - XDP_HEADROOM - now.headroom):,} bytes."
+        )
+    most = MOST_FRAMES * (now.umem_frame - XDP_HEADROOM - now.headroom)
+    less = "a smaller headroom, or " if now.headroom else ""
+    return f"{what}Larger frames there are none: choose {less}packets of {most:,} bytes or less."
+
+
+def _of_the_mtu(now: Situation, wanted: int) -> str:
+    """Say which setting takes packets up to the MTU, if a frame is too small for them."""
+    if now.umem_frame >= wanted:
+        return ""
+    if wanted <= LARGEST_REAL_FRAME:
+        remedy = f"engine.reconfigure(frame_size={LARGEST_REAL_FRAME}) has room for"
+    else:
+        remedy = f"{_several(now)} takes in several frames (Linux 6.9)"
+    return f"{remedy} all that an MTU of {now.port_mtu:,} lets pass. "
+
+
+def _merged(now: Situation) -> str:
+    """Say why packets are longer than the MTU, and which command prevents that."""
+    return (
+        "With attach='skb', the stack hands over what GRO, or a sender on this machine, merged of "
+        "a stream, up to 64 KiB. That is longer than the MTU, so no engine can send it on. "
+        f"{uncut(now)}"
+    )
+
+
+def _several(now: Situation, frame_size: int = 0) -> str:
+    words = ["multi_buffer=True"]
+    if now.umem_frame < frame_size:
+        words.append(f"frame_size={frame_size}")
+    if now.ring_size < SMALLEST_LONG_RING:
+        words.append(f"ring_size={SMALLEST_LONG_RING}")
+    return f"engine.reconfigure({', '.join(words)})"
+
+
+def left_to_the_stack(passed: str, now: Situation) -> str:
+    """Say which packets went to the stack and not to the path.
+
+    Parameters
+    ----------
+    passed
+        How many packets, in words.
+    now
+        The settings.
+    """
+    if now.kind == "udp":
+        return (
+            f"{passed} went to the stack as ever: not datagrams for this socket. That is no loss."
+        )
+    return (
+        f"{passed} went to the stack: ARP and IPv6 neighbour discovery, which the program leaves "
+        f"to it so that {now.interface} can be reached. That is no loss."
+    )
+
+
+def lost_in_the_stack(unaccounted: str) -> str:
+    """Say what may have become of packets that nobody counted between program and socket.
+
+    Parameters
+    ----------
+    unaccounted
+        How many packets, in words.
+    """
+    return (
+        f"{unaccounted} unaccounted for: the XDP program counted them, the socket did not. The "
+        "stack is in between: it drops what has a wrong checksum or length or another's address "
+        "(`nstat -az` says: IpInDiscards, UdpInErrors), and GRO merges packets of a stream."
+    )
+
+
+def filtered(now: Situation) -> str:
+    """Say what an interface may have filtered out, and what makes it accept that; empty if nothing.
+
+    Parameters
+    ----------
+    now
+        The settings.
+    """
+    by = now.filtering
+    if by is None:
+        return ""
+    takes_in = "only what is for its own address, for all, or for a group that was joined here"
+    ask = "engine.reconfigure(promiscuous=True)"
+    if not by.above:
+        return "" if by.promiscuous else f" It takes in {takes_in}: {ask} takes in the rest."
+    groups = "" if by.promiscuous else f" {ask} has it given all multicast."
+    lower = (
+        f"engine.close(), and Engine({by.below!r}, attach='skb', promiscuous=True) captures it "
+        "there, with all else."
+        if by.below
+        else "capture there, in the other namespace where that is."
+    )
+    return (
+        f" As a {by.above} it is given {takes_in}.{groups} Unicast for others comes to "
+        f"{by.below or 'the interface'} below it alone: {lower}"
+    )
