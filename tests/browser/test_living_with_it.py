@@ -19,7 +19,6 @@ import ipywidgets
 from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, LatencyView, LedgerView, Rings, Timeline
 from xdplab.widgets.live import figure as live_figure, pump
-pump.INTERVAL = 0.5  # as often as a page of six can be drawn beside another test's
 lab = Lab()
 """
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from harness.notebook_page import NotebookPage
 
-# 20,000 packets and 4 beats a second: more than enough to see, little enough for the machine that
-# tests.
+# 20,000 packets a second: more than enough to see, little enough for the machine that tests.
 CAPTURE = """
 import json, threading, time
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets import Dashboard
-from xdplab.widgets.live import pump
-pump.INTERVAL = 0.25
 lab = Lab()
 engine = Engine(lab.port).start()
 traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
