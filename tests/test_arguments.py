@@ -53,8 +53,8 @@ _NEVER_NONE = ("checks", "paths")
 """Of these, where None is not nothing but the most."""
 
 LEFT_OUT = {
-    "xdplab.widgets.live.figure.LiveFigure.failed": "the pump calls it, with an exception",
-    "xdplab.widgets.live.figure.LiveFigure.error =": "the widget's own word to the browser",
+    "xdplab.widgets.live_figure.LiveFigure.failed": "the pump calls it, with an exception",
+    "xdplab.widgets.live_figure.LiveFigure.error =": "the widget's own word to the browser",
 }
 """Doors that are not tried, and why."""
 

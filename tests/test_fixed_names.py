@@ -18,7 +18,7 @@ def soft_lab() -> Iterator[Lab]:
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("bacth", "Is it 'batch'"),
+        ("bacth", "Did you mean 'batch'"),
         ("zzz", "Set one of: .*batch"),
         ("cpu", r"reconfigure\(cpu=...\)"),
         ("headroom", r"reconfigure\(headroom=...\)"),

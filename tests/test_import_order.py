@@ -47,6 +47,7 @@ def test_the_packages_import_in_one_direction(copied: Path) -> None:
     done = lint(copied)
     assert done.returncode == 0, done.stdout
     assert "Imports go one way KEPT" in done.stdout
+    assert "No widget imports another KEPT" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,20 @@ def test_an_import_against_the_direction_is_found(copied: Path, planted: str) ->
     done = lint(copied)
     assert done.returncode != 0
     assert "xdplab.core.cores -> " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("folder", "other"), [("front", "sweep.cells"), ("live", "pictures.picture"), ("base", "style")]
+)
+def test_a_widget_that_imports_another_is_found(copied: Path, folder: str, other: str) -> None:
+    module = copied / "xdplab" / "widgets" / folder / "__init__.py"
+    module.write_text(
+        f"{module.read_text()}\n\ndef planted() -> None:\n    import xdplab.widgets.{other}\n"
+    )
+    done = lint(copied)
+    assert "Imports go one way KEPT" in done.stdout
+    assert "No widget imports another BROKEN" in done.stdout
+    assert f"xdplab.widgets.{folder} -> xdplab.widgets.{other}" in done.stdout
 
 
 def test_a_package_that_the_order_does_not_name_is_found(copied: Path) -> None:

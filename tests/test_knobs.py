@@ -67,7 +67,7 @@ with Lab(backend="soft") as lab, Engine(lab.port) as engine:
     assert refusal(lambda: setattr(engine, "spare", 101)) == (
         "spare=101 must be a whole number, 0 to 100."
     )
-    assert "Is it 'spare'?" in refusal(lambda: setattr(engine, "spaer", 1))
+    assert "Did you mean 'spare'?" in refusal(lambda: setattr(engine, "spaer", 1))
     # In the journal, and undone.
     assert str(engine.journal.last) == "spare 0 → 7"
     undo(engine)

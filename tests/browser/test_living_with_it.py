@@ -18,7 +18,8 @@ import gc, json, threading, time
 import ipywidgets
 from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, LatencyView, LedgerView, Rings, Timeline
-from xdplab.widgets.live import figure as live_figure, pump
+from xdplab.widgets.base import pump
+from xdplab.widgets.live import figure as live_figure
 lab = Lab()
 """
 

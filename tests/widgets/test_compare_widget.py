@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from support.patience import eventually
+from support.seen import press, rows, text_of
 
 from xdplab import ConfigurationError, Engine, Lab
 from xdplab.core.errors import XdplabError
@@ -19,9 +20,9 @@ from xdplab.widgets.compare.candidates import (
     candidates,
     usual_paths,
 )
+from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html
 from xdplab.widgets.compare.figure import BAR_ROOM
 from xdplab.widgets.compare.path_runs import Course
-from xdplab.widgets.compare.rows import Rows, reasons_html
 
 BRIEF = 0.1
 TWO: list[Path] = ["xsk poll", ("xsk", {"wait": "spin", "batch": 16})]
@@ -76,19 +77,24 @@ def test_each_path_has_its_turn_and_leaves_the_port_to_the_next(lab: Lab) -> Non
     Engine(lab.port).close()
 
 
+def said_by(compare: Compare) -> str:
+    compare.refresh()
+    return text_of(compare)
+
+
 def test_bars_and_lines_are_what_was_measured(lab: Lab) -> None:
     compare = Compare(lab, TWO, rate=20_000, seconds=0.3, rounds=1)
     compare.run()
     assert compare.wait(60)
     compare.refresh()
-    bars, words = compare._rows.feeds["bars 0"].columns, compare._rows.feeds["words 0"].columns
+    bars, words = rows(compare, "bars 0"), rows(compare, "words 0")
     rates = compare.results["pps"]
     lengths = np.array(bars["right"][:2], float) - np.array(bars["left"][:2], float)
     assert max(lengths) == pytest.approx(BAR_ROOM)
     assert lengths[0] / lengths[1] == pytest.approx(rates[0] / rates[1])
     assert words["text"][0] != "-"
-    assert len(compare._rows.feeds["line 0"].columns["pps"]) > 0
-    assert compare._reasons.value == ""
+    assert len(rows(compare, "line 0")["pps"]) > 0
+    assert "refused" not in text_of(compare)
 
 
 def test_it_makes_a_lab_where_none_was_given(privileged: None) -> None:
@@ -101,11 +107,7 @@ def test_it_makes_a_lab_where_none_was_given(privileged: None) -> None:
 def test_at_once_each_path_has_a_lab_of_its_own(privileged: None) -> None:
     compare = Compare(paths=["xsk poll", "xsk epoll"], rate=5_000, seconds=0.5, at_once=True)
     compare.run()
-    assert eventually(
-        lambda: (
-            [course.is_running for course in compare._path_runs.courses.values()] == [True, True]
-        )
-    )
+    assert eventually(lambda: "xsk poll and xsk epoll at work" in said_by(compare))
     assert compare.wait(60)
     assert list(compare.results["runs"]) == [3, 3]
     with pytest.raises(ConfigurationError, match="leave out the lab"):
@@ -116,21 +118,20 @@ def test_stopped_it_gives_the_port_back_and_goes_on_later(lab: Lab) -> None:
     compare = Compare(lab, ["xsk poll"], rate=20_000, seconds=3600, rounds=2)
     compare.run()
     assert eventually(
-        lambda: compare._path_runs.courses["xsk poll"].pps if compare._path_runs.courses else 0
+        lambda: "xsk poll at work" in said_by(compare) and len(rows(compare, "line 0")["pps"])
     )
-    compare.refresh()
-    assert "xsk poll at work" in compare._bar._words.value
-    assert 0.3 in compare._rows.feeds["bars 0"].columns["alpha"]
+    assert 0.3 in rows(compare, "bars 0")["alpha"]
     compare.stop()
     assert compare.wait(30)
     assert compare.runs.done == 0
     Engine(lab.port).close()
     compare.runs.seconds = BRIEF
-    compare._bar._go.click()
+    compare.refresh()
+    press(compare, "Run")
     assert compare.wait(30)
     assert compare.runs.done == 2
-    compare._bar._anew.disabled = False
-    compare._bar._anew.click()
+    compare.refresh()
+    press(compare, "Start over")
     assert compare.wait(30)
     assert compare.runs.done == 2
 
@@ -143,8 +144,8 @@ def test_a_path_that_is_refused_says_why_and_the_others_go_on(lab: Lab) -> None:
     assert compare.wait(30)
     assert list(compare.results["status"]) == ["refused", "measured"]
     compare.refresh()
-    assert "power of two" in compare._reasons.value
-    assert compare._rows.feeds["words 0"].columns["text"][0] == "refused"
+    assert "power of two" in text_of(compare)
+    assert rows(compare, "words 0")["text"][0] == "refused"
 
 
 def test_a_port_that_is_taken_is_a_refusal(lab: Lab) -> None:
@@ -162,12 +163,12 @@ def test_a_closed_lab_ends_it_with_the_reason(lab: Lab) -> None:
     with pytest.raises(XdplabError, match="lab was closed"):
         compare.wait(30)
     compare.refresh()
-    assert "lab was closed" in compare._bar._words.value
+    assert "lab was closed" in text_of(compare)
     assert compare.runs.done == 0
 
 
 def test_a_first_run_is_drawn_while_it_goes_on() -> None:
-    runs, rows = Runs(1, 1, {"path": ["a", "b"]}), Rows(["a", "b"])
+    runs, rows = Runs(1, 1, {"path": ["a", "b"]}), CompareFeeds(["a", "b"])
     course = Course(seconds=[0.1, 0.2], pps=[50.0, 150.0], figures={"pps": 100.0})
     ranges = rows.draw(runs, {"a": course})
     assert rows.feeds["words 0"].columns["text"][:2] == ["100", "-"]
@@ -177,7 +178,7 @@ def test_a_first_run_is_drawn_while_it_goes_on() -> None:
 
 
 def test_a_line_goes_from_the_least_to_the_most_of_the_rounds() -> None:
-    runs, rows = Runs(1, 3, {"path": ["a"]}), Rows(["a"])
+    runs, rows = Runs(1, 3, {"path": ["a"]}), CompareFeeds(["a"])
     for run, pps in zip(runs.of(0), (100.0, 400.0, 200.0), strict=True):
         run.figures, run.status = {"pps": pps}, "measured"
     rows.draw(runs, {})

@@ -334,3 +334,21 @@ def test_plain_text_says_what_is_shown(lab: Lab) -> None:
         "<Controls: port0 queue 0, stopped, batch 32, wait poll, action drop, "
         "traffic 20 kpps of 64 bytes>"
     )
+
+
+def test_an_attribute_that_nothing_reads_is_refused_with_the_knob_that_was_meant(lab: Lab) -> None:
+    with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=10) as traffic:
+        controls = Controls(engine, traffic)
+        for wrong, meant in (
+            ("bacth", "batch"),
+            ("traffic_rate", "rate"),
+            ("napi_threaded", "thr"),
+        ):
+            with pytest.raises(ConfigurationError, match=f"no '{wrong}'.*Did you mean '{meant}"):
+                setattr(controls, wrong, 5)
+        with pytest.raises(ConfigurationError, match=r"Set one of: .*batch.*rate"):
+            controls.zzz = 5
+        controls.batch, controls.rate = 8, 20
+        controls.layout.width = "50%"
+        controls.layout = {"width": "60%"}
+        assert (engine.batch, traffic.rate) == (8, 20)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import ipywidgets
 import pytest
 from support.patience import eventually
+from support.seen import control, parts, press, text_of
 
 from xdplab import Engine, Lab
-from xdplab.widgets.export_bar import Export, ExportBar, telemetry_exports
+from xdplab.widgets.parts.export_bar import Export, ExportBar, telemetry_exports
 
 
 @pytest.fixture
@@ -20,12 +22,16 @@ def bar(lab: Lab) -> ExportBar:
 
 def save(bar: ExportBar, path: str) -> str:
     """Press the button as a browser would, and return what the bar says in the end."""
-    bar._said.value = ""
-    bar._path.value = path
-    bar._button.click()
-    assert eventually(lambda: "&#9679;" in bar._said.value, 30)
-    said: str = bar._said.value
-    return said
+    before = bar.saves
+    path_of(bar).value = path
+    press(bar, "Save")
+    assert eventually(lambda: bar.saves > before, 30)
+    return text_of(bar)
+
+
+def path_of(bar: ExportBar) -> ipywidgets.Text:
+    (box,) = (part for part in parts(bar) if isinstance(part, ipywidgets.Text))
+    return box
 
 
 @pytest.mark.parametrize(
@@ -40,7 +46,7 @@ def save(bar: ExportBar, path: str) -> str:
 def test_it_saves_and_says_where_and_how_many(
     bar: ExportBar, tmp_path: Path, what: str, name: str
 ) -> None:
-    bar._menu.value = what
+    control(bar, "Save", ipywidgets.Dropdown).value = what
     said = save(bar, str(tmp_path / name))
     assert f"in {tmp_path / name}" in said
     assert (tmp_path / name).stat().st_size > 0
@@ -53,12 +59,12 @@ def test_what_can_not_be_saved_is_told_and_the_next_can(bar: ExportBar, tmp_path
 
 
 def test_the_name_follows_what_is_chosen_until_somebody_writes_one(bar: ExportBar) -> None:
-    assert bar._path.value == "samples.pcapng"
-    bar._menu.value = "history, 82 s"
-    assert bar._path.value == "history.csv"
-    bar._path.value = "mine.csv"
-    bar._menu.value = "history, 17 min"
-    assert bar._path.value == "mine.csv"
+    assert path_of(bar).value == "samples.pcapng"
+    control(bar, "Save", ipywidgets.Dropdown).value = "history, 82 s"
+    assert path_of(bar).value == "history.csv"
+    path_of(bar).value = "mine.csv"
+    control(bar, "Save", ipywidgets.Dropdown).value = "history, 17 min"
+    assert path_of(bar).value == "mine.csv"
 
 
 def test_whatever_goes_wrong_is_told_as_text_and_leaves_no_thread() -> None:
@@ -66,7 +72,7 @@ def test_whatever_goes_wrong_is_told_as_text_and_leaves_no_thread() -> None:
         raise ValueError(f"<b>{path}</b>")
 
     bar = ExportBar({"it": Export(fail, "it.csv")})  # type: ignore[arg-type]
-    assert "ValueError: &lt;b&gt;x&lt;/b&gt;" in save(bar, "x")
+    assert "ValueError: <b>x</b>" in save(bar, "x")
     left = {"xdplab-save", "xdplab-pump"}
     assert eventually(lambda: not left & {thread.name for thread in threading.enumerate()}, 30)
 

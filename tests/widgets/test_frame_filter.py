@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xdplab.widgets.frames.feed import FrameRow
 from xdplab.widgets.frames.filter import FrameFilter
-from xdplab.widgets.frames.rows import FrameRow
 
 
 def row(**changes: object) -> FrameRow:

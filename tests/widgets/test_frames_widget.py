@@ -11,8 +11,8 @@ from support.patience import eventually
 
 from xdplab import Engine, Lab, Sampling, Traffic, XdplabError
 from xdplab.widgets import Frames
-from xdplab.widgets.frames import rows as frame_rows
-from xdplab.widgets.frames.rows import KEPT, ROWS_AT_ONCE
+from xdplab.widgets.frames import feed as frame_feed
+from xdplab.widgets.frames.feed import KEPT, ROWS_AT_ONCE
 
 # The kernel's alone: what sends from sockets.
 
@@ -94,7 +94,7 @@ def test_saved_rows_are_the_samples_to_the_bit(lab: Lab, tmp_path: Path) -> None
 
 def test_a_flood_is_sampled_thinly_and_the_rest_is_counted(lab: Lab) -> None:
     with Engine(lab.port, sampling=Sampling(every=1), ring_size=1 << 14) as engine:
-        rows = frame_rows.FrameRows(engine.telemetry)
+        rows = frame_feed.FrameFeed(engine.telemetry)
         with Traffic(lab.peer, lab.port, rate=50_000, count=10_000) as traffic:
             while not traffic.wait(0.05):
                 rows.take()
@@ -113,9 +113,9 @@ def test_a_flood_is_sampled_thinly_and_the_rest_is_counted(lab: Lab) -> None:
 
 
 def test_only_the_newest_are_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_rows, "ROWS_AT_ONCE", KEPT + 200)  # as if it took no time
+    monkeypatch.setattr(frame_feed, "ROWS_AT_ONCE", KEPT + 200)  # as if it took no time
     with Engine(lab.port, sampling=Sampling(every=1)) as engine:
-        rows = frame_rows.FrameRows(engine.telemetry)
+        rows = frame_feed.FrameFeed(engine.telemetry)
         with Traffic(lab.peer, lab.port, rate=2000, count=KEPT + 200) as traffic:
             assert traffic.wait(30)
         assert eventually(lambda: engine.telemetry.counters()["samples"] >= KEPT + 200, 30)

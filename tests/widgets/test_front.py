@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from support.patience import eventually
+from support.seen import click, figure, rows, text_of
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab
 from xdplab.experiments.metrics import METRICS
@@ -77,35 +78,38 @@ def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
     assert "3 M packets/s" in shown["said"][rows.index(1)]
 
 
+def said_by(front: Front) -> str:
+    front.refresh()
+    return text_of(front)
+
+
 def test_what_the_engine_is_set_to_is_ringed(engine: Engine) -> None:
     front = Front(tuning_of(engine))
-    ring = front._feeds["present"]
-    assert list(ring.columns["y"]) == [1e5]
+    assert list(rows(front, "present")["y"]) == [1e5]
     front.apply(1)
     front.refresh()
-    assert list(ring.columns["y"]) == [1e6]
+    assert list(rows(front, "present")["y"]) == [1e6]
     engine.batch = 7
     front.refresh()
-    assert list(ring.columns["y"]) == []
+    assert list(rows(front, "present")["y"]) == []
 
 
 def test_a_click_sets_the_engine_and_is_undone_in_one_step(engine: Engine) -> None:
     front = Front(tuning_of(engine), engine)
-    front._clicked.value = "2 1234567"
+    click(front, "2 1234567")
     assert eventually(lambda: (engine.wait, engine.batch) == ("spin", 16))
     assert eventually(lambda: engine.inspect is False)
-    front.refresh()
-    assert eventually(lambda: "Applied: wait spin, batch 16" in front._note)
+    assert eventually(lambda: "Applied: wait spin, batch 16" in said_by(front))
     undo(engine)
     assert (engine.wait, engine.batch, engine.inspect) == ("poll", 64, True)
 
 
 def test_what_is_refused_is_said_and_nonsense_is_ignored(engine: Engine) -> None:
     front = Front(tuning_of(engine))
-    front._clicked.value = "4 1"
-    assert eventually(lambda: "batch=9999" in front._note)
+    click(front, "4 1")
+    assert eventually(lambda: "batch=9999" in said_by(front))
     for nonsense in ("", "99 1", "-1 2", "row"):
-        front._clicked.value = nonsense
+        click(front, nonsense)
     assert engine.batch == 64
     with pytest.raises(ConfigurationError, match="place=3"):
         front.apply(3)
@@ -125,7 +129,7 @@ def test_it_says_what_was_found_and_draws_what_mattered(engine: Engine) -> None:
 
 
 def test_a_static_picture_is_drawn(engine: Engine) -> None:
-    draw = Front(tuning_of(engine))._figure.static_picture()
+    draw = figure(Front(tuning_of(engine))).static_picture()
     assert draw is not None
     assert draw()
 

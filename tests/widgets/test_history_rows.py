@@ -10,18 +10,18 @@ import pytest
 from support.patience import eventually
 
 from xdplab import Engine, Lab, Sampling, Traffic
-from xdplab.widgets.engine_view import EngineView
-from xdplab.widgets.history.rows import COLUMNS, STEPS, HistoryRows
-from xdplab.widgets.live.figure import Columns, Update
+from xdplab.widgets.base.feed import Columns, Update
+from xdplab.widgets.history.feed import COLUMNS, STEPS, HistoryFeed
+from xdplab.widgets.parts.engine_view import EngineView
 
 
-def rows_of(engine: Engine, seconds: int = 10, worker: int | None = None) -> HistoryRows:
-    rows = HistoryRows(EngineView(engine))
+def rows_of(engine: Engine, seconds: int = 10, worker: int | None = None) -> HistoryFeed:
+    rows = HistoryFeed(EngineView(engine))
     rows.seconds, rows.worker = seconds, worker
     return rows
 
 
-def whole(rows: HistoryRows) -> Columns:
+def whole(rows: HistoryFeed) -> Columns:
     update = rows(None)
     assert update is not None
     assert update.replace

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from support.patience import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Sampling, Stream, Traffic
+from xdplab.core.text import duration
 from xdplab.knobs.journal import Change
 from xdplab.telemetry.region import LATENCY_STARTS
 from xdplab.telemetry.region import Latency as Histogram
 from xdplab.widgets import LatencyView
-from xdplab.widgets.latency.picture import LatencyPicture
+from xdplab.widgets.latency.feeds import LatencyFeeds
 from xdplab.widgets.latency.reading import LatencyReader
 from xdplab.widgets.latency.shape import (
     PERCENTILES,
@@ -27,10 +28,10 @@ from xdplab.widgets.latency.shape import (
     percentiles,
     round_up,
     shares,
-    ticks,
     wanted_span,
 )
-from xdplab.widgets.latency.words import duration, mixed, ratio
+from xdplab.widgets.latency.words import mixed, ratio
+from xdplab.widgets.style.log_time import ticks
 
 NANOSECONDS = st.lists(st.integers(0, 2**34 - 1), min_size=1, max_size=200)
 
@@ -132,7 +133,7 @@ def test_the_figure_shows_what_the_telemetry_has(lab: Lab) -> None:
         exact = [telemetry.latency().percentile(p) for p in PERCENTILES.values()]
         assert widget.histogram.total == 2000
         assert list(percentiles(widget.histogram).values()) == exact
-        picture = LatencyPicture()
+        picture = LatencyFeeds()
         picture.draw(Shape.of(telemetry.latency()), None, now=0)
         update = picture.feeds["flags"](None)
         assert update is not None
@@ -271,7 +272,7 @@ def test_it_keeps_no_engine_alive_and_its_figures_stay(lab: Lab) -> None:
     widget.freeze()
     del engine
     gc.collect()
-    widget._show()
+    widget.refresh()
     widget.reset()
     assert "nothing held it any more" in repr(widget)
     assert "100 frames since the reset: p50" in repr(widget)

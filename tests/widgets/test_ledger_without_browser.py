@@ -13,9 +13,9 @@ from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab import Ledger as Book
 from xdplab.ledger.account import Account
 from xdplab.widgets import LedgerView
+from xdplab.widgets.ledger.feeds import LedgerFeeds
 from xdplab.widgets.ledger.flow import MADE, Kind, flow_of
 from xdplab.widgets.ledger.layout import lay_out
-from xdplab.widgets.ledger.picture import LedgerPicture
 from xdplab.widgets.ledger.reader import LedgerReader
 
 DEEP_RING = 1 << 15
@@ -45,7 +45,7 @@ def test_a_loss_is_drawn_with_the_packets_that_the_book_has(lab: Lab) -> None:
         flow = flow_of(account)
         (way,) = (way for way in flow.ways_out if way.kind == Kind.LOST)
         assert way.packets == account.packets("RX ring full")
-        picture = LedgerPicture()
+        picture = LedgerFeeds()
         picture.draw(lay_out(flow))
         (text,) = picture.feeds["out words"].columns["text"]
         assert text.startswith(f"lost: RX ring full\n{way.packets:,} (")

@@ -11,7 +11,8 @@ from bokeh.plotting import figure
 
 from xdplab import ConfigurationError
 from xdplab.widgets import LiveFigure
-from xdplab.widgets.live.figure import UNDER_WAY, Update
+from xdplab.widgets.base.feed import Update
+from xdplab.widgets.live.figure import UNDER_WAY
 
 
 class Numbers:

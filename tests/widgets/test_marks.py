@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from xdplab import Engine, Lab, Traffic
 from xdplab.knobs.journal import Change, Journal
 from xdplab.widgets import Timeline
-from xdplab.widgets.history.marks import Mark, Marks
+from xdplab.widgets.history.marks import Mark, MarksFeed
 
 
 class WrittenJournal(Journal):
@@ -25,7 +25,7 @@ class WrittenJournal(Journal):
 
 
 def marks_of(*changes: tuple[float, str, Any, Any]) -> list[Mark]:
-    return Marks([("", WrittenJournal(*changes))]).recent()
+    return MarksFeed([("", WrittenJournal(*changes))]).recent()
 
 
 def test_slider_that_was_dragged_is_one_mark() -> None:
@@ -65,7 +65,7 @@ def test_marks_of_engine_and_traffic_come_in_the_order_of_time(lab: Lab) -> None
         engine.batch = 32
         traffic.rate = 200
         engine.wait = "spin"
-        marks = Marks([("", engine.journal), ("", traffic.journal)])
+        marks = MarksFeed([("", engine.journal), ("", traffic.journal)])
         update = marks(None)
         assert update is not None
         assert update.columns["detail"] == [
@@ -87,7 +87,7 @@ def test_marks_of_engine_and_traffic_come_in_the_order_of_time(lab: Lab) -> None
 def test_marks_of_several_engines_say_whose_they_are(privileged: None) -> None:
     with Lab() as one, Lab() as other, Engine(one.port) as first, Engine(other.port) as second:
         second.batch = 1
-        marks = Marks([("1: ", first.journal), ("2: ", second.journal)])
+        marks = MarksFeed([("1: ", first.journal), ("2: ", second.journal)])
         assert [mark.label for mark in marks.recent()] == ["2: batch 1"]
 
 
@@ -108,7 +108,7 @@ def test_labels_never_cover_each_other_and_the_newest_is_always_told(
     milliseconds: list[int], seconds: int
 ) -> None:
     changes = [(at / 1000, f"knob_{n}", 0, n) for n, at in enumerate(sorted(milliseconds))]
-    marks = Marks([("", WrittenJournal(*changes))], pixels=300)
+    marks = MarksFeed([("", WrittenJournal(*changes))], pixels=300)
     marks.seconds = seconds
     update = marks(None)
     assert update is not None

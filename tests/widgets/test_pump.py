@@ -7,7 +7,7 @@ import threading
 
 from support.patience import eventually
 
-from xdplab.widgets.live import pump
+from xdplab.widgets.base import pump
 
 
 class Subscriber:

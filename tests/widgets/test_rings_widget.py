@@ -13,16 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.patience import eventually
+from support.seen import control, figure, press, text_of
+from support.seen import rows as shown_rows
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.net.stream import Rate
 from xdplab.telemetry.region import RINGS
 from xdplab.widgets import Rings
-from xdplab.widgets.palette import BLUE, ORANGE
 from xdplab.widgets.rings.figure import CENTRES, NUMBERS
 from xdplab.widgets.rings.rows import rows
 from xdplab.widgets.rings.state import HOMES, RingState
 from xdplab.widgets.rings.words import INKS
+from xdplab.widgets.style.palette import BLUE, ORANGE
 
 FRAME = 2048
 SIZES = {"fill": 2, "rx": 1, "tx": 1, "completion": 1}
@@ -124,7 +126,7 @@ def test_a_frame_is_found_wherever_it_goes(lab: Lab) -> None:
         def comes_to(home: str, words: str) -> bool:
             rings.refresh()
             at = state_of(engine).home_of(1)
-            return at == home and words in rings._panel._found.value
+            return at == home and words in text_of(rings)
 
         assert eventually(lambda: comes_to("fill", "waiting for the kernel to fill it, 1 before"))
         send(lab, 2)
@@ -134,7 +136,7 @@ def test_a_frame_is_found_wherever_it_goes(lab: Lab) -> None:
         assert comes_to("rx", "the next in line")
         step(engine)
         assert comes_to("tx", "in the TX ring, waiting for the kernel to send it")
-        marked = rings._feeds["followed_entry"].columns
+        marked = shown_rows(rings, "followed_entry")
         assert (marked["x"][0], marked["y"][0]) == CENTRES["tx"]
         assert math.pi / 2 - float(marked["start"][0]) == pytest.approx(2 * math.pi / 16)
         step(engine)
@@ -175,8 +177,8 @@ def test_a_frame_that_the_kernel_kept_is_in_its_hands(lab: Lab) -> None:
         (kept,) = (frame for frame in state.frames if state.home_of(frame) == "filling")
         rings.frame = kept
         rings.refresh()
-        assert "in the kernel&#x27;s hands, to be filled" in rings._panel._found.value
-        assert len(rings._feeds["followed_hand"].columns["x"]) == 1
+        assert "in the kernel's hands, to be filled" in text_of(rings)
+        assert len(shown_rows(rings, "followed_hand")["x"]) == 1
         assert "the RX ring is full: what comes now is lost, 4 frames by now" in repr(rings)
 
 
@@ -201,7 +203,7 @@ def test_each_worker_has_its_own_rings_and_frames(privileged: None) -> None:
         rings = Rings(engine, worker=1)
         rings.frame = 3
         rings.refresh()
-        assert "not this worker&#x27;s, whose are 32 to 63" in rings._panel._found.value
+        assert "not this worker's, whose are 32 to 63" in text_of(rings)
         with pytest.raises(ConfigurationError, match="worker=2 must be a whole number, 0 to 1"):
             rings.worker = 2
         with pytest.raises(ConfigurationError, match="worker=-1"):
@@ -232,10 +234,10 @@ def test_at_full_speed_no_frame_is_named_and_small_rings_stay_rings_of_places(la
         rings = Rings(engine)
         rings.frame = 0
         rings.refresh()
-        entries = rings._feeds["entries"].columns
+        entries = shown_rows(rings, "entries")
         assert len(entries["x"]) == 32 + 3 * 16
         assert not any(entries["number"])
-        assert "too quick to be followed; slow the worker down" in rings._panel._found.value
+        assert "too quick to be followed; slow the worker down" in text_of(rings)
 
 
 def test_nothing_is_sent_while_nothing_moves(lab: Lab) -> None:
@@ -245,17 +247,17 @@ def test_nothing_is_sent_while_nothing_moves(lab: Lab) -> None:
         send(lab, 3)
         assert eventually(lambda: state_of(engine).rings["rx"].waiting == 3)
         rings = Rings(engine)
-        positions = {}
-        for name, feed in rings._feeds.items():
+        feeds, positions = figure(rings).feeds, {}
+        for name, feed in feeds.items():
             update = feed(None)
             assert update is not None
             assert update.replace
             positions[name] = update.position
         rings.refresh()
-        assert all(feed(positions[name]) is None for name, feed in rings._feeds.items())
+        assert all(feed(positions[name]) is None for name, feed in feeds.items())
         step(engine)
         rings.refresh()
-        changed = {name for name, feed in rings._feeds.items() if feed(positions[name])}
+        changed = {name for name, feed in feeds.items() if feed(positions[name])}
     assert changed == {"entries", "pins", "words"}
 
 
@@ -267,43 +269,42 @@ def test_a_reconfigured_engines_rings_begin_anew(lab: Lab) -> None:
         engine.pace = math.inf
         assert eventually(lambda: engine.telemetry.rings()["ring_size"] == 32)
         rings.refresh()
-        entries = drawn(rings._feeds["entries"].columns, "fill")
+        entries = drawn(shown_rows(rings, "entries"), "fill")
         assert entries["number"] == [str(frame) for frame in range(64)]
-        assert "64 frames = 64 in fill + 0 being filled + 0 in RX" in rings._panel._counts.value
+        assert "64 frames = 64 in fill + 0 being filled + 0 in RX" in text_of(rings)
 
 
 def test_pace_and_controls_agree_whoever_sets_it(lab: Lab) -> None:
     with Engine(lab.port, ring_size=16, batch=1) as engine:
         rings, others = Rings(engine), Rings(engine)
-        panel = rings._panel
-        panel._pause.click()
+        press(rings, "Pause")
         assert engine.pace == math.inf
         others.refresh()
-        assert others._panel._pause.button_style == "primary"
-        panel._slow.value = 0.5
+        assert control(others, "Pause").button_style == "primary"
+        control(rings, "A batch every").value = 0.5
         assert engine.pace == 0.5
         engine.pace = 0.3  # a place of its own on the slider
         rings.refresh()
-        assert panel._slow.value == 0.3
-        assert panel._slow_down.button_style == "primary"
-        assert ("300 ms", 0.3) in panel._slow.options
-        panel._run.click()
+        assert control(rings, "A batch every").value == 0.3
+        assert control(rings, "Slow").button_style == "primary"
+        assert ("300 ms", 0.3) in control(rings, "A batch every").options
+        press(rings, "Run")
         assert engine.pace == 0
-        panel._slow_down.click()
+        press(rings, "Slow")
         assert engine.pace == 0.3
 
 
 def test_step_pauses_and_takes_one_batch_or_ten(lab: Lab) -> None:
     with Engine(lab.port, ring_size=16, batch=1) as engine:
-        panel = Rings(engine)._panel
-        panel._step.click()
+        rings = Rings(engine)
+        press(rings, "Step")
         assert engine.pace == math.inf
         assert eventually(lambda: engine.telemetry.rings()["turns"] == 1)
         send(lab, 12)
         assert eventually(lambda: state_of(engine).rings["rx"].waiting == 12)
-        panel._step.click()
+        press(rings, "Step")
         assert eventually(lambda: state_of(engine).rings["rx"].waiting == 11)
-        panel._steps.click()
+        press(rings, "10 steps")
         assert eventually(lambda: state_of(engine).rings["rx"].waiting == 1)
         assert engine.telemetry.rings()["turns"] == 12
 
@@ -318,10 +319,10 @@ def test_what_is_no_number_of_a_frame_changes_nothing(
         rings = Rings(engine)
         rings.frame = 3
         rings.refresh()
-        rings._panel._frame.value = written
+        control(rings, "Follow frame").value = written
         assert rings.frame == followed
         rings.refresh()
-        assert rings._panel._frame.value == ("" if followed is None else str(followed))
+        assert control(rings, "Follow frame").value == ("" if followed is None else str(followed))
 
 
 def test_next_is_what_the_worker_receives_next_or_the_kernel_fills_next(lab: Lab) -> None:
@@ -329,19 +330,19 @@ def test_next_is_what_the_worker_receives_next_or_the_kernel_fills_next(lab: Lab
     engine.pace = math.inf
     with engine:
         rings = Rings(engine)
-        rings._panel._next.click()
+        press(rings, "Next")
         assert rings.frame is None or rings.frame == 0  # nothing was to be seen yet, or the first
         send(lab, 5)
         assert eventually(lambda: state_of(engine).rings["rx"].waiting == 5)
         step(engine, 2)
         rings.refresh()
-        rings._panel._next.click()
+        press(rings, "Next")
         assert rings.frame == 2
         step(engine, 3)
         rings.refresh()
-        rings._panel._next.click()
+        press(rings, "Next")
         assert rings.frame == 5
-        rings._panel._nobody.click()
+        press(rings, "None")
         assert rings.frame is None
 
 
@@ -354,13 +355,13 @@ def test_it_says_what_it_shows_and_keeps_no_engine_alive(lab: Lab) -> None:
     assert eventually(lambda: engine.telemetry.rings()["ring_size"])
     assert "slow motion: a batch every 20 ms" in repr(rings)
     assert "fill 32/32, rx 0/16, tx 0/16, completion 0/16" in repr(rings)
-    assert not rings._panel._step.disabled
+    assert not control(rings, "Step").disabled
     engine.close()
     assert "engine is closed" in repr(rings)
-    assert rings._panel._step.disabled
+    assert control(rings, "Step").disabled
     # What its rings held when it was closed is still there to be seen.
-    assert any(rings._feeds["entries"].columns["number"])
-    rings._panel._step.click()
+    assert any(shown_rows(rings, "entries")["number"])
+    press(rings, "Step")
     reference = weakref.ref(engine)
     engine = Engine(lab.port)  # in its place
     gc.collect()
@@ -370,7 +371,7 @@ def test_it_says_what_it_shows_and_keeps_no_engine_alive(lab: Lab) -> None:
 
 def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:
     with Engine(lab.port, ring_size=16, batch=1) as engine:
-        assert len(json.dumps(Rings(engine)._figure.get_state())) < 10_000
+        assert len(json.dumps(figure(Rings(engine)).get_state())) < 10_000
 
 
 def record_of(size: int, ends: dict[str, tuple[int, int]]) -> Any:  # noqa: ANN401

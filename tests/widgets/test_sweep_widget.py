@@ -8,14 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from support.patience import eventually
+from support.seen import click, control, press, rows, text_of
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic
 from xdplab.core.errors import XdplabError
 from xdplab.experiments.runs import Runs
 from xdplab.settings.undo import undo
 from xdplab.widgets import Sweep
+from xdplab.widgets.style.ramp import RAMP, color, ink, share
 from xdplab.widgets.sweep.cells import Choice, cells
-from xdplab.widgets.sweep.colors import RAMP, color, ink, share
 
 BRIEF = 0.1
 
@@ -119,24 +120,29 @@ def test_it_measures_on_a_thread_of_its_own_and_shows_each_cell(
     assert sweep.wait(60)
     sweep.refresh()
     assert (sweep.results["pps"] > 0).all()
-    assert len(sweep._feeds["cells"].columns["x"]) == 4
-    assert all(sweep._feeds["cells"].columns["text"])
-    assert "4 of 4 runs" in sweep._bar._words.value
+    assert len(rows(sweep, "cells")["x"]) == 4
+    assert all(rows(sweep, "cells")["text"])
+    assert "4 of 4 runs" in text_of(sweep)
     assert "best pps" in repr(sweep)
     assert engine.batch == 64
+
+
+def said_by(sweep: Sweep) -> str:
+    sweep.refresh()
+    return text_of(sweep)
 
 
 def test_a_click_applies_a_cell_and_one_undo_takes_it_back(
     engine: Engine, traffic: Traffic
 ) -> None:
     sweep = Sweep(engine, traffic, batch=[16, 32], wait=["poll", "spin"])
-    sweep._clicked.value = "3 1700000000000"
+    click(sweep, "3 1700000000000")
     assert eventually(lambda: (engine.batch, engine.wait) == (32, "spin"))
-    assert eventually(lambda: "Applied" in sweep._note)
+    assert eventually(lambda: "Applied" in said_by(sweep))
     undo(engine, traffic)
     assert (engine.batch, engine.wait) == (64, "poll")
-    sweep._clicked.value = "nonsense"
-    sweep._clicked.value = "99 0"
+    click(sweep, "nonsense")
+    click(sweep, "99 0")
 
 
 def test_a_click_while_it_runs_is_refused_in_words(engine: Engine, traffic: Traffic) -> None:
@@ -144,11 +150,11 @@ def test_a_click_while_it_runs_is_refused_in_words(engine: Engine, traffic: Traf
     sweep.run()
     assert eventually(lambda: traffic.running)
     sweep.refresh()
-    assert sweep._feeds["marks"].columns["x"] == np.array([0.5])
+    assert rows(sweep, "marks")["x"] == np.array([0.5])
     with pytest.raises(ConfigurationError, match="stop it"):
         sweep.apply(1)
-    sweep._clicked.value = "1 1"
-    assert eventually(lambda: "stop it" in sweep._note)
+    click(sweep, "1 1")
+    assert eventually(lambda: "stop it" in said_by(sweep))
     sweep.stop()
     assert sweep.wait(30)
     assert engine.batch == 64
@@ -167,28 +173,26 @@ def test_stopped_it_goes_on_and_started_over_it_forgets(engine: Engine, traffic:
     assert sweep.wait(30)
     taken = sweep.runs.done
     sweep.refresh()
-    assert sweep._bar._go.description == ("Continue" if taken < 3 else "Run")
-    sweep._bar._go.click()
+    press(sweep, "Continue" if taken < 3 else "Run")
     assert sweep.wait(30)
     assert sweep.runs.done == 3
     sweep.refresh()
-    assert sweep._bar._go.disabled
+    assert control(sweep, "Run").disabled
     first = sweep.results["pps"][0]
-    sweep._bar._anew.click()
+    press(sweep, "Start over")
     assert sweep.wait(30)
     assert sweep.results["pps"][0] != first
 
 
 def test_the_axes_are_never_the_same_knob(engine: Engine) -> None:
     sweep = Sweep(engine, batch=[16], wait=["poll"], burst=[64, 256])
-    menus = sweep._choices
-    assert menus.choice == Choice("pps", "batch", "wait", {"burst": 64})
-    menus.x.value = "wait"
-    assert menus.choice == Choice("pps", "wait", "batch", {"burst": 64})
-    menus._others["burst"].value = 1
-    assert menus.choice == Choice("pps", "wait", "batch", {"burst": 256})
-    menus.y.value = "burst"
-    assert menus.choice == Choice("pps", "wait", "burst", {"batch": 16})
+    assert sweep.shown == Choice("pps", "batch", "wait", {"burst": 64})
+    control(sweep, "Along").value = "wait"
+    assert sweep.shown == Choice("pps", "wait", "batch", {"burst": 64})
+    control(sweep, "burst").value = 1
+    assert sweep.shown == Choice("pps", "wait", "batch", {"burst": 256})
+    control(sweep, "Upwards").value = "burst"
+    assert sweep.shown == Choice("pps", "wait", "burst", {"batch": 16})
 
 
 def test_a_sweep_that_can_not_begin_says_why(engine: Engine, traffic: Traffic) -> None:
@@ -198,8 +202,8 @@ def test_a_sweep_that_can_not_begin_says_why(engine: Engine, traffic: Traffic) -
         with pytest.raises(XdplabError, match=r"traffic\.stop"):
             sweep.wait(30)
     sweep.refresh()
-    assert "traffic.stop()" in sweep._bar._words.value
-    assert not sweep._bar._go.disabled
+    assert "traffic.stop()" in text_of(sweep)
+    assert not control(sweep, "Run").disabled
 
 
 def test_it_keeps_no_engine_alive_and_what_was_measured_stays(lab: Lab) -> None:
@@ -213,7 +217,7 @@ def test_it_keeps_no_engine_alive_and_what_was_measured_stays(lab: Lab) -> None:
     gc.collect()
     sweep.refresh()
     assert "nothing held it any more" in repr(sweep)
-    assert sweep._bar._anew.disabled
+    assert control(sweep, "Start over").disabled
     assert sweep.results["pps"][0] > 0
     sweep.run()
     with pytest.raises(XdplabError, match="closed"):

@@ -24,7 +24,7 @@ import json, os, threading, time
 from pathlib import Path
 from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.widgets import Dashboard, LiveFigure
-from xdplab.widgets.live import pump
+from xdplab.widgets.base import pump
 lab = Lab()
 traffic = Traffic(lab.peer, lab.port, rate={rate})
 engine = None

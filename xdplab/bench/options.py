@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from xdplab.core.checks import choice, items, shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import WAIT_STRATEGIES
-from xdplab.net.stream import interval_ps
+from xdplab.net.stream import checked_rate
 
 
 class Option(NamedTuple):
@@ -76,6 +76,6 @@ def _strategy(name: str, value: object) -> str:
 
 
 def _lower_load(name: str, value: float) -> float:
-    if not interval_ps(value):
+    if checked_rate(value, name) == "max":
         raise ConfigurationError(f"{name}={value!r} must be a number: the other load is 'max'.")
     return value

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from xdplab.bench.benchmark import Benchmark
 from xdplab.bench.report.page import check_place, write_page
 from xdplab.bench.report.report import render
+from xdplab.core import checks
 from xdplab.core.output import say
 
 
@@ -51,7 +52,8 @@ def run(benchmark: Benchmark, options: argparse.Namespace, *program: str) -> int
     int
         The exit status: 1 when standard output can't be written.
     """
-    place = None if options.report is None else check_place(options.report)
+    report = options.report
+    place = None if report is None else check_place(checks.place("report", report))
     chosen = {name: getattr(options, name) for name in benchmark.options}
     result = benchmark.run(**chosen, quiet=options.json)
     backend = getattr(options, "backend", None)

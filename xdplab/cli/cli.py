@@ -17,6 +17,7 @@ from xdplab.bench import BENCHMARKS
 from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
 from xdplab.cli import benchmarks
+from xdplab.cli.spelling import as_options
 from xdplab.configuration.keywords import grouped
 from xdplab.core.checks import choice, whole
 from xdplab.core.cores import cores_for_queue
@@ -48,9 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with signals:
             return _main(arguments, signals)
-    except XdplabError as error:
-        complain(f"xdplab: {error}")
-        return 1
     except KeyboardInterrupt:
         return signals.status or 128 + signal.SIGINT
 
@@ -61,13 +59,24 @@ def _main(arguments: Sequence[str] | None, signals: Signals) -> int:
     options.signals = signals
     # The engine's warnings are in the table and in the JSON object.
     warnings.filterwarnings("ignore", "wait=.* is ineffective here", UserWarning)
-    with warnings.catch_warnings(), _chosen_backend(getattr(options, "backend", None)):
-        warnings.showwarning = _show_warning
-        return int(options.command(options))
+    with warnings.catch_warnings():
+        warnings.showwarning = partial(_show_warning, options)
+        try:
+            with _chosen_backend(getattr(options, "backend", None)):
+                return int(options.command(options))
+        except XdplabError as error:
+            _complain(options, error)
+            return 1
 
 
-def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
-    complain(f"xdplab: {message}")
+def _show_warning(
+    options: argparse.Namespace, message: Warning | str, *_where: object, **_more: object
+) -> None:
+    _complain(options, message)
+
+
+def _complain(options: argparse.Namespace, message: object) -> None:
+    complain(f"xdplab: {as_options(str(message), options)}")
 
 
 @contextmanager
@@ -75,7 +84,7 @@ def _chosen_backend(name: str | None) -> Iterator[None]:
     """Use a backend for all labs of this process."""
     before = os.environ.get(VARIABLE, "")  # empty: no backend is chosen
     if name is not None:
-        os.environ[VARIABLE] = choice("--backend", name, BACKENDS)
+        os.environ[VARIABLE] = choice("backend", name, BACKENDS)
     try:
         yield
     finally:
@@ -222,9 +231,7 @@ def _rate(options: argparse.Namespace) -> Rate | None:
     try:
         return float(text)
     except ValueError:
-        raise ConfigurationError(
-            f"{options.rate_option} {text} is none of: max, none, a number."
-        ) from None
+        raise ConfigurationError(f"rate={text!r} is none of: max, none, a number.") from None
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -241,7 +248,7 @@ def _run(options: argparse.Namespace) -> int:
             measurement, words = run_live(engine, traffic, options.seconds, signals.check)
         is_said = say(words)
         if measurement.error is not None:
-            complain(f"xdplab: {measurement.error}")
+            _complain(options, measurement.error)
         return signals.status or int(not is_said or measurement.error is not None)
 
 

@@ -24,6 +24,9 @@ class FixedNames:
     _made_with: Mapping[str, str] = MappingProxyType({})
     """How the constructor is told what is no argument of its own, with a gap for the value."""
 
+    _offered: Collection[str] = ()
+    """Names that can be set, for the refusal of another; without them all that can be."""
+
     def _fix_names(self, owner: type) -> None:
         """Refuse other names from now on, unless the object is of a class derived from `owner`."""
         self._names_fixed = type(self) is owner
@@ -46,10 +49,13 @@ class FixedNames:
         elif there is not _NOTHING or name in vars(self):
             remedy = "It can be read only."
         else:
-            names = [n for n, found in inspect.getmembers_static(kind) if _can_be_set(found)]
-            near = difflib.get_close_matches(name, names, 1)
+            names = list(self._offered) or [
+                n for n, found in inspect.getmembers_static(kind) if _can_be_set(found)
+            ]
+            near = [n for n in names if name.endswith(f"_{n}")]  # traffic_rate
+            near += difflib.get_close_matches(name, names, 1)
             others = f"Set one of: {', '.join(names)}." if names else ""
-            remedy = f"Is it {near[0]!r}?" if near else others
+            remedy = f"Did you mean {near[0]!r}?" if near else others
             raise ConfigurationError(f"{what} has no {name!r}. {remedy}".rstrip())
         raise ConfigurationError(f"{name!r} of {what} can't be set. {remedy}")
 

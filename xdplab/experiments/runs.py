@@ -15,6 +15,7 @@ import numpy.typing as npt
 from xdplab.core.checks import choice, is_a, items, shown, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.text import setting, spaced
 from xdplab.experiments.in_turn import in_rounds
 from xdplab.experiments.metrics import METRICS, Figures
 
@@ -191,15 +192,13 @@ def check_length(seconds: float, rounds: int) -> tuple[float, int]:
 
 def words(settings: Mapping[str, object]) -> str:
     """Return settings in words: "batch 64, wait spin"."""
-    return ", ".join(f"{name.replace('_', ' ')} {value_words(settings[name])}" for name in settings)
+    return ", ".join(f"{spaced(name)} {value_words(settings[name])}" for name in settings)
 
 
 def value_words(value: object) -> str:
     """Return a knob's value in words."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
     try:
-        return f"{value:,}" if is_a(value, int) or is_a(value, float) else str(value)
+        return setting(value)
     except Exception:  # raised by the value's own method
         return shown(value)
 

@@ -26,6 +26,7 @@ from xdplab.configuration.configuration import (
 )
 from xdplab.configuration.groups import CHECKSUMS, HIGHEST_PRIORITY, RAREST_SAMPLE
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.text import rate
 from xdplab.knobs import words
 from xdplab.knobs.kinds import PACE, RATE, SWITCH, choice, other, whole
 from xdplab.knobs.row import Holder, Home, Knob, Needs, Search
@@ -346,7 +347,7 @@ class WorkerKnobs(Holder):
         label="Rate",
         help="Frames a second that each worker sends of its own stream, with the action generate",
         unit="frames a second",
-        text=words.rate,
+        text=rate,
         stops=_rates,
         group="traffic",
         exists=lambda engine: engine.stream is not None,
@@ -366,7 +367,7 @@ class TrafficKnobs(Holder):
         help="Frames a second that the generator sends",
         more='A replay has ``"recorded"`` as well: it keeps to the times of its file.',
         unit="frames a second",
-        text=words.rate,
+        text=rate,
         stops=_rates,
     )
     size = Knob[int](

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from itertools import count, takewhile
 
+from xdplab.core.text import seconds
+
 
 def powers_of_two(most: int) -> list[int]:
     """Return 1, 2, 4 and so on, up to a bound."""
@@ -22,16 +24,6 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def rate(value: float | str) -> str:
-    """Write packets a second: ``20 kpps``."""
-    if isinstance(value, str):
-        return value
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.6g} {letter}pps"
-    return f"{value:.6g} pps"
-
-
 def size(value: int) -> str:
     """Write bytes of a frame."""
     return f"{value:,} bytes"
@@ -45,14 +37,6 @@ def microseconds(value: int) -> str:
 def nanoseconds(value: int) -> str:
     """Write nanoseconds in the unit that suits; 0 is ``off``."""
     return "off" if value == 0 else seconds(value / 1e9)
-
-
-def seconds(value: float) -> str:
-    """Write seconds in the unit that suits."""
-    for scale, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if value >= scale:
-            return f"{value / scale:.6g} {unit}"
-    return f"{value / 1e-9:.6g} ns" if value else "0"
 
 
 def pace(value: float) -> str:

@@ -37,7 +37,7 @@ _LEADERS = 3
 _FINAL_SHARE = 4  # the last quarter of the runs measures the best settings again
 _STARTUP_SHARE = 4  # the first quarter, with the presets, is random
 _LONGEST_RUN = 3600
-_LARGEST_SEED = (1 << 32) - 1  # numpy's limit
+LARGEST_SEED = (1 << 32) - 1  # numpy's limit
 
 
 def tune(
@@ -109,7 +109,7 @@ def tune(
     seconds = seconds_within("seconds", seconds, 0.01, _LONGEST_RUN)
     if time_limit is not None:
         time_limit = seconds_within("time_limit", time_limit, 0, inf)
-    seed = whole("seed", seed, 0, _LARGEST_SEED)
+    seed = whole("seed", seed, 0, LARGEST_SEED)
     apply, progress = boolean("apply", apply), boolean("progress", progress)
     if not engine.closed and (broken := broken_link(engine, traffic)):
         raise broken

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from xdplab.core.text import counted
 from xdplab.experiments.metrics import METRICS
+from xdplab.experiments.words import with_unit
 from xdplab.tuning.space import relevant
 
 if TYPE_CHECKING:
     from xdplab.tuning.objective import Objective
     from xdplab.tuning.result import Tried
 
-_SIZES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
-_TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
 _KNOBS_NAMED = 3
 
 
@@ -26,7 +26,7 @@ def sentence(
     runs: int,
 ) -> str:
     """Return a sentence that compares the best setting with the initial one."""
-    number = f"{runs} run{'s' * (runs != 1)}"
+    number = counted(runs, "run")
     label = "score" if objective.metric is None else METRICS[objective.metric].label
     found = f"{label[0].upper()}{label[1:]} {figure_words(objective, best)}"
     if objective.metric == "pps" and not best.figure("pps"):
@@ -61,22 +61,7 @@ def figure_words(objective: Objective, tried: Tried) -> str:
     """Return the figure by which a setting was scored, with its unit."""
     if objective.metric is None:
         return f"{tried.score:.4g}"
-    return metric_words(objective.metric, tried.figure(objective.metric))
-
-
-def metric_words(metric: str, value: float) -> str:
-    """Return a figure of `xdplab.METRICS` in words: "3.21 M packets/s", "8.1 µs"."""
-    unit = METRICS[metric].unit
-    if unit == "ns":
-        return _scaled(value, _TIMES, "ns")
-    return f"{_scaled(value, _SIZES, '')} {unit}" if metric == "pps" else f"{value:.3g} {unit}"
-
-
-def _scaled(value: float, sizes: tuple[tuple[float, str], ...], smallest: str) -> str:
-    for size, letter in sizes:
-        if abs(value) >= 0.9995 * size:
-            return f"{value / size:.3g} {letter}"
-    return f"{value:.3g} {smallest}".rstrip()
+    return with_unit(objective.metric, tried.figure(objective.metric))
 
 
 def _ratio(objective: Objective, best: Tried, begin: Tried) -> str:

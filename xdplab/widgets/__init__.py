@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xdplab.widgets.front.widget import Front
     from xdplab.widgets.latency.widget import LatencyView
     from xdplab.widgets.ledger.widget import LedgerView
-    from xdplab.widgets.live.figure import LiveFigure
+    from xdplab.widgets.live_figure import LiveFigure
     from xdplab.widgets.rings.widget import Rings
     from xdplab.widgets.sweep.widget import Sweep
     from xdplab.widgets.timeline.widget import Timeline
@@ -43,7 +43,7 @@ _HOMES = {
     "Front": "front.widget",
     "LatencyView": "latency.widget",
     "LedgerView": "ledger.widget",
-    "LiveFigure": "live.figure",
+    "LiveFigure": "live_figure",
     "Rings": "rings.widget",
     "Sweep": "sweep.widget",
     "Timeline": "timeline.widget",

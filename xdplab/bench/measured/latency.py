@@ -25,7 +25,7 @@ from xdplab.core.cores import cores_for_queue
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import WAIT_STRATEGIES, Engine
 from xdplab.lab.lab import Lab
-from xdplab.net.stream import STREAM_PORT, interval_ps
+from xdplab.net.stream import STREAM_PORT, checked_rate
 
 _WARM_UP_SECONDS = 0.3
 _FEW_TRIPS = 10
@@ -126,7 +126,7 @@ def _as_dict(trips: Trips) -> dict[str, Any]:
 
 
 def _frames_a_second(name: str, rate: float) -> float:
-    if not interval_ps(rate):
+    if checked_rate(rate, name) == "max":
         raise ConfigurationError(f"{name}=[..., {rate!r}, ...] must be numbers of frames a second.")
     return rate
 

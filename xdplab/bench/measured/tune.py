@@ -20,6 +20,7 @@ from xdplab.bench.receiver import told_later
 from xdplab.bench.report.report import least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds, fastest, paired_ratio
 from xdplab.bench.wire import open_wire
+from xdplab.core.checks import whole
 from xdplab.core.errors import ConfigurationError, PermissionRefusedError
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
@@ -27,7 +28,7 @@ from xdplab.experiments.metrics import take
 from xdplab.experiments.runs import words
 from xdplab.experiments.sweep import Grid
 from xdplab.settings import settings
-from xdplab.tuning.search import tune  # imports Optuna when called
+from xdplab.tuning.search import LARGEST_SEED, tune  # imports Optuna when called
 
 _KNOBS: dict[str, Any] = {
     "threaded": [False, True],
@@ -134,7 +135,7 @@ BENCHMARK = Benchmark(
     options={
         "rounds": Option(5, "turns of each in the end"),
         "seconds": Option(0.5, "of each run"),
-        "seed": Option(0, "of the search"),
+        "seed": Option(0, "of the search", lambda name, value: whole(name, value, 0, LARGEST_SEED)),
     },
     measure=_measure,
     title="million packets a second",

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bokeh.models import ColumnDataSource, FactorRange, Range1d
 
 from xdplab.bench.report.report import Column, Entry, number
-from xdplab.widgets.palette import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    legend_above,
-    si_ticks,
-    styled_plot,
-)
+from xdplab.widgets.style.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
+from xdplab.widgets.style.plots import legend_above, si_ticks, styled_plot
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure

@@ -80,7 +80,8 @@ def _group(name: str) -> int:
         return grp.getgrnam(name).gr_gid
     except KeyError:
         raise ConfigurationError(
-            f"there is no group {name}: `groupadd {name}`, and `usermod -aG {name} $USER`."
+            f"--group {name} is no group of this machine: `groupadd {name}`, and `usermod -aG "
+            f"{name} $USER`."
         ) from None
 
 

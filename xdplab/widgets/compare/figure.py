@@ -9,7 +9,7 @@ from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool, LayoutDOM, Range1d
 from bokeh.plotting import figure
 
-from xdplab.widgets import palette
+from xdplab.widgets.style import palette, plots
 
 PANELS: Sequence[Mapping[str, str]] = (
     {
@@ -55,7 +55,7 @@ def look(number: int) -> tuple[str, str]:
 
 
 def compare_figure(names: Sequence[str]) -> LayoutDOM:
-    """Return the plots, with the sources that `rows.Rows.feeds` fills.
+    """Return the plots, with the sources that `CompareFeeds.feeds` fills.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def compare_figure(names: Sequence[str]) -> LayoutDOM:
 
 
 def _bars(names: Sequence[str], number: int) -> figure:
-    plot = palette.styled_plot(
+    plot = plots.styled_plot(
         x_axis_type="linear",
         x_range=Range1d(start=0, end=len(PANELS[number])),
         y_range=FactorRange(factors=[*reversed(names), HEAD]),
@@ -103,7 +103,7 @@ def _bars(names: Sequence[str], number: int) -> figure:
 
 
 def _lines(names: Sequence[str]) -> figure:
-    plot = palette.styled_plot(
+    plot = plots.styled_plot(
         "packets a second",
         x_axis_type="linear",
         height=210,
@@ -112,7 +112,7 @@ def _lines(names: Sequence[str]) -> figure:
         y_range=Range1d(start=0, end=1, name="rate"),
         x_axis_label="seconds of the last run",
     )
-    plot.yaxis.formatter = palette.si_ticks()
+    plot.yaxis.formatter = plots.si_ticks()
     for number, name in enumerate(names):
         color, dash = look(number)
         source = ColumnDataSource({each: [] for each in LINE_NUMBERS}, name=f"line {number}")

@@ -12,17 +12,17 @@ from xdplab.core.checks import boolean, instance_of
 from xdplab.core.errors import ConfigurationError
 from xdplab.experiments.background import Background
 from xdplab.experiments.runs import Runs
+from xdplab.experiments.words import figure_words
 from xdplab.lab.lab import Lab
 from xdplab.net.stream import Rate, checked_rate, frame_size
 from xdplab.widgets.compare.candidates import Path, candidates, usual_paths
+from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html
 from xdplab.widgets.compare.figure import compare_figure
 from xdplab.widgets.compare.path_runs import PATH, PathRuns
-from xdplab.widgets.compare.rows import Rows, reasons_html
-from xdplab.widgets.engine_view import BADGE, SIMULATED
-from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import BADGE, SIMULATED
 from xdplab.widgets.series.bar import SeriesBar
 from xdplab.widgets.series.series import Series
-from xdplab.widgets.sweep.words import figure_words
 
 
 class Compare(Series):
@@ -98,11 +98,11 @@ class Compare(Series):
         )
         self._runner = Background(self._path_runs.take)
         self._bar = SeriesBar(self._runner, self._forget)
-        self._rows = Rows(names)
+        self._feeds = CompareFeeds(names)
         self._drawn: object = None
         self._figure = LiveFigure(
             compare_figure(names),
-            self._rows.feeds,
+            self._feeds.feeds,
             rollover=0,
             on_beat=self.refresh,
             description=f"a comparison of {', '.join(names)}{SIMULATED if simulated else ''}",
@@ -147,7 +147,7 @@ class Compare(Series):
         if seen == self._drawn:
             return
         self._drawn = seen
-        for model, properties in self._rows.draw(self.runs, courses).items():
+        for model, properties in self._feeds.draw(self.runs, courses).items():
             self._figure.set(model, **properties)
         self._reasons.value = reasons_html(self.runs)
 

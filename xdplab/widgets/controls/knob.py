@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from xdplab.knobs.row import Knob
-from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.base.subshells import follow_subshells
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine

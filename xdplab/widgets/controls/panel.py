@@ -10,8 +10,8 @@ import ipywidgets
 from xdplab.knobs.row import Home
 from xdplab.knobs.table import KNOBS
 from xdplab.settings.presets import PRESETS
-from xdplab.widgets.engine_view import EngineView, State, status_html
-from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.parts.engine_view import EngineView, State, status_html
 
 _BORDER = "1px solid var(--jp-border-color2, #9e9e9e)"
 _GROUP = {

@@ -11,6 +11,7 @@ import traitlets
 
 from xdplab.core.checks import choice
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.core.locks import new_lock
 from xdplab.knobs.journal import Change
 from xdplab.knobs.row import HOMES
@@ -20,8 +21,8 @@ from xdplab.settings import presets
 from xdplab.settings.undo import next_undo, undo
 from xdplab.widgets.controls.knob import AnyKnob, KnobControl
 from xdplab.widgets.controls.panel import Panel
-from xdplab.widgets.engine_view import EngineView, State
 from xdplab.widgets.live.presence import Presence
+from xdplab.widgets.parts.engine_view import EngineView, State
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -46,7 +47,7 @@ _Traits: Any = traitlets.MetaHasTraits(
 )
 
 
-class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
+class Controls(FixedNames, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     """Every knob of an engine, and of the traffic that it receives.
 
     Each knob of `xdplab.KNOBS` that needs no new sockets is a trait of its name:
@@ -64,6 +65,8 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
     traffic
         The generator, to control its rate and size too.
     """
+
+    _offered = tuple(_SHOWN)
 
     def __init__(self, engine: Engine, traffic: Traffic | None = None) -> None:
         check_traffic(traffic)
@@ -92,6 +95,7 @@ class Controls(_Traits, ipywidgets.VBox):  # type: ignore[misc]
         )
         super().__init__([self._presence, *self._panel.rows])
         self.refresh()
+        self._fix_names(Controls)
 
     def __repr__(self) -> str:
         said, engine, traffic = [self._view.state().words], self._view.engine, self._traffic

@@ -19,23 +19,12 @@ from bokeh.models import (
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
+from xdplab.widgets.history.feed import COLUMNS
 from xdplab.widgets.history.hover import TimeHover
 from xdplab.widgets.history.marks import add_marks, marks_source
-from xdplab.widgets.history.rows import COLUMNS
 from xdplab.widgets.history.window import window_range
-from xdplab.widgets.palette import (
-    BLUE,
-    DASHES,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    legend_above,
-    si_ticks,
-    styled_plot,
-)
+from xdplab.widgets.style.palette import BLUE, DASHES, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from xdplab.widgets.style.plots import legend_above, si_ticks, styled_plot
 
 MARKS = "marks"
 """Name of the data source of the marks."""

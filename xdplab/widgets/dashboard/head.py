@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from xdplab.core.errors import ClosedError, XdplabError
-from xdplab.widgets.engine_view import EngineView, State, status_html
-from xdplab.widgets.live import pump
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.palette import VERMILLION, si
+from xdplab.core.text import rate
+from xdplab.knobs.words import powers_of_two
+from xdplab.widgets.base import pump
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.parts.engine_view import EngineView, State, status_html
+from xdplab.widgets.style.palette import VERMILLION
 
 if TYPE_CHECKING:
     from xdplab.configuration.configuration import Configuration
@@ -45,7 +47,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._batch = ipywidgets.SelectionSlider(
             description="Batch",
             tooltip="Most packets taken from the RX ring at once",
-            options=_powers_of_two(view.ring_size),
+            options=powers_of_two(view.ring_size),
             continuous_update=True,
             layout={"width": "310px"},
             style={"description_width": "60px"},
@@ -148,7 +150,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
             return
         batch, wait, _ = knobs
         # A batch that is not a power of two was set in Python: it gets a place on the slider.
-        options = sorted({*_powers_of_two(engine.ring_size), batch})
+        options = sorted({*powers_of_two(engine.ring_size), batch})
         if self._batch.options != tuple(options):
             with self._batch.hold_sync():
                 self._batch.options = options
@@ -192,13 +194,9 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         if first or not passed:
             return ""
         return (
-            f" · {si(received / passed * 1e9)}pps received"
-            f" · {si(dropped / passed * 1e9)}pps dropped by the kernel"
+            f" · {rate(received / passed * 1e9, 3)} received"
+            f" · {rate(dropped / passed * 1e9, 3)} dropped by the kernel"
         )
-
-
-def _powers_of_two(most: int) -> list[int]:
-    return [1 << exponent for exponent in range(most.bit_length())]
 
 
 def _note_html(note: str) -> str:

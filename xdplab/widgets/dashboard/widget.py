@@ -12,16 +12,16 @@ from xdplab.core.checks import is_a, items
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.waiting import Waiting
 from xdplab.ledger.subjects import check_traffic
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.base.traits import OneOf, Switch, TraitRefusedError, Whole
 from xdplab.widgets.dashboard.figure import MARKS, dashboard_figure, rows_name
 from xdplab.widgets.dashboard.head import EngineHead
-from xdplab.widgets.engine_view import EngineView
-from xdplab.widgets.history.marks import Marks
-from xdplab.widgets.history.rows import STEPS, HistoryRows
+from xdplab.widgets.history.feed import STEPS, HistoryFeed
+from xdplab.widgets.history.marks import MarksFeed
 from xdplab.widgets.history.window import RANGES, TimeWindow
-from xdplab.widgets.live.figure import LiveFigure
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.live.traits import OneOf, Switch, TraitRefusedError, Whole
-from xdplab.widgets.palette import DASHES
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import EngineView
+from xdplab.widgets.style.palette import DASHES
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -75,7 +75,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         for number, view in zip(numbers, self._views, strict=True):
             view.number = number
         self._workers = max(view.telemetry.workers for view in self._views)
-        self._rows = [HistoryRows(view) for view in self._views]
+        self._feeds = [HistoryFeed(view) for view in self._views]
         self._heads = [
             EngineHead(view, _dash_html(place) if numbered else "")
             for place, view in enumerate(self._views)
@@ -83,11 +83,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         journals = [
             (number, view.journal) for number, view in zip(numbers, self._views, strict=True)
         ]
-        marks = Marks(journals + ([("", traffic.journal)] if traffic else []))
+        marks = MarksFeed(journals + ([("", traffic.journal)] if traffic else []))
         self._window = TimeWindow(self._views, marks)
         self._figure = LiveFigure(
             dashboard_figure([view.name if numbered else "" for view in self._views]),
-            {rows_name(place): rows for place, rows in enumerate(self._rows)} | {MARKS: marks},
+            {rows_name(place): feed for place, feed in enumerate(self._feeds)} | {MARKS: marks},
             rollover=1,
             on_beat=self._beat,
             description=f"the last minutes of {', '.join(view.label for view in self._views)}",
@@ -148,8 +148,8 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         """Update the plots; on the pump's thread, so that no row arrives in between."""
         wanted = (self.seconds, self.worker, self._window.paused_at)
         if wanted != self._shown:
-            for rows in self._rows:
-                rows.seconds, rows.worker, rows.until = wanted
+            for feed in self._feeds:
+                feed.seconds, feed.worker, feed.until = wanted
             # Rows outside the time range must not set the height of the plots.
             self._figure.rollover = round(self.seconds / STEPS[self.seconds]) + 1
             self._figure.refresh()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from xdplab.doctor import Finding
 from xdplab.doctor.finding import Verdict, outcome
-from xdplab.widgets.palette import GREEN, ORANGE, VERMILLION
+from xdplab.widgets.style.palette import GREEN, ORANGE, VERMILLION
 
 _COLORS: dict[Verdict, str] = {"good": GREEN, "limited": ORANGE, "missing": VERMILLION}
 _CELL = "padding: 3px 10px 3px 0; vertical-align: top; text-align: left"

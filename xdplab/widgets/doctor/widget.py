@@ -10,9 +10,10 @@ import ipywidgets
 
 from xdplab import doctor
 from xdplab.core.checks import join_seconds
+from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.doctor.table import headline, table_html
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.pictures.picture import STYLE, Bundle, Draw, follow_cells
+from xdplab.widgets.pictures.picture import Bundle, Draw, follow_cells
+from xdplab.widgets.style.sheet import SHEET
 
 
 class Doctor(ipywidgets.VBox):  # type: ignore[misc]
@@ -85,7 +86,7 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
 
     def _look(self) -> None:
         self.findings = doctor.examine(self._checks)
-        self._table.value = f"<style>{STYLE.read_text()}</style>{table_html(self.findings)}"
+        self._table.value = f"<style>{SHEET}</style>{table_html(self.findings)}"
         self._said.value = f'<b style="margin-left: 8px">{html.escape(headline(self.findings))}</b>'
         self._button.disabled = False
 

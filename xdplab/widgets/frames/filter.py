@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from xdplab.widgets.frames.rows import FrameRow
+    from xdplab.widgets.frames.feed import FrameRow
 
 SYNTAX = 'text  proto:udp  src:198.18.0.1  !arp  "two words"'
 """A hint for the user, shown in the empty box."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from xdplab.widgets.frames.rows import FrameRow
+from xdplab.widgets.frames.feed import FrameRow
 from xdplab.widgets.pictures.picture import Bundle
 
 MOST_ROWS = 20

@@ -1,8 +1,6 @@
-// The browser's half of table.py, which documents the messages.
+// The browser's half of table.py.
 
-// ms after which a view repeats a request, doubled each time, since connections can be slow.
-const FIRST_PATIENCE = 6000;
-const LONGEST_PATIENCE = 24000;
+const PATIENCE = 6000; // ms; a heartbeat comes every 3 s, so silence means a lost message
 const TYPING_PAUSE = 200; // ms without a key, after which the filter is sent
 const HEARING = 2000; // ms until the kernel has received it
 const AT_THE_END = 8; // pixels
@@ -109,7 +107,6 @@ function detailsPane(onClose) {
 }
 
 function render({ model, el }) {
-  const view = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("");
   const root = make("div", "root");
   // JupyterLab must not handle keys pressed in here.
   root.dataset.lmSuppressShortcuts = "true";
@@ -133,35 +130,17 @@ function render({ model, el }) {
   latest.hidden = true;
   const frame = make("div", "frame");
   frame.append(scroller, latest);
-  const complaint = make("div", "complaint");
+  const complaint = make("div");
 
   const rows = new Map(); // the rows shown, by number, oldest first
   let state = { paused: false, filter: "" };
   let chosen; // the row that was clicked
-  let heard = 0;
-  let patience = FIRST_PATIENCE;
   let follows = true;
   let typing, sent;
-  let disposed = false;
 
   const details = detailsPane(() => choose(undefined));
   root.append(bar, frame, details.pane, complaint);
   el.append(root);
-
-  const say = (message) => {
-    try {
-      model.send({ view, ...message });
-    } catch {
-      // The kernel is gone, so the message has no receiver.
-    }
-  };
-  const ask = () => {
-    heard = performance.now();
-    say({ kind: "rows" });
-  };
-  const complain = (reason) => {
-    complaint.textContent = reason ? `This table stands still: ${reason}` : "";
-  };
 
   const choose = (entry) => {
     chosen?.element.classList.remove("xdplab-frames-chosen");
@@ -172,7 +151,7 @@ function render({ model, el }) {
     }
     entry.element.classList.add("xdplab-frames-chosen");
     entry.element.scrollIntoView({ block: "nearest" });
-    say({ kind: "frame", number: entry.row.number });
+    view.say({ kind: "frame", number: entry.row.number });
   };
 
   const rowElement = (row, colors) => {
@@ -251,14 +230,11 @@ function render({ model, el }) {
 
   const answers = {
     rows(message) {
-      complain(model.get("error"));
+      view.complain();
       drawState(message);
       drawRows(message);
-      el.classList.add("xdplab-live"); // for picture.css
-      // Answers after the browser has drawn: so a slow browser or a hidden page gets no more rows.
-      requestAnimationFrame(() => {
-        if (!disposed) say({ kind: "got", number: message.number });
-      });
+      el.classList.add("xdplab-live"); // for style.css
+      view.confirm(message.number);
     },
     frame(message, buffers) {
       if (message.row !== chosen?.row.number) return;
@@ -270,23 +246,16 @@ function render({ model, el }) {
     },
   };
 
-  const receive = (message, buffers) => {
-    if (!message.views?.includes(view)) return;
-    heard = performance.now();
-    patience = FIRST_PATIENCE;
-    answers[message.kind](message, buffers);
-  };
-  const onError = () => complain(model.get("error"));
-
+  const view = openView({ model, thing: "table", answers, patience: PATIENCE, complaint });
   filter.addEventListener("input", () => {
     clearTimeout(typing);
     typing = setTimeout(() => {
       typing = undefined;
       sent = { text: filter.value, at: performance.now() };
-      say({ kind: "filter", text: filter.value });
+      view.say({ kind: "filter", text: filter.value });
     }, TYPING_PAUSE);
   });
-  pause.addEventListener("click", () => say({ kind: "pause", paused: !state.paused }));
+  pause.addEventListener("click", () => view.say({ kind: "pause", paused: !state.paused }));
   scroller.addEventListener("scroll", followOn);
   latest.addEventListener("click", () => {
     scroller.scrollTop = scroller.scrollHeight;
@@ -301,25 +270,10 @@ function render({ model, el }) {
     choose(entries[Math.max(0, Math.min(entries.length - 1, next))]);
   });
 
-  model.on("msg:custom", receive);
-  model.on("change:error", onError);
-  onError();
-  ask();
-  const timer = setInterval(() => {
-    // A heartbeat comes every 3 s, so silence means that a message was lost.
-    if (!model.get("error") && !document.hidden && performance.now() - heard > patience) {
-      patience = Math.min(2 * patience, LONGEST_PATIENCE);
-      ask();
-    }
-  }, 1000);
-
+  view.ask("rows");
   return () => {
-    disposed = true;
-    clearInterval(timer);
     clearTimeout(typing);
-    model.off("msg:custom", receive);
-    model.off("change:error", onError);
-    say({ kind: "bye" });
+    view.close();
   };
 }
 

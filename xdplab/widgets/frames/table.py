@@ -1,19 +1,7 @@
 """The table of sampled frames in the browser: rows stream in, a click shows a frame's layers.
 
-Messages::
-
-    browser                              kernel
-    rows (a view was rendered)    ──▶
-                                  ◀──    rows: all that pass the filter, and the table's state
-                                  ◀──    rows: what came since, at most twice a second
-    got (drawn up to here)        ──▶    the next are sent only then
-    filter, pause (turned here)   ──▶    for every view: the next rows say so to the others
-    frame (a row was clicked)     ──▶
-                                  ◀──    frame: its layers, and its bytes
-    bye (the view was disposed)   ──▶
-
-As with `LiveFigure`, a view repeats a request after some seconds without an answer. None of this is
-in the widget's state: a saved notebook holds no frame.
+The messages are those of `live/messages.py`. Rows come at most twice a second, and the next only
+when a view has drawn the last. No frame is in the widget's state, nor in a saved notebook.
 """
 
 from __future__ import annotations
@@ -21,14 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
-from xdplab.widgets import palette
+from xdplab.widgets.frames.feed import FrameFeed, FrameRow
 from xdplab.widgets.frames.filter import SYNTAX, FrameFilter
 from xdplab.widgets.frames.picture import picture_of
-from xdplab.widgets.frames.rows import FrameRow, FrameRows
-from xdplab.widgets.live.viewed import View, Viewed
-from xdplab.widgets.pictures.picture import STYLE, Draw, follow_cells
+from xdplab.widgets.live.messages import (
+    FilterSet,
+    FrameChosen,
+    FrameDetails,
+    FrameGone,
+    FromView,
+    Paused,
+    TableRows,
+)
+from xdplab.widgets.live.viewed import View, Viewed, module
+from xdplab.widgets.pictures.picture import Draw, follow_cells
+from xdplab.widgets.style import palette
+from xdplab.widgets.style.sheet import SHEET
 
 HEARTBEAT = 3.0
 """Seconds without news after which a view gets an empty message, which it must answer."""
@@ -76,17 +74,17 @@ class FrameTable(Viewed[_View]):
 
     Parameters
     ----------
-    rows
-        The source of the rows.
+    feed
+        Brings the rows.
     on_take
         Called on the pump's thread, twice a second while a view is open.
     """
 
-    _esm = Path(__file__).with_name("table.js")
-    _css = "".join(file.read_text() for file in (STYLE, Path(__file__).with_name("table.css")))
+    _esm = module(Path(__file__).with_name("table.js"))
+    _css = SHEET + Path(__file__).with_name("table.css").read_text()
 
-    def __init__(self, rows: FrameRows, on_take: Callable[[], None]) -> None:
-        self._rows = rows
+    def __init__(self, feed: FrameFeed, on_take: Callable[[], None]) -> None:
+        self._feed = feed
         self._on_take = on_take
         self.filter = FrameFilter()
         """The filter of the rows shown. Any thread may set it, and `paused`."""
@@ -102,54 +100,60 @@ class FrameTable(Viewed[_View]):
         follow_cells()
 
     def __repr__(self) -> str:
-        return f"<FrameTable: {len(self._rows.kept)} frames>"
+        return f"<FrameTable: {len(self._feed.kept)} frames>"
 
     def passing(self) -> tuple[FrameRow, ...]:
         """Return the kept rows that pass the filter, oldest first."""
-        return tuple(filter(self.filter, self._rows.kept))
+        return tuple(filter(self.filter, self._feed.kept))
 
     def static_picture(self) -> Draw | None:
         """Return a function that draws the present rows, see `picture.Pictured`."""
         if not self.paused:
-            self._rows.take()
+            self._feed.take()
         _, passing = self._present()
         if passing is self._pictured:
             return None
         self._pictured = passing
-        simulated = bool(self._rows.telemetry.header["simulated"])
+        simulated = bool(self._feed.telemetry.header["simulated"])
         return lambda: picture_of(passing, simulated)
 
     def _tick(self, now: float) -> None:
         if self._beats % BEATS_A_TAKE == 0:
             if not self.paused:
-                self._rows.take()
+                self._feed.take()
             self._on_take()
         self._beats += 1
         self._send_news(now)
 
-    def _asked(self, message: dict[str, Any], now: float) -> None:
+    def _asked(self, message: FromView, now: float) -> None:
         name, kind = message["view"], message["kind"]
         if kind == "rows":
             self._views[name] = _View(name, heard=now)
         elif kind == "filter":
-            self.filter = FrameFilter(message["text"])
+            self.filter = FrameFilter(cast(FilterSet, message)["text"])
         elif kind == "pause":
-            self.paused = bool(message["paused"])
+            self.paused = bool(cast(Paused, message)["paused"])
         elif kind == "frame":
-            self._take_apart(name, message["number"])
+            self._take_apart(name, cast(FrameChosen, message)["number"])
 
     def _take_apart(self, name: str, number: int) -> None:
-        row = next((row for row in self._rows.kept if row.number == number), None)
+        row = next((row for row in self._feed.kept if row.number == number), None)
         if row is None:
-            self.send({"kind": "gone", "views": [name], "row": number})
+            gone: FrameGone = {"kind": "gone", "views": [name], "row": number}
+            self._tell(gone)
             return
-        layers = [layer._asdict() for layer in row.layers()]
-        frame = {"kind": "frame", "views": [name], "row": number}
-        self.send(frame | {"layers": layers, "about": row.about}, [row.frame])
+        frame: FrameDetails = {
+            "kind": "frame",
+            "views": [name],
+            "row": number,
+            "layers": [layer._asdict() for layer in row.layers()],
+            "about": row.about,
+        }
+        self._tell(frame, [row.frame])
 
     def _present(self) -> tuple[_Seen, tuple[FrameRow, ...]]:
         """Return the state of a view that is up to date, and the rows that pass the filter."""
-        wanted, kept = self.filter, self._rows.kept
+        wanted, kept = self.filter, self._feed.kept
         if self._passed[0] is not wanted or self._passed[1] is not kept:
             self._passed = (wanted, kept, tuple(filter(wanted, kept)))
         passing = self._passed[2]
@@ -159,8 +163,8 @@ class FrameTable(Viewed[_View]):
             first=kept[0].number if kept else 0,
             kept=len(kept),
             passing=len(passing),
-            passed_over=self._rows.passed_over,
-            sample_every=int(self._rows.telemetry.control()["sample_every"]),
+            passed_over=self._feed.passed_over,
+            sample_every=int(self._feed.telemetry.control()["sample_every"]),
         )
         return _Seen(wanted, kept[-1].number if kept else 0, state), passing
 
@@ -182,21 +186,20 @@ class FrameTable(Viewed[_View]):
                 view.seen, view.number, view.sent = present, self._number, now
             replace = seen is None or seen.filter is not present.filter
             after = 0 if seen is None or replace else seen.newest
-            self.send(
-                {
-                    "kind": "rows",
-                    "views": [view.name for view in views],
-                    "number": self._number,
-                    "replace": replace,
-                    "rows": [self._cells(row) for row in passing if row.number > after],
-                    "state": present.state._asdict(),
-                    "syntax": SYNTAX,
-                    "colors": _COLORS,
-                }
-            )
+            message: TableRows = {
+                "kind": "rows",
+                "views": [view.name for view in views],
+                "number": self._number,
+                "replace": replace,
+                "rows": [self._cells(row) for row in passing if row.number > after],
+                "state": present.state._asdict(),
+                "syntax": SYNTAX,
+                "colors": _COLORS,
+            }
+            self._tell(message)
 
     def _cells(self, row: FrameRow) -> dict[str, str | int]:
-        joined = len(set(self._rows.telemetry.interfaces)) > 1
+        joined = len(set(self._feed.telemetry.interfaces)) > 1
         return {
             "number": row.number,
             "time": row.time,

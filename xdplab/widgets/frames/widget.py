@@ -9,11 +9,11 @@ import ipywidgets
 
 from xdplab.core.checks import boolean, instance_of
 from xdplab.core.files import Saved
-from xdplab.widgets.engine_view import EngineView, status_html
-from xdplab.widgets.export_bar import Export, ExportBar, telemetry_exports
+from xdplab.widgets.frames.feed import FrameFeed, FrameRow
 from xdplab.widgets.frames.filter import FrameFilter
-from xdplab.widgets.frames.rows import FrameRow, FrameRows
 from xdplab.widgets.frames.table import FrameTable
+from xdplab.widgets.parts.engine_view import EngineView, status_html
+from xdplab.widgets.parts.export_bar import Export, ExportBar, telemetry_exports
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -35,8 +35,8 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, engine: Engine) -> None:
         self._view = EngineView(engine)
-        self._rows = FrameRows(self._view.telemetry)
-        self._table = FrameTable(self._rows, self._show_status)
+        self._feed = FrameFeed(self._view.telemetry)
+        self._table = FrameTable(self._feed, self._show_status)
         self._status = ipywidgets.HTML()
         self._show_status()
         exports = {"frames shown": Export(self.save, "frames.pcapng")}
@@ -69,7 +69,7 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
     def rows(self) -> tuple[FrameRow, ...]:
         """The frames shown, oldest first, including new samples unless it is paused."""
         if not self.paused:
-            self._rows.take()
+            self._feed.take()
         return self._table.passing()
 
     def save(self, path: str | os.PathLike[str]) -> Saved:
@@ -91,7 +91,7 @@ class Frames(ipywidgets.VBox):  # type: ignore[misc]
         ConfigurationError, KernelError
             As `Telemetry.save_samples` does.
         """
-        return self._rows.save(path, self.rows)
+        return self._feed.save(path, self.rows)
 
     def _show_status(self) -> None:
         said = status_html(self._view, self._view.state())

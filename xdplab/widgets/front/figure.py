@@ -6,9 +6,9 @@ from bokeh.models import ColumnDataSource, CustomJS, FixedTicker, HoverTool, Ran
 from bokeh.plotting import figure
 
 from xdplab.widgets.front.points import NUMBERS, TEXTS, Points
-from xdplab.widgets.latency.figure import duration_ticks
-from xdplab.widgets.latency.shape import ticks
-from xdplab.widgets.palette import VERMILLION, si_ticks, styled_plot
+from xdplab.widgets.style.log_time import duration_ticks, ticks
+from xdplab.widgets.style.palette import VERMILLION
+from xdplab.widgets.style.plots import si_ticks, styled_plot
 
 _TOP = 1.12  # of the highest point
 _PRESENT_SIZE = 26

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab.tuning.result import Tuning
+from xdplab.widgets.base.feed import Columns
 from xdplab.widgets.front.words import point_html
-from xdplab.widgets.latency.shape import Span
-from xdplab.widgets.live.figure import Columns
-from xdplab.widgets.palette import GREY
-from xdplab.widgets.sweep import colors
+from xdplab.widgets.style import ramp
+from xdplab.widgets.style.log_time import Span
+from xdplab.widgets.style.palette import GREY
 
 NUMBERS = {
     "points": ("x", "y", "size", "alpha", "edge", "row"),
@@ -94,4 +94,4 @@ def at(
 def _color(cost: float, dearest: float, cheapest: float) -> str:
     if np.isnan(cost):
         return GREY
-    return colors.color(colors.share(cost, dearest, cheapest))
+    return ramp.color(ramp.share(cost, dearest, cheapest))

@@ -17,13 +17,13 @@ from xdplab.experiments.runs import words
 from xdplab.settings import settings
 from xdplab.tuning.result import Tuning
 from xdplab.tuning.space import relevant
-from xdplab.widgets.engine_view import SIMULATED, EngineView, State, status_html
+from xdplab.widgets.base.feed import SnapshotFeed
+from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.front.figure import front_figure
 from xdplab.widgets.front.points import NUMBERS, TEXTS, at, points
 from xdplab.widgets.front.words import head_html, importances_html, legend_html
-from xdplab.widgets.live.figure import LiveFigure
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.live.whole import Whole
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import SIMULATED, EngineView, State, status_html
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -69,7 +69,7 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
         self._turning = threading.Lock()  # held while the engine's knobs are set
         self._note, self._beats = _HINT, 0
         drawn = points(tuning)
-        self._feeds = {name: Whole(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
+        self._feeds = {name: SnapshotFeed(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
         for name, columns in drawn.sources.items():
             self._feeds[name].show(columns)
         click_box = f"xdplab-front-{uuid.uuid4().hex}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
+from xdplab.core.text import counted, spaced
 from xdplab.experiments.metrics import METRICS
 from xdplab.experiments.runs import words
+from xdplab.experiments.words import with_unit
 from xdplab.tuning.result import Tuning
 from xdplab.tuning.space import relevant
-from xdplab.widgets.engine_view import BADGE
-from xdplab.widgets.palette import BLUE
-from xdplab.widgets.sweep.words import scale_html, with_unit
+from xdplab.widgets.parts.engine_view import BADGE
+from xdplab.widgets.parts.results import scale_html
+from xdplab.widgets.style.palette import BLUE
 
 _BAR = 120  # pixels of the longest bar
 
@@ -21,7 +23,7 @@ def point_html(tuning: Tuning, row: int, place: int | None) -> str:
     trial = tuning.trials[row]
     runs = int(trial["runs"])
     head = f"<b>{html.escape(words(relevant(tuning.tried(row))))}</b>"
-    said = [f"{runs} run{'s' * (runs > 1)}"]
+    said = [counted(runs, "run")]
     if place is not None:
         said.append(f"place {place} of the front")
     if row == 0:
@@ -66,7 +68,7 @@ def importances_html(importances: Mapping[str, float]) -> str:
         )
     most = max(importances.values()) or 1.0
     rows = "".join(
-        f"<tr><td style='padding-right: 8px'>{html.escape(name.replace('_', ' '))}</td>"
+        f"<tr><td style='padding-right: 8px'>{html.escape(spaced(name))}</td>"
         f"<td><div style='background: {BLUE}; height: 10px; "
         f"width: {max(1, round(_BAR * share / most))}px'></div></td>"
         f"<td style='text-align: right; padding-left: 8px'>{share:.0%}</td></tr>"

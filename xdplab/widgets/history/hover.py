@@ -8,7 +8,7 @@ from html import escape
 from bokeh.models import ColumnDataSource, CustomJSHover, HoverTool
 from bokeh.plotting import figure
 
-from xdplab.widgets.palette import FRAME_RANGE, SI_JAVASCRIPT
+from xdplab.widgets.style.plots import FRAME_RANGE, SI_JAVASCRIPT
 
 # `value` is the time under the mouse; `format` names the source, the column and the unit.
 _LOOK_UP = f"""

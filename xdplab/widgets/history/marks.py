@@ -1,6 +1,6 @@
 """Marks on plots over time, one for each change of a knob, to show cause and effect.
 
-A figure uses `Marks` as the feed of a source, and calls `add_marks` for each plot.
+A figure uses `MarksFeed` as the feed of a source, and calls `add_marks` for each plot.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
+from xdplab.core.text import setting, spaced
 from xdplab.knobs.journal import Change, Journal
-from xdplab.widgets.live.clock import clock_time, local_ms
-from xdplab.widgets.live.figure import Update
-from xdplab.widgets.palette import FRAME_RANGE, GREY
+from xdplab.widgets.base.clock import clock_time, local_ms
+from xdplab.widgets.base.feed import Update
+from xdplab.widgets.style.palette import GREY
+from xdplab.widgets.style.plots import FRAME_RANGE
 
 COLUMNS = ("time", "drop", "label", "detail", "clock")
 
@@ -43,7 +45,7 @@ class Mark(NamedTuple):
     """The knob, its old value and its new value."""
 
 
-class Marks:
+class MarksFeed:
     """Feed of a live figure: a mark for each change in the journals.
 
     Parameters
@@ -124,28 +126,12 @@ def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:
     return [
         Mark(
             together[0].time_ns,
-            f"{prefix}{_words(together[0].knob)} {_value(together[-1].after)}",
-            f"{prefix}{_words(together[0].knob)} "
-            f"{_value(together[0].before)} → {_value(together[-1].after)}",
+            f"{prefix}{spaced(together[0].knob)} {setting(together[-1].after)}",
+            f"{prefix}{spaced(together[0].knob)} "
+            f"{setting(together[0].before)} → {setting(together[-1].after)}",
         )
         for together in dragged
     ]
-
-
-def _words(knob: str) -> str:
-    return knob.replace("_", " ")
-
-
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return "∞" if math.isinf(value) else f"{value:,g}"
-    if isinstance(value, tuple | list):
-        return ", ".join(map(_value, value))
-    return str(value)
 
 
 def marks_source(name: str) -> ColumnDataSource:

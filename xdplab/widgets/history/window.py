@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from bokeh.models import Range1d
 
-from xdplab.widgets.engine_view import EngineView
-from xdplab.widgets.history.marks import Marks
-from xdplab.widgets.history.rows import STEPS
-from xdplab.widgets.live.clock import local_ms
-from xdplab.widgets.live.figure import LiveFigure
+from xdplab.widgets.base.clock import local_ms
+from xdplab.widgets.history.feed import STEPS
+from xdplab.widgets.history.marks import MarksFeed
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import EngineView
 
 RANGES = {f"{s} s" if s < 60 else f"{s // 60} min": s for s in STEPS}
 """Time ranges in seconds, by their names in menus."""
@@ -37,7 +37,7 @@ class TimeWindow:
         The marks of their changes.
     """
 
-    def __init__(self, views: Sequence[EngineView], marks: Marks) -> None:
+    def __init__(self, views: Sequence[EngineView], marks: MarksFeed) -> None:
         self._views = views
         self._marks = marks
         self.paused_at: int | None = None

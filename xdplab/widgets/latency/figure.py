@@ -5,7 +5,6 @@ from __future__ import annotations
 from bokeh.layouts import column
 from bokeh.models import (
     ColumnDataSource,
-    CustomJSTickFormatter,
     FixedTicker,
     LayoutDOM,
     NumeralTickFormatter,
@@ -15,8 +14,9 @@ from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
 from xdplab.widgets.latency.shape import BINS_A_DECADE
-from xdplab.widgets.latency.words import duration
-from xdplab.widgets.palette import BLUE, ORANGE, coded_ticks, styled_plot
+from xdplab.widgets.style.log_time import duration_ticks
+from xdplab.widgets.style.palette import BLUE, ORANGE
+from xdplab.widgets.style.plots import coded_ticks, styled_plot
 
 BAR_SPACE = 0.66
 """The share of the height for bars; the percentiles' flags are above."""
@@ -25,13 +25,6 @@ FLAG_TOPS = (1.0, 0.935, 0.87, 0.805, 0.74)
 """Heights of the percentiles' flags, fastest first: each is above all to its right."""
 
 _LIVE, _FROZEN = "solid", "dashed"
-
-# 100 ns, 5 µs, 20 ms, 1 s.
-_DURATION = """
-const [size, unit] = [[1e9, " s"], [1e6, " ms"], [1e3, " µs"], [1, " ns"]]
-  .find(([size]) => tick >= 0.999 * size) ?? [1, " ns"];
-return `${+(tick / size).toPrecision(3)}${unit}`;
-"""
 
 # The share that took longer, 0.01, is the percentile 99 %.
 _PERCENTILE = """
@@ -42,7 +35,7 @@ return `${+(100 * (1 - tick)).toPrecision(12)} %`;
 def latency_figure() -> LayoutDOM:
     """Return both plots; the widget shows one of them.
 
-    Their sources are those of `LatencyPicture.feeds`; it sets the ranges ``time``, ``share`` and
+    Their sources are those of `LatencyFeeds.feeds`; it sets the ranges ``time``, ``share`` and
     ``tail`` and the ``time ticks``; the plots ``histogram`` and ``curve`` can be made visible, and
     their ``title`` can say what is frozen.
     """
@@ -55,11 +48,6 @@ def latency_figure() -> LayoutDOM:
         plot.xgrid.ticker = ticks
         plot.xaxis.formatter = duration_ticks()
     return column(*plots, sizing_mode="stretch_width")
-
-
-def duration_ticks() -> CustomJSTickFormatter:
-    """Return a formatter of an axis in nanoseconds: 100 ns, 5 µs, 20 ms."""
-    return coded_ticks(_DURATION, lambda tick: duration(tick).replace(".00", "").replace(".0", ""))
 
 
 def _histogram(time: Range1d) -> figure:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab.telemetry.region import LATENCY_STARTS, Latency
+from xdplab.widgets.style.log_time import Span
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 
@@ -36,13 +37,6 @@ class Outline(NamedTuple):
     x: Floats
     """ns"""
     y: Floats
-
-
-class Span(NamedTuple):
-    """A part of the time axis, in ns."""
-
-    start: float
-    end: float
 
 
 @dataclass(frozen=True)
@@ -133,15 +127,6 @@ def wanted_span(shapes: Iterable[Shape]) -> Span:
     start = np.floor(2 * low) / 2
     end = np.ceil(2 * (start + (high - start) / (1 - _LABEL_ROOM))) / 2
     return Span(float(10**start), float(10 ** max(end, start + _LEAST_DECADES)))
-
-
-def ticks(span: Span) -> list[float]:
-    """Return the ticks of a span: powers of ten, and in a short span also 2 and 5 times those."""
-    first, last = round(2 * np.log10(span.start)) / 2, round(2 * np.log10(span.end)) / 2
-    steps = (1, 2, 5) if last - first <= 3 else (1,)
-    powers = range(int(np.floor(first)), int(np.ceil(last)) + 1)
-    marks = [step * 10.0**power for power in powers for step in steps]
-    return [mark for mark in marks if span.start <= mark * 1.001 and mark <= span.end * 1.001]
 
 
 def round_up(value: float) -> float:

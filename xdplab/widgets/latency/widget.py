@@ -13,9 +13,10 @@ import traitlets
 from xdplab.core.checks import boolean, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.telemetry.region import Latency
-from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.base.traits import OneOf, Switch, Whole
+from xdplab.widgets.latency.feeds import LatencyFeeds
 from xdplab.widgets.latency.figure import latency_figure
-from xdplab.widgets.latency.picture import LatencyPicture
 from xdplab.widgets.latency.reading import LatencyReader, Reading
 from xdplab.widgets.latency.shape import Shape, percentiles
 from xdplab.widgets.latency.words import (
@@ -27,9 +28,8 @@ from xdplab.widgets.latency.words import (
     table_html,
     why_nothing,
 )
-from xdplab.widgets.live.figure import LiveFigure
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.live.traits import OneOf, Switch, Whole
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import EngineView, State, status_html
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -90,7 +90,7 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
     ) -> None:
         self._view = EngineView(engine)
         self._reader = LatencyReader(engine.telemetry)
-        self._picture = LatencyPicture()
+        self._feeds = LatencyFeeds()
         self._frozen: Frozen | None = None
         self._settings, self._measures = settings(engine), measures(engine)
         self._inspects = engine.inspect
@@ -104,7 +104,7 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
         self._status, self._table = ipywidgets.HTML(), ipywidgets.HTML()
         self._figure = LiveFigure(
             latency_figure(),
-            self._picture.feeds,
+            self._feeds.feeds,
             rollover=0,
             on_beat=self._beat,
             description=f"the latency of {self._view.label}",
@@ -120,7 +120,7 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
             self._status,
             ipywidgets.HBox([self._figure, self._table], layout={"flex_flow": "row wrap"}),
         ]
-        self._show()
+        self.refresh()
 
     @traitlets.validate("worker")
     def _check_worker(self, proposal: dict[str, Any]) -> int | None:
@@ -231,16 +231,17 @@ class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
         now = time.monotonic()
         if now - self._drawn >= _DRAWING_INTERVAL:
             self._drawn = now
-            self._show()
+            self.refresh()
 
-    def _show(self) -> None:
+    def refresh(self) -> None:
+        """Show the present histogram. The pump does so while a browser shows the widget."""
         self._note_settings()
         before, self._reading = self._reading, self._reader.read(self.worker, self.seconds)
         live, frozen = Shape.of(self._reading.histogram), self._frozen
         if self._reading.seconds is None and live.total < before.histogram.total:
-            self._picture.forget()  # it was reset
+            self._feeds.forget()  # it was reset
         kept = None if frozen is None else frozen.shape
-        for model, properties in self._picture.draw(live, kept, time.monotonic()).items():
+        for model, properties in self._feeds.draw(live, kept, time.monotonic()).items():
             self._figure.set(model, **properties)
         self._figure.set("title", text=f"dashed: {frozen.label}" if frozen else "")
         self._figure.set("histogram", visible=not self.tail)

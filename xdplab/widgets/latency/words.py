@@ -7,36 +7,22 @@ from collections.abc import Iterable, Mapping
 from math import isnan
 from typing import TYPE_CHECKING
 
+from xdplab.core.text import duration, three_digits
 from xdplab.knobs.journal import Change
 from xdplab.widgets.latency.shape import Shape
-from xdplab.widgets.palette import BLUE, ORANGE
+from xdplab.widgets.style.palette import BLUE, ORANGE
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
 
-_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
 _NO_MATTER = ("inspect", "sample_every")  # which frames are measured, not how long they take
-
-
-def duration(ns: float) -> str:
-    """Return nanoseconds with three digits in a suitable unit: "4.61 µs"."""
-    if isnan(ns):
-        return "-"
-    for size, unit in _UNITS:
-        if ns >= 0.9995 * size:
-            return f"{_three_digits(ns / size)} {unit}"
-    return f"{ns:.0f} ns"
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}".rstrip(".")
 
 
 def ratio(now: float, before: float) -> str:
     """Return the ratio `now` / `before` in words, or a dash if it has no meaning."""
     if isnan(now) or isnan(before) or not before:
         return "-"
-    return f"{_three_digits(now / before)} x"
+    return f"{three_digits(now / before)} x"
 
 
 def settings(engine: Engine) -> str:

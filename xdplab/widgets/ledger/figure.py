@@ -6,7 +6,8 @@ from bokeh.models import ColumnDataSource, LayoutDOM, Range1d
 from bokeh.plotting import figure
 
 from xdplab.widgets.ledger.flow import Kind
-from xdplab.widgets.palette import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILLION, styled_plot
+from xdplab.widgets.style.palette import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from xdplab.widgets.style.plots import styled_plot
 
 COLORS = {
     Kind.STREAM: BLUE,
@@ -28,7 +29,7 @@ _FONT_SIZE = "11px"
 
 
 def ledger_figure() -> LayoutDOM:
-    """Return the figure, whose sources are those of `LedgerPicture.feeds`.
+    """Return the figure, whose sources are those of `LedgerFeeds.feeds`.
 
     A unit upwards is one pixel if the height of ``flow`` equals the length of the range ``across``.
     """

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.core.text import percent
 from xdplab.widgets.ledger.flow import CountingPoint, Flow, Kind, Way
 
 THINNEST = 4.0
@@ -208,12 +209,8 @@ def _point_text(point: CountingPoint) -> str:
 
 def _way_text(way: Way) -> str:
     name = f"lost: {way.name}" if way.kind == Kind.LOST else way.name
-    share = f" ({_percent(way.packets / way.whole)})" if way.whole >= way.packets else ""
+    share = f" ({percent(way.packets / way.whole)})" if way.whole >= way.packets else ""
     return "\n".join([*textwrap.wrap(name, _WAY_CHARACTERS), f"{way.packets:,}{share}"])
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
 
 
 def _lines(text: str) -> int:

@@ -48,7 +48,7 @@ class LedgerReader:
 
     Parameters
     ----------
-    book
+    ledger
         A ledger. The reader keeps neither its engine nor its generator alive.
 
     Raises
@@ -59,10 +59,10 @@ class LedgerReader:
         When an interface is gone.
     """
 
-    def __init__(self, book: Ledger) -> None:
-        self._engine = weakref.ref(book.engine)
-        self._traffic = None if book.traffic is None else weakref.ref(book.traffic)
-        self._book = book.weakly()
+    def __init__(self, ledger: Ledger) -> None:
+        self._engine = weakref.ref(ledger.engine)
+        self._traffic = None if ledger.traffic is None else weakref.ref(ledger.traffic)
+        self._ledger = ledger.weakly()
         self._lock = new_lock()  # held while the ledger is read or replaced
         self._wants_anew = False
         self._busy = False
@@ -126,13 +126,13 @@ class LedgerReader:
         if engine is None:
             raise ReferenceError
         self._wants_anew = False
-        self._book = Ledger(engine, self._traffic() if self._traffic else None).weakly()
+        self._ledger = Ledger(engine, self._traffic() if self._traffic else None).weakly()
 
     def _read(self) -> Reading:
         self._seen = self._look_quickly()
-        account, engine = self._book.read(), self._book.engine
+        account, engine = self._ledger.read(), self._ledger.engine
         multi_buffer = engine.configuration.memory.multi_buffer
-        return Reading(account, self._book.begun, engine.action == "generate", multi_buffer)
+        return Reading(account, self._ledger.begun, engine.action == "generate", multi_buffer)
 
     def _stands_still(self) -> bool:
         try:
@@ -142,8 +142,8 @@ class LedgerReader:
 
     def _look_quickly(self) -> tuple[object, ...]:
         """Return counts that are cheap to read and change when packets move."""
-        book = self._book
-        engine, traffic = book.engine, book.traffic
+        ledger = self._ledger
+        engine, traffic = ledger.engine, ledger.traffic
         total = engine.telemetry.total()
         return (
             *(int(total[name]) for name in _MOVING),

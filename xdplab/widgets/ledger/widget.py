@@ -13,14 +13,14 @@ from xdplab.core.errors import ConfigurationError
 from xdplab.ledger.account import Account
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.subjects import check_engine, check_traffic
-from xdplab.widgets.engine_view import EngineView, State, status_html
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.ledger.feeds import LedgerFeeds
 from xdplab.widgets.ledger.figure import ledger_figure
 from xdplab.widgets.ledger.flow import flow_of
 from xdplab.widgets.ledger.layout import THINNEST, lay_out
-from xdplab.widgets.ledger.picture import LedgerPicture
 from xdplab.widgets.ledger.reader import LedgerReader, Reading
-from xdplab.widgets.live.figure import LiveFigure
-from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import EngineView, State, status_html
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -69,10 +69,10 @@ class LedgerView(ipywidgets.VBox):  # type: ignore[misc]
                 "this ledger has its generator already, from when it began. Give the engine "
                 "instead, or no traffic."
             )
-        book = engine if isinstance(engine, Ledger) else Ledger(engine, traffic)
-        self._view = EngineView(cast("Engine", book.engine))
-        self._reader = LedgerReader(book)
-        self._picture = LedgerPicture()
+        ledger = engine if isinstance(engine, Ledger) else Ledger(engine, traffic)
+        self._view = EngineView(cast("Engine", ledger.engine))
+        self._reader = LedgerReader(ledger)
+        self._feeds = LedgerFeeds()
         self._drawn = 0.0
         self._shown: tuple[object, ...] = ()
         self._status, self._words = ipywidgets.HTML(), ipywidgets.HTML()
@@ -86,7 +86,7 @@ class LedgerView(ipywidgets.VBox):  # type: ignore[misc]
         self._button = button
         self._figure = LiveFigure(
             ledger_figure(),
-            self._picture.feeds,
+            self._feeds.feeds,
             rollover=0,
             on_beat=self._beat,
             description=f"the ledger of {self._view.label}",
@@ -144,7 +144,7 @@ class LedgerView(ipywidgets.VBox):  # type: ignore[misc]
         flow = flow_of(
             reading.account, generates=reading.generates, multi_buffer=reading.multi_buffer
         )
-        for model, properties in self._picture.draw(lay_out(flow)).items():
+        for model, properties in self._feeds.draw(lay_out(flow)).items():
             self._figure.set(model, **properties)
         self._status.value = status_html(self._view, state)
         self._words.value = _words_html(reading)

@@ -1,9 +1,7 @@
-// The browser's half of figure.py, which documents the messages.
+// The browser's half of figure.py.
 
-// ms after which a view repeats a request, doubled each time, since connections can be slow.
-const FIRST_PATIENCE = 3000;
-const LONGEST_PATIENCE = 24000;
-const ANSWER_INTERVAL = 450; // least ms from one answer to the next
+const PATIENCE = 3000; // ms
+const CONFIRM_INTERVAL = 450; // least ms from one confirmation to the next
 
 async function load(gzipped) {
   const text = new Blob([gzipped]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -29,7 +27,7 @@ const INKED = [
   "axis_label_text", "axis_line", "grid_line", "label_text", "major_label_text", "major_tick_line",
   "minor_tick_line", "text",
 ];
-const KEEP_INK = "keep-ink"; // as in palette.py
+const KEEP_INK = "keep-ink"; // as in style/palette.py
 
 // Text and lines get the page's colour and font, so that a figure suits light and dark themes. The
 // alpha of a line stays. A model may keep its own colour.
@@ -62,36 +60,13 @@ function sparePaints(bokehJS) {
 }
 
 function render({ model, el }) {
-  const view = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("");
   const figure = document.createElement("div");
   const complaint = document.createElement("div");
-  complaint.style.cssText = "color: var(--jp-error-color1, #d32f2f); padding: 4px 0";
   el.append(figure, complaint);
-
-  let wanted = "figure";
-  let heard = 0;
-  let patience = FIRST_PATIENCE;
-  let answered = -Infinity;
-  let disposed = false;
   let item, bokehJS, bokeh, views, ink;
 
-  const say = (message) => {
-    try {
-      model.send({ view, ...message });
-    } catch {
-      // The kernel is gone, so the message has no receiver.
-    }
-  };
-  const ask = () => {
-    heard = performance.now();
-    answered = -Infinity; // so that the reply is answered at once: the kernel sends no more before
-    say({ kind: wanted });
-  };
-  const complain = (reason) => {
-    complaint.textContent = reason ? `This figure stands still: ${reason}` : "";
-  };
-
   const dressAnew = () => {
+    if (!bokeh) return;
     const style = getComputedStyle(el);
     if (style.color !== ink) {
       ink = style.color;
@@ -100,17 +75,16 @@ function render({ model, el }) {
   };
 
   const embed = async () => {
-    wanted = "embedding";
+    view.stopAsking();
     sparePaints(bokehJS);
     views = await bokehJS.embed.embed_item(item, figure);
     bokeh = [...views][0].model.document;
-    if (disposed) {
+    if (!view.isOpen()) {
       remove();
       return;
     }
     dressAnew();
-    wanted = "rows";
-    ask();
+    view.ask("rows");
   };
 
   const remove = () => {
@@ -120,24 +94,19 @@ function render({ model, el }) {
   };
 
   const answers = {
-    async figure(message, buffers) {
+    async figure(_message, buffers) {
       if (item) return;
-      const text = new TextDecoder().decode(buffers[0]);
-      item = JSON.parse(text);
+      item = JSON.parse(new TextDecoder().decode(buffers[0]));
       // The page may have another version, of another notebook's kernel; both can be used together.
       bokehJS = window.Bokeh?.[item.doc.version];
-      if (bokehJS) {
-        await embed();
-      } else {
-        wanted = "library";
-        ask();
-      }
+      if (bokehJS) await embed();
+      else view.ask("library");
     },
     async library(_message, buffers) {
       const { version } = item.doc;
       // Once per page, though each figure has a copy of this module.
       await ((window.xdplabBokehJS ??= {})[version] ??= load(buffers[0]));
-      if (wanted !== "library") return;
+      if (bokehJS) return;
       bokehJS = window.Bokeh[version] ?? window.Bokeh;
       await embed();
     },
@@ -155,50 +124,19 @@ function render({ model, el }) {
         else source.stream(columns, message.rollover);
       }
       dressAnew();
-      el.classList.add("xdplab-live"); // for picture.css
-      // Answers after the browser has drawn: so a slow browser or a hidden page gets no more rows.
-      requestAnimationFrame(() => {
-        const now = performance.now();
-        if (disposed || now - answered < ANSWER_INTERVAL) return;
-        answered = now;
-        say({ kind: "got", number: message.number });
-      });
+      el.classList.add("xdplab-live"); // for style.css
+      view.confirm(message.number, CONFIRM_INTERVAL);
     },
   };
 
-  const receive = async (message, buffers) => {
-    if (!message.views?.includes(view)) return;
-    heard = performance.now();
-    patience = FIRST_PATIENCE;
-    try {
-      await answers[message.kind](message, buffers);
-    } catch (error) {
-      complain(error);
-      throw error;
-    }
-  };
-  const onError = () => complain(model.get("error"));
-
-  model.on("msg:custom", receive);
-  model.on("change:error", onError);
-  onError();
-  ask();
-  const timer = setInterval(() => {
-    if (bokeh) dressAnew(); // the theme may change without any new rows
-    const waits = wanted !== "embedding" && !model.get("error") && !document.hidden;
-    if (waits && performance.now() - heard > patience) {
-      patience = Math.min(2 * patience, LONGEST_PATIENCE);
-      ask();
-    }
-  }, 1000);
-
+  // The theme may change without any new rows.
+  const view = openView({
+    model, thing: "figure", answers, patience: PATIENCE, complaint, eachSecond: dressAnew,
+  });
+  view.ask("figure");
   return () => {
-    disposed = true;
-    clearInterval(timer);
-    model.off("msg:custom", receive);
-    model.off("change:error", onError);
+    view.close();
     remove();
-    say({ kind: "bye" });
   };
 }
 

@@ -1,24 +1,11 @@
-"""A live Bokeh figure: the anywidget of all plots of xdplab that update.
-
-Messages::
-
-    browser                              kernel
-    figure (a view was rendered)  ──▶
-                                  ◀──    figure: the document as JSON
-    library (BokehJS is missing)  ──▶
-                                  ◀──    library: BokehJS of the installed bokeh, gzipped
-    rows (the figure stands)      ──▶
-                                  ◀──    rows: all that the sources hold, and what was `set`
-                                  ◀──    rows: what came since, at most ten times a second
-    got (drawn up to here)        ──▶    twice a second: for the kernel it is dearer than sending
-    bye (the view was disposed)   ──▶
+"""A Bokeh figure whose rows stream into browsers: the messages are those of `messages.py`.
 
 A beat sends one message for all sources of a figure: a float64 buffer for each column of numbers,
 and columns of text in the message itself.
 
-A slow view gets nothing more until it has drawn the rows under way, and then all that it missed in
-one message. A view repeats a request after some seconds without an answer, so a lost message, a
-page reload, a second browser and a laptop that slept are all handled alike.
+Rows come at most ten times a second. A view confirms twice a second what it has drawn: for the
+kernel a confirmation is dearer than sending. A slow view gets nothing more until it has drawn the
+rows under way, and then all that it missed in one message.
 
 None of this is in the widget's state: a saved notebook holds neither figure nor data.
 """
@@ -31,21 +18,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, LayoutDOM
 from bokeh.resources import Resources
 
-from xdplab.core.checks import boolean, callable_of, instance_of, mapping, shown, text, whole
+from xdplab.core.checks import callable_of, instance_of, mapping, shown, text, whole
 from xdplab.core.errors import ConfigurationError
-from xdplab.widgets.live.viewed import View, Viewed
-from xdplab.widgets.pictures.figure import FigurePicture
-from xdplab.widgets.pictures.picture import STYLE, Draw, follow_cells
-
-Columns = Mapping[str, npt.NDArray[np.float64] | list[str]]
+from xdplab.widgets.base.feed import Feed, Update
+from xdplab.widgets.live.messages import FigureRows, FromView, Source
+from xdplab.widgets.live.viewed import View, Viewed, module
 
 _MOST_ROWS = 1 << 31
 
@@ -54,27 +38,6 @@ UNDER_WAY = 10
 
 HEARTBEAT = 1.0
 """Seconds without rows after which a view gets an empty message, which it must answer."""
-
-
-class Update(NamedTuple):
-    """New rows for one source of a figure."""
-
-    columns: Columns
-    """All columns of the source, of one length: numbers or text."""
-    position: int
-    """The argument for the next call of the feed."""
-    replace: bool
-    """Whether these rows replace all rows of the source, or are appended."""
-
-
-class Feed(Protocol):
-    """A function that returns the rows of one source."""
-
-    def __call__(self, position: int | None) -> Update | None:
-        """Return the rows since `position`, or None if there are none.
-
-        A `position` of None asks for all rows, for a view that has none yet.
-        """
 
 
 @dataclass
@@ -96,35 +59,10 @@ def _library() -> bytes:
     return gzip.compress("\n".join(parts).encode(), compresslevel=6)
 
 
-class LiveFigure(Viewed[_View]):
-    """A Bokeh figure whose rows stream into every browser that shows it.
+class FigureStream(Viewed[_View]):
+    """A Bokeh figure whose rows stream into every browser that shows it; see `LiveFigure`."""
 
-    Parameters
-    ----------
-    figure
-        A Bokeh figure or layout. It is read once, here: from then on `feeds` and `set` change what
-        browsers show, and changing the object changes nothing. Text, axes and grids take the
-        page's ink, except those of models that have `palette.KEEP_INK` among their `tags`.
-    feeds
-        The feed of each live data source, by its `name`. Feeds are called on the pump's thread, and
-        only while a view is open.
-    rollover
-        How many rows a source keeps in the browser; 0 where each update replaces all of them.
-    on_beat
-        Called at each beat of the pump while a view is open, before the feeds.
-    description
-        The text of `repr`, for use without a browser.
-    simulated
-        Whether its static picture is marked as simulated.
-
-    Raises
-    ------
-    ConfigurationError
-        When the figure has no data source with a feed's name.
-    """
-
-    _esm = Path(__file__).with_name("figure.js")
-    _css = STYLE
+    _esm = module(Path(__file__).with_name("figure.js"))
 
     def __init__(
         self,
@@ -134,7 +72,6 @@ class LiveFigure(Viewed[_View]):
         rollover: int,
         on_beat: Callable[[], None] | None = None,
         description: str = "a live figure",
-        simulated: bool = False,
     ) -> None:
         instance_of("figure", figure, LayoutDOM, "a Bokeh figure or layout")
         for feed in mapping("feeds", feeds, "feeds by the names of their sources").values():
@@ -142,10 +79,8 @@ class LiveFigure(Viewed[_View]):
         if on_beat is not None:
             callable_of("on_beat", on_beat)
         rollover = whole("rollover", rollover, 0, _MOST_ROWS)
-        simulated = boolean("simulated", simulated)
         self._description = text("description", description)
         self._figure = json.dumps(json_item(figure)).encode()
-        self._picture = FigurePicture(figure, feeds, simulated)
         self._models: dict[str, list[str]] = {}  # ids of models by name
         sources = {}
         for model in figure.references():
@@ -155,7 +90,9 @@ class LiveFigure(Viewed[_View]):
                     sources[model.name] = model.id
         if missing := set(feeds) - set(sources):
             raise ConfigurationError(f"the figure has no data source named {sorted(missing)}")
-        self._feeds = {name: (sources[name], feed) for name, feed in feeds.items()}
+        self.feeds: Mapping[str, Feed] = MappingProxyType(dict(feeds))
+        """The feed of each live data source, by its name."""
+        self._source_ids = {name: sources[name] for name in feeds}
         self.rollover = rollover
         """How many rows a source keeps in the browser; may be changed."""
         self._on_beat = on_beat
@@ -166,7 +103,6 @@ class LiveFigure(Viewed[_View]):
         self._properties_set = 0
         self._stale = False
         super().__init__()
-        follow_cells()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._description}>"
@@ -202,14 +138,6 @@ class LiveFigure(Viewed[_View]):
         """Send all rows to every view anew, as if it had just been rendered."""
         self._stale = True
 
-    def static_picture(self) -> Draw | None:
-        """Return a function that draws the figure now, with or without views: see `Pictured`."""
-        if self._on_beat is not None:
-            self._on_beat()
-        self._take_settings()
-        properties = {key: value for key, (_, value) in self._properties.items()}
-        return self._picture.take(properties, watched=bool(self._views))
-
     def _tick(self, now: float) -> None:
         if self._on_beat is not None:
             self._on_beat()
@@ -219,13 +147,13 @@ class LiveFigure(Viewed[_View]):
                 view.positions.clear()
         self._send_rows(now)
 
-    def _asked(self, message: dict[str, Any], now: float) -> None:
+    def _asked(self, message: FromView, now: float) -> None:
         name, kind = message["view"], message["kind"]
         self._views[name] = _View(name, heard=now, shows_rows=kind == "rows")
         if kind == "figure":
-            self.send({"kind": "figure", "views": [name]}, [self._figure])
+            self._tell({"kind": "figure", "views": [name]}, [self._figure])
         elif kind == "library":
-            self.send({"kind": "library", "views": [name]}, [_library()])
+            self._tell({"kind": "library", "views": [name]}, [_library()])
 
     def _take_settings(self) -> None:
         while self._settings:
@@ -257,11 +185,16 @@ class LiveFigure(Viewed[_View]):
 
     def _updates(self, positions: Mapping[str, int]) -> dict[str, Update]:
         updates = {}
-        for name, (_, feed) in self._feeds.items():
+        for name, feed in self.feeds.items():
             update = feed(positions.get(name))
             if update is not None:
                 updates[name] = update
         return updates
+
+    def _present_properties(self) -> dict[tuple[str, str], object]:
+        """Return the properties that were set, by the model's id and the property's name."""
+        self._take_settings()
+        return {key: value for key, (_, value) in self._properties.items()}
 
     def _news(self, since: int) -> dict[str, dict[str, object]]:
         """Return the properties that were set after number `since`, by model."""
@@ -278,27 +211,26 @@ class LiveFigure(Viewed[_View]):
         properties: Mapping[str, Mapping[str, object]],
         views: list[str],
     ) -> None:
-        sources, buffers = [], []
+        sources: list[Source] = []
+        buffers = []
         for name, (columns, _, replace) in updates.items():
             texts = {key: values for key, values in columns.items() if isinstance(values, list)}
             numbers = {key: values for key, values in columns.items() if key not in texts}
             sources.append(
                 {
-                    "id": self._feeds[name][0],
+                    "id": self._source_ids[name],
                     "replace": replace,
                     "numbers": list(numbers),
                     "texts": texts,
                 }
             )
             buffers += [np.ascontiguousarray(v, dtype="<f8").data for v in numbers.values()]
-        self.send(
-            {
-                "kind": "rows",
-                "views": views,
-                "number": self._number,
-                "rollover": self.rollover,
-                "properties": properties,
-                "sources": sources,
-            },
-            buffers,
-        )
+        message: FigureRows = {
+            "kind": "rows",
+            "views": views,
+            "number": self._number,
+            "rollover": self.rollover,
+            "properties": properties,
+            "sources": sources,
+        }
+        self._tell(message, buffers)

@@ -1,21 +1,16 @@
-// The browser's half of presence.py: reports at an interval that the view exists.
+// The browser's half of presence.py: reports again and again that the view exists.
 
 const INTERVAL = 1500; // ms
 
-function render({ model }) {
-  const view = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("");
-  const say = (kind) => {
-    try {
-      model.send({ view, kind });
-    } catch {
-      // The kernel is gone, so the message has no receiver.
-    }
-  };
-  say("here");
-  const timer = setInterval(() => say("here"), INTERVAL);
+function render({ model, el }) {
+  const complaint = document.createElement("div");
+  el.append(complaint);
+  const view = openView({ model, thing: "widget", answers: {}, patience: Infinity, complaint });
+  view.ask("here");
+  const timer = setInterval(() => view.ask("here"), INTERVAL);
   return () => {
     clearInterval(timer);
-    say("bye");
+    view.close();
   };
 }
 

@@ -1,26 +1,18 @@
 """Tells whether a browser shows a widget that has no live figure, and subscribes it to the pump.
 
-A page that closes says so; one that crashes or sleeps does not: a view that has sent nothing for
-some seconds counts as gone until it sends something again.
+A page that closes says so; one that crashes or sleeps does not: see `Viewed`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import anywidget
-
-from xdplab.widgets.live import pump
-from xdplab.widgets.live.subshells import follow_subshells
-
-FORGET_AFTER = 5.0
-"""Seconds without a message after which a view counts as gone."""
+from xdplab.widgets.live.messages import FromView
+from xdplab.widgets.live.viewed import View, Viewed, module
 
 
-class Presence(anywidget.AnyWidget):
+class Presence(Viewed[View]):
     """An invisible widget, to be shown beside a widget that must know whether it is in view.
 
     Parameters
@@ -31,17 +23,14 @@ class Presence(anywidget.AnyWidget):
         Called once with the error that `on_beat` raised; then the beats end.
     """
 
-    _esm = Path(__file__).with_name("presence.js")
+    _esm = module(Path(__file__).with_name("presence.js"))
 
     def __init__(
         self, on_beat: Callable[[], None], on_failure: Callable[[Exception], None]
     ) -> None:
         self._on_beat, self._on_failure = on_beat, on_failure
-        self._heard: dict[str, float] = {}
-        self._has_failed = False
-        super().__init__(layout={"display": "none"})
-        follow_subshells(self)
-        self.on_msg(self._receive)
+        super().__init__()
+        self.layout = {"display": "none"}
 
     def __repr__(self) -> str:
         return f"<Presence: {'somebody looks' if self.watched else 'nobody looks'}>"
@@ -49,28 +38,15 @@ class Presence(anywidget.AnyWidget):
     @property
     def watched(self) -> bool:
         """Whether a view has sent a message lately."""
-        now = time.monotonic()
-        return any(now - heard < FORGET_AFTER for heard in list(self._heard.values()))
+        return bool(self._views or self._inbox)
 
-    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        if content["kind"] == "bye":
-            self._heard.pop(content["view"], None)
-            return
-        self._heard[content["view"]] = time.monotonic()
-        if not self._has_failed:
-            pump.subscribe(self)
+    def _asked(self, message: FromView, now: float) -> None:
+        self._views[message["view"]] = View(message["view"], heard=now)
 
-    def beat(self) -> None:
-        """Pass the beat on, or unsubscribe if no view is left."""
-        if self.comm is not None and self.watched:
-            self._on_beat()
-            return
-        pump.unsubscribe(self)
-        # A message may have come just before that.
-        if self.comm is not None and self.watched:
-            pump.subscribe(self)
+    def _tick(self, _now: float) -> None:
+        self._on_beat()
 
     def failed(self, error: Exception) -> None:
         """Pass on the error that ended the beats."""
-        self._has_failed = True
+        super().failed(error)
         self._on_failure(error)

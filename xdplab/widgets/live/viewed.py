@@ -10,14 +10,18 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
 
 import anywidget
 import traitlets
 
-from xdplab.widgets.live import pump
-from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.base import pump
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.live.messages import FromView, Got, ToViews
+from xdplab.widgets.style.sheet import SHEET
 
 FORGET_AFTER = 10.0
 """Seconds without a message after which a view counts as gone."""
@@ -34,31 +38,43 @@ class View:
     answered: int = 0  # number of the last message that it has drawn
 
 
+_VIEW = Path(__file__).with_name("view.js").read_text()
+
 AnyView = TypeVar("AnyView", bound=View)
+
+
+def module(file: Path) -> str:
+    """Return a widget's JavaScript module: its own file below `view.js`."""
+    return _VIEW + file.read_text()
 
 
 class Viewed(anywidget.AnyWidget, Generic[AnyView]):
     """Base class of widgets that send each view the data that it lacks."""
+
+    _css = SHEET
 
     error = traitlets.Unicode("").tag(sync=True)
     """The error that ended the updates, or empty."""
 
     def __init__(self) -> None:
         self._views: dict[str, AnyView] = {}
-        self._inbox: deque[dict[str, Any]] = deque()
+        self._inbox: deque[FromView] = deque()
         super().__init__()
         follow_subshells(self)
         self.on_msg(self._receive)
 
     @abstractmethod
-    def _asked(self, message: dict[str, Any], now: float) -> None:
+    def _asked(self, message: FromView, now: float) -> None:
         """Answer a view's request, or add the view to `_views`."""
 
     @abstractmethod
     def _tick(self, now: float) -> None:
         """Send each view the data that it lacks. There is at least one view."""
 
-    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+    def _tell(self, message: ToViews, buffers: Sequence[Any] = ()) -> None:
+        self.send(message, list(buffers))
+
+    def _receive(self, _widget: object, content: FromView, _buffers: object) -> None:
         self._inbox.append(content)
         if not self.error:
             pump.subscribe(self)
@@ -83,11 +99,11 @@ class Viewed(anywidget.AnyWidget, Generic[AnyView]):
         """Show the error that ended the updates."""
         self.error = f"{type(error).__name__}: {error}"
 
-    def _hear(self, message: dict[str, Any], now: float) -> None:
+    def _hear(self, message: FromView, now: float) -> None:
         if message["kind"] == "bye":
             self._views.pop(message["view"], None)
         elif message["kind"] != "got":
             self._asked(message, now)
         # Not from a view that was removed: it will ask for rows soon.
         elif view := self._views.get(message["view"]):
-            view.answered, view.heard = message["number"], now
+            view.answered, view.heard = cast(Got, message)["number"], now

@@ -1,9 +1,9 @@
-"""One Bokeh plot drawn with matplotlib: ranges, axes, glyphs, annotations and legend."""
+"""One Bokeh plot drawn with matplotlib: ranges, axes, glyphs and legend."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,25 +24,23 @@ from bokeh.models import (
     Range1d,
     glyphs,
 )
-from bokeh.models.annotations import BoxAnnotation, Label, LabelSet, Legend, Span
+from bokeh.models.annotations import Legend
 from bokeh.models.renderers import GlyphRenderer
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
-from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Affine2D
 
-from xdplab.widgets import palette
 from xdplab.widgets.pictures.glyphs import (
     PIXEL,
     BokehModel,
     CannotDrawError,
     Columns,
     Drawing,
-    Points,
     draw_glyph,
-    draw_text,
 )
+from xdplab.widgets.style import plots
 
 Sources = Mapping[str, Columns]
 """The columns of each source, by its `name`; other sources keep the columns of the figure."""
@@ -53,15 +51,7 @@ LINE = 20
 """Pixels that a legend or a title takes above a plot."""
 
 _LEVELS = ("image", "underlay", "glyph", "guide", "annotation", "overlay")
-_ROUND = (glyphs.Arc, glyphs.Wedge, glyphs.AnnularWedge, glyphs.Annulus, glyphs.Circle)
-_LEGEND_PLACES = {
-    "top_left": "upper left",
-    "top_right": "upper right",
-    "top_center": "upper center",
-    "bottom_left": "lower left",
-    "bottom_right": "lower right",
-    "bottom_center": "lower center",
-}
+_ROUND = (glyphs.Arc, glyphs.AnnularWedge)
 _CLOCK_STEPS = (0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)  # seconds
 
 
@@ -91,12 +81,13 @@ def draw_plot(axes: Axes, plot: BokehModel, sources: Sources) -> None:
             raise CannotDrawError(f"no static picture of Bokeh's {type(renderer).__name__}")
         artists[renderer] = draw_glyph(_drawing(axes, plot, renderer, sources))
     axes.autoscale_view()
-    axes.set_xlim(*_limits(plot.x_range, *axes.get_xlim(), axes.dataLim.intervalx))
-    axes.set_ylim(*_limits(plot.y_range, *axes.get_ylim(), axes.dataLim.intervaly))
+    axes.set_xlim(*_limits(plot.x_range, *axes.get_xlim()))
+    axes.set_ylim(*_limits(plot.y_range, *axes.get_ylim()))
     if any(isinstance(renderer.glyph, _ROUND) for renderer in shown):
         axes.set_aspect("equal", adjustable="box")
-    for annotation in _annotations(plot):
-        _annotate(axes, plot, annotation, sources)
+    for model in plot.center:
+        if model.visible and not isinstance(model, Legend | Grid):
+            raise CannotDrawError(f"no static picture of Bokeh's {type(model).__name__}")
     _draw_axis(plot.xaxis[0] if plot.xaxis else None, plot.x_range, axes.xaxis)
     _draw_axis(plot.yaxis[0] if plot.yaxis else None, plot.y_range, axes.yaxis)
     _draw_frame(axes, plot)
@@ -112,9 +103,10 @@ def draw_plot(axes: Axes, plot: BokehModel, sources: Sources) -> None:
 
 
 def _drawing(axes: Axes, plot: BokehModel, renderer: BokehModel, sources: Sources) -> Drawing:
-    columns = _columns(renderer.data_source, sources)
+    source = renderer.data_source
+    columns = sources.get(source.name or "", source.data)
     level = _LEVELS.index(renderer.level) + 1
-    drawing = Drawing(axes, renderer.glyph, columns, plot.x_range, plot.y_range, level)
+    drawing = Drawing(axes, renderer.glyph, columns, level)
     if renderer.y_range_name == "default":
         return drawing
     extra = plot.extra_y_ranges[renderer.y_range_name]
@@ -123,11 +115,7 @@ def _drawing(axes: Axes, plot: BokehModel, renderer: BokehModel, sources: Source
         raise CannotDrawError(f"no static picture of Bokeh's extra {kind.__name__}")
     # Maps the plot's own range to shares of the frame's height.
     own = Affine2D().translate(0, -extra.start).scale(1, 1 / (extra.end - extra.start))
-    return replace(drawing, y_range=extra, transform=own + axes.get_xaxis_transform())
-
-
-def _columns(source: BokehModel, sources: Sources) -> Columns:
-    return sources.get(source.name or "", source.data)
+    return replace(drawing, transform=own + axes.get_xaxis_transform())
 
 
 def _scale(axes: Axes, plot: BokehModel) -> None:
@@ -137,7 +125,7 @@ def _scale(axes: Axes, plot: BokehModel) -> None:
         axes.set_yscale("log", nonpositive="clip")
 
 
-def _limits(of: BokehModel, low: float, high: float, data: Points) -> tuple[float, float]:
+def _limits(of: BokehModel, low: float, high: float) -> tuple[float, float]:
     """Return the ends of a range; `low` and `high` are the defaults that suit the data."""
     kind = type(of)
     if kind is FactorRange:
@@ -146,65 +134,11 @@ def _limits(of: BokehModel, low: float, high: float, data: Points) -> tuple[floa
         return float(of.start), float(of.end)
     if kind is not DataRange1d:
         raise CannotDrawError(f"no static picture of Bokeh's {kind.__name__}")
-    if of.follow == "end" and of.follow_interval and np.isfinite(data).all():
-        low, high = data[1] - of.follow_interval, data[1]
     if of.min_interval and high - low < of.min_interval:
         high = low + of.min_interval
     low = low if of.start is None or np.isnan(of.start) else of.start
     high = high if of.end is None or np.isnan(of.end) else of.end
     return float(low), float(high)
-
-
-def _annotations(plot: BokehModel) -> Iterator[BokehModel]:
-    for model in plot.center:
-        if model.visible and not isinstance(model, Legend | Grid):
-            yield model
-
-
-def _annotate(axes: Axes, plot: BokehModel, annotation: BokehModel, sources: Sources) -> None:
-    kind = type(annotation)
-    columns = _columns(annotation.source, sources) if kind is LabelSet else {}
-    level = _LEVELS.index(annotation.level) + 1
-    drawing = Drawing(axes, annotation, columns, plot.x_range, plot.y_range, level)
-    if kind in (Label, LabelSet):
-        draw_text(drawing)
-    elif kind is Span:
-        _draw_span(axes, drawing)
-    elif kind is BoxAnnotation:
-        _draw_box(axes, drawing)
-    else:
-        raise CannotDrawError(f"no static picture of Bokeh's {kind.__name__}")
-
-
-def _draw_span(axes: Axes, drawing: Drawing) -> None:
-    span, line = drawing.glyph, drawing.line()
-    if span.location is not None:
-        (axes.axvline if span.dimension == "height" else axes.axhline)(
-            span.location,
-            color=drawing.colors("line")[0],
-            linewidth=float(line["linewidths"][0]),
-            linestyle=line["linestyles"],
-            zorder=drawing.level,
-        )
-
-
-def _draw_box(axes: Axes, drawing: Drawing) -> None:
-    box = drawing.glyph
-    # An edge that is not given, or is fixed to the frame, is the frame's.
-    left, right = _edges(axes.get_xlim(), box.left, box.right)
-    bottom, top = _edges(axes.get_ylim(), box.bottom, box.top)
-    axes.fill(
-        [left, left, right, right],
-        [bottom, top, top, bottom],
-        facecolor=drawing.colors("fill")[0],
-        edgecolor="none",
-        zorder=drawing.level,
-    )
-
-
-def _edges(limits: tuple[float, float], *edges: object) -> tuple[float, ...]:
-    pairs = zip(limits, edges, strict=True)
-    return tuple(edge if isinstance(edge, int | float) else limit for limit, edge in pairs)
 
 
 def _draw_axis(axis: BokehModel | None, of: BokehModel, across: XAxis | YAxis) -> None:
@@ -228,8 +162,8 @@ def _draw_axis(axis: BokehModel | None, of: BokehModel, across: XAxis | YAxis) -
         )
     elif isinstance(axis.formatter, DatetimeTickFormatter):
         across.set_major_locator(_ClockLocator())
-    if formatter := _formatter(axis):
-        across.set_major_formatter(formatter)
+    if write := _writer(axis.formatter):
+        across.set_major_formatter(FuncFormatter(lambda value, _position: write(value)))
 
 
 class _ClockLocator(MaxNLocator):
@@ -241,21 +175,9 @@ class _ClockLocator(MaxNLocator):
         return np.arange(np.ceil(vmin / step) * step, vmax + 1, step)
 
 
-def _formatter(axis: BokehModel) -> Formatter | None:
-    formatter = axis.formatter
-    labels = axis.major_label_overrides
-    write = _writer(formatter)
-    if write is None and not labels:
-        return None
-    fallback = write or (lambda value: f"{value:g}")
-    return FuncFormatter(
-        lambda value, _position: str(labels.get(value, labels.get(str(value), fallback(value))))
-    )
-
-
 def _writer(formatter: BokehModel) -> Callable[[float], str] | None:
     if isinstance(formatter, CustomJSTickFormatter):
-        return palette.python_of(formatter)
+        return plots.python_of(formatter)
     if isinstance(formatter, DatetimeTickFormatter):
         # Bokeh shows a time as if it were UTC: the caller has converted it to local time.
         return lambda value: time.strftime("%H:%M:%S", time.gmtime(value / 1000))
@@ -291,7 +213,7 @@ def _draw_legend(
         return
     columns = model.ncols if isinstance(model.ncols, int) else None
     across = len(entries) if model.orientation == "horizontal" else 1
-    place: dict[str, Any] = {"loc": _LEGEND_PLACES.get(str(model.location), "upper right")}
+    place: dict[str, Any] = {"loc": "best"}
     if model in plot.above:
         place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
     size = float(model.label_text_font_size.removesuffix("px")) * PIXEL

@@ -12,7 +12,7 @@ from bokeh.models import LayoutDOM
 from xdplab.widgets.pictures.picture import Bundle, Draw
 
 if TYPE_CHECKING:
-    from xdplab.widgets.live.figure import Feed
+    from xdplab.widgets.base.feed import Feed
 
 TIME_SHARE = 0.1
 """The share of the time that a figure's pictures may take while the figure itself is in view."""

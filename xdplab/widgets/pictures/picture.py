@@ -3,7 +3,7 @@
 The output of a displayed widget only names the widget, and shows nothing without a kernel. So the
 cell gets another output after it, with a picture of each figure in the widget, which is updated
 when cells have run. nbconvert, code-hosting sites and a notebook opened without its kernel show the
-picture; a style sheet (picture.css) hides it beside a live figure.
+picture; the style sheet (style/style.css) hides it beside a live figure.
 
 The widget's own output is never changed: JupyterLab would recreate its view.
 """
@@ -17,16 +17,12 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import ipywidgets
 
 from xdplab.net.claims import current_cell
-from xdplab.widgets.live import pump
-
-STYLE = Path(__file__).with_name("picture.css")
-"""The style sheet that hides a picture beside a live figure."""
+from xdplab.widgets.base import pump
 
 WIDTH = 900
 """Width of an image, in pixels of a page; every layout fits in it."""

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Range1d, TapTool
 from bokeh.plotting import figure
 
-from xdplab.widgets.palette import GREY, KEEP_INK, VERMILLION, YELLOW, styled_plot
 from xdplab.widgets.rings.state import Home, RingName
 from xdplab.widgets.rings.words import COLORS, HANDS_NAMES, NAMES
+from xdplab.widgets.style.palette import GREY, KEEP_INK, VERMILLION, YELLOW
+from xdplab.widgets.style.plots import styled_plot
 
 WIDTH, HEIGHT = 712, 556
 

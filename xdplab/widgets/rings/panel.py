@@ -9,8 +9,9 @@ from typing import Any
 
 import ipywidgets
 
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.rings.words import duration, legend_html, plain_html
+from xdplab.core.text import seconds
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.rings.words import legend_html, plain_html
 
 PACES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Values of the slow-motion slider, in seconds."""
@@ -171,7 +172,7 @@ class RingsPanel:
 
 def _stops(pace: float) -> list[tuple[str, float]]:
     """Return the slider's values, with the present pace among them."""
-    return [(duration(stop), stop) for stop in sorted({*PACES, pace})]
+    return [(seconds(stop), stop) for stop in sorted({*PACES, pace})]
 
 
 def _button(text: str, icon: str, tooltip: str, width: str = "84px") -> ipywidgets.Button:

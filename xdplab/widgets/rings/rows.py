@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.widgets.live.figure import Columns
+from xdplab.core.text import counted
+from xdplab.widgets.base.feed import Columns
 from xdplab.widgets.rings.figure import CENTRES, HANDS, INNER, LAMPS, NUMBERS, OUTER, PIN, TEXTS
 from xdplab.widgets.rings.state import CONSUMERS, PRODUCERS, Ring, RingName, RingState, Side
 from xdplab.widgets.rings.words import COLORS, INKS, NAMES
@@ -193,7 +194,7 @@ def _ring_words(state: RingState) -> Iterator[tuple[float, float, str, str]]:
 def _hand_words(state: RingState) -> Iterator[tuple[float, float, str, str]]:
     counts = state.counts()
     for home, (x, y) in HANDS.items():
-        yield x, y - 10, f"{counts[home]:,} frame{'s' * (counts[home] != 1)}", "12px"
+        yield x, y - 10, counted(counts[home], "frame"), "12px"
 
 
 def _lamps(state: RingState) -> Columns:

@@ -13,10 +13,10 @@ import traitlets
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError, TelemetryError
 from xdplab.core.locks import new_lock
-from xdplab.widgets.engine_view import EngineView, State, status_html
-from xdplab.widgets.live import traits
-from xdplab.widgets.live.figure import LiveFigure
-from xdplab.widgets.live.whole import Whole
+from xdplab.widgets.base import traits
+from xdplab.widgets.base.feed import SnapshotFeed
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import EngineView, State, status_html
 from xdplab.widgets.rings.figure import NUMBERS, TEXTS, WIDTH, rings_figure
 from xdplab.widgets.rings.panel import RingsPanel
 from xdplab.widgets.rings.rows import nothing, rows
@@ -71,7 +71,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
         self._frame_size, self._has_stream = 0, False
         self._seen: tuple[object, ...] = ()  # key of the last drawing
         self._beats = 0
-        self._feeds = {name: Whole(NUMBERS[name], TEXTS.get(name, ())) for name in NUMBERS}
+        self._feeds = {name: SnapshotFeed(NUMBERS[name], TEXTS.get(name, ())) for name in NUMBERS}
         follow_box = f"xdplab-follow-{uuid.uuid4().hex}"
         self._figure = LiveFigure(
             rings_figure(follow_box),

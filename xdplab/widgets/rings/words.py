@@ -6,8 +6,9 @@ import html
 import math
 from collections.abc import Mapping
 
-from xdplab.widgets.palette import BLUE, ORANGE, VERMILLION, YELLOW
+from xdplab.core.text import seconds
 from xdplab.widgets.rings.state import CONSUMERS, PRODUCERS, Home, RingName, RingState, Side
+from xdplab.widgets.style.palette import BLUE, ORANGE, VERMILLION, YELLOW
 
 COLORS: Mapping[Side, str] = {"kernel": ORANGE, "worker": BLUE}
 INKS: Mapping[Side, str] = {"kernel": "#000000", "worker": "#ffffff"}
@@ -55,7 +56,7 @@ def pace_words(pace: float) -> str:
         return "running at full speed"
     if pace == math.inf:
         return "paused: a batch a step"
-    return f"slow motion: a batch every {duration(pace)}"
+    return f"slow motion: a batch every {seconds(pace)}"
 
 
 def lost_words(state: RingState, lost: int) -> list[str]:
@@ -64,11 +65,6 @@ def lost_words(state: RingState, lost: int) -> list[str]:
     if ring.waiting < ring.size:
         return []
     return [f"the RX ring is full: what comes now is lost, {lost:,} frames by now"]
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words: "20 ms", "1.5 s"."""
-    return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
 
 
 def frame_words(state: RingState | None, frame: int | None, pace: float) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import ipywidgets
 
 from xdplab.experiments.background import Background
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.palette import VERMILLION
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.style.palette import VERMILLION
 
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from xdplab.experiments.metrics import METRICS
 from xdplab.experiments.runs import Runs, value_words
-from xdplab.widgets.live.figure import Columns
-from xdplab.widgets.palette import GREY, VERMILLION
-from xdplab.widgets.sweep import colors
-from xdplab.widgets.sweep.words import cell_html, figure_words
+from xdplab.experiments.words import figure_words
+from xdplab.widgets.base.feed import Columns
+from xdplab.widgets.parts.results import cell_html
+from xdplab.widgets.style import ramp
+from xdplab.widgets.style.palette import GREY, VERMILLION
 
 NUMBERS: Mapping[str, Sequence[str]] = {"cells": ("x", "y", "alpha"), "marks": ("x", "y")}
 TEXTS: Mapping[str, Sequence[str]] = {
@@ -77,10 +78,10 @@ def cells(runs: Runs, choice: Choice) -> Cells:
             drawn["color"].append(GREY)
             drawn["ink"].append(VERMILLION)
         else:
-            at = colors.share(value, worst, best)
+            at = ramp.share(value, worst, best)
             alphas.append(1)
-            drawn["color"].append(colors.color(at))
-            drawn["ink"].append(colors.ink(at))
+            drawn["color"].append(ramp.color(at))
+            drawn["ink"].append(ramp.ink(at))
         drawn["text"].append(
             _text(status, choice.metric, value, value == best and len(known) > 1) if written else ""
         )

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import ipywidgets
 
+from xdplab.core.text import spaced
 from xdplab.experiments.metrics import METRICS
-from xdplab.widgets.live.subshells import follow_subshells
+from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.sweep.cells import Choice, names
 
 
@@ -26,12 +27,12 @@ class Choices:
         self.metric = _menu(
             "Metric", [(METRICS[name].label, name) for name in METRICS], metric, "250px"
         )
-        options = [(name.replace("_", " "), name) for name in knobs]
+        options = [(spaced(name), name) for name in knobs]
         self.x = _menu("Along", options, options[0][1])
         self.y = _menu("Upwards", options, options[min(1, len(options) - 1)][1])
         self._others = {
             knob: _menu(
-                knob.replace("_", " "),
+                spaced(knob),
                 list(zip(names(values), range(len(values)), strict=True)),
                 0,
             )

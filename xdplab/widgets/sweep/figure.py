@@ -7,7 +7,8 @@ from typing import Any
 from bokeh.models import ColumnDataSource, CustomJS, FactorRange, HoverTool, TapTool
 from bokeh.plotting import figure
 
-from xdplab.widgets.palette import KEEP_INK, styled_plot
+from xdplab.widgets.style.palette import KEEP_INK
+from xdplab.widgets.style.plots import styled_plot
 from xdplab.widgets.sweep.cells import NUMBERS, TEXTS
 
 _LABELS = 62  # pixels for the names and the knob's name below the map, and for the space above

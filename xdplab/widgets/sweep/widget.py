@@ -13,23 +13,25 @@ import ipywidgets
 
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.core.text import spaced
 from xdplab.experiments.background import Background
 from xdplab.experiments.in_turn import Stop
 from xdplab.experiments.metrics import METRICS
 from xdplab.experiments.runs import Runs, words
 from xdplab.experiments.sweep import take
+from xdplab.experiments.words import figure_words
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import settings
-from xdplab.widgets.engine_view import EngineView, State, status_html
-from xdplab.widgets.live.figure import LiveFigure
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.live.whole import Whole
+from xdplab.widgets.base.feed import SnapshotFeed
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import EngineView, State, status_html
+from xdplab.widgets.parts.results import scale_html
 from xdplab.widgets.series.bar import SeriesBar
 from xdplab.widgets.series.series import Series
-from xdplab.widgets.sweep.cells import NUMBERS, TEXTS, cells
+from xdplab.widgets.sweep.cells import NUMBERS, TEXTS, Choice, cells
 from xdplab.widgets.sweep.choices import Choices
 from xdplab.widgets.sweep.figure import height, sweep_figure
-from xdplab.widgets.sweep.words import figure_words, scale_html
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -95,7 +97,7 @@ class Sweep(Series):
         self._runner = Background(self._take)
         self._choices = Choices(self.runs.knobs, metric)
         self._bar = SeriesBar(self._runner, self.runs.forget)
-        self._feeds = {name: Whole(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
+        self._feeds = {name: SnapshotFeed(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
         self._drawn: object = None
         click_box = f"xdplab-sweep-{uuid.uuid4().hex}"
         self._figure = LiveFigure(
@@ -131,6 +133,11 @@ class Sweep(Series):
             value = figure_words(metric, self.runs.median(best, metric))
             said.append(f"best {metric} {value} with {words(self.runs.combinations[best])}")
         return f"<Sweep: {self._view.label}, {', '.join(said)}>"
+
+    @property
+    def shown(self) -> Choice:
+        """What the map shows: the metric, the knobs of its axes, and the values of the others."""
+        return self._choices.choice
 
     def best(self, metric: str = "pps") -> dict[str, object]:
         """Return the settings with the best value of a metric, as `Grid.best` does."""
@@ -181,8 +188,8 @@ class Sweep(Series):
             self._feeds[name].show(columns)
         self._figure.set("columns", factors=drawn.columns)
         self._figure.set("rows", factors=drawn.rows)
-        self._figure.set("x axis", axis_label=chosen.x.replace("_", " "))
-        self._figure.set("y axis", axis_label=(chosen.y or "").replace("_", " "))
+        self._figure.set("x axis", axis_label=spaced(chosen.x))
+        self._figure.set("y axis", axis_label=spaced(chosen.y or ""))
         self._figure.set("map", height=height(len(drawn.rows)))
         self._scale.value = scale_html(chosen.metric, drawn.worst, drawn.best)
 

@@ -6,7 +6,7 @@ from bokeh.models import LayoutDOM, Range1d
 
 from xdplab.widgets.history.marks import add_marks, marks_source
 from xdplab.widgets.history.window import window_range
-from xdplab.widgets.palette import styled_plot
+from xdplab.widgets.style.plots import styled_plot
 
 MARKS = "marks"
 """Name of the data source of the marks."""

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from xdplab.core.text import counted
 from xdplab.ledger.subjects import check_traffic
-from xdplab.widgets.engine_view import EngineView, status_html
-from xdplab.widgets.history.marks import Mark, Marks
-from xdplab.widgets.history.rows import STEPS
+from xdplab.widgets.base.clock import clock_time
+from xdplab.widgets.base.traits import OneOf
+from xdplab.widgets.history.feed import STEPS
+from xdplab.widgets.history.marks import Mark, MarksFeed
 from xdplab.widgets.history.window import TimeWindow
-from xdplab.widgets.live.clock import clock_time
-from xdplab.widgets.live.figure import LiveFigure
-from xdplab.widgets.live.traits import OneOf
+from xdplab.widgets.live_figure import LiveFigure
+from xdplab.widgets.parts.engine_view import EngineView, status_html
 from xdplab.widgets.timeline.figure import MARKS, timeline_figure
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Timeline(ipywidgets.VBox):  # type: ignore[misc]
         check_traffic(traffic)
         self._view = EngineView(engine)
         journals = [engine.journal] + ([traffic.journal] if traffic else [])
-        self._marks = Marks([("", journal) for journal in journals], pixels=700)
+        self._marks = MarksFeed([("", journal) for journal in journals], pixels=700)
         self._window = TimeWindow([self._view], self._marks)
         self._status = ipywidgets.HTML()
         self._list = ipywidgets.HTML()
@@ -65,8 +66,8 @@ class Timeline(ipywidgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         marks = self._marks.recent()
         last = f", the last {marks[-1].detail}" if marks else ""
-        changes = "change" if len(marks) == 1 else "changes"
-        return f"<Timeline: {self._view.label}, {len(marks)} {changes}{last}>"
+        changes = counted(len(marks), "change")
+        return f"<Timeline: {self._view.label}, {changes}{last}>"
 
     def _beat(self) -> None:
         self._window.move(self._figure, self.seconds)

@@ -6,32 +6,24 @@ from math import ceil, log10
 
 import numpy as np
 
+from xdplab.core.text import duration
+from xdplab.widgets.base.feed import Columns, SnapshotFeed
 from xdplab.widgets.latency.figure import BAR_SPACE, FLAG_TOPS
-from xdplab.widgets.latency.shape import (
-    FASTEST_NS,
-    Shape,
-    Span,
-    Steady,
-    round_up,
-    ticks,
-    wanted_span,
-)
-from xdplab.widgets.latency.words import duration
-from xdplab.widgets.live.figure import Columns
-from xdplab.widgets.live.whole import Whole
+from xdplab.widgets.latency.shape import FASTEST_NS, Shape, Steady, round_up, wanted_span
+from xdplab.widgets.style.log_time import Span, ticks
 
 Properties = dict[str, dict[str, object]]
 """Properties to set, by the name of the figure's model."""
 
 
-class LatencyPicture:
+class LatencyFeeds:
     """The rows of the figure's sources, and the ranges of its axes."""
 
     def __init__(self) -> None:
         self.feeds = {
-            **{name: Whole(["x", "y"]) for name in ("live", "frozen")},
-            **{name: Whole(["x", "y"]) for name in ("live curve", "frozen curve")},
-            **{name: Whole(["x", "top"], ["text"]) for name in ("flags", "frozen flags")},
+            **{name: SnapshotFeed(["x", "y"]) for name in ("live", "frozen")},
+            **{name: SnapshotFeed(["x", "y"]) for name in ("live curve", "frozen curve")},
+            **{name: SnapshotFeed(["x", "top"], ["text"]) for name in ("flags", "frozen flags")},
         }
         self.forget()
 

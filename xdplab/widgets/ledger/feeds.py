@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.widgets.base.feed import Columns, SnapshotFeed
 from xdplab.widgets.ledger.figure import COLORS, WORDS
 from xdplab.widgets.ledger.flow import Kind
 from xdplab.widgets.ledger.layout import Band, Interval, Layout, Words
-from xdplab.widgets.live.figure import Columns
-from xdplab.widgets.live.whole import Whole
 
 _LEFT, _RIGHT = 0.55, 1.5  # room for words before the first counting point and after the last
 _HEIGHT_STEP = 20.0  # the figure's height is a multiple of this, so that it changes rarely
@@ -20,14 +19,14 @@ Properties = dict[str, dict[str, object]]
 """Properties to set, by the name of the figure's model."""
 
 
-class LedgerPicture:
+class LedgerFeeds:
     """The rows of the figure's sources."""
 
     def __init__(self) -> None:
         self.feeds = {
-            **{kind.value: Whole(["x", "y"]) for kind in COLORS},
-            **{name: Whole(["x", "low", "high"]) for name in ("points", "leaders")},
-            **{name: Whole(["x", "y"], ["text"]) for name in WORDS},
+            **{kind.value: SnapshotFeed(["x", "y"]) for kind in COLORS},
+            **{name: SnapshotFeed(["x", "low", "high"]) for name in ("points", "leaders")},
+            **{name: SnapshotFeed(["x", "y"], ["text"]) for name in WORDS},
         }
 
     def draw(self, layout: Layout) -> Properties:

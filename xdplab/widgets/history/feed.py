@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from xdplab.native import lib
 from xdplab.telemetry.region import COUNTERS, LONG_INTERVAL, Records
-from xdplab.widgets.engine_view import EngineView
-from xdplab.widgets.live.clock import local_ms
-from xdplab.widgets.live.figure import Update
+from xdplab.widgets.base.clock import local_ms
+from xdplab.widgets.base.feed import Update
+from xdplab.widgets.parts.engine_view import EngineView
 
 STEPS = {10: 0.02, 30: 0.05, 60: 0.1, 120: 1.0, 300: 1.0, 600: 1.0}
 """Time ranges and the step between rows, both in seconds: never more than 600 rows."""
@@ -85,7 +85,7 @@ class _Grown:
     """Descriptors in each of `_RINGS` at the end: one row each."""
 
 
-class HistoryRows:
+class HistoryFeed:
     """Feed of a live figure: the last `seconds` of one engine, of one worker or of all.
 
     With several workers, rates are the sum, ring occupancies the mean, and the peak of the RX ring

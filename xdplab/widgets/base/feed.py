@@ -1,16 +1,39 @@
-"""A feed without a history: when its rows change, it sends them all."""
+"""Feeds: functions that bring new rows to a data source of a figure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from xdplab.widgets.live.figure import Columns, Update
+Columns = Mapping[str, npt.NDArray[np.float64] | list[str]]
 
 
-class Whole:
-    """The rows of one source, always replaced as a whole.
+class Update(NamedTuple):
+    """New rows for one source of a figure."""
+
+    columns: Columns
+    """All columns of the source, of one length: numbers or text."""
+    position: int
+    """The argument for the next call of the feed."""
+    replace: bool
+    """Whether these rows replace all rows of the source, or are appended."""
+
+
+class Feed(Protocol):
+    """A function that returns the rows of one source."""
+
+    def __call__(self, position: int | None) -> Update | None:
+        """Return the rows since `position`, or None if there are none.
+
+        A `position` of None asks for all rows, for a view that has none yet.
+        """
+
+
+class SnapshotFeed:
+    """A feed without a history: when its rows change, it brings them all.
 
     The position is the number of replacements, so a view with the present rows is sent nothing.
 

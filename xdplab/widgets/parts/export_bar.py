@@ -13,9 +13,9 @@ import ipywidgets
 from xdplab.core.errors import XdplabError
 from xdplab.core.files import Saved
 from xdplab.telemetry.region import Telemetry
-from xdplab.widgets.live import pump
-from xdplab.widgets.live.subshells import follow_subshells
-from xdplab.widgets.palette import GREEN, VERMILLION
+from xdplab.widgets.base import pump
+from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.style.palette import GREEN, VERMILLION
 
 
 class Export(NamedTuple):
@@ -53,6 +53,8 @@ class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
         self._asked: tuple[str, str] | None = None
         self._thread: threading.Thread | None = None
         self._outcome: Saved | str = ""
+        self.saves = 0
+        """How often it has saved, or said why it could not."""
         first = next(iter(self._exports))
         self._menu = ipywidgets.Dropdown(
             description="Save",
@@ -132,3 +134,4 @@ class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
             f'<span style="color: {color}; margin: 0 6px">&#9679;</span>'
             f'<span style="overflow-wrap: anywhere; line-height: 1.4">{words}</span>'
         )
+        self.saves += 1

@@ -1,4 +1,4 @@
-"""The style of all figures: colours, plots, legends and number formats."""
+"""Plots in the style of all figures: axes, ticks and legends."""
 
 from __future__ import annotations
 
@@ -18,17 +18,7 @@ from bokeh.models.annotations import LegendItem, Title
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-# Okabe and Ito's colours, which colour-blind people can distinguish. The first five are visible on
-# white and on black; YELLOW is for areas, since a yellow line is hard to see on white.
-BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
-ORANGE, SKY, YELLOW = "#e69f00", "#56b4e9", "#f0e442"
-GREY = "#808080"
-
-DASHES = ("solid", "dashed", "dotted", "dotdash")
-"""Dashes that distinguish lines of one colour."""
-
-KEEP_INK = "keep-ink"
-"""Tag of a Bokeh model whose text and lines keep their colour instead of the page's."""
+from xdplab.core.text import short
 
 FRAME_RANGE = "frame"
 """Name of a second y range of each plot with a numeric y axis: 0 at the bottom, 1 at the top."""
@@ -46,17 +36,9 @@ return `${+(number / (size || 1)).toPrecision(3)}${letter}`;
 _PYTHON: dict[str, Callable[[float], str]] = {}
 
 
-def si(value: float) -> str:
-    """Return `value` with three digits, a space and a prefix for the unit: "1.52 M"."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {letter}"
-    return f"{value:.3g} "
-
-
 def si_ticks() -> CustomJSTickFormatter:
     """Return a formatter of axis ticks: 1.5 M, 20 k, 300."""
-    return coded_ticks(f"const number = tick;{SI_JAVASCRIPT}", lambda tick: si(tick).rstrip())
+    return coded_ticks(f"const number = tick;{SI_JAVASCRIPT}", short)
 
 
 def coded_ticks(javascript: str, python: Callable[[float], str]) -> CustomJSTickFormatter:

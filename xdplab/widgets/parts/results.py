@@ -1,4 +1,4 @@
-"""The sweep widget's texts: in a cell, on hover, and beside the colour scale."""
+"""Texts of measured results: of a combination of settings, and beside the colour scale."""
 
 from __future__ import annotations
 
@@ -7,30 +7,10 @@ import math
 
 from xdplab.experiments.metrics import METRICS
 from xdplab.experiments.runs import Runs, words
-from xdplab.widgets.latency.words import duration
-from xdplab.widgets.palette import si
-from xdplab.widgets.sweep.colors import RAMP
+from xdplab.experiments.words import figure_words, metric_words, with_unit
+from xdplab.widgets.style.ramp import RAMP
 
 _STOPS = 16
-
-
-def figure_words(metric: str, value: float) -> str:
-    """Return a metric's value with three digits: "1.52 M", "4.61 µs"; a dash for nan."""
-    unit = METRICS[metric].unit
-    if math.isnan(value):
-        return "-"
-    if unit.startswith("ns"):
-        return duration(value)
-    return f"{si(value).strip()} %" if unit == "%" else si(value).strip()
-
-
-def metric_words(metric: str) -> str:
-    """Return a metric's name, its unit, and whether high or low is good."""
-    about = METRICS[metric]
-    unit = "" if about.unit.startswith("ns") else about.unit
-    per_packet = ", a packet" if about.unit == "ns/packet" else ""
-    good = "more" if about.more_is_better else "less"
-    return f"{about.label}{f' ({unit})' if unit else ''}{per_packet}: {good} is better"
 
 
 def cell_html(runs: Runs, combination: int) -> str:
@@ -65,13 +45,3 @@ def scale_html(metric: str, worst: float, best: float) -> str:
         f' background: linear-gradient(to right, {colors})"></span>'
         f"<span>{figure_words(metric, best)}</span></div>"
     )
-
-
-def with_unit(metric: str, value: float) -> str:
-    """Return a metric's value with its unit: "1.52 M packets/s", "4.61 µs", "0.02 /packet"."""
-    unit = METRICS[metric].unit
-    if math.isnan(value) or unit == "%":
-        return figure_words(metric, value)
-    if unit.startswith("ns"):
-        return figure_words(metric, value) + unit[2:]
-    return f"{figure_words(metric, value)} {unit.removeprefix('1')}"

@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from xdplab.ledger.subjects import check_engine
-from xdplab.widgets.palette import GREEN, GREY, VERMILLION
+from xdplab.widgets.style.palette import GREEN, GREY, VERMILLION
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine

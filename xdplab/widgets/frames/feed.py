@@ -90,7 +90,7 @@ def _under_way(sample: Any) -> str:  # noqa: ANN401 - a structured scalar
     return f" · {(int(sample['time_ns']) - int(sample['sent_ns'])) / 1000:,.1f} us under way"
 
 
-class FrameRows:
+class FrameFeed:
     """Reads samples from an engine's telemetry, and keeps the newest as rows.
 
     It is thread-safe.

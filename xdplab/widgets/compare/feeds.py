@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from xdplab.experiments.runs import Runs
+from xdplab.experiments.words import figure_words
+from xdplab.widgets.base.feed import SnapshotFeed
 from xdplab.widgets.compare.figure import (
     BAR_NUMBERS,
     BAR_ROOM,
@@ -24,8 +26,7 @@ from xdplab.widgets.compare.figure import (
     look,
 )
 from xdplab.widgets.compare.path_runs import Course
-from xdplab.widgets.live.whole import Whole
-from xdplab.widgets.sweep.words import cell_html, figure_words
+from xdplab.widgets.parts.results import cell_html
 
 _WHOLE, _SO_FAR = 0.7, 0.3  # opacity of a bar: a bar that still grows is fainter
 
@@ -46,7 +47,7 @@ class _Bar(NamedTuple):
     words: str
 
 
-class Rows:
+class CompareFeeds:
     """The rows of the figure's sources.
 
     Parameters
@@ -57,14 +58,14 @@ class Rows:
 
     def __init__(self, names: list[str]) -> None:
         self._names = names
-        self.feeds: dict[str, Whole] = {}
+        self.feeds: dict[str, SnapshotFeed] = {}
         for number in range(len(PANELS)):
-            self.feeds[f"bars {number}"] = Whole(BAR_NUMBERS, BAR_TEXTS)
-            self.feeds[f"spread {number}"] = Whole(SPREAD_NUMBERS, SPREAD_TEXTS)
-            self.feeds[f"words {number}"] = Whole(WORDS_NUMBERS, WORDS_TEXTS)
-            self.feeds[f"heads {number}"] = Whole(WORDS_NUMBERS, WORDS_TEXTS)
+            self.feeds[f"bars {number}"] = SnapshotFeed(BAR_NUMBERS, BAR_TEXTS)
+            self.feeds[f"spread {number}"] = SnapshotFeed(SPREAD_NUMBERS, SPREAD_TEXTS)
+            self.feeds[f"words {number}"] = SnapshotFeed(WORDS_NUMBERS, WORDS_TEXTS)
+            self.feeds[f"heads {number}"] = SnapshotFeed(WORDS_NUMBERS, WORDS_TEXTS)
         for number in range(len(names)):
-            self.feeds[f"line {number}"] = Whole(LINE_NUMBERS)
+            self.feeds[f"line {number}"] = SnapshotFeed(LINE_NUMBERS)
 
     def draw(self, runs: Runs, courses: Mapping[str, Course]) -> Properties:
         """Fill the sources.

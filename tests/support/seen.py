@@ -1,0 +1,64 @@
+"""A widget as its user sees it: controls by their words, its text, and the rows of its figure."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import ipywidgets
+
+from xdplab.widgets import LiveFigure
+from xdplab.widgets.base.feed import Columns
+
+
+def parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    """Return a widget and all that is in it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from parts(child)
+
+
+def figure(widget: ipywidgets.Widget) -> LiveFigure:
+    """Return its only figure."""
+    (found,) = (part for part in parts(widget) if isinstance(part, LiveFigure))
+    return found
+
+
+def rows(widget: ipywidgets.Widget, source: str) -> Columns:
+    """Return the rows that its only figure shows."""
+    update = figure(widget).feeds[source](None)
+    assert update is not None
+    return update.columns
+
+
+def control(widget: ipywidgets.Widget, words: str, kind: type = ipywidgets.DOMWidget) -> Any:  # noqa: ANN401 - ipywidgets is untyped
+    """Return the control that has these words on it, of a kind if several have."""
+    (found,) = (
+        part
+        for part in parts(widget)
+        if getattr(part, "description", "") == words and isinstance(part, kind)
+    )
+    return found
+
+
+def press(widget: ipywidgets.Widget, words: str) -> None:
+    """Press the button that has these words on it."""
+    control(widget, words, ipywidgets.Button).click()
+
+
+def text_of(widget: ipywidgets.Widget) -> str:
+    """Return all of its text, a line for each piece of HTML."""
+    pieces = [part.value for part in parts(widget) if type(part) is ipywidgets.HTML]
+    return "\n".join(html.unescape(re.sub(r"<[^>]+>", "", piece)) for piece in pieces)
+
+
+def click(widget: ipywidgets.Widget, written: str) -> None:
+    """Click into its figure, which then writes this into a box that nobody sees."""
+    (box,) = (
+        part
+        for part in parts(widget)
+        if isinstance(part, ipywidgets.Text) and part.layout.display == "none"
+    )
+    box.value = written

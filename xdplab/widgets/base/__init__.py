@@ -1,0 +1,1 @@
+"""The ground of all widgets: the pump, feeds, traits, clock, subshells."""

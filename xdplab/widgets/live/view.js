@@ -1,0 +1,79 @@
+// A view and its kernel: figure.js, table.js and presence.js each stand below this, in one module.
+// live/messages.py documents the messages.
+
+// ms after which a view repeats a request, doubled each time, since connections can be slow.
+const LONGEST_PATIENCE = 24000;
+
+// Opens a view. `thing` is what it shows, for errors, which stand in the element `complaint`;
+// `answers` has a function of (message, buffers) for each kind of message; `patience` is that of
+// the first request; `eachSecond` is called each second.
+function openView({ model, thing, answers, patience: firstPatience, complaint, eachSecond }) {
+  const name = Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join("");
+  let wanted; // the kind of the request to repeat
+  let heard = 0;
+  let patience = firstPatience;
+  let confirmed = -Infinity;
+  let isOpen = true;
+
+  const say = (message) => {
+    try {
+      model.send({ view: name, ...message });
+    } catch {
+      // The kernel is gone, so the message has no receiver.
+    }
+  };
+  const ask = (kind = wanted) => {
+    wanted = kind;
+    heard = performance.now();
+    confirmed = -Infinity; // so that the reply is confirmed at once: the kernel sends no more before
+    say({ kind });
+  };
+  const stopAsking = () => {
+    wanted = undefined;
+  };
+  // Confirms after the browser has drawn: so a slow browser or a hidden page gets no more rows.
+  const confirm = (number, interval = 0) => {
+    requestAnimationFrame(() => {
+      const now = performance.now();
+      if (!isOpen || now - confirmed < interval) return;
+      confirmed = now;
+      say({ kind: "got", number });
+    });
+  };
+  const complain = (reason = model.get("error")) => {
+    complaint.textContent = reason ? `This ${thing} stands still: ${reason}` : "";
+  };
+  const receive = async (message, buffers) => {
+    if (!message.views?.includes(name)) return;
+    heard = performance.now();
+    patience = firstPatience;
+    try {
+      await answers[message.kind](message, buffers);
+    } catch (error) {
+      complain(error);
+      throw error;
+    }
+  };
+  const onError = () => complain();
+  const timer = setInterval(() => {
+    eachSecond?.();
+    const waits = wanted && !model.get("error") && !document.hidden;
+    if (waits && performance.now() - heard > patience) {
+      patience = Math.min(2 * patience, LONGEST_PATIENCE);
+      ask();
+    }
+  }, 1000);
+  const close = () => {
+    isOpen = false;
+    clearInterval(timer);
+    model.off("msg:custom", receive);
+    model.off("change:error", onError);
+    say({ kind: "bye" });
+  };
+
+  complaint.classList.add("xdplab-complaint");
+  model.on("msg:custom", receive);
+  model.on("change:error", onError);
+  onError();
+  return { say, ask, stopAsking, confirm, complain, close, isOpen: () => isOpen };
+}
