@@ -85,6 +85,7 @@ class World:
             "tuning": self.tuning,
             "lab": self.lab,
             "interface": self.free.port,
+            "source": b"\x7fELF",
             "sender": self.free.peer,
             "receiver": self.free.port,
             "settings": {"batch": 16},

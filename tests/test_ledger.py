@@ -367,7 +367,7 @@ def test_a_full_ring_has_the_reason_that_fits(situation: Situation, words: str) 
 def test_what_could_not_be_provoked_has_words_too() -> None:
     missing = {"no fill descriptor": 5, "seen by the device": 10_000, "invalid TX descriptor": 1}
     frames, descriptors = explain(missing, 0, Situation(sends=True))
-    assert frames.startswith("5 packets of 10,000 (less than 0.1 %) came while the fill ring was")
+    assert frames.startswith("5 packets of 10,000 (< 0.1 %) came while the fill ring was")
     assert "ring_size=8192" in frames
     assert "report it" in descriptors
     assert "unaccounted for" in explain({}, 3, Situation())[0]

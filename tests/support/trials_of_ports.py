@@ -224,7 +224,7 @@ def try_a_program_that_calls_a_helper_of_others() -> None:
 
 def _load(lab: Lab, body: str) -> Program:
     source = f'{HEAD}SEC("xdp") int program(struct xdp_md *context) {{ {body} }}'
-    return Program.load(compiled(source), lab.port)
+    return Program(compiled(source), lab.port)
 
 
 def _loads(lab: Lab, body: str) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from xdplab import backends
 from xdplab.configuration.configuration import ATTACH_MODES
-from xdplab.core.checks import choice, instance_of, is_a, place, shown, text
+from xdplab.core.checks import boolean, choice, instance_of, is_a, place, shown, text
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.core.held import HeldDescriptor
@@ -22,15 +23,29 @@ from xdplab.programs.spec import OBJECT_BYTES
 
 if TYPE_CHECKING:
     from xdplab.backends.backend import LoadedProgram
-    from xdplab.net.interface import Interface
 
 
 class Program(Closing):
-    """An XDP program of one's own in the kernel, with its maps. Made by `load`.
+    """An XDP program of one's own, loaded into the kernel with its maps, and not yet attached.
 
     A program belongs to the network namespace that it was loaded for, and can be attached to each
     interface there. It lives until `close`, which also closes its links and its maps, or the end of
     its ``with``.
+
+    Parameters
+    ----------
+    source
+        An object file that clang compiled for BPF (``clang -target bpf -O2 -g``), or its bytes, at
+        most 2 MiB. It may have maps and global variables. Not supported are functions that are not
+        inlined, relocations against the kernel's types (CO-RE), the kernel's functions and
+        variables, maps of maps, and pinned maps.
+    interface
+        A side of a lab (``lab.port``), an `Interface`, or the name of a real one, in whose network
+        namespace the program is to be used. An XSKMAP gets an entry for each of its queues, or the
+        declared number where that is more.
+    name
+        The program's function, or its section. Needed where the file has several in ``xdp`` and
+        ``xdp.frags``.
 
     Attributes
     ----------
@@ -39,52 +54,30 @@ class Program(Closing):
     maps
         Its maps, by name. Those of global variables are called as their sections: ``.data``,
         ``.bss``, ``.rodata``.
+
+    Raises
+    ------
+    ConfigurationError
+        When the file can't be read, is no such object, or has what is not supported; and in a
+        simulated lab, where nothing runs XDP programs.
+    KernelError
+        When the kernel refuses it, with the verifier's log.
+    PermissionRefusedError
+        Without CAP_NET_ADMIN and CAP_BPF.
     """
 
-    def __init__(self, interface: Interface, loaded: LoadedProgram) -> None:
-        self.interface = interface
+    def __init__(
+        self, source: str | os.PathLike[str] | bytes, interface: End, *, name: str = ""
+    ) -> None:
+        self.interface = resolve(interface, allow_default_route=True)
+        backend = backends.of(self.interface.namespace)
+        named = text("name", name)
+        self._loaded = backend.load_program(self.interface, _object_bytes(source), named)
         self.maps: Mapping[str, Map] = MappingProxyType(
-            {facts.name: Map(facts, descriptor) for facts, descriptor in loaded.maps}
+            {facts.name: Map(facts, descriptor) for facts, descriptor in self._loaded.maps}
         )
-        self._loaded = loaded
         self._links: set[Link] = set()
         self._closed = False
-
-    @classmethod
-    def load(
-        cls, source: str | os.PathLike[str] | bytes, interface: End, *, name: str = ""
-    ) -> Self:
-        """Load a program out of an object file, without attaching it.
-
-        Parameters
-        ----------
-        source
-            An object file that clang compiled for BPF (``clang -target bpf -O2 -g``), or its bytes,
-            at most 2 MiB. It may have maps and global variables. Not supported are functions that
-            are not inlined, relocations against the kernel's types (CO-RE), the kernel's functions
-            and variables, maps of maps and of programs, and pinned maps.
-        interface
-            A side of a lab (``lab.port``), an `Interface`, or the name of a real one, in whose
-            network namespace the program is to be used. An XSKMAP gets an entry for each of its
-            queues, or the declared number where that is more.
-        name
-            The program's function, or its section. Needed where the file has several in ``xdp`` and
-            ``xdp.frags``.
-
-        Raises
-        ------
-        ConfigurationError
-            When the file can't be read, is no such object, or has what is not supported; and in a
-            simulated lab, where nothing runs XDP programs.
-        KernelError
-            When the kernel refuses it, with the verifier's log.
-        PermissionRefusedError
-            Without CAP_NET_ADMIN and CAP_BPF.
-        """
-        found = resolve(interface, allow_default_route=True)
-        named = text("name", name)
-        backend = backends.of(found.namespace)
-        return cls(found, backend.load_program(found, _object_bytes(source), named))
 
     def attach(
         self,
@@ -93,40 +86,8 @@ class Program(Closing):
         *,
         allow_default_route: bool = False,
     ) -> Link:
-        """Attach it, and return the link: closing that detaches the program.
-
-        In a notebook, re-running the cell that attached a program detaches the former one first.
-
-        Parameters
-        ----------
-        interface
-            An interface of the namespace that it was loaded for; by default the one it was loaded
-            for.
-        attach
-            ``"native"`` runs it in the driver, ``"skb"`` in the stack, on any device.
-        allow_default_route
-            Whether it may be attached to an interface that carries the default route.
-
-        Raises
-        ------
-        ClosedError
-            After `close`.
-        ConfigurationError
-            When the interface is in another namespace, is down, or carries the default route.
-        QueueBusyError
-            When the interface has an XDP program, as an engine attaches one.
-        KernelError
-            When the kernel refuses for another reason.
-        """
-        mode = choice("attach", attach, ATTACH_MODES)
-        wanted = self.interface if interface is None else interface
-        found = resolve(wanted, allow_default_route)
-        if found.namespace.identity != self.interface.namespace.identity:
-            raise ConfigurationError(
-                f"{found.name} is not in the network namespace that the program was loaded for: "
-                "load it for that interface, too, Program.load(source, interface)."
-            )
-        return Link(self, found, mode)
+        """Attach it, and return the link; parameters and errors are those of `Link`."""
+        return Link(self, interface, attach, allow_default_route=allow_default_route)
 
     @property
     def closed(self) -> bool:
@@ -149,25 +110,58 @@ class Program(Closing):
 
 
 class Link(HeldDescriptor):
-    """A program on an interface. Made by `Program.attach`.
+    """A program on an interface: closing the link detaches the program.
 
     The program stays attached until `close`, also where no variable holds the link, or the end of
-    the process, however it ends.
+    the process, however it ends. In a notebook, re-running the cell that attached a program
+    detaches the former one first.
 
-    Attributes
+    Parameters
     ----------
+    program
+        The program; `Program.attach` gives it.
     interface
-        The interface.
+        An interface of the namespace that it was loaded for; by default the one it was loaded for.
     attach
-        ``"native"`` or ``"skb"``.
+        ``"native"`` runs it in the driver, ``"skb"`` in the stack, on any device.
+    allow_default_route
+        Whether it may be attached to an interface that carries the default route.
+
+    Raises
+    ------
+    ClosedError
+        When the program was closed.
+    ConfigurationError
+        When the interface is in another namespace, is down, or carries the default route.
+    QueueBusyError
+        When the interface has an XDP program, as an engine attaches one.
+    KernelError
+        When the kernel refuses for another reason.
     """
 
-    def __init__(self, program: Program, interface: Interface, attach: str) -> None:
-        self.interface, self.attach = interface, attach
+    def __init__(
+        self,
+        program: Program,
+        interface: End | None = None,
+        attach: str = "native",
+        *,
+        allow_default_route: bool = False,
+    ) -> None:
+        self._program = instance_of("program", program, Program, "a Program")
+        self.attach = choice("attach", attach, ATTACH_MODES)
+        wanted = program.interface if interface is None else interface
+        allowed = boolean("allow_default_route", allow_default_route)
+        self.interface = resolve(wanted, allowed)
+        if self.interface.namespace.identity != program.interface.namespace.identity:
+            raise ConfigurationError(
+                f"interface={self.interface.name!r} is not in the network namespace that the "
+                "program was loaded for: load it for that interface, too, "
+                "Program(source, interface)."
+            )
         self._lock = new_lock()
-        self._program = program
-        replace_what_this_cell_made(self, interface)
-        descriptor = _loaded(program).attach(interface, ATTACH_MODES[attach])
+        loaded = _loaded(program)
+        replace_what_this_cell_made(self, self.interface)
+        descriptor = loaded.attach(self.interface, ATTACH_MODES[self.attach])
         super().__init__(descriptor, "this link was closed: attach anew, program.attach().")
         program._links.add(self)
         _attached.add(self)
@@ -195,7 +189,7 @@ class Link(HeldDescriptor):
         if program.interface.namespace.identity != self.interface.namespace.identity:
             raise ConfigurationError(
                 "the program was loaded for another network namespace: load it for this one, "
-                "Program.load(source, link.interface)."
+                "Program(source, link.interface)."
             )
         with self._lock:
             _loaded(program).replace(self.fileno())
@@ -220,7 +214,7 @@ _attached: set[Link] = set()
 
 def _loaded(program: Program) -> LoadedProgram:
     if program.closed:
-        raise ClosedError("this program was closed. Load it again: Program.load(source, lab.port).")
+        raise ClosedError("this program was closed. Load it again: Program(source, lab.port).")
     return program._loaded
 
 
@@ -232,10 +226,12 @@ def _object_bytes(source: object) -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    if path.exists() and not path.is_file():
-        raise ConfigurationError(f"source={shown(str(path))} must be a plain file.")
     try:
+        # Another kind of file, such as a pipe, could be waited for without end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ConfigurationError(f"source={shown(str(path))} must be a plain file.")
         with path.open("rb") as file:
             return file.read(OBJECT_BYTES + 1)
     except OSError as error:
-        raise KernelError(f"read the object file {path}", error.errno or 0) from error
+        tried = f"read the object file {shown(str(path))}"
+        raise KernelError(tried, error.errno or 0) from error

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from xdplab.configuration.keywords import typed
+from xdplab.core.text import counted, percent
 from xdplab.ledger import explain_receiving, explain_wire
-from xdplab.ledger.explain_wire import packets
 from xdplab.ledger.lines import Line, name_of
 from xdplab.ledger.situation import Situation
 
@@ -104,10 +104,8 @@ def _share(counts: Mapping[str, int], stage: str) -> str:
     whole = (Line.HANDED,) if sent else (Line.SENT, Line.DEVICE)
     of = next((counts[name] for name in whole if counts.get(name, 0) >= lost), 0)
     if not of:
-        return packets(lost)
-    percent = 100 * lost / of
-    share = f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
-    return f"{packets(lost)} of {of:,} ({share})"
+        return counted(lost, "packet")
+    return f"{counted(lost, 'packet')} of {of:,} ({percent(lost / of)})"
 
 
 def _reconfiguring(now: Situation) -> str:
@@ -142,7 +140,7 @@ def _sum(counts: Mapping[str, int], stages: Iterable[str]) -> int:
 def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     """Explain counts that are no loss but may surprise."""
     if passed := counts.get(Line.STACK):
-        yield explain_receiving.left_to_the_stack(packets(passed), now)
+        yield explain_receiving.left_to_the_stack(counted(passed, "packet"), now)
     for stage in _PENDING:
         if waiting := counts.get(stage):
             if now.fault:
@@ -154,7 +152,7 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
                 until = (
                     explain_wire.waits(now) if now.sends or stage != Line.WAITING else ""
                 ) or "in flight; read the ledger again, or settle() it"
-            yield f"{packets(waiting)} {name_of(stage, now.kind)}: {until}."
+            yield f"{counted(waiting, 'packet')} {name_of(stage, now.kind)}: {until}."
     if now.senders:
         yield (
             f"Still sending: {'; '.join(now.senders)}. What is in flight then is no loss: settle() "
@@ -167,7 +165,7 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             f"that it is to have: Engine(attach={now.attach!r})."
         )
     if begun := _sum(counts, _BEGUN):
-        yield f"{packets(begun)} on the way when the ledger began: counted in."
+        yield f"{counted(begun, 'packet')} on the way when the ledger began: counted in."
     if not now.began_quiet:
         yield (
             "Packets flowed already when the ledger began: of those on the way then, some may "
@@ -180,19 +178,19 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
         return
     if now.flowing:
         yield (
-            f"{packets(unaccounted)} in flight: counted by one counting point and not yet by the "
-            "next. Once the traffic has ended, settle() waits for them."
+            f"{counted(unaccounted, 'packet')} in flight: counted by one counting point and not "
+            "yet by the next. Once the traffic has ended, settle() waits for them."
         )
-    elif blocked := explain_wire.went_past(packets(unaccounted), now):
+    elif blocked := explain_wire.went_past(counted(unaccounted, "packet"), now):
         yield blocked
     elif now.kind != "xsk":
-        yield explain_receiving.lost_in_the_stack(packets(unaccounted))
+        yield explain_receiving.lost_in_the_stack(counted(unaccounted, "packet"))
     else:
         yield (
-            f"{packets(unaccounted)} unaccounted for: one counting point counted them, the next "
-            "did not. Two cases are known: a link that is down refuses the generator's frames and "
-            "does not count them, and with attach='skb' GRO merges packets of a stream before the "
-            "XDP program counts them."
+            f"{counted(unaccounted, 'packet')} unaccounted for: one counting point counted them, "
+            "the next did not. Two cases are known: a link that is down refuses the generator's "
+            "frames and does not count them, and with attach='skb' GRO merges packets of a stream "
+            "before the XDP program counts them."
         )
 
 

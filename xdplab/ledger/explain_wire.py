@@ -187,11 +187,6 @@ def lower_rate(now: Situation) -> str:
     return f"a lower rate ({now.slower})" if now.slower else "a lower rate"
 
 
-def packets(count: int) -> str:
-    """Return a number of packets in words."""
-    return f"{count:,} packet{'' if count == 1 else 's'}"
-
-
 def _were(count: int) -> str:
     return f"{count:,} packet{' was' if count == 1 else 's were'}"
 

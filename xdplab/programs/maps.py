@@ -18,7 +18,7 @@ class MapFacts(NamedTuple):
 
 
 class Map(HeldDescriptor):
-    """A map of a loaded program. Made by `Program.load`; `Program.close` closes it.
+    """A map of a loaded program. `Program` makes it, and `Program.close` closes it.
 
     Attributes
     ----------

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from xdplab.core.checks import instance_of, real, shown
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.text import duration
 from xdplab.native import lib
 
 LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
@@ -53,5 +54,5 @@ class Latency:
         return Latency(self.counts - earlier.counts)
 
     def __repr__(self) -> str:
-        p50, p99 = self.percentile(50) / 1e3, self.percentile(99) / 1e3
-        return f"<Latency of {self.total} frames: p50 {p50:.1f} us, p99 {p99:.1f} us>"
+        p50, p99 = (duration(self.percentile(percent)) for percent in (50, 99))
+        return f"<Latency of {self.total:,} frames: p50 {p50}, p99 {p99}>"

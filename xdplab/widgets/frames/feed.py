@@ -14,6 +14,7 @@ import numpy as np
 
 from xdplab.core.files import Saved
 from xdplab.core.locks import new_lock
+from xdplab.core.text import duration
 from xdplab.native.records import SAMPLE_PAYLOAD, VERDICTS, Records
 from xdplab.telemetry.dissect import Layer, layers, summarize
 from xdplab.telemetry.export import save_samples
@@ -87,7 +88,7 @@ def _under_way(sample: Any) -> str:  # noqa: ANN401 - a structured scalar
     """Return the latency of a frame from one of xdplab's generators, in words."""
     if not sample["sent_ns"]:
         return ""
-    return f" · {(int(sample['time_ns']) - int(sample['sent_ns'])) / 1000:,.1f} us under way"
+    return f" · {duration(int(sample['time_ns']) - int(sample['sent_ns']))} under way"
 
 
 class FrameFeed:
