@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -95,8 +96,11 @@ def test_overhead_compares_telemetry_on_and_off(monkeypatch: pytest.MonkeyPatch)
     for entry in (on, off):
         assert len(entry["runs"]) == 2
         assert all(run["balanced"] and run["rx_packets"] > 0 for run in entry["runs"])
-    assert result["ratio"] > 0
-    assert result["paired_ratio"] > 0
+    rates = [[run["rx_pps"] for run in entry["runs"]] for entry in (on, off)]
+    with_it, without = map(statistics.median, rates)
+    assert result["ratio"] == pytest.approx(with_it / without, abs=0.001)
+    pairs = [one / other for one, other in zip(*rates, strict=True)]
+    assert result["paired_ratio"] == pytest.approx(statistics.median(pairs), abs=0.001)
     assert f"{result['ratio']:.3f} of the rate without" in in_80_columns(result, monkeypatch)
 
 

@@ -59,6 +59,8 @@ def test_a_class_of_ones_own_adds_what_it_likes(soft_lab: Lab) -> None:
     with Named(soft_lab.port) as engine:
         engine.color = "red"  # type: ignore[attr-defined]
         engine.label = "yours"
+        assert (engine.color, engine.label) == ("red", "yours")  # type: ignore[attr-defined]
+        assert Named.label == "mine"
 
 
 def test_a_warning_of_a_knob_names_the_line_that_turned_it(soft_lab: Lab) -> None:

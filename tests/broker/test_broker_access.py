@@ -176,6 +176,9 @@ def test_a_client_may_come_and_go_without_a_word(broker: Broker) -> None:
                 pass
 
     as_user(client)
+    # They cost nobody a session, and the broker serves the next as before.
+    assert broker.is_quiet()
+    assert as_user(lambda: one_visit(broker.socket))
 
 
 def test_without_a_broker_the_error_says_how_to_start_one(tmp_path: Path) -> None:

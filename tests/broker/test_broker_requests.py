@@ -242,11 +242,17 @@ def test_the_generator_is_run_as_asked_and_one_at_a_time(broker: Broker) -> None
     assert as_user(lambda: talk(broker.socket, say)) == STREAM["limit_frames"]
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=4,
-)
+def json_values(numbers: st.SearchStrategy[float]) -> st.SearchStrategy[object]:
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | numbers | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=4),
+        max_leaves=4,
+    )
+
+
+JSON = json_values(st.floats(allow_nan=False))
+# The protocol has no infinite numbers.
+SAYABLE = json_values(st.floats(allow_nan=False, allow_infinity=False))
 # After which a connection ends.
 MALFORMED_WORDS = ("a request has an op and arguments.", "a message is one JSON object.")
 QUICK = settings(
@@ -299,7 +305,23 @@ def test_10_000_random_messages_leave_a_session_that_answers(broker: Broker) -> 
 @settings(QUICK, max_examples=300)
 @given(st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_random_bytes_are_malformed_or_a_request(message: bytes) -> None:
+    with suppress(protocol.Malformed):
+        said = protocol.decode_request(message)
+        assert protocol.decode_request(protocol.encode_request(*said)) == said
+        with suppress(XdplabError):
+            check_request(*said[:2], 0)
     with suppress(protocol.Malformed, XdplabError):
-        check_request(*protocol.decode_request(message)[:2], 0)
-    with suppress(protocol.Malformed, XdplabError):
-        protocol.decode_answer(message)
+        answer = protocol.decode_answer(message)
+        assert answer is None or protocol.decode_answer(protocol.encode_answer(answer)) == answer
+
+
+@settings(QUICK, max_examples=300)
+@given(
+    st.text(max_size=20),
+    st.dictionaries(st.text(max_size=8), SAYABLE, max_size=4),
+    st.integers(0, (1 << 31) - 1),
+)
+def test_what_was_written_is_read(operation: str, values: dict[str, object], number: int) -> None:
+    request = protocol.encode_request(operation, values, number)
+    assert protocol.decode_request(request) == (operation, values, number)
+    assert protocol.decode_answer(protocol.encode_answer(values, number), number) == values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,12 @@ from harness.jupyter_server import JupyterServer
 from harness.notebook_page import NotebookPage, write_notebook
 from playwright.sync_api import Browser
 from support.artefacts import ARTEFACTS
+from support.forked_kernels import forked_kernels
+from support.layout import faults
 from support.pages import Look, OpenNotebook, Picture
+from support.patience import eventually
+
+_CELLS_TO_FILL = 8
 
 NOTHING_STICKS_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output')].every(
     (output) => output.scrollWidth <= output.clientWidth)"""
@@ -30,13 +34,18 @@ SUITS_THE_THEME = """() => {
 
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    server = JupyterServer(tmp_path_factory.mktemp("jupyter"))
-    yield server
-    server.stop()
+    """Start a JupyterLab whose kernels need not import anything."""
+    with forked_kernels(tmp_path_factory.mktemp("kernels")) as kernels:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("JUPYTER_PATH", str(kernels))
+            server = JupyterServer(tmp_path_factory.mktemp("jupyter"))
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
 def notebook_7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """Start a Notebook 7, with kernels as they come."""
     server = JupyterServer(tmp_path_factory.mktemp("notebook"), "notebook")
     yield server
     server.stop()
@@ -54,12 +63,38 @@ def pages_to_spare(chromium: Browser) -> list[NotebookPage]:
     return []
 
 
+@pytest.fixture(scope="module")
+def pages_to_share(jupyter: JupyterServer) -> Iterator[dict[str, NotebookPage]]:
+    """Return the pages that tests of a file share, by their notebook's first cell."""
+    pages: dict[str, NotebookPage] = {}
+    yield pages
+    for page in pages.values():
+        page.close()
+    jupyter.shut_kernels_down()
+
+
+@pytest.fixture
+def kept(
+    privileged: None,
+    pages_to_share: dict[str, NotebookPage],
+    pages_to_spare: list[NotebookPage],
+    request: pytest.FixtureRequest,
+) -> dict[str, NotebookPage]:
+    """Return the pages to share: none for a test that shares none, whose time they would take."""
+    if "go_on" not in request.fixturenames:
+        for page in pages_to_share.values():
+            page.leave()
+            pages_to_spare.append(page)
+        pages_to_share.clear()
+    return pages_to_share
+
+
 @pytest.fixture
 def open_notebook(
-    privileged: None,
     jupyter: JupyterServer,
     chromium: Browser,
     pages_to_spare: list[NotebookPage],
+    kept: dict[str, NotebookPage],
     request: pytest.FixtureRequest,
 ) -> Iterator[OpenNotebook]:
     """Open a new notebook of the cells that it is called with, or the same once more.
@@ -84,17 +119,42 @@ def open_notebook(
         return pages[-1]
 
     yield open_
-    complaints = [complaint for page in pages for complaint in page.complaints]
+    used = {*pages, *kept.values()}
+    complaints = [complaint for page in used for complaint in page.complaints]
     passed = not complaints and request.session.testsfailed == failed_before
-    for page in pages:
+    if not passed:
+        kept.clear()
+    for page in used - {*kept.values()}:
         if passed and page.server is jupyter and not page.page.is_closed():
             page.leave()
             pages_to_spare.append(page)
         else:
             page.close()
-    for server in {page.server for page in pages}:
-        server.shut_kernels_down()
+    kernels = [page.kernel() for page in kept.values()]
+    for server in {page.server for page in used}:
+        server.shut_kernels_down(but=kernels)
     assert complaints == []
+
+
+@pytest.fixture
+def go_on(open_notebook: OpenNotebook, kept: dict[str, NotebookPage]) -> OpenNotebook:
+    """Open a notebook and run its first cell, or go on with the one where another test did.
+
+    A test leaves widgets and kernel so that the next can go on; `again` is run to begin it. One
+    that fails leaves none.
+    """
+
+    def go_on_(first: str, *cells: str, again: str = "") -> NotebookPage:
+        if first in kept:
+            kept[first].fill(1, again)
+            kept[first].run(1)
+        else:
+            kept[first] = open_notebook(first, *[""] * _CELLS_TO_FILL)
+            kept[first].run(0)
+        kept[first].fill(1, *cells)
+        return kept[first]
+
+    return go_on_
 
 
 @pytest.fixture
@@ -110,16 +170,19 @@ def picture(request: pytest.FixtureRequest) -> Picture:
 
 @pytest.fixture
 def look(picture: Picture) -> Look:
-    """Look at a page, wide and light, narrow and dark: nothing may stick out at the right."""
+    """Look at a page, wide and narrow, light and dark: nothing may be covered or cut off."""
 
-    def look_at(page: NotebookPage, height: int = 900) -> None:
+    def look_at(page: NotebookPage, height: int = 900, narrowest: int = 600) -> None:
         page.hide_side_bar()
-        for width, theme in ((1280, "light"), (900, "dark")):
+        for width, theme in ((1440, "light"), (960, "dark"), (600, "light")):
+            if width < narrowest:
+                break
             page.page.set_viewport_size({"width": width, "height": height})
             page.change_theme(theme)
             page.page.wait_for_function(NOTHING_STICKS_OUT)
             page.page.wait_for_function(SUITS_THE_THEME)
-            time.sleep(1)  # until figures are drawn anew
+            # Figures are laid out anew some time after the page.
+            assert eventually(lambda: not faults(page), 10), faults(page)
             picture(page, f"-{width}-{theme}")
 
     return look_at

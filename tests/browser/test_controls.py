@@ -220,18 +220,27 @@ def test_the_rate_of_an_engine_that_generates_is_turned(open_notebook: OpenNoteb
     assert page.run(1).strip() == "True"
 
 
-# The cell itself prints, at its end, what the worker used and what came of it.
-BUSY = """
-time.sleep(10)
+# What a test leaves of a capture, so that the next can go on with it.
+AGAIN = """
+engine.batch, engine.wait = 64, "poll"
+"""
+
+
+def busy_until(batch: int) -> str:
+    """Return a cell that ends when the worker uses a batch size, or in the end without it.
+
+    It prints itself what the worker used and what came of it.
+    """
+    return f"""
+eventually(lambda: counted("control_batch") == [{batch}])
 print(json.dumps([controls.batch, engine.batch, *counted("control_batch")]))
 """
 
 
 def test_a_slider_that_is_dragged_reaches_the_worker_while_a_cell_runs(
-    open_notebook: OpenNotebook,
+    go_on: OpenNotebook,
 ) -> None:
-    page = open_notebook(CAPTURE, BUSY, BUSY)
-    page.run(0)
+    page = go_on(CAPTURE, busy_until(2048), busy_until(1), again=AGAIN)
     group(page, "hslider", "Batch size").wait_for()
     for cell, to, batch in ((1, 1.0, 2048), (2, 0.0, 1)):
         page.start(cell)
@@ -245,15 +254,15 @@ def readout(page: NotebookPage, label: str, nth: int = 0) -> Locator:
 
 
 def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cell(
-    open_notebook: OpenNotebook,
+    go_on: OpenNotebook,
 ) -> None:
-    page = open_notebook(
+    page = go_on(
         CAPTURE,
         "engine.batch = 100",
         "controls.batch = 512; controls.wait = 'uring-napi'",
-        BUSY,
+        busy_until(256),
+        again=AGAIN,
     )
-    page.run(0)
     page.run(1)
     expect(readout(page, "Batch size")).to_have_text("100", timeout=PATIENCE)
     page.run(2)
@@ -265,6 +274,48 @@ def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cel
     press("Batch size", "ArrowLeft")(page)
     page.wait_for(3)
     assert json.loads(page.printed(3)) == [256, 256, 256]
+
+
+def test_an_ineffective_strategy_is_marked_and_explained(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, again=AGAIN)
+    choose("Wait", "busy-poll (no effect here)")(page)
+    page.page.get_by_text("the driver does not tell an AF_XDP socket its NAPI").wait_for()
+
+
+# With no descriptor left, the kernel refuses what the strategies of io_uring and epoll need.
+WITHOUT_DESCRIPTORS = """
+import os, resource
+engine.stop()
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+engine.start()
+eventually(lambda: engine.telemetry.counters()["rx_packets"] > 0)
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+"""
+
+
+def test_what_the_kernel_refuses_is_said_and_the_menu_goes_back(
+    go_on: OpenNotebook,
+) -> None:
+    page = go_on(CAPTURE, WITHOUT_DESCRIPTORS, "print(engine.wait)", again=AGAIN)
+    page.run(1)
+    menu = group(page, "dropdown", "Wait").locator("select")
+    menu.select_option("epoll")
+    page.page.get_by_text("could not prepare the wait strategy epoll").wait_for()
+    expect(menu).to_have_value("poll", timeout=PATIENCE)
+    menu.select_option("spin")
+    expect(page.page.get_by_text("could not prepare")).to_have_count(0, timeout=PATIENCE)
+    assert page.run(2).strip() == "spin"
+
+
+def test_a_closed_engine_is_said_and_its_controls_greyed_out(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, "traffic.close(); engine.close()", again=AGAIN)
+    group(page, "hslider", "Batch size").wait_for()
+    page.run(1)
+    page.page.get_by_text("engine is closed").wait_for()
+    expect(group(page, "dropdown", "Wait").locator("select")).to_be_disabled()
+    for name in ("Latency", "Undo", "Start"):
+        expect(button(page, name)).to_be_disabled()
 
 
 def test_two_controls_and_two_browsers_agree(open_notebook: OpenNotebook) -> None:
@@ -313,40 +364,6 @@ def test_presets_set_the_worker_and_undo_takes_them_back_one_by_one(
     expect(button(page, "Undo")).to_be_disabled()
 
 
-# With no descriptor left, the kernel refuses what the strategies of io_uring and epoll need.
-WITHOUT_DESCRIPTORS = """
-import os, resource
-engine.stop()
-limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
-engine.start()
-eventually(lambda: engine.telemetry.counters()["rx_packets"] > 0)
-resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-"""
-
-
-def test_what_the_kernel_refuses_is_said_and_the_menu_goes_back(
-    open_notebook: OpenNotebook,
-) -> None:
-    page = open_notebook(CAPTURE, WITHOUT_DESCRIPTORS, "print(engine.wait)")
-    page.run(0)
-    page.run(1)
-    menu = group(page, "dropdown", "Wait").locator("select")
-    menu.select_option("epoll")
-    page.page.get_by_text("could not prepare the wait strategy epoll").wait_for()
-    expect(menu).to_have_value("poll", timeout=PATIENCE)
-    menu.select_option("spin")
-    expect(page.page.get_by_text("could not prepare")).to_have_count(0, timeout=PATIENCE)
-    assert page.run(2).strip() == "spin"
-
-
-def test_an_ineffective_strategy_is_marked_and_explained(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE)
-    page.run(0)
-    choose("Wait", "busy-poll (no effect here)")(page)
-    page.page.get_by_text("the driver does not tell an AF_XDP socket its NAPI").wait_for()
-
-
 def test_reload_shows_the_knobs_as_they_are_and_they_still_turn(
     open_notebook: OpenNotebook,
 ) -> None:
@@ -379,17 +396,6 @@ def test_no_pump_is_left_when_the_output_is_closed(open_notebook: OpenNotebook) 
     assert page.run(1).strip() == "True"
     page.clear_output(0)
     assert int(page.run(2)) == 0
-
-
-def test_a_closed_engine_is_said_and_its_controls_greyed_out(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE, "traffic.close(); engine.close()")
-    page.run(0)
-    group(page, "hslider", "Batch size").wait_for()
-    page.run(1)
-    page.page.get_by_text("engine is closed").wait_for()
-    expect(group(page, "dropdown", "Wait").locator("select")).to_be_disabled()
-    for name in ("Latency", "Undo", "Start"):
-        expect(button(page, name)).to_be_disabled()
 
 
 def test_looks_of_controls(open_notebook: OpenNotebook, look: Look) -> None:

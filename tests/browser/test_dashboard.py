@@ -7,16 +7,11 @@ import json
 import pytest
 from harness.notebook_page import NotebookPage
 from playwright.sync_api import Locator
+from support.busy import BUSY, let_go
 from support.live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows
 from support.pages import OpenNotebook
 
-# Runs until `let_go`, or for two minutes.
-BUSY = """
-from pathlib import Path
-deadline = time.monotonic() + 120
-while not Path("go-on").exists() and time.monotonic() < deadline:
-    time.sleep(0.05)
-Path("go-on").unlink()
+USED = f"""{BUSY}
 time.sleep(0.2)
 used = engine.telemetry.counters()
 print(json.dumps([engine.batch, int(used["control_batch"]), engine.wait]))
@@ -47,12 +42,17 @@ def feed(position):
 LiveFigure(dashboard_figure([""]), {"rows 0": feed}, rollover=10)
 """
 
+# What a test leaves of a capture, so that the next can go on with it.
+AGAIN = """
+engine.batch, engine.wait = 64, "poll"
+if not engine.running:
+    engine.start()
+if not traffic.running:
+    traffic.start()
+"""
+
 # The first menu.
 WAIT = ".widget-dropdown select"
-
-
-def is_running(page: NotebookPage, index: int) -> bool:
-    return not page.page.evaluate("index => window.cellsRun[index].done", index)
 
 
 def button(page: NotebookPage, text: str) -> Locator:
@@ -97,20 +97,16 @@ def wait_for_marks(page: NotebookPage, *labels: str) -> None:
     )
 
 
-def let_go(page: NotebookPage, cell: int) -> list[int | str]:
+def used(page: NotebookPage, cell: int) -> list[int | str]:
     """End a busy cell, and return the batch size, the worker's, and the wait strategy."""
-    assert is_running(page, cell)
-    (page.path.parent / "go-on").touch()
-    page.wait_for(cell)
-    answer: list[int | str] = json.loads(page.printed(cell))
+    answer: list[int | str] = json.loads(let_go(page, cell))
     return answer
 
 
 def test_plot_and_controls_move_while_the_first_cell_after_it_is_busy(
-    open_notebook: OpenNotebook,
+    go_on: OpenNotebook,
 ) -> None:
-    page = open_notebook(CAPTURE, BUSY, BUSY)
-    page.run(0)
+    page = go_on(CAPTURE, USED, USED, again=AGAIN)
     wait_for_rows(page, 1)
     for cell, wait, batch in ((1, "spin", 256), (2, "poll", 1024)):
         page.start(cell)
@@ -119,24 +115,13 @@ def test_plot_and_controls_move_while_the_first_cell_after_it_is_busy(
         page.page.locator(WAIT).first.select_option(wait)
         wait_for_marks(page, f"batch {batch:,}", f"wait {wait}")
         wait_for_later_rows(page, before)
-        assert let_go(page, cell) == [batch, batch, wait]
-
-
-def test_plot_moves_while_the_very_cell_that_shows_it_is_busy(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE.replace("Dashboard(engine)", "display(Dashboard(engine))") + BUSY)
-    page.start(0)
-    first = wait_for_rows(page, 3)
-    move_slider(page)
-    wait_for_marks(page, "batch 256")
-    wait_for_later_rows(page, first)
-    assert let_go(page, 0) == [256, 256, "poll"]
+        assert used(page, cell) == [batch, batch, wait]
 
 
 def test_control_follows_a_knob_that_a_cell_turned_and_still_works_in_the_next_busy_cell(
-    open_notebook: OpenNotebook,
+    go_on: OpenNotebook,
 ) -> None:
-    page = open_notebook(CAPTURE, "engine.batch = 100; engine.wait = 'uring-multishot'", BUSY)
-    page.run(0)
+    page = go_on(CAPTURE, "engine.batch = 100; engine.wait = 'uring-multishot'", USED, again=AGAIN)
     wait_for_rows(page, 1)
     page.run(1)
     page.page.locator(".widget-readout", has_text="100").wait_for()
@@ -144,22 +129,20 @@ def test_control_follows_a_knob_that_a_cell_turned_and_still_works_in_the_next_b
     page.start(2)
     move_slider(page, "ArrowRight", 1)  # 100 has a place between 64 and 128
     wait_for_marks(page, "batch 128")
-    assert let_go(page, 2) == [128, 128, "uring-multishot"]
+    assert used(page, 2) == [128, 128, "uring-multishot"]
 
 
 @pytest.mark.parametrize(("key", "batch"), [("Home", 1), ("End", 2048)])
-def test_slider_reaches_both_ends(open_notebook: OpenNotebook, key: str, batch: int) -> None:
-    page = open_notebook(CAPTURE, "time.sleep(0.2); print(engine.batch)")
-    page.run(0)
+def test_slider_reaches_both_ends(go_on: OpenNotebook, key: str, batch: int) -> None:
+    page = go_on(CAPTURE, "time.sleep(0.2); print(engine.batch)", again=AGAIN)
     wait_for_rows(page, 1)
     move_slider(page, key, 1)
     page.page.locator(".widget-readout", has_text=str(batch)).wait_for()
     assert int(page.run(1)) == batch
 
 
-def test_button_stops_and_starts_the_worker(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE, "print(engine.running)")
-    page.run(0)
+def test_button_stops_and_starts_the_worker(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, "print(engine.running)", again=AGAIN)
     wait_for_rows(page, 1)
     button(page, "Stop").click()
     button(page, "Start").wait_for()
@@ -167,6 +150,28 @@ def test_button_stops_and_starts_the_worker(open_notebook: OpenNotebook) -> None
     button(page, "Start").click()
     button(page, "Stop").wait_for()
     assert page.run(1).strip() == "True"
+
+
+def test_saved_notebook_holds_a_picture_and_no_figure(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, again=AGAIN)
+    wait_for_rows(page, 20)
+    page.save()
+    saved = page.path.read_text()
+    assert len(saved) < 200_000
+    assert "Bokeh" not in saved
+    outputs = json.loads(saved)["cells"][0]["outputs"]
+    texts = ["".join(output["data"]["text/plain"]) for output in outputs]
+    assert any(text.startswith("<Dashboard: port0 queue 0, running") for text in texts)
+
+
+def test_plot_moves_while_the_very_cell_that_shows_it_is_busy(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE.replace("Dashboard(engine)", "display(Dashboard(engine))") + USED)
+    page.start(0)
+    first = wait_for_rows(page, 3)
+    move_slider(page)
+    wait_for_marks(page, "batch 256")
+    wait_for_later_rows(page, first)
+    assert used(page, 0) == [256, 256, "poll"]
 
 
 def test_reload_brings_back_the_history(open_notebook: OpenNotebook) -> None:
@@ -203,19 +208,6 @@ def test_two_dashboards_share_a_page(open_notebook: OpenNotebook) -> None:
     page.page.wait_for_function(
         f"() => {ROWS}().filter(({{received}}) => received.at(-1) > 0).length === 2"
     )
-
-
-def test_saved_notebook_holds_a_picture_and_no_figure(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE)
-    page.run(0)
-    wait_for_rows(page, 20)
-    page.save()
-    saved = page.path.read_text()
-    assert len(saved) < 200_000
-    assert "Bokeh" not in saved
-    outputs = json.loads(saved)["cells"][0]["outputs"]
-    texts = ["".join(output["data"]["text/plain"]) for output in outputs]
-    assert any(text.startswith("<Dashboard: port0 queue 0, running") for text in texts)
 
 
 def test_no_pump_is_left_when_the_output_is_closed(open_notebook: OpenNotebook) -> None:

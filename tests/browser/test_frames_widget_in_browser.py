@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.notebook_page import NotebookPage
 from playwright.sync_api import Locator
+from support.busy import BUSY, let_go
 from support.pages import Look, OpenNotebook
 
 # Pings of both versions, UDP of three sizes and what the stacks say to that.
@@ -205,7 +206,7 @@ def test_reload_brings_the_rows_back_and_only_their_picture_is_saved(
 def test_rows_stream_while_a_cell_is_busy_and_older_ones_stay_in_sight(
     open_notebook: OpenNotebook,
 ) -> None:
-    page = open_notebook(MADE + STREAM + SHOW, "time.sleep(12)", "traffic.stop()")
+    page = open_notebook(MADE + STREAM + SHOW, BUSY, "traffic.stop()")
     page.run(0)
     wait_for_rows(page, "rows.length >= 6")
     page.start(1)
@@ -224,7 +225,7 @@ def test_rows_stream_while_a_cell_is_busy_and_older_ones_stay_in_sight(
     page.page.get_by_text("↓ newest").click()
     page.page.get_by_text("↓ newest").wait_for(state="hidden")
     assert scroller.evaluate(at_the_end)
-    page.wait_for(1)
+    let_go(page, 1)
     page.run(2)
 
 

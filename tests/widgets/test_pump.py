@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
+
+from support.patience import eventually
 
 from xdplab.widgets.base import pump
 
@@ -32,55 +33,55 @@ def pumps() -> int:
     return sum(thread.name == "xdplab-pump" for thread in threading.enumerate())
 
 
-def wait_until_it_ended() -> None:
-    while pumps():
-        time.sleep(0.01)
+def it_ended() -> bool:
+    return eventually(lambda: not pumps())
 
 
-def wait_for_beats(subscriber: Subscriber, more: int) -> None:
+def beats(subscriber: Subscriber, more: int) -> bool:
+    """Wait until it has so many more beats."""
     until = subscriber.beats + more
-    while subscriber.beats < until:
-        time.sleep(0.01)
+    return eventually(lambda: subscriber.beats >= until)
 
 
 def test_one_thread_serves_all_and_ends_with_the_last() -> None:
     first, second = Subscriber(), Subscriber()
     pump.subscribe(first)
     pump.subscribe(second)
-    wait_for_beats(first, 2)
-    wait_for_beats(second, 2)
+    assert beats(first, 2)
+    assert beats(second, 2)
     assert pumps() == 1
     assert first.threads == second.threads == {"xdplab-pump"}
     pump.unsubscribe(first)
-    wait_for_beats(second, 2)
+    assert beats(second, 2)
     pump.unsubscribe(second)
-    wait_until_it_ended()
+    assert it_ended()
 
 
 def test_it_starts_again_for_a_new_subscriber() -> None:
     for _ in range(3):
         subscriber = Subscriber()
         pump.subscribe(subscriber)
-        wait_for_beats(subscriber, 1)
+        assert beats(subscriber, 1)
+        assert pumps() == 1
         pump.unsubscribe(subscriber)
-        wait_until_it_ended()
+        assert it_ended()
 
 
 def test_subscriber_that_fails_is_told_and_the_others_go_on() -> None:
     sound, faulty = Subscriber(), Subscriber(fail_at=2)
     pump.subscribe(faulty)
     pump.subscribe(sound)
-    wait_for_beats(sound, 5)
+    assert beats(sound, 5)
     assert faulty.beats == 2
     assert str(faulty.error) == "as told"
     pump.unsubscribe(sound)
-    wait_until_it_ended()
+    assert it_ended()
 
 
 def test_it_keeps_no_subscriber_alive() -> None:
     subscriber = Subscriber()
     pump.subscribe(subscriber)
-    wait_for_beats(subscriber, 1)
+    assert beats(subscriber, 1)
     del subscriber
     gc.collect()
-    wait_until_it_ended()
+    assert it_ended()

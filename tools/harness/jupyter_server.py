@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,12 +139,12 @@ class JupyterServer:
         """Return the address of a notebook's page."""
         return self.url(APPLICATIONS[self.application].path.format(notebook.name))
 
-    def shut_kernels_down(self) -> None:
-        """End every kernel that notebooks have started."""
+    def shut_kernels_down(self, but: Collection[str] = ()) -> None:
+        """End every kernel that notebooks have started, `but` those with these ids."""
         with urllib.request.urlopen(self.url("api/kernels"), timeout=20) as answer:
-            kernels = json.load(answer)
-        for kernel in kernels:
-            address = self.url(f"api/kernels/{kernel['id']}")
+            kernels = {kernel["id"] for kernel in json.load(answer)}
+        for kernel in kernels.difference(but):
+            address = self.url(f"api/kernels/{kernel}")
             request = urllib.request.Request(address, method="DELETE")
             urllib.request.urlopen(request, timeout=20).close()
 

@@ -51,6 +51,17 @@ RUN = """async (index) => {
     app.commands.execute('notebook:run-cell').finally(() => { state.done = true; });
 }"""
 
+FILL = """([index, texts]) => {
+    const {cells} = window.jupyterapp.shell.currentWidget.content.model;
+    texts.forEach((text, place) => {
+        const cell = cells.get(index + place);
+        cell.sharedModel.setSource(text);
+        cell.outputs.clear();
+    });
+}"""
+
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
+
 OUTPUTS = """(index) => {
     const model = window.jupyterapp.shell.currentWidget.content.model;
     return model.cells.get(index).outputs.toJSON();
@@ -103,10 +114,11 @@ class NotebookPage:
         self.path, self.theme = path, theme
         self.page.set_viewport_size({"width": width, "height": 900})
         self.page.evaluate(
-            """path => {
+            # Returns nothing: Playwright would take a widget apart, with all of JupyterLab.
+            """async path => {
                 window.cellsRun = {};
                 window.jupyterapp.shell.expandLeft();
-                return window.jupyterapp.commands.execute('docmanager:open', {path});
+                await window.jupyterapp.commands.execute('docmanager:open', {path});
             }""",
             path.name,
         )
@@ -152,6 +164,14 @@ class NotebookPage:
     def reload(self) -> None:
         """Reload the page, as with F5; the kernel lives on."""
         self.open()
+
+    def fill(self, index: int, *cells: str) -> None:
+        """Write other text into the cells from `index` on, and clear their outputs."""
+        self.page.evaluate(FILL, [index, cells])
+
+    def kernel(self) -> str:
+        """Return the id of its kernel."""
+        return str(self.page.evaluate(KERNEL))
 
     def start(self, index: int) -> None:
         """Start the cell at `index` and return while it runs."""

@@ -86,8 +86,6 @@ window.WebSocket = class extends Native {
 };
 """
 
-_KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
-
 _DEADLINE = 60.0
 
 
@@ -125,7 +123,7 @@ class Session:
     def elsewhere(self) -> Iterator[FarView]:
         """View the dashboard's figure as from another machine, with the page closed."""
         figure = self.run("show elsewhere")
-        kernel = self.page.evaluate(_KERNEL)
+        kernel = self._notebook.kernel()
         address = self._notebook.server.url(f"api/kernels/{kernel}/channels")
         self.page.goto("about:blank")
         try:

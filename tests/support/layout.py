@@ -1,0 +1,105 @@
+"""What of a page's outputs covers something else, or is cut off.
+
+Compares boxes and not pixels: another font or theme moves boxes, and changes nothing here.
+"""
+
+from __future__ import annotations
+
+from harness.notebook_page import NotebookPage
+
+# Text as it is laid out, line by line, and what a person can use; also in Bokeh's shadow trees.
+_FAULTS = """() => {
+    const SLACK = 2;  // pixels: boxes of lines of text reach a bit beyond their ink
+    const USED = 'button, select, input, textarea, .noUi-target, canvas.bk-legend';
+    // What is meant to be above the rest.
+    const ABOVE = '.xdplab-frames-latest, .xdplab-frames-table th';
+    const boxes = [];
+    const shown = (element) => {
+        const style = getComputedStyle(element);
+        return style.visibility === 'visible' && Number(style.opacity) > 0
+            && element.getClientRects().length > 0;
+    };
+    const round = ({left, top, right, bottom}) => [left, top, right, bottom].map(Math.round);
+    const add = (words, rect, owner, cut) => {
+        if (rect.width > 1 && rect.height > 1) boxes.push({words, rect, owner, cut});
+    };
+    const within = (inner, outer) => {
+        for (let node = inner; node; node = node.parentNode ?? node.host) {
+            if (node === outer) return true;
+        }
+        return false;
+    };
+    // The part of an element that those around it let be seen.
+    const seen = (element) => {
+        const part = {left: -1e9, top: -1e9, right: 1e9, bottom: 1e9, scrolls: false};
+        for (let node = element; node instanceof Element || node instanceof ShadowRoot;
+                node = node.assignedSlot ?? node.parentNode ?? node.host) {
+            if (!(node instanceof Element)) continue;
+            const whole = node.matches('.jp-OutputArea-output');
+            const style = getComputedStyle(node);
+            if (style.overflowX === 'visible' && !whole) continue;
+            if (style.textOverflow === 'ellipsis') part.scrolls = true;
+            if (!whole && (['auto', 'scroll'].includes(style.overflowX)
+                || ['auto', 'scroll'].includes(style.overflowY))) part.scrolls = true;
+            const rect = node.getBoundingClientRect();
+            part.left = Math.max(part.left, rect.left);
+            part.right = Math.min(part.right, rect.right);
+            part.top = Math.max(part.top, rect.top);
+            part.bottom = Math.min(part.bottom, rect.bottom);
+            if (whole) break;
+        }
+        return part;
+    };
+    const visit = (node) => {
+        if (node.nodeType === Node.TEXT_NODE) {
+            const element = node.parentElement ?? node.getRootNode().host;
+            if (!node.textContent.trim() || !shown(element)
+                || element.closest('option, style, script, select, button, title')) return;
+            const range = document.createRange();
+            range.selectNodeContents(node);
+            const part = seen(element);
+            for (const rect of range.getClientRects()) {
+                const cut = !part.scrolls
+                    && (rect.left < part.left - SLACK || rect.right > part.right + SLACK);
+                if (part.scrolls && (rect.right > part.right || rect.left < part.left
+                    || rect.top < part.top || rect.bottom > part.bottom)) continue;
+                add(node.textContent.trim().slice(0, 40), rect, element, cut);
+            }
+            return;
+        }
+        if (node.nodeType === Node.ELEMENT_NODE) {
+            if (node.matches(ABOVE)) return;
+            if (!shown(node) && getComputedStyle(node).display !== 'contents') return;
+            if (node.matches(USED)) {
+                add(node.title || node.textContent.trim().slice(0, 40) || node.className,
+                    node.getBoundingClientRect(), node, false);
+                if (!node.matches('.noUi-target')) return;
+            }
+            if (node.matches('.noUi-target')) return;
+        }
+        if (node.shadowRoot) node.shadowRoot.childNodes.forEach(visit);
+        node.childNodes.forEach(visit);
+    };
+    document.querySelectorAll('.jp-OutputArea-output').forEach(visit);
+    const faults = boxes.filter(({cut}) => cut)
+        .map(({words, rect}) => ['cut off', words, round(rect)]);
+    boxes.forEach((one, place) => boxes.slice(place + 1).forEach((other) => {
+        if (one.owner === other.owner || within(one.owner, other.owner)
+            || within(other.owner, one.owner)) return;
+        const [a, b] = [one.rect, other.rect];
+        const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (wide > SLACK && high > SLACK) {
+            faults.push(['covers', one.words, round(a), other.words, round(b)]);
+        }
+    }));
+    return {faults, boxes: boxes.length};
+}"""
+
+
+def faults(page: NotebookPage) -> list[list[object]]:
+    """List what of the page's outputs covers something else, or is cut off at the side."""
+    found = page.page.evaluate(_FAULTS)
+    assert found["boxes"], "the page shows nothing"
+    faults: list[list[object]] = found["faults"]
+    return faults
