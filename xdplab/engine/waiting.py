@@ -5,31 +5,18 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from xdplab.configuration.configuration import WAIT_STRATEGIES, Configuration
+from xdplab.configuration.configuration import WAIT_STRATEGIES
 from xdplab.configuration.paths import refuse_wait
 from xdplab.core.checks import choice
-from xdplab.engine.handle import NativeEngine
-from xdplab.knobs.knobs import Knobs
+from xdplab.engine.configured import Configured
 from xdplab.knobs.row import Knob
 from xdplab.native import lib
 from xdplab.native.paths import Kind
 from xdplab.refusals.errors import error_at
 
 
-class Waiting(Knobs):
+class Waiting(Configured):
     """The wait strategy of an engine, or none where its path waits in its own way."""
-
-    _native: NativeEngine
-
-    @property
-    def configuration(self) -> Configuration:
-        """Settings whose change needs new sockets."""
-        return self._native.configuration
-
-    @property
-    def path(self) -> str:
-        """The receive path, one of `PATHS`."""
-        return self.configuration.path
 
     def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
         if knob is Waiting.wait and not self.wait_strategies:

@@ -11,9 +11,7 @@ Of a class, knobs are turned and shown in the order of their rows.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -25,9 +23,8 @@ from xdplab.configuration.configuration import (
     WAIT_STRATEGIES,
 )
 from xdplab.configuration.groups import CHECKSUMS, HIGHEST_PRIORITY, RAREST_SAMPLE
-from xdplab.core.errors import ConfigurationError
 from xdplab.core.text import rate
-from xdplab.knobs import words
+from xdplab.knobs import offers, words
 from xdplab.knobs.kinds import PACE, RATE, SWITCH, choice, other, whole
 from xdplab.knobs.row import Holder, Home, Knob, Needs, Search
 from xdplab.native import lib
@@ -37,36 +34,6 @@ from xdplab.net.stream import Rate
 _LONGEST_TIMEOUT = 10**9  # ns; the kernel takes any, but then hardly ever polls the queue
 _MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
 _LARGEST_SHOWN_BURST = 1 << 16
-_LARGEST_SHOWN_RATE = 10_000_000
-
-
-def _waits_in_rings(engine: Any) -> bool:  # noqa: ANN401 - as in row.py
-    """Say whether an engine has AF_XDP's rings, which are waited at by a strategy."""
-    return bool(engine.wait_strategies)
-
-
-def _useful_waits(engine: Any, _traffic: object) -> Iterable[object]:  # noqa: ANN401 - likewise
-    useless = {*engine.wait_ineffective, *engine.wait_refused}
-    return [wait for wait in engine.wait_strategies if wait not in useless]
-
-
-def _possible_actions(engine: Any) -> list[str]:  # noqa: ANN401 - likewise
-    possible = []
-    for action in ACTIONS:
-        with suppress(ConfigurationError):
-            engine.configuration.action_index(action)
-            possible.append(action)
-    return possible
-
-
-def _free_cores(engine: Any, traffic: Any) -> Iterable[object]:  # noqa: ANN401 - likewise
-    if len(engine.cpus) > 1:
-        return ()
-    return sorted(os.sched_getaffinity(0) - ({traffic.cpu} if traffic else set()))
-
-
-def _rates(_engine: object) -> list[object]:
-    return [*words.one_two_five(1, _LARGEST_SHOWN_RATE), "max"]
 
 
 class SocketKnobs(Holder):
@@ -86,7 +53,7 @@ class SocketKnobs(Holder):
         label="Core",
         help="Core of the worker, or one for each; chosen from the last that this process may use "
         "downwards, those that serve the interface's interrupts last",
-        search=Search(_free_cores),
+        search=Search(offers.free_cores),
     )
     realtime = Knob[int](
         whole(0, HIGHEST_PRIORITY),
@@ -112,7 +79,7 @@ class SocketKnobs(Holder):
         label="Ring size",
         help="Entries of the RX, TX and completion rings; the fill ring has twice as many",
         unit="frames",
-        acts=_waits_in_rings,
+        acts=offers.waits_in_rings,
         search=Search((512, 1024, 2048, 4096, 8192)),
     )
     frame_size = Knob[int](
@@ -235,9 +202,9 @@ class WorkerKnobs(Holder):
         kernel refuses is refused: see `wait_ineffective` and `wait_refused`.""",
         stops=lambda engine: engine.wait_strategies or ("",),
         menu=True,
-        acts=_waits_in_rings,
+        acts=offers.waits_in_rings,
         idle=lambda engine: engine.wait_ineffective,
-        search=Search(_useful_waits),
+        search=Search(offers.useful_waits),
     )
     spin_microseconds = Knob[int](
         whole(0, 1_000_000, scale=1000),
@@ -248,7 +215,7 @@ class WorkerKnobs(Holder):
         unit="µs",
         text=words.microseconds,
         stops=lambda _engine: [0, *words.one_two_five(1, 1_000_000)],
-        acts=_waits_in_rings,
+        acts=offers.waits_in_rings,
         needs=Needs("wait", ("adaptive",)),
         search=Search((10, 50, 200, 1000)),
     )
@@ -260,7 +227,7 @@ class WorkerKnobs(Holder):
         unit="µs",
         text=words.microseconds,
         stops=lambda _engine: words.one_two_five(1, 10_000),
-        acts=_waits_in_rings,
+        acts=offers.waits_in_rings,
         needs=Needs("wait", ("busy-poll", "uring-napi")),
         search=Search((10, 50, 200)),
     )
@@ -272,7 +239,7 @@ class WorkerKnobs(Holder):
         unit="packets",
         text=words.number,
         stops=lambda _engine: words.powers_of_two(1024),
-        acts=_waits_in_rings,
+        acts=offers.waits_in_rings,
         needs=Needs("wait", ("busy-poll",)),
         search=Search((8, 64, 256)),
     )
@@ -281,7 +248,7 @@ class WorkerKnobs(Holder):
         default="drop",
         label="Action",
         help="What becomes of a packet",
-        stops=_possible_actions,
+        stops=offers.possible_actions,
         menu=True,
     )
     burst = Knob[int](
@@ -348,7 +315,7 @@ class WorkerKnobs(Holder):
         help="Frames a second that each worker sends of its own stream, with the action generate",
         unit="frames a second",
         text=rate,
-        stops=_rates,
+        stops=offers.rates,
         group="traffic",
         exists=lambda engine: engine.stream is not None,
         needs=Needs("action", ("generate",)),
@@ -368,7 +335,7 @@ class TrafficKnobs(Holder):
         more='A replay has ``"recorded"`` as well: it keeps to the times of its file.',
         unit="frames a second",
         text=rate,
-        stops=_rates,
+        stops=offers.rates,
     )
     size = Knob[int](
         whole(stream.SMALLEST_FRAME, stream.LARGEST_FRAME),

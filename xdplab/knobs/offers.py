@@ -1,0 +1,47 @@
+"""What an engine offers a knob: the values at which it can stop, and those that a search tries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from xdplab.configuration.configuration import ACTIONS
+from xdplab.core.errors import ConfigurationError
+from xdplab.knobs import words
+
+_LARGEST_SHOWN_RATE = 10_000_000
+
+
+def waits_in_rings(engine: Any) -> bool:  # noqa: ANN401 - as in row.py
+    """Say whether an engine has AF_XDP's rings, which are waited at by a strategy."""
+    return bool(engine.wait_strategies)
+
+
+def useful_waits(engine: Any, _traffic: object) -> Iterable[object]:  # noqa: ANN401 - likewise
+    """Return the wait strategies that do something on an engine, and that its kernel has."""
+    useless = {*engine.wait_ineffective, *engine.wait_refused}
+    return [wait for wait in engine.wait_strategies if wait not in useless]
+
+
+def possible_actions(engine: Any) -> list[str]:  # noqa: ANN401 - likewise
+    """Return the actions that an engine can do."""
+    possible = []
+    for action in ACTIONS:
+        with suppress(ConfigurationError):
+            engine.configuration.action_index(action)
+            possible.append(action)
+    return possible
+
+
+def free_cores(engine: Any, traffic: Any) -> Iterable[object]:  # noqa: ANN401 - likewise
+    """Return the cores that its one worker could have beside the generator."""
+    if len(engine.cpus) > 1:
+        return ()
+    return sorted(os.sched_getaffinity(0) - ({traffic.cpu} if traffic else set()))
+
+
+def rates(_engine: object) -> list[object]:
+    """Return rates at which a slider can stop."""
+    return [*words.one_two_five(1, _LARGEST_SHOWN_RATE), "max"]
