@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.installs import folder_of_installs, installed, wheel  # noqa: F401 - fixtures
-from support.scenery import is_scenery
+from support.kernel_only import is_scenery
 
 from xdplab.backends import VARIABLE
 from xdplab.core.errors import PermissionRefusedError

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from support.frames import frames_of, raw_socket
 from support.loads import DEEP_RING, HOLDABLE_RATE, RING, SENDABLE_RATE
-from support.patience import eventually
 from support.rings import all_at_rest, fresh
+from support.waiting import eventually
 
 from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Host, Lab, Ledger, Sampling, Stream, Traffic
 

@@ -16,9 +16,9 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
-from support.doors import Door, of_names, of_objects, public_names
-from support.patience import eventually
-from support.wild import WILD
+from support.odd_values import WILD
+from support.public_calls import Door, of_names, of_objects, public_names
+from support.waiting import eventually
 from traitlets import TraitError
 
 from xdplab import (

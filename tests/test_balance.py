@@ -10,13 +10,13 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, KernelError, Lab, Memory, Stream, Traffic
 from xdplab.configuration.keywords import grouped
 from xdplab.engine import reconfiguring
 from xdplab.engine.engine import ACTIONS
-from xdplab.engine.handle import NativeEngine
+from xdplab.engine.native_engine import NativeEngine
 from xdplab.ledger.account import Account
 from xdplab.ledger.explain import explain
 from xdplab.ledger.ledger import Ledger

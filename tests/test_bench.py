@@ -155,8 +155,8 @@ def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatc
 def test_a_server_that_never_answers_has_no_percentiles(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xdplab.bench.measured.latency.STREAM_PORT", 10)
-    monkeypatch.setattr("xdplab.bench.measured.latency.WAIT_STRATEGIES", ())
+    monkeypatch.setattr("xdplab.bench.benchmarks.latency.STREAM_PORT", 10)
+    monkeypatch.setattr("xdplab.bench.benchmarks.latency.WAIT_STRATEGIES", ())
     result = BENCHMARKS["latency"].run(rounds=1, seconds=0.1, rates=[500], quiet=True)
     for entry in result["entries"]:
         assert entry["p50_ns"] is None

@@ -9,8 +9,8 @@ import pytest
 
 from xdplab import PATHS, ConfigurationError, Engine
 from xdplab.bench import BENCHMARKS, table
-from xdplab.bench.crossing import open_crossing
 from xdplab.bench.peers import testpmd
+from xdplab.bench.two_wires import open_crossing
 
 pytestmark = pytest.mark.usefixtures("privileged", "brief")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Traffic
 from xdplab.bench import BENCHMARKS, table
@@ -104,7 +104,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 @pytest.fixture
 def one_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let our worker take one turn a round, and not nine."""
-    monkeypatch.setattr("xdplab.bench.measured.rxdrop.WAIT_STRATEGIES", ("poll",))
+    monkeypatch.setattr("xdplab.bench.benchmarks.rxdrop.WAIT_STRATEGIES", ("poll",))
 
 
 def has_begun(pid: Path) -> bool:
@@ -318,7 +318,7 @@ def test_a_peer_that_receives_nothing_has_no_ratio(fake: Fake, one_strategy: Non
 # All its time goes to testpmd.
 RXDROP = """
 import sys
-from xdplab.bench.measured import rxdrop
+from xdplab.bench.benchmarks import rxdrop
 from xdplab.cli.cli import main
 rxdrop.WAIT_STRATEGIES = ()
 sys.exit(main(["bench", "rxdrop", "--seconds", "1000", *sys.argv[1:]]))

@@ -25,7 +25,7 @@ from support.capture_files import (
     pcapng,
     section,
 )
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Traffic, XdplabError
 from xdplab.core.errors import ConfigurationError

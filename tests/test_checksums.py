@@ -33,7 +33,7 @@ from scapy.all import (
 )
 from scapy.layers.inet6 import IPv6ExtHdrFragment
 from scapy.packet import Packet
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Sampling, Traffic, Worker
 from xdplab.core.errors import ConfigurationError

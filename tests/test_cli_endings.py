@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from support.patience import eventually
 from support.threads import threads_of
+from support.waiting import eventually
 
 from xdplab import Lab
 

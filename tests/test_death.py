@@ -14,9 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from support.patience import eventually
-from support.talk import line, python
-from support.witness import Witness
+from support.child_programs import line, python
+from support.ended_namespaces import Witness
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, QueueBusyError
 from xdplab.backends.kernel import backend as kernel

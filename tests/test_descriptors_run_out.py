@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.typed import in_a_child
+from support.typed_remedies import in_a_child
 
 pytestmark = pytest.mark.privilege  # to load programs in this process
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.typed import commands, in_own_namespace
+from support.typed_remedies import commands, in_own_namespace
 
 from xdplab import Lab, doctor
 from xdplab.doctor import CHECKS, Finding, interfaces, kernel, machine

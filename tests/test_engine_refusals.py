@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from support.capabilities import without
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import (
     ClosedError,

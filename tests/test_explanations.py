@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from support.explained import code, words_of
 from support.napi import thread_napi
-from support.patience import eventually
-from support.typed import commands, shell
+from support.typed_remedies import commands, shell
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Ledger, Memory, Stream, Traffic, Worker
 from xdplab.ledger.account import Account, Stage

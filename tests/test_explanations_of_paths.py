@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.explained import code, words_of
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Ledger, Memory, Stream, Traffic
 from xdplab.ledger.account import Account

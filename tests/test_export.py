@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Sampling, Telemetry, Traffic
 from xdplab.telemetry.export import save_history, save_samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.talk import line, python
+from support.child_programs import line, python
 
 pytestmark = pytest.mark.usefixtures("privileged")
 

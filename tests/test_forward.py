@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.frames import frames_of, raw_socket
 from support.loads import RING, SENDABLE_RATE
-from support.patience import eventually
 from support.rings import all_at_rest, fresh
+from support.waiting import eventually
 
 from xdplab import (
     WAIT_STRATEGIES,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Ledger, Memory, Sampling, Traffic
 from xdplab.configuration.keywords import grouped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream
 

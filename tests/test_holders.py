@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.talk import line, python
-from support.typed import in_a_child, in_own_namespace
+from support.child_programs import line, python
+from support.typed_remedies import in_a_child, in_own_namespace
 
 from xdplab import Engine, Lab
 from xdplab.net.holders import socket_holders

@@ -27,7 +27,7 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet
 from support.capture_files import pcap
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Traffic
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from pyroute2 import IPRoute
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Interface, InterfaceGoneError, Lab, Ledger, Traffic
 from xdplab.native import lib

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import XdplabError
 from xdplab.bench.receiver import Received

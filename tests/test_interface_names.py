@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.typed import in_own_namespace
+from support.typed_remedies import in_own_namespace
 
 from xdplab import Engine, Interface, InterfaceGoneError, Lab
 

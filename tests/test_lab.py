@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from support.capabilities import without
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.engine.traffic import Traffic

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
-from support.witness import Witness
+from support.ended_namespaces import Witness
 
 # Namespaces are looked for, which are the kernel's.
 pytestmark = [pytest.mark.usefixtures("privileged"), pytest.mark.kernel]

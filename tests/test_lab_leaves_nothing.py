@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from support.capabilities import without
-from support.talk import line, python
-from support.witness import Witness
+from support.child_programs import line, python
+from support.ended_namespaces import Witness
 
 from xdplab.lab.lab import Lab
 from xdplab.net.namespace import to_the_end

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.patience import eventually
-from support.talk import line, python
+from support.child_programs import line, python
+from support.waiting import eventually
 
 from xdplab.backends.kernel.lab import make_lab
-from xdplab.backends.plan import LabPlan
-from xdplab.backends.process.client import LabProcess
+from xdplab.backends.lab_plan import LabPlan
+from xdplab.backends.lab_process.client import LabProcess
 from xdplab.core.errors import ClosedError, KernelError, XdplabError
 from xdplab.net.host import Host
 from xdplab.net.interface import Interface
@@ -190,7 +190,7 @@ def test_what_runs_out_of_descriptors_says_so_and_leaves_none(process: LabProces
     text = """
 import os, resource
 from xdplab.core.errors import XdplabError
-from xdplab.backends.process.client import LabProcess
+from xdplab.backends.lab_process.client import LabProcess
 process = LabProcess()
 process.create_namespace().close()
 before, (_, most) = os.listdir("/proc/self/fd"), resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -212,7 +212,7 @@ print("cleanly, at", spare)
 
 CLIENT = """
 import os, subprocess, time
-from xdplab.backends.process.client import LabProcess
+from xdplab.backends.lab_process.client import LabProcess
 process = LabProcess()
 def sleeper():
     return subprocess.Popen(["sh", "-c", "sleep 100 & wait"]).pid

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Memory
 from xdplab.configuration.keywords import grouped

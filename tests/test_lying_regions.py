@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import (
     Engine,

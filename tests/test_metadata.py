@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Memory, Sampling, Traffic
 from xdplab.native.objects import program_path

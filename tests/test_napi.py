@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.loads import DEEP_RING
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import (
     ConfigurationError,

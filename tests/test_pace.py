@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
-from support.patience import eventually
 from support.rings import all_at_rest
+from support.waiting import eventually
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
 

@@ -7,8 +7,8 @@ import socket
 from typing import Any
 
 import pytest
-from support.patience import eventually
 from support.receive_paths import each_path, engine_on, received, send
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Interface, Lab, QueueBusyError, Stream
 from xdplab.configuration.keywords import grouped

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.patience import eventually
+from support.child_programs import line, python
+from support.ended_namespaces import Witness
 from support.receive_paths import (
     COUNT,
     OTHERS,
@@ -23,8 +24,7 @@ from support.receive_paths import (
     received,
     send,
 )
-from support.talk import line, python
-from support.witness import Witness
+from support.waiting import eventually
 
 from xdplab import PATHS, Engine, InterfaceGoneError, Lab, Memory, Sampling, Traffic
 from xdplab.configuration.keywords import grouped

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Sampling, Telemetry, Traffic
 from xdplab.telemetry.pcapng import write_pcapng

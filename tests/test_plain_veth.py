@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Memory, Worker
 from xdplab.doctor import interfaces

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.installs import SOURCE
 from support.objects import COUNTER, HEAD, compiled, read_counter
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import (
     ClosedError,
@@ -204,7 +204,7 @@ def test_one_of_several_programs_is_named(lab: Lab) -> None:
 def test_a_cell_that_runs_again_replaces_its_link(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xdplab.net.claims.current_cell", lambda: "a cell")
+    monkeypatch.setattr("xdplab.net.replacing.current_cell", lambda: "a cell")
     links: list[Link] = []
     for _ in range(2):
         links.append(Program(compiled(COUNTS_FRAMES), lab.port).attach())

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from support.loads import RING, SENDABLE_RATE
-from support.patience import eventually
 from support.rings import all_at_rest, fresh
 from support.threads import threads_of
+from support.waiting import eventually
 
 from xdplab import (
     ConfigurationError,

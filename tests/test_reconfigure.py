@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.loads import HOLDABLE_RATE
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
 from xdplab.backends.kernel import backend as kernel

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 from support import trials_of_ports, trials_of_workers
-from support.typed import TRIALS, Row
+from support.typed_remedies import TRIALS, Row
 
 from xdplab.native import lib
 from xdplab.refusals.errors import BY_ERRNO, BY_STEP

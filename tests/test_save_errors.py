@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.bench.report.page import check_place

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.talk import python
+from support.child_programs import python
 
 pytestmark = pytest.mark.usefixtures("privileged")
 PIDS = Path("/sys/fs/cgroup/pids")

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Sampling
 from xdplab.backends.soft.host import SoftNamespace

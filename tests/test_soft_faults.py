@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.engine.engine import Engine

@@ -8,8 +8,8 @@ import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.patience import eventually
-from support.talk import line, python
+from support.child_programs import line, python
+from support.waiting import eventually
 
 from xdplab.backends.soft.host import SoftNamespace
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError

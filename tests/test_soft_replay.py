@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.capture_files import FRAMES, pcap, pcapng
 from support.frames import frames_of
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Sampling
 from xdplab.core.errors import ConfigurationError

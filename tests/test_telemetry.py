@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, KernelError, Lab, Latency, Sampling, Telemetry, Traffic
 from xdplab.native import ffi, lib

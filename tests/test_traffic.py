@@ -7,7 +7,7 @@ import time
 
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, QueueBusyError, Sampling, Traffic
 

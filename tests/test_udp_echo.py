@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, KernelError, Lab, Traffic
 from xdplab.bench.peers.udp_echo import MODES, UdpEcho

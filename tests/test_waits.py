@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
-from support.patience import eventually
 from support.threads import threads_of
+from support.waiting import eventually
 
 from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
 from xdplab.cli.terminal import _summary

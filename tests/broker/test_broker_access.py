@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from pyroute2 import IPRoute
+from support.broker_connections import is_served, one_visit, raw, slow_to_close
 from support.brokers import Broker, Start
 from support.clients import NOBODY, SERVED, Report, as_user, own_network, puppet
-from support.patience import eventually
-from support.visits import is_served, one_visit, raw, slow_to_close
+from support.waiting import eventually
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect

@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.broker_connections import one_visit, raw, slow_to_close
 from support.brokers import Broker, Start, children_of
 from support.clients import NOBODY, Report, as_user, own_network, puppet
-from support.patience import eventually
-from support.visits import one_visit, raw, slow_to_close
+from support.waiting import eventually
 
-from xdplab.backends.process.client import LabProcess
+from xdplab.backends.lab_process.client import LabProcess
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
 from xdplab.broker.daemon.limits import LAB_TASKS

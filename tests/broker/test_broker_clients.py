@@ -107,7 +107,7 @@ def test_where_nobody_may_make_a_user_namespace_it_is_a_lack_of_privilege(
     def neither(_kind: bytes) -> None:
         raise KernelError("make a user namespace for you", errno.ENOSPC)
 
-    monkeypatch.setattr("xdplab.backends.process.client.LabProcess", forbidden)
+    monkeypatch.setattr("xdplab.backends.lab_process.client.LabProcess", forbidden)
     monkeypatch.setattr("xdplab.broker.client.connect", neither)
     monkeypatch.setattr(BROKER, "_processes", {})
     monkeypatch.setattr(BROKER, "_reach", lambda: None)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 from support.brokers import Broker, Start
+from support.child_programs import line
 from support.clients import NOBODY, Report, as_user, puppet
-from support.patience import eventually
 from support.programs import client
-from support.talk import line
+from support.waiting import eventually
 
-from xdplab.backends.process.client import LabProcess
+from xdplab.backends.lab_process.client import LabProcess
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
 from xdplab.broker.daemon.limits import LAB_TASKS

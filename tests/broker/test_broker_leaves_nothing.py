@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from support.brokers import Broker, Start
 from support.clients import Report, as_user, make_veth, own_network, puppet
-from support.patience import eventually
+from support.ended_namespaces import Witness
 from support.requests import GOOD
-from support.witness import Witness
+from support.waiting import eventually
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from pyroute2 import IPRoute
 from support.brokers import Broker
+from support.child_programs import line, tell
 from support.clients import Report, as_user, make_veth, own_network, puppet
 from support.hosts import names
-from support.patience import eventually
 from support.programs import client
 from support.requests import attach
-from support.talk import line, tell
+from support.waiting import eventually
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect

@@ -14,7 +14,7 @@ from pyroute2 import IPRoute
 from support.brokers import Broker
 from support.clients import NOBODY, Report, own_network, puppet
 from support.hosts import names
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect

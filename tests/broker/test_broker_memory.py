@@ -15,14 +15,20 @@ import pytest
 from support.brokers import Broker
 from support.clients import Report, as_user, make_veth, own_network, puppet
 from support.objects import HEAD, sealed
-from support.patience import eventually
 from support.requests import AF_XDP, GOOD, memory
+from support.waiting import eventually
 
 from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect
-from xdplab.broker.daemon.holdings import Holdings
 from xdplab.broker.daemon.limits import Limits, memory_to_spare
-from xdplab.broker.daemon.line import GRANTED, MACHINE_HAS_NONE, MAP, USER_HAS_ITS_SHARE, Held
+from xdplab.broker.daemon.listener_link import (
+    GRANTED,
+    MACHINE_HAS_NONE,
+    MAP,
+    USER_HAS_ITS_SHARE,
+    Held,
+)
+from xdplab.broker.daemon.memory_held import Holdings
 from xdplab.core.errors import KernelError
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from support import within_unit
 from support.brokers import Start
+from support.child_programs import line
 from support.clients import as_user
 from support.installs import SOURCE
 from support.programs import client
-from support.talk import line
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from support.brokers import Broker
-from support.patience import eventually
+from support.child_programs import line
+from support.ended_namespaces import Witness
 from support.programs import client
-from support.talk import line
-from support.witness import Witness
+from support.waiting import eventually
 
 pytestmark = pytest.mark.privilege  # it starts a broker, and becomes another user
 
@@ -109,7 +109,7 @@ STEPS = """
 import os, sys, time
 from xdplab import Engine, Lab, Traffic
 from xdplab.broker.client import Connection
-from xdplab.backends.process.client import LabProcess
+from xdplab.backends.lab_process.client import LabProcess
 
 def counted(plain):
     def call(*args, **kwargs):

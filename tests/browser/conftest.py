@@ -13,7 +13,7 @@ from support.artefacts import ARTEFACTS
 from support.forked_kernels import forked_kernels
 from support.layout import faults
 from support.pages import Look, OpenNotebook, Picture
-from support.patience import eventually
+from support.waiting import eventually
 
 _CELLS_TO_FILL = 8
 

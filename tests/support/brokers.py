@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from support.patience import eventually
+from support.waiting import eventually
 
 GROUP = "nogroup"
 

@@ -26,7 +26,7 @@ NS_GET_USERNS = 0xB701  # linux/nsfs.h
 def namespace_beside(others: Sequence[Namespace]) -> Namespace:
     """Make a network namespace that links can lead from into those given, which belong together."""
     from xdplab.backends import KERNEL
-    from xdplab.backends.process.client import LabProcess
+    from xdplab.backends.lab_process.client import LabProcess
     from xdplab.net.namespace import Namespace
 
     if not KERNEL.refusal():
@@ -51,7 +51,7 @@ def main() -> None:
         raise OSError(ctypes.get_errno(), "enter the user namespace of a lab")
     os.close(owner)
     sys.path[:] = json.loads(path)
-    from xdplab.backends.process.server import serve
+    from xdplab.backends.lab_process.server import serve
 
     serve(socket.socket(fileno=int(client)))
 

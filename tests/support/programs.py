@@ -7,8 +7,8 @@ import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from support.child_programs import program
 from support.clients import NOBODY, SERVED
-from support.talk import program
 
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={SERVED}", "--clear-groups")
 WITHOUT_POWER = ("--inh-caps=-all", "--bounding-set=-all", "--")

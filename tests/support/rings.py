@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from support.patience import eventually
+from support.waiting import eventually
 from xdplab import Engine
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from support.capabilities import without
 from support.objects import HEAD, compiled
-from support.patience import eventually
-from support.typed import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
+from support.typed_remedies import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
+from support.waiting import eventually
 from xdplab import Engine, Lab, Memory, Program
 from xdplab.native import lib
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.capabilities import without
-from support.typed import in_a_child, provokes, refusal
+from support.typed_remedies import in_a_child, provokes, refusal
 from xdplab import Engine, Lab, Telemetry, Traffic
 from xdplab.native import lib
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from support.patience import eventually
 from support.seen import press, rows, text_of
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab
 from xdplab.core.errors import XdplabError

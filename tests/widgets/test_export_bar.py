@@ -7,8 +7,8 @@ from pathlib import Path
 
 import ipywidgets
 import pytest
-from support.patience import eventually
 from support.seen import control, parts, press, text_of
+from support.waiting import eventually
 
 from xdplab import Engine, Lab
 from xdplab.widgets.parts.export_bar import Export, ExportBar, telemetry_exports

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Sampling, Traffic, XdplabError
 from xdplab.widgets import Frames

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from support.patience import eventually
 from support.seen import click, figure, rows, text_of
+from support.waiting import eventually
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab
 from xdplab.experiments.metrics import METRICS

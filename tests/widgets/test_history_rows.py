@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Sampling, Traffic
 from xdplab.widgets.base.feed import Columns, Update

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Sampling, Stream, Traffic
 from xdplab.core.text import duration

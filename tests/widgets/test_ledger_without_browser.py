@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab import Ledger as Book

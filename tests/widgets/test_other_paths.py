@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import PATHS, ConfigurationError, Engine, Lab, Sampling, Traffic
 from xdplab.widgets import Controls, Dashboard, Frames, LatencyView, LedgerView, Rings, Timeline

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab.widgets.base import pump
 

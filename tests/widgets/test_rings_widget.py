@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.patience import eventually
 from support.seen import control, figure, press, text_of
 from support.seen import rows as shown_rows
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.net.stream import Rate

@@ -14,7 +14,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from PIL import Image
-from support.patience import eventually
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Sampling, Traffic, tune
 from xdplab.bench import BENCHMARKS, table, write_report

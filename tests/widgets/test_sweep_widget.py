@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from support.patience import eventually
 from support.seen import click, control, press, rows, text_of
+from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Traffic
 from xdplab.core.errors import XdplabError

@@ -13,7 +13,7 @@ from harness.far_view import FarView
 from harness.jupyter_server import JupyterServer
 from harness.kernel_process import KernelProcess
 from harness.notebook_page import NotebookPage, write_notebook
-from xdplab.bench.folder import temporary_folder
+from xdplab.bench.temporary_folder import temporary_folder
 from xdplab.telemetry.region import Telemetry
 
 if TYPE_CHECKING:

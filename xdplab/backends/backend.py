@@ -16,7 +16,7 @@ from xdplab.refusals.remedies import Asked, Place
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from xdplab.backends.plan import LabPlan
+    from xdplab.backends.lab_plan import LabPlan
     from xdplab.native.paths import Kind
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface

@@ -29,7 +29,7 @@ _NAMES = (
 )
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    name: import_module(f"xdplab.bench.measured.{name}").BENCHMARK for name in _NAMES
+    name: import_module(f"xdplab.bench.benchmarks.{name}").BENCHMARK for name in _NAMES
 }
 """The benchmarks by name, in the order in which the command lists them."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from xdplab import backends
 from xdplab.configuration.groups import Memory, Sampling, Worker, keep
 from xdplab.configuration.keywords import PLACES, groups
-from xdplab.configuration.paths import path_words
+from xdplab.configuration.path_rules import path_words
 from xdplab.configuration.umem import layout
 from xdplab.core.checks import (
     boolean,

@@ -14,10 +14,10 @@ from xdplab.net import link_type
 from xdplab.net.far_end import far_end
 from xdplab.net.holders import attached
 from xdplab.net.interface import Interface
+from xdplab.net.link_pairs import PAIRS
 from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import netlink
 from xdplab.net.offloads import command, left_to_device, read
-from xdplab.net.pairs import PAIRS
 from xdplab.refusals.remedies import Place, program_held
 
 _UP = 1  # IFF_UP

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xdplab.configuration.configuration import Configuration
-from xdplab.engine.handle import NativeEngine
+from xdplab.engine.native_engine import NativeEngine
 from xdplab.knobs.knobs import Knobs
 from xdplab.net.stream import Stream
 

@@ -9,16 +9,16 @@ from typing import Any, Self
 from xdplab.configuration.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.configuration.keywords import made_with, refuse_group, refuses_others
-from xdplab.configuration.paths import refuse_wait
+from xdplab.configuration.path_rules import refuse_wait
 from xdplab.core.checks import boolean, choice, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
-from xdplab.engine.endings import Endings
-from xdplab.engine.handle import NativeEngine
-from xdplab.engine.loops import note, refuse_loop
+from xdplab.engine.endless_loops import note, refuse_loop
+from xdplab.engine.native_engine import NativeEngine
 from xdplab.engine.reconfiguring import reconfigure
 from xdplab.engine.traffic import Traffic
+from xdplab.engine.why_it_ended import Endings
 from xdplab.knobs.journal import Journal
 from xdplab.knobs.napi import NapiSettings
 from xdplab.knobs.row import Knob
@@ -26,8 +26,8 @@ from xdplab.knobs.table import names_of_home
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.subjects import IsEngine, Verdicts, remember
 from xdplab.native.paths import PATHS, Kind
-from xdplab.net.claims import replace_what_this_cell_made
 from xdplab.net.interface import Interface
+from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, is_same, names_of, resolve
 from xdplab.net.stream import Stream
 from xdplab.telemetry.region import Telemetry

@@ -16,7 +16,7 @@ from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.core.held import HeldDescriptor
 from xdplab.core.locks import new_lock
-from xdplab.net.claims import replace_what_this_cell_made
+from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
 from xdplab.programs.maps import Map
 from xdplab.programs.spec import OBJECT_BYTES

@@ -18,7 +18,7 @@ from xdplab.net.namespace import to_the_end
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
-    from xdplab.engine.handle import NativeEngine
+    from xdplab.engine.native_engine import NativeEngine
 
 _DRAIN_SECONDS = 1.0
 _LOOK_SECONDS = 0.01

@@ -21,9 +21,9 @@ from xdplab.knobs.row import Knob
 from xdplab.knobs.table import TrafficKnobs
 from xdplab.ledger.subjects import IsTraffic
 from xdplab.native import lib
-from xdplab.net.claims import replace_what_this_cell_made
 from xdplab.net.host import Host
 from xdplab.net.link_type import require_ethernet
+from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.stream import Rate, Stream, checked_rate, frame_size, host, interval_ps
 from xdplab.refusals.errors import error_at
 from xdplab.send.generator import Generator

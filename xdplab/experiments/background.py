@@ -10,7 +10,7 @@ from xdplab.core.checks import join_seconds
 from xdplab.core.errors import XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.experiments.in_turn import Stop
-from xdplab.net.claims import current_cell
+from xdplab.net.replacing import current_cell
 
 Work = Callable[[Stop], None]
 """Does what is left to do, and returns soon after it was stopped."""

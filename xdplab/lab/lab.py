@@ -20,7 +20,7 @@ import os
 import warnings
 
 from xdplab.backends import BEST, Backend, candidates
-from xdplab.backends.plan import LabPlan
+from xdplab.backends.lab_plan import LabPlan
 from xdplab.core.checks import whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import PermissionRefusedError

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from xdplab.core.errors import XdplabError
 from xdplab.ledger.counting_points import AS_VETH, Overflow
 from xdplab.net.filtering import Filtering
-from xdplab.net.places import ip_in
+from xdplab.net.shell_commands import ip_in
 
 if TYPE_CHECKING:
     from xdplab.ledger.subjects import CountedEngine, CountedTraffic

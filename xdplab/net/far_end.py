@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from xdplab.core.errors import XdplabError
 from xdplab.net.interface import Interface
+from xdplab.net.link_pairs import PAIRS, number_in, other_end
 from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import netlink
-from xdplab.net.pairs import PAIRS, number_in, other_end
-from xdplab.net.places import candidates
+from xdplab.net.shell_commands import candidates
 
 
 @dataclass(frozen=True)

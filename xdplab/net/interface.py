@@ -17,12 +17,12 @@ from xdplab.core.checks import instance_of, text
 from xdplab.core.cores import device_interrupts, interrupt_cores
 from xdplab.core.errors import InterfaceGoneError, KernelError
 from xdplab.net.interface_names import pick_link
+from xdplab.net.link_pairs import is_other_end
 from xdplab.net.link_state import LinkState, link_state
 from xdplab.net.link_type import ETHERNET, LOOPBACK
 from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import addresses, driver_name, ethtool, netlink, refusal
-from xdplab.net.pairs import is_other_end
-from xdplab.net.places import ip_in
+from xdplab.net.shell_commands import ip_in
 
 _UNICAST = 1  # RTN_UNICAST: a route that leads somewhere, unlike "unreachable" and the like
 

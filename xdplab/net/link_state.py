@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xdplab.net.pairs import PAIRS
-from xdplab.net.places import ip_in_numbered
+from xdplab.net.link_pairs import PAIRS
+from xdplab.net.shell_commands import ip_in_numbered
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute

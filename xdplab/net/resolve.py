@@ -9,7 +9,7 @@ from xdplab.core.errors import ConfigurationError
 from xdplab.net.host import Host
 from xdplab.net.interface import Interface
 from xdplab.net.link_type import require_ethernet
-from xdplab.net.places import ip_in
+from xdplab.net.shell_commands import ip_in
 
 End = Host | Interface | str
 

@@ -18,7 +18,7 @@ from xdplab.core.own_limits import more_locked_memory
 from xdplab.native import lib
 from xdplab.net.far_end import far_end
 from xdplab.net.holders import Attached, Process, attached, attached_above, socket_holders
-from xdplab.net.places import ip_in
+from xdplab.net.shell_commands import ip_in
 from xdplab.refusals import io_uring
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ from xdplab.refusals.errors import new_error, raise_error
 
 if TYPE_CHECKING:
     from xdplab.backends.backend import LoadedProgram
-    from xdplab.backends.plan import LabPlan
-    from xdplab.backends.process.client import LabProcess
+    from xdplab.backends.lab_plan import LabPlan
+    from xdplab.backends.lab_process.client import LabProcess
     from xdplab.backends.softirq import SoftirqMap
     from xdplab.broker.client import Connection
     from xdplab.net.host import Host
@@ -170,7 +170,7 @@ class BrokerBackend(KernelBackend):
 
 
 def _new_lab_process() -> LabProcess:
-    from xdplab.backends.process.client import LabProcess  # noqa: PLC0415 - as above
+    from xdplab.backends.lab_process.client import LabProcess  # noqa: PLC0415 - as above
     from xdplab.broker import protocol  # noqa: PLC0415 - as above
     from xdplab.broker.client import connect  # noqa: PLC0415 - as above
 

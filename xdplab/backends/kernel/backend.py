@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from xdplab.backends.backend import LoadedProgram, SoftirqReader
-    from xdplab.backends.plan import LabPlan
+    from xdplab.backends.lab_plan import LabPlan
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xdplab.backends.plan import IPV4_PREFIX, IPV6_PREFIX, NAMES, PEER_SIDE, PORT_SIDE, LabPlan
+from xdplab.backends.lab_plan import IPV4_PREFIX, IPV6_PREFIX, NAMES, PEER_SIDE, PORT_SIDE, LabPlan
 from xdplab.core.errors import KernelError
 from xdplab.net.host import Host
 from xdplab.net.interface import Interface

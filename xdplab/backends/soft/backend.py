@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xdplab.backends.backend import Backend, PortRequest
-from xdplab.backends.plan import PEER_SIDE, PORT_SIDE, LabPlan
+from xdplab.backends.lab_plan import PEER_SIDE, PORT_SIDE, LabPlan
 from xdplab.backends.soft.host import SoftInterface, soft_host
 from xdplab.backends.soft.wire import Wire
 from xdplab.core.errors import ConfigurationError, KernelError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from xdplab.backends.plan import NAMES, NETWORKS, PORT_SIDE, LabPlan
+from xdplab.backends.lab_plan import NAMES, NETWORKS, PORT_SIDE, LabPlan
 from xdplab.backends.soft.faults import Faults
 from xdplab.backends.soft.wire import ENDS, Wire
 from xdplab.core.checks import instance_of

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import count
 from typing import Any
 
-from xdplab.backends.plan import NAMES, PEER_SIDE, PORT_SIDE, LabPlan
+from xdplab.backends.lab_plan import NAMES, PEER_SIDE, PORT_SIDE, LabPlan
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, InterfaceGoneError
 from xdplab.native import ffi, lib

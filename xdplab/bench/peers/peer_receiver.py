@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+from xdplab.bench.peers.cpu_time import spending
 from xdplab.bench.peers.peer import Peer, PeerError
-from xdplab.bench.peers.spending import spending
 from xdplab.bench.receiver import Received
 from xdplab.bench.wire import REST_SECONDS, Wire, unanswered
 from xdplab.core.closing import Closing

@@ -10,9 +10,9 @@ import os
 import shutil
 from contextlib import ExitStack, suppress
 
-from xdplab.bench.folder import temporary_folder
 from xdplab.bench.peers.peer import Peer
 from xdplab.bench.peers.peer_receiver import Counting, PeerReceiver
+from xdplab.bench.temporary_folder import temporary_folder
 from xdplab.bench.wire import Wire
 from xdplab.core.errors import XdplabError
 from xdplab.net.host import Host

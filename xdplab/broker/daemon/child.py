@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from xdplab.broker.daemon.line import Line
+from xdplab.broker.daemon.listener_link import Line
 
 _LINE = 3  # its descriptor of its line; those of its connections follow
 

@@ -23,7 +23,7 @@ LISTENER = (KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, IPC_LOCK, SYS_ADMIN, PERFM
 SESSION = (NET_ADMIN, IPC_LOCK, BPF)
 """With these, a client's own program can't read the kernel's memory.
 
-Memory pinned with CAP_IPC_LOCK counts for no user, so the listener counts it (`holdings.py`).
+Memory pinned with CAP_IPC_LOCK counts for no user, so the listener counts it (`memory_held.py`).
 Without it a UMEM would count for the client's user, and the usual limit of 8 MiB would leave
 nothing for io_uring.
 """

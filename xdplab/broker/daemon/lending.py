@@ -21,9 +21,9 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
+from xdplab.broker.daemon.client_namespaces import namespaces_of
 from xdplab.broker.daemon.confinement import LENDER, confine, enter_network
 from xdplab.broker.daemon.link_settings import LinkSettings
-from xdplab.broker.daemon.whereabouts import namespaces_of
 from xdplab.core.errors import (
     ConfigurationError,
     InterfaceGoneError,

@@ -25,12 +25,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from xdplab.broker import protocol
-from xdplab.broker.daemon import line
+from xdplab.broker.daemon import listener_link
 from xdplab.broker.daemon.child import become_child
-from xdplab.broker.daemon.holdings import Holdings
 from xdplab.broker.daemon.limits import Limits
-from xdplab.broker.daemon.line import Line
+from xdplab.broker.daemon.listener_link import Line
 from xdplab.broker.daemon.log import Limiter, log
+from xdplab.broker.daemon.memory_held import Holdings
 from xdplab.broker.daemon.session import Peer, Session, Terms
 from xdplab.core.descriptors import close_all, receive_with_descriptors
 from xdplab.core.errors import KernelError, PermissionRefusedError, XdplabError
@@ -46,10 +46,10 @@ _QUIET_SECONDS = 10.0  # between lines of a kind in the log
 _END_SECONDS = 5.0  # for sessions to end after SIGTERM, and then again after SIGKILL
 
 
-_NOT_IN_THE_GROUP = line.Said(
+_NOT_IN_THE_GROUP = listener_link.Said(
     1, "connect: not in the group", "connect", "refused: not in the group"
 )
-_TOO_MANY = line.Said(1, "connect: too many", "connect", "refused: too many sessions")
+_TOO_MANY = listener_link.Said(1, "connect: too many", "connect", "refused: too many sessions")
 
 
 class _Child:
@@ -253,7 +253,7 @@ class Listener:
         for _ in range(_AT_ONCE):
             try:
                 message, descriptors, _ = receive_with_descriptors(
-                    child.line, line.MESSAGE_BYTES, 1
+                    child.line, listener_link.MESSAGE_BYTES, 1
                 )
             except BlockingIOError:
                 return
@@ -262,29 +262,29 @@ class Listener:
             if not message:
                 self._hang_up(child)
                 return
-            if message == line.WATCH and descriptors and child.peer:
+            if message == listener_link.WATCH and descriptors and child.peer:
                 self._holdings.forget_unpinned(child.peer.user)
                 self._holdings.watch(child.process, descriptors.pop())
             close_all(descriptors)
             self._obey(child, message[:1], message)
 
     def _obey(self, child: _Child, kind: bytes, message: bytes) -> None:
-        if kind == line.READY and child is self._starting:
+        if kind == listener_link.READY and child is self._starting:
             self._starting = None
             for connection in child.connections:
                 connection.close()
             child.connections = []
-            self._answer(child, line.GO)
+            self._answer(child, listener_link.GO)
         elif child.peer is None:
             return
-        elif kind == line.LOG:
-            self._log(child.peer.user, child.process, line.decode_log(message))
-        elif kind == line.RESERVE and len(message) == 1 + line.AMOUNT.size:
-            (amount,) = line.AMOUNT.unpack(message[1:])
+        elif kind == listener_link.LOG:
+            self._log(child.peer.user, child.process, listener_link.decode_log(message))
+        elif kind == listener_link.RESERVE and len(message) == 1 + listener_link.AMOUNT.size:
+            (amount,) = listener_link.AMOUNT.unpack(message[1:])
             self._answer(child, self._holdings.reserve(child.process, child.peer.user, amount))
-        elif kind == line.KEEP:
-            self._holdings.keep(child.process, line.decode_objects(message))
-        elif kind == line.CANCEL:
+        elif kind == listener_link.KEEP:
+            self._holdings.keep(child.process, listener_link.decode_objects(message))
+        elif kind == listener_link.CANCEL:
             self._holdings.cancel(child.process)
 
     def _answer(self, child: _Child, answer: bytes) -> None:
@@ -324,10 +324,10 @@ class Listener:
         if status and child.peer:
             code = os.waitstatus_to_exitcode(status)
             outcome = f"ended by signal {-code}" if code < 0 else "failed"
-            said = line.Said(1, f"session: {outcome}", f"session {child.process}", outcome)
+            said = listener_link.Said(1, f"session: {outcome}", f"session {child.process}", outcome)
             self._log(child.peer.user, child.process, said)
 
-    def _log(self, user: int, process: int, said: line.Said) -> None:
+    def _log(self, user: int, process: int, said: listener_link.Said) -> None:
         self._tell_what_was_kept_back()
         if self._limiter.admit((user, said.kind), said.lines):
             log(user, process, said.operation, said.outcome)

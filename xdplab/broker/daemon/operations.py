@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xdplab.broker.daemon.line import Line
+from xdplab.broker.daemon.listener_link import Line
 from xdplab.broker.daemon.object_rules import check_spec, size_of
 from xdplab.broker.daemon.parser import read_apart
 from xdplab.broker.requests import REQUESTS

@@ -3,7 +3,7 @@
 It runs as its client's user, who may therefore stop and kill it, but neither trace it nor see its
 memory and descriptors (PR_SET_DUMPABLE). Of the broker's descriptors it has only the connection and
 the line to the listener. Two kinds stay root, as a client must not stop them: a session that lends
-an interface, and the keeper of a lab process (`keeper.py`).
+an interface, and the keeper of a lab process (`lab_keeper.py`).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from xdplab.broker.daemon.confinement import (
     die_with,
     enter_network,
 )
-from xdplab.broker.daemon.keeper import LabKeeper
+from xdplab.broker.daemon.lab_keeper import LabKeeper
 from xdplab.broker.daemon.lending import Borrower, lend
 from xdplab.broker.daemon.limits import (
     ANSWER_SECONDS,
     FIRST_MESSAGE_SECONDS,
     limit_session,
 )
-from xdplab.broker.daemon.line import Line
+from xdplab.broker.daemon.listener_link import Line
 from xdplab.broker.daemon.operations import Operations
 from xdplab.broker.protocol import Malformed
 from xdplab.broker.requests import REQUESTS, check_request

@@ -10,12 +10,12 @@ import traitlets
 
 from xdplab.core.checks import is_a, items
 from xdplab.core.errors import ConfigurationError
-from xdplab.engine.waiting import Waiting
+from xdplab.engine.wait_knob import Waiting
 from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.base.traits import OneOf, Switch, TraitRefusedError, Whole
 from xdplab.widgets.dashboard.figure import MARKS, dashboard_figure, rows_name
-from xdplab.widgets.dashboard.head import EngineHead
+from xdplab.widgets.dashboard.status_line import EngineHead
 from xdplab.widgets.history.feed import STEPS, HistoryFeed
 from xdplab.widgets.history.marks import MarksFeed
 from xdplab.widgets.history.window import RANGES, TimeWindow

@@ -21,7 +21,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import ipywidgets
 
-from xdplab.net.claims import current_cell
+from xdplab.net.replacing import current_cell
 from xdplab.widgets.base import pump
 
 WIDTH = 900

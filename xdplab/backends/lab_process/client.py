@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from xdplab.backends.process.messages import receive, send
-from xdplab.backends.process.server import CALL, END, READY, prepare
+from xdplab.backends.lab_process.messages import receive, send
+from xdplab.backends.lab_process.server import CALL, END, READY, prepare
 from xdplab.broker.client import START
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError, XdplabError

@@ -20,7 +20,7 @@ _PRELUDE = """
     import errno, os, resource, socket, time
     from pathlib import Path
     from support.refused_calls import *
-    from support.typed import *
+    from support.typed_remedies import *
     from xdplab import *
 """
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError, InterfaceGoneError, KernelError, XdplabError
-from xdplab.engine.handle import Hold, NativeEngine
-from xdplab.engine.waiting import Waiting
+from xdplab.engine.native_engine import Hold, NativeEngine
+from xdplab.engine.wait_knob import Waiting
 from xdplab.native import lib
 from xdplab.native.paths import Kind
 from xdplab.net.interface import Interface
 from xdplab.net.link_state import LinkState
-from xdplab.net.places import find_interface
+from xdplab.net.shell_commands import find_interface
 from xdplab.refusals.errors import error_at
 from xdplab.telemetry.region import Telemetry
 

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from xdplab.backends.process.messages import receive, send
+from xdplab.backends.lab_process.messages import receive, send
 from xdplab.core.descriptors import receive_with_descriptors
 from xdplab.core.errors import XdplabError
 

@@ -38,7 +38,7 @@ def main() -> None:
         client.send(json.dumps({"errno": error.errno}).encode())
         return
     sys.path[:] = json.loads(sys.argv[2])
-    from xdplab.backends.process.server import serve  # noqa: PLC0415 - see above
+    from xdplab.backends.lab_process.server import serve  # noqa: PLC0415 - see above
 
     serve(client)
 

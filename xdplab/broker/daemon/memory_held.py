@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xdplab.broker.daemon.limits import Limits, memory_to_spare
-from xdplab.broker.daemon.line import GRANTED, MACHINE_HAS_NONE, MAP, USER_HAS_ITS_SHARE, Held
+from xdplab.broker.daemon.listener_link import (
+    GRANTED,
+    MACHINE_HAS_NONE,
+    MAP,
+    USER_HAS_ITS_SHARE,
+    Held,
+)
 from xdplab.native import lib
 
 

@@ -18,11 +18,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark
-from xdplab.bench.crossing import Crossing, open_crossing, switch_on
 from xdplab.bench.options import lengths, waits
 from xdplab.bench.peers import testpmd
+from xdplab.bench.peers.cpu_time import spending
 from xdplab.bench.peers.peer_receiver import settled
-from xdplab.bench.peers.spending import spending
 from xdplab.bench.receiver import COSTS, OWN, OurWorker, figures, lost_percent, told_later
 from xdplab.bench.report.report import (
     COSTS_NOTE,
@@ -33,6 +32,7 @@ from xdplab.bench.report.report import (
     versions,
 )
 from xdplab.bench.rounds import Entry, Rounds, against, fastest
+from xdplab.bench.two_wires import Crossing, open_crossing, switch_on
 from xdplab.bench.wire import REST_SECONDS
 from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import Engine

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark
-from xdplab.bench.measured.reflect import there_and_back
+from xdplab.bench.benchmarks.reflect import there_and_back
 from xdplab.bench.one_wire import OneWire
 from xdplab.bench.options import lengths, wait
 from xdplab.bench.receiver import OurWorker, Receiver, lost_percent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from xdplab.backends.process.server import serve
+from xdplab.backends.lab_process.server import serve
 
 if __name__ == "__main__":
     serve(socket.socket(fileno=int(sys.argv[1])))

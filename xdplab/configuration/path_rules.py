@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from xdplab.core.checks import shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.native.paths import PATHS, Kind
-from xdplab.net.places import ip_in
+from xdplab.net.shell_commands import ip_in
 
 if TYPE_CHECKING:
     from xdplab.configuration.configuration import Configuration

@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from xdplab.configuration.configuration import WAIT_STRATEGIES
-from xdplab.configuration.paths import refuse_wait
+from xdplab.configuration.path_rules import refuse_wait
 from xdplab.core.checks import choice
 from xdplab.engine.configured import Configured
 from xdplab.knobs.row import Knob

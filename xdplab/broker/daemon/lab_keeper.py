@@ -117,7 +117,7 @@ def _become_lab_process(
         _enter(keeper, *client)
         os.execv(
             sys.executable,
-            [sys.executable, "-I", "-m", "xdplab.backends.process", str(_CONNECTION)],
+            [sys.executable, "-I", "-m", "xdplab.backends.lab_process", str(_CONNECTION)],
         )
     os._exit(1)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import netlink
-from xdplab.net.places import number_of
+from xdplab.net.shell_commands import number_of
 
 PAIRS = ("veth", "netkit")
 """Kinds of links in pairs."""

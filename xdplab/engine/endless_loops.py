@@ -16,8 +16,8 @@ from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.net.far_end import FarEnd, far_end
 from xdplab.net.interface import Interface
+from xdplab.net.link_pairs import bridge_of
 from xdplab.net.link_type import LOOPBACK
-from xdplab.net.pairs import bridge_of
 from xdplab.net.resolve import is_same
 
 _SENDS_ON = ("reflect", "echo", "forward")
