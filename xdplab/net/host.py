@@ -251,7 +251,7 @@ class Host:
         return PingResult(sent=int(counted[1]), received=int(counted[2]))
 
     @property
-    def faults(self) -> Any:  # noqa: ANN401 - the class is the simulation's, which knows hosts
+    def faults(self) -> Any:
         """Faults that a simulated host makes on purpose: `xdplab.backends.soft.faults`.
 
         Raises
