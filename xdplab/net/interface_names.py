@@ -33,7 +33,7 @@ def pick_link(name: str, links: Iterable[Any], tried: str) -> Any:
     hint = f" Did you mean {close[0]!r}?" if close else ""
     listed = sorted(_shown(names) for names, _ in named)
     raise InterfaceGoneError(
-        tried, errno.ENODEV, f"It has the interfaces {', '.join(listed)}.{hint}"
+        tried, errno.ENODEV, f"Interfaces here: {', '.join(listed)}.{hint}"
     )
 
 
