@@ -171,7 +171,7 @@ class Host:
         self,
         target_address: str,
         count: int = 1,
-        interval: float = 0.01,
+        interval: float = 0.1,
         size: int = 56,
         timeout: float = 1.0,
     ) -> PingResult:
