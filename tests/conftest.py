@@ -106,5 +106,5 @@ def may_place(privileged: None) -> None:
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warm nothing up: here it is counted, and not how fast."""
-    for module in ("wire", "measured.latency"):
+    for module in ("wire", "benchmarks.latency"):
         monkeypatch.setattr(f"xdplab.bench.{module}._WARM_UP_SECONDS", 0.02)

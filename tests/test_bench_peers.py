@@ -388,7 +388,7 @@ def test_an_interrupt_while_a_peer_starts_leaves_none(
     pid = fake(testpmd.PROGRAM, "time.sleep(100)")
     start = subprocess.Popen
 
-    def start_later(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    def start_later(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:
         interrupt()
         time.sleep(0.2)
         started = start(arguments, **options)

@@ -61,19 +61,19 @@ def explains(line: Line) -> Callable[[Trial], Trial]:
 class Bench:
     """A lab, and what one types at it: arguments that a call names are added to one's own."""
 
-    def __init__(self, lab: Lab, **settings: Any) -> None:  # noqa: ANN401 - the engine's
+    def __init__(self, lab: Lab, **settings: Any) -> None:
         self.lab, self.settings = lab, settings
         self.engine = Engine(lab.port, **settings)
         self.traffic: Traffic | None = None
 
-    def another_engine(self, **settings: Any) -> Engine:  # noqa: ANN401 - the engine's
+    def another_engine(self, **settings: Any) -> Engine:
         """Make the engine anew, running if it was."""
         running = self.engine.running
         self.engine.close()
         self.engine = Engine(self.lab.port, **{**self.settings, **settings})
         return self.engine.start() if running else self.engine
 
-    def another_traffic(self, **settings: Any) -> Traffic:  # noqa: ANN401 - the generator's
+    def another_traffic(self, **settings: Any) -> Traffic:
         """Make the generator anew."""
         if self.traffic is not None:
             self.traffic.close()
@@ -116,7 +116,7 @@ class Bench:
 def bench() -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
-    def make(lab: Lab, **settings: Any) -> Bench:  # noqa: ANN401 - the engine's
+    def make(lab: Lab, **settings: Any) -> Bench:
         made.append(Bench(lab, **settings))
         made[-1].another_traffic()
         return made[-1]

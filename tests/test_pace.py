@@ -29,7 +29,7 @@ def send(lab: Lab, count: int) -> None:
         assert traffic.wait(30)
 
 
-def waiting(rings: Any, ring: str) -> list[int]:  # noqa: ANN401 - a structured scalar
+def waiting(rings: Any, ring: str) -> list[int]:
     """Return the numbers of the frames that wait in a ring, oldest first."""
     entries = rings[ring]
     size = int(rings["ring_size"]) * (2 if ring == "fill" else 1)
@@ -55,7 +55,7 @@ def step(engine: Engine, turns: int = 1) -> None:
     assert eventually(lambda: engine.telemetry.rings()["turns"] == before + turns)
 
 
-def paused(lab: Lab, **options: Any) -> Engine:  # noqa: ANN401 - the engine's own
+def paused(lab: Lab, **options: Any) -> Engine:
     engine = Engine(lab.port, **{"ring_size": 64, "batch": 1, "action": "reflect"} | options)
     engine.pace = math.inf
     return engine
@@ -331,7 +331,7 @@ def test_entries_of_large_rings_are_not_shown_but_their_ends_are(lab: Lab) -> No
 
 
 @pytest.mark.parametrize("pace", [-1, 1e-5, 3601, math.nan, "slow", None])
-def test_a_pace_out_of_bounds_is_refused(lab: Lab, pace: Any) -> None:  # noqa: ANN401
+def test_a_pace_out_of_bounds_is_refused(lab: Lab, pace: Any) -> None:
     with Engine(lab.port) as engine:
         engine.pace = 0.5
         with pytest.raises(ConfigurationError, match=r"pace=.* must be 0.0001 to 3600 seconds"):

@@ -41,7 +41,7 @@ def times(path: Path) -> list[int]:
     return [nanoseconds(line) for line in printed.split()]
 
 
-def kept(sample: Any) -> bytes:  # noqa: ANN401 - a structured scalar
+def kept(sample: Any) -> bytes:
     return bytes(sample["bytes"][: sample["captured"]])
 
 

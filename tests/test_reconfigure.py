@@ -9,7 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.capabilities import without
 from support.loads import HOLDABLE_RATE
+from support.typed_remedies import in_own_namespace
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Traffic
@@ -132,3 +134,19 @@ def test_the_ledger_balances_across_a_change(lab: Lab) -> None:
         account = ledger.settle()
     assert account.balanced
     assert account.packets("received by the worker") == 2 * COUNT
+
+
+@pytest.mark.kernel
+@pytest.mark.privilege
+def test_workers_that_can_not_start_with_new_settings_go_on_with_the_old_ones() -> None:
+    refused, *after = in_own_namespace(
+        """
+        engine = Engine("v0", batch=64).start()
+        tried(lambda: engine.reconfigure(realtime=1, ring_size=32))
+        realtime = engine.configuration.worker.realtime
+        print(json.dumps([engine.running, engine.ring_size, engine.batch, realtime]))
+        """,
+        without("sys_nice"),
+    )
+    assert "CAP_SYS_NICE" in refused
+    assert after == [[True, 2048, 64, 0]]

@@ -30,7 +30,7 @@ def is_laid_out(name: str) -> bool:
     return not holds_pointer(ffi.typeof(f"struct {name}"))
 
 
-def holds_pointer(ctype: Any) -> bool:  # noqa: ANN401 - cffi is untyped
+def holds_pointer(ctype: Any) -> bool:
     if ctype.kind == "array":
         return holds_pointer(ctype.item)
     if ctype.kind == "struct":

@@ -45,19 +45,19 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def settled(engine: Engine) -> Any:  # noqa: ANN401 - a structured scalar
+def settled(engine: Engine) -> Any:
     """Counters that were published from now on."""
     now = time.monotonic_ns()
     assert eventually(lambda: engine.telemetry.counters()["time_ns"] > now)
     return engine.telemetry.counters()
 
 
-def calls(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured scalar
+def calls(counters: Any) -> dict[str, int]:
     made = {name: int(counters["syscalls"][kind]) for kind, name in enumerate(SYSCALLS)}
     return {name: count for name, count in made.items() if count and name != "publish"}
 
 
-def capture(engine: Engine, lab: Lab, count: int, rate: float = 20_000) -> Any:  # noqa: ANN401
+def capture(engine: Engine, lab: Lab, count: int, rate: float = 20_000) -> Any:
     """Let numbered frames come one by one, and return the counters once all have arrived."""
     before = engine.telemetry.counters()["rx_packets"]
     with Traffic(lab.peer, lab.port, rate=rate, count=count) as traffic:

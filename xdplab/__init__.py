@@ -91,7 +91,7 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever has the name
+def __getattr__(name: str) -> Any:
     if name in _LATER:
         module, attribute = _LATER[name]
         return getattr(import_module(f"{__name__}.{module}"), attribute)

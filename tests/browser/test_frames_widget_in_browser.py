@@ -62,7 +62,7 @@ TIME, QUEUE, VERDICT, SOURCE, DESTINATION, PROTOCOL, LENGTH, SUMMARY = range(8)
 Rows = list[list[str]]
 
 
-def wait_for_rows(page: NotebookPage, condition: str, arg: Any = None) -> Rows:  # noqa: ANN401
+def wait_for_rows(page: NotebookPage, condition: str, arg: Any = None) -> Rows:
     """Wait until a JavaScript expression of `rows` and `arg` holds, and return the rows."""
     page.page.wait_for_function(
         f"(arg) => ((rows) => {condition})(({ROWS})())", arg=arg, timeout=30_000

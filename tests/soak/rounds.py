@@ -113,10 +113,10 @@ class _Round:
         if any(stage.packets < 0 for stage in account.stages):
             raise UnbalancedError(f"while packets flow, a line is below 0:\n{account}")
 
-    def _turn(self, knob: str, value: Any) -> None:  # noqa: ANN401 - the knob's own type
+    def _turn(self, knob: str, value: Any) -> None:
         setattr(self.engine, knob, value)
 
-    def _reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
+    def _reconfigure(self, **changes: Any) -> None:
         self.engine.reconfigure(**changes)
 
     def _stop(self, seconds: float) -> None:

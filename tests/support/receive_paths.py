@@ -22,7 +22,7 @@ each_path = pytest.mark.parametrize("path", OTHERS)
 each_socket = pytest.mark.parametrize("path", SOCKETS)
 
 
-def engine_on(lab: Lab, path: str, **settings: Any) -> Engine:  # noqa: ANN401
+def engine_on(lab: Lab, path: str, **settings: Any) -> Engine:
     buffer = {"socket_buffer": LARGE_BUFFER} if path in SOCKETS else {}
     return Engine(lab.port, path=path, **grouped({**buffer, **settings}))
 

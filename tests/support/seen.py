@@ -33,7 +33,7 @@ def rows(widget: ipywidgets.Widget, source: str) -> Columns:
     return update.columns
 
 
-def control(widget: ipywidgets.Widget, words: str, kind: type = ipywidgets.DOMWidget) -> Any:  # noqa: ANN401 - ipywidgets is untyped
+def control(widget: ipywidgets.Widget, words: str, kind: type = ipywidgets.DOMWidget) -> Any:
     """Return the control that has these words on it, of a kind if several have."""
     (found,) = (
         part

@@ -17,7 +17,7 @@ import pytest
 from xdplab import Engine, KernelError, XdplabError
 
 _PRELUDE = """
-    import errno, os, resource, socket, time
+    import errno, json, os, resource, socket, time
     from pathlib import Path
     from support.refused_calls import *
     from support.typed_remedies import *

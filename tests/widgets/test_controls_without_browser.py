@@ -26,7 +26,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def control(controls: Controls, name: str) -> Any:  # noqa: ANN401 - ipywidgets is untyped
+def control(controls: Controls, name: str) -> Any:
     """Find a knob's control among all that the widget shows."""
     (found,) = (
         widget for widget in descendants(controls) if is_of(widget, KNOBS[name].label, name)

@@ -60,6 +60,6 @@ def test_the_menu_of_a_dashboard_says_that_there_is_none_to_choose(lab: Lab) -> 
     assert menus[0].label == "its own, udp-epoll"
 
 
-def _descendants(widget: Any) -> list[Any]:  # noqa: ANN401 - as above
+def _descendants(widget: Any) -> list[Any]:
     children = list(getattr(widget, "children", ()))
     return [*children, *(found for child in children for found in _descendants(child))]

@@ -52,7 +52,7 @@ def state_of(engine: Engine, worker: int = 0) -> RingState:
     )
 
 
-def drawn(columns: Any, ring: str) -> dict[str, list[Any]]:  # noqa: ANN401 - numbers or text
+def drawn(columns: Any, ring: str) -> dict[str, list[Any]]:
     """Return what was drawn for one ring."""
     at = [
         row
@@ -374,7 +374,7 @@ def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:
         assert len(json.dumps(figure(Rings(engine)).get_state())) < 10_000
 
 
-def record_of(size: int, ends: dict[str, tuple[int, int]]) -> Any:  # noqa: ANN401
+def record_of(size: int, ends: dict[str, tuple[int, int]]) -> Any:
     record = np.zeros(1, RINGS)[0]
     record["ring_size"] = size
     for ring, (consumer, waiting) in ends.items():

@@ -47,7 +47,7 @@ class Benchmark:
     group: Callable[[Mapping[str, Any]], str] = field(default=lambda _entry: "")
     notes: Callable[[Result], list[str]] = field(default=lambda _result: [])
 
-    def run(self, *, quiet: bool = False, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - each option has its own type
+    def run(self, *, quiet: bool = False, **given: Any) -> dict[str, Any]:
         """Run it: all its entries take turns, every second round in reverse order.
 
         Parameters

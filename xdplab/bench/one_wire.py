@@ -49,7 +49,7 @@ class OneWire:
         self,
         turns: Rounds,
         rate: Rate = "max",
-        **options: Any,  # noqa: ANN401 - each option has its own type
+        **options: Any,
     ) -> dict[str, Any]:
         """Let all receivers take turns, at a rate and as fast as the generator can."""
         receivers = list(self.receivers(**options))

@@ -104,7 +104,7 @@ class Configuration:
             keep(self, cpu=_like(self.cpu, self.cpus))
         self._workers()
 
-    def setting(self, name: str) -> Any:  # noqa: ANN401 - the setting's own type
+    def setting(self, name: str) -> Any:
         """Return a setting by its flat name."""
         place = PLACES.get(name)
         if place is None:

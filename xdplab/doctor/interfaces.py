@@ -239,7 +239,7 @@ def _without_ethernet() -> list[str]:
         return [str(link.get("ifname")) for link in links if link["flags"] & _UP]
 
 
-def _is_real(link: Any) -> bool:  # noqa: ANN401 - pyroute2 is untyped
+def _is_real(link: Any) -> bool:
     """Return whether a link is real Ethernet; all virtual links name their kind."""
     return link["ifi_type"] == link_type.ETHERNET and link.get(("linkinfo", "kind")) is None
 

@@ -206,7 +206,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             raise
         self._fix_names(Engine)
 
-    def reconfigure(self, **changes: Any) -> None:  # noqa: ANN401 - the parameters' own types
+    def reconfigure(self, **changes: Any) -> None:
         """Change settings that need new sockets; the engine, its telemetry and its widgets stay.
 
         Until the new sockets are bound, packets go to the stack, and the ledger counts them in a

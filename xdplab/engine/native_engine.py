@@ -207,7 +207,7 @@ class NativeEngine:
         return Hold(*words, bool(found.taken_off))
 
     @property
-    def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
+    def pointer(self) -> Any:
         """The C engine, for a call with the lock held, and for a backend that opens its ports.
 
         Raises
@@ -217,7 +217,7 @@ class NativeEngine:
         """
         return self._handle.pointer
 
-    def _open_ports(self, native: Any, kept: list[Any]) -> None:  # noqa: ANN401 - cffi is untyped
+    def _open_ports(self, native: Any, kept: list[Any]) -> None:
         # Before the old one ends, so that a card that stays promiscuous does not filter meanwhile.
         wanted = self.configuration.interfaces if self.configuration.promiscuous else ()
         before, self._promiscuity = self._promiscuity, Promiscuity(wanted)
@@ -233,7 +233,7 @@ class NativeEngine:
         self,
         port: int,
         interface: Interface,
-        native: Any,  # noqa: ANN401 - as above
+        native: Any,
         kept: list[Any],
     ) -> PortRequest:
         asked = self.configuration

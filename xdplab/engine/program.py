@@ -229,9 +229,10 @@ def _read(path: Path) -> bytes:
     try:
         # Another kind of file, such as a pipe, could be waited for without end.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ConfigurationError(f"source={shown(str(path))} must be a plain file.")
+            raise ConfigurationError(f"source={shown(str(path))} must be a regular file.")
         with path.open("rb") as file:
             return file.read(OBJECT_BYTES + 1)
     except OSError as error:
-        tried = f"read the object file {shown(str(path))}"
-        raise KernelError(tried, error.errno or 0) from error
+        tried = f"read the object file {str(path)!r}"
+        remedy = "Give the path of an object file that can be read."
+        raise KernelError(tried, error.errno or 0, remedy) from error

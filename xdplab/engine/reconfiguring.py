@@ -17,6 +17,7 @@ from xdplab.ledger.counting_points import device_packets
 from xdplab.net.namespace import to_the_end
 
 if TYPE_CHECKING:
+    from xdplab.configuration.configuration import Configuration
     from xdplab.engine.engine import Engine
     from xdplab.engine.native_engine import NativeEngine
 
@@ -46,26 +47,29 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
         fault = engine.error
         if fault and engine.has_ended:
             raise fault
-        old = native.configuration
-        new = old.changed(changes)
-        runs, pace = native.started, native.load("pace_ns")
+        old, new = native.configuration, native.configuration.changed(changes)
+        runs, pace, batch = native.started, native.load("pace_ns"), engine.batch
         gap = _Gap(native)
+
+        def go_on_with(configuration: Configuration) -> None:
+            native.store("pace_ns", pace)
+            native.reconfigure(configuration)
+            engine.napi.queues = engine.queues
+            native.store("batch", min(batch, engine.ring_size))
+            if runs:
+                engine.start()
+
         try:
             native.store("pace_ns", 0)
             native.pause()
             _drain(engine, native)
             gap.may_begin()
-            native.reconfigure(new)
+            go_on_with(new)
             engine.times_bypassed += fault is not None
         except BaseException:  # an engine must never be left without sockets
-            native.reconfigure(old)
+            go_on_with(old)
             raise
         finally:
-            engine.napi.queues = engine.queues
-            native.store("batch", min(engine.batch, engine.ring_size))
-            native.store("pace_ns", pace)
-            if runs:
-                engine.start()
             engine.uncounted += gap.packets()
 
 

@@ -207,7 +207,7 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
         """Notes on frames of a replay's file that are left out, or not sent as captured."""
         return self._replay.remarks if self._replay else ()
 
-    def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
+    def _read(self, knob: Knob[Any]) -> Any:
         return self._rate if knob is Traffic.rate else self._size
 
     def _turn(self, knob: Knob[Any], value: object) -> None:

@@ -18,7 +18,7 @@ from xdplab.refusals.errors import error_at
 class Waiting(Configured):
     """The wait strategy of an engine, or none where its path waits in its own way."""
 
-    def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
+    def _read(self, knob: Knob[Any]) -> Any:
         if knob is Waiting.wait and not self.wait_strategies:
             return ""
         return super()._read(knob)

@@ -60,7 +60,7 @@ def bar(
 
 
 class _Bar:
-    def __init__(self, drawn: Any) -> None:  # noqa: ANN401 - tqdm is untyped
+    def __init__(self, drawn: Any) -> None:
         self._drawn = drawn
 
     def begin(self, label: str) -> None:
@@ -70,7 +70,7 @@ class _Bar:
         self._drawn.update()
 
 
-def _tqdm() -> Any:  # noqa: ANN401 - tqdm is untyped
+def _tqdm() -> Any:
     try:
         from tqdm.auto import tqdm  # noqa: PLC0415 - only if a bar is wanted
     except ImportError:
@@ -102,7 +102,7 @@ def terminal_bar(total: int, title: str, *, wanted: bool = True) -> Iterator[Pro
 
 
 class _TerminalBar:
-    def __init__(self, drawn: Any, task: Any, title: str) -> None:  # noqa: ANN401 - rich is slow to import
+    def __init__(self, drawn: Any, task: Any, title: str) -> None:
         self._drawn, self._task, self._title = drawn, task, title
 
     def begin(self, label: str) -> None:

@@ -42,7 +42,7 @@ def whole(least: int, most: int | str, scale: int = 1) -> Kind:
         How many of the word's units make one of the knob's.
     """
 
-    def check(name: str, value: object, engine: Any) -> int:  # noqa: ANN401 - see Kind.check
+    def check(name: str, value: object, engine: Any) -> int:
         bound: int = getattr(engine, most) if isinstance(most, str) else most
         return checks.whole(name, value, least, bound)
 

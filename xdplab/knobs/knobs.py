@@ -33,7 +33,7 @@ class Knobs(WorkerKnobs):
     def _store(self, name: str, value: int) -> None:
         """Write a word of every worker's control block."""
 
-    def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
+    def _read(self, knob: Knob[Any]) -> Any:
         return knob.kind.value(self._load(knob.word))
 
     def _turn(self, knob: Knob[Any], value: object) -> None:

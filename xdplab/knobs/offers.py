@@ -14,18 +14,18 @@ from xdplab.knobs import words
 _LARGEST_SHOWN_RATE = 10_000_000
 
 
-def waits_in_rings(engine: Any) -> bool:  # noqa: ANN401 - as in row.py
+def waits_in_rings(engine: Any) -> bool:
     """Say whether an engine has AF_XDP's rings, which are waited at by a strategy."""
     return bool(engine.wait_strategies)
 
 
-def useful_waits(engine: Any, _traffic: object) -> Iterable[object]:  # noqa: ANN401 - likewise
+def useful_waits(engine: Any, _traffic: object) -> Iterable[object]:
     """Return the wait strategies that do something on an engine, and that its kernel has."""
     useless = {*engine.wait_ineffective, *engine.wait_refused}
     return [wait for wait in engine.wait_strategies if wait not in useless]
 
 
-def possible_actions(engine: Any) -> list[str]:  # noqa: ANN401 - likewise
+def possible_actions(engine: Any) -> list[str]:
     """Return the actions that an engine can do."""
     possible = []
     for action in ACTIONS:
@@ -35,7 +35,7 @@ def possible_actions(engine: Any) -> list[str]:  # noqa: ANN401 - likewise
     return possible
 
 
-def free_cores(engine: Any, traffic: Any) -> Iterable[object]:  # noqa: ANN401 - likewise
+def free_cores(engine: Any, traffic: Any) -> Iterable[object]:
     """Return the cores that its one worker could have beside the generator."""
     if len(engine.cpus) > 1:
         return ()

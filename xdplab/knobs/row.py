@@ -61,7 +61,7 @@ class Holder(ABC):
     home: ClassVar[Home]
 
     @abstractmethod
-    def _read(self, knob: Knob[Any]) -> Any:  # noqa: ANN401 - the knob's own type
+    def _read(self, knob: Knob[Any]) -> Any:
         """Return a knob's value."""
 
     @abstractmethod
@@ -117,7 +117,7 @@ class Knob(Generic[Value]):
         self,
         kind: Kind,
         *,
-        default: Any,  # noqa: ANN401 - the knob's own type, or words
+        default: Any,
         label: str,
         help: str,
         more: str = "",
@@ -149,7 +149,7 @@ class Knob(Generic[Value]):
     def __repr__(self) -> str:
         return f"<Knob {self.name} of {HOMES[self.home]}: {self.kind.range}>"
 
-    def matters(self, engine: Any) -> bool:  # noqa: ANN401 - see OfEngine
+    def matters(self, engine: Any) -> bool:
         """Tell whether it has an effect on an engine with its present settings."""
         needed = self.needs is None or self.needs.met(getattr(engine, self.needs.knob))
         return bool(self.acts(engine)) and needed

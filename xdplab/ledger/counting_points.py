@@ -231,7 +231,7 @@ class CountingPoints:
             return found
         return replace(found, waiting=max(found.waiting + found.missing, 0))
 
-    def _fresh_counters(self) -> Any:  # noqa: ANN401 - a structured scalar
+    def _fresh_counters(self) -> Any:
         """Wait for records that were written from now on: a worker's last may be 10 ms old."""
         telemetry = self._engine.telemetry
         now, deadline = time.monotonic_ns(), time.monotonic() + _FRESH_SECONDS
@@ -265,7 +265,7 @@ class CountingPoints:
         return Overflow(stopped=2 * stopped > lost, busy=ran / wall, contended=forced > willing)
 
 
-def _of_workers(counters: Any) -> dict[str, int]:  # noqa: ANN401 - a structured scalar
+def _of_workers(counters: Any) -> dict[str, int]:
     number = {
         name: int(counters[name]) for name in counters.dtype.names if counters[name].ndim == 0
     }

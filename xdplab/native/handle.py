@@ -71,7 +71,7 @@ class NativeHandle:
         return not self.closed
 
     @property
-    def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
+    def pointer(self) -> Any:
         """The pointer to the object.
 
         Raises
@@ -99,7 +99,7 @@ class NativeHandle:
         _close(self._held, self._give_back, self._owner, self.lock)
 
 
-def _close(held: Any, give_back: Any, owner: int, lock: Any) -> None:  # noqa: ANN401 - cffi is untyped
+def _close(held: Any, give_back: Any, owner: int, lock: Any) -> None:
     with lock:
         if os.getpid() == owner:
             give_back(held)

@@ -45,7 +45,7 @@ SYSCALLS = names_of("xdplab_syscall", "XDPLAB_SYSCALL_")
 telemetry itself, ``settings`` those of a wait strategy on the socket when it is chosen or left."""
 
 
-def dtype_of(ctype: Any) -> np.dtype[Any]:  # noqa: ANN401 - cffi is untyped
+def dtype_of(ctype: Any) -> np.dtype[Any]:
     """Build the numpy dtype of a C type, field by field, at the offsets that the compiler chose."""
     if ctype.kind == "array":
         return np.dtype((dtype_of(ctype.item), (ctype.length,)))

@@ -50,6 +50,6 @@ def _filtering(index: int) -> Filtering | None:
         return Filtering(promiscuous=asked) if is_card else None
 
 
-def _kind(link: Any) -> str | None:  # noqa: ANN401 - pyroute2 is untyped
+def _kind(link: Any) -> str | None:
     kind: str | None = link.get(("linkinfo", "kind"))
     return kind

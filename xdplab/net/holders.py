@@ -124,7 +124,7 @@ def _attached_above(index: int) -> tuple[str, str, int]:
     return "", "", 0
 
 
-def _of_link(link: Any) -> tuple[str, int]:  # noqa: ANN401 - pyroute2 is untyped
+def _of_link(link: Any) -> tuple[str, int]:
     """Read mode and id of the program on an interface; "" where there is none."""
     xdp = link.get("xdp") or {}
     mode = xdp.get("IFLA_XDP_ATTACHED")

@@ -171,7 +171,7 @@ class Host:
         self,
         target_address: str,
         count: int = 1,
-        interval: float = 0.01,
+        interval: float = 0.1,
         size: int = 56,
         timeout: float = 1.0,
     ) -> PingResult:
@@ -251,7 +251,7 @@ class Host:
         return PingResult(sent=int(counted[1]), received=int(counted[2]))
 
     @property
-    def faults(self) -> Any:  # noqa: ANN401 - the class is the simulation's, which knows hosts
+    def faults(self) -> Any:
         """Faults that a simulated host makes on purpose: `xdplab.backends.soft.faults`.
 
         Raises

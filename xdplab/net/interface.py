@@ -149,7 +149,7 @@ class Interface:
             "mtu": link.get("mtu"),
         }
 
-    def _link(self, route: Any) -> Any:  # noqa: ANN401 - pyroute2 is untyped
+    def _link(self, route: Any) -> Any:
         """Ask netlink for it; another interface may have its index by now."""
         (link,) = route.get_links(self.index)
         if link.get("ifname") != self.name and (link.get("address") or "") != self.mac:
@@ -311,7 +311,7 @@ class Interface:
             )
 
 
-def _addresses(route: Any, index: int) -> tuple[str, str]:  # noqa: ANN401 - pyroute2 is untyped
+def _addresses(route: Any, index: int) -> tuple[str, str]:
     """Find an address of each family, of the widest scope."""
     ipv4, ipv6 = (
         next(iter(addresses(route, index, family)), "")
@@ -320,7 +320,7 @@ def _addresses(route: Any, index: int) -> tuple[str, str]:  # noqa: ANN401 - pyr
     return ipv4, ipv6
 
 
-def _queues_and_driver(link: Any) -> tuple[int, str]:  # noqa: ANN401 - as above
+def _queues_and_driver(link: Any) -> tuple[int, str]:
     """Count the queues in use; a driver may have some allocated that it does not use."""
     name = link.get("ifname")
     queues, driver = int(link.get("num_rx_queues")), ""
@@ -358,7 +358,7 @@ def _interrupt_cores(name: str, index: int) -> frozenset[int]:
     return frozenset().union(*map(interrupt_cores, numbers))
 
 
-def _outgoing(route: Any) -> set[int]:  # noqa: ANN401 - pyroute2 is untyped
+def _outgoing(route: Any) -> set[int]:
     """Collect the interfaces that a route leads through."""
     hops = route.get("multipath") or []
     return {index for index in (route.get("oif"), *(hop["oif"] for hop in hops)) if index}

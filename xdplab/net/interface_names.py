@@ -10,14 +10,14 @@ from typing import Any
 from xdplab.core.errors import InterfaceGoneError
 
 
-def names_of_link(link: Any) -> list[str]:  # noqa: ANN401 - pyroute2 is untyped
+def names_of_link(link: Any) -> list[str]:
     """List the names of an interface from netlink, the alternative ones last."""
     listed = link.get_attr("IFLA_PROP_LIST")
     others = listed.get_attrs("IFLA_ALT_IFNAME") if listed else []
     return [str(link.get("ifname")), *map(str, others)]
 
 
-def pick_link(name: str, links: Iterable[Any], tried: str) -> Any:  # noqa: ANN401 - as above
+def pick_link(name: str, links: Iterable[Any], tried: str) -> Any:
     """Return the link of a name, which may be an alternative one.
 
     Raises
@@ -33,7 +33,7 @@ def pick_link(name: str, links: Iterable[Any], tried: str) -> Any:  # noqa: ANN4
     hint = f" Did you mean {close[0]!r}?" if close else ""
     listed = sorted(_shown(names) for names, _ in named)
     raise InterfaceGoneError(
-        tried, errno.ENODEV, f"It has the interfaces {', '.join(listed)}.{hint}"
+        tried, errno.ENODEV, f"Interfaces here: {', '.join(listed)}.{hint}"
     )
 
 

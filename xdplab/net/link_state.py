@@ -93,7 +93,7 @@ def _set_up(ip: str, name: str) -> str:
 
 def link_state(
     route: IPRoute,
-    link: Any,  # noqa: ANN401 - pyroute2 is untyped
+    link: Any,
     ip: str,
     peer_place: tuple[Namespace, str] | None,
 ) -> LinkState:
@@ -124,7 +124,7 @@ def link_state(
 
 def _peer(
     route: IPRoute,
-    link: Any,  # noqa: ANN401 - as above
+    link: Any,
     ip: str,
     known: tuple[Namespace, str] | None,
 ) -> Peer:

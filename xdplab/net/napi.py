@@ -181,7 +181,7 @@ def set_napi(number: int, settings: Mapping[str, int | bool]) -> None:
         raise _refusal(f"set {changes} on NAPI {number}", error) from error
 
 
-def _dump(socket: Any, kind: type[genlmsg], command: int, attribute: str, index: int) -> list[Any]:  # noqa: ANN401 - pyroute2 is untyped
+def _dump(socket: Any, kind: type[genlmsg], command: int, attribute: str, index: int) -> list[Any]:
     request = kind()
     request["cmd"], request["version"] = command, _VERSION
     request["attrs"] = [(attribute, index)]
@@ -190,11 +190,11 @@ def _dump(socket: Any, kind: type[genlmsg], command: int, attribute: str, index:
     return list(answer)
 
 
-def _instances(socket: Any, index: int) -> list[Any]:  # noqa: ANN401 - as above
+def _instances(socket: Any, index: int) -> list[Any]:
     return _dump(socket, _Napi, _NAPI_GET, "NETDEV_A_NAPI_IFINDEX", index)
 
 
-def _linked(socket: Any, index: int) -> dict[int, int]:  # noqa: ANN401 - as above
+def _linked(socket: Any, index: int) -> dict[int, int]:
     queues = _dump(socket, _Queue, _QUEUE_GET, "NETDEV_A_QUEUE_IFINDEX", index)
     return {
         queue.get_attr("NETDEV_A_QUEUE_ID"): napi
@@ -204,12 +204,12 @@ def _linked(socket: Any, index: int) -> dict[int, int]:  # noqa: ANN401 - as abo
     }
 
 
-def _in_order(socket: Any, index: int, queues: int) -> dict[int, int]:  # noqa: ANN401 - as above
+def _in_order(socket: Any, index: int, queues: int) -> dict[int, int]:
     ids = sorted(instance.get_attr("NETDEV_A_NAPI_ID") for instance in _instances(socket, index))
     return dict(enumerate(ids)) if len(ids) == queues else {}
 
 
-def _napi(instance: Any) -> Napi:  # noqa: ANN401 - as above
+def _napi(instance: Any) -> Napi:
     threaded = instance.get_attr("NETDEV_A_NAPI_THREADED")
     return Napi(
         id=instance.get_attr("NETDEV_A_NAPI_ID"),

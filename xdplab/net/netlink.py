@@ -117,7 +117,7 @@ def addresses(route: IPRoute, index: int, family: int) -> list[str]:
     return [str(m.get("local") or m.get("address")) for m in sorted(messages, key=_scope)]
 
 
-def _scope(message: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
+def _scope(message: Any) -> int:
     return int(message["scope"])
 
 

@@ -143,7 +143,7 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
 _STEPS_OF_VERIFIER = (lib.XDPLAB_STEP_LOAD_PROGRAM, lib.XDPLAB_STEP_VERIFY_PROGRAM)
 
 
-def new_error() -> Any:  # noqa: ANN401 - cffi is untyped
+def new_error() -> Any:
     """Allocate the error that a native call fills when it fails."""
     return ffi.new("struct xdplab_error *")
 
@@ -169,7 +169,7 @@ def error_at(
     return kind(tried, code, f"{words}\n{detail}" if detail else words)
 
 
-def raise_error(error: Any, place: Place = NOWHERE) -> NoReturn:  # noqa: ANN401 - cffi is untyped
+def raise_error(error: Any, place: Place = NOWHERE) -> NoReturn:
     """Raise the error of a native call that was made for a place."""
     tried, detail = (
         ffi.string(text).decode("utf-8", "replace") for text in (error.tried, error.detail)

@@ -36,7 +36,7 @@ class Asked(Protocol):
     def remade(self) -> bool:
         """Whether they are those of `Engine.reconfigure`, which takes settings by flat names."""
 
-    def setting(self, name: str) -> Any:  # noqa: ANN401 - the setting's own type
+    def setting(self, name: str) -> Any:
         """Return a setting by its flat name."""
 
     @property

@@ -137,6 +137,6 @@ class NativeGenerator:
         """Stop and release all resources."""
         self._handle.close()
 
-    def _call(self, function: Any, *arguments: object) -> Any:  # noqa: ANN401 - cffi is untyped
+    def _call(self, function: Any, *arguments: object) -> Any:
         with self._handle.lock:
             return function(self._handle.pointer, *arguments)

@@ -112,7 +112,7 @@ class BrokerGenerator:
         return self._last
 
 
-def _open(session: Connection, traffic: Mapping[str, Any]) -> Any:  # noqa: ANN401 - cffi is untyped
+def _open(session: Connection, traffic: Mapping[str, Any]) -> Any:
     stream = dict(traffic["stream"])
     stream["headers"] = bytes(stream["headers"]).hex()
     arguments = {
@@ -130,7 +130,7 @@ def _open(session: Connection, traffic: Mapping[str, Any]) -> Any:  # noqa: ANN4
     return state
 
 
-def _close(session: Connection, state: Any, lock: threading.RLock) -> None:  # noqa: ANN401 - as above
+def _close(session: Connection, state: Any, lock: threading.RLock) -> None:
     session.close()
     with lock:  # on exit, a daemon thread may still be reading
         lib.xdplab_generator_state_unmap(state)

@@ -52,13 +52,13 @@ def await_whole(read: Callable[[], Records | None], what: str, process: int) -> 
     return found
 
 
-def check_records(records: Records, worker: int, header: Any) -> Records:  # noqa: ANN401 - structured
+def check_records(records: Records, worker: int, header: Any) -> Records:
     """Return records of a history if their times are possible, or raise `TelemetryError`."""
     _check_times(records["time_ns"], header, f"a record of worker {worker}")
     return records
 
 
-def check_samples(samples: Records, worker: int, header: Any) -> Records:  # noqa: ANN401 - structured
+def check_samples(samples: Records, worker: int, header: Any) -> Records:
     """Return samples if their fields are possible, or raise `TelemetryError`."""
     _check_times(samples["time_ns"], header, f"a sample of worker {worker}")
     for field, most in (("verdict", len(VERDICTS) - 1), ("captured", header["sample_bytes"])):
@@ -74,7 +74,7 @@ def check_latency(counts: npt.NDArray[np.uint64], worker: int) -> npt.NDArray[np
     return counts
 
 
-def _check_times(times: npt.NDArray[np.uint64], header: Any, where: str) -> None:  # noqa: ANN401
+def _check_times(times: npt.NDArray[np.uint64], header: Any, where: str) -> None:
     wrong = times[(times < header["monotonic_ns"]) | (times >= _LATEST_NS)]
     if len(wrong):
         raise _impossible(f"time_ns={wrong[0]}", where)

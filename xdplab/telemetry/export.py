@@ -178,7 +178,7 @@ def _write_parquet(file: BinaryIO, table: Table) -> None:
     parquet.write_table(pyarrow.table(columns), file)
 
 
-def _arrow(name: str, column: Column) -> Any:  # noqa: ANN401 - pyarrow's own
+def _arrow(name: str, column: Column) -> Any:
     import pyarrow  # noqa: PLC0415
 
     if isinstance(column, np.ma.MaskedArray):

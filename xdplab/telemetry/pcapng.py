@@ -114,7 +114,7 @@ def _write(file: BinaryIO, telemetry: Telemetry, frames: Iterable[tuple[int, Any
 
 
 def _add_interface(
-    section: Any,  # noqa: ANN401 - python-pcapng's own
+    section: Any,
     name: str,
     telemetry: Telemetry,
     payload: bool,
@@ -151,7 +151,7 @@ def _frame_block() -> type:
     return Frame
 
 
-def what_is_known_of(worker: int, sample: Any) -> str:  # noqa: ANN401 - a structured scalar
+def what_is_known_of(worker: int, sample: Any) -> str:
     """Return a sampled frame's verdict, its number, and its times and hash where it has them."""
     flags, device_ns = int(sample["flags"]), int(sample["device_time_ns"])
     known = [f"{VERDICTS[sample['verdict']]}: frame {sample['frame']} of worker {worker}"]

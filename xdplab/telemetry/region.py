@@ -155,7 +155,7 @@ class Telemetry(Closing):
         """Nanoseconds from CLOCK_MONOTONIC to CLOCK_REALTIME when the engine opened."""
         return int(self.header["realtime_ns"]) - int(self.header["monotonic_ns"])
 
-    def counters(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+    def counters(self, worker: int = 0) -> Any:
         """Read the newest record of a worker: a structured scalar of dtype `COUNTERS`.
 
         All zero until the worker wrote its first.
@@ -171,7 +171,7 @@ class Telemetry(Closing):
 
         return self._whole(newest, f"the counters of worker {worker}")[0]
 
-    def total(self) -> Any:  # noqa: ANN401 - a structured scalar
+    def total(self) -> Any:
         """Add up the newest records of all workers: a structured scalar of dtype `COUNTERS`.
 
         Fields without a sum have the oldest ``time_ns``, the worst ``state`` and ``fault``, the
@@ -221,7 +221,7 @@ class Telemetry(Closing):
         room = min(max(written - since, 0), lib.XDPLAB_LONG_RECORDS)
         return self._history(lib.xdplab_read_long_history, region, worker, since, room)
 
-    def rings(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+    def rings(self, worker: int = 0) -> Any:
         """Read the contents of a worker's four rings: a structured scalar of dtype `RINGS`.
 
         It is as of the newest record; of a paced worker (`Engine.pace`), 5 ms old at most.
@@ -283,7 +283,7 @@ class Telemetry(Closing):
         lib.xdplab_read_latency(self._mapped(worker), worker, target)
         return Latency(check_latency(counts, worker))
 
-    def control(self, worker: int = 0) -> Any:  # noqa: ANN401 - a structured scalar
+    def control(self, worker: int = 0) -> Any:
         """Read the knobs as they are set: a structured scalar of dtype `CONTROL`."""
         region = self._mapped(worker)
         block = lib.xdplab_region_control(region, worker)
@@ -368,7 +368,7 @@ class Telemetry(Closing):
             return range(self.workers)
         return (whole("worker", worker, 0, self.workers - 1),)
 
-    def _mapped(self, worker: int) -> Any:  # noqa: ANN401 - cffi is untyped
+    def _mapped(self, worker: int) -> Any:
         """Return the region; hold the reference while reading."""
         region = self._region
         if region is None:
@@ -380,8 +380,8 @@ class Telemetry(Closing):
 
     def _history(
         self,
-        read: Any,  # noqa: ANN401 - cffi is untyped
-        region: Any,  # noqa: ANN401
+        read: Any,
+        region: Any,
         worker: int,
         since: int,
         room: int,

@@ -211,7 +211,7 @@ class Tuning:
         ]
 
 
-def _kind(values: Sequence[object]) -> Any:  # noqa: ANN401 - what numpy takes for a dtype
+def _kind(values: Sequence[object]) -> Any:
     for kind, dtype in ((bool, "?"), (int, "i8"), (float, "f8")):
         if all(type(value) is kind for value in values):
             return dtype

@@ -60,7 +60,7 @@ def send(channel: socket.socket, thing: object) -> None:
     channel.sendall(buffer.getbuffer())
 
 
-def receive(channel: socket.socket, hold: Callable[[int], Namespace] = Namespace) -> Any:  # noqa: ANN401 - whatever was sent
+def receive(channel: socket.socket, hold: Callable[[int], Namespace] = Namespace) -> Any:
     """Receive an object.
 
     Parameters
@@ -135,7 +135,7 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file)
         self._descriptors, self._hold = descriptors, hold
 
-    def persistent_load(self, name: Any) -> Namespace | socket.socket:  # noqa: ANN401 - as pickle has it
+    def persistent_load(self, name: Any) -> Namespace | socket.socket:
         what, number, *rest = name
         descriptor = self._descriptors[number]
         self._descriptors[number] = -1

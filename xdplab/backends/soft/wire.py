@@ -63,7 +63,7 @@ class Wire(Closing):
             raise_error(error)
 
     @property
-    def pointer(self) -> Any:  # noqa: ANN401 - cffi is untyped
+    def pointer(self) -> Any:
         """The native wire.
 
         Raises

@@ -107,7 +107,7 @@ def _bind(host: Host, port: int) -> socket.socket:
     return opened
 
 
-def _stop(native: Any, opened: socket.socket, owner: int) -> None:  # noqa: ANN401 - cffi is untyped
+def _stop(native: Any, opened: socket.socket, owner: int) -> None:
     # A forked child has a copy of the socket, but does not own the thread.
     if os.getpid() == owner:
         lib.xdplab_udp_echo_stop(native)

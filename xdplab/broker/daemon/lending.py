@@ -240,7 +240,7 @@ class _Lent:
         return list(self._settings.put_back(genuine))
 
 
-def _link(index: int) -> Any:  # noqa: ANN401 - pyroute2 is untyped
+def _link(index: int) -> Any:
     with netlink(f"look at interface {index}") as route:
         (link,) = route.get_links(index)
         return link
@@ -271,11 +271,11 @@ def _number_of(namespace: int) -> int | None:
     return int(number) if known else None
 
 
-def _kind(link: Any) -> str | None:  # noqa: ANN401 - as above
+def _kind(link: Any) -> str | None:
     info = link.get_attr("IFLA_LINKINFO")
     return info.get_attr("IFLA_INFO_KIND") if info else None
 
 
-def _device(link: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as above
+def _device(link: Any) -> tuple[Any, ...]:
     known = tuple(link.get_attr(name) for name in _DEVICE)
     return known if known[0] and known[1] else ()

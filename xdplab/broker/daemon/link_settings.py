@@ -135,7 +135,7 @@ def _read_features(name: str) -> dict[str, bool]:
     return {}
 
 
-def _changes(features: Any, key: str) -> bool:  # noqa: ANN401 - as above
+def _changes(features: Any, key: str) -> bool:
     return bool(key) and features.is_available(key) and not features.is_never_changed(key)
 
 
@@ -160,7 +160,7 @@ def _set_driver(name: str, what: str, wanted: dict[str, int]) -> None:
         getattr(device, f"set_{what}")(found)
 
 
-def _read_napi(index: int, link: Any) -> list[Napi]:  # noqa: ANN401 - as above
+def _read_napi(index: int, link: Any) -> list[Napi]:
     count = int(link.get("num_rx_queues") or 0)
     with suppress(KernelError):
         return read_queues(index, count, range(count))

@@ -52,7 +52,7 @@ def size_of(spec: ProgramSpec) -> int:
     return program + sum(_MAP_OVERHEAD + _bytes(one) for one in spec.maps)
 
 
-def check_spec(plain: Any, queues: int) -> ProgramSpec:  # noqa: ANN401 - as it came
+def check_spec(plain: Any, queues: int) -> ProgramSpec:
     """Check a spec that came in types of JSON, and return it with room for so many queues.
 
     It trusts neither the object file nor the process that read it.
@@ -142,5 +142,5 @@ def _check_instructions(instructions: bytes, maps: int) -> None:
             raise ObjectFileError("it calls something else than the kernel's helpers.")
 
 
-def _to_bytes(value: Any) -> bytes:  # noqa: ANN401 - as it came
+def _to_bytes(value: Any) -> bytes:
     return base64.b64decode(value, validate=True)

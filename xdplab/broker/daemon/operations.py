@@ -203,7 +203,7 @@ class Operations:
                     raise_error(error)
         return {}, []
 
-    def _opened(self) -> Any:  # noqa: ANN401 - cffi is untyped
+    def _opened(self) -> Any:
         if not self._generator:
             raise ClosedError("this session has no generator: open one first.")
         return self._generator

@@ -19,7 +19,7 @@ from xdplab.programs.spec import OBJECT_BYTES, parse
 _MOST_ANSWERED = 4 * OBJECT_BYTES
 
 
-def read_apart(memory: int, name: str) -> Any:  # noqa: ANN401 - whatever it says
+def read_apart(memory: int, name: str) -> Any:
     """Let another process read an object file, and return its answer, in types of JSON.
 
     Parameters

@@ -31,7 +31,7 @@ def stops_of(knob: AnyKnob, engine: Engine) -> Stops:
     return tuple((knob.text(v) + (" (no effect here)" if v in idle else ""), v) for v in values)
 
 
-def order(value: Any) -> float:  # noqa: ANN401 - a number, "max", or a replay's "recorded"
+def order(value: Any) -> float:
     """Return a value's place along a slider."""
     if isinstance(value, str):
         return math.inf if value == "max" else -math.inf
@@ -65,7 +65,7 @@ class KnobControl:
         self.widget.observe(lambda change: on_move(knob, change["new"]), "value")
         follow_subshells(self.widget)
 
-    def show(self, value: Any, engine: Engine) -> None:  # noqa: ANN401 - the knob's own
+    def show(self, value: Any, engine: Engine) -> None:
         """Show a value and the values on offer now; None disables the control."""
         if self._configuration() is not engine.configuration:
             self._configuration = weakref.ref(engine.configuration)
@@ -88,7 +88,7 @@ class KnobControl:
         """Make the next `show` reset the control, since the engine refused its value."""
         self._shown = None
 
-    def _set(self, value: Any) -> None:  # noqa: ANN401 - as above
+    def _set(self, value: Any) -> None:
         stops = self._stops
         # A value in between was set in Python: it gets a place of its own.
         if stops and value not in [stop for _text, stop in stops]:

@@ -133,7 +133,7 @@ class Controls(FixedNames, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     # From traits and controls to the engine, on whatever thread: one store.
 
     @traitlets.validate(*_SHOWN)
-    def _turn(self, proposal: Any) -> object:  # noqa: ANN401 - traitlets is untyped
+    def _turn(self, proposal: Any) -> object:
         """Set the engine's knob; the trait then takes the engine's value, or keeps its own."""
         knob, value = KNOBS[proposal["trait"].name], proposal["value"]
         with self._lock:

@@ -80,11 +80,11 @@ class FrameRow:
         return layers(self.frame, payload=_is_payload(self.sample))
 
 
-def _is_payload(sample: Any) -> bool:  # noqa: ANN401 - a structured scalar
+def _is_payload(sample: Any) -> bool:
     return bool(sample["flags"] & SAMPLE_PAYLOAD)
 
 
-def _under_way(sample: Any) -> str:  # noqa: ANN401 - a structured scalar
+def _under_way(sample: Any) -> str:
     """Return the latency of a frame from one of xdplab's generators, in words."""
     if not sample["sent_ns"]:
         return ""
@@ -146,7 +146,7 @@ class FrameFeed:
             taken += ((worker, sample) for sample in samples)
         return sorted(taken, key=lambda each: int(each[1]["time_ns"]))
 
-    def _row(self, worker: int, sample: Any) -> FrameRow:  # noqa: ANN401 - a structured scalar
+    def _row(self, worker: int, sample: Any) -> FrameRow:
         captured = int(sample["captured"])
         seconds, ns = divmod(int(sample["time_ns"]) + self.telemetry.realtime_offset_ns, 10**9)
         clock = datetime.fromtimestamp(seconds).strftime("%H:%M:%S")

@@ -184,5 +184,5 @@ class Front(ipywidgets.VBox):  # type: ignore[misc]
         except XdplabError as error:
             self._note, self._beats = str(error), 0
 
-    def _generator(self) -> Any:  # noqa: ANN401 - a Traffic, or None
+    def _generator(self) -> Any:
         return None if self._traffic is None else self._traffic()

@@ -169,7 +169,7 @@ def _draw_axis(axis: BokehModel | None, of: BokehModel, across: XAxis | YAxis) -
 class _ClockLocator(MaxNLocator):
     """Puts ticks at whole seconds, minutes and hours of an axis in milliseconds."""
 
-    def tick_values(self, vmin: float, vmax: float) -> Any:  # noqa: ANN401 - matplotlib's array
+    def tick_values(self, vmin: float, vmax: float) -> Any:
         wanted = (vmax - vmin) / 1000 / 8
         step = 1000 * next((s for s in _CLOCK_STEPS if s >= wanted), _CLOCK_STEPS[-1])
         return np.arange(np.ceil(vmin / step) * step, vmax + 1, step)

@@ -74,7 +74,7 @@ class Drawing:
     level: float
     transform: Transform | None = None
 
-    def get(self, name: str) -> Any:  # noqa: ANN401 - the type depends on the property
+    def get(self, name: str) -> Any:
         """Return a property: one value, or an array with a value for each row."""
         prop = self.glyph.lookup(name)
         spec = prop.get_value(self.glyph)
@@ -120,7 +120,7 @@ class Drawing:
         }
 
 
-def _one(value: Any) -> str:  # noqa: ANN401 - one text, or a column where all rows say the same
+def _one(value: Any) -> str:
     return str(np.atleast_1d(value)[0])
 
 

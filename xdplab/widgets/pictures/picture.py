@@ -66,7 +66,7 @@ class _Picture:
 class _Pictures:
     """All pictures of a notebook."""
 
-    def __init__(self, shell: Any) -> None:  # noqa: ANN401 - IPython is untyped
+    def __init__(self, shell: Any) -> None:
         self._displayed: list[ipywidgets.Widget] = []  # by the cell that runs
         self._by_cell: dict[str, list[_Picture]] = {}
         self._bundles: weakref.WeakKeyDictionary[Any, Bundle] = weakref.WeakKeyDictionary()
@@ -74,7 +74,7 @@ class _Pictures:
         shell.events.register("pre_run_cell", self._before_cell)
         shell.events.register("post_run_cell", self._after_cell)
 
-    def _display(self, widget: ipywidgets.Widget, **options: Any) -> Any:  # noqa: ANN401
+    def _display(self, widget: ipywidgets.Widget, **options: Any) -> Any:
         self._displayed.append(widget)
         # The attributes of a closed widget are None.
         return widget._repr_mimebundle_ and widget._repr_mimebundle_(**options)
@@ -144,7 +144,7 @@ def _take(widgets: set[Any]) -> dict[Any, Draw | None]:
     return question.answers if question.answered.wait(_PATIENCE) else {}
 
 
-def _drawn(widget: Any, draw: Draw) -> Bundle:  # noqa: ANN401
+def _drawn(widget: Any, draw: Draw) -> Bundle:
     try:
         bundle = draw()
     except Exception as error:

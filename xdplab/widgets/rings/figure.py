@@ -268,7 +268,7 @@ def _around(centre: Point, radius: float, angle: float) -> Point:
     return Point(centre.x + radius * math.cos(angle), centre.y + radius * math.sin(angle))
 
 
-def _write(plot: figure, x: Any, y: Any, text: Any, *, size: str, **options: Any) -> None:  # noqa: ANN401 - lists, or names of columns
+def _write(plot: figure, x: Any, y: Any, text: Any, *, size: str, **options: Any) -> None:
     """Write texts in the page's colour, centred at their places."""
     looks: dict[str, Any] = {
         "text_align": "center",

@@ -120,7 +120,7 @@ class RingState:
 
     def __init__(
         self,
-        record: Any,  # noqa: ANN401 - a structured scalar
+        record: Any,
         *,
         worker: int,
         frame_size: int,
@@ -138,7 +138,7 @@ class RingState:
         """Whether the place of each frame is known."""
         self.rings = {name: self._ring(record, name, frame_size) for name in PRODUCERS}
 
-    def _ring(self, record: Any, name: RingName, frame_size: int) -> Ring:  # noqa: ANN401
+    def _ring(self, record: Any, name: RingName, frame_size: int) -> Ring:
         size = self.ring_size * (2 if name == "fill" else 1)
         frames = None
         if self.shows_entries:

@@ -105,7 +105,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
         return f"<Rings: {self._view.label}, {', '.join(said)}>"
 
     @traitlets.validate("worker")
-    def _check_worker(self, proposal: Any) -> int:  # noqa: ANN401 - traitlets is untyped
+    def _check_worker(self, proposal: Any) -> int:
         return self._known(proposal["value"])
 
     def _known(self, worker: object) -> int:

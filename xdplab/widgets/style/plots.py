@@ -72,7 +72,7 @@ def styled_plot(
     y_label: str = "",
     *,
     x_axis_type: Literal["datetime", "linear", "log", "auto"] = "datetime",
-    **options: Any,  # noqa: ANN401 - Bokeh's own
+    **options: Any,
 ) -> figure:
     """Return an empty plot in xdplab's style.
 
@@ -119,7 +119,7 @@ def styled_plot(
     return plot
 
 
-def legend_above(plot: figure, **options: Any) -> None:  # noqa: ANN401 - Bokeh's own
+def legend_above(plot: figure, **options: Any) -> None:
     """Move the legend of a plot's labelled glyphs above it, by default in one row.
 
     Parameters
