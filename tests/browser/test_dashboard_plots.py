@@ -189,13 +189,11 @@ def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
 
 
 def test_hover_tells_all_series_of_the_row_under_the_mouse(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE, "traffic.stop(); engine.stop()")
+    page = open_notebook(CAPTURE, "_.paused = True")
     page.run(0)
     wait_for_rows(page, 50)
-    page.run(1)
-    page.page.get_by_text("stopped").wait_for()
+    page.run(1)  # or the rows move away from under the mouse
     page.page.evaluate("document.querySelector('.jp-OutputArea-output').scrollIntoView()")
-    shown = rows(page)
     hover(page, 2, 0.95)
     tooltip = page.page.locator("table", has_text="SQPOLL thread")
     tooltip.wait_for()
@@ -206,6 +204,7 @@ def test_hover_tells_all_series_of_the_row_under_the_mouse(open_notebook: OpenNo
         )
     }
     assert set(told) == {"user", "system", "idle", "SQPOLL thread"}
+    shown = rows(page)
     # Three digits are told.
     assert any(
         told["user"] == pytest.approx(user, rel=0.01)
