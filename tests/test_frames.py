@@ -218,7 +218,7 @@ def test_long_packets_are_echoed_whole_and_in_order(jumbo: Lab, layout: dict[str
         Engine(jumbo.port, action="echo", **grouped({"multi_buffer": True, **layout})) as engine,
         jumbo.peer.socket() as udp,
     ):
-        assert jumbo.peer.ping(jumbo.port.ipv4, count=10, interval=0.1, size=8900).received == 10
+        assert jumbo.peer.ping(jumbo.port.ipv4, count=20, interval=0.1, size=8900).received == 20
         udp.settimeout(5)
         # In bursts of several packets a batch, fewer frames than the smallest ring holds.
         for start in range(0, len(messages), 5):
