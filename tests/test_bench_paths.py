@@ -10,7 +10,7 @@ import pytest
 from xdplab import PATHS, ConfigurationError, Engine
 from xdplab.bench import BENCHMARKS, table
 from xdplab.bench.peers import testpmd
-from xdplab.bench.two_wires import open_crossing
+from xdplab.bench.two_wires import open_two_wires
 
 pytestmark = pytest.mark.usefixtures("privileged", "brief")
 
@@ -101,17 +101,17 @@ def test_forward_counts_what_arrived_by_every_forwarder(monkeypatch: pytest.Monk
 
 @pytest.mark.kernel  # its ports are moved between namespaces
 def test_what_is_too_little_for_saturation_all_arrives(privileged: None) -> None:
-    with open_crossing() as crossing:
-        near, beyond = crossing.ports
-        crossing.traffic.rate = 2000
+    with open_two_wires() as wires:
+        near, beyond = wires.ports
+        wires.traffic.rate = 2000
         with Engine(near, forward_to=beyond, ring_size=32768) as engine:
-            ledger = engine.ledger(crossing.traffic)
-            before = crossing.arrived()
-            sent, _ = crossing.send(0.3)
+            ledger = engine.ledger(wires.traffic)
+            before = wires.arrived()
+            sent, _ = wires.send(0.3)
             account = ledger.settle()
             assert account.balanced
             # Neighbours ask each other too, now and then, and that is carried as well.
-            assert crossing.arrived() - before >= sent
+            assert wires.arrived() - before >= sent
             assert account.packets("received at the far end") >= sent
 
 

@@ -96,7 +96,7 @@ def test_several_that_moved_are_typed_at_once(soft_lab: Lab) -> None:
         (lambda: Sampling(sample_every=3), r"typed Engine\(..., sampling=Sampling\(every=3\)\)"),  # type: ignore[call-arg]
     ],
 )
-def test_a_slip_of_the_pen_is_told_what_was_meant(make: Any, words: str) -> None:
+def test_a_mistyped_keyword_is_answered_with_the_one_that_was_meant(make: Any, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         make()
 

@@ -149,7 +149,7 @@ static void what_is_forwarded_arrives_on_the_other_side(void)
 }
 
 /* The wire counts a burst when it takes it, and the XDP program each of its packets after that. */
-static uint64_t judged_for(struct xdplab_engine *engine)
+static uint64_t counted_by_program(struct xdplab_engine *engine)
 {
 	struct xdplab_verdicts verdicts;
 
@@ -167,11 +167,11 @@ static void a_paused_engine_leaves_packets_to_the_stack_and_counts_them(void)
 	struct xdplab_config config = make_config(workers, 1, ACTION_DROP);
 	struct xdplab_verdicts verdicts;
 
-	AWAIT(judged_for(engine) == 100, "they do not arrive");
+	AWAIT(counted_by_program(engine) == 100, "they do not arrive");
 	xdplab_generator_close(generator);
 	xdplab_engine_pause(engine);
 	generator = start_generator(wire, 100);
-	AWAIT(judged_for(engine) == 200, "they do not arrive");
+	AWAIT(counted_by_program(engine) == 200, "they do not arrive");
 	CHECK(!xdplab_engine_verdicts(engine, 0, &verdicts), "no verdicts");
 	CHECK_COUNT(verdicts.redirected, 100);
 	CHECK_COUNT(verdicts.reconfiguring, 100);
@@ -182,7 +182,7 @@ static void a_paused_engine_leaves_packets_to_the_stack_and_counts_them(void)
 	CHECK_WELL(!xdplab_engine_resume(engine, &bench_error));
 	CHECK_WELL(!xdplab_engine_start(engine, &bench_error));
 	generator = start_generator(wire, 100);
-	AWAIT(judged_for(engine) == 300, "they do not arrive");
+	AWAIT(counted_by_program(engine) == 300, "they do not arrive");
 	CHECK(!xdplab_engine_verdicts(engine, 0, &verdicts), "no verdicts");
 	CHECK_COUNT(verdicts.redirected, 200);
 	CHECK_COUNT(verdicts.reconfiguring, 100);

@@ -27,7 +27,7 @@ _NO_LINK_LOCAL_ADDRESS = 1  # IN6_ADDR_GEN_MODE_NONE: without an address it send
 
 
 @dataclass(frozen=True)
-class Crossing(Wire):
+class TwoWires(Wire):
     """Two wires, to be joined by a forwarder.
 
     Parameters
@@ -53,7 +53,7 @@ class Crossing(Wire):
 
 
 @contextmanager
-def open_crossing() -> Iterator[Crossing]:
+def open_two_wires() -> Iterator[TwoWires]:
     """Make two labs with their ports in one namespace, and a generator of the smallest frames.
 
     Raises
@@ -69,7 +69,7 @@ def open_crossing() -> Iterator[Crossing]:
         closing(Traffic(left.peer, right.peer, size=FRAME_BYTES, cpu=generator)) as traffic,
     ):
         second = _bring("port1", right.port.interface, left.port)
-        yield Crossing(left, traffic, worker, (left.port, second), right.peer)
+        yield TwoWires(left, traffic, worker, (left.port, second), right.peer)
 
 
 def _bring(name: str, interface: Interface, host: Host) -> Host:

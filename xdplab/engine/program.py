@@ -58,10 +58,10 @@ class Program(Closing):
     Raises
     ------
     ConfigurationError
-        When the file can't be read, is no such object, or has what is not supported; and in a
-        simulated lab, where nothing runs XDP programs.
+        When the file is no such object, or has what is not supported; and in a simulated lab, where
+        nothing runs XDP programs.
     KernelError
-        When the kernel refuses it, with the verifier's log.
+        When the file can't be read, or the kernel refuses the program: with the verifier's log.
     PermissionRefusedError
         Without CAP_NET_ADMIN and CAP_BPF.
     """

@@ -32,9 +32,7 @@ def pick_link(name: str, links: Iterable[Any], tried: str) -> Any:
     close = difflib.get_close_matches(name, [each for names, _ in named for each in names], 1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     listed = sorted(_shown(names) for names, _ in named)
-    raise InterfaceGoneError(
-        tried, errno.ENODEV, f"Interfaces here: {', '.join(listed)}.{hint}"
-    )
+    raise InterfaceGoneError(tried, errno.ENODEV, f"Interfaces here: {', '.join(listed)}.{hint}")
 
 
 def _shown(names: list[str]) -> str:

@@ -32,7 +32,7 @@ from xdplab.bench.report.report import (
     versions,
 )
 from xdplab.bench.rounds import Entry, Rounds, against, fastest
-from xdplab.bench.two_wires import Crossing, open_crossing, switch_on
+from xdplab.bench.two_wires import TwoWires, open_two_wires, switch_on
 from xdplab.bench.wire import REST_SECONDS
 from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import Engine
@@ -46,19 +46,19 @@ _BRIDGE = "Linux bridge"
 
 
 def _measure(turns: Rounds, waits: Sequence[str]) -> dict[str, Any]:
-    with open_crossing() as crossing:
-        ours = [_our_entry(wait, crossing, turns.seconds) for wait in waits]
+    with open_two_wires() as wires:
+        ours = [_our_entry(wait, wires, turns.seconds) for wait in waits]
         peers = [
-            _testpmd_entry(driver, crossing, turns.seconds)
+            _testpmd_entry(driver, wires, turns.seconds)
             for driver in (testpmd.AF_XDP, testpmd.AF_PACKET)
         ]
-        entries = [*ours, *peers, _bridge_entry(crossing, turns.seconds)]
+        entries = [*ours, *peers, _bridge_entry(wires, turns.seconds)]
         turns.take(entries)
         for entry in entries:
             entry.labels["version"] = next((run["version"] for run in entry.runs), None)
         best, reference = (fastest(them, "forwarded_pps") for them in (ours, peers))
-        traffic = {"rate": "max", **crossing.as_dict()}
-        result = turns.result(crossing.lab, entries, _FIGURES, traffic)
+        traffic = {"rate": "max", **wires.as_dict()}
+        result = turns.result(wires.lab, entries, _FIGURES, traffic)
     return result | against(best, reference, "forwarded_pps")
 
 
@@ -72,36 +72,36 @@ def _entry(
     return Entry(name, turn, {"program": program, "version": None, "settings": settings}, missing)
 
 
-def _our_entry(wait: str, crossing: Crossing, seconds: float) -> Entry:
+def _our_entry(wait: str, wires: TwoWires, seconds: float) -> Entry:
     worker = OurWorker(wait, action="forward")
 
     def turn() -> dict[str, Any]:
-        near, beyond = crossing.ports
+        near, beyond = wires.ports
         settings = grouped(worker.settings)
         with (
             told_later(),
-            Engine(near, forward_to=beyond, cpu=crossing.cores, **settings) as engine,
+            Engine(near, forward_to=beyond, cpu=wires.cores, **settings) as engine,
         ):
-            crossing.warm_up(REST_SECONDS)
-            before = _arrived(crossing)
-            measured = measure_whole(engine, crossing.traffic, seconds)
-            arrived = _arrived(crossing) - before
+            wires.warm_up(REST_SECONDS)
+            before = _arrived(wires)
+            measured = measure_whole(engine, wires.traffic, seconds)
+            arrived = _arrived(wires) - before
         told = {"received": measured.rx_packets, "version": worker.version, **figures(measured)}
         return _run(measured.seconds, measured.sent or 0, arrived, told)
 
     return _entry(wait, worker.program, turn, worker.settings)
 
 
-def _testpmd_entry(driver: str, crossing: Crossing, seconds: float) -> Entry:
+def _testpmd_entry(driver: str, wires: TwoWires, seconds: float) -> Entry:
     def turn() -> dict[str, Any]:
-        cores = {"worker": crossing.worker, "other": crossing.traffic.cpu}
-        with testpmd.Testpmd(*crossing.ports, driver=driver, **cores) as program:
-            crossing.warm_up(REST_SECONDS)
-            before, arrived_before = program.received(), _arrived(crossing)
+        cores = {"worker": wires.worker, "other": wires.traffic.cpu}
+        with testpmd.Testpmd(*wires.ports, driver=driver, **cores) as program:
+            wires.warm_up(REST_SECONDS)
+            before, arrived_before = program.received(), _arrived(wires)
             with spending(program.pid, set(cores.values())) as spent:
-                sent, elapsed = crossing.send(seconds)
+                sent, elapsed = wires.send(seconds)
                 received = program.received() - before
-            arrived = _arrived(crossing) - arrived_before
+            arrived = _arrived(wires) - arrived_before
             program.quit()
         told = {"received": received, "version": program.version, **spent.per_packet(arrived)}
         return _run(elapsed, sent, arrived, told)
@@ -111,23 +111,23 @@ def _testpmd_entry(driver: str, crossing: Crossing, seconds: float) -> Entry:
     return _entry(name, testpmd.PROGRAM, turn, settings, testpmd.missing())
 
 
-def _bridge_entry(crossing: Crossing, seconds: float) -> Entry:
+def _bridge_entry(wires: TwoWires, seconds: float) -> Entry:
     def turn() -> dict[str, Any]:
-        with _bridged(crossing.ports):
-            crossing.warm_up(REST_SECONDS)
-            before = _arrived(crossing)
-            with spending(None, {crossing.worker, crossing.traffic.cpu}) as spent:
-                sent, elapsed = crossing.send(seconds)
-                arrived = _arrived(crossing) - before
+        with _bridged(wires.ports):
+            wires.warm_up(REST_SECONDS)
+            before = _arrived(wires)
+            with spending(None, {wires.worker, wires.traffic.cpu}) as spent:
+                sent, elapsed = wires.send(seconds)
+                arrived = _arrived(wires) - before
         told = {**spent.per_packet(arrived), "cpu_ns_per_packet": None, "version": None}
         return _run(elapsed, sent, arrived, told)
 
     return _entry(_BRIDGE, _BRIDGE, turn, {})
 
 
-def _arrived(crossing: Crossing) -> int:
+def _arrived(wires: TwoWires) -> int:
     """Read the number of frames that arrived, once the forwarder's rings have drained."""
-    return settled("the far host", crossing.arrived, _SETTLE_SECONDS)
+    return settled("the far host", wires.arrived, _SETTLE_SECONDS)
 
 
 def _run(seconds: float, sent: int, forwarded: int, told: Mapping[str, Any]) -> dict[str, Any]:
