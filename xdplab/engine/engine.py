@@ -8,15 +8,16 @@ from typing import Any, Self
 
 from xdplab.configuration.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.configuration.groups import Memory, Sampling, Worker
-from xdplab.configuration.keywords import made_with, refuse_group, refuses_others
+from xdplab.configuration.keywords import explain, made_with, refuse_group
 from xdplab.configuration.path_rules import refuse_wait
+from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean, choice, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.engine.endless_loops import note, refuse_loop
 from xdplab.engine.native_engine import NativeEngine
-from xdplab.engine.reconfiguring import reconfigure
+from xdplab.engine.reconfiguring import reconfigure, refuse_unless_of_sockets
 from xdplab.engine.traffic import Traffic
 from xdplab.engine.why_it_ended import Endings
 from xdplab.knobs.journal import Journal
@@ -35,7 +36,7 @@ from xdplab.telemetry.region import Telemetry
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
-@refuses_others
+@public_as(explain=explain)
 class Engine(Endings, FixedNames, Closing, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
@@ -128,7 +129,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
-    _reconfigured = names_of_home("sockets")
+    _by_reconfigure = names_of_home("sockets")
     _made_with = made_with()
 
     uncounted = 0
@@ -198,13 +199,12 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             self.telemetry = Telemetry(self._native.descriptor, names)
             for name, value in knobs.items():
                 self._store(name, value)
-            self._warn_if_ineffective(wait, callers=2)  # of this, `refuses_others` is the caller
+            self._warn_if_ineffective(wait, callers=2)  # of this, `public_as` is the caller
             if stream is not None:
                 remember(self)
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
             self._native.close()
             raise
-        self._fix_names(Engine)
 
     def reconfigure(self, **changes: Any) -> None:
         """Change settings that need new sockets; the engine, its telemetry and its widgets stay.
@@ -230,8 +230,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             by itself: the engine can't recover from that, and nothing was changed.
         """
         for name, value in changes.items():
-            refuse_group(name, value, self._reconfigured)
-            choice("reconfigure's argument", name, self._reconfigured)
+            refuse_group(name, value, self._by_reconfigure)
+            refuse_unless_of_sockets(name, value, self._arguments())
         reconfigure(self, self._native, changes)
 
     def start(self) -> Self:

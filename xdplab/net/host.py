@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, ParamSpec, TypeVar
 
+from xdplab.core.calls import public, public_as
 from xdplab.core.checks import (
     callable_of,
     core,
@@ -38,6 +39,7 @@ _LARGEST_INT = (1 << 31) - 1
 _MOST_ARGUMENTS = 100_000
 
 
+@public_as(made="Host.ping()")
 @dataclass(frozen=True)
 class PingResult:
     """How many echo requests went out, and how many replies came back."""
@@ -46,6 +48,7 @@ class PingResult:
     received: int
 
 
+@public
 class Host:
     """One side of a lab's wire: its interface, and the network namespace around it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.core.calls import public
 from xdplab.core.checks import instance_of, real, shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.text import duration
@@ -16,6 +17,7 @@ LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
 """The first nanosecond of each latency bucket."""
 
 
+@public
 class Latency:
     """A histogram of nanoseconds, log-linear: exact below 128 ns, then within 0.8 %.
 
