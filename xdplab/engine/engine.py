@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from xdplab.configuration.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.configuration.groups import Memory, Sampling, Worker
-from xdplab.configuration.keywords import made_with, refuse_group, refuses_others
+from xdplab.configuration.keywords import explain, made_with, refuse_group
 from xdplab.configuration.path_rules import refuse_wait
+from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean, choice, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.closing import Closing
@@ -18,7 +19,7 @@ from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
 from xdplab.engine.endless_loops import note, refuse_loop
 from xdplab.engine.native_engine import NativeEngine
-from xdplab.engine.reconfiguring import reconfigure
+from xdplab.engine.reconfiguring import reconfigure, refuse_unless_of_sockets
 from xdplab.engine.tables import brief, engine_table
 from xdplab.engine.traffic import Traffic
 from xdplab.engine.why_it_ended import Endings
@@ -39,7 +40,7 @@ from xdplab.telemetry.region import Telemetry
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
-@refuses_others
+@public_as(explain=explain)
 class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
@@ -132,7 +133,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
-    _reconfigured = names_of_home("sockets")
+    _by_reconfigure = names_of_home("sockets")
     _made_with = made_with()
 
     uncounted = 0
@@ -202,13 +203,12 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             self.telemetry = Telemetry(self._native.descriptor, names)
             for name, value in knobs.items():
                 self._store(name, value)
-            self._warn_if_ineffective(wait, callers=2)  # of this, `refuses_others` is the caller
+            self._warn_if_ineffective(wait, callers=2)  # of this, `public_as` is the caller
             if stream is not None:
                 remember(self)
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
             self._native.close()
             raise
-        self._fix_names(Engine)
 
     def reconfigure(self, **changes: Any) -> None:
         """Change settings that need new sockets; the engine, its telemetry and its widgets stay.
@@ -234,8 +234,8 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             by itself: the engine can't recover from that, and nothing was changed.
         """
         for name, value in changes.items():
-            refuse_group(name, value, self._reconfigured)
-            choice("reconfigure's argument", name, self._reconfigured)
+            refuse_group(name, value, self._by_reconfigure)
+            refuse_unless_of_sockets(name, value, self._arguments())
         reconfigure(self, self._native, changes)
 
     def start(self) -> Self:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal, Self
 
 from xdplab import backends
+from xdplab.core.calls import public
 from xdplab.core.checks import core, place, shown, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.closing import Closing
@@ -40,6 +41,7 @@ _MOST_REPEATS = (1 << 32) - 1
 _AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
 
+@public
 class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
@@ -145,7 +147,6 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
             config["replay"] = replace(self._replay, repeat=repeats)
         replace_what_this_cell_made(self, sender.interface)
         self._generator = backend.open_generator(sender.interface, config)
-        self._fix_names(Traffic)
 
     def start(self) -> Self:
         """Start sending, on a thread of its own.

@@ -21,6 +21,7 @@ import warnings
 
 from xdplab.backends import BEST, Backend, candidates
 from xdplab.backends.lab_plan import LabPlan
+from xdplab.core.calls import public
 from xdplab.core.checks import whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import PermissionRefusedError
@@ -41,6 +42,7 @@ class BackendWarning(UserWarning):
     """A lab was not made by the best backend, since that can't be used here."""
 
 
+@public
 class Lab(Tabled, FixedNames, Closing):
     """Two hosts joined by a wire, isolated from the host's network and from other labs.
 
@@ -89,7 +91,6 @@ class Lab(Tabled, FixedNames, Closing):
         """Which backend made it, and how to get a better one; "" where there is none better."""
         if refusals and self.simulated:
             _tell_once(self.note)
-        self._fix_names(Lab)
 
     @property
     def backend(self) -> str:
@@ -169,4 +170,4 @@ def _tell_once(note: str) -> None:
     """Warn of a backend that the user did not choose, the first time in this process."""
     if note not in _told:
         _told.add(note)
-        warnings.warn(note, BackendWarning, stacklevel=3)
+        warnings.warn(note, BackendWarning, stacklevel=4)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, ParamSpec, TypeVar
 
+from xdplab.core.calls import public, public_as
 from xdplab.core.checks import (
     callable_of,
     core,
@@ -39,6 +40,7 @@ _LARGEST_INT = (1 << 31) - 1
 _MOST_ARGUMENTS = 100_000
 
 
+@public_as(made="Host.ping()")
 @dataclass(frozen=True)
 class PingResult:
     """How many echo requests went out, and how many replies came back."""
@@ -47,6 +49,7 @@ class PingResult:
     received: int
 
 
+@public
 class Host(Tabled):
     """One side of a lab's wire: its interface, and the network namespace around it.
 

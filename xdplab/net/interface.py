@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
+from xdplab.core.calls import public_as
 from xdplab.core.checks import instance_of, text
 from xdplab.core.cores import device_interrupts, interrupt_cores
 from xdplab.core.errors import InterfaceGoneError, KernelError
@@ -39,6 +40,7 @@ class Look(NamedTuple):
     state: LinkState
 
 
+@public_as(made="Interface.find(NAME)")
 @dataclass(frozen=True, repr=False)
 class Interface(Tabled):
     """One network interface, as it was when it was looked up; `now` looks again.

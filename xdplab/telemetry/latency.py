@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.core.calls import public
 from xdplab.core.checks import instance_of, real, shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.table import Table, Tabled
@@ -19,6 +20,7 @@ LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
 _SHOWN = (50, 90, 99, 99.9, 100)  # percentiles
 
 
+@public
 class Latency(Tabled):
     """A histogram of nanoseconds, log-linear: exact below 128 ns, then within 0.8 %.
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from xdplab.core.calls import public
 from xdplab.core.checks import boolean, items, place, shown, text, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
 from xdplab.core.tabled_array import shown_as
 from xdplab.native import ffi, lib
@@ -67,7 +69,8 @@ LONG_INTERVAL = 1.0
 """Seconds between two records of the long history, or one publish interval where that is longer."""
 
 
-class Telemetry(Tabled, Closing):
+@public
+class Telemetry(Tabled, FixedNames, Closing):
     """A telemetry region, mapped read-only.
 
     It stays readable after its engine was closed and after the engine's process ended.
