@@ -17,6 +17,8 @@ from xdplab.core.cores import generator_core
 from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.locks import new_lock
+from xdplab.core.table import Table, Tabled
+from xdplab.engine.tables import traffic_table
 from xdplab.knobs.journal import Journal
 from xdplab.knobs.row import Knob
 from xdplab.knobs.table import TrafficKnobs
@@ -40,7 +42,7 @@ _AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
 
 @public
-class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
+class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
@@ -285,7 +287,10 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
     def __enter__(self) -> Self:
         return self.start()
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        return traffic_table(self)
+
+    def _brief(self) -> str:
         state = "closed" if self.closed else "running" if self.running else "stopped"
         rate = self._rate if isinstance(self._rate, str) else f"{self._rate:,} a second"
         of = f"{self.size}-byte frames" if self._replay is None else self._replay.name

@@ -26,6 +26,8 @@ from xdplab.core.checks import whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import PermissionRefusedError
 from xdplab.core.fixed_names import FixedNames
+from xdplab.core.table import Table, Tabled
+from xdplab.core.text import counted
 from xdplab.net.host import Host, PingResult
 from xdplab.net.interface import Interface
 
@@ -41,7 +43,7 @@ class BackendWarning(UserWarning):
 
 
 @public
-class Lab(FixedNames, Closing):
+class Lab(Tabled, FixedNames, Closing):
     """Two hosts joined by a wire, isolated from the host's network and from other labs.
 
     `port` is the side on which an engine captures, `peer` the other end of the wire, from which
@@ -111,7 +113,19 @@ class Lab(FixedNames, Closing):
         if not self.closed and os.getpid() == self._owner:
             self._backend.remove_lab(self.port, self.peer)
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        if self.closed:
+            return Table("<Lab closed>")
+        rows = [
+            (side, host.interface.name, host.ipv4, host.ipv6, host.interface.mac)
+            for side, host in (("port", self.port), ("peer", self.peer))
+        ]
+        mark = " [simulated]" if self.simulated else ""
+        title = f"Lab with {counted(self.queues, 'queue')}, mtu {self.mtu:,}{mark}"
+        headings = ("side", "interface", "IPv4", "IPv6", "MAC")
+        return Table(title, rows, headings, [self.note] if self.note else [])
+
+    def _brief(self) -> str:
         if self.closed:
             return "<Lab closed>"
         queues = "1 queue" if self.queues == 1 else f"{self.queues} queues"

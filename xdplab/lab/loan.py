@@ -10,12 +10,13 @@ from xdplab.core.checks import text
 from xdplab.core.closing import Closing
 from xdplab.core.errors import XdplabError
 from xdplab.core.fixed_names import FixedNames
+from xdplab.core.table import Table, Tabled
 from xdplab.net.interface import Interface
 from xdplab.net.netlink import netlink
 
 
 @public
-class Loan(FixedNames, Closing):
+class Loan(Tabled, FixedNames, Closing):
     """A real interface that the broker lends, in a network namespace of the user's.
 
     For as long as it is lent it is not in the host's network; its addresses and routes there are
@@ -64,7 +65,10 @@ class Loan(FixedNames, Closing):
         self._connection.close()
         self.interface.namespace.close()
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        return Table(self._brief(), () if self.closed else self.interface._table().rows)
+
+    def _brief(self) -> str:
         state = "given back" if self.closed else "borrowed"
         return f"<Loan of {self.interface.name}, {state}>"
 

@@ -26,6 +26,7 @@ from xdplab.core.checks import (
 )
 from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.core.own_limits import MORE_THREADS
+from xdplab.core.table import Table, Tabled
 from xdplab.net.interface import Interface
 
 Parameters = ParamSpec("Parameters")
@@ -49,7 +50,7 @@ class PingResult:
 
 
 @public
-class Host:
+class Host(Tabled):
     """One side of a lab's wire: its interface, and the network namespace around it.
 
     Parameters
@@ -302,7 +303,11 @@ class Host:
                 "It takes root, and a kernel with receive packet steering (CONFIG_RPS)."
             )
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        table = self.interface._table()
+        return Table(f"Host with {table.title[0].lower()}{table.title[1:]}", table.rows)
+
+    def _brief(self) -> str:
         interface = self.interface
         return f"<Host {interface.name} {interface.ipv4} {interface.ipv6}>"
 
