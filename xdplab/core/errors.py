@@ -24,6 +24,10 @@ class ConfigurationError(XdplabError, ValueError):
     """The user gave a value that can't work; nothing was changed."""
 
 
+class WrongCallError(ConfigurationError, TypeError):
+    """The user gave too few or too many arguments, one by a wrong name, or one of a wrong type."""
+
+
 class KernelError(XdplabError, OSError):
     """The kernel refused an operation.
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
+from xdplab.core.calls import public
 from xdplab.core.checks import boolean, choice, is_a, items
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.engine.wait_knob import Waiting
 from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.base.subshells import follow_subshells
@@ -31,7 +33,8 @@ _MOST = 100  # engines
 _DASH_STYLES = {"solid": "", "dashed": "7 4", "dotted": "2 3", "dotdash": "2 3 7 3"}
 
 
-class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
+@public
+class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     """Packets, bits, CPU, drops, rings and wakeups of one engine or several, over time.
 
     The plots are drawn from the engines' own history, so they always show the whole range, and the
@@ -77,7 +80,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]
         compact: bool = False,
     ) -> None:
         several: object = [engines] if is_a(engines, Waiting) else engines
-        shown = items("engines", several, "engines", _MOST)
+        shown = items("engines", several, "engines, as [Engine(lab.port)], or one engine", _MOST)
         if not shown:
             raise ConfigurationError("engines=[] must have an engine: give it one, or several.")
         check_traffic(traffic)
