@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Seconds between two updates of a page. With 0.1, drawing takes most of a core; kernels of Notebook 7
-# and of the widgets' benchmark, which are not forks, keep to that.
+# Seconds between two updates of a page. With 0.1, drawing takes most of a core; the kernels of
+# Notebook 7 and of the widgets' benchmark, which are not forks, keep to that.
 _INTERVAL = 0.4
 _LONGEST = 1 << 20  # bytes of a request: arguments, folder and environment
 
