@@ -8,6 +8,7 @@ from xdplab.core.errors import (
     PermissionRefusedError,
     QueueBusyError,
     TelemetryError,
+    WrongCallError,
     XdplabError,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "PermissionRefusedError",
     "QueueBusyError",
     "TelemetryError",
+    "WrongCallError",
     "XdplabError",
 ]

@@ -7,12 +7,11 @@ in a sweep, on the command line. `Sampling(every=10)` is `sample_every`; most ha
 from __future__ import annotations
 
 import difflib
-import functools
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple, TypeVar
 
+from xdplab.core.calls import public_as
 from xdplab.core.checks import shown
 from xdplab.core.errors import ConfigurationError
 
@@ -46,7 +45,7 @@ def group(keyword: str, **flat: str) -> Callable[[AnyClass], AnyClass]:
     def mark(cls: AnyClass) -> AnyClass:
         for each in fields(cls):
             PLACES[flat.get(each.name, each.name)] = Place(keyword, cls, each.name)
-        return refuses_others(cls)
+        return public_as(explain=explain)(cls)
 
     return mark
 
@@ -114,23 +113,8 @@ def refuse_group(name: str, value: object, taken: Collection[str]) -> None:
     )
 
 
-def refuses_others(cls: AnyClass) -> AnyClass:
-    """Make a class's constructor say of a keyword that it does not take which one was meant."""
-    init = vars(cls)["__init__"]
-    known = list(inspect.signature(init).parameters)[1:]
-
-    @functools.wraps(init)
-    def checked(self: object, *given: object, **keywords: object) -> None:
-        if others := {name: value for name, value in keywords.items() if name not in known}:
-            raise ConfigurationError(_refusal(cls, others, known))
-        init(self, *given, **keywords)
-
-    type.__setattr__(cls, "__init__", checked)
-    return cls
-
-
-def _refusal(owner: type, others: Mapping[str, object], known: Collection[str]) -> str:
-    """Say how the settings are typed that a constructor does not take as they were given."""
+def explain(others: Mapping[str, object], known: Collection[str]) -> str:
+    """Say how keywords are typed that a constructor does not take as they were given."""
     if moved := {name: value for name, value in others.items() if name in PLACES}:
         classes = ", ".join(dict.fromkeys(PLACES[name].group.__name__ for name in moved))
         are = "is" if len(moved) == 1 else "are"
@@ -138,10 +122,10 @@ def _refusal(owner: type, others: Mapping[str, object], known: Collection[str]) 
             f"{', '.join(moved)} {are} typed Engine(..., {typed(moved)}), after: "
             f"from xdplab import {classes}."
         )
-    name, value = next(iter(others.items()))
-    meant = {each: each for each in known} | (made_with() if groups().keys() <= set(known) else {})
-    near = difflib.get_close_matches(name, meant, 1)
-    hint = f"Did you mean {meant[near[0]]!r}?" if near else f"It takes: {', '.join(known)}."
-    if hasattr(inspect.getattr_static(owner, name, None), "__set__"):
-        hint = f"Set it on what you made: {owner.__name__.lower()}.{name} = {shown(value)}."
-    return f"{owner.__name__} takes no {name}={shown(value)}. {hint}"
+    if groups().keys() <= set(known):
+        name, value = next(iter(others.items()))
+        settings = made_with()
+        near = difflib.get_close_matches(name, {*known, *settings}, 1)
+        if near and near[0] in settings:
+            return f"Engine takes no {name}={shown(value)}. Did you mean {settings[near[0]]!r}?"
+    return ""

@@ -18,7 +18,7 @@ from operator import index
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeGuard, TypeVar, cast
 
-from xdplab.core.errors import ConfigurationError
+from xdplab.core.errors import ConfigurationError, WrongCallError
 
 Kind = TypeVar("Kind")
 
@@ -159,14 +159,14 @@ def place(name: str, value: object) -> Path:
 def instance_of(name: str, value: object, kind: type[Kind], wanted: str) -> Kind:
     """Return an instance of a class; `wanted` describes it in the error."""
     if not is_a(value, kind):
-        raise ConfigurationError(f"{name}={shown(value)} must be {wanted}.")
+        raise WrongCallError(f"{name}={shown(value)} must be {wanted}.")
     return value
 
 
 def callable_of(name: str, value: Kind) -> Kind:
     """Return a callable."""
     if not callable(value):
-        raise ConfigurationError(f"{name}={shown(value)} must be a function.")
+        raise WrongCallError(f"{name}={shown(value)} must be a function.")
     return value
 
 

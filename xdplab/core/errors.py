@@ -9,6 +9,8 @@ import errno
 import os
 from typing import Self
 
+from xdplab.core.short_traceback import rendered
+
 # Where two names share a number, the kernel's documentation uses this one.
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
 
@@ -18,10 +20,20 @@ class XdplabError(Exception):
 
     results: object = None
     """The results of an experiment that this ended: of `tune` a `Tuning`."""
+    _shown_in: object = None
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the user's own lines and the message, for IPython."""
+        lines, self._shown_in = rendered(self, self._shown_in)
+        return lines
 
 
 class ConfigurationError(XdplabError, ValueError):
     """The user gave a value that can't work; nothing was changed."""
+
+
+class WrongCallError(ConfigurationError, TypeError):
+    """The user gave too few or too many arguments, one by a wrong name, or one of a wrong type."""
 
 
 class KernelError(XdplabError, OSError):

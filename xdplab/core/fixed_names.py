@@ -18,7 +18,7 @@ class FixedNames:
     A user's class that derives from one of ours may add attributes.
     """
 
-    _reconfigured: Collection[str] = ()
+    _by_reconfigure: Collection[str] = ()
     """Arguments of a method `reconfigure`."""
 
     _made_with: Mapping[str, str] = MappingProxyType({})
@@ -42,7 +42,7 @@ class FixedNames:
         if there is not _NOTHING and not _is_read_only(there):
             return
         what = f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
-        if name in self._reconfigured:
+        if name in self._by_reconfigure:
             remedy = f"Call reconfigure({name}=...)."
         elif name in (arguments := self._arguments()):
             remedy = f"Make another: {kind.__name__}(..., {arguments[name]})."
@@ -52,16 +52,29 @@ class FixedNames:
             names = list(self._offered) or [
                 n for n, found in inspect.getmembers_static(kind) if _can_be_set(found)
             ]
-            near = [n for n in names if name.endswith(f"_{n}")]  # traffic_rate
-            near += difflib.get_close_matches(name, names, 1)
-            others = f"Set one of: {', '.join(names)}." if names else ""
-            remedy = f"Did you mean {near[0]!r}?" if near else others
+            near = meant(name, names)
+            ours = self._offered or [n for n in names if _is_ours(kind, n)]
+            others = f"Set one of: {', '.join(ours)}." if ours else ""
+            remedy = f"Did you mean {near!r}?" if near else others
             raise ConfigurationError(f"{what} has no {name!r}. {remedy}".rstrip())
         raise ConfigurationError(f"{name!r} of {what} can't be set. {remedy}")
 
     def _arguments(self) -> dict[str, str]:
         own = inspect.signature(type(self).__init__).parameters
-        return {name: f"{name}=..." for name in own} | dict(self._made_with)
+        return {name: f"{name}=..." for name in own if name != "self"} | dict(self._made_with)
+
+
+def meant(name: str, names: Collection[str]) -> str:
+    """Return the one of some names that was meant, or ""."""
+    near = [each for each in names if name.endswith(f"_{each}")]  # traffic_rate
+    near += difflib.get_close_matches(name, names, 1)
+    return near[0] if near else ""
+
+
+def _is_ours(kind: type, name: str) -> bool:
+    """Tell whether a class has a name from this package, not from a library's base class."""
+    owner = next(each for each in kind.__mro__ if name in vars(each))
+    return owner.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _can_be_set(found: object) -> bool:

@@ -23,7 +23,7 @@ _REMEDIES = {
     errno.EFBIG: "Raise `ulimit -f`.",
     errno.EBADF: "It was closed: leave out `>&-`.",
 }
-_PLAIN = str.maketrans({"✗": "x", "→": "->", "µ": "u", "•": "*", "…": "...", "█": "#"})
+_PLAIN = str.maketrans({"✗": "x", "→": "->", "µ": "u", "•": "*", "…": "...", "█": "#", "∞": "inf"})
 _ERRORS = "xdplab-plain"
 
 
@@ -35,6 +35,16 @@ def take_any_text() -> None:
     codecs.register_error(_ERRORS, _plain)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=_ERRORS)
+
+
+def fitting(text: str) -> str:
+    """Return text, with similar characters for those that standard output's encoding lacks."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    codecs.register_error(_ERRORS, _plain)
+    try:
+        return text.encode(encoding, _ERRORS).decode(encoding)
+    except (LookupError, TypeError):  # whatever stands for standard output has no such encoding
+        return text
 
 
 class _Page(io.StringIO):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from xdplab.core.calls import public_function
 from xdplab.core.checks import callable_of, mapping
 from xdplab.core.errors import XdplabError
 from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software
@@ -60,6 +61,7 @@ def chosen(checks: dict[str, Check] | None) -> dict[str, Check]:
     return {name: callable_of("checks", check) for name, check in named.items()}
 
 
+@public_function
 def examine(checks: dict[str, Check] | None = None) -> list[Finding]:
     """Run all checks, which takes about a second.
 

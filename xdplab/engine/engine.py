@@ -8,15 +8,19 @@ from typing import Any, Self
 
 from xdplab.configuration.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.configuration.groups import Memory, Sampling, Worker
-from xdplab.configuration.keywords import made_with, refuse_group, refuses_others
+from xdplab.configuration.keywords import explain, made_with, refuse_group
 from xdplab.configuration.path_rules import refuse_wait
+from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean, choice, whole
+from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
+from xdplab.core.table import Table, Tabled
 from xdplab.engine.endless_loops import note, refuse_loop
 from xdplab.engine.native_engine import NativeEngine
-from xdplab.engine.reconfiguring import reconfigure
+from xdplab.engine.reconfiguring import reconfigure, refuse_unless_of_sockets
+from xdplab.engine.tables import brief, engine_table
 from xdplab.engine.traffic import Traffic
 from xdplab.engine.why_it_ended import Endings
 from xdplab.knobs.journal import Journal
@@ -30,13 +34,14 @@ from xdplab.net.interface import Interface
 from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, is_same, names_of, resolve
 from xdplab.net.stream import Stream
+from xdplab.telemetry.rates import LONGEST_SECONDS, Rates
 from xdplab.telemetry.region import Telemetry
 
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
-@refuses_others
-class Engine(Endings, FixedNames, Closing, IsEngine):
+@public_as(explain=explain)
+class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -128,7 +133,7 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
         When the kernel refuses for another reason. Nothing half-made is left.
     """
 
-    _reconfigured = names_of_home("sockets")
+    _by_reconfigure = names_of_home("sockets")
     _made_with = made_with()
 
     uncounted = 0
@@ -198,13 +203,12 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             self.telemetry = Telemetry(self._native.descriptor, names)
             for name, value in knobs.items():
                 self._store(name, value)
-            self._warn_if_ineffective(wait, callers=2)  # of this, `refuses_others` is the caller
+            self._warn_if_ineffective(wait, callers=2)  # of this, `public_as` is the caller
             if stream is not None:
                 remember(self)
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
             self._native.close()
             raise
-        self._fix_names(Engine)
 
     def reconfigure(self, **changes: Any) -> None:
         """Change settings that need new sockets; the engine, its telemetry and its widgets stay.
@@ -230,8 +234,8 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
             by itself: the engine can't recover from that, and nothing was changed.
         """
         for name, value in changes.items():
-            refuse_group(name, value, self._reconfigured)
-            choice("reconfigure's argument", name, self._reconfigured)
+            refuse_group(name, value, self._by_reconfigure)
+            refuse_unless_of_sockets(name, value, self._arguments())
         reconfigure(self, self._native, changes)
 
     def start(self) -> Self:
@@ -314,19 +318,30 @@ class Engine(Endings, FixedNames, Closing, IsEngine):
     def __enter__(self) -> Self:
         return self.start()
 
-    def __repr__(self) -> str:
-        where = f"{self.name_of(0)} queue {self.queue}"
-        mark = " [simulated]" if self.simulated else ""
-        if self.closed:
-            return f"<Engine on {where}, closed{mark}>"
-        error = self.error
-        if self.running:
-            state = "running" if error is None else "running in part"
-        else:
-            state = "stopped" if error is None else "failed"
-        state = ", ".join([state, *(link.brief for link in self.broken_links())])
-        way = f"wait={self.wait!r}" if self.wait else f"path={self.path!r}"
-        return f"<Engine on {where}, {state}: {way}, batch={self.batch}{mark}>"
+    def rates(self, seconds: float = 0.5) -> Rates:
+        """Say what flows now: "1.24 Mpps received, 0 lost", of each queue where there are several.
+
+        Parameters
+        ----------
+        seconds
+            Over how long, up to now: above 0, at most 80.
+
+        Returns
+        -------
+        Rates
+            Packets received, lost and sent a second, by worker and in all. Lost are those that the
+            sockets could not take; `ledger` counts all others, too.
+        """
+        length = seconds_within("seconds", seconds, 0.001, LONGEST_SECONDS)
+        ports = range(len(self.configuration.interfaces))
+        names = [f"{self.name_of(port)} queue {queue}" for port in ports for queue in self.queues]
+        return Rates.of(self.telemetry, names, length)
+
+    def _brief(self) -> str:
+        return brief(self)
+
+    def _table(self) -> Table:
+        return engine_table(self)
 
 
 def _batch(asked: int | None, ring_size: int) -> int:

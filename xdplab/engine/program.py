@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from xdplab import backends
 from xdplab.configuration.configuration import ATTACH_MODES
+from xdplab.core.calls import public
 from xdplab.core.checks import boolean, choice, instance_of, is_a, place, shown, text
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.core.held import HeldDescriptor
 from xdplab.core.locks import new_lock
 from xdplab.net.replacing import replace_what_this_cell_made
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from xdplab.backends.backend import LoadedProgram
 
 
-class Program(Closing):
+@public
+class Program(FixedNames, Closing):
     """An XDP program of one's own, loaded into the kernel with its maps, and not yet attached.
 
     A program belongs to the network namespace that it was loaded for, and can be attached to each
@@ -109,7 +112,8 @@ class Program(Closing):
         return f"<Program on {self.interface.name}: {', '.join(self.maps) or 'no maps'}>"
 
 
-class Link(HeldDescriptor):
+@public
+class Link(FixedNames, HeldDescriptor):
     """A program on an interface: closing the link detaches the program.
 
     The program stays attached until `close`, also where no variable holds the link, or the end of

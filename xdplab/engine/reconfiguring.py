@@ -6,6 +6,7 @@ Meanwhile the XDP program passes to the stack the packets that it would redirect
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xdplab.core.checks import shown
+from xdplab.core.errors import ConfigurationError
+from xdplab.knobs.table import KNOBS, names_of_home
 from xdplab.ledger.counting_points import device_packets
 from xdplab.net.namespace import to_the_end
 
@@ -23,6 +27,36 @@ if TYPE_CHECKING:
 
 _DRAIN_SECONDS = 1.0
 _LOOK_SECONDS = 0.01
+
+
+_TYPED = {"engine": "engine", "napi": "engine.napi", "traffic": "traffic"}
+
+
+def refuse_unless_of_sockets(name: str, value: object, made_with: Mapping[str, str]) -> None:
+    """Reject a setting that needs no new sockets, and say how it is set.
+
+    Parameters
+    ----------
+    name, value
+        The keyword of `Engine.reconfigure`.
+    made_with
+        How `Engine` is told what it takes, by name, with a gap for the value.
+    """
+    knob = KNOBS.get(name)
+    if knob is not None and knob.home == "sockets":
+        return
+    refused = f"reconfigure takes no {name}={shown(value)}"
+    if knob is not None:
+        set_it = f"{_TYPED[knob.home]}.{name} = {shown(value)}"
+        raise ConfigurationError(f"{refused}: {name} is a knob, {set_it}.")
+    if name in made_with:
+        raise ConfigurationError(f"{refused}. Make another engine: Engine(..., {made_with[name]}).")
+    names = names_of_home("sockets")
+    hint = ""
+    for near in difflib.get_close_matches(name, KNOBS, 1):
+        set_it = f"{_TYPED.get(KNOBS[near].home)}.{near} = {shown(value)}"
+        hint = f" Did you mean {near if near in names else set_it!r}?"
+    raise ConfigurationError(f"{refused}. It takes: {', '.join(names)}.{hint}")
 
 
 def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:

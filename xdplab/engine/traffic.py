@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal, Self
 
 from xdplab import backends
+from xdplab.core.calls import public
 from xdplab.core.checks import core, place, shown, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.closing import Closing
@@ -16,6 +17,8 @@ from xdplab.core.cores import generator_core
 from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.locks import new_lock
+from xdplab.core.table import Table, Tabled
+from xdplab.engine.tables import traffic_table
 from xdplab.knobs.journal import Journal
 from xdplab.knobs.row import Knob
 from xdplab.knobs.table import TrafficKnobs
@@ -38,7 +41,8 @@ _MOST_REPEATS = (1 << 32) - 1
 _AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
 
-class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
+@public
+class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
@@ -143,7 +147,6 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
             config["replay"] = replace(self._replay, repeat=repeats)
         replace_what_this_cell_made(self, sender.interface)
         self._generator = backend.open_generator(sender.interface, config)
-        self._fix_names(Traffic)
 
     def start(self) -> Self:
         """Start sending, on a thread of its own.
@@ -284,7 +287,10 @@ class Traffic(TrafficKnobs, FixedNames, Closing, IsTraffic):
     def __enter__(self) -> Self:
         return self.start()
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        return traffic_table(self)
+
+    def _brief(self) -> str:
         state = "closed" if self.closed else "running" if self.running else "stopped"
         rate = self._rate if isinstance(self._rate, str) else f"{self._rate:,} a second"
         of = f"{self.size}-byte frames" if self._replay is None else self._replay.name

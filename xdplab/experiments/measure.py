@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xdplab import backends
+from xdplab.core.calls import public_function
 from xdplab.core.checks import callable_of
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import KernelError, XdplabError
@@ -87,6 +88,7 @@ class Measurement:
         return asdict(self)
 
 
+@public_function
 def measure(
     engine: Engine,
     traffic: Traffic | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from xdplab.core.calls import public_function
 from xdplab.core.checks import instance_of
 from xdplab.experiments.links import broken_link
 from xdplab.experiments.measure import Measurement, measure_whole
@@ -110,6 +111,7 @@ def metrics(measurement: Measurement, latency: Latency) -> dict[str, float | Non
     return {name: metric.of(measurement, latency) for name, metric in METRICS.items()}
 
 
+@public_function
 def take(
     engine: Engine,
     traffic: Traffic | None,

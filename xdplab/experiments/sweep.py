@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments import metrics
@@ -17,6 +19,7 @@ from xdplab.experiments.in_turn import Stop, alone, in_turn
 from xdplab.experiments.links import broken_link
 from xdplab.experiments.progress import Progress, bar
 from xdplab.experiments.runs import Run, Runs, Status
+from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import settings
 
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Grid"]
 
 
-class Grid:
+@public_as(others=lambda: KNOBS)
+class Grid(FixedNames):
     """Every combination of some knobs' values, measured one after the other.
 
     ::

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from xdplab.core.closing import Uncopied
 from xdplab.core.locks import new_lock
+from xdplab.core.table import Table, Tabled
+from xdplab.core.text import counted, setting
 
 KEPT = 1000
 """Changes that a journal remembers."""
@@ -35,7 +37,7 @@ class Change(NamedTuple):
         return f"{self.knob} {self.before} → {self.after}"
 
 
-class Journal(Uncopied):
+class Journal(Tabled, Uncopied):
     """The last changes, oldest first. Any thread may write and read it."""
 
     def __init__(self) -> None:
@@ -99,6 +101,25 @@ class Journal(Uncopied):
             if change.step and change.step not in self._undone:
                 steps[change.step] = (*steps.get(change.step, ()), change)
         return list(steps.values())
+
+    def _brief(self) -> str:
+        last = f", the last {self.last}" if self.last else ""
+        return f"<Journal of {counted(len(self.changes), 'change')}{last}>"
+
+    def _table(self) -> Table:
+        changes, now = self.changes, time.monotonic_ns()
+        rows = [
+            (
+                f"{(each.time_ns - now) / 1e9:.1f}",
+                each.knob,
+                setting(each.before),
+                setting(each.after),
+                "undone" if each.step in self._undone else "",
+            )
+            for each in changes
+        ]
+        title = counted(len(changes), "change") if changes else "no knob was changed yet"
+        return Table(title, rows, ("at, s", "knob", "before", "after", "") if rows else ())
 
     @contextmanager
     def _as_step(self, step: int) -> Iterator[None]:

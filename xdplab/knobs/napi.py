@@ -12,6 +12,8 @@ from xdplab.core.closing import Uncopied
 from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.locks import new_lock
+from xdplab.core.table import Table, Tabled
+from xdplab.core.text import counted, seconds
 from xdplab.knobs.journal import Journal
 from xdplab.knobs.row import Knob
 from xdplab.knobs.table import NapiKnobs
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from xdplab.net.napi import Napi
 
 
-class NapiSettings(NapiKnobs, FixedNames, Uncopied):
+class NapiSettings(Tabled, NapiKnobs, FixedNames, Uncopied):
     """The settings of the NAPI instances that receive for some queues, all set alike.
 
     Each setting is an attribute. An assignment sets it on every instance, or on none; a read asks
@@ -93,8 +95,11 @@ class NapiSettings(NapiKnobs, FixedNames, Uncopied):
                     self._tell(interface, number, settings)
             self._before.clear()
 
-    def __repr__(self) -> str:
+    def _brief(self) -> str:
         return f"<NapiSettings: {', '.join(map(str, self.read())) or 'no instance'}>"
+
+    def _table(self) -> Table:
+        return _table_of(self.read())
 
     def _first(self) -> Napi | None:
         return next(iter(self.read()), None)
@@ -165,3 +170,28 @@ class NapiSettings(NapiKnobs, FixedNames, Uncopied):
                 f"{name} can't be set: this kernel has no such setting for the NAPI of {where}. "
                 "It takes Linux 6.13, and 6.17 for threaded."
             )
+
+
+def _table_of(instances: Sequence[Napi]) -> Table:
+    rows = [
+        (
+            str(napi.id),
+            _runs_in(napi),
+            "-" if napi.defer_hard_irqs is None else f"{napi.defer_hard_irqs:,}",
+            *(
+                "-" if ns is None else seconds(ns / 1e9)
+                for ns in (napi.gro_flush_timeout, napi.irq_suspend_timeout)
+            ),
+        )
+        for napi in instances
+    ]
+    if not rows:
+        return Table("The kernel names no NAPI instance of these queues.")
+    headings = ("id", "runs in", "defer_hard_irqs", "gro_flush_timeout", "irq_suspend_timeout")
+    return Table(counted(len(rows), "NAPI instance"), rows, headings)
+
+
+def _runs_in(napi: Napi) -> str:
+    if napi.threaded is None:
+        return "-"
+    return f"thread {napi.thread}" if napi.threaded else "softirq"

@@ -21,10 +21,13 @@ import warnings
 
 from xdplab.backends import BEST, Backend, candidates
 from xdplab.backends.lab_plan import LabPlan
+from xdplab.core.calls import public
 from xdplab.core.checks import whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import PermissionRefusedError
 from xdplab.core.fixed_names import FixedNames
+from xdplab.core.table import Table, Tabled
+from xdplab.core.text import counted
 from xdplab.net.host import Host, PingResult
 from xdplab.net.interface import Interface
 
@@ -39,7 +42,8 @@ class BackendWarning(UserWarning):
     """A lab was not made by the best backend, since that can't be used here."""
 
 
-class Lab(FixedNames, Closing):
+@public
+class Lab(Tabled, FixedNames, Closing):
     """Two hosts joined by a wire, isolated from the host's network and from other labs.
 
     `port` is the side on which an engine captures, `peer` the other end of the wire, from which
@@ -87,7 +91,6 @@ class Lab(FixedNames, Closing):
         """Which backend made it, and how to get a better one; "" where there is none better."""
         if refusals and self.simulated:
             _tell_once(self.note)
-        self._fix_names(Lab)
 
     @property
     def backend(self) -> str:
@@ -110,7 +113,19 @@ class Lab(FixedNames, Closing):
         if not self.closed and os.getpid() == self._owner:
             self._backend.remove_lab(self.port, self.peer)
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        if self.closed:
+            return Table("<Lab closed>")
+        rows = [
+            (side, host.interface.name, host.ipv4, host.ipv6, host.interface.mac)
+            for side, host in (("port", self.port), ("peer", self.peer))
+        ]
+        mark = " [simulated]" if self.simulated else ""
+        title = f"Lab with {counted(self.queues, 'queue')}, mtu {self.mtu:,}{mark}"
+        headings = ("side", "interface", "IPv4", "IPv6", "MAC")
+        return Table(title, rows, headings, [self.note] if self.note else [])
+
+    def _brief(self) -> str:
         if self.closed:
             return "<Lab closed>"
         queues = "1 queue" if self.queues == 1 else f"{self.queues} queues"
@@ -155,4 +170,4 @@ def _tell_once(note: str) -> None:
     """Warn of a backend that the user did not choose, the first time in this process."""
     if note not in _told:
         _told.add(note)
-        warnings.warn(note, BackendWarning, stacklevel=3)
+        warnings.warn(note, BackendWarning, stacklevel=4)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 
 from xdplab.backends.broker.backend import BROKER, not_a_childs
+from xdplab.core.calls import public
 from xdplab.core.checks import text
 from xdplab.core.closing import Closing
 from xdplab.core.errors import XdplabError
+from xdplab.core.fixed_names import FixedNames
+from xdplab.core.table import Table, Tabled
 from xdplab.net.interface import Interface
 from xdplab.net.netlink import netlink
 
 
-class Loan(Closing):
+@public
+class Loan(Tabled, FixedNames, Closing):
     """A real interface that the broker lends, in a network namespace of the user's.
 
     For as long as it is lent it is not in the host's network; its addresses and routes there are
@@ -61,7 +65,10 @@ class Loan(Closing):
         self._connection.close()
         self.interface.namespace.close()
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        return Table(self._brief(), () if self.closed else self.interface._table().rows)
+
+    def _brief(self) -> str:
         state = "given back" if self.closed else "borrowed"
         return f"<Loan of {self.interface.name}, {state}>"
 

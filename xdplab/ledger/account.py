@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdplab.core.checks import choice
+from xdplab.core.table import Table, Tabled
 from xdplab.ledger.explain import explain
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
@@ -43,7 +44,7 @@ class Stage:
 
 
 @dataclass(frozen=True, repr=False)
-class Account:
+class Account(Tabled):
     """A ledger read at one moment. It prints as a table.
 
     Parameters
@@ -94,13 +95,13 @@ class Account:
         ]
         return [*lines, {"stage": "unaccounted", "packets": self.unaccounted}]
 
-    def __str__(self) -> str:
-        lines = [(f"{_mark(s)}{s.name}", s.packets) for s in self.stages]
-        lines.append((self.remainder, self.unaccounted))
-        table = [f"{name:<32}{packets:>16,}" for name, packets in lines]
-        return "\n".join((["[simulated]"] if self.situation.simulated else []) + table)
+    def _table(self) -> Table:
+        rows = [(f"{_mark(s)}{s.name}", f"{s.packets:,}") for s in self.stages]
+        rows.append((self.remainder, f"{self.unaccounted:,}"))
+        return Table("[simulated]" if self.situation.simulated else "", rows)
 
-    __repr__ = __str__
+    def _page(self) -> Table:
+        return replace(self._table(), lines=self.explain().splitlines())
 
 
 def _mark(stage: Stage) -> str:

@@ -24,8 +24,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from xdplab.core.calls import public
 from xdplab.core.checks import seconds
 from xdplab.core.errors import ClosedError, InterfaceGoneError
+from xdplab.core.fixed_names import FixedNames
+from xdplab.core.table import Table, Tabled
 from xdplab.knobs.table import names_of_home
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
@@ -43,7 +46,8 @@ _SETTLE_SECONDS = 1.0
 _QUIET_SECONDS = 0.2
 
 
-class Ledger:
+@public
+class Ledger(Tabled, FixedNames):
     """Counts packets at each counting point from now on, and checks that the counts add up.
 
     Make it before the traffic starts; `Engine.ledger` makes one too. Packets already in flight are
@@ -153,8 +157,8 @@ class Ledger:
         """Settle, and say in words what was lost, why, and which knob would help."""
         return self.settle().explain()
 
-    def __repr__(self) -> str:
-        return str(self.read())
+    def _table(self) -> Table:
+        return self.read()._table()
 
     def _with_unseen(self, grown: Counts, by_queue: Counter[int]) -> Counts:
         """Count packets on queues where the program does not run as packets without a socket.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, ParamSpec, TypeVar
 
+from xdplab.core.calls import public, public_as
 from xdplab.core.checks import (
     callable_of,
     core,
@@ -25,6 +26,7 @@ from xdplab.core.checks import (
 )
 from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
 from xdplab.core.own_limits import MORE_THREADS
+from xdplab.core.table import Table, Tabled
 from xdplab.net.interface import Interface
 
 Parameters = ParamSpec("Parameters")
@@ -38,6 +40,7 @@ _LARGEST_INT = (1 << 31) - 1
 _MOST_ARGUMENTS = 100_000
 
 
+@public_as(made="Host.ping()")
 @dataclass(frozen=True)
 class PingResult:
     """How many echo requests went out, and how many replies came back."""
@@ -46,7 +49,8 @@ class PingResult:
     received: int
 
 
-class Host:
+@public
+class Host(Tabled):
     """One side of a lab's wire: its interface, and the network namespace around it.
 
     Parameters
@@ -299,7 +303,11 @@ class Host:
                 "It takes root, and a kernel with receive packet steering (CONFIG_RPS)."
             )
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        table = self.interface._table()
+        return Table(f"Host with {table.title[0].lower()}{table.title[1:]}", table.rows)
+
+    def _brief(self) -> str:
         interface = self.interface
         return f"<Host {interface.name} {interface.ipv4} {interface.ipv6}>"
 

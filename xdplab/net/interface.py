@@ -13,9 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
+from xdplab.core.calls import public_as
 from xdplab.core.checks import instance_of, text
 from xdplab.core.cores import device_interrupts, interrupt_cores
 from xdplab.core.errors import InterfaceGoneError, KernelError
+from xdplab.core.table import Table, Tabled
 from xdplab.net.interface_names import pick_link
 from xdplab.net.link_pairs import is_other_end
 from xdplab.net.link_state import LinkState, link_state
@@ -38,8 +40,9 @@ class Look(NamedTuple):
     state: LinkState
 
 
-@dataclass(frozen=True)
-class Interface:
+@public_as(made="Interface.find(NAME)")
+@dataclass(frozen=True, repr=False)
+class Interface(Tabled):
     """One network interface, as it was when it was looked up; `now` looks again.
 
     Parameters
@@ -79,6 +82,27 @@ class Interface:
     link_type: int = ETHERNET
     # A veth dies with its peer's namespace, so an interface of a lab keeps that one too.
     _peer_namespace: Namespace | None = field(default=None, repr=False, compare=False)
+
+    def _brief(self) -> str:
+        return f"<Interface {self.name}{self._mark()}>"
+
+    def _table(self) -> Table:
+        facts = {
+            "index": str(self.index),
+            "driver": self.driver,
+            "MAC": self.mac,
+            "IPv4": self.ipv4,
+            "IPv6": self.ipv6,
+            "receive queues": f"{self.queues:,}",
+            "MTU": f"{self.mtu:,} bytes",
+            "interrupts on cores": ", ".join(map(str, sorted(self.interrupt_cores))),
+        }
+        title = f"Interface {self.name}{self._mark()}, as it was looked up"
+        return Table(title, [(name, value or "-") for name, value in facts.items()])
+
+    def _mark(self) -> str:
+        closed = ", its lab is closed" if self.namespace.closed else ""
+        return closed + (" [simulated]" if self.namespace.simulated else "")
 
     @classmethod
     def find(cls, name: str, namespace: Namespace | None = None) -> Self:

@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
+from xdplab.core.calls import public
 from xdplab.core.checks import instance_of, is_a, real, shown, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import ConfigurationError
@@ -30,6 +31,7 @@ _MOST_FLOWS = 60_000
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 24 * 3600
 
 
+@public
 @dataclass(frozen=True)
 class Stream:
     """UDP frames to a host, each with its number and the time at which it was made.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from xdplab.core.calls import public_function
 from xdplab.core.checks import choice
 from xdplab.ledger.subjects import check_engine
 from xdplab.settings import settings
@@ -72,6 +73,7 @@ _WITHOUT_IO_URING = MappingProxyType({"adaptive": "spin", "uring-multishot": "po
 """The nearest strategies without io_uring, which many containers forbid."""
 
 
+@public_function
 def apply(engine: Engine, preset: str) -> None:
     """Set the knobs of a preset: one step for `undo`.
 
@@ -92,6 +94,7 @@ def apply(engine: Engine, preset: str) -> None:
     settings.apply(engine, setting(engine, preset))
 
 
+@public_function
 def setting(engine: Engine, preset: str) -> dict[str, object]:
     """Return a preset as a setting of this engine, without the knobs that its device lacks.
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from xdplab.configuration.configuration import LARGEST_RING, Configuration
+from xdplab.core.calls import public_function
 from xdplab.core.checks import choice, is_a, items, mapping, power_of_two, text, whole
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.knobs.row import Home
@@ -35,6 +36,7 @@ def _listed(names: object, argument: str = "names") -> list[str]:
     return items(argument, names, "names of knobs")
 
 
+@public_function
 def current(
     engine: Engine, names: Iterable[str], traffic: Traffic | None = None
 ) -> dict[str, object]:
@@ -86,6 +88,7 @@ def _value(name: str, home: object) -> object:
     return None if home is None else getattr(home, name)
 
 
+@public_function
 def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | None = None) -> None:
     """Set all knobs of a setting, or none: one step for `undo`, except knobs that need new sockets.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xdplab.core.calls import public_function
 from xdplab.core.errors import XdplabError
 from xdplab.knobs.journal import Change, Journal
 from xdplab.knobs.row import Home
@@ -27,6 +28,7 @@ def next_undo(engine: Engine, traffic: Traffic | None = None) -> tuple[Change, .
     return max(steps, key=lambda step: step[-1].time_ns, default=())
 
 
+@public_function
 def undo(engine: Engine, traffic: Traffic | None = None) -> tuple[Change, ...]:
     """Take back the last step that stands, and return its changes; nothing where there is none.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from xdplab.core.calls import public
 from xdplab.core.checks import instance_of, real, shown
 from xdplab.core.errors import ConfigurationError
-from xdplab.core.text import duration
+from xdplab.core.table import Table, Tabled
+from xdplab.core.text import counted, duration
 from xdplab.native import lib
 
 LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
@@ -15,8 +17,11 @@ LATENCY_STARTS: npt.NDArray[np.uint64] = np.array(
 )
 """The first nanosecond of each latency bucket."""
 
+_SHOWN = (50, 90, 99, 99.9, 100)  # percentiles
 
-class Latency:
+
+@public
+class Latency(Tabled):
     """A histogram of nanoseconds, log-linear: exact below 128 ns, then within 0.8 %.
 
     `xdplab.widgets.LatencyView` shows an engine's live.
@@ -53,6 +58,11 @@ class Latency:
             return NotImplemented
         return Latency(self.counts - earlier.counts)
 
-    def __repr__(self) -> str:
+    def _brief(self) -> str:
         p50, p99 = (duration(self.percentile(percent)) for percent in (50, 99))
         return f"<Latency of {self.total:,} frames: p50 {p50}, p99 {p99}>"
+
+    def _table(self) -> Table:
+        title = f"Latency of {counted(self.total, 'frame')}"
+        shares = _SHOWN if self.total else ()
+        return Table(title, [(f"p{each:g}", duration(self.percentile(each))) for each in shares])

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from xdplab.core.calls import public
 from xdplab.core.checks import boolean, items, place, shown, text, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.core.fixed_names import FixedNames
+from xdplab.core.table import Table, Tabled
+from xdplab.core.tabled_array import shown_as
 from xdplab.native import ffi, lib
 from xdplab.native.records import (
     CONTROL,
@@ -33,6 +37,7 @@ from xdplab.native.records import (
     sample_dtype,
 )
 from xdplab.refusals.errors import new_error, raise_error
+from xdplab.telemetry import tables
 from xdplab.telemetry.checks import await_whole, check_latency, check_records, check_samples
 from xdplab.telemetry.latency import LATENCY_STARTS, Latency
 
@@ -57,15 +62,6 @@ __all__ = [
     "dtype_of",
 ]
 
-# Fields whose sum over workers has no meaning.
-_COMBINED: dict[str, Any] = {
-    "time_ns": np.min,
-    "state": np.max,
-    "fault": np.max,
-    "rx_peak": np.max,
-    "needs_wakeup": np.bitwise_or.reduce,
-}
-
 _LARGEST_DESCRIPTOR = (1 << 31) - 1
 _LAST_NUMBER = (1 << 64) - 1
 
@@ -73,7 +69,8 @@ LONG_INTERVAL = 1.0
 """Seconds between two records of the long history, or one publish interval where that is longer."""
 
 
-class Telemetry(Closing):
+@public
+class Telemetry(Tabled, FixedNames, Closing):
     """A telemetry region, mapped read-only.
 
     It stays readable after its engine was closed and after the engine's process ended.
@@ -114,7 +111,7 @@ class Telemetry(Closing):
                 f"interfaces={list(self.interfaces)} must be {self.workers} names, one a worker."
             )
         sizes = int(self.header["sample_bytes"]), int(self.header["sample_stride"])
-        self._sample = sample_dtype(*sizes)
+        self._sample = shown_as(tables.Sample, sample_dtype(*sizes))
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -164,7 +161,7 @@ class Telemetry(Closing):
 
         def newest() -> Records | None:
             if not (written := lib.xdplab_history_written(region, worker)):
-                return np.zeros(1, COUNTERS)
+                return np.zeros(1, tables.SHOWN_COUNTERS)
             read = lib.xdplab_read_history
             records, _ = self._history(read, region, worker, written - 1, 1)
             return records if len(records) else None
@@ -178,16 +175,12 @@ class Telemetry(Closing):
         largest ``rx_peak``, and for settings those of the first worker.
         """
         # Not made of the scalars: an interrupt within that would be an IndexError.
-        each = np.zeros(self.workers, COUNTERS)
+        each = np.zeros(self.workers, tables.SHOWN_COUNTERS)
         for worker in range(self.workers):
             each[worker] = self.counters(worker)
-        total = each[:1].copy()
-        for name in COUNTERS.names or ():
-            if not name.startswith("control_"):
-                total[name] = _COMBINED.get(name, np.sum)(each[name], axis=0)
-        return total[0]
+        return tables.combined(each)
 
-    def history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+    def history(self, since: int = 0, worker: int = 0) -> tables.Read:
         """Read a worker's records: one for each publish interval, by default 10 ms.
 
         Parameters
@@ -199,7 +192,8 @@ class Telemetry(Closing):
         Returns
         -------
         records
-            A structured array of dtype `COUNTERS`, oldest first.
+            A structured array of dtype `COUNTERS`, oldest first, shown with the rates between its
+            records. `pandas.DataFrame` takes it; arrays in it become a column an element.
         next
             Pass it as `since` the next time.
         """
@@ -209,7 +203,7 @@ class Telemetry(Closing):
         room = min(max(written - since, 0), lib.XDPLAB_HISTORY_RECORDS)
         return self._history(lib.xdplab_read_history, region, worker, since, room)
 
-    def long_history(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+    def long_history(self, since: int = 0, worker: int = 0) -> tables.Read:
         """Read a worker's records of the last 17 minutes: one in `LONG_INTERVAL`.
 
         Parameters and return values are those of `history`; the ring holds 1024 records, and
@@ -237,7 +231,7 @@ class Telemetry(Closing):
         TelemetryError
             When the worker was killed or stopped while it wrote them.
         """
-        region, rings = self._mapped(worker), np.zeros(1, RINGS)
+        region, rings = self._mapped(worker), np.zeros(1, tables.SHOWN_RINGS)
         target = ffi.cast("struct xdplab_rings *", ffi.from_buffer(rings))
 
         def read() -> Records | None:
@@ -245,7 +239,7 @@ class Telemetry(Closing):
 
         return self._whole(read, f"the rings of worker {worker}")[0]
 
-    def samples(self, since: int = 0, worker: int = 0) -> tuple[Records, int]:
+    def samples(self, since: int = 0, worker: int = 0) -> tables.Read:
         """Read sampled frames.
 
         Parameters
@@ -274,7 +268,8 @@ class Telemetry(Closing):
         samples, following = np.zeros(room, self._sample), ffi.new("uint64_t *")
         target = ffi.from_buffer(samples)
         count = lib.xdplab_read_samples(region, worker, since, target, room, following)
-        return check_samples(samples[:count], worker, self.header), int(following[0])
+        found = check_samples(samples[:count], worker, self.header)
+        return tables.Read(found.view(tables.Samples), int(following[0]))
 
     def latency(self, worker: int = 0) -> Latency:
         """Read the latency histogram: from the generator's timestamp to the worker."""
@@ -287,7 +282,7 @@ class Telemetry(Closing):
         """Read the knobs as they are set: a structured scalar of dtype `CONTROL`."""
         region = self._mapped(worker)
         block = lib.xdplab_region_control(region, worker)
-        return np.frombuffer(bytes(ffi.buffer(block, CONTROL.itemsize)), CONTROL)[0]
+        return np.frombuffer(bytes(ffi.buffer(block, CONTROL.itemsize)), tables.SHOWN_CONTROL)[0]
 
     def save_history(
         self, path: str | os.PathLike[str], *, worker: int | None = None, long: bool = False
@@ -363,6 +358,12 @@ class Telemetry(Closing):
         """Release the region. Arrays that were read from it stay valid."""
         self._region = None
 
+    def _brief(self) -> str:
+        return self._table().title
+
+    def _table(self) -> Table:
+        return tables.telemetry_table(self)
+
     def _each(self, worker: int | None) -> Sequence[int]:
         if worker is None:
             return range(self.workers)
@@ -385,11 +386,12 @@ class Telemetry(Closing):
         worker: int,
         since: int,
         room: int,
-    ) -> tuple[Records, int]:
+    ) -> tables.Read:
         records, following = np.zeros(room, RECORD), ffi.new("uint64_t *")
         target = ffi.cast("struct xdplab_record *", ffi.from_buffer(records))
         found = records["counters"][: read(region, worker, since, target, room, following)]
-        return check_records(found, worker, self.header), int(following[0])
+        found = check_records(found, worker, self.header)
+        return tables.Read(found.view(tables.SHOWN_COUNTERS, tables.History), int(following[0]))
 
     def _whole(self, read: Callable[[], Records | None], what: str) -> Records:
         return await_whole(read, what, int(self.header["process_id"]))

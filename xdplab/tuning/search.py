@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from math import inf
 from typing import TYPE_CHECKING
 
+from xdplab.core.calls import public_function
 from xdplab.core.checks import boolean, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import ConfigurationError, InterfaceGoneError, XdplabError
@@ -40,6 +41,7 @@ _LONGEST_RUN = 3600
 LARGEST_SEED = (1 << 32) - 1  # numpy's limit
 
 
+@public_function
 def tune(
     engine: Engine,
     traffic: Traffic | None,

@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping
 
 from bokeh.models import LayoutDOM
 
+from xdplab.core.calls import public
 from xdplab.core.checks import boolean
+from xdplab.core.fixed_names import FixedNames
 from xdplab.widgets.base.feed import Feed
 from xdplab.widgets.live.figure import FigureStream
 from xdplab.widgets.pictures.figure import FigurePicture
 from xdplab.widgets.pictures.picture import Draw, follow_cells
 
 
-class LiveFigure(FigureStream):
+@public
+class LiveFigure(FixedNames, FigureStream):
     """A Bokeh figure whose rows stream into every browser that shows it.
 
     Parameters

@@ -95,7 +95,7 @@ class SoftNamespace(Namespace):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SoftInterface(Interface):
     """One end of a simulated wire."""
 
@@ -180,8 +180,8 @@ class SoftHost(Host):
         )
         return PingResult(sent, received)
 
-    def __repr__(self) -> str:
-        return f"{super().__repr__()[:-1]} [simulated]>"
+    def _brief(self) -> str:
+        return f"{super()._brief()[:-1]} [simulated]>"
 
 
 def soft_host(plan: LabPlan, side: int, wire: Wire) -> SoftHost:

@@ -71,7 +71,7 @@ def _candidate(given: Path, common: Mapping[str, object]) -> Candidate:
         name, own = _parsed(text("paths", given))
     path = choice("paths: path", name, PATHS)
     for option, value in (*common.items(), *own.items()):
-        plain_value(choice("option", option, _options()), value)
+        plain_value(choice("option", option, engine_options()), value)
     said = value_words(own["wait"]) if set(own) == {"wait"} else words(own)
     # Options at their defaults are left out, so that only those that matter to the path remain.
     of_path = {} if path == "xsk" else {"path": path}
@@ -83,6 +83,7 @@ def _parsed(given: str) -> tuple[str, Mapping[str, object]]:
     return name, {"wait": choice("paths: wait", wait, WAIT_STRATEGIES)} if wait else {}
 
 
-def _options() -> list[str]:
+def engine_options() -> list[str]:
+    """Return the settings of `Engine` that a path may have, by their flat names."""
     parameters = inspect.signature(Engine.__init__).parameters
     return [*(name for name in parameters if name not in (*_NOT_OPTIONS, *groups())), *PLACES]

@@ -8,14 +8,16 @@ from collections.abc import Iterable
 import ipywidgets
 
 from xdplab.backends import BACKENDS, expected
+from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean, instance_of
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.experiments.background import Background
 from xdplab.experiments.runs import Runs
 from xdplab.experiments.words import figure_words
 from xdplab.lab.lab import Lab
 from xdplab.net.stream import Rate, checked_rate, frame_size
-from xdplab.widgets.compare.candidates import Path, candidates, usual_paths
+from xdplab.widgets.compare.candidates import Path, candidates, engine_options, usual_paths
 from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html
 from xdplab.widgets.compare.figure import compare_figure
 from xdplab.widgets.compare.path_runs import PATH, PathRuns
@@ -25,7 +27,8 @@ from xdplab.widgets.series.bar import SeriesBar
 from xdplab.widgets.series.series import Series
 
 
-class Compare(Series):
+@public_as(others=engine_options)
+class Compare(FixedNames, Series):
     """Several receive paths on the same traffic: rate, loss, CPU time and latency, as they run.
 
     ::

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
+from xdplab.core.calls import public
 from xdplab.core.checks import choice
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.core.fixed_names import FixedNames
@@ -47,6 +48,7 @@ _Traits: Any = traitlets.MetaHasTraits(
 )
 
 
+@public
 class Controls(FixedNames, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     """Every knob of an engine, and of the traffic that it receives.
 
@@ -95,7 +97,6 @@ class Controls(FixedNames, _Traits, ipywidgets.VBox):  # type: ignore[misc]
         )
         super().__init__([self._presence, *self._panel.rows])
         self.refresh()
-        self._fix_names(Controls)
 
     def __repr__(self) -> str:
         said, engine, traffic = [self._view.state().words], self._view.engine, self._traffic

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 import ipywidgets
 
 from xdplab import doctor
+from xdplab.core.calls import public
 from xdplab.core.checks import join_seconds
+from xdplab.core.fixed_names import FixedNames
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.doctor.table import headline, table_html
 from xdplab.widgets.pictures.picture import Bundle, Draw, follow_cells
 from xdplab.widgets.style.sheet import SHEET
 
 
-class Doctor(ipywidgets.VBox):  # type: ignore[misc]
+@public
+class Doctor(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     """The doctor's findings: each with its verdict and the command that would help.
 
     It examines the machine when made, which takes a second or two (`xdplab.doctor.examine`). *Look
@@ -28,7 +31,7 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
         The checks to run, by name, as for `xdplab.doctor.examine`. Default: all.
     """
 
-    findings: Sequence[doctor.Finding]
+    findings: Sequence[doctor.Finding] = ()
     """The latest findings."""
 
     def __init__(self, checks: dict[str, doctor.Check] | None = None) -> None:
@@ -42,7 +45,6 @@ class Doctor(ipywidgets.VBox):  # type: ignore[misc]
         follow_subshells(self._button)
         self._thread: threading.Thread | None = None
         self._pictured: Sequence[doctor.Finding] = ()
-        self.findings = ()
         bar = ipywidgets.HBox([self._button, self._said], layout={"align_items": "center"})
         super().__init__([bar, self._table])
         # The style sheet hides the static picture beside a widget of this class.

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from xdplab.core.calls import public
 from xdplab.core.checks import boolean, instance_of
 from xdplab.core.files import Saved
+from xdplab.core.fixed_names import FixedNames
 from xdplab.widgets.frames.feed import FrameFeed, FrameRow
 from xdplab.widgets.frames.filter import FrameFilter
 from xdplab.widgets.frames.table import FrameTable
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
 
 
-class Frames(ipywidgets.VBox):  # type: ignore[misc]
+@public
+class Frames(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     """Sampled frames in a table, dissected by scapy; a click shows a frame's layers and bytes.
 
     The engine samples one frame in `Engine.sample_every`, and keeps the first `sample_bytes` of it.

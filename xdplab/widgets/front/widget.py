@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
+from xdplab.core.calls import public
 from xdplab.core.checks import instance_of
 from xdplab.core.errors import ClosedError, XdplabError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.experiments.runs import words
 from xdplab.settings import settings
 from xdplab.tuning.result import Tuning
@@ -34,7 +36,8 @@ BEATS_A_LOOK = 10
 _HINT = "A click on a point applies its setting."
 
 
-class Front(ipywidgets.VBox):  # type: ignore[misc]
+@public
+class Front(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     """The settings that a search tried: rate over p99, with CPU time as colour.
 
     The settings of the front, which no other setting beats in all three at once, are large and have

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ipywidgets
 import traitlets
 
+from xdplab.core.calls import public
 from xdplab.core.checks import boolean, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.telemetry.region import Latency
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.base.traits import OneOf, Switch, Whole
@@ -49,7 +51,8 @@ class Frozen(NamedTuple):
     """Its drawn parts."""
 
 
-class LatencyView(ipywidgets.VBox):  # type: ignore[misc]
+@public
+class LatencyView(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     """The latency of frames from xdplab's generators: histogram, percentiles and a frozen copy.
 
     It is one way, from the generator's timestamp to the worker; on an engine that generates, the

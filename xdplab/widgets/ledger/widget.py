@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 import ipywidgets
 
+from xdplab.core.calls import public
 from xdplab.core.checks import is_a
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.ledger.account import Account
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.subjects import check_engine, check_traffic
@@ -34,7 +36,8 @@ _SCALE = (
 )
 
 
-class LedgerView(ipywidgets.VBox):  # type: ignore[misc]
+@public
+class LedgerView(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     """A ledger of all packets since it began: a flow from sent to delivered, and in words.
 
     Losses branch off with their reason, and so do packets in flight and a remainder that no count

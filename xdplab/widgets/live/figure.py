@@ -63,6 +63,8 @@ class FigureStream(Viewed[_View]):
     """A Bokeh figure whose rows stream into every browser that shows it; see `LiveFigure`."""
 
     _esm = module(Path(__file__).with_name("figure.js"))
+    rollover = 0
+    """How many rows a source keeps in the browser; may be changed."""
 
     def __init__(
         self,
@@ -94,7 +96,6 @@ class FigureStream(Viewed[_View]):
         """The feed of each live data source, by its name."""
         self._source_ids = {name: sources[name] for name in feeds}
         self.rollover = rollover
-        """How many rows a source keeps in the browser; may be changed."""
         self._on_beat = on_beat
         self._number = UNDER_WAY  # so that a view gets no more before it has drawn its first rows
         # Values given to `set` and, once the pump took them, their order, by id and property.

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import traitlets
 
+from xdplab.core.calls import public
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError, TelemetryError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.core.locks import new_lock
 from xdplab.widgets.base import traits
 from xdplab.widgets.base.feed import SnapshotFeed
@@ -30,7 +32,8 @@ BEATS_A_FIGURE = 5
 """At full speed, update the text twice a second: nobody can read faster."""
 
 
-class Rings(ipywidgets.VBox):  # type: ignore[misc]
+@public
+class Rings(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     """The fill, RX, TX and completion rings of one worker, and the place of each frame.
 
     *Run*, *Slow* and *Pause* set `Engine.pace`, and *Step* makes the workers take one batch
@@ -81,7 +84,7 @@ class Rings(ipywidgets.VBox):  # type: ignore[misc]
             description=f"the rings of {self._view.label}",
             simulated=self._view.simulated,
         )
-        self._figure.layout.width = f"{WIDTH}px"
+        self._figure.layout.max_width = f"{WIDTH}px"
         self._panel = RingsPanel(
             self._figure,
             _worker_names(engine),

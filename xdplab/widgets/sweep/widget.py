@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from xdplab.core.calls import public_as
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.core.text import spaced
 from xdplab.experiments.background import Background
 from xdplab.experiments.in_turn import Stop
@@ -20,6 +22,7 @@ from xdplab.experiments.metrics import METRICS
 from xdplab.experiments.runs import Runs, words
 from xdplab.experiments.sweep import take
 from xdplab.experiments.words import figure_words
+from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import settings
 from xdplab.widgets.base.feed import SnapshotFeed
@@ -40,7 +43,8 @@ if TYPE_CHECKING:
 _HINT = "A click on a cell applies its setting to the engine."
 
 
-class Sweep(Series):
+@public_as(others=lambda: KNOBS)
+class Sweep(FixedNames, Series):
     """A grid of measured runs as a heat map that fills during the sweep.
 
     *Run* makes the runs of an `xdplab.Grid` on a thread of their own, so that the notebook

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from xdplab.core.calls import public
+from xdplab.core.fixed_names import FixedNames
 from xdplab.core.text import counted
 from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.base.clock import clock_time
@@ -27,7 +29,8 @@ LISTED = 10
 """Number of changes in the list below the strip."""
 
 
-class Timeline(ipywidgets.VBox):  # type: ignore[misc]
+@public
+class Timeline(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     """The changes of an engine's knobs: marks over time, and a list of the last ones.
 
     Changes of one knob within half a second are one mark, as when a slider is dragged. To follow a

@@ -1,0 +1,139 @@
+"""What live objects and what is read from them look like, open and closed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from support.waiting import eventually
+
+from xdplab import ConfigurationError, Engine, Lab, Traffic
+from xdplab.native.records import COUNTERS
+
+pandas = pytest.importorskip("pandas")
+pytestmark = pytest.mark.usefixtures("privileged")
+
+COUNT = 2000
+
+
+@pytest.fixture
+def traffic(lab: Lab) -> Iterator[Traffic]:
+    traffic = Traffic(lab.peer, lab.port, rate=10_000, count=COUNT)
+    yield traffic
+    traffic.close()
+
+
+@pytest.fixture
+def engine(lab: Lab, traffic: Traffic) -> Iterator[Engine]:
+    with Engine(lab.port, inspect=True) as engine:
+        assert traffic.start().wait(30)
+        assert eventually(lambda: engine.telemetry.total()["rx_packets"] == COUNT)
+        yield engine
+
+
+def everything(lab: Lab, engine: Engine, traffic: Traffic) -> list[object]:
+    telemetry = engine.telemetry
+    read = (telemetry.history(), telemetry.long_history(), telemetry.samples())
+    return [
+        *(lab, lab.port, lab.port.interface, engine, traffic, engine.rates(), engine.journal),
+        *(engine.napi, telemetry, telemetry.latency(), telemetry.total(), telemetry.counters()),
+        *(telemetry.rings(), telemetry.control(), *read, *(records for records, _ in read)),
+    ]
+
+
+def test_all_is_a_table_in_a_notebook_and_text_in_a_terminal(
+    lab: Lab, engine: Engine, traffic: Traffic
+) -> None:
+    ledger = engine.ledger(traffic)
+    for thing in (*everything(lab, engine, traffic), ledger, ledger.read()):
+        for said in (repr(thing), str(thing)):
+            assert said
+            assert "can't be read" not in said
+            assert " object at 0x" not in said
+        assert "<div" in thing._repr_html_()  # type: ignore[attr-defined]
+
+
+def test_what_was_closed_still_says_something_true(
+    lab: Lab, engine: Engine, traffic: Traffic
+) -> None:
+    engine.batch = 128
+    things = everything(lab, engine, traffic)
+    traffic.close()
+    engine.close()
+    lab.close()
+    for thing in things:
+        assert repr(thing)
+        assert str(thing)
+        assert thing._repr_html_()  # type: ignore[attr-defined]
+    assert f"{COUNT:,} packets" in str(engine)
+    assert "closed" in str(engine).split("\n")[0]
+    assert f"{COUNT:,} frames" in str(traffic)
+    assert str(lab) == "<Lab closed>"
+    assert "its lab is closed" in repr(lab.port.interface)
+    assert str(engine.rates()) == "0 received: no worker runs."
+    assert str(engine.journal).split()[-3:] == ["batch", "64", "128"]
+    engine.telemetry.close()
+    assert repr(engine.telemetry).startswith("<Telemetry of 1 worker")
+    assert "closed" in repr(engine.telemetry)
+
+
+def test_rates_say_what_flows_now(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        assert eventually(lambda: str(engine.rates()).startswith("0 received, 0 lost"))
+        traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
+        assert eventually(lambda: engine.rates(0.2).received > 1000)
+        rates = engine.rates(0.2)
+        traffic.close()
+    assert rates.workers["received"].sum() == rates.received
+    assert rates.bits == rates.received * 64 * 8
+    assert rates.workers["name"].tolist() == ["port0 queue 0"]
+    for wrong in (0, -1, "1", 81, float("nan")):
+        with pytest.raises(ConfigurationError, match="seconds"):
+            engine.rates(wrong)  # type: ignore[arg-type]
+
+
+def test_rates_name_each_queue_where_there_are_several() -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1]) as engine:
+        assert eventually(lambda: "port0 queue 1" in str(engine.rates()))
+        assert "port0 queue 0" in str(engine.rates())
+        assert "port0 queues 0, 1" in str(engine)
+
+
+def test_history_and_samples_are_what_pandas_takes(engine: Engine) -> None:
+    for records, _next in (engine.telemetry.history(), engine.telemetry.samples()):
+        frame = pandas.DataFrame(records)
+        assert len(frame) == len(records)
+        for name in records.dtype.names:
+            if records.dtype[name].shape == ():
+                assert (frame[name].to_numpy() == records[name]).all()
+    history, _ = engine.telemetry.history()
+    frame = engine.telemetry.history().frame()
+    assert frame["rx_packets"].max() == COUNT
+    assert (frame["batches_3"].to_numpy()[: len(history)] == history["batches"][:, 3]).all()
+    assert frame["syscalls_publish"].max() > 0
+    samples, _ = engine.telemetry.samples()
+    assert pandas.DataFrame(samples)["bytes"][0] == samples[0]["bytes"][:64].tobytes()
+    assert pandas.DataFrame(history[:0]).shape[0] == 0
+
+
+def test_records_stay_numpys(engine: Engine) -> None:
+    history, following = engine.telemetry.history()
+    assert history.dtype == COUNTERS
+    assert (history["syscalls"].ndim, type(history["syscalls"])) == (2, np.ndarray)
+    assert history[-1]["rx_packets"] == COUNT
+    for way in (copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))):
+        assert (way(history) == history).all()
+        assert repr(way(history[-1])) == repr(history[-1])
+    assert tuple(engine.telemetry.history(following))[1] >= following
+
+
+def test_an_empty_history_is_shown_as_one(lab: Lab) -> None:
+    engine = Engine(lab.port)
+    telemetry = engine.telemetry
+    assert "no record yet" in str(telemetry.history(1 << 40))
+    assert "no sample yet" in str(telemetry.samples())
+    assert "state" in str(telemetry.total()) or "no record yet" in str(telemetry.total())
+    engine.close()

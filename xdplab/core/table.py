@@ -1,0 +1,173 @@
+"""Objects as tables: aligned text for a terminal and HTML for a notebook, from the same rows."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xdplab.core.output import fitting
+
+MOST_ROWS = 60
+"""A longer table shows half as many rows from its beginning, and half from its end."""
+
+_NUMERIC = re.compile(r"[-<~]? ?\d[\d,]*(\.\d+)?(e[-+]?\d+)?\D*")  # a number, and its unit
+_LONGEST = 160  # characters of a cell in a terminal
+
+# JupyterLab's colours where the page has a theme; else those of the page. JupyterLab aligns cells
+# to the right, unless they say otherwise.
+_TABLE = (
+    "border-collapse: collapse; margin: 4px 0; font-size: 13px; line-height: 1.45; "
+    "color: var(--jp-ui-font-color1, inherit); font-variant-numeric: tabular-nums"
+)
+_ROW = "background: none; border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, 0.3))"
+_CELL = "padding: 2px 16px 2px 0; vertical-align: top; white-space: pre-wrap; max-width: 60em"
+_TITLE = "color: var(--jp-ui-font-color1, inherit); font-size: 13px; font-weight: 600"
+_LINE = "color: var(--jp-ui-font-color1, inherit); font-size: 13px; max-width: 60em"
+
+Row = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text, to be written in either form. Cells may hold any text.
+
+    Parameters
+    ----------
+    title
+        The first line.
+    rows
+        The cells of each row. A column of numbers is aligned to the right.
+    headings
+        The columns' headings; empty for names and values.
+    lines
+        Sentences below the rows.
+    """
+
+    title: str
+    rows: Sequence[Row] = ()
+    headings: Row = ()
+    lines: Sequence[str] = ()
+
+    def text(self) -> str:
+        """Return it as aligned lines."""
+        grid = [[_cut(_printable(cell)) for cell in row] for row in self._all_rows()]
+        sides = self._sides()
+        widths = [max(len(cell) for cell in column) for column in zip(*grid, strict=True)]
+        aligned = [
+            "  ".join(
+                cell.rjust(width) if is_right else cell.ljust(width)
+                for cell, width, is_right in zip(row, widths, sides, strict=True)
+            ).rstrip()
+            for row in grid
+        ]
+        title = [_printable(self.title)] if self.title else []
+        return "\n".join([*title, *aligned, *self._told()])
+
+    def html(self) -> str:
+        """Return it for a notebook, escaped, in the colours of the page's theme."""
+        sides, rows = self._sides(), self._all_rows()
+        drawn = [
+            _html_row(row, sides, "th" if self.headings and not number else "td")
+            for number, row in enumerate(rows)
+        ]
+        parts = [f'<div style="{_TITLE}">{_escaped(self.title)}</div>'] if self.title else []
+        if drawn:
+            parts.append(f'<table style="{_TABLE}"><tbody>{"".join(drawn)}</tbody></table>')
+        parts += [f'<div style="{_LINE}">{html.escape(line)}</div>' for line in self._told()]
+        return f'<div class="xdplab-table">{"".join(parts)}</div>'
+
+    def _all_rows(self) -> list[Row]:
+        """Return the headings and the rows, all of one length, without those left out."""
+        rows = [*([self.headings] if self.headings else []), *self._kept()]
+        width = max(map(len, rows), default=0)
+        return [[*row, *[""] * (width - len(row))] for row in rows]
+
+    def _kept(self) -> list[Row]:
+        if len(self.rows) <= MOST_ROWS:
+            return list(self.rows)
+        half = MOST_ROWS // 2
+        left_out = f"... {len(self.rows) - MOST_ROWS:,} rows"
+        return [*self.rows[:half], (left_out,), *self.rows[-half:]]
+
+    def _sides(self) -> list[bool]:
+        """Tell of each column whether it is aligned to the right."""
+        rows = [row for row in self._kept() if len(row) > 1]
+        width = max((len(row) for row in self._all_rows()), default=0)
+        columns = [[row[place] for row in rows if place < len(row)] for place in range(width)]
+        return [place > 0 and _is_numeric(column) for place, column in enumerate(columns)]
+
+    def _told(self) -> list[str]:
+        return [_printable(line) for lines in self.lines for line in lines.splitlines()]
+
+
+class Tabled:
+    """Mixin: shows an object as its `_table`, in a terminal and in a notebook.
+
+    `repr` gives `_brief`, one line, where a class has it. No error leaves any of the three: an
+    object whose state can't be read is shown with the reason.
+    """
+
+    __slots__ = ()
+
+    def _table(self) -> Table:
+        """Return what is to be shown."""
+        raise NotImplementedError
+
+    def _brief(self) -> str:
+        """Return it for `repr`."""
+        return self._table().text()
+
+    def _page(self) -> Table:
+        """Return it for a notebook."""
+        return self._table()
+
+    def __repr__(self) -> str:
+        return fitting(_without_error(self, self._brief))
+
+    def __str__(self) -> str:
+        return fitting(_without_error(self, lambda: self._table().text()))
+
+    def _repr_html_(self) -> str | None:
+        shown = _without_error(self, lambda: self._page().html())
+        return shown if shown.startswith("<div") else Table(shown).html()
+
+
+def _without_error(thing: object, say: Callable[[], str]) -> str:
+    try:
+        return say()
+    except Exception as error:  # a closed lab, a half-made engine: show that it is so
+        kind = type(thing).__name__
+        return f"<{kind} that can't be read: {type(error).__name__}: {_printable(str(error))}>"
+
+
+def _html_row(row: Row, sides: Sequence[bool], tag: str) -> str:
+    cells = "".join(
+        f'<{tag} style="{_CELL}; text-align: {"right" if is_right else "left"}">'
+        f"{_escaped(cell)}</{tag}>"
+        for cell, is_right in zip(row, sides, strict=True)
+    )
+    return f'<tr style="{_ROW}">{cells}</tr>'
+
+
+def _is_numeric(column: Sequence[str]) -> bool:
+    known = [cell for cell in column if cell not in ("", "-")]
+    return bool(known) and all(map(_NUMERIC.fullmatch, known))
+
+
+def _escaped(text: str) -> str:
+    return html.escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    """Write control characters and lone surrogates out: names and errors come from elsewhere."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

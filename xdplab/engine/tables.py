@@ -1,0 +1,86 @@
+"""An engine and a generator as tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdplab.core.table import Table
+from xdplab.core.text import counted, rate, setting
+from xdplab.native.paths import Kind
+
+if TYPE_CHECKING:
+    from xdplab.engine.engine import Engine
+    from xdplab.engine.traffic import Traffic
+
+
+def brief(engine: Engine) -> str:
+    """Return an engine in one line."""
+    where = f"{engine.name_of(0)} queue {engine.queue}"
+    if engine.closed:
+        return f"<Engine on {where}, closed{_mark(engine.simulated)}>"
+    state = ", ".join([_state(engine), *(link.brief for link in engine.broken_links())])
+    way = f"wait={engine.wait!r}" if engine.wait else f"path={engine.path!r}"
+    return f"<Engine on {where}, {state}: {way}, batch={engine.batch}{_mark(engine.simulated)}>"
+
+
+def engine_table(engine: Engine) -> Table:
+    """Return an engine's settings and counts; of a closed one the counts."""
+    count = engine.telemetry.total()
+    lost = int(count["rx_ring_full"]) + int(count["rx_dropped"]) + int(count["rx_too_long"])
+    rows = [
+        ("received", counted(int(count["rx_packets"]), "packet")),
+        ("lost at the socket", counted(lost, "packet")),
+        ("sent", counted(int(count["tx_packets"]), "packet")),
+    ]
+    names = " and ".join(map(engine.name_of, range(len(engine.configuration.interfaces))))
+    queues = ", ".join(map(str, engine.queues))
+    where = f"{names} {'queue' if len(engine.queues) == 1 else 'queues'} {queues}"
+    if engine.closed:
+        return Table(f"Engine on {where}, closed{_mark(engine.simulated)}", rows)
+    rows = [*_settings(engine), *rows]
+    title = f"Engine on {where}, {_state(engine)}{_mark(engine.simulated)}"
+    troubles = [link.trouble() for link in engine.broken_links()]
+    error = engine.error
+    return Table(title, rows, lines=[*troubles, *([str(error)] if error else [])])
+
+
+def traffic_table(traffic: Traffic) -> Table:
+    """Return a generator's settings and counts."""
+    state = "closed" if traffic.closed else "running" if traffic.running else "stopped"
+    sender, receiver = traffic.sender.interface, traffic.receiver.interface
+    title = f"Traffic from {sender.name} to {receiver.name}, {state}"
+    rows = [
+        ("rate asked", rate(traffic.rate)),
+        ("frames", f"{traffic.size:,} bytes"),
+        ("core", str(traffic.cpu)),
+        ("sent", counted(traffic.sent, "frame")),
+    ]
+    if traffic.too_long:
+        rows.append((" of them longer than the MTU", counted(traffic.too_long, "frame")))
+    return Table(title + _mark(sender.namespace.simulated), rows, lines=traffic.remarks)
+
+
+def _settings(engine: Engine) -> list[tuple[str, str]]:
+    path = [("receive path", engine.path), ("cores", ", ".join(map(str, engine.cpus)))]
+    if engine.configuration.kind != Kind.XSK:
+        return path
+    note = " (ineffective here)" if engine.wait_note else ""
+    return [
+        *path,
+        ("action", engine.action),
+        ("wait", engine.wait + note),
+        ("batch", f"{setting(engine.batch)} packets"),
+        ("rings", f"{setting(engine.ring_size)} entries"),
+        ("attached", f"{engine.attach}, {'zero-copy' if engine.zero_copy else 'copy'}"),
+    ]
+
+
+def _state(engine: Engine) -> str:
+    error = engine.error
+    if engine.running:
+        return "running" if error is None else "running in part"
+    return "stopped" if error is None else "failed"
+
+
+def _mark(simulated: bool) -> str:
+    return " [simulated]" if simulated else ""
