@@ -225,7 +225,7 @@ def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cel
 
 def test_an_ineffective_strategy_is_marked_and_explained(go_on: OpenNotebook) -> None:
     page = go_on(CAPTURE, again=AGAIN)
-    choose("Wait", "busy-poll (no effect here)")(page)
+    choose("Wait", "busy-poll (ineffective here)")(page)
     page.page.get_by_text("the driver does not tell an AF_XDP socket its NAPI").wait_for()
 
 

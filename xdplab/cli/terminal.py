@@ -46,9 +46,9 @@ class _LiveTable:
         where = f"{self._engine.name_of(0)} queue {self._engine.queue}"
         # As text, since rich reads brackets as markup.
         table = Table(title=Text(f"{where}{_mark(self._engine.simulated)}"))
-        table.add_column("", style="bold")
-        table.add_column("", justify="right", min_width=12)
-        table.add_column("", min_width=_GRAPH_COLUMNS)
+        table.add_column("figure", style="bold")
+        table.add_column("now", justify="right", min_width=12)
+        table.add_column("the last 5 s, and settings", min_width=_GRAPH_COLUMNS)
         table.add_row("received / s", f"{packets:,.0f}", _graph(self._rates))
         table.add_row("gigabit / s", f"{rate('rx_bytes') * 8 / 1e9:,.2f}", "")
         table.add_row(
