@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+import xdplab as package
 from xdplab import WAIT_STRATEGIES
 
 pytestmark = pytest.mark.usefixtures("privileged")
@@ -92,6 +95,20 @@ def test_what_can_not_work_is_one_line_that_helps(arguments: list[str], words: s
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_it_tells_its_version_and_so_does_the_package() -> None:
+    told = xdplab("--version")
+    assert told.returncode == 0
+    assert told.stdout == f"xdplab {package.__version__}\n"
+    assert package.__version__ == metadata.version("xdplab")
+
+
+def test_completion_offers_the_public_names_and_no_module() -> None:
+    offered = dir(package)
+    assert {"Engine", "Ledger", "__version__"} <= set(offered)
+    assert not [name for name in offered if isinstance(getattr(package, name), ModuleType)]
+    assert len(offered) < 50
 
 
 def test_without_a_command_it_lists_them() -> None:

@@ -26,6 +26,7 @@ from xdplab.net.stream import Stream
 from xdplab.telemetry.region import Latency, Telemetry
 
 if TYPE_CHECKING:
+    __version__: str
     from xdplab.engine.program import Link, Program
     from xdplab.experiments.measure import measure
     from xdplab.experiments.metrics import METRICS
@@ -95,8 +96,10 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         module, attribute = _LATER[name]
         return getattr(import_module(f"{__name__}.{module}"), attribute)
+    if name == "__version__":
+        return import_module("importlib.metadata").version(__name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "__version__"]

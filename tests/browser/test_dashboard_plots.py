@@ -283,5 +283,4 @@ def test_dashboard_looks(
     wait_for_rows(page, 50)
     page.page.evaluate("document.querySelector('.jp-OutputArea-output').scrollIntoView()")
     hover(page, 0, 0.9)
-    # Below that, the legends of two plots side by side have no room.
-    look(page, narrowest=960)
+    look(page)

@@ -47,6 +47,13 @@ LIVE = 6
 
 DASHBOARD = "dashboard = Dashboard(engine, traffic)\ndashboard"
 
+# Where the plots of the first dashboard begin, in pixels from the left.
+LEFTS = """() => {
+    const root = window.Bokeh.documents[0].roots()[0];
+    const {child_views} = window.Bokeh.index.get_by_id(root.id);
+    return child_views.map((plot) => Math.round(plot.el.getBoundingClientRect().left));
+}"""
+
 # Prints in the end, whatever comes of it: how long it takes is not what is tested.
 OURS = """
 deadline = time.monotonic() + 30
@@ -115,6 +122,11 @@ def test_controls_and_dashboard_live_in_both_applications(
         page.run(index)
     wait_for_rows(page, 20)
     page.hide_side_bar()
+    for width, columns in ((600, 1), (1280, 2), (600, 1)):
+        page.page.set_viewport_size({"width": width, "height": 900})
+        page.page.wait_for_function(
+            f"columns => new Set(({LEFTS})()).size === columns", arg=columns, timeout=PATIENCE
+        )
     label = page.page.get_by_text(re.compile("^Batch( size)?$"))
     sliders = page.page.locator(".widget-hslider", has=label)
     expect(sliders).to_have_count(2, timeout=PATIENCE)

@@ -106,5 +106,4 @@ def test_timeline_looks(open_notebook: OpenNotebook, look: Look) -> None:
     page.page.evaluate(
         "[...document.querySelectorAll('.jp-OutputArea-output')].at(-1).scrollIntoView(false)"
     )
-    # Below that, the legends of two plots side by side have no room.
-    look(page, narrowest=960)
+    look(page)

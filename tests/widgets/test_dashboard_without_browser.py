@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gc
+import io
 import json
 import subprocess
 import sys
@@ -10,10 +12,14 @@ import time
 import weakref
 
 import pytest
+from PIL import Image
 from traitlets import TraitError
 
 from xdplab import Engine, Lab
+from xdplab.errors import ConfigurationError
 from xdplab.widgets import Dashboard
+from xdplab.widgets.dashboard.figure import PLOTS, dashboard_figure
+from xdplab.widgets.pictures.picture import pictured
 
 
 def test_widget_says_what_it_is_in_plain_text_and_keeps_no_engine_alive(lab: Lab) -> None:
@@ -65,7 +71,52 @@ def test_what_is_shown_is_chosen_among_what_there_is(privileged: None) -> None:
 def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         figure = Dashboard(engine).children[-1]
-        assert len(json.dumps(figure.get_state())) < 10_000
+        state = figure.get_state()
+        state.pop("_esm")
+        assert len(json.dumps(state)) < 3_000
+
+
+def pixels(dashboard: Dashboard) -> int:
+    """Return the height of a dashboard's picture."""
+    (figure,) = pictured(dashboard)
+    draw = figure.static_picture()
+    with Image.open(io.BytesIO(base64.b64decode(draw()["image/png"]))) as image:
+        return image.height
+
+
+def test_plots_are_chosen_by_name_and_in_order(lab: Lab) -> None:
+    grid = dashboard_figure([""], ["drops", "rate"])
+    titles = [plot.title.text for plot, *_ in grid.children]
+    assert titles == ["drops a second", "packets a second"]
+    with Engine(lab.port) as engine:
+        one_row, all_rows = (pixels(Dashboard(engine, plots=p)) for p in (["drops", "rate"], None))
+        assert one_row < all_rows / 2
+        assert pixels(Dashboard(engine, plots="rate")) == one_row
+        with pytest.raises(
+            ConfigurationError, match=r"rate, bits, cpu, drops, rings, wakeups\. .*'rings'"
+        ):
+            Dashboard(engine, plots=["rate", "ring"])
+        with pytest.raises(ConfigurationError, match="rate, bits, cpu, drops, rings, wakeups"):
+            Dashboard(engine, plots=[])
+
+
+@pytest.mark.parametrize("count", range(1, len(PLOTS) + 1))
+def test_the_lowest_plot_of_each_column_has_the_time_axis(count: int) -> None:
+    grid = dashboard_figure([""], PLOTS[:count])
+    lowest = {column: plot for plot, _, column in grid.children}
+    for plot, _, column in grid.children:
+        assert plot.xaxis.visible == (plot is lowest[column])
+
+
+def test_a_compact_dashboard_has_lower_plots_and_no_controls(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        compact, usual = Dashboard(engine, compact=True), Dashboard(engine)
+        assert pixels(compact) < pixels(usual)
+        compact.seconds, compact.paused = 10, True
+        with pytest.raises(ConfigurationError, match="compact='yes' must be True or False"):
+            Dashboard(engine, compact="yes")  # type: ignore[arg-type]
+    (head, _), (usual_head, _) = compact.children, usual.children
+    assert len(head.children) == len(usual_head.children) - 1
 
 
 def test_bokeh_is_imported_only_for_a_widget() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
+import xdplab
 from xdplab.backends import BACKENDS, BEST, VARIABLE
 from xdplab.bench import BENCHMARKS
 from xdplab.broker.command import add_options as add_broker_options
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="xdplab", description="See and tune the fast packet paths of Linux, live."
     )
     parser.set_defaults(command=partial(_list_commands, parser))
+    parser.add_argument("--version", nargs=0, action=_Version, help="show the version, and exit")
     commands = parser.add_subparsers(metavar="COMMAND")
 
     run = commands.add_parser(
@@ -189,6 +191,13 @@ class _AsTyped(argparse.Action):
     ) -> None:
         setattr(namespace, self.dest, values)
         setattr(namespace, f"{self.dest}_option", option_string)
+
+
+class _Version(argparse.Action):
+    """Reads the version only when it is asked for, which is slow."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_given: object) -> None:
+        parser.exit(int(not say(f"xdplab {xdplab.__version__}")))
 
 
 def _list_commands(parser: argparse.ArgumentParser, _options: argparse.Namespace) -> int:

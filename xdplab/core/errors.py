@@ -9,6 +9,8 @@ import errno
 import os
 from typing import Self
 
+from xdplab.core.short_traceback import rendered
+
 # Where two names share a number, the kernel's documentation uses this one.
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
 
@@ -18,6 +20,12 @@ class XdplabError(Exception):
 
     results: object = None
     """The results of an experiment that this ended: of `tune` a `Tuning`."""
+    _shown_in: object = None
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the user's own lines and the message, for IPython."""
+        lines, self._shown_in = rendered(self, self._shown_in)
+        return lines
 
 
 class ConfigurationError(XdplabError, ValueError):

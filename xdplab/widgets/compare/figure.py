@@ -10,22 +10,23 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool, LayoutDOM, Ra
 from bokeh.plotting import figure
 
 from xdplab.widgets.style import palette, plots
+from xdplab.widgets.style.scaling import Scaling
 
 PANELS: Sequence[Mapping[str, str]] = (
     {
-        "pps": "received a second",
+        "pps": "received\na second",
         "lost_percent": "lost",
-        "cpu_ns_per_packet": "CPU a packet",
+        "cpu_ns_per_packet": "CPU\na packet",
     },
     {
-        "softirq_ns_per_packet": "softirqs a packet",
-        "p50_ns": "latency p50",
-        "p99_ns": "latency p99",
+        "softirq_ns_per_packet": "softirqs\na packet",
+        "p50_ns": "latency\np50",
+        "p99_ns": "latency\np99",
     },
 )
 """The metrics of each of the two bar plots, from left to right, and their headings."""
 
-BAR_ROOM = 0.6
+BAR_ROOM = 0.55
 """The share of a panel that its longest bar takes; the rest is for the figures."""
 
 COLORS = (
@@ -46,7 +47,9 @@ WORDS_NUMBERS, WORDS_TEXTS = ("x", "y"), ("text",)
 LINE_NUMBERS = ("seconds", "pps")
 
 _ROW = 26  # pixels
-_NAMES = 170
+_NAMES = 170  # the most for names on the left
+_LETTER = 7.5  # of a name
+_ROOMY = 600  # width of three metrics beside each other
 
 
 def look(number: int) -> tuple[str, str]:
@@ -72,7 +75,7 @@ def _bars(names: Sequence[str], number: int) -> figure:
         x_range=Range1d(start=0, end=len(PANELS[number])),
         y_range=FactorRange(factors=[*reversed(names), HEAD]),
         height=_ROW * (len(names) + 1) + 12,
-        min_border_left=_NAMES,
+        min_border_left=_room(names),
     )
     plot.xaxis.visible = False
     plot.grid.visible = False
@@ -95,11 +98,19 @@ def _bars(names: Sequence[str], number: int) -> figure:
     )
     spread = sources["spread"]
     plot.segment("left", "y", "right", "y", source=spread, line_color="color", line_width=4)
-    looks: dict[str, Any] = {"text_baseline": "middle", "text_font_size": "12px"}
-    plot.text("x", "y", "text", source=sources["words"], x_offset=6, **looks)
-    plot.text("x", "y", "text", source=sources["heads"], text_font_style="bold", **looks)
+    scaling = Scaling(plot, _ROOMY)
+    looks: dict[str, Any] = {"text_baseline": "middle", "text_line_height": 1.1}
+    figures, heads = (looks | {"text_font_size": scaling.text(size)} for size in ("12px", "11px"))
+    plot.text("x", "y", "text", source=sources["words"], x_offset=6, **figures)
+    plot.text("x", "y", "text", source=sources["heads"], text_font_style="bold", **heads)
+    scaling.follow()
     plot.add_tools(HoverTool(renderers=[drawn], tooltips="@said{safe}"))
     return plot
+
+
+def _room(names: Sequence[str]) -> int:
+    """Return the pixels for the names of candidates, or the ticks of the rate, on the left."""
+    return min(_NAMES, max(72, round(_LETTER * max(map(len, names))) + 24))
 
 
 def _lines(names: Sequence[str]) -> figure:
@@ -107,7 +118,7 @@ def _lines(names: Sequence[str]) -> figure:
         "packets a second",
         x_axis_type="linear",
         height=210,
-        min_border_left=_NAMES,
+        min_border_left=_room(names),
         x_range=Range1d(start=0, end=1, name="run"),
         y_range=Range1d(start=0, end=1, name="rate"),
         x_axis_label="seconds of the last run",

@@ -1,4 +1,4 @@
-"""The dashboard's figure: six plots over time, drawn from the same rows."""
+"""The dashboard's figure: plots over time, drawn from the same rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from bokeh.models import (
     DataRange1d,
     DatetimeTicker,
     FixedTicker,
-    GridBox,
     LayoutDOM,
     Range1d,
 )
@@ -24,19 +23,16 @@ from xdplab.widgets.history.hover import TimeHover
 from xdplab.widgets.history.marks import add_marks, marks_source
 from xdplab.widgets.history.window import window_range
 from xdplab.widgets.style.palette import BLUE, DASHES, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
-from xdplab.widgets.style.plots import legend_above, si_ticks, styled_plot
+from xdplab.widgets.style.plots import legend_above, plot_grid, si_ticks, styled_plot
 
 MARKS = "marks"
 """Name of the data source of the marks."""
 
-_HEIGHT = 156
+_HEIGHT, _COMPACT_HEIGHT = 156, 112
 _TIMES_HEIGHT = 24  # added to the bottom plots, which have a time axis
 # Widths of two lines that often coincide, so that both are visible.
 _UNDER, _OVER = 2.6, 1.2
 _COLUMNS = 2
-_LAST_ROW = 4  # index of its first plot
-_EQUAL: Any = "minmax(0, 1fr)"
-_GAPS: Any = (6, 0)  # pixels between rows and columns
 
 
 class Line(NamedTuple):
@@ -61,21 +57,21 @@ def _from_zero(least: float) -> dict[str, Any]:
     return {"y_range": DataRange1d(start=0, min_interval=least)}
 
 
-def _plots() -> list[Plot]:
-    return [
-        Plot(
+def _plots() -> dict[str, Plot]:
+    return {
+        "rate": Plot(
             "packets a second",
             {"received": Line("in", BLUE, _UNDER), "sent": Line("out", ORANGE, _OVER)},
             "pps",
             _from_zero(10),
         ),
-        Plot(
+        "bits": Plot(
             "bits a second",
             {"bits_in": Line("in", BLUE, _UNDER), "bits_out": Line("out", ORANGE, _OVER)},
             "bit/s",
             _from_zero(1000),
         ),
-        Plot(
+        "cpu": Plot(
             "CPU nanoseconds a packet",
             {
                 "user": Line("user", GREEN),
@@ -87,7 +83,7 @@ def _plots() -> list[Plot]:
             # Empty polls are a thousand times dearer than packets where these are few.
             {"y_axis_type": "log", "y_range": DataRange1d()},
         ),
-        Plot(
+        "drops": Plot(
             "drops a second",
             {
                 "ring_full": Line("RX ring full", VERMILLION),
@@ -98,7 +94,7 @@ def _plots() -> list[Plot]:
             "pps",
             _from_zero(10),
         ),
-        Plot(
+        "rings": Plot(
             "% of each ring",
             {
                 "rx": Line("RX, peak", GREEN),
@@ -109,7 +105,7 @@ def _plots() -> list[Plot]:
             "%",
             {"y_range": Range1d(start=0, end=104)},
         ),
-        Plot(
+        "wakeups": Plot(
             "wakeups and system calls a second",
             {
                 "syscalls": Line("system calls", VERMILLION, _UNDER),
@@ -118,7 +114,11 @@ def _plots() -> list[Plot]:
             "",
             _from_zero(10),
         ),
-    ]
+    }
+
+
+PLOTS = tuple(_plots())
+"""The names of all plots, in their order."""
 
 
 def rows_name(number: int) -> str:
@@ -126,7 +126,9 @@ def rows_name(number: int) -> str:
     return f"rows {number}"
 
 
-def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
+def dashboard_figure(
+    engines: Sequence[str], plots: Sequence[str] = PLOTS, *, compact: bool = False
+) -> LayoutDOM:
     """Return the dashboard's plots.
 
     Parameters
@@ -134,6 +136,10 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
     engines
         The engines' names on hover. Their lines differ in dash, and each engine has a source of
         rows (`rows_name`) with the columns of `history.rows.COLUMNS`.
+    plots
+        Names of plots, from `PLOTS`.
+    compact
+        Whether the plots are lower.
     """
     sources = [
         ColumnDataSource({column: [] for column in COLUMNS}, name=rows_name(number))
@@ -144,13 +150,15 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
     # All plots share one line, so that it shows the same moment in each.
     hover = TimeHover(sources, engines)
     crosshair = Span(dimension="height", line_color=GREY, line_alpha=0.8, line_dash="dotted")
-    plots = []
-    for place, plot in enumerate(_plots()):
-        at_bottom = place >= _LAST_ROW
+    height = _COMPACT_HEIGHT if compact else _HEIGHT
+    known = _plots()
+    shown = []
+    for place, plot in enumerate(known[name] for name in plots):
+        at_bottom = place + _COLUMNS >= len(plots)
         drawn = styled_plot(
             title=plot.title,
             x_range=window,
-            height=_HEIGHT + at_bottom * _TIMES_HEIGHT,
+            height=height + at_bottom * _TIMES_HEIGHT,
             min_border_left=58,
             min_border_right=14,
             min_border_bottom=8,
@@ -164,9 +172,8 @@ def dashboard_figure(engines: Sequence[str]) -> LayoutDOM:
         )
         add_marks(drawn, marks, "10px" if place < _COLUMNS else None)
         drawn.add_tools(CrosshairTool(overlay=crosshair))
-        plots.append(drawn)
-    places: Any = [(plot, *divmod(place, _COLUMNS)) for place, plot in enumerate(plots)]
-    return GridBox(children=places, cols=_EQUAL, spacing=_GAPS, sizing_mode="stretch_width")
+        shown.append(drawn)
+    return plot_grid(shown, _COLUMNS)
 
 
 def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) -> None:

@@ -9,14 +9,14 @@ import ipywidgets
 import traitlets
 
 from xdplab.core.calls import public
-from xdplab.core.checks import is_a, items
+from xdplab.core.checks import boolean, choice, is_a, items
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.engine.wait_knob import Waiting
 from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.base.traits import OneOf, Switch, TraitRefusedError, Whole
-from xdplab.widgets.dashboard.figure import MARKS, dashboard_figure, rows_name
+from xdplab.widgets.dashboard.figure import MARKS, PLOTS, dashboard_figure, rows_name
 from xdplab.widgets.dashboard.status_line import EngineHead
 from xdplab.widgets.history.feed import STEPS, HistoryFeed
 from xdplab.widgets.history.marks import MarksFeed
@@ -51,11 +51,17 @@ class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
         lines.
     traffic
         A generator; changes of its rate become marks, too.
+    plots
+        Which plots to show, in this order: names from ``"rate"``, ``"bits"``, ``"cpu"``,
+        ``"drops"``, ``"rings"`` and ``"wakeups"``. All by default.
+    compact
+        Lower plots, and no controls: for a dashboard beside other widgets. `seconds`, `paused` and
+        `worker` still work.
 
     Raises
     ------
     ConfigurationError
-        When there is no engine to show.
+        When there is no engine to show, or no plot of a name.
     """
 
     seconds = OneOf(tuple(STEPS), default_value=60)
@@ -65,12 +71,21 @@ class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
     worker = Whole(None, allow_none=True)
     """Number of the worker to show, or None for all of an engine."""
 
-    def __init__(self, engines: Engine | Sequence[Engine], traffic: Traffic | None = None) -> None:
+    def __init__(
+        self,
+        engines: Engine | Sequence[Engine],
+        traffic: Traffic | None = None,
+        *,
+        plots: Sequence[str] | None = None,
+        compact: bool = False,
+    ) -> None:
         several: object = [engines] if is_a(engines, Waiting) else engines
         shown = items("engines", several, "engines, as [Engine(lab.port)], or one engine", _MOST)
         if not shown:
             raise ConfigurationError("engines=[] must have an engine: give it one, or several.")
         check_traffic(traffic)
+        names = PLOTS if plots is None else _plot_names(plots)
+        compact = boolean("compact", compact)
         numbered = len(shown) > 1
         self._views = [EngineView(engine, "engines") for engine in shown]
         # Engines of several labs have the same names, so they get numbers.
@@ -89,7 +104,9 @@ class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
         marks = MarksFeed(journals + ([("", traffic.journal)] if traffic else []))
         self._window = TimeWindow(self._views, marks)
         self._figure = LiveFigure(
-            dashboard_figure([view.name if numbered else "" for view in self._views]),
+            dashboard_figure(
+                [view.name if numbered else "" for view in self._views], names, compact=compact
+            ),
             {rows_name(place): feed for place, feed in enumerate(self._feeds)} | {MARKS: marks},
             rollover=1,
             on_beat=self._beat,
@@ -98,7 +115,11 @@ class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
         )
         self._shown: tuple[object, ...] = ()
         choices = self._choices()
-        if numbered:
+        if compact:
+            for head in self._heads:
+                head.children = [child for child in head.children if child is not head.controls]
+            super().__init__([*self._heads, self._figure])
+        elif numbered:
             super().__init__([*self._heads, choices, self._figure])
         else:
             self._heads[0].controls.children += choices.children
@@ -160,6 +181,14 @@ class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
         self._window.move(self._figure, self.seconds)
         for head in self._heads:
             head.beat()
+
+
+def _plot_names(plots: object) -> list[str]:
+    several: object = [plots] if is_a(plots, str) else plots
+    names = [choice("plots", name, PLOTS) for name in items("plots", several, "names", _MOST)]
+    if not names:
+        raise ConfigurationError(f"plots=[] must name a plot: {', '.join(PLOTS)}.")
+    return names
 
 
 def _dash_html(number: int) -> str:

@@ -8,6 +8,7 @@ from bokeh.plotting import figure
 from xdplab.widgets.ledger.flow import Kind
 from xdplab.widgets.style.palette import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from xdplab.widgets.style.plots import styled_plot
+from xdplab.widgets.style.scaling import Scaling
 
 COLORS = {
     Kind.STREAM: BLUE,
@@ -26,6 +27,7 @@ WORDS = ("counting point words", "in words", "out words")
 """Sources of text: above a counting point, beside joining and beside leaving bands."""
 
 _FONT_SIZE = "11px"
+_ROOMY = 760  # pixels of width that the words need in this size
 
 
 def ledger_figure() -> LayoutDOM:
@@ -68,15 +70,18 @@ def ledger_figure() -> LayoutDOM:
 
 
 def _add_words(plot: figure) -> None:
+    scaling = Scaling(plot, _ROOMY)
+    size = scaling.text(_FONT_SIZE)
     above, joining, leaving = (
         ColumnDataSource({"x": [], "y": [], "text": []}, name=name) for name in WORDS
     )
     plot.text(
         "x", "y", "text", source=above, text_align="center", text_baseline="bottom",
-        text_font_size=_FONT_SIZE,
+        text_font_size=size,
     )  # fmt: skip
     for source in (joining, leaving):
         plot.text(
             "x", "y", "text", source=source, x_offset=6, text_baseline="middle",
-            text_font_size=_FONT_SIZE,
+            text_font_size=size,
         )  # fmt: skip
+    scaling.follow()

@@ -47,6 +47,21 @@ function dress(bokeh, ink, font) {
   }
 }
 
+const FOLDS = "folds"; // as in style/plots.py
+const NARROW = 700; // px of width below which a grid with that tag has one plot a row
+
+// Puts the plots of such grids below each other, or back to their places.
+function fold(bokeh, places, isNarrow) {
+  for (const root of bokeh.roots()) {
+    for (const model of root.references()) {
+      if (!model.tags?.includes(FOLDS)) continue;
+      if (!places.has(model.id)) places.set(model.id, model.children);
+      const wide = places.get(model.id);
+      model.children = isNarrow ? wide.map(([plot], row) => [plot, row, 0]) : wide;
+    }
+  }
+}
+
 // BokehJS 3.9 writes the style sheet of every part of a plot at each paint, mostly unchanged, and
 // each time the browser recomputes the styles of all parts: more than half of the drawing time.
 function sparePaints(bokehJS) {
@@ -63,7 +78,9 @@ function render({ model, el }) {
   const figure = document.createElement("div");
   const complaint = document.createElement("div");
   el.append(figure, complaint);
+  const places = new Map(); // of the plots of each grid, where it is wide
   let item, bokehJS, bokeh, views, ink;
+  let isNarrow = false;
 
   const dressAnew = () => {
     if (!bokeh) return;
@@ -73,6 +90,14 @@ function render({ model, el }) {
       dress(bokeh, ink, style.fontFamily);
     }
   };
+
+  const arrange = () => {
+    const width = figure.clientWidth;
+    if (!bokeh || !width || (width < NARROW) === isNarrow) return;
+    isNarrow = width < NARROW;
+    fold(bokeh, places, isNarrow);
+  };
+  const resizes = new ResizeObserver(arrange);
 
   const embed = async () => {
     view.stopAsking();
@@ -84,6 +109,7 @@ function render({ model, el }) {
       return;
     }
     dressAnew();
+    arrange();
     view.ask("rows");
   };
 
@@ -134,7 +160,9 @@ function render({ model, el }) {
     model, thing: "figure", answers, patience: PATIENCE, complaint, eachSecond: dressAnew,
   });
   view.ask("figure");
+  resizes.observe(figure);
   return () => {
+    resizes.disconnect();
     view.close();
     remove();
   };

@@ -8,7 +8,8 @@ A frame moves clockwise, as do the ends of each ring::
         ┌──▶         ───▶┐
     completion ◀─ kernel ◀─ TX
 
-Units are pixels, from the lower left corner, so that distances are fixed.
+Units are pixels at the drawing's full width, from the lower left corner. On a narrow page all of it
+is smaller.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from xdplab.widgets.rings.state import Home, RingName
 from xdplab.widgets.rings.words import COLORS, HANDS_NAMES, NAMES
 from xdplab.widgets.style.palette import GREY, KEEP_INK, VERMILLION, YELLOW
 from xdplab.widgets.style.plots import styled_plot
+from xdplab.widgets.style.scaling import Scaling
 
 WIDTH, HEIGHT = 712, 556
+_SMALLEST = 7  # pixels of the letters of a small drawing
 
 
 class Point(NamedTuple):
@@ -94,9 +97,11 @@ def rings_figure(follow_box: str) -> figure:
     """
     plot = styled_plot(
         x_axis_type="linear",
-        sizing_mode="fixed",
+        sizing_mode="scale_width",
         width=WIDTH,
         height=HEIGHT,
+        max_width=WIDTH,
+        aspect_ratio=WIDTH / HEIGHT,
         x_range=Range1d(start=0, end=WIDTH),
         y_range=Range1d(start=0, end=HEIGHT),
         min_border=0,
@@ -111,16 +116,23 @@ def rings_figure(follow_box: str) -> figure:
     }
     for name, source in sources.items():
         source.name = name
+    scaling = Scaling(plot, WIDTH, _SMALLEST)
     _draw_ways(plot)
-    _draw_hands(plot, sources["followed_hand"])
-    _draw_entries(plot, sources, follow_box)
-    _draw_pins(plot, sources["pins"])
-    _draw_centres(plot, sources["lamps"])
-    _write(plot, "x", "y", "text", size="size", source=sources["words"])
+    _draw_hands(plot, sources["followed_hand"], scaling)
+    _draw_entries(plot, sources, follow_box, scaling)
+    _draw_pins(plot, sources["pins"], scaling)
+    _draw_centres(plot, sources["lamps"], scaling)
+    _write(plot, "x", "y", "text", size=scaling.text("size"), source=sources["words"])
+    scaling.follow()
     return plot
 
 
-def _draw_entries(plot: figure, sources: Mapping[str, ColumnDataSource], follow_box: str) -> None:
+def _draw_entries(
+    plot: figure,
+    sources: Mapping[str, ColumnDataSource],
+    follow_box: str,
+    scaling: Scaling,
+) -> None:
     entries = plot.annular_wedge(
         "x",
         "y",
@@ -152,7 +164,7 @@ def _draw_entries(plot: figure, sources: Mapping[str, ColumnDataSource], follow_
         "text_x",
         "text_y",
         "number",
-        size="size",
+        size=scaling.text("size"),
         source=sources["entries"],
         angle="tilt",
         text_color="ink",
@@ -165,15 +177,16 @@ def _draw_entries(plot: figure, sources: Mapping[str, ColumnDataSource], follow_
     )
 
 
-def _draw_pins(plot: figure, source: ColumnDataSource) -> None:
+def _draw_pins(plot: figure, source: ColumnDataSource, scaling: Scaling) -> None:
     plot.segment("x", "y", "tip_x", "tip_y", source=source, line_color="color", line_width=3)
-    plot.scatter("x", "y", size=2 * PIN, source=source, fill_color="color", line_color="color")
+    size = scaling.pixels(2 * PIN)
+    plot.scatter("x", "y", size=size, source=source, fill_color="color", line_color="color")
     _write(
         plot,
         "x",
         "y",
         "letter",
-        size="11px",
+        size=scaling.text("11px"),
         source=source,
         text_font_style="bold",
         text_color="ink",
@@ -181,11 +194,11 @@ def _draw_pins(plot: figure, source: ColumnDataSource) -> None:
     )
 
 
-def _draw_centres(plot: figure, lamps: ColumnDataSource) -> None:
+def _draw_centres(plot: figure, lamps: ColumnDataSource, scaling: Scaling) -> None:
     """Draw the middle of each ring, except its figures."""
     x, y = zip(*CENTRES.values(), strict=True)
     names = list(NAMES.values())
-    _write(plot, x, [up + 25 for up in y], names, size="13px", text_font_style="bold")
+    _write(plot, x, [up + 25 for up in y], names, size=scaling.text("13px"), text_font_style="bold")
     sweep: dict[str, Any] = {
         "radius": _TURN,
         "start_angle": math.radians(128),
@@ -195,13 +208,14 @@ def _draw_centres(plot: figure, lamps: ColumnDataSource) -> None:
     for centre in CENTRES.values():
         _draw_head(plot, _around(centre, _TURN, math.radians(54)), math.radians(54 - 90))
     x, y = zip(*LAMPS.values(), strict=True)
-    _write(plot, [right + 26 for right in x], y, ["wakeup", "wakeup"], size="10px")
-    plot.scatter(x, y, size=9, fill_alpha=0, line_color=GREY)
-    plot.scatter("x", "y", size=18, fill_color=YELLOW, fill_alpha=0.4, line_alpha=0, source=lamps)
-    plot.scatter("x", "y", size=10, fill_color=YELLOW, line_color=GREY, source=lamps)
+    _write(plot, [right + 29 for right in x], y, ["wakeup", "wakeup"], size=scaling.text("10px"))
+    off, glow, lit = (scaling.pixels(size) for size in (9, 18, 10))
+    plot.scatter(x, y, size=off, fill_alpha=0, line_color=GREY)
+    plot.scatter("x", "y", size=glow, fill_color=YELLOW, fill_alpha=0.4, line_alpha=0, source=lamps)
+    plot.scatter("x", "y", size=lit, fill_color=YELLOW, line_color=GREY, source=lamps)
 
 
-def _draw_hands(plot: figure, followed: ColumnDataSource) -> None:
+def _draw_hands(plot: figure, followed: ColumnDataSource, scaling: Scaling) -> None:
     for home, hand in HANDS.items():
         color = COLORS["worker" if home == "worker" else "kernel"]
         plot.rect(
@@ -225,7 +239,7 @@ def _draw_hands(plot: figure, followed: ColumnDataSource) -> None:
     )
     x, y = zip(*HANDS.values(), strict=True)
     names = [HANDS_NAMES[home] for home in HANDS]
-    _write(plot, x, [up + 11 for up in y], names, size="12px", text_font_style="bold")
+    _write(plot, x, [up + 11 for up in y], names, size=scaling.text("12px"), text_font_style="bold")
 
 
 def _draw_ways(plot: figure) -> None:
@@ -268,7 +282,7 @@ def _around(centre: Point, radius: float, angle: float) -> Point:
     return Point(centre.x + radius * math.cos(angle), centre.y + radius * math.sin(angle))
 
 
-def _write(plot: figure, x: Any, y: Any, text: Any, *, size: str, **options: Any) -> None:
+def _write(plot: figure, x: Any, y: Any, text: Any, *, size: Any, **options: Any) -> None:
     """Write texts in the page's colour, centred at their places."""
     looks: dict[str, Any] = {
         "text_align": "center",

@@ -11,6 +11,7 @@ import ipywidgets
 
 from xdplab.core.text import seconds
 from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.rings.figure import WIDTH
 from xdplab.widgets.rings.words import legend_html, plain_html
 
 PACES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -20,6 +21,8 @@ MANY_STEPS = 10
 
 _USUAL_PACE = 0.2
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
+# As wide as the drawing where there is room, else as the page.
+_DRAWING = {"flex": f"0 1 {WIDTH}px", "max_width": "100%", "min_width": "0"}
 
 
 class RingsPanel:
@@ -130,7 +133,9 @@ class RingsPanel:
             self._status,
             ipywidgets.HBox([*self._turners, self._worker], layout=_ROW),
             ipywidgets.HBox([self._frame, self._next, self._nobody], layout=_ROW),
-            ipywidgets.HBox([ipywidgets.VBox([figure, *below]), legend], layout=_ROW),
+            ipywidgets.HBox(
+                [ipywidgets.VBox([figure, *below], layout=_DRAWING), legend], layout=_ROW
+            ),
         ]
 
     def show(self, *, pace: float, worker: int, frame: int | None, usable: bool) -> None:

@@ -84,7 +84,7 @@ class Rings(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
             description=f"the rings of {self._view.label}",
             simulated=self._view.simulated,
         )
-        self._figure.layout.width = f"{WIDTH}px"
+        self._figure.layout.max_width = f"{WIDTH}px"
         self._panel = RingsPanel(
             self._figure,
             _worker_names(engine),

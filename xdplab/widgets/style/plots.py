@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from bokeh.models import (
@@ -11,7 +11,11 @@ from bokeh.models import (
     CustomJSTickFormatter,
     DatetimeTickFormatter,
     FactorRange,
+    GridBox,
+    LayoutDOM,
     LinearScale,
+    NoOverlap,
+    Plot,
     Range1d,
 )
 from bokeh.models.annotations import LegendItem, Title
@@ -23,6 +27,11 @@ from xdplab.core.text import short
 FRAME_RANGE = "frame"
 """Name of a second y range of each plot with a numeric y axis: 0 at the bottom, 1 at the top."""
 
+FOLDS = "folds"
+"""Tag of a grid of plots that has one plot a row where the page is narrow."""
+
+_EQUAL: Any = "minmax(0, 1fr)"
+_GAPS: Any = (6, 0)  # pixels between rows and columns
 _MEDIUM = "12px"
 
 # 1.5 M, 20 k, 300; Bokeh's own formatters write "m" for a million, or 1.5e+6.
@@ -110,6 +119,7 @@ def styled_plot(
     plot.axis.axis_line_alpha = 0.4
     plot.axis.major_tick_line_alpha = 0.4
     plot.axis.minor_tick_line_color = None
+    plot.axis.major_label_policy = NoOverlap()
     plot.grid.grid_line_alpha = 0.15
     if isinstance(plot.title, Title):
         plot.title.text_font_size = _MEDIUM
@@ -117,6 +127,17 @@ def styled_plot(
     if x_axis_type == "datetime":
         plot.xaxis.formatter = clock_ticks()
     return plot
+
+
+def plot_grid(plots: Sequence[Plot], columns: int) -> LayoutDOM:
+    """Return plots in rows, side by side where there is room.
+
+    live/figure.js puts them below each other where the page is narrow.
+    """
+    places: Any = [(plot, *divmod(place, columns)) for place, plot in enumerate(plots)]
+    return GridBox(
+        children=places, cols=_EQUAL, spacing=_GAPS, sizing_mode="stretch_width", tags=[FOLDS]
+    )
 
 
 def legend_above(plot: figure, **options: Any) -> None:

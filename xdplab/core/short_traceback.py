@@ -1,0 +1,68 @@
+"""An error as IPython shows it: the user's own lines and the message; the whole on request.
+
+IPython asks an exception for its traceback by `_render_traceback_`. The frames within xdplab fill a
+screen and push the message out of view, and a user can change none of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+HINT = "%tb shows the whole traceback."
+
+_OURS = __name__.partition(".")[0]
+_LIBRARIES = frozenset((_OURS, "IPython", "ipykernel", "traitlets", "ipywidgets", "asyncio"))
+
+
+def rendered(error: BaseException, shown_in: object) -> tuple[list[str], object]:
+    """Return an error's lines for IPython.
+
+    Parameters
+    ----------
+    error
+        The error.
+    shown_in
+        What this returned the first time, or None. In a later cell, as with ``%tb``, and where the
+        user chose a mode with ``%xmode``, it is the whole traceback.
+
+    Returns
+    -------
+    tuple
+        The lines, and the cell in which they were first shown.
+    """
+    ipython: Any = sys.modules["IPython"]
+    shell = ipython.get_ipython()
+    table, cell, trace = shell.InteractiveTB, shell.execution_count, error.__traceback__
+    kept = _kept(trace)
+    if kept is None or table.mode != "Context" or shown_in not in (None, cell):
+        return table.structured_traceback(type(error), error, trace, tb_offset=1), shown_in or cell
+    # IPython would show the errors that led to this one, each with a traceback.
+    cause, suppressed = error.__cause__, error.__suppress_context__
+    error.__cause__ = None  # which suppresses the context, too
+    try:
+        lines = table.structured_traceback(type(error), error, kept, tb_offset=0)
+    finally:
+        error.__cause__, error.__suppress_context__ = cause, suppressed
+    return [*lines, f"\n{HINT}"], cell
+
+
+def _kept(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback of the user's outermost and innermost frame, without those of others."""
+    own = [step for step in _steps(trace) if _package(step) not in _LIBRARIES]
+    kept: TracebackType | None = None
+    for step in reversed(own[:1] + own[1:][-1:]):
+        kept = TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return kept
+
+
+def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _package(step: TracebackType) -> str:
+    return str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
