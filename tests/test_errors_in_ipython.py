@@ -61,6 +61,7 @@ def test_an_error_is_one_screen_with_the_line_of_the_user(
     assert re.search(f"^--+> \\d+ .*{re.escape(line)}", shown, re.M), shown
     assert re.search(words, shown)
     assert "xdplab/" not in shown
+    assert "File " not in shown, "no line of a library"
     assert "During handling" not in shown
     assert "direct cause" not in shown
     assert "%tb" in shown

@@ -57,6 +57,20 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 
 @needs_root
+def test_whom_make_lab_could_give_nothing_is_not_sent_to_make_lab() -> None:
+    seen = answer(
+        "import os\nos.environ['XDPLAB_OPENED_BY_MAKE_LAB'] = '1'\n"
+        + _BY_NOBODY
+        + """
+import json
+with xdplab.Lab() as lab:
+    print(json.dumps({"note": lab.note}))
+"""
+    )
+    assert "have root start a broker" in str(seen["note"])
+    assert "open the notebooks with" not in str(seen["note"])
+
+
 def test_without_a_privilege_a_lab_is_simulated_and_says_why_and_what_would_help() -> None:
     seen = answer(
         _BY_NOBODY

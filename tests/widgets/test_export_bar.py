@@ -52,6 +52,15 @@ def test_it_saves_and_says_where_and_how_many(
     assert (tmp_path / name).stat().st_size > 0
 
 
+def test_a_file_that_is_there_stays_and_the_new_ones_name_is_told(
+    bar: ExportBar, tmp_path: Path
+) -> None:
+    (tmp_path / "frames.csv").write_text("of yesterday")
+    assert f"in {tmp_path / 'frames-2.csv'}" in save(bar, str(tmp_path / "frames.csv"))
+    assert f"in {tmp_path / 'frames-3.csv'}" in save(bar, str(tmp_path / "frames.csv"))
+    assert (tmp_path / "frames.csv").read_text() == "of yesterday"
+
+
 def test_what_can_not_be_saved_is_told_and_the_next_can(bar: ExportBar, tmp_path: Path) -> None:
     assert "ENOENT" in save(bar, str(tmp_path / "no" / "folder.csv"))
     assert "must end in" in save(bar, str(tmp_path / "frames.txt"))

@@ -14,7 +14,6 @@ from typing import Any
 HINT = "%tb shows the whole traceback."
 
 _OURS = __name__.partition(".")[0]
-_LIBRARIES = frozenset((_OURS, "IPython", "ipykernel", "traitlets", "ipywidgets", "asyncio"))
 
 
 def rendered(error: BaseException, shown_in: object) -> tuple[list[str], object]:
@@ -51,7 +50,7 @@ def rendered(error: BaseException, shown_in: object) -> tuple[list[str], object]
 
 def _kept(trace: TracebackType | None) -> TracebackType | None:
     """Return a traceback of the user's outermost and innermost frame, without those of others."""
-    own = [step for step in _steps(trace) if _package(step) not in _LIBRARIES]
+    own = [step for step in _steps(trace) if _is_users(step)]
     kept: TracebackType | None = None
     for step in reversed(own[:1] + own[1:][-1:]):
         kept = TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
@@ -64,5 +63,8 @@ def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
         trace = trace.tb_next
 
 
-def _package(step: TracebackType) -> str:
-    return str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+def _is_users(step: TracebackType) -> bool:
+    """Tell whether a frame is of a cell or a file of the user's, not of a library."""
+    package = str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+    installed = "-packages/" in step.tb_frame.f_code.co_filename  # site-packages, dist-packages
+    return package != _OURS and package not in sys.stdlib_module_names and not installed

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xdplab.core.errors import KernelError
+from xdplab.core.more_power import MORE_POWER
 from xdplab.doctor.finding import Finding, Verdict, refused
 from xdplab.doctor.privilege import BY_BROKER, privilege_refused, real_backend, through_broker
 from xdplab.native import lib
@@ -111,7 +112,7 @@ def capabilities(effective: int | None = None, broker: bool | None = None) -> It
     wanted = [bit for bit in _CAPABILITIES if not held >> bit & 1 and bit not in _PART_OF_SYS_ADMIN]
     options = " ".join(f"--cap-add {_CAPABILITIES[bit][0].removeprefix('CAP_')}" for bit in wanted)
     remedy = (
-        "Run as root, or open the notebooks with `make lab`. A container gets them with "
+        f"{MORE_POWER[0].upper()}{MORE_POWER[1:]}. A container gets them with "
         f"`docker run --user root {options}`."
     )
     yield Finding("capabilities", verdict, seen, remedy)

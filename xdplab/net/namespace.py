@@ -19,12 +19,13 @@ from typing import ClassVar, ParamSpec, TypeVar
 from xdplab.core.checks import callable_of
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
+from xdplab.core.more_power import MORE_POWER
 from xdplab.core.own_limits import MORE_THREADS, more_descriptors
 from xdplab.native import lib
 
 _OWN_NAMESPACE = Path("/proc/thread-self/ns/net")
 _REMEDIES = {
-    errno.EPERM: "It needs CAP_SYS_ADMIN: run as root, or open the notebooks with `make lab`.",
+    errno.EPERM: f"It needs CAP_SYS_ADMIN: {MORE_POWER}.",
     errno.ENOSPC: "Raise the limit in /proc/sys/user/max_net_namespaces, or close other labs.",
     errno.EINVAL: "This kernel may lack network namespaces (CONFIG_NET_NS).",
 }

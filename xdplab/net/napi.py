@@ -17,6 +17,7 @@ from pyroute2.netlink.generic import GenericNetlinkSocket
 
 from xdplab.core.descriptors import check_spare
 from xdplab.core.errors import KernelError
+from xdplab.core.more_power import MORE_POWER
 from xdplab.net.netlink import DESCRIPTORS, refusal
 
 # linux/netdev.h, Linux 6.8 and newer.
@@ -25,8 +26,7 @@ _QUEUE_GET, _NAPI_GET, _NAPI_SET = 10, 11, 14
 _RECEIVE = 0
 
 _REMEDIES = {
-    errno.EPERM: "It needs CAP_NET_ADMIN in the host's user namespace: run as root, or open the "
-    "notebooks with `make lab`.",
+    errno.EPERM: f"It needs CAP_NET_ADMIN in the host's user namespace: {MORE_POWER}.",
     errno.ENOENT: "It is gone: NAPI instances come and go with interfaces, XDP programs and GRO.",
     errno.EOPNOTSUPP: "It needs Linux 6.13, and 6.17 for threaded.",
     errno.EINVAL: "It needs Linux 6.13, and 6.17 for threaded.",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from xdplab.core.descriptors import check_spare
 from xdplab.core.errors import InterfaceGoneError, KernelError, PermissionRefusedError
+from xdplab.core.more_power import MORE_POWER
 from xdplab.core.own_limits import more_descriptors
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ DESCRIPTORS = 6
 
 _ETHTOOL_GDRVINFO = 0x3
 _REMEDIES = {
-    errno.EPERM: "It needs CAP_NET_ADMIN: run as root, or open the notebooks with `make lab`.",
+    errno.EPERM: f"It needs CAP_NET_ADMIN: {MORE_POWER}.",
     errno.ENODEV: "The interface is gone: look it up again, or make a new lab.",
 }
 _KINDS: dict[int, type[KernelError]] = {

@@ -13,15 +13,13 @@ from xdplab.core.errors import (
     PermissionRefusedError,
     QueueBusyError,
 )
+from xdplab.core.more_power import MORE_POWER
 from xdplab.core.own_limits import MORE_THREADS, more_descriptors
 from xdplab.native import ffi, lib
 from xdplab.refusals import remedies
 from xdplab.refusals.remedies import NOWHERE, Place
 
-_CAPABILITIES = (
-    "It needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF: run as root, or open the notebooks with "
-    "`make lab`."
-)
+_CAPABILITIES = f"It needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF: {MORE_POWER}."
 _VERIFIER = "The kernel's verifier refuses the program, and says why:"
 _FORBIDDEN = (
     f"{_CAPABILITIES} Where that is given, a security module or a seccomp filter forbids it: "

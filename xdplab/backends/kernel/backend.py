@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xdplab.backends.backend import Backend, PortRequest, xskmap_entries
 from xdplab.backends.kernel.lab import make_lab, remove_lab
 from xdplab.backends.softirq import SoftirqClock
+from xdplab.core.more_power import MORE_POWER
 from xdplab.native import ffi, lib
 from xdplab.native.objects import c_path
 from xdplab.net.namespace import Namespace
@@ -42,7 +43,7 @@ class KernelBackend(Backend):
         status = Path("/proc/thread-self/status").read_text()
         held = int(status.split("CapEff:")[1].split()[0], 16)
         lacking = [name for bit, name in _NEEDED.items() if not held >> bit & 1]
-        remedy = "Run as root, or open the notebooks with `make lab`."
+        remedy = f"{MORE_POWER[0].upper()}{MORE_POWER[1:]}."
         if lacking:
             return f"this process lacks {', '.join(lacking)}. {remedy}"
         # Root in a user namespace has capabilities that don't suffice to load programs.

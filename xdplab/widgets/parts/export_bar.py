@@ -6,10 +6,13 @@ import html
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import count
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ipywidgets
 
+from xdplab.core.checks import place
 from xdplab.core.errors import XdplabError
 from xdplab.core.files import Saved
 from xdplab.telemetry.region import Telemetry
@@ -40,7 +43,8 @@ class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
     """A menu of exports, the file's name, a button, and the result.
 
     The file name's suffix sets the format: see `Telemetry.save_samples` and
-    `Telemetry.save_history`. A name without a folder is in the kernel's working directory.
+    `Telemetry.save_history`. A name without a folder is in the kernel's working directory. A file
+    that is there already stays: the new one gets a number, which the result names.
 
     Parameters
     ----------
@@ -121,7 +125,7 @@ class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
 
     def _save(self, export: Export, path: str) -> None:
         try:
-            self._outcome = export.save(path)
+            self._outcome = export.save(str(_free(place("path", path))))
         except XdplabError as error:
             self._outcome = str(error)
         except Exception as error:
@@ -135,3 +139,13 @@ class ExportBar(ipywidgets.HBox):  # type: ignore[misc]
             f'<span style="overflow-wrap: anywhere; line-height: 1.4">{words}</span>'
         )
         self.saves += 1
+
+
+def _free(path: Path) -> Path:
+    """Return the path, with a number where a file has that name already."""
+    numbered = path
+    for number in count(2):
+        if not numbered.is_file():
+            break
+        numbered = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return numbered
