@@ -31,7 +31,7 @@ def sources(page: NotebookPage) -> dict[str, dict[str, list[Any]]]:
 
 def wait_for_source(page: NotebookPage, condition: str) -> None:
     """Wait until a condition on `sources`, those of the one live figure, holds."""
-    page.page.wait_for_function(
+    page.wait_until(
         f"() => {{ const sources = ({SOURCES})()[0]; return sources && ({condition}); }}",
         timeout=PATIENCE,
     )

@@ -85,12 +85,11 @@ _FAULTS = """() => {
     const faults = boxes.filter(({cut}) => cut)
         .map(({words, rect}) => ['cut off', words, round(rect)]);
     boxes.forEach((one, place) => boxes.slice(place + 1).forEach((other) => {
-        if (one.owner === other.owner || within(one.owner, other.owner)
-            || within(other.owner, one.owner)) return;
         const [a, b] = [one.rect, other.rect];
         const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
         const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-        if (wide > SLACK && high > SLACK) {
+        if (wide > SLACK && high > SLACK && one.owner !== other.owner
+            && !within(one.owner, other.owner) && !within(other.owner, one.owner)) {
             faults.push(['covers', one.words, round(a), other.words, round(b)]);
         }
     }));
