@@ -14,7 +14,7 @@ lab:
 # Ten seconds of live capture in the terminal.
 demo:
 	@scripts/setup
-	@scripts/with-capabilities .venv/bin/xdplab run --seconds 10 --traffic max $(OPTIONS)
+	@scripts/demo $(OPTIONS)
 
 # Every check and every test.
 test:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,6 +84,18 @@ def test_an_encoding_that_lacks_characters_gets_others(
     done = shell('"$@" | cat -v', arguments, {"PYTHONIOENCODING": encoding})
     assert (TOLD if "run" in arguments else "AF_XDP") in done.stdout
     assert done.stderr == ""
+
+
+def test_the_live_table_has_a_header_and_in_ascii_its_graph_too() -> None:
+    words = " ".join([*RUN, "--seconds", "1"])
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    typed = shell('script -qec "$1" /dev/null', [words], ascii_only).stdout
+    shown = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", typed)
+    assert re.search(r"figure.*now.*the last 5 s, and settings", shown)
+    assert re.search(r"received / s .*\|.*\|.*#", shown)
+    assert "?" not in shown
+    assert shown.isascii()
+    assert TOLD in shown
 
 
 def started(*more: str) -> subprocess.Popen[str]:

@@ -73,7 +73,7 @@ def test_what_was_closed_still_says_something_true(
     assert f"{COUNT:,} frames" in str(traffic)
     assert str(lab) == "<Lab closed>"
     assert "its lab is closed" in repr(lab.port.interface)
-    assert str(engine.rates()) == "0 received: no worker runs."
+    assert str(engine.rates()).startswith("0 received: no worker runs.")
     assert str(engine.journal).split()[-3:] == ["batch", "64", "128"]
     engine.telemetry.close()
     assert repr(engine.telemetry).startswith("<Telemetry of 1 worker")

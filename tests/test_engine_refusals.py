@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from threading import Timer
 
 import pytest
 from support.capabilities import without
@@ -24,6 +25,7 @@ from xdplab import (
 )
 from xdplab.configuration.keywords import grouped
 from xdplab.engine.engine import WAIT_STRATEGIES
+from xdplab.native import lib
 
 # The kernel's alone: what takes routes and links that come and go.
 
@@ -87,6 +89,21 @@ def test_a_second_engine_on_the_queue_is_refused_and_the_first_goes_on(lab: Lab)
             Engine(lab.port)
         Traffic(lab.peer, lab.port, count=100).start().wait(5)
         assert eventually(lambda: first.telemetry.counters()["rx_packets"] == 100)
+
+
+@pytest.mark.privilege
+def test_a_queue_is_waited_for_where_no_program_serves_it_as_the_kernel_frees_it_late(
+    lab: Lab,
+) -> None:
+    interface = lab.port.interface
+    first = Engine(lab.port)
+    assert interface.namespace.run(lib.xdplab_detach_programs, interface.index) == 0
+    closing = Timer(2, first.close)
+    closing.start()
+    with Engine(lab.port) as second:
+        closing.join()
+        Traffic(lab.peer, lab.port, count=100).start().wait(5)
+        assert eventually(lambda: second.telemetry.counters()["rx_packets"] == 100)
 
 
 def test_a_lab_in_place_of_its_port_is_told_so(lab: Lab) -> None:

@@ -83,13 +83,13 @@ def test_in_every_layout_packets_are_answered_and_joined(
         with Engine(one.port, action="echo", ring_size=64, **grouped(layout)) as engine:
             for size in (0, 1400):
                 assert (
-                    one.peer.ping(one.port.ipv4, count=100, interval=0.02, size=size).received
+                    one.peer.ping(one.port.ipv4, count=100, interval=0.005, size=size).received
                     == 100
                 )
             assert engine.telemetry.counters()["tx_invalid_descs"] == 0
         with Engine(one.port, forward_to=other.port, ring_size=64, **grouped(layout)) as engine:
             assert (
-                one.peer.ping(other.peer.ipv4, count=200, interval=0.02, size=1400).received == 200
+                one.peer.ping(other.peer.ipv4, count=200, interval=0.005, size=1400).received == 200
             )
             assert engine.telemetry.total()["tx_invalid_descs"] == 0
 
@@ -218,7 +218,7 @@ def test_long_packets_are_echoed_whole_and_in_order(jumbo: Lab, layout: dict[str
         Engine(jumbo.port, action="echo", **grouped({"multi_buffer": True, **layout})) as engine,
         jumbo.peer.socket() as udp,
     ):
-        assert jumbo.peer.ping(jumbo.port.ipv4, count=20, interval=0.1, size=8900).received == 20
+        assert jumbo.peer.ping(jumbo.port.ipv4, count=20, interval=0.01, size=8900).received == 20
         udp.settimeout(5)
         # In bursts of several packets a batch, fewer frames than the smallest ring holds.
         for start in range(0, len(messages), 5):
@@ -262,7 +262,7 @@ def test_two_labs_joined_carry_long_packets_both_ways(
         ) as engine,
     ):
         for sender, receiver in ((one.peer, other.peer), (other.peer, one.peer)):
-            assert sender.ping(receiver.ipv4, count=10, interval=0.1, size=8900).received == 10
+            assert sender.ping(receiver.ipv4, count=10, interval=0.01, size=8900).received == 10
             with receiver.socket() as inbox, sender.socket() as outbox:
                 inbox.bind((receiver.ipv4, 4000))
                 inbox.settimeout(5)

@@ -5,73 +5,25 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import socket
 import subprocess
 
 import pytest
-from pyroute2 import IPRoute
+from support.attached_programs import LIBBPF, link_of, socket_map_of
+from support.veth import ip, make_pair, move, queues, send
 from support.waiting import eventually
 
 from xdplab import Engine, Interface, InterfaceGoneError, Lab, Ledger, Traffic
 from xdplab.native import lib
-from xdplab.net.host import Host
-from xdplab.net.namespace import Namespace
 from xdplab.widgets import Controls, Dashboard, LedgerView, Rings
 
 # Links are renamed, moved and removed, of which a simulated one knows nothing.
 pytestmark = pytest.mark.kernel
 
-_FOUR_QUEUES = "numtxqueues 4 numrxqueues 4"
-_XSKMAP = 17  # linux/bpf.h
-LIBBPF = ctypes.CDLL("libbpf.so.1")
-
-
-def ip(host: Host, *commands: str) -> None:
-    for command in commands:
-        host.command(["ip", *command.split()]).check_returncode()
-
 
 @pytest.fixture
 def wire(lab: Lab) -> Interface:
     """Make a veth pair on the port's host: v0, which is returned, and p0."""
-    ip(
-        lab.port,
-        f"link add v0 {_FOUR_QUEUES} type veth peer name p0 {_FOUR_QUEUES}",
-        "link set p0 up",
-    )
-    queues(lab.port, 1)
-    ip(lab.port, "link set v0 up")
-    return Interface.find("v0", lab.port.interface.namespace)
-
-
-def queues(host: Host, count: int) -> None:
-    for name in ("v0", "p0"):
-        host.command(["ethtool", "-L", name, "rx", str(count), "tx", str(count)])
-
-
-def _send(name: str, count: int) -> None:
-    # Until the kernel has noticed a link that came up, frames go nowhere.
-    with IPRoute() as route:
-        assert eventually(lambda: route.get_links(ifname=name)[0].get("operstate") == "UP")
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind((name, 0))
-        for _ in range(count):
-            raw.send(b"\xff" * 6 + b"\2\0\0\0\0\2" + b"\x08\x00" + bytes(50))
-
-
-def send(host: Host, count: int = 10, name: str = "p0") -> None:
-    """Send frames out of an interface of the host."""
-    host.run(_send, name, count)
-
-
-def _move(name: str, to: Namespace) -> None:
-    with IPRoute() as route:
-        (index,) = route.link_lookup(ifname=name)
-        route.link("set", index=index, net_ns_fd=to.fd)
-
-
-def move(name: str, host: Host, to: Host) -> None:
-    host.run(_move, name, to.interface.namespace)
+    return make_pair(lab.port)
 
 
 def received(engine: Engine) -> int:
@@ -81,43 +33,6 @@ def received(engine: Engine) -> int:
 def detach(interface: Interface) -> None:
     """Do as `bpftool link detach` does."""
     assert interface.namespace.run(lib.xdplab_detach_programs, interface.index) == 0
-
-
-def information(descriptor: int) -> bytes:
-    """Read what the kernel tells of a map or link."""
-    info, length = ctypes.create_string_buffer(512), ctypes.c_uint32(512)
-    assert not LIBBPF.bpf_obj_get_info_by_fd(descriptor, info, ctypes.byref(length))
-    return info.raw
-
-
-def link_of(program: int) -> int:
-    """Open the link by which a program is attached, as bpftool does by its number."""
-    number = ctypes.c_uint32(0)
-    while not LIBBPF.bpf_link_get_next_id(number, ctypes.byref(number)):
-        descriptor = int(LIBBPF.bpf_link_get_fd_by_id(number))
-        if descriptor < 0:
-            continue
-        if int.from_bytes(information(descriptor)[8:12], "little") == program:
-            return descriptor
-        os.close(descriptor)
-    raise LookupError(program)
-
-
-def socket_map_of(program: int) -> int:
-    """Open the XSKMAP of a program, likewise."""
-    descriptor = LIBBPF.bpf_prog_get_fd_by_id(program)
-    numbers = (ctypes.c_uint32 * 8)()
-    info, length = (ctypes.c_uint64 * 32)(), ctypes.c_uint32(256)
-    info[6] = 8 << 32  # nr_map_ids of struct bpf_prog_info,
-    info[7] = ctypes.addressof(numbers)  # and map_ids
-    assert not LIBBPF.bpf_obj_get_info_by_fd(descriptor, info, ctypes.byref(length))
-    os.close(descriptor)
-    for number in filter(None, numbers):
-        each = int(LIBBPF.bpf_map_get_fd_by_id(number))
-        if int.from_bytes(information(each)[:4], "little") == _XSKMAP:
-            return each
-        os.close(each)
-    raise LookupError(program)
 
 
 def typed(explanation: str) -> None:

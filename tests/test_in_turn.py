@@ -187,6 +187,22 @@ def test_in_the_background_it_is_stopped_and_continued() -> None:
     assert not background.running
 
 
+def test_an_interrupt_of_the_wait_stops_what_it_waited_for() -> None:
+    began = threading.Event()
+
+    def work(stop: Stop) -> None:
+        began.set()
+        stop.wait()
+
+    background = Background(work)
+    background.start()
+    began.wait()
+    threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        background.wait(60)
+    assert eventually(lambda: not background.running)
+
+
 def test_what_goes_wrong_in_the_background_is_told() -> None:
     def fail(_stop: Stop) -> None:
         raise RuntimeError("out of order")

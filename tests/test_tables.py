@@ -92,7 +92,7 @@ def test_columns_are_aligned_numbers_to_the_right() -> None:
         "a          1  x",
         "bcd   12,345  yz",
     ]
-    assert 'text-align: right">12,345' in table.html()
+    assert 'text-align: right; white-space: nowrap">12,345' in table.html()
     assert Table("", [("a", "198.18.0.1"), ("b", "198.18.0.22")]).text().endswith("198.18.0.22")
 
 

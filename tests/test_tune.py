@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -184,6 +185,14 @@ def test_an_interrupt_keeps_what_was_found_and_puts_all_back(
     assert "interrupted" in repr(tuning)
     assert current(engine, ALL) == before
     assert not traffic.running
+
+
+def test_its_progress_is_told_in_the_unit_of_what_it_searches(
+    engine: Engine, traffic: Traffic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tune(engine, traffic, budget=4, **{**QUICK, "progress": True})
+    shown = capsys.readouterr().err
+    assert re.search(r"best [\d.,]+ [kM]? ?packets/s", shown), shown
 
 
 def test_an_interrupt_before_anything_was_found_is_an_interrupt(

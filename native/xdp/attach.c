@@ -42,6 +42,13 @@ static bool is_link_of(int link, uint32_t interface_index, const struct bpf_xdp_
 		info.prog_id == attached->hw_prog_id);
 }
 
+bool xdp_is_absent(uint32_t interface_index)
+{
+	uint32_t program;
+
+	return !bpf_xdp_query_id((int)interface_index, 0, &program) && !program;
+}
+
 int xdplab_detach_programs(uint32_t interface_index)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, attached);

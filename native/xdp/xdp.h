@@ -63,6 +63,8 @@ extern const struct xdp_kind xdp_kernel;
 
 /* Attaches a program to a kernel interface. */
 int xdp_attach(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error);
+/* Whether there is no XDP program on the interface, in any mode; false as well if the kernel does not say. */
+bool xdp_is_absent(uint32_t interface_index);
 /* Takes a program that another process attached. */
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error);
 /* Packets of the queue go to the socket from now on. */

@@ -12,11 +12,11 @@
 #include "base/compat.h"
 #include "base/error.h"
 
-/* The kernel frees a queue late: a bind right after another socket's close sees EBUSY for some 30 ms,
- * and where its core is busy up to several hundred. The caller's own old queue becomes free in the end, but on an
- * overloaded machine that took more than a second. */
+/* The kernel frees a queue late, in a work item that waits for RTNL: a bind right after another socket's close sees
+ * EBUSY for some 30 ms, where its core is busy for several hundred, and on an overloaded machine for more than a
+ * second. */
 #define BIND_RETRY_NS (1000 * 1000 * 1000ull)
-#define REBIND_RETRY_NS (10 * BIND_RETRY_NS)
+#define CLOSED_RETRY_NS (10 * BIND_RETRY_NS)
 #define BIND_PAUSE_NS (5 * 1000 * 1000)
 
 static int size_ring(int socket, int option, uint32_t size, const char *name, struct xdplab_error *error)
@@ -88,7 +88,7 @@ static int bind_queue(const struct xsk *xsk, const struct xsk_options *options, 
 		.sxdp_flags = shares ? XDP_SHARED_UMEM : XDP_USE_NEED_WAKEUP | several | flags[options->bind_mode],
 		.sxdp_shared_umem_fd = shares ? (uint32_t)options->umem_owner : 0,
 	};
-	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + (options->rebinds ? REBIND_RETRY_NS : BIND_RETRY_NS);
+	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + (options->closed ? CLOSED_RETRY_NS : BIND_RETRY_NS);
 
 	while (bind(xsk->descriptor, (const struct sockaddr *)&address, sizeof(address))) {
 		if (errno != EBUSY || clock_ns(CLOCK_MONOTONIC) > deadline)

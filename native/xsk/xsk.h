@@ -28,7 +28,7 @@ struct xsk_options {
 	bool metadata;     /* the XDP program writes a struct frame_metadata in front of each packet */
 	int umem_owner; /* the socket with which the UMEM was registered, or -1: this is the first */
 	bool umem_registered; /* by another process, with this socket */
-	bool rebinds; /* the caller has just closed a socket that may have been bound to the queue */
+	bool closed; /* a socket that is still bound to the queue was closed, as far as can be known */
 };
 
 /* Owns the descriptor from then on, even if it fails. */

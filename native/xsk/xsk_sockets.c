@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "xdp/xdp.h"
 
 uint64_t xdplab_umem_bytes(const struct xdplab_config *config)
 {
@@ -57,6 +58,13 @@ struct xdplab_umem xsk_sockets_umem(const void *shared)
 	};
 }
 
+/* Without an XDP program on the interface no other engine has a queue of it. A given socket's interface can't be asked
+ * from here: it may be in another namespace. */
+static bool is_closed(const struct path_place *place)
+{
+	return place->rebinds || (place->socket < 0 && xdp_is_absent(place->interface_index));
+}
+
 int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place, struct xsk *xsk,
 		     struct xdplab_error *error)
 {
@@ -73,7 +81,7 @@ int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place
 		.metadata = config->metadata,
 		.umem_owner = sockets->owner,
 		.umem_registered = place->umem_registered,
-		.rebinds = place->rebinds,
+		.closed = is_closed(place),
 	};
 	const int descriptor = path_socket(place, AF_XDP, SOCK_RAW);
 

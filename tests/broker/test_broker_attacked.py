@@ -229,7 +229,7 @@ def test_a_member_who_connects_all_the_time_refuses_nobody_else(start_broker: St
 
     with puppet(hammer, FLOODING) as made:
         assert made.report() == "begins"
-        for _ in range(20):
+        for _ in range(10):
             assert as_user(lambda: one_visit(broker.socket), user=OTHER)
         made.kill()
     assert broker.is_quiet()

@@ -74,6 +74,19 @@ def lab(tree: Path, answer: str | None = None, **environment: str) -> str:
     return as_user(run)
 
 
+def test_who_finds_the_install_of_another_user_is_told_so(tree: Path) -> None:
+    (tree / "build" / "venv").mkdir(parents=True)  # root's
+    said = as_user(
+        lambda: subprocess.run(
+            [tree / "scripts" / "setup"], capture_output=True, text=True, check=False
+        )
+    )
+    assert said.returncode == 1
+    assert "root made this install" in said.stderr
+    assert f"cp -r '{tree}' ~/xdplab" in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
 def test_without_a_terminal_nothing_is_asked(tree: Path) -> None:
     called = lab(tree)
     assert "sudo --preserve-env setpriv" in called

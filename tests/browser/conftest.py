@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -159,9 +160,14 @@ def go_on(open_notebook: OpenNotebook, kept: dict[str, NotebookPage]) -> OpenNot
 
 @pytest.fixture
 def picture(request: pytest.FixtureRequest) -> Picture:
-    """Save a screenshot among the test artefacts, under the test's name."""
+    """Save a screenshot among the test artefacts, under the test's name, if the environment asks.
+
+    A large page takes seconds of a core.
+    """
 
     def save(page: NotebookPage, of: str = "") -> None:
+        if "XDPLAB_TEST_PICTURES" not in os.environ:
+            return
         ARTEFACTS.mkdir(exist_ok=True)
         page.page.screenshot(path=ARTEFACTS / f"{request.node.name}{of}.png")
 
@@ -179,8 +185,8 @@ def look(picture: Picture) -> Look:
                 break
             page.page.set_viewport_size({"width": width, "height": height})
             page.change_theme(theme)
-            page.page.wait_for_function(NOTHING_STICKS_OUT)
-            page.page.wait_for_function(SUITS_THE_THEME)
+            page.wait_until(NOTHING_STICKS_OUT)
+            page.wait_until(SUITS_THE_THEME)
             # Figures are laid out anew some time after the page.
             assert eventually(lambda: not faults(page), 10), faults(page)
             picture(page, f"-{width}-{theme}")

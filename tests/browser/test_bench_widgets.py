@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import widgets_benchmark
 from harness import chromium
 from widgets_benchmark import BENCHMARK, GOALS
 
@@ -12,8 +13,13 @@ pytestmark = pytest.mark.usefixtures("privileged")
 
 
 @pytest.mark.timeout(900)
-def test_every_figure_is_measured_and_held_against_its_goal() -> None:
-    result = BENCHMARK.run(rounds=1, seconds=1.0, moves=3, quiet=True)
+def test_every_figure_is_measured_and_held_against_its_goal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What the figures are is not tested, and at the highest rate all else waits for a core.
+    monkeypatch.setattr(widgets_benchmark, "_SETTLING_SECONDS", 0.5)
+    monkeypatch.setattr(widgets_benchmark, "_LONG", 2)
+    result = BENCHMARK.run(rounds=1, seconds=0.5, moves=3, quiet=True)
     entries = {entry["name"]: entry for entry in result["entries"]}
     assert {entry["status"] for entry in entries.values()} == {"measured"}, entries
     shown, hidden = entries["dashboard"], entries["no dashboard"]

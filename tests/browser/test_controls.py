@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from harness.notebook_page import NotebookPage
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
+from support.controls import button, choose, click, drag, group, press, readout, tick
 from support.pages import Look, OpenNotebook
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
@@ -47,55 +47,6 @@ def settings_made():
 controls = Controls(engine, traffic)
 controls
 """
-
-
-def group(page: NotebookPage, kind: str, label: str, nth: int = 0) -> Locator:
-    """Find a control by the words beside it."""
-    words = page.page.get_by_text(re.compile(f"^{label}$"))
-    return page.page.locator(f".widget-{kind}", has=words).nth(nth)
-
-
-def press(label: str, key: str, times: int = 1) -> Callable[[NotebookPage], None]:
-    def on(page: NotebookPage) -> None:
-        slider = group(page, "hslider", label)
-        slider.wait_for()  # a strategy's own appear with it
-        slider.locator(".noUi-handle").focus()
-        for _ in range(times):
-            page.page.keyboard.press(key)
-
-    return on
-
-
-def choose(label: str, text: str) -> Callable[[NotebookPage], None]:
-    return lambda page: (
-        group(page, "dropdown", label).locator("select").select_option(text) and None
-    )
-
-
-def tick(label: str) -> Callable[[NotebookPage], None]:
-    return lambda page: group(page, "checkbox", label).locator("input").check()
-
-
-def button(page: NotebookPage, text: str) -> Locator:
-    return page.page.locator(".widget-button", has_text=text)
-
-
-def click(text: str) -> Callable[[NotebookPage], None]:
-    return lambda page: button(page, text).click()
-
-
-def drag(page: NotebookPage, label: str, to: float) -> None:
-    """Drag a slider's handle to a part of its length, 0 to 1, slowly enough for each stop."""
-    slider = group(page, "hslider", label)
-    handle, line = slider.locator(".noUi-handle"), slider.locator(".noUi-target")
-    start, length = handle.bounding_box(), line.bounding_box()
-    assert start is not None
-    assert length is not None
-    y = start["y"] + start["height"] / 2
-    page.page.mouse.move(start["x"] + start["width"] / 2, y)
-    page.page.mouse.down()
-    page.page.mouse.move(length["x"] + to * length["width"], y, steps=20)
-    page.page.mouse.up()
 
 
 class Use(NamedTuple):
@@ -249,10 +200,6 @@ def test_a_slider_that_is_dragged_reaches_the_worker_while_a_cell_runs(
         assert json.loads(page.printed(cell)) == [batch, batch, batch]
 
 
-def readout(page: NotebookPage, label: str, nth: int = 0) -> Locator:
-    return group(page, "hslider", label, nth).locator(".widget-readout")
-
-
 def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cell(
     go_on: OpenNotebook,
 ) -> None:
@@ -278,7 +225,7 @@ def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cel
 
 def test_an_ineffective_strategy_is_marked_and_explained(go_on: OpenNotebook) -> None:
     page = go_on(CAPTURE, again=AGAIN)
-    choose("Wait", "busy-poll (no effect here)")(page)
+    choose("Wait", "busy-poll (ineffective here)")(page)
     page.page.get_by_text("the driver does not tell an AF_XDP socket its NAPI").wait_for()
 
 

@@ -67,7 +67,7 @@ def move_slider(page: NotebookPage, key: str = "ArrowRight", presses: int = 2) -
 
 def wait_for_later_rows(page: NotebookPage, first: Rows) -> None:
     """Wait until a second more is shown than there was."""
-    page.page.wait_for_function(
+    page.wait_until(
         f"end => {ROWS}()[0].time.at(-1) > end + 1000", arg=first["time"][-1], timeout=30_000
     )
 
@@ -79,7 +79,7 @@ def test_area_under_the_curve_is_what_the_engine_counted(open_notebook: OpenNote
     wait_for_later_rows(page, first)
 
     counted = int(page.run(1))
-    page.page.wait_for_function(f"() => {ROWS}()[0].received.at(-1) === 0")
+    page.wait_until(f"() => {ROWS}()[0].received.at(-1) === 0")
     shown = rows(page)
     seconds = (shown["time"][1] - shown["time"][0]) / 1000
     area = sum(rate * seconds for rate in shown["received"])
@@ -88,7 +88,7 @@ def test_area_under_the_curve_is_what_the_engine_counted(open_notebook: OpenNote
 
 def wait_for_marks(page: NotebookPage, *labels: str) -> None:
     """Wait until the figure has these marks: the engine's journal has the changes, then."""
-    page.page.wait_for_function(
+    page.wait_until(
         """labels => {
             const marks = window.Bokeh.documents[0].get_model_by_name('marks');
             return labels.every((label) => marks.data.label.includes(label));
@@ -125,7 +125,7 @@ def test_control_follows_a_knob_that_a_cell_turned_and_still_works_in_the_next_b
     wait_for_rows(page, 1)
     page.run(1)
     page.page.locator(".widget-readout", has_text="100").wait_for()
-    page.page.wait_for_function(f"document.querySelector('{WAIT}').value === 'uring-multishot'")
+    page.wait_until(f"document.querySelector('{WAIT}').value === 'uring-multishot'")
     page.start(2)
     move_slider(page, "ArrowRight", 1)  # 100 has a place between 64 and 128
     wait_for_marks(page, "batch 128")
@@ -181,7 +181,7 @@ def test_reload_brings_back_the_history(open_notebook: OpenNotebook) -> None:
     page.save()
     page.reload()
     wait_for_rows(page, 1)
-    page.page.wait_for_function(f"end => {ROWS}()[0].time.at(-1) > end", arg=before["time"][-1])
+    page.wait_until(f"end => {ROWS}()[0].time.at(-1) > end", arg=before["time"][-1])
     after = rows(page)
     seen = dict(zip(after["time"], after["received"], strict=True))
     assert all(
@@ -205,9 +205,7 @@ def test_two_dashboards_share_a_page(open_notebook: OpenNotebook) -> None:
     one = CAPTURE.replace("Dashboard(engine)", "first = (engine, traffic, Dashboard(engine))")
     page = open_notebook(one + CAPTURE + "display(first[-1], Dashboard(engine))")
     page.run(0)
-    page.page.wait_for_function(
-        f"() => {ROWS}().filter(({{received}}) => received.at(-1) > 0).length === 2"
-    )
+    page.wait_until(f"() => {ROWS}().filter(({{received}}) => received.at(-1) > 0).length === 2")
 
 
 def test_no_pump_is_left_when_the_output_is_closed(open_notebook: OpenNotebook) -> None:
@@ -235,7 +233,7 @@ def test_figure_whose_feed_fails_says_so_and_the_others_go_on(open_notebook: Ope
     before = wait_for_rows(page, 1)
     page.run(1)
     page.page.get_by_text("This figure stands still: RuntimeError: the feed ran dry").wait_for()
-    page.page.wait_for_function(
+    page.wait_until(
         f"(end) => {ROWS}().some(({{time}}) => time.at(-1) > end + 5000)",
         arg=before["time"][-1],
     )

@@ -81,7 +81,7 @@ def choose(page: NotebookPage, description: str, value: str) -> None:
 
 
 def wait_for_span(page: NotebookPage, seconds: float) -> None:
-    page.page.wait_for_function(
+    page.wait_until(
         """milliseconds => {
             const {start, end} = window.Bokeh.documents[0].get_model_by_name('window');
             return Math.abs(end - start - milliseconds) < 1;
@@ -109,7 +109,7 @@ def test_ranges_show_what_the_engine_counted(open_notebook: OpenNotebook) -> Non
     ):
         choose(page, "Last", choice)
         wait_for_span(page, seconds)
-        page.page.wait_for_function(
+        page.wait_until(
             f"step => {{ const {{time}} = {ROWS}()[0];"
             " return Math.round(time[1] - time[0]) === step; }",
             arg=step,
@@ -147,7 +147,7 @@ def test_range_pause_and_worker_are_traits(open_notebook: OpenNotebook) -> None:
     wait_for_rows(page, 1)
     page.run(1)
     wait_for_span(page, 10)
-    page.page.wait_for_function(
+    page.wait_until(
         "[...document.querySelectorAll('select')].some((menu) => menu.value === '10 s')"
     )
     page.run(2)
@@ -167,7 +167,7 @@ def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
     page.run(0)
     wait_for_rows(page, 10)
     page.page.locator(".widget-toggle-button", has_text="Pause").click()
-    page.page.wait_for_function(
+    page.wait_until(
         """() => {
             const {end} = window.Bokeh.documents[0].get_model_by_name('window');
             if (window.endBefore !== end) [window.endBefore, window.endSince] = [end, Date.now()];
@@ -184,7 +184,7 @@ def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
     assert wait_for_rows(page, 10) == seen
     assert window(page) == still
     page.page.locator(".widget-toggle-button", has_text="Pause").click()
-    page.page.wait_for_function(f"end => {ROWS}()[0].time.at(-1) > end", arg=seen["time"][-1])
+    page.wait_until(f"end => {ROWS}()[0].time.at(-1) > end", arg=seen["time"][-1])
     assert window(page)[1] > still[1]
 
 
@@ -227,7 +227,7 @@ def test_several_engines_are_shown_with_their_own_rows(open_notebook: OpenNotebo
     page.run(0)
     wait_for_rows(page, 20)
     counted = [int(packets) for packets in page.run(1).split()]
-    page.page.wait_for_function(f"() => {ROWS}()[0].received.at(-1) === 0")
+    page.wait_until(f"() => {ROWS}()[0].received.at(-1) === 0")
     page.page.get_by_text("stopped").nth(1).wait_for()
     for place, packets in enumerate(counted):
         assert area(rows(page, f"rows {place}")) == pytest.approx(packets, rel=1e-3)
@@ -242,7 +242,7 @@ def test_worker_can_be_chosen(open_notebook: OpenNotebook) -> None:
     assert area(rows(page)) == pytest.approx(sum(counted), rel=1e-3)
     for worker, packets in enumerate(counted):
         choose(page, "Worker", str(worker))
-        page.page.wait_for_function(
+        page.wait_until(
             f"""packets => {{
                 const {{time, received}} = {ROWS}()[0];
                 const area = received.reduce((sum, rate) => sum + (rate || 0), 0);

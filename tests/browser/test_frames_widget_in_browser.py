@@ -64,9 +64,7 @@ Rows = list[list[str]]
 
 def wait_for_rows(page: NotebookPage, condition: str, arg: Any = None) -> Rows:
     """Wait until a JavaScript expression of `rows` and `arg` holds, and return the rows."""
-    page.page.wait_for_function(
-        f"(arg) => ((rows) => {condition})(({ROWS})())", arg=arg, timeout=30_000
-    )
+    page.wait_until(f"(arg) => ((rows) => {condition})(({ROWS})())", arg=arg, timeout=30_000)
     rows: Rows = page.page.evaluate(ROWS)
     return rows
 

@@ -43,7 +43,7 @@ PLACES = """({x, y}) => {
 
 
 def points(page: NotebookPage) -> dict[str, list[Any]]:
-    page.page.wait_for_function(f"() => ({SOURCES})()[0]?.points?.x.length > 0", timeout=PATIENCE)
+    page.wait_until(f"() => ({SOURCES})()[0]?.points?.x.length > 0", timeout=PATIENCE)
     (figure,) = page.page.evaluate(SOURCES)
     return dict(figure["points"])
 

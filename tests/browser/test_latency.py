@@ -48,7 +48,7 @@ def sources(page: NotebookPage) -> Sources:
 
 def wait_for_flags(page: NotebookPage, condition: str = "flags.x.length === 5") -> Sources:
     """Wait until the percentiles drawn fulfil a condition."""
-    page.page.wait_for_function(
+    page.wait_until(
         f"() => {{ const {{flags}} = ({SOURCES})(); return flags && {condition}; }}",
         timeout=30_000,
     )
@@ -67,7 +67,7 @@ def read_in_the_end(page: NotebookPage, index: int) -> list[float]:
     """Run the cell `STOP`, wait until all that it counted is drawn, and return its percentiles."""
     total, percentiles = json.loads(page.run(index))
     # The curve ends at the one slowest of all frames.
-    page.page.wait_for_function(
+    page.wait_until(
         f"(total) => Math.abs(({SOURCES})()['live curve'].y.at(-1) * total - 1) < 1e-9",
         arg=total,
         timeout=30_000,
@@ -115,7 +115,7 @@ def test_a_frozen_copy_stays_behind_what_is_measured_anew(open_notebook: OpenNot
     again = wait_for_flags(page)
     assert again["frozen"] == earlier["live"]
     press(page, "Clear")
-    page.page.wait_for_function(f"() => ({SOURCES})().frozen.x.length === 0")
+    page.wait_until(f"() => ({SOURCES})().frozen.x.length === 0")
 
 
 def test_says_why_nothing_is_measured_and_the_button_mends_it(open_notebook: OpenNotebook) -> None:
@@ -134,7 +134,7 @@ def test_buttons_act_while_the_first_cell_after_it_is_busy(open_notebook: OpenNo
     wait_for_flags(page)
     page.start(1)
     press(page, "Freeze")
-    page.page.wait_for_function(f"() => ({SOURCES})().frozen.x.length > 0", timeout=30_000)
+    page.wait_until(f"() => ({SOURCES})().frozen.x.length > 0", timeout=30_000)
     assert let_go(page, 1).strip() == "poll, batch 64"
 
 

@@ -51,7 +51,7 @@ def sources(page: NotebookPage) -> dict[str, dict[str, list[Any]]]:
 
 def wait_for_text(page: NotebookPage, source: str, text: str) -> None:
     """Wait until the figure says something, beside what leaves or above a counting point."""
-    page.page.wait_for_function(
+    page.wait_until(
         f"([source, text]) => ({SOURCES})()[source]?.text.some("
         "(words) => words.replaceAll('\\n', ' ').includes(text))",
         arg=[source, text],

@@ -23,11 +23,11 @@ from xdplab.widgets.live import figure as live_figure
 lab = Lab()
 """
 
-# Rings of 64 entries are drawn; 2,000 packets a second are enough for every widget.
+# Rings of 64 entries are drawn; 500 packets a second are enough for every widget.
 ENGINE = """
 sampling = Sampling(every=100)
 engine = Engine(lab.port, ring_size=64, batch=16, inspect=True, sampling=sampling).start()
-traffic = Traffic(lab.peer, lab.port, rate=2_000).start()
+traffic = Traffic(lab.peer, lab.port, rate=500).start()
 """
 
 ALL = """
@@ -71,14 +71,14 @@ def wait_until_all_live(page: NotebookPage) -> None:
     """Wait until each figure has got its first rows, and the table of frames its own."""
     expect(page.page.locator(".xdplab-live")).to_have_count(LIVE, timeout=PATIENCE)
     page.page.locator(ROWS_OF_FRAMES).first.wait_for(timeout=PATIENCE)
-    page.page.wait_for_function(
+    page.wait_until(
         f"() => {ROWS}()[0].received.filter((rate) => rate > 0).length > 3", timeout=PATIENCE
     )
 
 
 def wait_for_rows(page: NotebookPage, count: int, figures: int = 1) -> dict[str, list[float]]:
     """Wait until the dashboards of the page have `count` rows with packets in them."""
-    page.page.wait_for_function(
+    page.wait_until(
         f"""([count, figures]) => {{
             const all = {ROWS}();
             return all.length === figures && all.every(
@@ -124,7 +124,7 @@ def test_controls_and_dashboard_live_in_both_applications(
     page.hide_side_bar()
     for width, columns in ((600, 1), (1280, 2), (600, 1)):
         page.page.set_viewport_size({"width": width, "height": 900})
-        page.page.wait_for_function(
+        page.wait_until(
             f"columns => new Set(({LEFTS})()).size === columns", arg=columns, timeout=PATIENCE
         )
     label = page.page.get_by_text(re.compile("^Batch( size)?$"))
@@ -217,9 +217,7 @@ def test_two_browsers_see_the_same_and_either_can_leave(open_notebook: OpenNoteb
     assert set(both[0]["time"]) & set(both[1]["time"])
     page.close()
     end = wait_for_rows(second, 10)["time"][-1]
-    second.page.wait_for_function(
-        f"(end) => {ROWS}()[0].time.at(-1) > end + 1000", arg=end, timeout=PATIENCE
-    )
+    second.wait_until(f"(end) => {ROWS}()[0].time.at(-1) > end + 1000", arg=end, timeout=PATIENCE)
     second.clear_output(2)
     assert leaves_nothing_running(second, 3)
 

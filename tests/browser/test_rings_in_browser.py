@@ -69,7 +69,7 @@ def sources(page: NotebookPage) -> dict[str, dict[str, list[Any]]]:
 
 def wait_for_entries(page: NotebookPage, condition: str) -> None:
     """Wait until a condition on `entries`, the columns of what is drawn, holds."""
-    page.page.wait_for_function(
+    page.wait_until(
         f"() => {{ const entries = ({SOURCES})()[0]?.entries; return entries && ({condition}); }}",
         timeout=PATIENCE,
     )
@@ -105,7 +105,7 @@ def test_what_is_drawn_is_what_the_rings_hold(open_notebook: OpenNotebook) -> No
     wait_for_entries(page, "entries.number.includes('4') && entries.number.includes('31')")
     held = json.loads(page.run(2))
     # The kernel may have sent a frame since: what is drawn comes to what was read.
-    page.page.wait_for_function(
+    page.wait_until(
         f"(text) => ({SOURCES})()[0].words.text.includes(text)",
         arg=f"P {held['completion']['producer']}",
         timeout=PATIENCE,
@@ -213,7 +213,7 @@ def test_two_views_of_one_engine_agree_and_a_closed_engine_still_shows_its_rings
     page = open_rings(open_notebook, PAUSED, "others = Rings(engine)\nothers", "engine.close()")
     page.run(1)
     page.run(2)
-    page.page.wait_for_function(f"() => ({SOURCES})().length === 2", timeout=PATIENCE)
+    page.wait_until(f"() => ({SOURCES})().length === 2", timeout=PATIENCE)
     button(page, "Step").first.click()
     expect(page.page.get_by_text("1 turns so far")).to_have_count(2, timeout=PATIENCE)
     page.run(3)

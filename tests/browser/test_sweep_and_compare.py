@@ -8,7 +8,7 @@ from typing import Any
 from harness.notebook_page import NotebookPage
 from playwright.sync_api import expect
 from support.live_rows import SOURCES
-from support.pages import OpenNotebook, Picture
+from support.pages import Look, OpenNotebook
 
 PATIENCE = 60_000  # ms: the machine may be busy with other tests
 
@@ -31,7 +31,7 @@ def sources(page: NotebookPage) -> dict[str, dict[str, list[Any]]]:
 
 def wait_for_source(page: NotebookPage, condition: str) -> None:
     """Wait until a condition on `sources`, those of the one live figure, holds."""
-    page.page.wait_for_function(
+    page.wait_until(
         f"() => {{ const sources = ({SOURCES})()[0]; return sources && ({condition}); }}",
         timeout=PATIENCE,
     )
@@ -42,7 +42,7 @@ def press(page: NotebookPage, words: str) -> None:
 
 
 def test_a_sweep_fills_its_map_and_a_click_applies_a_cell(
-    open_notebook: OpenNotebook, picture: Picture
+    open_notebook: OpenNotebook, look: Look
 ) -> None:
     page = open_notebook(SWEEP, "print(engine.batch, engine.wait)")
     page.run(0)
@@ -66,7 +66,6 @@ def test_a_sweep_fills_its_map_and_a_click_applies_a_cell(
     )
     page.page.mouse.move(*where)
     expect(page.page.get_by_text("batch 16, wait adaptive").first).to_be_visible(timeout=PATIENCE)
-    picture(page)
     page.page.mouse.click(*where)
     expect(page.page.get_by_text("Applied: batch 16, wait adaptive")).to_be_visible(
         timeout=PATIENCE
@@ -78,6 +77,7 @@ def test_a_sweep_fills_its_map_and_a_click_applies_a_cell(
     wait_for_source(page, "sources.cells.x.length === 12")
     assert sources(page)["cells"] == cells
     expect(page.page.get_by_text("12 of 12 runs")).to_be_visible(timeout=PATIENCE)
+    look(page)
 
 
 COMPARE = """
@@ -92,7 +92,7 @@ compare
 
 
 def test_a_comparison_grows_in_a_narrow_dark_page_and_comes_back(
-    open_notebook: OpenNotebook, picture: Picture
+    open_notebook: OpenNotebook, look: Look
 ) -> None:
     page = open_notebook(COMPARE, "print(*compare.results['status'])", theme="dark", width=900)
     page.run(0)
@@ -108,7 +108,7 @@ def test_a_comparison_grows_in_a_narrow_dark_page_and_comes_back(
     assert page.run(1).split() == ["measured", "measured", "measured", "refused"]
     expect(page.page.get_by_text("must be a power of two")).to_be_visible(timeout=PATIENCE)
     page.page.locator(".jp-OutputArea-output").first.evaluate("area => area.scrollIntoView()")
-    picture(page)
+    look(page)
     # Nothing sticks out at the right.
     assert page.page.evaluate(
         """() => {

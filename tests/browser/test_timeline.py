@@ -30,7 +30,7 @@ SHOWN = """() => Array.from(
 
 
 def wait_for_marks(page: NotebookPage, count: int) -> list[str]:
-    page.page.wait_for_function(f"count => ({SHOWN})().length === count", arg=count, timeout=30_000)
+    page.wait_until(f"count => ({SHOWN})().length === count", arg=count, timeout=30_000)
     labels: list[str] = page.page.evaluate(SHOWN)
     return labels
 

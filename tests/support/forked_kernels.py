@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+# Seconds between two updates of a page. With 0.1, drawing takes most of a core; the kernels of
+# Notebook 7 and of the widgets' benchmark, which are not forks, keep to that.
+_INTERVAL = 0.4
 _LONGEST = 1 << 20  # bytes of a request: arguments, folder and environment
 
 
@@ -86,12 +89,14 @@ def _import_everything() -> None:
 
     import xdplab
     import xdplab.widgets
+    from xdplab.widgets.base import pump
 
     assert ipykernel
     assert np
     for module in (xdplab, xdplab.widgets):
         for name in module.__all__:
             getattr(module, name)
+    pump.INTERVAL = _INTERVAL
     gc.freeze()
 
 

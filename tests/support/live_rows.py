@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from harness.notebook_page import NotebookPage
 
-# 20,000 packets a second: more than enough to see, little enough for the machine that tests.
+# 500 packets a second are enough to see, and cost a machine that tests little.
 CAPTURE = """
 import json, threading, time
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets import Dashboard
 lab = Lab()
 engine = Engine(lab.port).start()
-traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
+traffic = Traffic(lab.peer, lab.port, rate=500).start()
 Dashboard(engine)
 """
 
@@ -36,7 +36,7 @@ def rows(page: NotebookPage, name: str = "rows 0") -> Rows:
 
 def wait_for_rows(page: NotebookPage, count: int) -> Rows:
     """Wait until the figure has `count` rows with packets in them."""
-    page.page.wait_for_function(
+    page.wait_until(
         f"(count) => {ROWS}()[0]?.received.filter((rate) => rate > 0).length >= count",
         arg=count,
         timeout=30_000,

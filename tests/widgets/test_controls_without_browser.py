@@ -216,7 +216,7 @@ def test_an_ineffective_strategy_is_marked_and_why_is_said_when_it_is_chosen(lab
     engine = Engine(lab.port)
     controls = Controls(engine)
     texts = {value: text for text, value in control(controls, "wait").options}
-    assert texts["busy-poll"] == "busy-poll (no effect here)"
+    assert texts["busy-poll"] == "busy-poll (ineffective here)"
     assert texts["spin"] == "spin"
     assert "does not tell" not in words(controls)
     control(controls, "wait").value = "busy-poll"

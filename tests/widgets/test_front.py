@@ -53,6 +53,26 @@ def engine(lab: Lab) -> Iterator[Engine]:
         yield engine
 
 
+def test_a_label_that_would_lie_over_another_is_left_out(engine: Engine) -> None:
+    def texts(seen: list[dict[str, float | None]]) -> tuple[list[str], list[str]]:
+        tried = [
+            Tried({"batch": 1 << place}, [{**dict.fromkeys(METRICS), **each}], [each["pps"] or 0])
+            for place, each in enumerate(seen)
+        ]
+        tuning = Tuning(tried, Objective.of("pps"), {}, engine, None, interrupted=False)
+        sources = points(tuning).sources
+        return list(sources["places"]["text"]), list(sources["begin"]["text"])
+
+    begin: dict[str, float | None] = {"pps": 2.0e6, "p99_ns": 8e4, "cpu_ns_per_packet": 300}
+    far: dict[str, float | None] = {"pps": 2.5e6, "p99_ns": 9e5, "cpu_ns_per_packet": 400}
+    close = {**begin, "pps": 2.01e6, "p99_ns": 8.1e4}
+    assert texts([begin, far]) == (["1", "0"], ["began here"])
+    numbers, begins = texts([begin, close, far])
+    assert "0" in numbers
+    assert numbers.count("") == 1
+    assert begins == ["began here"]
+
+
 def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
     engine: Engine,
 ) -> None:

@@ -8,19 +8,15 @@ import math
 import weakref
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.seen import control, figure, press, text_of
 from support.seen import rows as shown_rows
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.net.stream import Rate
-from xdplab.telemetry.region import RINGS
 from xdplab.widgets import Rings
-from xdplab.widgets.rings.figure import CENTRES, NUMBERS
+from xdplab.widgets.rings.figure import CENTRES
 from xdplab.widgets.rings.rows import rows
 from xdplab.widgets.rings.state import HOMES, RingState
 from xdplab.widgets.rings.words import INKS
@@ -374,36 +370,3 @@ def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:
         state = figure(Rings(engine)).get_state()
         state.pop("_esm")
         assert len(json.dumps(state)) < 3_000
-
-
-def record_of(size: int, ends: dict[str, tuple[int, int]]) -> Any:
-    record = np.zeros(1, RINGS)[0]
-    record["ring_size"] = size
-    for ring, (consumer, waiting) in ends.items():
-        record[f"{ring}_consumer"], record[f"{ring}_producer"] = consumer, consumer + waiting
-        capacity = size * SIZES[ring]
-        for position in range(consumer, consumer + waiting):
-            record[ring][position % capacity] = (position % 2**20) * FRAME
-    return record
-
-
-@given(exponent=st.integers(1, 7), data=st.data())
-def test_entries_are_read_right_wherever_a_ring_has_turned_to(
-    exponent: int, data: st.DataObject
-) -> None:
-    size = 1 << exponent
-    ends = {
-        ring: (data.draw(st.integers(0, 2**40)), data.draw(st.integers(0, size * times)))
-        for ring, times in SIZES.items()
-    }
-    state = RingState(
-        record_of(size, ends), worker=0, frame_size=FRAME, has_stream=False, with_entries=True
-    )
-    for name, (consumer, waiting) in ends.items():
-        ring = state.rings[name]  # type: ignore[index]
-        assert ring.waits().sum() == ring.waiting == waiting
-        assert ring.line() == [position % 2**20 for position in range(consumer, consumer + waiting)]
-    columns = rows(state, None)
-    assert set(columns) == set(NUMBERS)
-    for source in columns.values():
-        assert len({len(column) for column in source.values()}) == 1

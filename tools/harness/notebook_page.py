@@ -68,6 +68,9 @@ OUTPUTS = """(index) => {
 }"""
 
 
+_POLLING = 100  # ms
+
+
 class NotebookPage:
     """One browser page with one notebook.
 
@@ -151,8 +154,16 @@ class NotebookPage:
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
-        self.page.wait_for_function(READY, timeout=60_000)
+        self.wait_until(READY, timeout=60_000)
         self.change_theme(self.theme)
+
+    def wait_until(self, script: str, *, arg: object = None, timeout: float = 30_000) -> None:
+        """Wait until a script in the page returns what is true, for at most `timeout` ms.
+
+        The page is asked several times a second, and not at each of its frames: a script that reads
+        the rows of all figures would take most of a core.
+        """
+        self.page.wait_for_function(script, arg=arg, timeout=timeout, polling=_POLLING)
 
     def change_theme(self, theme: str) -> None:
         """Change between "light" and "dark"."""
@@ -179,9 +190,8 @@ class NotebookPage:
 
     def wait_for(self, index: int, timeout: float = 60) -> None:
         """Wait until the cell that `start` started has ended."""
-        self.page.wait_for_function(
-            "index => window.cellsRun[index].done", arg=index, timeout=timeout * 1000
-        )
+        done = "index => window.cellsRun[index].done"
+        self.wait_until(done, arg=index, timeout=timeout * 1000)
 
     def run(self, index: int) -> str:
         """Run the cell at `index` and return what it printed; an error in it fails the test."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xdplab.bench.options import Option
-from xdplab.bench.report.report import Column
+from xdplab.bench.report.report import Column, result_table
 from xdplab.bench.rounds import Rounds
+from xdplab.core.table import Table, Tabled
 
 Result = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ class Benchmark:
     group: Callable[[Mapping[str, Any]], str] = field(default=lambda _entry: "")
     notes: Callable[[Result], list[str]] = field(default=lambda _result: [])
 
-    def run(self, *, quiet: bool = False, **given: Any) -> dict[str, Any]:
+    def run(self, *, quiet: bool = False, **given: Any) -> Outcome:
         """Run it: all its entries take turns, every second round in reverse order.
 
         Parameters
@@ -60,7 +61,7 @@ class Benchmark:
         Returns
         -------
         dict
-            The result, for JSON. `docs/benchmarks.md` describes its fields.
+            The result, for JSON, shown as a table. `docs/benchmarks.md` describes its fields.
 
         Raises
         ------
@@ -77,4 +78,27 @@ class Benchmark:
             name: self.options[name].check(name, value) if name in self.options else value
             for name, value in chosen.items()
         }
-        return self.measure(turns, **checked)
+        return Outcome(self.measure(turns, **checked), self)
+
+
+class Outcome(Tabled, dict[str, Any]):
+    """The result of a benchmark, shown as a table.
+
+    Parameters
+    ----------
+    result
+        Its fields.
+    benchmark
+        The benchmark that it is of.
+    """
+
+    def __init__(self, result: Result, benchmark: Benchmark) -> None:
+        super().__init__(result)
+        self._benchmark = benchmark
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        """Be its fields alone in another process."""
+        return dict, (dict(self),)
+
+    def _table(self) -> Table:
+        return result_table(self._benchmark, self)

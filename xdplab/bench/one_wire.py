@@ -76,4 +76,5 @@ class OneWire:
 
     def _turn(self, receiver: Receiver, wire: Wire, load: Rate, seconds: float) -> Figures:
         wire.traffic.rate = load
-        return self.take(receiver, wire, seconds)
+        asked = None if load == "max" else load
+        return {**self.take(receiver, wire, seconds), "asked_pps": asked}

@@ -244,6 +244,8 @@ def _rate(options: argparse.Namespace) -> Rate | None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if not options.json:  # rich is slow to import, and packets that come meanwhile would not count
+        from xdplab.cli.terminal import run_live  # noqa: PLC0415
     with ExitStack() as stack:
         engine, traffic = _capture(options, stack)
         signals: Signals = options.signals
@@ -252,8 +254,6 @@ def _run(options: argparse.Namespace) -> int:
             measurement, _ = measure(engine, traffic, options.seconds, signals.check)
             words = json.dumps(measurement.as_dict())
         else:
-            from xdplab.cli.terminal import run_live  # noqa: PLC0415 - rich is slow to import
-
             measurement, words = run_live(engine, traffic, options.seconds, signals.check)
         is_said = say(words)
         if measurement.error is not None:

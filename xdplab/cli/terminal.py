@@ -31,6 +31,7 @@ class _LiveTable:
         self._engine, self._traffic = engine, traffic
         self._last: Any = engine.telemetry.counters()
         self._rates: list[float] = []
+        self._sent = traffic.sent if traffic else 0
 
     def render(self) -> Table:
         """Read the telemetry and return the table."""
@@ -46,10 +47,16 @@ class _LiveTable:
         where = f"{self._engine.name_of(0)} queue {self._engine.queue}"
         # As text, since rich reads brackets as markup.
         table = Table(title=Text(f"{where}{_mark(self._engine.simulated)}"))
-        table.add_column("", style="bold")
-        table.add_column("", justify="right", min_width=12)
-        table.add_column("", min_width=_GRAPH_COLUMNS)
+        table.add_column("figure", style="bold")
+        table.add_column("now", justify="right", min_width=12)
+        table.add_column("the last 5 s, and settings", min_width=_GRAPH_COLUMNS)
         table.add_row("received / s", f"{packets:,.0f}", _graph(self._rates))
+        if self._traffic:
+            sent = self._traffic.sent
+            asked = self._traffic.rate
+            of = "" if isinstance(asked, str) else f"of {asked:,.0f} asked"
+            table.add_row("sent / s", f"{(sent - self._sent) / seconds:,.0f}", of)
+            self._sent = sent
         table.add_row("gigabit / s", f"{rate('rx_bytes') * 8 / 1e9:,.2f}", "")
         table.add_row(
             f"lost: {name_of(Line.RING_FULL, kind)} / s", f"{rate('rx_ring_full'):,.0f}", ""
@@ -156,6 +163,20 @@ def _way(measurement: Measurement) -> str:
     return f"wait={measurement.wait}" if measurement.wait else f"path={measurement.path}"
 
 
+def _offered(measurement: Measurement) -> str:
+    """Say what was asked and sent, and what was lost of it."""
+    if measurement.sent is None:
+        return ""
+    asked = "as much as it can"
+    if measurement.asked_pps is not None:
+        asked = f"{measurement.asked_pps:,.0f} a second"
+    limited = f"{measurement.limited}\n" if measurement.limited else ""
+    return (
+        f"{limited}asked: {asked}; sent: {measurement.sent:,}, {measurement.sent_pps:,.0f} a "
+        f"second; lost: {measurement.lost:,}\n"
+    )
+
+
 def _summary(measurement: Measurement) -> str:
     costs = {
         "user": measurement.user_ns_per_packet,
@@ -167,6 +188,7 @@ def _summary(measurement: Measurement) -> str:
     told = ", ".join(f"{name} {ns:,.1f}" for name, ns in costs.items() if ns is not None)
     note = f"\nwait={measurement.wait} is ineffective here: {measurement.wait_note}"
     return (
+        f"{_offered(measurement)}"
         f"{measurement.rx_packets:,} packets in {measurement.seconds:.2f} s, "
         f"{measurement.rx_pps:,.0f} a second, {_way(measurement)}, batch={measurement.batch}"
         f"{_mark(measurement.simulated)}\nnanoseconds a packet: {told or 'no packets came'}"

@@ -24,6 +24,7 @@ _REMEDIES = {
     errno.EBADF: "It was closed: leave out `>&-`.",
 }
 _PLAIN = str.maketrans({"✗": "x", "→": "->", "µ": "u", "•": "*", "…": "...", "█": "#", "∞": "inf"})
+_PLAIN |= dict(zip(map(ord, "▁▂▃▄▅▆▇"), "_.-=+*%", strict=True))  # lower bars of a graph
 _ERRORS = "xdplab-plain"
 
 

@@ -23,6 +23,7 @@ _TABLE = (
 )
 _ROW = "background: none; border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, 0.3))"
 _CELL = "padding: 2px 16px 2px 0; vertical-align: top; white-space: pre-wrap; max-width: 60em"
+_RIGHT = "right; white-space: nowrap"  # a number and its unit stay together
 _TITLE = "color: var(--jp-ui-font-color1, inherit); font-size: 13px; font-weight: 600"
 _LINE = "color: var(--jp-ui-font-color1, inherit); font-size: 13px; max-width: 60em"
 
@@ -144,7 +145,7 @@ def _without_error(thing: object, say: Callable[[], str]) -> str:
 
 def _html_row(row: Row, sides: Sequence[bool], tag: str) -> str:
     cells = "".join(
-        f'<{tag} style="{_CELL}; text-align: {"right" if is_right else "left"}">'
+        f'<{tag} style="{_CELL}; text-align: {_RIGHT if is_right else "left"}">'
         f"{_escaped(cell)}</{tag}>"
         for cell, is_right in zip(row, sides, strict=True)
     )

@@ -15,7 +15,7 @@ from xdplab.core.calls import public_function
 from xdplab.core.checks import callable_of, mapping
 from xdplab.core.errors import XdplabError
 from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software
-from xdplab.doctor.finding import CAPTURE, Finding, as_json, can_capture, refused
+from xdplab.doctor.finding import CAPTURE, Finding, Findings, as_json, can_capture, refused
 from xdplab.doctor.report import report
 
 __all__ = ["CHECKS", "Check", "Finding", "as_json", "can_capture", "examine", "report"]
@@ -62,7 +62,7 @@ def chosen(checks: dict[str, Check] | None) -> dict[str, Check]:
 
 
 @public_function
-def examine(checks: dict[str, Check] | None = None) -> list[Finding]:
+def examine(checks: dict[str, Check] | None = None) -> Findings:
     """Run all checks, which takes about a second.
 
     Parameters
@@ -73,9 +73,10 @@ def examine(checks: dict[str, Check] | None = None) -> list[Finding]:
     Returns
     -------
     list of Finding
-        The findings in the order of the checks. A check that fails gives a finding too.
+        The findings in the order of the checks, shown as a table. A check that fails gives a
+        finding too.
     """
-    findings: list[Finding] = []
+    findings = Findings()
     for name, check in chosen(checks).items():
         try:
             findings.extend(check())

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from xdplab.core.checks import instance_of, items
 from xdplab.core.errors import XdplabError
+from xdplab.core.table import Table, Tabled
 
 Verdict = Literal["good", "limited", "missing"]
 
@@ -36,6 +37,15 @@ class Finding:
     verdict: Verdict
     seen: str
     remedy: str = ""
+
+
+class Findings(Tabled, list[Finding]):
+    """Findings, in the order of the checks."""
+
+    def _table(self) -> Table:
+        rows = [(each.verdict, each.name, each.seen) for each in self]
+        remedies = [f"{each.name}: {each.remedy}" for each in self if each.remedy]
+        return Table(f"{outcome(self)}.", rows, ("verdict", "check", "seen"), remedies)
 
 
 def refused(name: str, verdict: Verdict, error: XdplabError) -> Finding:

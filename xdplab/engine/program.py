@@ -18,9 +18,10 @@ from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.held import HeldDescriptor
 from xdplab.core.locks import new_lock
+from xdplab.core.table import Table, Tabled
 from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
-from xdplab.programs.maps import Map
+from xdplab.programs.maps import HEADINGS, Map
 from xdplab.programs.spec import OBJECT_BYTES
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @public
-class Program(FixedNames, Closing):
+class Program(Tabled, FixedNames, Closing):
     """An XDP program of one's own, loaded into the kernel with its maps, and not yet attached.
 
     A program belongs to the network namespace that it was loaded for, and can be attached to each
@@ -106,14 +107,22 @@ class Program(FixedNames, Closing):
             each.close()
         self._loaded.close()
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        if self.closed:
+            return Table(self._brief())
+        on = ", ".join(link.interface.name for link in self._links) or "nothing"
+        rows = [each.row for each in self.maps.values()]
+        title = f"Program for {self.interface.name}, attached to {on}"
+        return Table(title, rows, HEADINGS if rows else ())
+
+    def _brief(self) -> str:
         if self.closed:
             return "<Program closed>"
         return f"<Program on {self.interface.name}: {', '.join(self.maps) or 'no maps'}>"
 
 
 @public
-class Link(FixedNames, HeldDescriptor):
+class Link(Tabled, FixedNames, HeldDescriptor):
     """A program on an interface: closing the link detaches the program.
 
     The program stays attached until `close`, also where no variable holds the link, or the end of
@@ -208,7 +217,10 @@ class Link(FixedNames, HeldDescriptor):
             self._program._links.discard(self)
             _attached.discard(self)
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        return Table(self._brief()[1:-1], self._program._table().rows, HEADINGS)
+
+    def _brief(self) -> str:
         state = "closed" if self.closed else f"on {self.interface.name}, attach={self.attach!r}"
         return f"<Link {state}>"
 

@@ -67,6 +67,8 @@ class Background:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the thread's end, at most `timeout` seconds; return whether it ended.
 
+        An interrupt (Ctrl-C) makes the work end soon, too.
+
         Raises
         ------
         XdplabError
@@ -75,7 +77,11 @@ class Background:
         timeout = join_seconds("timeout", timeout)
         thread = self._thread
         if thread is not None:
-            thread.join(timeout)
+            try:
+                thread.join(timeout)
+            except KeyboardInterrupt:
+                self.stop()
+                raise
         if self.error:
             raise XdplabError(self.error)
         return not self.running

@@ -13,8 +13,11 @@ from xdplab.core.calls import public_function
 from xdplab.core.checks import callable_of
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import KernelError, XdplabError
+from xdplab.core.table import Table, Tabled
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
+from xdplab.experiments.measurement_table import measurement_table
+from xdplab.experiments.offered import Watch
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.lines import Line
@@ -37,9 +40,14 @@ _LOOK_SECONDS = 0.1
 _LONGEST_SECONDS = 86_400
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(Tabled):
     """The results of one run.
+
+    ``asked_pps`` is the generator's rate, None for "max" and without one; ``sent`` and ``sent_pps``
+    what it sent, and ``lost`` what of that the worker did not receive. Where the generator sent
+    less than 95 % of what it was asked for, ``limited`` is a sentence that says so, and whether the
+    scheduler was the cause.
 
     Times per packet are nanoseconds. ``user`` is the worker's time on packets, ``idle`` a spinning
     worker's empty polls, ``sys`` the rest of the worker's own CPU time, and ``softirq`` the
@@ -62,7 +70,11 @@ class Measurement:
     seconds: float
     interrupted: bool
     error: str | None
+    asked_pps: float | None
     sent: int | None
+    sent_pps: float | None
+    lost: int | None
+    limited: str
     rx_packets: int
     rx_bytes: int
     rx_pps: float
@@ -86,6 +98,9 @@ class Measurement:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
         return asdict(self)
+
+    def _table(self) -> Table:
+        return measurement_table(self)
 
 
 @public_function
@@ -130,6 +145,7 @@ def _measure(
         in_softirq = _softirq_clock(stack, engine, cores)
         ledger = Ledger(engine, traffic)
         sent = traffic.sent if traffic else 0
+        offer = Watch(engine, traffic)
         before, softirq_before = engine.telemetry.total(), in_softirq()
         started = time.monotonic()
         if traffic:
@@ -142,6 +158,7 @@ def _measure(
         except XdplabError as error:
             ended = error
         finally:
+            offer.look()
             if traffic:
                 traffic.stop()
         elapsed = time.monotonic() - started
@@ -152,6 +169,7 @@ def _measure(
             account = _account_of_worker(engine, traffic, int(before["rx_packets"]), sent, ended)
         after, softirq_after = engine.telemetry.total(), in_softirq()
     packets = int(after["rx_packets"] - before["rx_packets"])
+    offered, sent_here = offer.offered(elapsed), traffic.sent - sent if traffic else None
 
     def each(nanoseconds: int | None) -> float | None:
         return round(nanoseconds / packets, 2) if packets and nanoseconds is not None else None
@@ -168,7 +186,11 @@ def _measure(
         seconds=round(elapsed, 6),
         interrupted=interrupted,
         error=None if ended is None else str(ended),
-        sent=traffic.sent - sent if traffic else None,
+        asked_pps=offered.asked_pps,
+        sent=sent_here,
+        sent_pps=offered.sent_pps,
+        lost=None if sent_here is None else max(sent_here - packets, 0),
+        limited=offered.limited,
         rx_packets=packets,
         rx_bytes=grown("rx_bytes"),
         rx_pps=round(packets / elapsed, 1),

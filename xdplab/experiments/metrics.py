@@ -71,6 +71,10 @@ def _percentile(percent: float) -> Callable[[Measurement, Latency], float | None
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "pps": Metric("received", "packets/s", True, lambda measured, _latency: measured.rx_pps),
+        "asked_pps": Metric(
+            "asked", "packets/s", True, lambda measured, _latency: measured.asked_pps
+        ),
+        "sent_pps": Metric("sent", "packets/s", True, lambda measured, _latency: measured.sent_pps),
         "lost_percent": Metric("lost", "%", False, _lost),
         "cpu_ns_per_packet": Metric("worker's CPU", "ns/packet", False, _cpu),
         "softirq_ns_per_packet": Metric(
@@ -84,10 +88,11 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "syscalls_per_packet": Metric("system calls", "1/packet", False, _syscalls),
     }
 )
-"""By name: packets received a second; the share of the sent packets that were lost; the worker's
-CPU time per packet (with idle polls and io_uring's submission thread); the CPU time per packet of
-the network softirqs on the cores of worker and generator; percentiles of the latency; and the
-worker's system calls per packet, without telemetry's own."""
+"""By name: packets received a second, asked for (nan for "max") and sent; the share of the sent
+packets that were lost; the worker's CPU time per packet (with idle polls and io_uring's
+submission thread); the CPU time per packet of the network softirqs on the cores of worker and
+generator; percentiles of the latency; and the worker's system calls per packet, without telemetry's
+own."""
 
 
 def metrics(measurement: Measurement, latency: Latency) -> dict[str, float | None]:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.core.checks import choice, is_a, items, shown, whole
+from xdplab.core.checks import choice, is_a, items, whole
 from xdplab.core.checks import seconds as seconds_within
+from xdplab.core.checks import shown as shown_value
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.text import setting, spaced
 from xdplab.experiments.in_turn import in_rounds
-from xdplab.experiments.metrics import METRICS, Figures
+from xdplab.experiments.metrics import METRICS, Figures, Taken
+from xdplab.experiments.results import Results, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -42,6 +44,13 @@ class Run:
     """Why it was refused or failed."""
     figures: Figures = field(default_factory=dict)
     """The figures, by the names of `metrics.METRICS`."""
+    limited: str = ""
+    """Why the generator sent less than it was asked for, as in `Measurement`."""
+
+    def measured(self, taken: Taken) -> None:
+        """Take over the results of a measured run."""
+        self.figures, self.limited = taken.figures, taken.measurement.limited
+        self.status = "measured"
 
     def __str__(self) -> str:
         return words(self.settings)
@@ -117,7 +126,7 @@ class Runs:
     def forget(self) -> None:
         """Discard all results, so that all runs are made anew."""
         for run in self.in_order:
-            run.status, run.reason, run.figures = "planned", "", {}
+            run.status, run.reason, run.figures, run.limited = "planned", "", {}, ""
 
     def of(self, combination: int) -> Sequence[Run]:
         """Return the runs of a combination, one a round."""
@@ -137,7 +146,11 @@ class Runs:
         )
         return ("planned", "") if best is None else (best.status, best.reason)
 
-    def array(self) -> npt.NDArray[np.void]:
+    def limited(self, combination: int) -> str:
+        """Return why the generator sent less than asked in one of its runs, the last such."""
+        return next((run.limited for run in reversed(self._of[combination]) if run.limited), "")
+
+    def array(self) -> Results:
         """Return the results so far, as documented with `Grid.results`."""
         states = [self.status(number) for number in range(len(self.combinations))]
         columns: dict[str, npt.NDArray[Any]] = {
@@ -151,10 +164,11 @@ class Runs:
         )
         columns["status"] = np.array([status for status, _ in states], "U8")
         columns["reason"] = np.array([reason for _, reason in states], np.str_)
+        columns["limited"] = np.array([self.limited(n) for n in range(len(states))], np.str_)
         table = np.empty(len(states), [(name, column.dtype) for name, column in columns.items()])
         for name, column in columns.items():
             table[name] = column
-        return table
+        return shown(table)
 
     def frame(self) -> pandas.DataFrame:
         """Return `array` as a pandas frame.
@@ -164,14 +178,7 @@ class Runs:
         ConfigurationError
             When pandas is missing.
         """
-        try:
-            import pandas  # noqa: PLC0415 - slow to import, and not needed otherwise
-        except ImportError:
-            raise ConfigurationError(
-                "a frame takes pandas, which is not installed: `pip install pandas`. The same is "
-                "in `results`, a numpy structured array."
-            ) from None
-        return pandas.DataFrame(self.array())
+        return self.array().frame()
 
     def best(self, metric: str) -> int:
         """Return the combination with the best median.
@@ -204,7 +211,7 @@ def value_words(value: object) -> str:
     try:
         return setting(value)
     except Exception:  # raised by the value's own method
-        return shown(value)
+        return shown_value(value)
 
 
 def values_of(name: str, values: Iterable[object]) -> list[object]:
@@ -216,7 +223,7 @@ def values_of(name: str, values: Iterable[object]) -> list[object]:
         if plain not in each:
             each.append(plain)
     if not each:
-        raise ConfigurationError(f"{name}={shown(values)} must be a list of {wanted}.")
+        raise ConfigurationError(f"{name}={shown_value(values)} must be a list of {wanted}.")
     return each
 
 
@@ -234,7 +241,9 @@ def plain_value(name: str, value: object) -> object:
         return float.__float__(value)
     if is_a(value, str):
         return str.__str__(value)
-    raise ConfigurationError(f"{name}=[..., {shown(value)}, ...] has a value that nothing takes.")
+    raise ConfigurationError(
+        f"{name}=[..., {shown_value(value)}, ...] has a value that nothing takes."
+    )
 
 
 def _column(values: Sequence[object], distinct: Sequence[object]) -> npt.NDArray[Any]:

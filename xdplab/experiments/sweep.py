@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
-
-import numpy as np
-import numpy.typing as npt
 
 from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.core.fixed_names import FixedNames
+from xdplab.core.table import Table, Tabled
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments import metrics
 from xdplab.experiments.in_turn import Stop, alone, in_turn
 from xdplab.experiments.links import broken_link
 from xdplab.experiments.progress import Progress, bar
+from xdplab.experiments.results import Results
 from xdplab.experiments.runs import Run, Runs, Status
 from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_engine, check_traffic
@@ -31,7 +31,7 @@ __all__ = ["Grid"]
 
 
 @public_as(others=lambda: KNOBS)
-class Grid(FixedNames):
+class Grid(Tabled, FixedNames):
     """Every combination of some knobs' values, measured one after the other.
 
     ::
@@ -121,13 +121,14 @@ class Grid(FixedNames):
         self._stop.set()
 
     @property
-    def results(self) -> npt.NDArray[np.void]:
+    def results(self) -> Results:
         """The results so far: a structured array with a row for each combination.
 
         It has a field for each knob (int64, float64, bool, or text); a field for each metric
         (float64; the median over the rounds, or nan; `metrics.METRICS` has the units); ``runs``,
         the number of measured runs; ``status``, one of "planned", "measured", "refused" and
-        "failed"; and the ``reason`` of the last two.
+        "failed"; the ``reason`` of the last two; and ``limited``, why the generator sent less than
+        it was asked for, where it did.
         """
         return self.runs.array()
 
@@ -151,7 +152,10 @@ class Grid(FixedNames):
         """
         return dict(self.runs.combinations[self.runs.best(metric)])
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        return replace(self.results._table(), title=self._brief()[1:-1])
+
+    def _brief(self) -> str:
         knobs = ", ".join(f"{len(values)} {name}" for name, values in self.runs.knobs.items())
         mark = " [simulated]" if self.engine.simulated else ""
         return f"<Grid of {knobs}{mark}: {self.runs.done} of {self.runs.total} runs taken>"
@@ -197,8 +201,7 @@ def _take_one(runs: Runs, run: Run, engine: Engine, traffic: Traffic | None, sto
     try:
         settings.apply(engine, run.settings, traffic)
         if_it_fails = "failed"
-        run.figures = metrics.take(engine, traffic, runs.seconds, stop.check).figures
-        run.status = "measured"
+        run.measured(metrics.take(engine, traffic, runs.seconds, stop.check))
     except XdplabError as error:
         _end_if_fatal(error, engine, traffic)
         run.reason, run.status = str(error), if_it_fails

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xdplab.core.held import HeldDescriptor
+from xdplab.core.table import Row, Table, Tabled
+
+HEADINGS = ("map", "type", "entries", "key, bytes", "value, bytes")
 
 
 class MapFacts(NamedTuple):
@@ -17,7 +20,7 @@ class MapFacts(NamedTuple):
     entries: int
 
 
-class Map(HeldDescriptor):
+class Map(Tabled, HeldDescriptor):
     """A map of a loaded program. `Program` makes it, and `Program.close` closes it.
 
     Attributes
@@ -41,7 +44,16 @@ class Map(HeldDescriptor):
         """Close the descriptor. The kernel keeps the map for as long as a program uses it."""
         super().close()
 
-    def __repr__(self) -> str:
+    @property
+    def row(self) -> Row:
+        """Its facts under `HEADINGS`."""
+        facts = (self.type, self.entries, self.key_size, self.value_size)
+        return (self.name, *(f"{fact:,}" for fact in facts))
+
+    def _table(self) -> Table:
+        return Table("Map, closed" if self.closed else "Map", [self.row], HEADINGS)
+
+    def _brief(self) -> str:
         return (
             f"<Map {self.name}: type {self.type}, {self.entries} entries, "
             f"{self.key_size} + {self.value_size} bytes>"

@@ -41,7 +41,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             why=(
                 "Under load the worker never sleeps, so no ring overflows while it wakes up, and "
                 "large batches spread the cost of a turn over many packets. Without packets for "
-                "200 us, it leaves its core to others."
+                "200 µs, it leaves its core to others."
             ),
         ),
         "latency": Preset(
@@ -62,7 +62,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             },
             why=(
                 "The worker sleeps until packets come, and the driver hands them over in batches "
-                "50 us apart, so that one wake-up serves many. Each packet waits that long at most."
+                "50 µs apart, so that one wake-up serves many. Each packet waits that long at most."
             ),
         ),
     }

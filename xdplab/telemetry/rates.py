@@ -56,11 +56,14 @@ class Rates(Tabled):
         of a worker that does not run.
     running
         Whether any worker runs.
+    simulated
+        Whether a soft NIC simulates it.
     """
 
     seconds: float
     workers: RateTable
     running: bool
+    simulated: bool
 
     @classmethod
     def of(cls, telemetry: Telemetry, names: Sequence[str], seconds: float) -> Self:
@@ -75,7 +78,7 @@ class Rates(Tabled):
                 running = True
                 for flow, value in _flows(records, seconds).items():
                     rows[worker][flow] = value
-        return cls(seconds, rows.view(RateTable), running)
+        return cls(seconds, rows.view(RateTable), running, bool(telemetry.header["simulated"]))
 
     @property
     def received(self) -> float:
@@ -98,12 +101,13 @@ class Rates(Tabled):
         return float(self.workers["bits"].sum())
 
     def _table(self) -> Table:
+        mark = " [simulated]" if self.simulated else ""
         if not self.running:
-            return Table("0 received: no worker runs.")
+            return Table(f"0 received: no worker runs.{mark}")
         title = f"{_told(self.received)} received, {_told(self.lost)} lost"
         if self.sent:
             title += f", {_told(self.sent)} sent"
-        title += f", {si(self.bits)}bit/s, over the last {seconds(self.seconds)}"
+        title += f", {si(self.bits)}bit/s, over the last {seconds(self.seconds)}{mark}"
         if len(self.workers) == 1:
             return Table(title)
         return replace(self.workers._table(), title=title)

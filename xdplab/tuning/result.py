@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError
+from xdplab.core.table import Table, Tabled
 from xdplab.experiments.metrics import METRICS, Figures
+from xdplab.experiments.offered import shortfall
+from xdplab.experiments.results import Results, shown
 from xdplab.settings import settings
 from xdplab.tuning.objective import Objective
 from xdplab.tuning.space import Setting
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
     from xdplab.engine.traffic import Traffic
 
-Trials = npt.NDArray[np.void]
+Trials = Results
 
 AXES = {"pps": 1, "p99_ns": -1, "cpu_ns_per_packet": -1}
 """The figures of the front, and whether more (1) or less of each is better."""
@@ -50,7 +52,7 @@ class Tried:
         return median(known) if known else float("nan")
 
 
-class Tuning:
+class Tuning(Tabled):
     """The result of `tune`. It does not keep the engine alive; a copy has no engine.
 
     Parameters
@@ -94,7 +96,7 @@ class Tuning:
         """Whether the user ended it early."""
         self.ended = ended
         """Why it ended by itself, or why a knob could not be restored; or empty."""
-        self.trials = self._table()
+        self.trials = self._rows()
         """A structured array with a row for each setting in the order of trial, the initial one
         first: its knobs by name; ``runs``, and over these the medians of the figures of
         `xdplab.METRICS` (nan: not measured) and of ``score`` (the higher the better). For a refused
@@ -106,6 +108,8 @@ class Tuning:
         self.sentence = sentence(
             objective, best, begin, self.importances, runs=int(self.trials["runs"].sum())
         )
+        if short := shortfall(best.figure("asked_pps"), best.figure("sent_pps")):
+            self.sentence += f" {short}."
         if ended:
             self.sentence += f" It ended early: {ended}"
         """A sentence that compares the best setting with the initial one."""
@@ -114,7 +118,10 @@ class Tuning:
         """Return the state for another process, without the engine."""
         return {**vars(self), "_engine": None, "_traffic": None}
 
-    def __repr__(self) -> str:
+    def _table(self) -> Table:
+        return replace(self.trials._table(), title=self._brief()[1:-1])
+
+    def _brief(self) -> str:
         early = ", interrupted" if self.interrupted else ", ended early" if self.ended else ""
         mark = " [simulated]" if self.simulated else ""
         return f"<Tuning for {self.objective}{mark}{early}: {self.sentence}>"
@@ -140,7 +147,8 @@ class Tuning:
 
         The best by the objective comes first, and the others follow in its order.
         """
-        return self.trials[self._front]
+        front: Trials = self.trials[self._front]
+        return front
 
     def setting(self, place: int = 0) -> Setting:
         """Return the setting at a place in the front.
@@ -179,7 +187,7 @@ class Tuning:
             raise ClosedError("the engine is gone: nothing held it any more. Make a new one.")
         settings.apply(engine, wanted, self.traffic)
 
-    def _table(self) -> Trials:
+    def _rows(self) -> Trials:
         names = list(self._tried[0].setting)
         kinds = [(n, _kind([t.setting[n] for t in self._tried])) for n in names]
         figures = [(name, "f8") for name in (*METRICS, "score")]
@@ -193,7 +201,7 @@ class Tuning:
             for name in METRICS:
                 row[name] = tried.figure(name)
             row["runs"], row["score"], row["reason"] = len(tried.runs), tried.score, tried.reason
-        return rows
+        return shown(rows)
 
     def _find_front(self) -> list[int]:
         judged = [row for row, tried in enumerate(self._tried) if tried.scores]

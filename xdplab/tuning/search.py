@@ -23,6 +23,7 @@ from xdplab.tuning.importance import importances
 from xdplab.tuning.objective import Function, Objective
 from xdplab.tuning.result import Tried, Tuning
 from xdplab.tuning.space import Space, key, relevant
+from xdplab.tuning.words import figure_words
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -204,8 +205,8 @@ class _Search:
             yield number
 
     def words(self, _number: int) -> str:
-        """Return the best score so far in words."""
-        return "" if self.best is None else f"best {self.best.score:.4g}"
+        """Return the best figure so far in words, with its unit."""
+        return "" if self.best is None else f"best {figure_words(self._judge, self.best)}"
 
     def step(self, number: int) -> None:
         """Measure once: a new setting, or near the end one of the best again."""

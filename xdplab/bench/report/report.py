@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from xdplab.core import table as core_table
 from xdplab.core.output import laid_out
+from xdplab.experiments.offered import shortfall
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,6 +113,26 @@ def render(benchmark: Benchmark, result: Mapping[str, Any]) -> str:
     return laid_out(write)
 
 
+def result_table(benchmark: Benchmark, result: Mapping[str, Any]) -> core_table.Table:
+    """Return a result as one table, for a notebook."""
+    rows, grouped = [], any(map(benchmark.group, result["entries"]))
+    for entry in result["entries"]:
+        cells = _cells(benchmark, entry)
+        rows.append((entry["name"], *([benchmark.group(entry)] if grouped else []), *cells))
+    simulated = " [simulated]" if result["simulated"] else ""
+    columns = [column.heading.replace("\n", " ") for column in benchmark.columns]
+    headings = ("", *([""] if grouped else []), *columns)
+    title = f"{benchmark.name}{simulated}: {benchmark.title}"
+    return core_table.Table(title, rows, headings, notes(benchmark, result))
+
+
+def _cells(benchmark: Benchmark, entry: Entry) -> list[str]:
+    cells = [column.show(entry) for column in benchmark.columns]
+    if entry["status"] != "measured":
+        cells[0] = entry["status"]
+    return cells
+
+
 def _table(
     benchmark: Benchmark, result: Mapping[str, Any], group: str, entries: Sequence[Entry]
 ) -> Table:
@@ -125,9 +148,7 @@ def _table(
     for column in benchmark.columns:
         table.add_column(column.heading, justify="right", no_wrap=True)
     for entry in entries:
-        cells = [column.show(entry) for column in benchmark.columns]
-        if entry["status"] != "measured":
-            cells[0] = entry["status"]
+        cells = _cells(benchmark, entry)
         label = "\n  ineffective here" if entry["ineffective"] else ""
         style = "bold" if entry["name"] == result.get("best") else ""
         table.add_row(Text(entry["name"] + label), *cells, style=style)
@@ -148,6 +169,14 @@ def _common_notes(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _shortfall(entry: Entry) -> str:
+    """Say of an entry's runs that less was sent than was asked for."""
+    known = [run for run in entry["runs"] if run.get("asked_pps") and run.get("sent_pps")]
+    if not known:
+        return ""
+    return shortfall(known[0]["asked_pps"], statistics.median(run["sent_pps"] for run in known))
+
+
 def _entry_notes(result: Mapping[str, Any]) -> list[str]:
     """Return notes on entries without figures or with weak ones, each text once."""
     told: dict[str, None] = {}
@@ -155,6 +184,8 @@ def _entry_notes(result: Mapping[str, Any]) -> list[str]:
         if entry["reason"]:
             status = "" if entry["status"] == "missing" else f"{entry['status']}: "
             told[f"{entry['name']}: {status}{entry['reason']}"] = None
+        if short := _shortfall(entry):
+            told[f"{entry['name']}: {short}"] = None
         if entry["ineffective"]:
             told[f"{entry['name']} is ineffective here: {entry['ineffective']}"] = None
     return list(told)

@@ -188,11 +188,13 @@ def _measured(runs: Runs, candidate: int, metric: str) -> list[float]:
 
 
 def reasons_html(runs: Runs) -> str:
-    """Return why candidates could not be measured; empty if all could."""
+    """Return why candidates could not be measured, or were sent less than was asked for."""
     told = []
     for number, settings in enumerate(runs.combinations):
         status, reason = runs.status(number)
+        name = html.escape(str(next(iter(settings.values()))))
         if reason:
-            name = html.escape(str(next(iter(settings.values()))))
             told.append(f"<div><b>{name}</b> {status}: {html.escape(reason)}</div>")
+        if limited := runs.limited(number):
+            told.append(f"<div><b>{name}</b>: {html.escape(limited)}</div>")
     return f'<div style="line-height: 1.4; padding: 2px 4px">{"".join(told)}</div>' if told else ""

@@ -148,8 +148,7 @@ class PathRuns:
             look()
 
         try:
-            taken = metrics.take(engine, traffic, self._runs.seconds, watch)
-            run.figures, run.status = taken.figures, "measured"
+            run.measured(metrics.take(engine, traffic, self._runs.seconds, watch))
         except XdplabError as error:
             run.reason, run.status = str(error), "failed"
         finally:

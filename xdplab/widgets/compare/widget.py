@@ -13,6 +13,7 @@ from xdplab.core.checks import boolean, instance_of
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.experiments.background import Background
+from xdplab.experiments.offered import shortfall
 from xdplab.experiments.runs import Runs
 from xdplab.experiments.words import figure_words
 from xdplab.lab.lab import Lab
@@ -121,13 +122,20 @@ class Compare(FixedNames, Series):
 
     def __repr__(self) -> str:
         said = [
-            f"{settings[PATH]} {figure_words('pps', pps)}"
+            f"{settings[PATH]} {figure_words('pps', pps)}{self._of_asked(number)}"
             for number, settings in enumerate(self.runs.combinations)
             if not math.isnan(pps := self.runs.median(number, "pps"))
         ]
         taken = f"{self.runs.done} of {self.runs.total} runs"
         mark = SIMULATED if self.simulated else ""
         return f"<Compare{mark}: {taken}{'; packets/s: ' if said else ''}{', '.join(said)}>"
+
+    def _of_asked(self, number: int) -> str:
+        """Say what was sent where less was sent than asked."""
+        asked, sent = (self.runs.median(number, name) for name in ("asked_pps", "sent_pps"))
+        if not shortfall(asked, sent):
+            return ""
+        return f" (sent {figure_words('pps', sent)} of {figure_words('pps', asked)} asked)"
 
     def best(self, metric: str = "pps") -> str:
         """Return the name of the path with the best value of a metric.

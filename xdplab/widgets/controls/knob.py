@@ -28,7 +28,7 @@ def stops_of(knob: AnyKnob, engine: Engine) -> Stops:
     """Return the values that a knob's control offers, for this engine and its present set-up."""
     values = () if knob.stops is None else knob.stops(engine)
     idle = knob.idle(engine)
-    return tuple((knob.text(v) + (" (no effect here)" if v in idle else ""), v) for v in values)
+    return tuple((knob.text(v) + (" (ineffective here)" if v in idle else ""), v) for v in values)
 
 
 def order(value: Any) -> float:

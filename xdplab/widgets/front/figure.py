@@ -79,7 +79,7 @@ def front_figure(drawn: Points, click_box: str) -> figure:
         "y",
         "text",
         source=sources["begin"],
-        y_offset=-14,
+        y_offset=-20,
         text_align="center",
         text_font_size="11px",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +31,8 @@ _FRONT_SIZE, _SIZE = 17.0, 9.0  # pixels
 _FRONT_ALPHA, _ALPHA = 1.0, 0.4
 _ROOM, _EDGE = 1.6, 1.15  # factors on a log axis, beyond the outermost points
 _NO_LATENCY = Span(1e3, 1e6)
+_WIDTH, _HEIGHT = 350, 220  # the least pixels of the plot, up to the fastest point
+_LINE = 14  # pixels of a line of text
 
 
 class Points(NamedTuple):
@@ -79,8 +83,31 @@ def points(tuning: Tuning) -> Points:
         "begin": {**at(x, shown[_RATE], rows, [0]), "text": ["began here"] if 0 in rows else []},
         "present": at(x, shown[_RATE], rows, []),
     }
-    fastest = float(shown[_RATE].max())
-    return Points(span, fastest or 1.0, float(dearest), float(cheapest), sources)
+    fastest = float(shown[_RATE].max()) or 1.0
+    _leave_out_without_room(sources, span, fastest)
+    return Points(span, fastest, float(dearest), float(cheapest), sources)
+
+
+def _leave_out_without_room(sources: dict[str, Columns], span: Span, fastest: float) -> None:
+    """Empty the labels that would lie over another; the text on hover has the same."""
+    taken: list[tuple[float, float, float, float]] = []
+    for name, from_left, up, letter in (("places", 11, 5, 8), ("begin", -31, 20, 6.2)):
+        columns = sources[name]
+        texts = list(columns["text"])
+        for number, text in reversed(list(enumerate(texts))):  # the best place is the last
+            x, y = float(columns["x"][number]), float(columns["y"][number])
+            left = _WIDTH * math.log(x / span.start) / math.log(span.end / span.start) + from_left
+            low = _HEIGHT * y / fastest + up
+            box = (left, low, left + letter * len(text), low + _LINE)
+            if any(_overlap(box, other) for other in taken):
+                texts[number] = ""
+            else:
+                taken.append(box)
+        sources[name] = {**columns, "text": texts}
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(max(one[n], other[n]) < min(one[n + 2], other[n + 2]) for n in (0, 1))
 
 
 def at(

@@ -33,6 +33,8 @@ class Series(ipywidgets.VBox):  # type: ignore[misc]
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end of `run`, at most `timeout` seconds.
 
+        An interrupt (Ctrl-C, *Interrupt the kernel*) also does as `stop`; `run` continues.
+
         Returns
         -------
         bool
