@@ -14,6 +14,7 @@ from support.waiting import eventually
 
 from xdplab import Engine, Interface, InterfaceGoneError, Lab, Ledger, Traffic
 from xdplab.native import lib
+from xdplab.widgets import Controls, Dashboard, LedgerView, Rings
 
 # Links are renamed, moved and removed, of which a simulated one knows nothing.
 pytestmark = pytest.mark.kernel
@@ -294,16 +295,21 @@ def test_a_program_that_someone_took_off_is_noticed_and_attached_again(
     lab: Lab, wire: Interface
 ) -> None:
     with Engine(wire) as engine:
-        ledger = Ledger(engine)
+        ledger, view = Ledger(engine), LedgerView(engine)
         detach(wire)
         assert "Someone took the engine's XDP program off v0" in str(engine.error)
         assert not engine.running
-        assert "failed" in repr(engine)
+        assert engine.state == "bypassed"
+        for shown in (engine, Dashboard(engine), Controls(engine), Rings(engine), view):
+            assert "bypassed" in repr(shown)
+            assert "running" not in repr(shown)
+            assert "engine.reconfigure() attaches the engine's program again" in repr(shown)
         assert ledger.explain().startswith("Packets no longer reach the engine")
         assert "Is anything sending" not in ledger.explain()
         engine.reconfigure()  # as the error says
         assert engine.error is None
         assert engine.running
+        assert engine.state == "running"
         send(lab.port)
         assert eventually(lambda: received(engine) >= 10)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import ipywidgets
 import numpy as np
 import pytest
-from support.seen import press, rows, text_of
+from support.seen import parts, press, rows, text_of
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab
@@ -148,12 +149,20 @@ def test_a_path_that_is_refused_says_why_and_the_others_go_on(lab: Lab) -> None:
     assert rows(compare, "words 0")["text"][0] == "refused"
 
 
-def test_a_port_that_is_taken_is_a_refusal(lab: Lab) -> None:
-    compare = Compare(lab, ["xsk"], seconds=BRIEF, rounds=1)
+def test_a_comparison_of_which_all_was_refused_says_so_of_each_path_without_green(
+    lab: Lab,
+) -> None:
+    compare = Compare(lab, TWO, seconds=BRIEF, rounds=1)
     with Engine(lab.port):
         compare.run()
         assert compare.wait(30)
-    assert "EBUSY" in compare.results["reason"][0]
+    assert all("EBUSY" in reason for reason in compare.results["reason"])
+    said = said_by(compare)
+    assert "2 of 2 runs · 2 refused" in said
+    assert said.count("refused: ") == 2
+    assert [text for text in rows(compare, "words 0")["text"] if text] == ["refused"] * 2
+    (bar,) = (part for part in parts(compare) if isinstance(part, ipywidgets.IntProgress))
+    assert bar.bar_style == "danger"
 
 
 def test_a_closed_lab_ends_it_with_the_reason(lab: Lab) -> None:

@@ -88,6 +88,28 @@ def test_begin_anew_counts_from_then_on_and_takes_another_generator(lab: Lab) ->
         assert widget.account.packets("sent by the generator") == 50
 
 
+def test_it_begins_anew_at_the_moment_of_the_call(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        widget = LedgerView(engine)
+        send(lab, 100)
+        widget.begin_anew()
+        send(lab, 50)
+        assert eventually(lambda: widget.account.packets("received by the worker") == 50)
+
+
+def test_a_ledger_that_begins_while_packets_flow_knows_of_no_other_sender(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate="max").start()
+        assert eventually(lambda: traffic.sent > 0)
+        for _ in range(3):
+            ledger = engine.ledger(traffic)
+            account = ledger.read()
+            assert not account.situation.began_quiet
+            assert account.packets("sent by others") == 0
+        traffic.stop()
+        assert ledger.settle(10).packets("sent by others") == 0
+
+
 def test_readings_leave_no_thread_and_end_while_nothing_moves(lab: Lab) -> None:
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
         reader = LedgerReader(engine.ledger())

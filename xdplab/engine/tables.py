@@ -18,7 +18,9 @@ def brief(engine: Engine) -> str:
     where = f"{engine.name_of(0)} queue {engine.queue}"
     if engine.closed:
         return f"<Engine on {where}, closed{_mark(engine.simulated)}>"
-    state = ", ".join([_state(engine), *(link.brief for link in engine.broken_links())])
+    state = ", ".join([engine.state, *(link.brief for link in engine.broken_links())])
+    if engine.state == "bypassed":
+        state += f" ({engine.remedy.rstrip('.')})"
     way = f"wait={engine.wait!r}" if engine.wait else f"path={engine.path!r}"
     return f"<Engine on {where}, {state}: {way}, batch={engine.batch}{_mark(engine.simulated)}>"
 
@@ -38,7 +40,7 @@ def engine_table(engine: Engine) -> Table:
     if engine.closed:
         return Table(f"Engine on {where}, closed{_mark(engine.simulated)}", rows)
     rows = [*_settings(engine), *rows]
-    title = f"Engine on {where}, {_state(engine)}{_mark(engine.simulated)}"
+    title = f"Engine on {where}, {engine.state}{_mark(engine.simulated)}"
     troubles = [link.trouble() for link in engine.broken_links()]
     error = engine.error
     return Table(title, rows, lines=[*troubles, *([str(error)] if error else [])])
@@ -73,13 +75,6 @@ def _settings(engine: Engine) -> list[tuple[str, str]]:
         ("rings", f"{setting(engine.ring_size)} entries"),
         ("attached", f"{engine.attach}, {'zero-copy' if engine.zero_copy else 'copy'}"),
     ]
-
-
-def _state(engine: Engine) -> str:
-    error = engine.error
-    if engine.running:
-        return "running" if error is None else "running in part"
-    return "stopped" if error is None else "failed"
 
 
 def _mark(simulated: bool) -> str:

@@ -26,6 +26,7 @@ from xdplab.refusals.errors import error_at
 from xdplab.telemetry.region import Telemetry
 
 _GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)
+_BYPASSED = (errno.ENOLINK, errno.ENOENT)  # of what `_losses` finds
 
 
 class Endings(Waiting):
@@ -82,6 +83,23 @@ class Endings(Waiting):
         """Whether it was started, and a worker goes on that still has its XDP program."""
         started = self._native.started and not self._native.closed
         return started and len(self._ended()) < self.telemetry.workers
+
+    @property
+    def state(self) -> str:
+        """What it does, in a word, or in three.
+
+        ``"running"``, ``"running in part"`` (of its workers), ``"stopped"``, ``"closed"``,
+        ``"ended"`` if its workers ended by themselves, or ``"bypassed"`` if packets go past it
+        because of what others did to its XDP program. `error` has the reason and the remedy.
+        """
+        if self._native.closed:
+            return "closed"
+        error = self.error
+        if self.running:
+            return "running" if error is None else "running in part"
+        if error is None:
+            return "stopped"
+        return "bypassed" if error.errno in _BYPASSED and not self._failed() else "ended"
 
     @property
     def error(self) -> KernelError | None:
@@ -181,24 +199,25 @@ class Endings(Waiting):
                 f" XDP program {number} is attached there now: `bpftool prog show id {number}` "
                 "says whose it is. Once it is off,"
             )
-        return KernelError(tried, errno.ENOLINK, f"{remedy} {self._again}")
+        return KernelError(tried, errno.ENOLINK, f"{remedy} {self.remedy}")
 
     def _replaced(self, port: int, queue: int, number: int) -> KernelError:
         remedy = (
             f"Someone put XDP program {number} in place of the engine's on {self.end(port)} "
-            f"(`bpftool prog show id {number}` says which). {self._again}"
+            f"(`bpftool prog show id {number}` says which). {self.remedy}"
         )
         return KernelError(self._tried(port, queue), errno.ENOLINK, remedy)
 
     def _unserved(self, port: int, queue: int) -> KernelError:
         remedy = (
             f"Someone removed the socket of queue {queue} from the XDP program's map (`bpftool map "
-            f"delete`), so the queue's packets go to the stack. {self._again}"
+            f"delete`), so the queue's packets go to the stack. {self.remedy}"
         )
         return KernelError(self._tried(port, queue), errno.ENOENT, remedy)
 
     @property
-    def _again(self) -> str:
+    def remedy(self) -> str:
+        """What makes packets reach a bypassed engine again."""
         if self.configuration.kind == Kind.XSK:
             return "engine.reconfigure() attaches the engine's program again."
         return "Make a new engine: engine.close() first."

@@ -117,7 +117,11 @@ class Runs:
     @property
     def done(self) -> int:
         """Number of runs made, also refused and failed ones."""
-        return sum(run.status != "planned" for runs in self._of for run in runs)
+        return self.total - self.count("planned")
+
+    def count(self, status: Status) -> int:
+        """Return the number of runs with a status."""
+        return sum(run.status == status for runs in self._of for run in runs)
 
     def forget(self) -> None:
         """Discard all results, so that all runs are made anew."""

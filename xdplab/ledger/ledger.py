@@ -67,13 +67,18 @@ class Ledger(Tabled, FixedNames):
         self._engine, self._traffic = engine, traffic
         self._points = CountingPoints(engine, traffic)
         deadline = time.monotonic() + _QUIET_SECONDS
-        self._quiet = False
+        before, _ = self._points.look()
         self._start, self._start_by_queue = self._points.look()
-        while not self._quiet and time.monotonic() < deadline:
+        # A generator that has lost its core for a moment is not quiet.
+        while not (quiet := self._start == before and not senders(engine, traffic)):
+            if time.monotonic() >= deadline:
+                break
             before = self._start
             self._start, self._start_by_queue = self._points.look()
-            # A generator that has lost its core for a moment is not quiet.
-            self._quiet = self._start == before and not senders(engine, traffic)
+        self._quiet = quiet
+        # What was sent since a look ago may have passed the device after that was read. By so much
+        # the device's count may then grow more than the sender's, with no other sender.
+        self._on_wire = self._start.wire - before.wire
         self._last = self._start
         self._bypassed = engine.times_bypassed
         self._first_queues = frozenset(engine.queues)
@@ -189,8 +194,10 @@ class Ledger(Tabled, FixedNames):
         gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
         if self._points.veth:
             # All other frames that the device counted came from the peer's stack.
-            stages.append(Stage(Line.OTHERS, max(grown.device - grown.wire, 0)))
-            gaps.append(max(grown.wire - grown.device, 0))
+            more = grown.device - grown.wire
+            others = max(more - self._on_wire, 0)
+            stages.append(Stage(Line.OTHERS, others))
+            gaps.append(others - more)
         return gaps
 
     def _account_for_device(

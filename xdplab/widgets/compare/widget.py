@@ -151,7 +151,7 @@ class Compare(Series):
         courses = dict(self._path_runs.courses)
         present = [name for name, course in courses.items() if course.is_running]
         doing = f"{' and '.join(present)} at work" if present else ""
-        self._bar.show(self.runs.done, self.runs.total, doing, usable=True)
+        self._bar.show(self.runs, doing, usable=True)
         going = [(id(each), each.is_running, len(each.pps)) for each in courses.values()]
         seen = (self.runs.done, going)
         if seen == self._drawn:

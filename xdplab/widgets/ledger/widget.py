@@ -11,6 +11,7 @@ import ipywidgets
 from xdplab.core.calls import public
 from xdplab.core.checks import is_a
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.locks import new_lock
 from xdplab.ledger.account import Account
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.subjects import check_engine, check_traffic
@@ -76,6 +77,7 @@ class LedgerView(Closing, ipywidgets.VBox):  # type: ignore[misc]
         self._view = EngineView(cast("Engine", ledger.engine))
         self._reader = LedgerReader(ledger)
         self._feeds = LedgerFeeds()
+        self._lock = new_lock()  # held while a reading is shown
         self._drawn = 0.0
         self._shown: tuple[object, ...] = ()
         self._status, self._words = ipywidgets.HTML(), ipywidgets.HTML()
@@ -126,8 +128,9 @@ class LedgerView(Closing, ipywidgets.VBox):  # type: ignore[misc]
         """
         check_traffic(traffic)
         self._reader.begin_anew(traffic)
+        self._show()
 
-    # On the pump's thread.
+    # On the pump's thread, or on that of who begins anew.
 
     def _beat(self) -> None:
         now = time.monotonic()
@@ -137,7 +140,10 @@ class LedgerView(Closing, ipywidgets.VBox):  # type: ignore[misc]
             self._show()
 
     def _show(self) -> None:
-        reading = self._reader.reading
+        with self._lock:
+            self._show_reading(self._reader.reading)
+
+    def _show_reading(self, reading: Reading) -> None:
         self._button.disabled = self._view.engine is None
         state = self._state(reading)
         shown = (reading, state)

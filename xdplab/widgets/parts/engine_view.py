@@ -102,7 +102,8 @@ class EngineView:
         if engine is None:
             return State(f"{CLOSED}: nothing held it any more", "idle")
         if error := engine.error:
-            return State(f"{'a worker ' if engine.running else ''}ended: {error}", "bad")
+            word = "ended" if engine.closed else engine.state
+            return State(f"{word}: {error}", "bad")
         if engine.closed:
             return State(CLOSED, "idle")
         return State("running", "good") if engine.running else State("stopped", "idle")
@@ -122,6 +123,7 @@ def status_html(view: EngineView, state: State, prefix: str = "") -> str:
     return (
         '<div style="line-height: 1.6; padding: 2px 0 0 4px; font-variant-numeric: tabular-nums">'
         f"{prefix}<b>{html.escape(view.name)}</b>{badge}"
+        '<span class="xdplab-state">'
         f'<span style="color: {_COLORS[state.severity]}; margin: 0 6px 0 16px">&#9679;</span>'
-        f"{html.escape(state.words)}</div>"
+        f"<span>{html.escape(state.words)}</span></span></div>"
     )

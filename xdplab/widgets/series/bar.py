@@ -8,6 +8,7 @@ from collections.abc import Callable
 import ipywidgets
 
 from xdplab.experiments.background import Background
+from xdplab.experiments.runs import Runs
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.style.palette import VERMILLION
 
@@ -35,29 +36,38 @@ class SeriesBar:
         self.row = ipywidgets.HBox([self._go, self._anew, self._progress, self._words], layout=_ROW)
         """The whole bar."""
 
-    def show(self, done: int, total: int, doing: str, *, usable: bool) -> None:
+    def show(self, runs: Runs, doing: str, *, usable: bool) -> None:
         """Show the progress of the runs.
 
         Parameters
         ----------
-        done, total
-            Numbers of runs.
+        runs
+            All runs.
         doing
             The present run, or empty.
         usable
             Whether runs are possible.
         """
-        running = self._runner.running
+        running, done, total = self._runner.running, runs.done, runs.total
+        measured, refused, failed = (
+            runs.count("measured"),
+            runs.count("refused"),
+            runs.count("failed"),
+        )
         words = "Stop" if running else "Continue" if 0 < done < total else "Run"
         self._go.description, self._go.icon = words, "stop" if running else "play"
         self._go.disabled = self._runner.stopping or (not running and (done == total or not usable))
         self._anew.disabled = running or not done or not usable
         self._progress.max, self._progress.value = total, done
-        self._progress.bar_style = "success" if done == total else "info" if running else ""
-        self._words.value = self._said(done, total, doing)
+        if refused or failed:
+            self._progress.bar_style = "warning" if measured else "danger"
+        else:
+            self._progress.bar_style = "success" if done == total else "info" if running else ""
+        said = [f"{count:,} {word}" for count, word in ((refused, "refused"), (failed, "failed"))]
+        self._words.value = self._said(done, total, doing, [s for s in said if s[0] != "0"])
 
-    def _said(self, done: int, total: int, doing: str) -> str:
-        said = [f"{done:,} of {total:,} runs"]
+    def _said(self, done: int, total: int, doing: str, unmeasured: list[str]) -> str:
+        said = [f"{done:,} of {total:,} runs", *unmeasured]
         if self._runner.stopping:
             said.append("stopping")
         elif doing:
@@ -67,7 +77,8 @@ class SeriesBar:
         line = f'<span style="margin-right: 8px">{html.escape(" · ".join(said))}</span>'
         if error := self._runner.error:
             line += f'<span style="color: {VERMILLION}">&#9679;</span> {html.escape(error)}'
-        return f'<div style="line-height: 1.4; font-variant-numeric: tabular-nums">{line}</div>'
+        style = "line-height: 1.4; font-variant-numeric: tabular-nums"
+        return f'<div style="{style}"><span class="xdplab-state"><span>{line}</span></span></div>'
 
     def _run_or_stop(self) -> None:
         if self._runner.running:

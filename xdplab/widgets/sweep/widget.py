@@ -177,7 +177,7 @@ class Sweep(Series):
         running, usable = self._runner.running, self._view.engine is not None
         present = self.runs.present
         doing = "" if present is None else f"measuring {present}"
-        self._bar.show(self.runs.done, self.runs.total, doing, usable=usable)
+        self._bar.show(self.runs, doing, usable=usable)
         state = self._view.state()
         if state.severity == "good":
             state = State(f"{state.words} · {self._note}", "idle" if running else "good")
