@@ -8,7 +8,6 @@ from bokeh.models import LayoutDOM
 
 from xdplab.core.calls import public
 from xdplab.core.checks import boolean
-from xdplab.core.fixed_names import FixedNames
 from xdplab.widgets.base.feed import Feed
 from xdplab.widgets.live.figure import FigureStream
 from xdplab.widgets.pictures.figure import FigurePicture
@@ -16,7 +15,7 @@ from xdplab.widgets.pictures.picture import Draw, follow_cells
 
 
 @public
-class LiveFigure(FixedNames, FigureStream):
+class LiveFigure(FigureStream):
     """A Bokeh figure whose rows stream into every browser that shows it.
 
     Parameters
@@ -55,11 +54,18 @@ class LiveFigure(FixedNames, FigureStream):
     ) -> None:
         simulated = boolean("simulated", simulated)
         super().__init__(figure, feeds, rollover=rollover, on_beat=on_beat, description=description)
-        self._picture = FigurePicture(figure, feeds, simulated)
+        self._picture: FigurePicture | None = FigurePicture(figure, feeds, simulated)
         follow_cells()
 
     def static_picture(self) -> Draw | None:
         """Return a function that draws the figure now, with or without views: see `Pictured`."""
+        if self._picture is None:
+            return None
         if self._on_beat is not None:
             self._on_beat()
         return self._picture.take(self._present_properties(), watched=bool(self._views))
+
+    def close(self) -> None:
+        """Close the figure, as all widgets; its Bokeh models, some megabytes, are freed too."""
+        super().close()
+        self._picture = None

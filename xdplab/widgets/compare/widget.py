@@ -11,7 +11,6 @@ from xdplab.backends import BACKENDS, expected
 from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean, instance_of
 from xdplab.core.errors import ConfigurationError
-from xdplab.core.fixed_names import FixedNames
 from xdplab.experiments.background import Background
 from xdplab.experiments.offered import shortfall
 from xdplab.experiments.runs import Runs
@@ -29,7 +28,7 @@ from xdplab.widgets.series.series import Series
 
 
 @public_as(others=engine_options)
-class Compare(FixedNames, Series):
+class Compare(Series):
     """Several receive paths on the same traffic: rate, loss, CPU time and latency, as they run.
 
     ::

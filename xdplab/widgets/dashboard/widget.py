@@ -11,9 +11,9 @@ import traitlets
 from xdplab.core.calls import public
 from xdplab.core.checks import boolean, choice, is_a, items
 from xdplab.core.errors import ConfigurationError
-from xdplab.core.fixed_names import FixedNames
 from xdplab.engine.wait_knob import Waiting
 from xdplab.ledger.subjects import check_traffic
+from xdplab.widgets.base.closing import Closing
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.base.traits import OneOf, Switch, TraitRefusedError, Whole
 from xdplab.widgets.dashboard.figure import MARKS, PLOTS, dashboard_figure, rows_name
@@ -34,7 +34,7 @@ _DASH_STYLES = {"solid": "", "dashed": "7 4", "dotted": "2 3", "dotdash": "2 3 7
 
 
 @public
-class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
+class Dashboard(Closing, ipywidgets.VBox):  # type: ignore[misc]
     """Packets, bits, CPU, drops, rings and wakeups of one engine or several, over time.
 
     The plots are drawn from the engines' own history, so they always show the whole range, and the
@@ -118,17 +118,19 @@ class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
         if compact:
             for head in self._heads:
                 head.children = [child for child in head.children if child is not head.controls]
+            self._unshown = (*choices, *(head.controls for head in self._heads))
             super().__init__([*self._heads, self._figure])
         elif numbered:
-            super().__init__([*self._heads, choices, self._figure])
+            row = {"flex_flow": "row wrap", "align_items": "center"}
+            super().__init__([*self._heads, ipywidgets.HBox(choices, layout=row), self._figure])
         else:
-            self._heads[0].controls.children += choices.children
+            self._heads[0].controls.children += choices
             super().__init__([*self._heads, self._figure])
 
     def __repr__(self) -> str:
         return f"<Dashboard: {'; '.join(map(repr, self._heads))}>"
 
-    def _choices(self) -> ipywidgets.HBox:
+    def _choices(self) -> tuple[ipywidgets.Widget, ...]:
         """Make the controls of the time range, pause and worker; each has a trait of the widget."""
         style = {"description_width": "60px"}
         seconds = ipywidgets.Dropdown(
@@ -140,19 +142,18 @@ class Dashboard(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
             tooltip="Let the plots stand still; the engine goes on",
             layout={"width": "100px"},
         )
-        worker = ipywidgets.Dropdown(
-            description="Worker",
-            options={"all, together": None} | {str(n): n for n in range(self._workers)},
-            layout={"width": "200px"},
-            style=style,
-        )
-        for name, control in (("seconds", seconds), ("paused", paused), ("worker", worker)):
+        controls = {"paused": paused, "seconds": seconds}
+        if self._workers > 1:
+            controls["worker"] = ipywidgets.Dropdown(
+                description="Worker",
+                options={"all, together": None} | {str(n): n for n in range(self._workers)},
+                layout={"width": "200px"},
+                style=style,
+            )
+        for name, control in controls.items():
             traitlets.link((self, name), (control, "value"))
             follow_subshells(control)
-        return ipywidgets.HBox(
-            [paused, seconds] + ([worker] if self._workers > 1 else []),
-            layout={"flex_flow": "row wrap", "align_items": "center"},
-        )
+        return tuple(controls.values())
 
     @traitlets.validate("worker")
     def _check_worker(self, proposal: dict[str, Any]) -> int | None:

@@ -14,11 +14,11 @@ import numpy as np
 from xdplab.core.calls import public
 from xdplab.core.checks import instance_of
 from xdplab.core.errors import ClosedError, XdplabError
-from xdplab.core.fixed_names import FixedNames
 from xdplab.experiments.runs import words
 from xdplab.settings import settings
 from xdplab.tuning.result import Tuning
 from xdplab.tuning.space import relevant
+from xdplab.widgets.base.closing import Closing
 from xdplab.widgets.base.feed import SnapshotFeed
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.front.figure import front_figure
@@ -37,7 +37,7 @@ _HINT = "A click on a point applies its setting."
 
 
 @public
-class Front(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
+class Front(Closing, ipywidgets.VBox):  # type: ignore[misc]
     """The settings that a search tried: rate over p99, with CPU time as colour.
 
     The settings of the front, which no other setting beats in all three at once, are large and have
@@ -84,7 +84,7 @@ class Front(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
             description=f"what a search of {self._view.label} found",
             simulated=tuning.simulated,
         )
-        self._figure.layout = {"flex": "1 1 480px", "min_width": "0"}
+        self._figure.layout.flex, self._figure.layout.min_width = "1 1 480px", "0"
         self._clicked = ipywidgets.Text(layout={"display": "none"})
         self._clicked.add_class(click_box)
         self._clicked.observe(self._click, "value")

@@ -13,8 +13,8 @@ import traitlets
 from xdplab.core.calls import public
 from xdplab.core.checks import boolean, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
-from xdplab.core.fixed_names import FixedNames
 from xdplab.telemetry.region import Latency
+from xdplab.widgets.base.closing import Closing
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.base.traits import OneOf, Switch, Whole
 from xdplab.widgets.latency.feeds import LatencyFeeds
@@ -52,7 +52,7 @@ class Frozen(NamedTuple):
 
 
 @public
-class LatencyView(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
+class LatencyView(Closing, ipywidgets.VBox):  # type: ignore[misc]
     """The latency of frames from xdplab's generators: histogram, percentiles and a frozen copy.
 
     It is one way, from the generator's timestamp to the worker; on an engine that generates, the
@@ -104,7 +104,8 @@ class LatencyView(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
             seconds = type(self).seconds.validate(self, seconds)
         tail = boolean("tail", tail)
         self._reading = self._reader.read(worker, seconds)
-        self._status, self._table = ipywidgets.HTML(), ipywidgets.HTML()
+        self._status = ipywidgets.HTML()
+        self._table = ipywidgets.HTML(layout={"flex": "0 0 auto", "padding": "8px 0 0 0"})
         self._figure = LiveFigure(
             latency_figure(),
             self._feeds.feeds,
@@ -113,8 +114,7 @@ class LatencyView(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
             description=f"the latency of {self._view.label}",
             simulated=self._view.simulated,
         )
-        self._figure.layout = {"flex": "1 1 480px", "min_width": "0"}
-        self._table.layout = {"flex": "0 0 auto", "padding": "8px 0 0 0"}
+        self._figure.layout.flex, self._figure.layout.min_width = "1 1 480px", "0"
         super().__init__(worker=worker, seconds=seconds, tail=tail)
         self.children = [
             ipywidgets.HBox(
@@ -143,13 +143,13 @@ class LatencyView(FixedNames, ipywidgets.VBox):  # type: ignore[misc]
             layout={"width": "110px"},
         )
         number = range(engine.telemetry.workers)
-        workers = self._menu("worker", {"all workers": None} | {f"worker {n}": n for n in number})
         spans = self._menu("seconds", _SPANS)
         plots = self._menu("tail", {"Histogram": False, "Percentile curve": True})
         self._every.observe(self._turn_inspect, "value")
         controls = [plots, spans, self._every, self._reset, self._freeze, self._clear]
         if engine.telemetry.workers > 1:
-            controls.insert(1, workers)
+            workers = {"all workers": None} | {f"worker {n}": n for n in number}
+            controls.insert(1, self._menu("worker", workers))
         for control in controls:
             follow_subshells(control)
         return controls

@@ -30,15 +30,10 @@ class Presence(Viewed[View]):
     ) -> None:
         self._on_beat, self._on_failure = on_beat, on_failure
         super().__init__()
-        self.layout = {"display": "none"}
+        self.layout.display = "none"
 
     def __repr__(self) -> str:
         return f"<Presence: {'somebody looks' if self.watched else 'nobody looks'}>"
-
-    @property
-    def watched(self) -> bool:
-        """Whether a view has sent a message lately."""
-        return bool(self._views or self._inbox)
 
     def _asked(self, message: FromView, now: float) -> None:
         self._views[message["view"]] = View(message["view"], heard=now)

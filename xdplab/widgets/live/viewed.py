@@ -19,6 +19,7 @@ import anywidget
 import traitlets
 
 from xdplab.widgets.base import pump
+from xdplab.widgets.base.closing import Closing
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.live.messages import FromView, Got, ToViews
 from xdplab.widgets.style.sheet import SHEET
@@ -48,7 +49,7 @@ def module(file: Path) -> str:
     return _VIEW + file.read_text()
 
 
-class Viewed(anywidget.AnyWidget, Generic[AnyView]):
+class Viewed(Closing, anywidget.AnyWidget, Generic[AnyView]):
     """Base class of widgets that send each view the data that it lacks."""
 
     _css = SHEET
@@ -62,6 +63,11 @@ class Viewed(anywidget.AnyWidget, Generic[AnyView]):
         super().__init__()
         follow_subshells(self)
         self.on_msg(self._receive)
+
+    @property
+    def watched(self) -> bool:
+        """Whether a view has sent a message lately."""
+        return bool(self._views or self._inbox)
 
     @abstractmethod
     def _asked(self, message: FromView, now: float) -> None:
@@ -94,6 +100,13 @@ class Viewed(anywidget.AnyWidget, Generic[AnyView]):
         # A message may have come just before that.
         if self.comm is not None and self._inbox:
             pump.subscribe(self)
+
+    def close(self) -> None:
+        """Close the widget; the pump no longer calls it."""
+        super().close()
+        pump.unsubscribe(self)
+        self._inbox.clear()
+        self._views = {}
 
     def failed(self, error: Exception) -> None:
         """Show the error that ended the updates."""

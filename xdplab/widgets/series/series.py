@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from xdplab.experiments.background import Background
 from xdplab.experiments.runs import Runs
+from xdplab.widgets.base.closing import Closing
 
 if TYPE_CHECKING:
     import pandas
 
 
-class Series(ipywidgets.VBox):  # type: ignore[misc]
+class Series(Closing, ipywidgets.VBox):  # type: ignore[misc]
     """A box with a series of runs, made on a thread of their own."""
 
     runs: Runs

@@ -14,7 +14,6 @@ import ipywidgets
 from xdplab.core.calls import public_as
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
-from xdplab.core.fixed_names import FixedNames
 from xdplab.core.text import spaced
 from xdplab.experiments.background import Background
 from xdplab.experiments.in_turn import Stop
@@ -44,7 +43,7 @@ _HINT = "A click on a cell applies its setting to the engine."
 
 
 @public_as(others=lambda: KNOBS)
-class Sweep(FixedNames, Series):
+class Sweep(Series):
     """A grid of measured runs as a heat map that fills during the sweep.
 
     *Run* makes the runs of an `xdplab.Grid` on a thread of their own, so that the notebook
@@ -100,6 +99,7 @@ class Sweep(FixedNames, Series):
         self._note = _HINT
         self._runner = Background(self._take)
         self._choices = Choices(self.runs.knobs, metric)
+        self._unshown = (self._choices.x, self._choices.y)  # with one knob
         self._bar = SeriesBar(self._runner, self.runs.forget)
         self._feeds = {name: SnapshotFeed(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
         self._drawn: object = None
