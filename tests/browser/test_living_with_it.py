@@ -199,7 +199,15 @@ def test_a_restarted_kernel_leaves_a_page_on_which_all_can_begin_anew(
     for index in range(3):
         page.run(index)
     wait_until_all_live(page)
+    said = page.page.locator(".xdplab-state")
+    expect(said.first).to_contain_text("running", timeout=PATIENCE)
     page.restart_kernel()
+    expect(page.page.get_by_text("the kernel ended")).to_have_count(LIVE + 1, timeout=PATIENCE)
+    assert {
+        state.evaluate("state => getComputedStyle(state, '::after').content")
+        for state in said.all()
+    } == {'"● kernel ended"'}
+    expect(page.page.get_by_text("running").locator("visible=true")).to_have_count(0)
     for index in range(3):
         page.run(index)
     wait_until_all_live(page)

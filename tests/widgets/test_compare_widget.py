@@ -22,7 +22,7 @@ from xdplab.widgets.compare.candidates import (
     usual_paths,
 )
 from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html
-from xdplab.widgets.compare.figure import BAR_ROOM
+from xdplab.widgets.compare.figure import BAR_ROOM, look
 from xdplab.widgets.compare.path_runs import Course
 
 BRIEF = 0.1
@@ -196,3 +196,8 @@ def test_a_line_goes_from_the_least_to_the_most_of_the_rounds() -> None:
     assert (spread["left"][0], spread["right"][0]) == pytest.approx((BAR_ROOM / 4, BAR_ROOM))
     assert math.isnan(runs.median(0, "p50_ns"))
     assert reasons_html(runs) == ""
+
+
+def test_each_of_twelve_paths_has_a_colour_of_its_own_and_more_have_other_dashes() -> None:
+    assert len({look(number)[0] for number in range(12)}) == 12
+    assert len({look(number) for number in range(24)}) == 24

@@ -13,6 +13,7 @@ import weakref
 
 import pytest
 from PIL import Image
+from support.seen import control
 from traitlets import TraitError
 
 from xdplab import Engine, Lab
@@ -128,3 +129,13 @@ def test_bokeh_is_imported_only_for_a_widget() -> None:
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
     assert printed.stdout.strip() == "set()"
+
+
+def test_pause_looks_pressed_while_it_is(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        dashboard = Dashboard(engine)
+        pause = control(dashboard, "Pause")
+        dashboard.paused = True
+        assert pause.button_style == "primary"
+        dashboard.paused = False
+        assert pause.button_style == ""

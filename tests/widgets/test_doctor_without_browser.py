@@ -35,6 +35,10 @@ def test_a_saved_page_keeps_what_was_found_last_and_nothing_of_it_is_markup() ->
     assert "fix &lt;it&gt;</code>" in page
     assert "nothing &amp; more" in page
     assert "<two>" not in page
+    troubles, good = page.split("<summary")
+    assert "&lt;two&gt;" in troubles
+    assert "1 good</summary>" in good
+    assert "fine" in good
     assert widget.static_picture() is None  # nothing new
     widget.look()
     widget.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+import time
 import weakref
 from typing import Any
 
@@ -19,7 +20,7 @@ from xdplab.widgets import Rings
 from xdplab.widgets.rings.figure import CENTRES
 from xdplab.widgets.rings.rows import rows
 from xdplab.widgets.rings.state import HOMES, RingState
-from xdplab.widgets.rings.words import INKS
+from xdplab.widgets.rings.words import INKS, count_words
 from xdplab.widgets.style.palette import BLUE, ORANGE
 
 FRAME = 2048
@@ -370,3 +371,15 @@ def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:
         state = figure(Rings(engine)).get_state()
         state.pop("_esm")
         assert len(json.dumps(state)) < 3_000
+
+
+def test_at_full_speed_text_and_picture_are_of_one_record(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=64) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
+        rings = Rings(engine)
+        for _ in range(12):
+            rings._beat()
+            assert rings._state is not None
+            assert count_words(rings._state) in text_of(rings)
+            time.sleep(0.02)
+        traffic.close()

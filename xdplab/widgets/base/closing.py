@@ -7,13 +7,15 @@ layouts and styles, the figure. So each keeps a list of those that it made.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
 import traitlets
 
 from xdplab.core.fixed_names import FixedNames
+from xdplab.widgets.base.models import models_of
+from xdplab.widgets.base.reruns import cells
 
 
 class Closing(FixedNames):
@@ -34,6 +36,8 @@ class Closing(FixedNames):
         super()._fix_names(owner)
         # Now, at the end of the constructor: what a user puts into the widget later is theirs.
         self._made = tuple(models_of(self, *self._unshown))
+        if (notebook := cells()) is not None:
+            notebook.made(self)
 
     def close(self) -> None:
         """Close the widget and all models that it made, and free what they hold; engines go on.
@@ -48,29 +52,6 @@ class Closing(FixedNames):
                 model.close()
         _unlink(self)
         super().close()  # type: ignore[misc]
-
-
-def models_of(*widgets: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
-    """Find widgets, and all models in their state: children, layout, style, and theirs."""
-    found, waiting = set(), list(widgets)
-    while waiting:
-        model = waiting.pop()
-        if model.comm is None or model in found:
-            continue
-        found.add(model)
-        yield model
-        for name in model.keys:
-            waiting += _models_in(getattr(model, name))
-
-
-def _models_in(value: object) -> Iterator[ipywidgets.Widget]:
-    if isinstance(value, ipywidgets.Widget):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _models_in(each)
-    elif isinstance(value, Mapping):
-        yield from _models_in(list(value.values()))
 
 
 def _unlink(widget: Any) -> None:

@@ -37,7 +37,9 @@ COLORS = (
     palette.ORANGE,
     palette.SKY,
     palette.GREY,
+    *("#6a5acd", "#999933", "#aa3366", "#44aa99", "#a0622d"),
 )
+"""A colour a candidate, for up to twelve; then again with other dashes."""
 HEAD = " "
 """The name of the row of headings; no candidate has this name."""
 

@@ -142,6 +142,7 @@ class Dashboard(Closing, ipywidgets.VBox):  # type: ignore[misc]
             tooltip="Let the plots stand still; the engine goes on",
             layout={"width": "100px"},
         )
+        paused.observe(_show_pressed, "value")
         controls = {"paused": paused, "seconds": seconds}
         if self._workers > 1:
             controls["worker"] = ipywidgets.Dropdown(
@@ -182,6 +183,10 @@ class Dashboard(Closing, ipywidgets.VBox):  # type: ignore[misc]
         self._window.move(self._figure, self.seconds)
         for head in self._heads:
             head.beat()
+
+
+def _show_pressed(change: dict[str, Any]) -> None:
+    change["owner"].button_style = "primary" if change["new"] else ""
 
 
 def _plot_names(plots: object) -> list[str]:

@@ -30,8 +30,21 @@ def headline(findings: Sequence[Finding]) -> str:
 def table_html(findings: Sequence[Finding]) -> str:
     """Return a table with a row for each finding: what was seen, and the remedy below it.
 
+    What is missing comes first, then what is limited. What is good is folded away, unless all is.
     Text between backquotes is to be copied. Text and background have the page's colours.
     """
+    order: list[Verdict] = ["missing", "limited"]
+    troubles = [each for verdict in order for each in findings if each.verdict == verdict]
+    good = [each for each in findings if each.verdict == "good"]
+    if not troubles or not good:
+        return _table(troubles or good)
+    return (
+        f'{_table(troubles)}<details><summary style="cursor: pointer; padding: 3px 0">'
+        f"{len(good)} good</summary>{_table(good)}</details>"
+    )
+
+
+def _table(findings: Sequence[Finding]) -> str:
     rows = "".join(map(_row, findings))
     return (
         '<table style="border-collapse: collapse; font-size: 13px; line-height: 1.5; width: 100%">'

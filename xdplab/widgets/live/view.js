@@ -4,6 +4,33 @@
 // ms after which a view repeats a request, doubled each time, since connections can be slow.
 const LONGEST_PATIENCE = 24000;
 
+// Of JupyterLab's states of a kernel.
+const ENDED = ["restarting", "autorestarting", "terminating", "dead"];
+
+// Calls `tell` once the kernel of the model has ended. It listens: while the kernel lives, that costs
+// nothing. Returns a function that ends the listening.
+function watchKernel(model, tell) {
+  const kernel = model.widget_manager?.kernel; // none outside of JupyterLab
+  const onStatus = (_kernel, status) => {
+    if (ENDED.includes(status)) tell();
+  };
+  kernel?.statusChanged?.connect(onStatus);
+  model.on("comm_live_update", tell); // after a restart; a comm never comes to life again
+  return () => {
+    kernel?.statusChanged?.disconnect(onStatus);
+    model.off("comm_live_update", tell);
+  };
+}
+
+// The widget that the view is a part of, which has the words on the engine's state.
+function wholeWidget(el) {
+  let whole = el;
+  for (let up = el; up; up = up.parentElement) {
+    if (up.classList.contains("jupyter-widgets")) whole = up;
+  }
+  return whole;
+}
+
 // Opens a view. `thing` is what it shows, for errors, which stand in the element `complaint`;
 // `answers` has a function of (message, buffers) for each kind of message; `patience` is that of
 // the first request; `eachSecond` is called each second.
@@ -14,8 +41,10 @@ function openView({ model, thing, answers, patience: firstPatience, complaint, e
   let patience = firstPatience;
   let confirmed = -Infinity;
   let isOpen = true;
+  let hasKernel = true;
 
   const say = (message) => {
+    if (!hasKernel) return;
     try {
       model.send({ view: name, ...message });
     } catch {
@@ -43,6 +72,11 @@ function openView({ model, thing, answers, patience: firstPatience, complaint, e
   const complain = (reason = model.get("error")) => {
     complaint.textContent = reason ? `This ${thing} stands still: ${reason}` : "";
   };
+  const onKernelEnd = () => {
+    hasKernel = false;
+    wholeWidget(complaint).classList.add("xdplab-ended"); // for style.css
+    complain("the kernel ended. Run the cells again.");
+  };
   const receive = async (message, buffers) => {
     if (!message.views?.includes(name)) return;
     heard = performance.now();
@@ -66,11 +100,13 @@ function openView({ model, thing, answers, patience: firstPatience, complaint, e
   const close = () => {
     isOpen = false;
     clearInterval(timer);
+    unwatch();
     model.off("msg:custom", receive);
     model.off("change:error", onError);
     say({ kind: "bye" });
   };
 
+  const unwatch = watchKernel(model, onKernelEnd);
   complaint.classList.add("xdplab-complaint");
   model.on("msg:custom", receive);
   model.on("change:error", onError);

@@ -11,7 +11,6 @@ The widget's own output is never changed: JupyterLab would recreate its view.
 from __future__ import annotations
 
 import html
-import sys
 import threading
 import uuid
 import weakref
@@ -23,6 +22,7 @@ import ipywidgets
 
 from xdplab.net.replacing import current_cell
 from xdplab.widgets.base import pump
+from xdplab.widgets.base.reruns import Cells, cells
 
 WIDTH = 900
 """Width of an image, in pixels of a page; every layout fits in it."""
@@ -48,10 +48,9 @@ class Pictured(Protocol):
 
 def follow_cells() -> None:
     """Make this notebook's cells keep pictures from now on; without a notebook, do nothing."""
-    ipython: Any = sys.modules.get("IPython")
-    shell: Any = ipython.get_ipython() if ipython else None
-    if hasattr(shell, "kernel") and shell not in _followed:
-        _followed[shell] = _Pictures(shell)
+    notebook = cells()
+    if notebook is not None and notebook.shell not in _followed:
+        _followed[notebook.shell] = _Pictures(notebook.shell, notebook)
 
 
 @dataclass
@@ -66,26 +65,15 @@ class _Picture:
 class _Pictures:
     """All pictures of a notebook."""
 
-    def __init__(self, shell: Any) -> None:
-        self._displayed: list[ipywidgets.Widget] = []  # by the cell that runs
+    def __init__(self, shell: Any, cells: Cells) -> None:
+        self._cells = cells
         self._by_cell: dict[str, list[_Picture]] = {}
         self._bundles: weakref.WeakKeyDictionary[Any, Bundle] = weakref.WeakKeyDictionary()
-        shell.display_formatter.mimebundle_formatter.for_type(ipywidgets.Widget, self._display)
-        shell.events.register("pre_run_cell", self._before_cell)
         shell.events.register("post_run_cell", self._after_cell)
-
-    def _display(self, widget: ipywidgets.Widget, **options: Any) -> Any:
-        self._displayed.append(widget)
-        # The attributes of a closed widget are None.
-        return widget._repr_mimebundle_ and widget._repr_mimebundle_(**options)
-
-    def _before_cell(self, _info: object) -> None:
-        self._displayed.clear()
 
     def _after_cell(self, _result: object) -> None:
         cell = current_cell() or uuid.uuid4().hex
-        widgets = dict.fromkeys(one for top in self._displayed for one in pictured(top))
-        self._displayed.clear()
+        widgets = dict.fromkeys(one for top in self._cells.displayed for one in pictured(top))
         # The page no longer has the outputs of the cell's last run.
         self._by_cell[cell] = [_Picture(weakref.ref(one), uuid.uuid4().hex) for one in widgets]
         if not widgets:
