@@ -92,6 +92,7 @@ def test_each_public_door_refuses_a_wrong_call(door: Door) -> None:
         (lambda lab: Sweep(Engine(lab.port), metrc=5), "takes no metrc=5. Did you mean 'metric'"),
         (lambda lab: Grid(Engine(lab.port), bacth=[5]), "Did you mean 'batch'"),
         (lambda lab: tune(Engine(lab.port), None, buget=5), "Did you mean 'budget'"),  # type: ignore[call-arg]
+        (lambda lab: Engine(lab.port, queues=[0]), "Did you mean 'queue'"),  # type: ignore[call-arg]
     ],
 )
 def test_what_was_meant_is_named(soft_lab: Lab, make: Any, words: str) -> None:

@@ -178,11 +178,9 @@ def picture(request: pytest.FixtureRequest) -> Picture:
 def look(picture: Picture) -> Look:
     """Look at a page, wide and narrow, light and dark: nothing may be covered or cut off."""
 
-    def look_at(page: NotebookPage, height: int = 900, narrowest: int = 600) -> None:
+    def look_at(page: NotebookPage, height: int = 900) -> None:
         page.hide_side_bar()
         for width, theme in ((1440, "light"), (960, "dark"), (600, "light")):
-            if width < narrowest:
-                break
             page.page.set_viewport_size({"width": width, "height": height})
             page.change_theme(theme)
             page.wait_until(NOTHING_STICKS_OUT)

@@ -109,7 +109,7 @@ def test_all_widgets_live_together_on_one_page(
         """document.querySelectorAll(".jp-mod-outputsScrolled").forEach(
             (cell) => cell.classList.remove("jp-mod-outputsScrolled"))"""
     )
-    look(page, height=3000, narrowest=960)
+    look(page, height=3000)
 
 
 @pytest.mark.parametrize("application", ["lab", "notebook"])

@@ -174,7 +174,9 @@ def _refuse_slip(
 def _settable(cls: type, others: Mapping[str, object]) -> str:
     """Say so of a keyword that is an attribute which can be set."""
     for name, value in others.items():
-        if hasattr(inspect.getattr_static(cls, name, None), "__set__"):
+        attribute = inspect.getattr_static(cls, name, None)
+        read_only = isinstance(attribute, property) and attribute.fset is None
+        if hasattr(attribute, "__set__") and not read_only:
             set_it = f"{cls.__name__.lower()}.{name} = {shown(value)}"
             no = f"{cls.__name__} takes no {name}={shown(value)}."
             return f"{no} Set it on what you made: {set_it}."
