@@ -120,7 +120,10 @@ class Watch:
 
 def _threads(core: int) -> Iterator[Path]:
     """Find the threads of this process that may be a generator's on a core."""
-    for task in Path("/proc/self/task").iterdir():
+    tasks: list[Path] = []
+    with suppress(OSError):  # there may be no descriptor to read the folder with
+        tasks += Path("/proc/self/task").iterdir()
+    for task in tasks:
         with suppress(OSError):
             name = (task / "comm").read_text().strip()
             if name in _THREADS and os.sched_getaffinity(int(task.name)) == {core}:
