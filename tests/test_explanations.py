@@ -224,9 +224,8 @@ def test_a_ring_that_a_stopped_worker_filled(lab: Lab, bench: Make) -> None:
 
 
 def account_of_a_stop(table: Bench) -> Account:
-    """Send to a stopped worker more than 512 frames, and start it then."""
-    assert table.traffic is not None
-    ledger = Ledger(table.engine, table.traffic)
+    """Send 1,000 frames to a stopped worker, and start it then."""
+    ledger = Ledger(table.engine, table.another_traffic(count=1000))
     table.engine.stop()
     table.send(1000)
     table.engine.start()

@@ -92,7 +92,7 @@ def test_an_open_socket_keeps_its_namespace_but_not_the_wire() -> None:
 @pytest.mark.kernel
 @pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_process_ends_both_namespaces(way: signal.Signals) -> None:
-    text = "from xdplab.lab.lab import Lab; lab = Lab(); print(lab, flush=True); input()"
+    text = "from xdplab.lab.lab import Lab; lab = Lab(); print(repr(lab), flush=True); input()"
     with python(f"import sys; {text}") as process:
         assert "port0" in line(process)
         witness = Witness(process.pid)

@@ -109,7 +109,7 @@ def test_a_multishot_poll_is_armed_once_by_whoever_uses_it(lab: Lab, wait: str) 
 
 
 def test_a_oneshot_poll_is_armed_again_after_each_report(lab: Lab) -> None:
-    with Engine(lab.port, wait="uring-oneshot") as engine:
+    with Engine(lab.port, wait="uring-oneshot", ring_size=DEEP_RING) as engine:
         counters = capture(engine, lab, 10_000)
     assert counters["wakeups"] > 10
     assert counters["wakeups"] - 1 <= counters["rearms"] <= counters["wakeups"]

@@ -68,7 +68,7 @@ class Watch:
         self._before = traffic.sent if traffic else 0
         asked = traffic.rate if traffic else None
         self._asked = None if asked is None or isinstance(asked, str) else float(asked)
-        self._waited_ns = 0
+        self._waited_ns: int | None = None  # not known of a broker's thread
         self._goes_on = False
 
     def look(self) -> None:
@@ -96,7 +96,9 @@ class Watch:
         return Offered(self._asked, round(sent_pps, 1), f"{said}: {why}")
 
     def _why(self, traffic: Traffic, sent_pps: float, seconds: float) -> str:
-        core, waited = traffic.cpu, min(self._waited_ns / (seconds * 1e9), 0.99)
+        core, waited = traffic.cpu, min((self._waited_ns or 0) / (seconds * 1e9), 0.99)
+        if self._waited_ns is None and core in self._engine.cpus:
+            return f"the worker ran on its core {core}, too. {self._apart(core)}"
         if waited > _MUCH_WAITED:
             others = "the worker" if core in self._engine.cpus else "other threads"
             alone = sent_pps / (1 - waited)
@@ -120,7 +122,10 @@ class Watch:
 
 def _threads(core: int) -> Iterator[Path]:
     """Find the threads of this process that may be a generator's on a core."""
-    for task in Path("/proc/self/task").iterdir():
+    tasks: list[Path] = []
+    with suppress(OSError):  # there may be no descriptor to read the folder with
+        tasks += Path("/proc/self/task").iterdir()
+    for task in tasks:
         with suppress(OSError):
             name = (task / "comm").read_text().strip()
             if name in _THREADS and os.sched_getaffinity(int(task.name)) == {core}:

@@ -105,8 +105,11 @@ class Viewed(Closing, anywidget.AnyWidget, Generic[AnyView]):
         """Close the widget; the pump no longer calls it."""
         super().close()
         pump.unsubscribe(self)
-        self._inbox.clear()
-        self._views = {}
+        if "_inbox" in vars(
+            self
+        ):  # ipywidgets also closes one whose constructor refused to make it
+            self._inbox.clear()
+            self._views = {}
 
     def failed(self, error: Exception) -> None:
         """Show the error that ended the updates."""
