@@ -207,7 +207,7 @@ def test_a_restarted_kernel_leaves_a_page_on_which_all_can_begin_anew(
         state.evaluate("state => getComputedStyle(state, '::after').content")
         for state in said.all()
     } == {'"● kernel ended"'}
-    expect(page.page.get_by_text("running").locator("visible=true")).to_have_count(0)
+    expect(page.page.locator(".xdplab-state > *").locator("visible=true")).to_have_count(0)
     for index in range(3):
         page.run(index)
     wait_until_all_live(page)

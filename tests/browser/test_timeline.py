@@ -83,7 +83,7 @@ def test_timeline_lists_changes_and_says_when_the_engine_is_closed(
     page.page.get_by_text("no knob was turned yet").wait_for()
     page.run(1)
     assert wait_for_marks(page, 3) == LABELS
-    for words in ("batch 64 → 256", "wait poll → adaptive", "rate 20,000 → 10,000"):
+    for words in ("batch 64 → 256", "wait poll → adaptive", "rate 500 → 10,000"):
         page.page.get_by_text(words).wait_for()
     page.run(2)
     page.page.get_by_text("engine is closed").wait_for()
@@ -102,7 +102,7 @@ def test_timeline_looks(open_notebook: OpenNotebook, look: Look) -> None:
     )
     page.run(0)
     page.run(1)
-    page.page.get_by_text("rate 20,000 → 10,000").wait_for()
+    page.page.get_by_text("rate 500 → 10,000").wait_for()
     page.page.evaluate(
         "[...document.querySelectorAll('.jp-OutputArea-output')].at(-1).scrollIntoView(false)"
     )
