@@ -18,7 +18,7 @@ from xdplab.widgets.base.models import models_of
 from xdplab.widgets.base.reruns import cells
 
 
-class Closing(FixedNames):
+class ClosesModels(FixedNames):
     """Mixin, in front of a class of ipywidgets: `close` closes all models that the widget made."""
 
     _made: tuple[ipywidgets.Widget, ...] = ()

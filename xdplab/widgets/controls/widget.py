@@ -19,7 +19,7 @@ from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_traffic
 from xdplab.settings import presets
 from xdplab.settings.undo import next_undo, undo
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.controls.knob import AnyKnob, KnobControl
 from xdplab.widgets.controls.panel import Panel
 from xdplab.widgets.live.presence import Presence
@@ -49,7 +49,7 @@ _Traits: Any = traitlets.MetaHasTraits(
 
 
 @public
-class Controls(Closing, _Traits, ipywidgets.VBox):  # type: ignore[misc]
+class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     """Every knob of an engine, and of the traffic that it receives.
 
     Each knob of `xdplab.KNOBS` that needs no new sockets is a trait of its name:

@@ -13,7 +13,7 @@ from xdplab.core.checks import boolean, choice, is_a, items
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.wait_knob import Waiting
 from xdplab.ledger.subjects import check_traffic
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.base.traits import OneOf, Switch, TraitRefusedError, Whole
 from xdplab.widgets.dashboard.figure import MARKS, PLOTS, dashboard_figure, rows_name
@@ -34,7 +34,7 @@ _DASH_STYLES = {"solid": "", "dashed": "7 4", "dotted": "2 3", "dotdash": "2 3 7
 
 
 @public
-class Dashboard(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """Packets, bits, CPU, drops, rings and wakeups of one engine or several, over time.
 
     The plots are drawn from the engines' own history, so they always show the whole range, and the

@@ -11,7 +11,7 @@ import ipywidgets
 from xdplab import doctor
 from xdplab.core.calls import public
 from xdplab.core.checks import join_seconds
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.doctor.table import headline, table_html
 from xdplab.widgets.pictures.picture import Bundle, Draw, follow_cells
@@ -19,7 +19,7 @@ from xdplab.widgets.style.sheet import SHEET
 
 
 @public
-class Doctor(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class Doctor(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """The doctor's findings: each with its verdict and the command that would help.
 
     It examines the machine when made, which takes a second or two (`xdplab.doctor.examine`). *Look

@@ -10,7 +10,7 @@ import ipywidgets
 from xdplab.core.calls import public
 from xdplab.core.checks import boolean, instance_of
 from xdplab.core.files import Saved
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.frames.feed import FrameFeed, FrameRow
 from xdplab.widgets.frames.filter import FrameFilter
 from xdplab.widgets.frames.table import FrameTable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @public
-class Frames(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class Frames(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """Sampled frames in a table, dissected by scapy; a click shows a frame's layers and bytes.
 
     The engine samples one frame in `Engine.sample_every`, and keeps the first `sample_bytes` of it.

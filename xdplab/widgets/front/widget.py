@@ -18,7 +18,7 @@ from xdplab.experiments.runs import words
 from xdplab.settings import settings
 from xdplab.tuning.result import Tuning
 from xdplab.tuning.space import relevant
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.feed import SnapshotFeed
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.front.figure import front_figure
@@ -37,7 +37,7 @@ _HINT = "A click on a point applies its setting."
 
 
 @public
-class Front(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class Front(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """The settings that a search tried: rate over p99, with CPU time as colour.
 
     The settings of the front, which no other setting beats in all three at once, are large and have

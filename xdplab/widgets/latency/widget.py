@@ -14,7 +14,7 @@ from xdplab.core.calls import public
 from xdplab.core.checks import boolean, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.telemetry.region import Latency
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.base.traits import OneOf, Switch, Whole
 from xdplab.widgets.latency.feeds import LatencyFeeds
@@ -52,7 +52,7 @@ class Frozen(NamedTuple):
 
 
 @public
-class LatencyView(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class LatencyView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """The latency of frames from xdplab's generators: histogram, percentiles and a frozen copy.
 
     It is one way, from the generator's timestamp to the worker; on an engine that generates, the

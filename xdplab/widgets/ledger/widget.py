@@ -15,7 +15,7 @@ from xdplab.core.locks import new_lock
 from xdplab.ledger.account import Account
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.subjects import check_engine, check_traffic
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.ledger.feeds import LedgerFeeds
 from xdplab.widgets.ledger.figure import ledger_figure
@@ -38,7 +38,7 @@ _SCALE = (
 
 
 @public
-class LedgerView(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class LedgerView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """A ledger of all packets since it began: a flow from sent to delivered, and in words.
 
     Losses branch off with their reason, and so do packets in flight and a remainder that no count

@@ -19,7 +19,7 @@ import anywidget
 import traitlets
 
 from xdplab.widgets.base import pump
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.live.messages import FromView, Got, ToViews
 from xdplab.widgets.style.sheet import SHEET
@@ -49,7 +49,7 @@ def module(file: Path) -> str:
     return _VIEW + file.read_text()
 
 
-class Viewed(Closing, anywidget.AnyWidget, Generic[AnyView]):
+class Viewed(ClosesModels, anywidget.AnyWidget, Generic[AnyView]):
     """Base class of widgets that send each view the data that it lacks."""
 
     _css = SHEET

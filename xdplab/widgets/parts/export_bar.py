@@ -17,7 +17,7 @@ from xdplab.core.errors import XdplabError
 from xdplab.core.files import Saved
 from xdplab.telemetry.region import Telemetry
 from xdplab.widgets.base import pump
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.style.palette import GREEN, VERMILLION
 
@@ -40,7 +40,7 @@ def telemetry_exports(telemetry: Telemetry) -> dict[str, Export]:
     }
 
 
-class ExportBar(Closing, ipywidgets.HBox):  # type: ignore[misc]
+class ExportBar(ClosesModels, ipywidgets.HBox):  # type: ignore[misc]
     """A menu of exports, the file's name, a button, and the result.
 
     The file name's suffix sets the format: see `Telemetry.save_samples` and

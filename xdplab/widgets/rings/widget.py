@@ -15,7 +15,7 @@ from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError, TelemetryError
 from xdplab.core.locks import new_lock
 from xdplab.widgets.base import traits
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.feed import SnapshotFeed
 from xdplab.widgets.live_figure import LiveFigure
 from xdplab.widgets.parts.engine_view import EngineView, State, status_html
@@ -34,7 +34,7 @@ faster."""
 
 
 @public
-class Rings(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """The fill, RX, TX and completion rings of one worker, and the place of each frame.
 
     *Run*, *Slow* and *Pause* set `Engine.pace`, and *Step* makes the workers take one batch

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from xdplab.experiments.background import Background
 from xdplab.experiments.runs import Runs
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 
 if TYPE_CHECKING:
     import pandas
 
 
-class Series(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class Series(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """A box with a series of runs, made on a thread of their own."""
 
     runs: Runs

@@ -12,7 +12,7 @@ from xdplab.core.calls import public
 from xdplab.core.text import counted
 from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.base.clock import clock_time
-from xdplab.widgets.base.closing import Closing
+from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.traits import OneOf
 from xdplab.widgets.history.feed import STEPS
 from xdplab.widgets.history.marks import Mark, MarksFeed
@@ -30,7 +30,7 @@ LISTED = 10
 
 
 @public
-class Timeline(Closing, ipywidgets.VBox):  # type: ignore[misc]
+class Timeline(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """The changes of an engine's knobs: marks over time, and a list of the last ones.
 
     Changes of one knob within half a second are one mark, as when a slider is dragged. To follow a
