@@ -73,7 +73,7 @@ class TabledArray(Tabled, np.ndarray[Any, np.dtype[Any]]):
         except ImportError:
             raise ConfigurationError(
                 "a frame takes pandas, which is not installed: `pip install pandas`. The same is "
-                "in `results`, a numpy structured array."
+                "in the numpy structured array that the figures were read as."
             ) from None
         return pandas.DataFrame(self)
 

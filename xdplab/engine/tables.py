@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xdplab.core.table import Table
 from xdplab.core.text import counted, rate, setting
 from xdplab.native.paths import Kind
+from xdplab.telemetry.tables import LOST
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -28,7 +29,7 @@ def brief(engine: Engine) -> str:
 def engine_table(engine: Engine) -> Table:
     """Return an engine's settings and counts; of a closed one the counts."""
     count = engine.telemetry.total()
-    lost = int(count["rx_ring_full"]) + int(count["rx_dropped"]) + int(count["rx_too_long"])
+    lost = sum(int(count[name]) for name in LOST)
     rows = [
         ("received", counted(int(count["rx_packets"]), "packet")),
         ("lost at the socket", counted(lost, "packet")),

@@ -15,13 +15,14 @@ from xdplab.core.text import rate, seconds, si
 from xdplab.native import lib
 from xdplab.native.records import Records
 from xdplab.telemetry.region import Telemetry
+from xdplab.telemetry.tables import LOST
 
 LONGEST_SECONDS = 80.0
 """What the history ring holds with a record every 10 ms."""
 
 _FLOWS = {
     "received": ("rx_packets",),
-    "lost": ("rx_ring_full", "rx_dropped", "rx_too_long"),
+    "lost": LOST,
     "sent": ("tx_packets",),
     "bits": ("rx_bytes",),
     "cpu": ("cpu_ns",),

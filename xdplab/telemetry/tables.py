@@ -40,6 +40,9 @@ _EVENTS = {
     "voluntary_switches": "left its core by itself",
     "involuntary_switches": "lost its core",
 }
+LOST = ("rx_ring_full", "rx_dropped", "rx_too_long")
+"""Counters of packets that came to a socket and were lost there."""
+
 _BYTES_SHOWN = 16
 
 
@@ -197,7 +200,7 @@ def _rates(before: Any, now: Any, newest: Any) -> Row:
     def rate(*names: str) -> float:
         return sum(max(int(now[name]) - int(before[name]), 0) for name in names) / seconds
 
-    flows = (rate("rx_packets"), rate("rx_ring_full", "rx_dropped"), rate("tx_packets"))
+    flows = (rate("rx_packets"), rate(*LOST), rate("tx_packets"))
     received, lost, sent = (f"{each:,.0f}" for each in flows)
     wakeups, cpu = f"{rate('wakeups'):,.0f}", f"{rate('cpu_ns') / 1e7:.0f}"
     return (at, received, lost, sent, peak, wakeups, cpu)
@@ -253,7 +256,7 @@ def telemetry_table(telemetry: Telemetry) -> Table:
 def _worker(record: Any) -> Row:
     packets = (
         int(record["rx_packets"]),
-        int(record["rx_ring_full"]) + int(record["rx_dropped"]),
+        sum(int(record[name]) for name in LOST),
         int(record["tx_packets"]),
     )
     if not record["time_ns"]:
