@@ -63,8 +63,9 @@ class SeriesBar:
             self._progress.bar_style = "warning" if measured else "danger"
         else:
             self._progress.bar_style = "success" if done == total else "info" if running else ""
-        said = [f"{count:,} {word}" for count, word in ((refused, "refused"), (failed, "failed"))]
-        self._words.value = self._said(done, total, doing, [s for s in said if s[0] != "0"])
+        without = ((refused, "refused"), (failed, "failed"))
+        unmeasured = [f"{count:,} {word}" for count, word in without if count]
+        self._words.value = self._said(done, total, doing, unmeasured)
 
     def _said(self, done: int, total: int, doing: str, unmeasured: list[str]) -> str:
         said = [f"{done:,} of {total:,} runs", *unmeasured]
