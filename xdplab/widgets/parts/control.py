@@ -20,7 +20,7 @@ Take = Callable[[str], Typed]
 
 def new_box_looks() -> dict[str, ipywidgets.Widget]:
     """Return layout and style of a slider's box, which the sliders of one widget can share."""
-    layout = ipywidgets.Layout(width="88px", margin="1px 0 1px 4px")
+    layout = ipywidgets.Layout(width="104px", margin="1px 0 1px 4px")
     return {"layout": layout, "style": TextStyle()}
 
 
