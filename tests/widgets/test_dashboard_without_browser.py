@@ -14,13 +14,15 @@ import weakref
 import pytest
 from bokeh.models.glyphs import Line, VArea
 from PIL import Image
-from support.seen import control
+from support.seen import box, control, word
 from traitlets import TraitError
 
 from xdplab import Engine, Lab
 from xdplab.errors import ConfigurationError
 from xdplab.widgets import Controls, Dashboard, Rings, Timeline
 from xdplab.widgets.dashboard.figure import PLOTS, dashboard_figure
+from xdplab.widgets.dashboard.status_line import EngineHead
+from xdplab.widgets.parts.engine_view import EngineView
 from xdplab.widgets.pictures.picture import pictured
 from xdplab.widgets.style import palette
 
@@ -212,3 +214,19 @@ def test_pause_looks_pressed_while_it_is(lab: Lab) -> None:
         assert pause.button_style == "primary"
         dashboard.paused = False
         assert pause.button_style == ""
+
+
+def test_a_batch_is_typed_in_the_head_of_an_engine(lab: Lab) -> None:
+    with Engine(lab.port, batch=64, ring_size=256) as engine:
+        head = EngineHead(EngineView(engine))
+        for text, batch, said in (
+            ("100", 100, ""),
+            ("1k", 256, "1k is above the most, 256."),
+            ("much", 256, "'much' is no number, such as 200, 200k or 1.5M."),
+            ("32", 32, ""),
+        ):
+            box(head, "Batch").value = text
+            head.beat()
+            assert engine.batch == control(head, "Batch").value == batch
+            assert box(head, "Batch").value == str(batch)
+            assert word(head, "Batch") == said
