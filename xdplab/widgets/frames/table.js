@@ -230,7 +230,10 @@ function render({ model, el }) {
     if (over) words.push(`${over.toLocaleString("en")} more came than are shown`);
     tally.textContent = words.join(" · ");
     hint.hidden = passing > 0;
-    if (kept) hint.textContent = `No frame passes the filter. Its syntax is tcpdump's: ${examples}.`;
+    const help = state.are_payloads
+      ? "This path samples payloads without headers: only queue: and verdict: pass those."
+      : `Its syntax is tcpdump's: ${examples}.`;
+    if (kept) hint.textContent = `No frame passes the filter. ${help}`;
     else if (!every) hint.textContent = "No frame is sampled: set sample_every to 1 or more.";
     else hint.textContent = "No frame was sampled yet.";
   };

@@ -58,6 +58,8 @@ class _State(NamedTuple):
     passing: int
     passed_over: int
     sample_every: int
+    are_payloads: bool
+    """Whether the samples have no headers, so that no expression passes them."""
 
 
 class _Seen(NamedTuple):
@@ -185,6 +187,7 @@ class FrameTable(Viewed[_View]):
             passing=len(passing),
             passed_over=self._feed.passed_over,
             sample_every=int(self._feed.telemetry.control()["sample_every"]),
+            are_payloads=bool(kept) and kept[-1].is_payload,
         )
         return _Seen(wanted, kept[-1].number if kept else 0, state), passing
 
