@@ -28,10 +28,20 @@ const INKED = [
   "minor_tick_line", "text",
 ];
 const KEEP_INK = "keep-ink"; // as in style/palette.py
+const PLATE = "plate";
 
-// Text and lines get the page's colour and font, so that a figure suits light and dark themes. The
-// alpha of a line stays. A model may keep its own colour.
-function dress(bokeh, ink, font) {
+// The background of the page behind an element.
+function paperOf(el) {
+  for (let up = el; up; up = up.parentElement) {
+    const color = getComputedStyle(up).backgroundColor;
+    if (color && !color.endsWith(", 0)")) return color;
+  }
+  return "white";
+}
+
+// Text and lines get the page's colour and font, so that a figure suits light and dark themes, and
+// plates its background. The alpha of a line stays. A model may keep its own colour.
+function dress(bokeh, ink, font, paper) {
   for (const root of bokeh.roots()) {
     for (const model of root.references()) {
       for (const name of INKED) {
@@ -43,6 +53,7 @@ function dress(bokeh, ink, font) {
           model[`${name}_font`] = font;
         }
       }
+      if (model.tags?.includes(PLATE)) model.background_fill_color = paper;
     }
   }
 }
@@ -88,7 +99,7 @@ function render({ model, el }) {
     const style = getComputedStyle(el);
     if (style.color && style.color !== ink) { // without a colour while it is off the page
       ink = style.color;
-      dress(bokeh, ink, style.fontFamily);
+      dress(bokeh, ink, style.fontFamily, paperOf(el));
     }
   };
 
