@@ -19,7 +19,7 @@ from xdplab.widgets.base.traits import OneOf, Switch, TraitRefusedError, Whole
 from xdplab.widgets.dashboard.figure import MARKS, PLOTS, dashboard_figure, rows_name
 from xdplab.widgets.dashboard.status_line import EngineHead
 from xdplab.widgets.history.feed import STEPS, HistoryFeed
-from xdplab.widgets.history.marks import MarksFeed
+from xdplab.widgets.history.marks import Marks, MarksFeed
 from xdplab.widgets.history.window import RANGES, TimeWindow
 from xdplab.widgets.live_figure import LiveFigure
 from xdplab.widgets.parts.engine_view import EngineView
@@ -101,13 +101,14 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
             for place, view in enumerate(self._views)
         ]
         journals = [(view.prefix if numbered else "", view.journal) for view in self._views]
-        marks = MarksFeed(journals + ([("", traffic.journal)] if traffic else []))
-        self._window = TimeWindow(self._views, marks)
+        marks = Marks(journals + ([("", traffic.journal)] if traffic else []))
+        marked = MarksFeed(marks)
+        self._window = TimeWindow(self._views, marks, [marked])
         self._figure = LiveFigure(
             dashboard_figure(
                 [view.name if numbered else "" for view in self._views], names, compact=compact
             ),
-            {rows_name(place): feed for place, feed in enumerate(self._feeds)} | {MARKS: marks},
+            {rows_name(place): feed for place, feed in enumerate(self._feeds)} | {MARKS: marked},
             rollover=1,
             on_beat=self._beat,
             description=f"the last minutes of {', '.join(view.label for view in self._views)}",

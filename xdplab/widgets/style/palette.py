@@ -23,5 +23,8 @@ ENGINES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 DASHES = ("solid", "dashed", "dotted", "dotdash")
 """Dashes that distinguish lines of one colour."""
 
+PLATE = "plate"
+"""Tag of a Bokeh model whose background is the page's."""
+
 KEEP_INK = "keep-ink"
 """Tag of a Bokeh model whose text and lines keep their colour instead of the page's."""
