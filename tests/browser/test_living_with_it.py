@@ -155,6 +155,38 @@ def test_running_the_cells_again_replaces_engine_and_widgets(open_notebook: Open
     assert leaves_nothing_running(page, 3)
 
 
+# JupyterLab takes cells out of sight off the page, be they ready or not.
+OFF_THE_PAGE = """() => {
+    const { node } = window.jupyterapp.shell.currentWidget.content.widgets[1];
+    window.taken = { node, parent: node.parentNode, next: node.nextSibling };
+    node.remove();
+}"""
+BACK_ON_THE_PAGE = "() => window.taken.parent.insertBefore(window.taken.node, window.taken.next)"
+
+
+def test_a_figure_that_is_made_off_the_page_lives_as_soon_as_it_is_on_it(
+    open_notebook: OpenNotebook,
+) -> None:
+    page = open_notebook(IMPORTS + ENGINE, DASHBOARD)
+    page.run(0)
+    page.page.evaluate(OFF_THE_PAGE)
+    page.run(1)
+    page.wait_until(
+        "() => window.Bokeh && window.taken.node.querySelector('.xdplab-complaint')",
+        timeout=PATIENCE,
+    )
+    page.page.evaluate(BACK_ON_THE_PAGE)
+    before = wait_for_rows(page, 5)
+    expect(page.page.locator(".xdplab-live canvas").first).to_be_visible(timeout=PATIENCE)
+    page.page.evaluate(OFF_THE_PAGE)  # where its text and lines have no ink
+    page.wait_until(
+        f"(end) => {ROWS}()[0].time.at(-1) > end + 2000", arg=before["time"][-1], timeout=PATIENCE
+    )
+    page.page.evaluate(BACK_ON_THE_PAGE)
+    expect(page.page.locator(".xdplab-live canvas").first).to_be_visible(timeout=PATIENCE)
+    expect(page.page.locator(".xdplab-complaint:not(:empty)")).to_have_count(0)
+
+
 def test_an_engine_that_was_replaced_is_told_by_the_widgets_that_showed_it(
     open_notebook: OpenNotebook,
 ) -> None:
