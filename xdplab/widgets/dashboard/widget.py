@@ -127,8 +127,8 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
             simulated=any(view.simulated for view in self._views),
         )
         self._shown: tuple[object, ...] = ()
-        self._shortfall = ipywidgets.HTML()
-        below = [*([] if traffic is None else [self._shortfall]), self._figure]
+        self._shortfall = None if traffic is None else ipywidgets.HTML()
+        below = [self._figure] if self._shortfall is None else [self._shortfall, self._figure]
         choices = self._choices()
         if compact:
             for head in self._heads:
@@ -200,7 +200,7 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         self._window.move(self._figure, self.seconds)
         for head in self._heads:
             head.beat()
-        if self._generator is not None:
+        if self._generator is not None and self._shortfall is not None:
             self._generator.look()
             self._shortfall.value = warning_html(self._generator.shortfall())
 
