@@ -183,7 +183,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
             state = State(self._refused, "bad")
         elif state.severity == "good":
             state = State(f"{state.words}{self._rates()}", "good")
-        self._status.value = status_html(self._view, state, self._prefix) + _note_html(note)
+        self._status.value = status_html(self._view, state, self._prefix) + warning_html(note)
 
     def _rates(self) -> str:
         """Return the packets received and lost a second, since the last call."""
@@ -210,7 +210,8 @@ def _stops(ring_size: int, *others: int) -> list[tuple[str, int]]:
     return [(number(stop), stop) for stop in sorted({*powers_of_two(ring_size), *others})]
 
 
-def _note_html(note: str) -> str:
+def warning_html(note: str) -> str:
+    """Return HTML of a note on what is not as it was asked; nothing without one."""
     if not note:
         return ""
     return (
