@@ -25,8 +25,9 @@ from xdplab.knobs.table import TrafficKnobs
 from xdplab.ledger.subjects import IsTraffic
 from xdplab.native import lib
 from xdplab.net.host import Host
-from xdplab.net.link_type import require_ethernet
+from xdplab.net.link_type import LOOPBACK, require_ethernet
 from xdplab.net.replacing import replace_what_this_cell_made
+from xdplab.net.resolve import is_same
 from xdplab.net.stream import Rate, Stream, checked_rate, frame_size, host, interval_ps
 from xdplab.refusals.errors import error_at
 from xdplab.send.generator import Generator
@@ -89,7 +90,8 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     Raises
     ------
     ConfigurationError
-        For values out of range, and for a replay in a lab that is not simulated.
+        For values out of range, for a sender that is the receiver, and for a replay in a lab that
+        is not simulated.
     QueueBusyError
         When the sender already has a generator.
     PermissionRefusedError
@@ -115,6 +117,11 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         host("sender", sender)
         host("receiver", receiver)
         require_ethernet(sender.interface, "sender")
+        if is_same(sender.interface, receiver.interface) and sender.interface.link_type != LOOPBACK:
+            raise ConfigurationError(
+                f"sender and receiver are both {sender.interface.name}, and what it sends does not "
+                "come back to it. Take the two sides of a lab: Traffic(lab.peer, lab.port)."
+            )
         if sender.interface.carries_default_route():
             raise ConfigurationError(
                 f"{sender.interface.name} carries the default route, and generated frames are for "
@@ -153,9 +160,17 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         """Start sending, on a thread of its own.
 
         `count` and `seconds` are those of one start; the numbers in the frames go on.
+
+        Raises
+        ------
+        ClosedError
+            After `close`, and after that of its lab.
+        InterfaceGoneError
+            When the sender's interface is gone.
         """
         with self._lock:
             generator = self._open()
+            self.sender.interface.now()
             if not generator.running:
                 generator.start()
         return self

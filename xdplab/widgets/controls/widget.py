@@ -118,7 +118,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     def apply(self, preset: str) -> None:
         """Set a preset's knobs: one of `xdplab.settings.presets.PRESETS`."""
         preset = choice("preset", preset, presets.PRESETS)
-        presets.apply(self._engine, preset)
+        presets.apply_preset(self._engine, preset)
         self._reason = f"{preset}: {presets.PRESETS[preset].why}"
         self._update()
 

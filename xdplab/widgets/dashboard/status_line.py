@@ -188,7 +188,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
             state = State(f"{state.words}{self._rates()}", "good")
         if self.stands_still:
             state = state._replace(words=f"plots paused · {state.words}")
-        self._status.value = status_html(self._view, state, self._prefix) + _note_html(note)
+        self._status.value = status_html(self._view, state, self._prefix) + warning_html(note)
 
     def _rates(self) -> str:
         """Return the packets received and lost a second, since the last call."""
@@ -215,7 +215,8 @@ def _stops(ring_size: int, *others: int) -> list[tuple[str, int]]:
     return [(number(stop), stop) for stop in sorted({*powers_of_two(ring_size), *others})]
 
 
-def _note_html(note: str) -> str:
+def warning_html(note: str) -> str:
+    """Return HTML of a note on what is not as it was asked; nothing without one."""
     if not note:
         return ""
     return (

@@ -98,7 +98,7 @@ class EngineView:
 
     @property
     def usable(self) -> Engine | None:
-        """The engine, or None if it is closed or gone, or all of its workers ended by themselves."""
+        """The engine, or None if it is closed or gone, or its workers ended by themselves."""
         engine = self.engine
         return None if engine is None or (engine.has_ended and not engine.running) else engine
 
