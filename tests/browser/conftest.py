@@ -183,6 +183,7 @@ def look(picture: Picture) -> Look:
         for width, theme in ((1440, "light"), (960, "dark"), (600, "light")):
             page.page.set_viewport_size({"width": width, "height": height})
             page.change_theme(theme)
+            page.scroll_to_active_cell()
             page.wait_until(NOTHING_STICKS_OUT)
             page.wait_until(SUITS_THE_THEME)
             # Figures are laid out anew some time after the page.

@@ -255,5 +255,4 @@ def test_frames_look(open_notebook: OpenNotebook, look: Look) -> None:
     table_row(page, "1036").click()
     layer(page, "IP").click()
     layer(page, "IP").click()  # folds and unfolds it
-    filter_box(page).scroll_into_view_if_needed()
     look(page)

@@ -46,6 +46,7 @@ GLYPHS: dict[str, dict[str, Any]] = {
     "vspan": {"x": "one", "color": RED},
     "hbar": {"y": "one", "height": 1, "right": "high", "color": RED},
     "rect": {"x": "one", "y": "two", "width": 1, "height": 1, "color": RED},
+    "varea": {"x": "one", "y1": "low", "y2": "high", "color": RED},
     "patch": {"x": "one", "y": "two", "color": RED},
     "annular_wedge": {**ROUND, "inner_radius": 2, "outer_radius": 4},
     "arc": {**ROUND, "radius": 4, "line_width": 4},

@@ -88,6 +88,13 @@ class JupyterServer:
         notifications.parent.mkdir(parents=True)
         # Otherwise JupyterLab asks whether it may fetch news, in front of what screenshots show.
         notifications.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        # JupyterLab 4.6 shows its splash for the page and for its theme, and takes it off once more
+        # than it is there if both come within 200 ms: an error that is none of the widgets'.
+        page_config = folder / "config" / "labconfig" / "page_config.json"
+        page_config.parent.mkdir(parents=True)
+        page_config.write_text(
+            '{"disabledExtensions": {"@jupyterlab/apputils-extension:splash": true}}'
+        )
         environment = os.environ | {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
             "JUPYTER_DATA_DIR": str(folder / "data"),

@@ -138,7 +138,7 @@ class NotebookPage:
 
     def _on_error(self, error: Error) -> None:
         if not self._is_its_own(error.message):
-            self.complaints.append(f"uncaught: {error}")
+            self.complaints.append(f"uncaught: {error.stack or error}")
 
     def _is_its_own(self, words: str) -> bool:
         return words.startswith(FAULTS_OF_ITS_OWN[self.server.application])
@@ -230,6 +230,15 @@ class NotebookPage:
         """Restart the kernel without asking."""
         self.page.evaluate(
             "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+
+    def scroll_to_active_cell(self) -> None:
+        """Scroll to the cell that ran last: cells out of sight are not on the page."""
+        self.page.evaluate(
+            """() => {
+                const notebook = window.jupyterapp.shell.currentWidget.content;
+                return notebook.scrollToItem(notebook.activeCellIndex);
+            }"""
         )
 
     def hide_side_bar(self) -> None:

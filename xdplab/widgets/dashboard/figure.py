@@ -18,6 +18,7 @@ from bokeh.models import (
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
+from xdplab.widgets.history.bins import of_bins
 from xdplab.widgets.history.feed import COLUMNS
 from xdplab.widgets.history.hover import TimeHover
 from xdplab.widgets.history.marks import add_marks, marks_source
@@ -33,10 +34,13 @@ _TIMES_HEIGHT = 24  # added to the bottom plots, which have a time axis
 # Widths of two lines that often coincide, so that both are visible.
 _UNDER, _OVER = 2.6, 1.2
 _COLUMNS = 2
+_BAND_ALPHA = 0.25
+_LOG_REACH = [1, 1000]  # is always in view
+_LOG_TICKS = [1, 100, 10_000, 1_000_000, 100_000_000]  # up to a packet each ten seconds
 
 
 class Line(NamedTuple):
-    """One column of the rows, as a line."""
+    """One figure of the rows: its mean as a line, in a band from its least to its most."""
 
     label: str
     color: str
@@ -44,7 +48,7 @@ class Line(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """One plot: its lines by column, and its y axis."""
+    """One plot: its lines by figure, and its y axis."""
 
     title: str
     lines: Mapping[str, Line]
@@ -81,7 +85,7 @@ def _plots() -> dict[str, Plot]:
             },
             "ns",
             # Empty polls are a thousand times dearer than packets where these are few.
-            {"y_axis_type": "log", "y_range": DataRange1d()},
+            {"y_axis_type": "log", "y_range": DataRange1d(start=1)},
         ),
         "drops": Plot(
             "drops a second",
@@ -179,12 +183,21 @@ def dashboard_figure(
 def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) -> None:
     for number, source in enumerate(sources):
         dash = DASHES[number % len(DASHES)]
-        for column, line in plot.lines.items():
+        for name, line in plot.lines.items():
+            mean, least, most = of_bins(name)
+            drawn.varea(
+                "time",
+                least,
+                most,
+                source=source,
+                fill_color=line.color,
+                fill_alpha=_BAND_ALPHA,
+            )
             # Colours mean the same for all engines: the legend has them once.
             options: dict[str, Any] = {"legend_label": line.label} if number == 0 else {}
             drawn.line(
                 "time",
-                column,
+                mean,
                 source=source,
                 color=line.color,
                 line_width=line.width,
@@ -195,8 +208,10 @@ def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) 
         drawn.yaxis.ticker = FixedTicker(ticks=[0, 25, 50, 75, 100])
     else:
         drawn.yaxis.formatter = si_ticks()
-        if "y_axis_type" not in plot.y_axis:
-            drawn.yaxis.ticker = BasicTicker(desired_num_ticks=4)
+        drawn.yaxis.ticker = BasicTicker(desired_num_ticks=4)
+    if plot.y_axis.get("y_axis_type") == "log":
+        drawn.yaxis.ticker = FixedTicker(ticks=_LOG_TICKS)
+        drawn.line([0, 1], _LOG_REACH, line_alpha=0)
     legend_above(
         drawn,
         label_text_font_size="11px",

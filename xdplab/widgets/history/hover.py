@@ -1,4 +1,7 @@
-"""Hover on plots over time: all values of a plot at the time under the mouse."""
+"""Hover on plots over time: all values of a plot at the time under the mouse.
+
+Of each figure it tells the mean in the bin, and its least and most if they differ.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from bokeh.plotting import figure
 
 from xdplab.widgets.style.plots import FRAME_RANGE, SI_JAVASCRIPT
 
-# `value` is the time under the mouse; `format` names the source, the column and the unit.
+# `value` is the time under the mouse; `format` names the source, the figure, the unit, and which of
+# its mean and its band is wanted.
 _LOOK_UP = f"""
 if (format === "time") return new Date(value).toISOString().slice(11, 21);
-const [place, column, unit] = format.split("|");
+const [place, column, unit, part] = format.split("|");
 const {{data}} = sources[place];
 let row = 0;
 for (let end = data.time.length - 1; row < end; ) {{
@@ -22,11 +26,17 @@ for (let end = data.time.length - 1; row < end; ) {{
   else end = middle;
 }}
 if (row > 0 && value - data.time[row - 1] < data.time[row] - value) row--;
-const number = data[column][row];
 const apart = data.time[1] - data.time[0];
-if (!Number.isFinite(number) || Math.abs(data.time[row] - value) > 2 * apart) return "none";
-const text = (() => {{ {SI_JAVASCRIPT} }})();
-return text.includes(" ") ? text + unit : text + " " + unit;
+if (!Number.isFinite(data[column][row]) || Math.abs(data.time[row] - value) > 2 * apart) {{
+  return part === "mean" ? "none" : "";
+}}
+const short = (number) => {{ {SI_JAVASCRIPT} }};
+const text = (number) => (unit === "ns" && number < 1 ? "under 1" : short(number));
+const least = data[column + "_least"][row];
+const most = data[column + "_most"][row];
+if (part === "band") return least === most ? "" : `${{text(least)}} to ${{text(most)}}`;
+const mean = text(data[column][row]);
+return /[GMk]$/.test(mean) ? mean + unit : mean + " " + unit;
 """
 
 
@@ -55,19 +65,24 @@ class TimeHover:
         plot
             As `palette.styled_plot` makes it, with an x range of its own choice.
         lines
-            Label and colour of each column.
+            Label and colour of each figure, of those that `history.bins.of_bins` names.
         unit
             Unit of the values.
         """
         target = plot.line(
             "x", "y", source=self._everywhere, line_alpha=0, y_range_name=FRAME_RANGE
         )
-        heads = "".join(f"<td><b>{escape(name)}</b></td>" for name in self._names)
+        heads = "".join(
+            f'<td colspan="2" style="padding-left: 10px"><b>{escape(name)}</b></td>'
+            for name in self._names
+        )
         rows = "".join(
             f'<tr><td><span style="color: {color}">&#9632;</span> {escape(label)}</td>'
             + "".join(
                 f'<td style="text-align: right; padding-left: 10px">'
-                f"<b>$x{{{place}|{column}|{unit}}}</b></td>"
+                f"<b>$x{{{place}|{column}|{unit}|mean}}</b></td>"
+                f'<td style="padding-left: 6px; opacity: 0.7">'
+                f"$x{{{place}|{column}|{unit}|band}}</td>"
                 for place in range(len(self._names))
             )
             + "</tr>"

@@ -141,10 +141,14 @@ function render({ model, el }) {
       for (const [id, properties] of Object.entries(message.properties)) {
         bokeh.get_model_by_id(id).setv(properties);
       }
-      const column = buffers.values(); // shared by all views of the page: do not modify
+      const buffer = buffers.values(); // shared by all views of the page: do not modify
       for (const { id, replace, numbers, texts } of message.sources) {
         const columns = { ...texts };
-        for (const name of numbers) columns[name] = floats(column.next().value);
+        const all = numbers.length ? floats(buffer.next().value) : [];
+        const count = all.length / numbers.length;
+        numbers.forEach((name, place) => {
+          columns[name] = all.subarray(place * count, (place + 1) * count);
+        });
         const source = bokeh.get_model_by_id(id);
         if (replace) source.data = columns;
         else source.stream(columns, message.rollover);

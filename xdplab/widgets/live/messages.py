@@ -68,7 +68,10 @@ class ToViews(TypedDict):
 
 
 class Source(TypedDict):
-    """New rows of one data source; the message has a float64 buffer for each of `numbers`."""
+    """New rows of one data source.
+
+    If there are `numbers`, the message has a float64 buffer with their columns one after the other.
+    """
 
     id: str
     replace: bool

@@ -264,6 +264,11 @@ def _rectangles(drawing: Drawing) -> Shapes:
     return _boxes(x - width / 2, x + width / 2, y - height / 2, y + height / 2)
 
 
+def _bands(drawing: Drawing) -> Shapes:
+    x, one, other = drawing.numbers("x", "y1", "y2")
+    return [np.vstack([np.column_stack((x, one)), np.column_stack((x, other))[::-1]])]
+
+
 _Table = Mapping[type[Glyph], Callable[[Drawing], Shapes]]
 
 _LINES: _Table = {
@@ -275,5 +280,6 @@ _AREAS: _Table = {
     glyphs.HBar: _level_bars,
     glyphs.Rect: _rectangles,
     glyphs.Patch: _polyline,
+    glyphs.VArea: _bands,
     glyphs.AnnularWedge: _annular_wedges,
 }
