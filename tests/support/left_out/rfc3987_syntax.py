@@ -1,6 +1,6 @@
-"""Stands for a package that jsonschema can do without: its check of IRIs, of which notebooks have none.
+"""Stands for what jsonschema can do without: its check of IRIs, of which a notebook has none.
 
-Its grammars are compiled by each import, for two seconds of a core.
+Each import of the real one compiles its grammars, for two seconds of a core.
 """
 
 raise ImportError("left out of the tests: see its docstring")
