@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness.notebook_page import NotebookPage
 from playwright.sync_api import expect
-from support.controls import button, choose, click, drag, group, press, readout, tick
+from support.controls import around, box, button, choose, click, drag, group, press, tick
 from support.pages import Look, OpenNotebook
 
 PATIENCE = 30_000  # ms: the machine may be busy with other tests
@@ -165,9 +165,9 @@ def test_the_rate_of_an_engine_that_generates_is_turned(open_notebook: OpenNoteb
     turned = "print(eventually(lambda: engine.stream_rate == 10_000))"
     page = open_notebook(CAPTURE.replace("\ncontrols\n", GENERATES), turned)
     page.run(0)
-    page.page.get_by_text("1 pps").wait_for()
+    expect(box(page, "Rate")).to_have_value("1 pps", timeout=PATIENCE)
     press("Rate", "ArrowRight", 12)(page)
-    page.page.get_by_text("10 kpps").wait_for()  # the page's word; the kernel's may come after
+    expect(box(page, "Rate")).to_have_value("10 kpps", timeout=PATIENCE)
     assert page.run(1).strip() == "True"
 
 
@@ -211,9 +211,9 @@ def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cel
         again=AGAIN,
     )
     page.run(1)
-    expect(readout(page, "Batch size")).to_have_text("100", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("100", timeout=PATIENCE)
     page.run(2)
-    expect(readout(page, "Batch size")).to_have_text("512", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("512", timeout=PATIENCE)
     menu = group(page, "dropdown", "Wait").locator("select")
     expect(menu).to_have_value("uring-napi", timeout=PATIENCE)
     expect(group(page, "hslider", "Busy-poll time")).to_be_visible(timeout=PATIENCE)
@@ -221,6 +221,38 @@ def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cel
     press("Batch size", "ArrowLeft")(page)
     page.wait_for(3)
     assert json.loads(page.printed(3)) == [256, 256, 256]
+
+
+TYPED = """
+print(eventually(lambda: counted("control_batch") == [300]), engine.batch, traffic.rate)
+"""
+
+
+def test_a_value_is_typed_while_a_cell_runs_and_one_that_is_none_is_refused_beside_it(
+    go_on: OpenNotebook,
+) -> None:
+    page = go_on(CAPTURE, TYPED, "traffic.rate = 5_000", again=AGAIN)
+    page.start(1)
+    box(page, "Batch size").fill("300")
+    box(page, "Batch size").press("Enter")
+    page.wait_for(1)
+    assert page.printed(1).split() == ["True", "300", "5000"]
+    for text, shown, word in (
+        ("200k", "200 kpps", ""),
+        ("soon", "200 kpps", "rate='soon' must be 'max', or"),
+        ("2T", "200 kpps", "rate='2T' must be 'max', or"),
+        ("5000G", "1 Gpps", "5000G is above the most, 1 Gpps."),
+        ("1.5M", "1.5 Mpps", ""),
+    ):
+        box(page, "Rate").fill(text)
+        box(page, "Rate").press("Enter")
+        expect(box(page, "Rate")).to_have_value(shown, timeout=PATIENCE)
+        words = around(page, "Rate").get_by_role("alert")
+        expect(words).to_have_count(int(bool(word)), timeout=PATIENCE)
+        if word:
+            expect(words).to_contain_text(word, timeout=PATIENCE)
+    assert page.run(1).split() == ["True", "300", "1500000"]
+    page.run(2)
 
 
 def test_an_ineffective_strategy_is_marked_and_explained(go_on: OpenNotebook) -> None:
@@ -276,10 +308,10 @@ def test_two_controls_and_two_browsers_agree(open_notebook: OpenNotebook) -> Non
     press("Batch size", "End")(page)
     for view in (page, other):
         for nth in (0, 1):
-            expect(readout(view, "Batch size", nth)).to_have_text("2,048", timeout=PATIENCE)
+            expect(box(view, "Batch size", nth)).to_have_value("2,048", timeout=PATIENCE)
     press("Batch size", "Home")(other)
     for nth in (0, 1):
-        expect(readout(page, "Batch size", nth)).to_have_text("1", timeout=PATIENCE)
+        expect(box(page, "Batch size", nth)).to_have_value("1", timeout=PATIENCE)
     assert int(page.run(2)) == 1
 
 
@@ -321,9 +353,9 @@ def test_reload_shows_the_knobs_as_they_are_and_they_still_turn(
     page.save()
     page.run(1)
     page.reload()
-    expect(readout(page, "Batch size")).to_have_text("4", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("4", timeout=PATIENCE)
     press("Batch size", "ArrowRight")(page)
-    expect(readout(page, "Batch size")).to_have_text("8", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("8", timeout=PATIENCE)
     assert page.run(2).strip() == "True"
 
 
@@ -351,5 +383,8 @@ def test_looks_of_controls(open_notebook: OpenNotebook, look: Look) -> None:
     group(page, "hslider", "Batch size").wait_for()
     click("Throughput")(page)
     page.page.get_by_text("the worker never sleeps").wait_for()
+    box(page, "Batch size").fill("many")
+    box(page, "Batch size").press("Enter")
+    around(page, "Batch size").get_by_role("alert").wait_for()
     page.page.locator(".jp-OutputArea-output").scroll_into_view_if_needed()
     look(page)

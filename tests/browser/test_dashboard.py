@@ -6,8 +6,9 @@ import json
 
 import pytest
 from harness.notebook_page import NotebookPage
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 from support.busy import BUSY, let_go
+from support.controls import box
 from support.live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows
 from support.pages import OpenNotebook
 
@@ -50,6 +51,8 @@ if not engine.running:
 if not traffic.running:
     traffic.start()
 """
+
+PATIENCE = 30_000  # ms: the machine may be busy with other tests
 
 # The first menu.
 WAIT = ".widget-dropdown select"
@@ -124,7 +127,7 @@ def test_control_follows_a_knob_that_a_cell_turned_and_still_works_in_the_next_b
     page = go_on(CAPTURE, "engine.batch = 100; engine.wait = 'uring-multishot'", USED, again=AGAIN)
     wait_for_rows(page, 1)
     page.run(1)
-    page.page.locator(".widget-readout", has_text="100").wait_for()
+    expect(box(page, "Batch")).to_have_value("100", timeout=PATIENCE)
     page.wait_until(f"document.querySelector('{WAIT}').value === 'uring-multishot'")
     page.start(2)
     move_slider(page, "ArrowRight", 1)  # 100 has a place between 64 and 128
@@ -137,7 +140,7 @@ def test_slider_reaches_both_ends(go_on: OpenNotebook, key: str, batch: int) -> 
     page = go_on(CAPTURE, "time.sleep(0.2); print(engine.batch)", again=AGAIN)
     wait_for_rows(page, 1)
     move_slider(page, key, 1)
-    page.page.locator(".widget-readout", has_text=str(batch)).wait_for()
+    expect(box(page, "Batch")).to_have_value(f"{batch:,}", timeout=PATIENCE)
     assert int(page.run(1)) == batch
 
 

@@ -130,15 +130,16 @@ def test_controls_and_dashboard_live_in_both_applications(
     label = page.page.get_by_text(re.compile("^Batch( size)?$"))
     sliders = page.page.locator(".widget-hslider", has=label)
     expect(sliders).to_have_count(2, timeout=PATIENCE)
-    for slider in sliders.all():
-        expect(slider.locator(".widget-readout")).to_have_text("16", timeout=PATIENCE)
+    boxes = page.page.locator(".xdplab-control", has=label).locator("input")
+    for box in boxes.all():
+        expect(box).to_have_value("16", timeout=PATIENCE)
     # With the mouse: in Notebook 7 the arrow keys are the notebook's own.
     track = sliders.last.locator(".noUi-base")
     width = track.evaluate("track => track.clientWidth")
     track.click(position={"x": width - 1, "y": 2})
     # What one of them was moved to, all show.
-    for slider in sliders.all():
-        expect(slider.locator(".widget-readout")).to_have_text("64", timeout=PATIENCE)
+    for box in boxes.all():
+        expect(box).to_have_value("64", timeout=PATIENCE)
     assert page.run(3).strip() == "64"
     picture(page)
 

@@ -58,5 +58,12 @@ def drag(page: NotebookPage, label: str, to: float) -> None:
     page.page.mouse.up()
 
 
-def readout(page: NotebookPage, label: str, nth: int = 0) -> Locator:
-    return group(page, "hslider", label, nth).locator(".widget-readout")
+def box(page: NotebookPage, label: str, nth: int = 0) -> Locator:
+    """Find the box beside a slider, which shows its value and takes another."""
+    return around(page, label, nth).locator("input")
+
+
+def around(page: NotebookPage, label: str, nth: int = 0) -> Locator:
+    """Find a slider with what is beside and below it."""
+    words = page.page.get_by_text(re.compile(f"^{label}$"))
+    return page.page.locator(".xdplab-control", has=words).nth(nth)

@@ -11,6 +11,7 @@ import ipywidgets
 
 from xdplab.widgets import LiveFigure
 from xdplab.widgets.base.feed import Columns
+from xdplab.widgets.parts.control import Control
 
 
 def parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
@@ -41,6 +42,36 @@ def control(widget: ipywidgets.Widget, words: str, kind: type = ipywidgets.DOMWi
         if getattr(part, "description", "") == words and isinstance(part, kind)
     )
     return found
+
+
+def around(widget: ipywidgets.Widget, words: str) -> Control:
+    """Return the control that has these words on it, with what is beside and below it."""
+    (found,) = (
+        part
+        for part in parts(widget)
+        if isinstance(part, Control) and part.control.description == words
+    )
+    return found
+
+
+def box(widget: ipywidgets.Widget, words: str) -> ipywidgets.Text:
+    """Return the box beside a slider, to type into."""
+    return around(widget, words).children[1]
+
+
+def word(widget: ipywidgets.Widget, words: str) -> str:
+    """Return what is said below a control."""
+    return word_of(around(widget, words))
+
+
+def word_of(control: Control) -> str:
+    """Return what is said below a control, which screen readers read out."""
+    said = control.children[-1]
+    if type(said) is not ipywidgets.HTML:
+        return ""
+    text = html.unescape(re.sub("<[^>]*>", "", said.value))
+    assert bool(text) == (said.layout.display != "none") == ('role="alert"' in said.value)
+    return text
 
 
 def press(widget: ipywidgets.Widget, words: str) -> None:

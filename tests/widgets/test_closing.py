@@ -14,6 +14,7 @@ import traitlets
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from ipywidgets.widgets.widget import _instances as registered
+from support.seen import box
 
 from xdplab import Engine, Lab, Ledger, Traffic, tune, widgets
 from xdplab.tuning.result import Tuning
@@ -27,12 +28,18 @@ def some_figure() -> widgets.LiveFigure:
     return widgets.LiveFigure(plot, {"rows": lambda _position: None}, rollover=1)
 
 
+def told(controls: widgets.Controls) -> widgets.Controls:
+    box(controls, "Batch size").value = "many"
+    return controls
+
+
 WIDGETS: dict[str, Make] = {
     "Dashboard": lambda engine, traffic, _tuning: widgets.Dashboard(engine, traffic),
     "Dashboard of two": lambda engine, _traffic, _tuning: widgets.Dashboard([engine, engine]),
     "Dashboard, compact": lambda engine, _traffic, _tuning: widgets.Dashboard(engine, compact=True),
     "Controls": lambda engine, traffic, _tuning: widgets.Controls(engine, traffic),
     "Controls without traffic": lambda engine, _traffic, _tuning: widgets.Controls(engine),
+    "Controls, which said a word": lambda engine, _traffic, _tuning: told(widgets.Controls(engine)),
     "Rings": lambda engine, _traffic, _tuning: widgets.Rings(engine),
     "LatencyView": lambda engine, _traffic, _tuning: widgets.LatencyView(engine),
     "Frames": lambda engine, _traffic, _tuning: widgets.Frames(engine),

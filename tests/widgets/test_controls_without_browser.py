@@ -7,10 +7,11 @@ import math
 import warnings
 import weakref
 from collections.abc import Iterator
-from typing import Any
 
 import ipywidgets
 import pytest
+from support.found_controls import box, control, is_shown, word
+from support.seen import parts
 
 from xdplab import KNOBS, ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.settings.presets import PRESETS
@@ -26,31 +27,10 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def control(controls: Controls, name: str) -> Any:
-    """Find a knob's control among all that the widget shows."""
-    (found,) = (
-        widget for widget in descendants(controls) if is_of(widget, KNOBS[name].label, name)
-    )
-    return found
-
-
-def is_of(widget: ipywidgets.Widget, label: str, name: str) -> bool:
-    return (
-        getattr(widget, "description", None) == label
-        and getattr(widget, "tooltip", None) == KNOBS[name].help
-    )
-
-
-def descendants(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from descendants(child)
-
-
 def button(controls: Controls, text: str) -> ipywidgets.Button:
     (found,) = (
         widget
-        for widget in descendants(controls)
+        for widget in parts(controls)
         if isinstance(widget, ipywidgets.Button) and widget.description == text
     )
     return found
@@ -59,10 +39,6 @@ def button(controls: Controls, text: str) -> ipywidgets.Button:
 def words(controls: Controls) -> str:
     """Return what is said below the knobs."""
     return str(controls.children[-1].value)
-
-
-def is_shown(controls: Controls, name: str) -> bool:
-    return control(controls, name).layout.display != "none"
 
 
 OTHER_VALUES = {
@@ -162,11 +138,13 @@ def test_what_the_engine_refuses_a_slider_is_said_and_the_slider_goes_back(lab: 
     engine.reconfigure(ring_size=128)  # which the slider does not know yet
     control(controls, "batch").value = 1024
     controls.refresh()
-    assert "batch=1024 must be a whole number, 1 to 128" in words(controls)
+    assert word(controls, "batch") == "batch=1024 must be a whole number, 1 to 128."
     assert controls.batch == control(controls, "batch").value == engine.batch == 64
+    assert box(controls, "batch").value == "64"
     control(controls, "batch").value = 128
     controls.refresh()
-    assert "must be" not in words(controls)
+    assert word(controls, "batch") == ""
+    assert box(controls, "batch").value == "128"
 
 
 def test_a_batch_goes_as_far_as_the_ring_and_a_new_ring_moves_the_end(lab: Lab) -> None:

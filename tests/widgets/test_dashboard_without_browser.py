@@ -12,15 +12,19 @@ import time
 import weakref
 
 import pytest
+from bokeh.models.glyphs import Line, VArea
 from PIL import Image
-from support.seen import control
+from support.seen import box, control, word
 from traitlets import TraitError
 
 from xdplab import Engine, Lab
 from xdplab.errors import ConfigurationError
-from xdplab.widgets import Dashboard
+from xdplab.widgets import Controls, Dashboard, Rings, Timeline
 from xdplab.widgets.dashboard.figure import PLOTS, dashboard_figure
+from xdplab.widgets.dashboard.status_line import EngineHead
+from xdplab.widgets.parts.engine_view import EngineView
 from xdplab.widgets.pictures.picture import pictured
+from xdplab.widgets.style import palette
 
 
 def test_widget_says_what_it_is_in_plain_text_and_keeps_no_engine_alive(lab: Lab) -> None:
@@ -47,6 +51,77 @@ def test_dashboard_of_several_engines_says_which_is_which(privileged: None) -> N
             " 2: port0 queue 0, stopped, spin, batch 64>"
         )
         second.close()
+
+
+def test_engines_go_by_the_names_that_they_were_given(privileged: None) -> None:
+    with Lab() as one, Lab() as other:
+        left, right = Engine(one.port, name="left"), Engine(other.port, name="right")
+        dashboard = Dashboard([left, right])
+        assert repr(dashboard).replace(" [simulated]", "") == (
+            "<Dashboard: left: port0 queue 0, stopped, poll, batch 64;"
+            " right: port0 queue 0, stopped, poll, batch 64>"
+        )
+        for shown in (left, left.ledger().read(), Controls(left), Rings(left), Timeline(left)):
+            assert "left" in repr(shown)
+        same = Engine(Lab().port, name="left")
+        assert "1: left: port0 queue 0" in repr(Dashboard([left, same]))
+        for engine in (left, right, same):
+            engine.close()
+        assert "left" in repr(left)
+
+
+@pytest.mark.parametrize("name", ["a\nb", " left", "x" * 41, 3])
+def test_a_name_is_a_few_words_in_one_line(lab: Lab, name: object) -> None:
+    with pytest.raises(ConfigurationError, match="name="):
+        Engine(lab.port, name=name)  # type: ignore[arg-type]
+
+
+def test_the_menu_of_workers_shows_what_is_chosen(privileged: None) -> None:
+    with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1]) as engine:
+        dashboard = Dashboard(engine)
+        menu = control(dashboard, "Worker")
+        assert menu.label == "all, together"
+        menu.label = "1"
+        assert dashboard.worker == 1
+        dashboard.worker = None
+        assert menu.label == "all, together"
+
+
+def test_a_colour_has_one_meaning_and_lines_of_a_plot_differ_in_colour() -> None:
+    for plot, *_ in dashboard_figure([""]).children:
+        lines = [renderer.glyph for renderer in plot.renderers if isinstance(renderer.glyph, Line)]
+        seen = [line.line_color for line in lines if line.line_alpha]
+        # Of each line, a sample in the legend.
+        assert all(seen.count(color) == 2 for color in seen)
+    meanings = (
+        *(palette.RECEIVED, palette.SENT, palette.FILL, palette.COMPLETION, palette.LOST),
+        *(palette.TOO_LONG, palette.INVALID, palette.USER, palette.SYSTEM, palette.IDLE),
+        palette.KERNEL_THREAD,
+    )
+    assert len(set(meanings)) == len(meanings)
+
+
+def test_the_line_of_the_rx_ring_is_drawn_above_all_others() -> None:
+    ((plot, *_),) = dashboard_figure([""], ["rings"]).children
+    drawn = [
+        renderer.glyph
+        for renderer in plot.renderers
+        if isinstance(renderer.glyph, VArea | Line) and renderer.data_source.name
+    ]
+    bands, lines = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
+    assert {type(band) for band in bands} == {VArea}
+    assert [line.y for line in lines][-1] == "rx"
+
+
+def test_several_engines_differ_in_colour_and_their_lines_in_dash() -> None:
+    ((plot, *_),) = dashboard_figure(["left", "right"], ["rate"]).children
+    lines = [
+        renderer.glyph
+        for renderer in plot.renderers
+        if isinstance(renderer.glyph, Line) and renderer.data_source.name
+    ]
+    assert len({line.line_color for line in lines}) == 2
+    assert len({(line.line_color, tuple(line.line_dash)) for line in lines}) == 4
 
 
 def test_dashboard_says_why_an_engine_ended(privileged: None) -> None:
@@ -139,3 +214,19 @@ def test_pause_looks_pressed_while_it_is(lab: Lab) -> None:
         assert pause.button_style == "primary"
         dashboard.paused = False
         assert pause.button_style == ""
+
+
+def test_a_batch_is_typed_in_the_head_of_an_engine(lab: Lab) -> None:
+    with Engine(lab.port, batch=64, ring_size=256) as engine:
+        head = EngineHead(EngineView(engine))
+        for text, batch, said in (
+            ("100", 100, ""),
+            ("1k", 256, "1k is above the most, 256."),
+            ("much", 256, "'much' is no number, such as 200, 200k or 1.5M."),
+            ("32", 32, ""),
+        ):
+            box(head, "Batch").value = text
+            head.beat()
+            assert engine.batch == control(head, "Batch").value == batch
+            assert box(head, "Batch").value == str(batch)
+            assert word(head, "Batch") == said

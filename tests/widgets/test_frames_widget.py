@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from xdplab import Engine, Lab, Sampling, Traffic, XdplabError
+from xdplab import ConfigurationError, Engine, Lab, Sampling, Traffic, XdplabError
 from xdplab.widgets import Frames
 from xdplab.widgets.frames import feed as frame_feed
 from xdplab.widgets.frames.feed import KEPT, ROWS_AT_ONCE
+from xdplab.widgets.frames.filter import FrameFilter
 
 # The kernel's alone: what sends from sockets.
 
@@ -56,6 +57,8 @@ def test_both_versions_of_ip_and_a_truncated_frame_are_told(lab: Lab) -> None:
     assert long.truncated
     assert (long.length, long.captured, len(long.frame)) == (642, 128, 128)
     assert [layer.name for layer in long.layers()] == ["Ethernet", "IP", "UDP", "Raw"]
+    assert FrameFilter("udp and greater 642")(long)  # its real length
+    assert not FrameFilter("udp and less 641")(long)
     assert long.destination == f"{lab.port.ipv4}:4000"
 
 
@@ -67,11 +70,14 @@ def test_filter_and_pause_hold_for_rows_and_for_what_is_saved(lab: Lab, tmp_path
         with lab.peer.socket() as udp:
             udp.sendto(b"hello", (lab.port.ipv4, 4000))
         wait_for_rows(frames, 4)
-        frames.filter = "proto:icmp echo-request"
+        frames.filter = "icmp[icmptype] = icmp-echo"
         assert [row.protocol for row in frames.rows] == ["ICMP"] * 3
         assert frames.save(tmp_path / "pings.pcapng").rows == 3
-        frames.filter = "!proto:icmp dst:4000"
+        frames.filter = "not icmp and dst port 4000 and verdict:echo"
         assert frames.save(tmp_path / "others.csv").rows == 1
+        with pytest.raises(ConfigurationError, match=r"filter='dst port': .*syntax error"):
+            frames.filter = "dst port"
+        assert frames.filter == "not icmp and dst port 4000 and verdict:echo"
         frames.paused, frames.filter = True, ""
         held = frames.rows
         ping(lab, 1)

@@ -10,7 +10,7 @@ import weakref
 from typing import Any
 
 import pytest
-from support.seen import control, figure, press, text_of
+from support.seen import box, control, figure, press, text_of, word
 from support.seen import rows as shown_rows
 from support.waiting import eventually
 
@@ -289,6 +289,16 @@ def test_pace_and_controls_agree_whoever_sets_it(lab: Lab) -> None:
         assert engine.pace == 0
         press(rings, "Slow")
         assert engine.pace == 0.3
+        for text, pace, shown, said in (
+            ("40 ms", 0.04, "40 ms", ""),
+            ("2 h", 0.04, "40 ms", "'2 h' is no time, such as 20 µs or 1.5 ms."),
+            ("5000 s", 3600, "3600 s", "5000 s is above the most, every 3600 s."),
+        ):
+            box(rings, "A batch every").value = text
+            rings.refresh()
+            assert engine.pace == control(rings, "A batch every").value == pace
+            assert box(rings, "A batch every").value == shown
+            assert said in word(rings, "A batch every")
 
 
 def test_step_pauses_and_takes_one_batch_or_ten(lab: Lab) -> None:
@@ -309,7 +319,7 @@ def test_step_pauses_and_takes_one_batch_or_ten(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("written", "followed"), [("7", 7), (" 12 ", 12), ("", None), ("x", 3), ("-1", 3), ("1.5", 3)]
 )
-def test_what_is_no_number_of_a_frame_changes_nothing(
+def test_what_is_no_number_of_a_frame_is_refused_with_a_word(
     lab: Lab, written: str, followed: int | None
 ) -> None:
     with Engine(lab.port, ring_size=16, batch=1) as engine:
@@ -318,6 +328,8 @@ def test_what_is_no_number_of_a_frame_changes_nothing(
         rings.refresh()
         control(rings, "Follow frame").value = written
         assert rings.frame == followed
+        is_refused = followed == 3
+        assert is_refused == bool(word(rings, "Follow frame"))
         rings.refresh()
         assert control(rings, "Follow frame").value == ("" if followed is None else str(followed))
 

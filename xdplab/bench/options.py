@@ -75,7 +75,8 @@ def _strategy(name: str, value: object) -> str:
     return choice(name, value, WAIT_STRATEGIES)
 
 
-def _lower_load(name: str, value: float) -> float:
-    if checked_rate(value, name) == "max":
+def _lower_load(name: str, value: object) -> float:
+    rate = checked_rate(value, name)
+    if rate == "max":
         raise ConfigurationError(f"{name}={value!r} must be a number: the other load is 'max'.")
-    return value
+    return rate

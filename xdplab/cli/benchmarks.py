@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from xdplab.bench.benchmark import Benchmark
 from xdplab.bench.report.page import check_place, write_page
 from xdplab.bench.report.report import render
+from xdplab.cli.numbers import reader_of
 from xdplab.core import checks
 from xdplab.core.output import say
 
@@ -23,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
         shown = " ".join(str(value).removesuffix(".0") for value in several)
         parser.add_argument(
             f"--{name}",
-            type=type(several[0]),
+            type=reader_of(type(several[0])),
             nargs="+" if isinstance(default, tuple) else None,
             default=default,
             metavar="N" if isinstance(several[0], int | float) else "NAME",

@@ -18,6 +18,7 @@ from xdplab.bench import BENCHMARKS
 from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
 from xdplab.cli import benchmarks
+from xdplab.cli.numbers import reader_of
 from xdplab.cli.spelling import as_options
 from xdplab.configuration.keywords import grouped
 from xdplab.core.checks import choice, whole
@@ -25,13 +26,14 @@ from xdplab.core.cores import cores_for_queue
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.core.output import complain, laid_out, say, take_any_text
 from xdplab.core.signals import Signals
+from xdplab.core.text import number_of
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments.measure import measure
 from xdplab.knobs.kinds import SWITCH
 from xdplab.knobs.table import KNOBS
 from xdplab.lab.lab import MOST_QUEUES, Lab
-from xdplab.net.stream import Rate
+from xdplab.net.stream import Rate, checked_rate
 
 _ENGINE_OPTIONS = (
     *("queue", "wait", "batch", "ring_size", "frame_size", "multi_buffer", "attach", "bind"),
@@ -173,9 +175,10 @@ def _add_knob(parser: argparse.ArgumentParser, name: str, words: str = "") -> No
     if knob.kind is SWITCH:
         parser.add_argument(option, action="store_true", default=None, help=words)
         return
-    kind, metavar = (int, "N") if knob.kind.type.startswith("int") else (str, "NAME")
-    values = f": {knob.kind.range}".replace('"', "") if kind is str else ""
+    is_number = knob.kind.type.startswith("int")
+    values = "" if is_number else f": {knob.kind.range}".replace('"', "")
     words = f"{words}{values} ({knob.default})"
+    kind, metavar = (reader_of(int), "N") if is_number else (str, "NAME")
     parser.add_argument(option, type=kind, metavar=metavar, help=words)
 
 
@@ -225,9 +228,9 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
 
 def _seconds(text: str) -> float:
     try:
-        seconds = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        seconds = number_of(text, "s")
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     if not 0 < seconds <= 86_400:
         raise argparse.ArgumentTypeError("must be above 0, and a day at most")
     return seconds
@@ -235,12 +238,10 @@ def _seconds(text: str) -> float:
 
 def _rate(options: argparse.Namespace) -> Rate | None:
     text = options.rate or "max"
-    if text in ("none", "max"):
-        return "max" if text == "max" else None
     try:
-        return float(text)
-    except ValueError:
-        raise ConfigurationError(f"rate={text!r} is none of: max, none, a number.") from None
+        return None if text == "none" else checked_rate(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error} With 'none' nothing is sent.") from None
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from xdplab.core.checks import (
     items,
     power_of_two,
     shown,
+    text,
     whole,
 )
 from xdplab.core.cores import worker_cores
@@ -40,6 +41,7 @@ BIND_MODES = {
 }
 _ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
+_LONGEST_NAME = 40
 LARGEST_RING = 1 << 16
 _JOINED_ACTIONS = ("drop", "forward")
 
@@ -74,6 +76,7 @@ class Configuration:
     attach: str = "native"
     bind: str = "auto"
     cpu: int | Sequence[int] | None = None
+    name: str = ""
     memory: Memory = field(default_factory=Memory)
     sampling: Sampling = field(default_factory=Sampling)
     worker: Worker = field(default_factory=Worker)
@@ -91,6 +94,7 @@ class Configuration:
             attach=choice("attach", self.attach, ATTACH_MODES),
             bind=choice("bind", self.bind, BIND_MODES),
             promiscuous=boolean("promiscuous", self.promiscuous),
+            name=_name(self.name),
             queue=_plain(self.queue),
             cpu=None if self.cpu is None else _plain(self.cpu),
         )
@@ -302,6 +306,16 @@ class Configuration:
             }
             for number, (port, queue) in enumerate(places)
         ]
+
+
+def _name(value: object) -> str:
+    name = text("name", value)
+    if len(name) > _LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise ConfigurationError(
+            f"name={shown(value)} must be text of at most {_LONGEST_NAME} characters in one line, "
+            'without blanks around it, such as "left".'
+        )
+    return name
 
 
 def _plain(value: object) -> object:

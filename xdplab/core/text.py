@@ -1,11 +1,27 @@
-"""Numbers, times and shares as text for people: each is written in one way."""
+"""Numbers, times and shares as text for people: each is written in one way, and read back."""
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from math import isinf, isnan
+
+from xdplab.core.errors import ConfigurationError
 
 _LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+
+_NUMBER = (
+    r"([+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*|(?=[.][0-9]))"
+    r"(?:[.][0-9]+)?(?:e[+-]?[0-9]{1,3})?)\s*"
+)
+_UNIT = r"(?:pps|p/s|(?:frames|packets)(?: a second|/s)?|bytes?|B|polls?)?"
+# 20, 1,024, 20_000, 1.5M, 200 kpps, 512 bytes; and 20, 20 µs, 1.5ms, 2 s.
+_AMOUNT = re.compile(rf"{_NUMBER}([kMG]?)\s*{_UNIT}", re.ASCII | re.IGNORECASE)
+_TIME = re.compile(rf"{_NUMBER}(ns|us|\u00b5s|\u03bcs|ms|s)?", re.ASCII | re.IGNORECASE)
+_PREFIXES = {"": 0, "k": 3, "m": 6, "g": 9}
+_TIME_UNITS = {"ns": -9, "us": -6, "\u00b5s": -6, "\u03bcs": -6, "ms": -3, "s": 0}
+_LONGEST_NUMBER = 60  # characters
 
 
 def si(value: float, digits: int = 3) -> str:
@@ -77,6 +93,39 @@ def setting(value: object) -> str:
 def spaced(name: str) -> str:
     """Write the name of a knob in words: "ring size"."""
     return name.replace("_", " ")
+
+
+def number_of(text: str, unit: str = "") -> int | float:
+    """Read a number as people type it, and as this module writes it.
+
+    Parameters
+    ----------
+    text
+        ``"200"``, ``"200k"``, ``"1.5M"``, ``"1,024"``, ``"20 kpps"``; of a time ``"20"``,
+        ``"20 µs"``, ``"1.5ms"``.
+    unit
+        The unit of the result if it is a time: ``"ns"``, ``"µs"`` or ``"s"``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the text is no number.
+    """
+    is_time = unit in _TIME_UNITS
+    found = None
+    if len(text) <= _LONGEST_NUMBER:
+        found = (_TIME if is_time else _AMOUNT).fullmatch(text.strip())
+    if found is None:
+        cut = text if len(text) <= _LONGEST_NUMBER else f"{text[:_LONGEST_NUMBER]}..."
+        such = "time, such as 20 µs or 1.5 ms" if is_time else "number, such as 200, 200k or 1.5M"
+        raise ConfigurationError(f"{cut!r} is no {such}.")
+    if is_time:
+        power = _TIME_UNITS[(found[2] or unit).lower()] - _TIME_UNITS[unit]
+    else:
+        power = _PREFIXES[found[2].lower()]
+    # Exactly: 1.1k is 1100, and 20 µs are 20,000 ns.
+    value = Decimal(found[1].replace(",", "")).scaleb(power)
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _rounded_up(size: float, digits: int) -> float:

@@ -111,6 +111,9 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
     cpu
         Core of the worker, or one for each. By default from the last core that this process may run
         on downwards; cores that serve the interface's interrupts come last.
+    name
+        The engine's own name, such as ``"left"``, at most 40 characters: every table, widget and
+        mark has it in front of the interface's. None by default.
     memory
         How packets lie in memory: a `Memory`, which says what can be set. On a path other than
         ``"xsk"`` only its `socket_buffer`.
@@ -159,6 +162,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
         attach: str = "native",
         bind: str = "auto",
         cpu: int | Sequence[int] | None = None,
+        name: str = "",
         memory: Memory = Memory(),
         sampling: Sampling = Sampling(),
         worker: Worker = Worker(),
@@ -177,6 +181,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             attach=attach,
             bind=bind,
             cpu=cpu,
+            name=name,
             memory=memory,
             sampling=sampling,
             worker=worker,
@@ -199,10 +204,10 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
         self._native = NativeEngine(configuration)
         note(self)
         try:
-            names = [name for name in names_of(interfaces) for _ in self.queues]
+            names = [each for each in names_of(interfaces) for _ in self.queues]
             self.telemetry = Telemetry(self._native.descriptor, names)
-            for name, value in knobs.items():
-                self._store(name, value)
+            for knob, value in knobs.items():
+                self._store(knob, value)
             self._warn_if_ineffective(wait, callers=2)  # of this, `public_as` is the caller
             if stream is not None:
                 remember(self)

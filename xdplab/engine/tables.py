@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def brief(engine: Engine) -> str:
     """Return an engine in one line."""
-    where = f"{engine.name_of(0)} queue {engine.queue}"
+    where = f"{_own_name(engine)}on {engine.name_of(0)} queue {engine.queue}"
     if engine.closed:
-        return f"<Engine on {where}, closed{_mark(engine.simulated)}>"
+        return f"<Engine {where}, closed{_mark(engine.simulated)}>"
     state = ", ".join([engine.state, *(link.brief for link in engine.broken_links())])
     if engine.state == "bypassed":
         state += f" ({engine.remedy.rstrip('.')})"
     way = f"wait={engine.wait!r}" if engine.wait else f"path={engine.path!r}"
-    return f"<Engine on {where}, {state}: {way}, batch={engine.batch}{_mark(engine.simulated)}>"
+    return f"<Engine {where}, {state}: {way}, batch={engine.batch}{_mark(engine.simulated)}>"
 
 
 def engine_table(engine: Engine) -> Table:
@@ -37,11 +37,13 @@ def engine_table(engine: Engine) -> Table:
     ]
     names = " and ".join(map(engine.name_of, range(len(engine.configuration.interfaces))))
     queues = ", ".join(map(str, engine.queues))
-    where = f"{names} {'queue' if len(engine.queues) == 1 else 'queues'} {queues}"
+    where = (
+        f"{_own_name(engine)}on {names} {'queue' if len(engine.queues) == 1 else 'queues'} {queues}"
+    )
     if engine.closed:
-        return Table(f"Engine on {where}, closed{_mark(engine.simulated)}", rows)
+        return Table(f"Engine {where}, closed{_mark(engine.simulated)}", rows)
     rows = [*_settings(engine), *rows]
-    title = f"Engine on {where}, {engine.state}{_mark(engine.simulated)}"
+    title = f"Engine {where}, {engine.state}{_mark(engine.simulated)}"
     troubles = [link.trouble() for link in engine.broken_links()]
     error = engine.error
     return Table(title, rows, lines=[*troubles, *([str(error)] if error else [])])
@@ -76,6 +78,10 @@ def _settings(engine: Engine) -> list[tuple[str, str]]:
         ("rings", f"{setting(engine.ring_size)} entries"),
         ("attached", f"{engine.attach}, {'zero-copy' if engine.zero_copy else 'copy'}"),
     ]
+
+
+def _own_name(engine: Engine) -> str:
+    return engine.configuration.name and f"{engine.configuration.name} "
 
 
 def _mark(simulated: bool) -> str:

@@ -64,9 +64,10 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     sender, receiver
         The sides of a lab: ``lab.peer`` and ``lab.port``.
     rate
-        Frames a second, from 0.001, or ``"max"``. When its core was taken away, the generator later
-        sends up to 1,024 frames of the last 100 ms, and skips the rest. Can be changed while it
-        runs. The default is ``"max"``, and for a replay ``"recorded"``: the file's own times.
+        Frames a second, from 0.001, also as text such as ``"20k"``, or ``"max"``. When its core was
+        taken away, the generator later sends up to 1,024 frames of the last 100 ms, and skips the
+        rest. Can be changed while it runs. The default is ``"max"``, and for a replay
+        ``"recorded"``: the file's own times.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds. Can be changed while it
         runs.
@@ -100,7 +101,7 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         sender: Host,
         receiver: Host,
         *,
-        rate: Rate | Literal["recorded"] | None = None,
+        rate: float | str | None = None,
         size: int = 64,
         count: int | None = None,
         seconds: float | None = None,

@@ -29,6 +29,8 @@ class Kind:
     """Converts a value to its word in the control block."""
     value: Callable[[int], Any] = int
     """Converts a word to its value."""
+    bounds: Callable[[Any], tuple[float, float]] | None = None
+    """Returns the least and the most of a number, for the knob's engine."""
 
 
 def whole(least: int, most: int | str, scale: int = 1) -> Kind:
@@ -42,9 +44,11 @@ def whole(least: int, most: int | str, scale: int = 1) -> Kind:
         How many of the word's units make one of the knob's.
     """
 
+    def bounds(engine: Any) -> tuple[int, int]:
+        return least, getattr(engine, most) if isinstance(most, str) else most
+
     def check(name: str, value: object, engine: Any) -> int:
-        bound: int = getattr(engine, most) if isinstance(most, str) else most
-        return checks.whole(name, value, least, bound)
+        return checks.whole(name, value, *bounds(engine))
 
     return Kind(
         "int",
@@ -52,6 +56,7 @@ def whole(least: int, most: int | str, scale: int = 1) -> Kind:
         check,
         lambda value: scale * value,
         lambda word: word // scale,
+        bounds,
     )
 
 
@@ -88,10 +93,11 @@ SWITCH = Kind(
 
 RATE = Kind(
     "float or str",
-    f'{SLOWEST} to {FASTEST:,}, or "max"',
+    f'{SLOWEST} to {FASTEST:,}, also as text such as "20k"; or "max"',
     lambda name, value, _engine: checked_rate(value, name),
     interval_ps,
     rate_of,
+    lambda _engine: (SLOWEST, FASTEST),
 )
 """Frames a second, stored as picoseconds between two."""
 
@@ -101,5 +107,6 @@ PACE = Kind(
     _pace,
     lambda value: _ONLY_STEPS if value == math.inf else round(value * 1e9),
     lambda word: math.inf if word == _ONLY_STEPS else word / 1e9,
+    lambda _engine: (_SHORTEST_PACE, _LONGEST_PACE),
 )
 """Seconds between two batches, 0 for none, stored as nanoseconds; ``math.inf`` for single steps."""

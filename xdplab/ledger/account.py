@@ -98,7 +98,8 @@ class Account(Tabled):
     def _table(self) -> Table:
         rows = [(f"{_mark(s)}{s.name}", f"{s.packets:,}") for s in self.stages]
         rows.append((self.remainder, f"{self.unaccounted:,}"))
-        return Table("[simulated]" if self.situation.simulated else "", rows)
+        mark = "[simulated]" if self.situation.simulated else ""
+        return Table(f"{self.situation.name} {mark}".strip(), rows)
 
     def _page(self) -> Table:
         return replace(self._table(), lines=self.explain().splitlines())

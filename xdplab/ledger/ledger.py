@@ -326,6 +326,7 @@ class Ledger(Tabled, FixedNames):
         sender = links.pop(SENDER, None)
         return Situation(
             interface=" and ".join(link.name for link in links.values()),
+            name=engine.configuration.name,
             queues=engine.queues,
             stray_queues=tuple(strays),
             queue_count=self._queue_count() if grown.ring_full or grown.no_socket else 0,

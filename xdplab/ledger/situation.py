@@ -30,6 +30,8 @@ class Situation:
     """The settings when a ledger was read."""
 
     interface: str = "the interface"
+    name: str = ""
+    """The engine's own name, if it has one."""
     queues: tuple[int, ...] = (0,)
     stray_queues: tuple[int, ...] = ()
     """Queues without an engine on which packets came, where the driver counts by queue."""

@@ -12,6 +12,7 @@ from xdplab.core.calls import public
 from xdplab.core.checks import instance_of, is_a, real, shown, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.text import number_of
 from xdplab.net.host import Host
 from xdplab.net.interface import Interface
 from xdplab.net.link_type import require_ethernet
@@ -41,8 +42,9 @@ class Stream:
     receiver
         The side of a lab that receives them.
     rate
-        Frames a second, from 0.001, or ``"max"``. When its core was taken away, a generator later
-        sends up to 1,024 frames of the last 100 ms, and skips the rest.
+        Frames a second, from 0.001, also as text such as ``"20k"``, or ``"max"``. When its core was
+        taken away, a generator later sends up to 1,024 frames of the last 100 ms, and skips the
+        rest.
     size
         Bytes of a frame, 60 to 1514, without the checksum that a wire adds.
     count
@@ -59,7 +61,7 @@ class Stream:
     """
 
     receiver: Host
-    rate: Rate = "max"
+    rate: Rate | str = "max"
     size: int = 64
     count: int | None = None
     seconds: float | None = None
@@ -108,14 +110,16 @@ def host(name: str, value: object) -> Host:
 
 
 def checked_rate(rate: object, name: str = "rate") -> Rate:
-    """Check a rate, and return it as a plain value."""
-    if is_a(rate, str) and str.__str__(rate) == "max":
+    """Check a rate, also as text such as "200k", and return it as a plain value."""
+    text = str.__str__(rate) if is_a(rate, str) else None
+    if text == "max":
         return "max"
     try:
-        frames = real(name, rate, SLOWEST, FASTEST)
+        frames = real(name, rate if text is None else number_of(text), SLOWEST, FASTEST)
     except ConfigurationError:
         raise ConfigurationError(
-            f"{name}={shown(rate)} must be 'max', or {SLOWEST} to {FASTEST:,} frames a second."
+            f"{name}={shown(rate)} must be 'max', or {SLOWEST} to {FASTEST:,} frames a second, "
+            "such as 20_000 or '20k'."
         ) from None
     return int(frames) if frames.is_integer() else frames
 

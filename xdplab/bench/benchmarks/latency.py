@@ -125,9 +125,10 @@ def _as_dict(trips: Trips) -> dict[str, Any]:
     }
 
 
-def _frames_a_second(name: str, rate: float) -> float:
-    if checked_rate(rate, name) == "max":
-        raise ConfigurationError(f"{name}=[..., {rate!r}, ...] must be numbers of frames a second.")
+def _frames_a_second(name: str, value: object) -> float:
+    rate = checked_rate(value, name)
+    if rate == "max":
+        raise ConfigurationError(f"{name}=[..., 'max', ...] must be numbers of frames a second.")
     return rate
 
 

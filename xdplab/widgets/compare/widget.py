@@ -16,7 +16,7 @@ from xdplab.experiments.offered import shortfall
 from xdplab.experiments.runs import Runs
 from xdplab.experiments.words import figure_words
 from xdplab.lab.lab import Lab
-from xdplab.net.stream import Rate, checked_rate, frame_size
+from xdplab.net.stream import checked_rate, frame_size
 from xdplab.widgets.compare.candidates import Path, candidates, engine_options, usual_paths
 from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html
 from xdplab.widgets.compare.figure import compare_figure
@@ -76,7 +76,7 @@ class Compare(Series):
         lab: Lab | None = None,
         paths: Iterable[Path] | None = None,
         *,
-        rate: Rate = "max",
+        rate: float | str = "max",
         size: int = 64,
         seconds: float = 2.0,
         rounds: int = 3,

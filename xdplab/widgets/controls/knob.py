@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from xdplab.knobs.row import Knob
-from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.knobs.typed import Typed
+from xdplab.widgets.parts.control import Control, TypedSlider
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -21,7 +23,7 @@ Stops = tuple[tuple[str, Any], ...]
 AnyKnob = Knob[Any]
 
 _STYLE = {"description_width": "108px"}
-_LAYOUT = {"width": "auto", "margin": "1px 0"}
+_LAYOUT = {"flex": "1 1 auto", "width": "auto", "margin": "1px 0"}
 
 
 def stops_of(knob: AnyKnob, engine: Engine) -> Stops:
@@ -49,10 +51,19 @@ class KnobControl:
         The engine whose knob it is.
     on_move
         Called with the knob and the new value whenever the control's value changes.
+    on_typed
+        Called with the knob and what was typed beside its slider: see `Take`.
+    box_looks
+        See `new_box_looks`.
     """
 
     def __init__(
-        self, knob: AnyKnob, engine: Engine, on_move: Callable[[AnyKnob, Any], None]
+        self,
+        knob: AnyKnob,
+        engine: Engine,
+        on_move: Callable[[AnyKnob, Any], None],
+        on_typed: Callable[[AnyKnob, str], Typed],
+        box_looks: Mapping[str, ipywidgets.Widget],
     ) -> None:
         self.knob = knob
         # The values on offer depend on settings that take new sockets to change.
@@ -61,9 +72,10 @@ class KnobControl:
         # The value that the control shows. Only another value is shown anew: the value that a
         # control has just set must not overwrite the user's next move.
         self._shown: tuple[object, ...] | None = None
+        self._value: object = None
+        self._on_typed, self._box_looks = on_typed, box_looks
         self.widget = self._make()
-        self.widget.observe(lambda change: on_move(knob, change["new"]), "value")
-        follow_subshells(self.widget)
+        self.widget.control.observe(lambda change: on_move(knob, change["new"]), "value")
 
     def show(self, value: Any, engine: Engine) -> None:
         """Show a value and the values on offer now; None disables the control."""
@@ -77,16 +89,29 @@ class KnobControl:
         self.widget.layout.display = None if self.knob.matters(engine) else "none"
         if value is not None:
             self._set(value)
-        self._shown = sign
+        if value != self._value:  # a word is on the value before
+            self.say("")
+        self._shown, self._value = sign, value
 
     def moved(self, value: object) -> None:
         """Note that the user moved the control and that the engine took its value."""
         if self._shown is not None:
             self._shown = (value, *self._shown[1:])
+        self.taken(value)
+        self.say("")
 
-    def put_back(self) -> None:
-        """Make the next `show` reset the control, since the engine refused its value."""
+    def taken(self, value: object) -> None:
+        """Note a value that the engine took: what is then said of it stays until it has another."""
+        self._value = value
+
+    def refused(self, why: str) -> None:
+        """Say why the engine refused the control's value, and make the next `show` reset it."""
         self._shown = None
+        self.say(why)
+
+    def say(self, word: str) -> None:
+        """Show a word at the control until the knob has another value."""
+        self.widget.say(word)
 
     def _set(self, value: Any) -> None:
         stops = self._stops
@@ -94,23 +119,31 @@ class KnobControl:
         if stops and value not in [stop for _text, stop in stops]:
             extra = (self.knob.text(value), value)
             stops = tuple(sorted((*stops, extra), key=lambda stop: order(stop[1])))
-        if stops and stops != self.widget.options:
-            with self.widget.hold_sync():
-                self.widget.options = stops
-                self.widget.value = value
-        self.widget.value = value
+        control = self.widget.control
+        if isinstance(self.widget, TypedSlider):
+            self.widget.show(stops, value)
+            return
+        if stops and stops != control.options:
+            with control.hold_sync():
+                control.options = stops
+                control.value = value
+        control.value = value
 
-    def _make(self) -> ipywidgets.DOMWidget:
+    def _make(self) -> Control:
         looks: dict[str, Any] = {
             "description": self.knob.label,
             "tooltip": self.knob.help,
             "style": _STYLE,
-            "layout": _LAYOUT,
         }
         if not self._stops:
-            return ipywidgets.Checkbox(**looks)
+            return Control(ipywidgets.Checkbox(**looks, layout=_LAYOUT))
         if self.knob.menu:
-            return ipywidgets.Dropdown(options=self._stops, **looks)
-        return ipywidgets.SelectionSlider(
-            options=self._stops, continuous_update=not self.knob.slow, **looks
+            return Control(ipywidgets.Dropdown(options=self._stops, **looks, layout=_LAYOUT))
+        return TypedSlider(
+            partial(self._on_typed, self.knob),
+            self.knob.text,
+            box_looks=self._box_looks,
+            options=self._stops,
+            continuous_update=not self.knob.slow,
+            **looks,
         )

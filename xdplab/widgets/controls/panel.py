@@ -11,6 +11,7 @@ from xdplab.knobs.row import Home
 from xdplab.knobs.table import KNOBS
 from xdplab.settings.presets import PRESETS
 from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.parts.control import Control
 from xdplab.widgets.parts.engine_view import EngineView, State, status_html
 
 _BORDER = "1px solid var(--jp-border-color2, #9e9e9e)"
@@ -47,13 +48,13 @@ class Panel:
 
     def __init__(
         self,
-        controls: Mapping[str, ipywidgets.DOMWidget],
+        controls: Mapping[str, Control],
         *,
         on_traffic: Pressed | None,
         on_preset: Mapping[str, Pressed],
         on_undo: Pressed,
     ) -> None:
-        def chosen(group: Home) -> list[ipywidgets.DOMWidget]:
+        def chosen(group: Home) -> list[Control]:
             return [control for name, control in controls.items() if KNOBS[name].group == group]
 
         self._controls = list(controls.values())

@@ -10,12 +10,14 @@ import ipywidgets
 import traitlets
 
 from xdplab.core.calls import public
-from xdplab.core.checks import choice
+from xdplab.core.checks import choice, is_a
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
 from xdplab.core.locks import new_lock
+from xdplab.knobs import typed
 from xdplab.knobs.journal import Change
 from xdplab.knobs.row import HOMES
 from xdplab.knobs.table import KNOBS
+from xdplab.knobs.typed import Typed
 from xdplab.ledger.subjects import check_traffic
 from xdplab.settings import presets
 from xdplab.settings.undo import next_undo, undo
@@ -23,6 +25,7 @@ from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.controls.knob import AnyKnob, KnobControl
 from xdplab.widgets.controls.panel import Panel
 from xdplab.widgets.live.presence import Presence
+from xdplab.widgets.parts.control import new_box_looks
 from xdplab.widgets.parts.engine_view import EngineView, State
 
 if TYPE_CHECKING:
@@ -56,7 +59,11 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     ``controls.batch = 128`` sets the engine's knob and moves the slider, and moving
     the slider sets the engine's knob. Changes made elsewhere, in Python or by other controls of the
     same engine, appear within 0.1 s while a browser shows the controls, and after `refresh`. If
-    the engine refuses a value, the widget says why and the control goes back; Python raises.
+    the engine refuses a value, the widget says why below the control, which goes back; Python
+    raises.
+
+    A value can also be typed beside its slider, or given as text: ``200k``, ``1.5M``, ``20 µs``,
+    ``max``. One that was typed beyond the knob's bounds is held there, and the widget says so.
 
     It keeps neither engine nor traffic alive.
 
@@ -77,14 +84,15 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
         # Held while a knob is set or shown, so that neither sees the other half done.
         self._lock = new_lock()
         self._is_showing = False
-        self._refused = ""  # the last value that the engine refused, and why
+        self._refused = ""  # why the last button's press was refused
         self._reason = ""  # the reason for the last preset's values
         self._last_changes: tuple[Change | None, ...] = ()
         self._undoes = ""
         self._beats = 0
         engine.napi.read()
+        box_looks = new_box_looks()
         self._controls = {
-            name: KnobControl(knob, engine, self._move)
+            name: KnobControl(knob, engine, self._move, self._take, box_looks)
             for name, knob in _SHOWN.items()
             if knob.exists(engine) and (knob.home != "traffic" or traffic is not None)
         }
@@ -141,6 +149,8 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
             if self._is_showing:
                 return value
             engine = self._engine
+            if is_a(value, str):
+                value = typed.read(knob, str.__str__(value), engine)
             setattr(self._home(knob, engine), knob.name, value)
             return self._value(knob, engine)
 
@@ -159,8 +169,17 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
                 self._controls[knob.name].moved(getattr(self, knob.name))
                 self._refused = self._reason = ""
             except XdplabError as error:
-                self._refused = str(error)
-                self._controls[knob.name].put_back()
+                self._controls[knob.name].refused(str(error))
+
+    def _take(self, knob: AnyKnob, text: str) -> Typed:
+        """Set a knob to what was typed."""
+        with self._lock:
+            value, held = typed.held(knob, text, self._engine)
+            setattr(self, knob.name, value)
+            self._refused = self._reason = ""
+            value = getattr(self, knob.name)
+            self._controls[knob.name].taken(value)
+            return Typed(value, held)
 
     def _press(self, action: Callable[..., None], *arguments: str) -> Callable[[object], None]:
         def pressed(_button: object) -> None:

@@ -23,7 +23,22 @@ from xdplab.widgets.history.feed import COLUMNS
 from xdplab.widgets.history.hover import TimeHover
 from xdplab.widgets.history.marks import add_marks, marks_source
 from xdplab.widgets.history.window import window_range
-from xdplab.widgets.style.palette import BLUE, DASHES, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from xdplab.widgets.style.palette import (
+    COMPLETION,
+    DASHES,
+    ENGINES,
+    FILL,
+    GREY,
+    IDLE,
+    INVALID,
+    KERNEL_THREAD,
+    LOST,
+    RECEIVED,
+    SENT,
+    SYSTEM,
+    TOO_LONG,
+    USER,
+)
 from xdplab.widgets.style.plots import legend_above, plot_grid, si_ticks, styled_plot
 
 MARKS = "marks"
@@ -31,6 +46,7 @@ MARKS = "marks"
 
 _HEIGHT, _COMPACT_HEIGHT = 156, 112
 _TIMES_HEIGHT = 24  # added to the bottom plots, which have a time axis
+_SOLID = ("solid",) * len(DASHES)
 # Widths of two lines that often coincide, so that both are visible.
 _UNDER, _OVER = 2.6, 1.2
 _COLUMNS = 2
@@ -65,23 +81,23 @@ def _plots() -> dict[str, Plot]:
     return {
         "rate": Plot(
             "packets a second",
-            {"received": Line("in", BLUE, _UNDER), "sent": Line("out", ORANGE, _OVER)},
+            {"received": Line("in", RECEIVED, _OVER), "sent": Line("out", SENT, _UNDER)},
             "pps",
             _from_zero(10),
         ),
         "bits": Plot(
             "bits a second",
-            {"bits_in": Line("in", BLUE, _UNDER), "bits_out": Line("out", ORANGE, _OVER)},
+            {"bits_in": Line("in", RECEIVED, _OVER), "bits_out": Line("out", SENT, _UNDER)},
             "bit/s",
             _from_zero(1000),
         ),
         "cpu": Plot(
             "CPU nanoseconds a packet",
             {
-                "user": Line("user", GREEN),
-                "system": Line("system", VERMILLION),
-                "idle": Line("idle", SKY),
-                "sqpoll": Line("SQPOLL thread", PURPLE),
+                "user": Line("user", USER),
+                "system": Line("system", SYSTEM),
+                "idle": Line("idle", IDLE),
+                "sqpoll": Line("SQPOLL thread", KERNEL_THREAD),
             },
             "ns",
             # Empty polls are a thousand times dearer than packets where these are few.
@@ -90,10 +106,10 @@ def _plots() -> dict[str, Plot]:
         "drops": Plot(
             "drops a second",
             {
-                "ring_full": Line("RX ring full", VERMILLION),
-                "no_fill": Line("no fill", PURPLE),
-                "too_long": Line("too long", ORANGE),
-                "invalid": Line("invalid", GREY),
+                "ring_full": Line("RX ring full", LOST),
+                "no_fill": Line("no fill", FILL),
+                "too_long": Line("too long", TOO_LONG),
+                "invalid": Line("invalid", INVALID),
             },
             "pps",
             _from_zero(10),
@@ -101,10 +117,10 @@ def _plots() -> dict[str, Plot]:
         "rings": Plot(
             "% of each ring",
             {
-                "rx": Line("RX, peak", GREEN),
-                "fill": Line("fill", PURPLE),
-                "tx": Line("TX", ORANGE),
-                "completion": Line("completion", SKY),
+                "rx": Line("RX, peak", RECEIVED, _OVER),
+                "fill": Line("fill", FILL, _UNDER),
+                "tx": Line("TX", SENT),
+                "completion": Line("completion", COMPLETION),
             },
             "%",
             {"y_range": Range1d(start=0, end=104)},
@@ -112,8 +128,8 @@ def _plots() -> dict[str, Plot]:
         "wakeups": Plot(
             "wakeups and system calls a second",
             {
-                "syscalls": Line("system calls", VERMILLION, _UNDER),
-                "wakeups": Line("wakeups", GREEN, _OVER),
+                "wakeups": Line("wakeups", IDLE, _OVER),
+                "syscalls": Line("system calls", SYSTEM, _UNDER),
             },
             "",
             _from_zero(10),
@@ -138,8 +154,8 @@ def dashboard_figure(
     Parameters
     ----------
     engines
-        The engines' names on hover. Their lines differ in dash, and each engine has a source of
-        rows (`rows_name`) with the columns of `history.rows.COLUMNS`.
+        The engines' names on hover. The lines of several differ in colour, and each engine has a
+        source of rows (`rows_name`) with the columns of `history.feed.COLUMNS`.
     plots
         Names of plots, from `PLOTS`.
     compact
@@ -172,7 +188,12 @@ def dashboard_figure(
         drawn.xaxis.ticker = DatetimeTicker(desired_num_ticks=4)
         _draw_lines(drawn, plot, sources)
         hover.add(
-            drawn, {key: (line.label, line.color) for key, line in plot.lines.items()}, plot.unit
+            drawn,
+            {
+                key: (line.label, GREY if len(engines) > 1 else line.color)
+                for key, line in plot.lines.items()
+            },
+            plot.unit,
         )
         add_marks(drawn, marks, "10px" if place < _COLUMNS else None)
         drawn.add_tools(CrosshairTool(overlay=crosshair))
@@ -181,29 +202,30 @@ def dashboard_figure(
 
 
 def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) -> None:
-    for number, source in enumerate(sources):
-        dash = DASHES[number % len(DASHES)]
-        for name, line in plot.lines.items():
-            mean, least, most = of_bins(name)
-            drawn.varea(
-                "time",
-                least,
-                most,
-                source=source,
-                fill_color=line.color,
-                fill_alpha=_BAND_ALPHA,
-            )
-            # Colours mean the same for all engines: the legend has them once.
-            options: dict[str, Any] = {"legend_label": line.label} if number == 0 else {}
-            drawn.line(
-                "time",
-                mean,
-                source=source,
-                color=line.color,
-                line_width=line.width,
-                line_dash=dash,
-                **options,
-            )
+    """Draw bands below all lines, and of these the first of a plot above the others."""
+    several = len(sources) > 1
+    lines = [
+        (source, name, line, ENGINES[place % len(ENGINES)] if several else line.color, dash)
+        for place, source in enumerate(sources)
+        for (name, line), dash in zip(
+            plot.lines.items(), DASHES if several else _SOLID, strict=False
+        )
+    ][::-1]
+    for source, name, _, color, _ in lines:
+        _, least, most = of_bins(name)
+        drawn.varea("time", least, most, source=source, fill_color=color, fill_alpha=_BAND_ALPHA)
+    for source, name, line, color, dash in lines:
+        # Lines mean the same for all engines: the legend has them once.
+        options: dict[str, Any] = {"legend_label": line.label} if source is sources[0] else {}
+        drawn.line(
+            "time",
+            name,
+            source=source,
+            color=color,
+            line_width=line.width,
+            line_dash=dash,
+            **options,
+        )
     if plot.unit == "%":
         drawn.yaxis.ticker = FixedTicker(ticks=[0, 25, 50, 75, 100])
     else:
@@ -223,3 +245,8 @@ def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) 
         label_height=14,
         label_standoff=4,
     )
+    legend: Any = drawn.legend[0]
+    legend.items = legend.items[::-1]
+    if several:  # whose colours are the engines'
+        for item in legend.items:
+            item.renderers[0].glyph.line_color = GREY

@@ -11,9 +11,12 @@ import ipywidgets
 
 from xdplab.core.errors import ClosedError, XdplabError
 from xdplab.core.text import rate
-from xdplab.knobs.words import powers_of_two
+from xdplab.knobs import typed
+from xdplab.knobs.table import KNOBS
+from xdplab.knobs.words import number, powers_of_two
 from xdplab.widgets.base import pump
 from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.parts.control import TypedSlider
 from xdplab.widgets.parts.engine_view import EngineView, State, status_html
 from xdplab.widgets.style.palette import VERMILLION
 
@@ -44,12 +47,13 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._refused = ""
         self._beats = 0
         self._button = ipywidgets.Button(layout={"width": "100px"})
-        self._batch = ipywidgets.SelectionSlider(
+        self._batch = TypedSlider(
+            self._take_batch,
+            number,
+            width="340px",
             description="Batch",
             tooltip="Most packets taken from the RX ring at once",
-            options=powers_of_two(view.ring_size),
-            continuous_update=True,
-            layout={"width": "310px"},
+            options=_stops(view.ring_size),
             style={"description_width": "60px"},
         )
         self._wait = ipywidgets.Dropdown(
@@ -68,9 +72,9 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self.beat()
 
         self._button.on_click(self._start_or_stop)
-        self._batch.observe(self._turn_batch, "value")
+        self._batch.control.observe(self._turn_batch, "value")
         self._wait.observe(self._turn_wait, "value")
-        for control in controls:
+        for control in (self._button, self._wait):
             follow_subshells(control)
         self.controls = ipywidgets.HBox(
             controls, layout={"flex_flow": "row wrap", "align_items": "center"}
@@ -92,6 +96,14 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
     def _turn_wait(self, change: dict[str, Any]) -> None:
         if change["new"]:  # empty if its path has no wait strategies
             self._turn("wait", change["new"])
+
+    def _take_batch(self, text: str) -> typed.Typed:
+        engine = self._view.engine
+        if engine is None:
+            raise ClosedError("the engine was closed.")
+        taken = typed.held(KNOBS["batch"], text, engine)
+        engine.batch = taken.value
+        return taken
 
     def _turn(self, knob: str, value: int | str | None) -> None:
         engine = self._view.engine
@@ -148,14 +160,9 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         knobs = (engine.batch, engine.wait, engine.ring_size)
         if knobs == self._seen:
             return
-        batch, wait, _ = knobs
-        # A batch that is not a power of two was set in Python: it gets a place on the slider.
-        options = sorted({*powers_of_two(engine.ring_size), batch})
-        if self._batch.options != tuple(options):
-            with self._batch.hold_sync():
-                self._batch.options = options
-                self._batch.value = batch
-        self._batch.value = batch
+        batch, wait, ring_size = knobs
+        # A batch that is not a power of two gets a place of its own on the slider.
+        self._batch.show(_stops(ring_size, batch), batch)
         self._wait.value = wait
         self._seen = knobs
 
@@ -197,6 +204,10 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
             f" · {rate(received / passed * 1e9, 3)} received"
             f" · {rate(dropped / passed * 1e9, 3)} dropped by the kernel"
         )
+
+
+def _stops(ring_size: int, *others: int) -> list[tuple[str, int]]:
+    return [(number(stop), stop) for stop in sorted({*powers_of_two(ring_size), *others})]
 
 
 def _note_html(note: str) -> str:

@@ -23,14 +23,14 @@ from xdplab.widgets.history.marks import MarksFeed
 from xdplab.widgets.history.window import RANGES, TimeWindow
 from xdplab.widgets.live_figure import LiveFigure
 from xdplab.widgets.parts.engine_view import EngineView
-from xdplab.widgets.style.palette import DASHES
+from xdplab.widgets.style.palette import ENGINES
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
     from xdplab.engine.traffic import Traffic
 
 _MOST = 100  # engines
-_DASH_STYLES = {"solid": "", "dashed": "7 4", "dotted": "2 3", "dotdash": "2 3 7 3"}
+_ALL = -1  # in the menu of workers, where None would mean that nothing is chosen
 
 
 @public
@@ -47,8 +47,9 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     Parameters
     ----------
     engines
-        The engine to show, or several; they need not run yet. Several differ in the dash of their
-        lines.
+        The engine to show, or several; they need not run yet. Several differ in the colour of
+        their lines, and go by the names that ``Engine(..., name="left")`` gave them; the dash of a
+        line then tells what it is.
     traffic
         A generator; changes of its rate become marks, too.
     plots
@@ -88,19 +89,18 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         compact = boolean("compact", compact)
         numbered = len(shown) > 1
         self._views = [EngineView(engine, "engines") for engine in shown]
-        # Engines of several labs have the same names, so they get numbers.
-        numbers = [f"{place}: " if numbered else "" for place in range(1, len(self._views) + 1)]
-        for number, view in zip(numbers, self._views, strict=True):
-            view.number = number
+        # Engines of several labs are on interfaces of the same names, so they get numbers.
+        given = [view.given for view in self._views]
+        for place, view in enumerate(self._views, 1):
+            if numbered and (not view.given or given.count(view.given) > 1):
+                view.number = f"{place}: "
         self._workers = max(view.telemetry.workers for view in self._views)
         self._feeds = [HistoryFeed(view) for view in self._views]
         self._heads = [
-            EngineHead(view, _dash_html(place) if numbered else "")
+            EngineHead(view, _color_html(place) if numbered else "")
             for place, view in enumerate(self._views)
         ]
-        journals = [
-            (number, view.journal) for number, view in zip(numbers, self._views, strict=True)
-        ]
+        journals = [(view.prefix if numbered else "", view.journal) for view in self._views]
         marks = MarksFeed(journals + ([("", traffic.journal)] if traffic else []))
         self._window = TimeWindow(self._views, marks)
         self._figure = LiveFigure(
@@ -147,12 +147,12 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         if self._workers > 1:
             controls["worker"] = ipywidgets.Dropdown(
                 description="Worker",
-                options={"all, together": None} | {str(n): n for n in range(self._workers)},
+                options={"all, together": _ALL} | {str(n): n for n in range(self._workers)},
                 layout={"width": "200px"},
                 style=style,
             )
         for name, control in controls.items():
-            traitlets.link((self, name), (control, "value"))
+            traitlets.link((self, name), (control, "value"), _WAYS.get(name))
             follow_subshells(control)
         return tuple(controls.values())
 
@@ -185,6 +185,15 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
             head.beat()
 
 
+# From a trait to its control, and back.
+_WAYS = {
+    "worker": (
+        lambda worker: _ALL if worker is None else worker,
+        lambda chosen: None if chosen == _ALL else chosen,
+    )
+}
+
+
 def _show_pressed(change: dict[str, Any]) -> None:
     change["owner"].button_style = "primary" if change["new"] else ""
 
@@ -197,11 +206,10 @@ def _plot_names(plots: object) -> list[str]:
     return names
 
 
-def _dash_html(number: int) -> str:
-    """Return HTML of a short line in the dash of an engine's lines."""
-    dashes = _DASH_STYLES[DASHES[number % len(DASHES)]]
+def _color_html(number: int) -> str:
+    """Return HTML of a short line in the colour of an engine's lines."""
     return (
         '<svg width="34" height="8" style="margin-right: 8px; vertical-align: middle">'
-        '<line x1="0" y1="4" x2="34" y2="4" stroke="currentColor" stroke-width="2"'
-        f' stroke-dasharray="{dashes}"/></svg>'
+        f'<line x1="0" y1="4" x2="34" y2="4" stroke="{ENGINES[number % len(ENGINES)]}"'
+        ' stroke-width="4"/></svg>'
     )

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,16 +67,14 @@ class FrameRow:
         """Other facts about it, such as its hash and latency."""
         return what_is_known_of(self.worker, self.sample)
 
-    @cached_property
-    def line(self) -> str:
-        """All of its text in the table, in lower case."""
-        cells = (self.time, self.queue, self.interface, self.verdict, self.source)
-        more = (self.destination, self.protocol, self.length, self.summary)
-        return " ".join(map(str, (*cells, *more))).lower()
+    @property
+    def is_payload(self) -> bool:
+        """Whether it is a payload without its headers, as a UDP socket delivers it."""
+        return _is_payload(self.sample)
 
     def layers(self) -> list[Layer]:
         """Return the frame's layers."""
-        return layers(self.frame, payload=_is_payload(self.sample))
+        return layers(self.frame, payload=self.is_payload)
 
 
 def _is_payload(sample: Any) -> bool:

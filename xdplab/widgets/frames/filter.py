@@ -1,58 +1,75 @@
-"""A text filter for sampled frames: a few terms, all of which must hold."""
+"""The filter of the frame table: tcpdump's syntax, and what only the table knows of a frame."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from xdplab.core.checks import choice
+from xdplab.core.errors import ConfigurationError
+from xdplab.native.records import VERDICTS
+from xdplab.net.packet_filter import PacketFilter
+
 if TYPE_CHECKING:
     from xdplab.widgets.frames.feed import FrameRow
 
-SYNTAX = 'text  proto:udp  src:198.18.0.1  !arp  "two words"'
-"""A hint for the user, shown in the empty box."""
+EXAMPLES = ("port 1234", "icmp or udp", "not arp", "src host 198.18.0.1", "verdict:drop")
+"""For the user, shown in the empty box and where nothing passes."""
 
-# Fields that a term must equal as a whole, or of which any part may match.
-_WHOLE = {"queue": "queue", "verdict": "verdict", "proto": "protocol", "len": "length"}
-_PART = {"src": "source", "dst": "destination", "time": "time"}
-# A colon after anything else belongs to an address.
-_TERM = re.compile(rf'(!?)(?:({"|".join((*_WHOLE, *_PART))}):)?("[^"]*"|\S+)', re.IGNORECASE)
+# An "and" between such a term and an expression is left out with it.
+_TERM = re.compile(r"(?:(?<!\S)(?:and|&&)\s+)?(?<!\S)(!?)(queue|verdict):(\S*)", re.IGNORECASE)
+_AND = re.compile(r"^(?:and|&&)\s+", re.IGNORECASE)
 
 
 class _Term(NamedTuple):
     negated: bool
     field: str
-    text: str
+    value: str
 
     def holds(self, row: FrameRow) -> bool:
-        if self.field in _WHOLE:
-            found = str(getattr(row, _WHOLE[self.field])).lower() == self.text
-        elif self.field in _PART:
-            found = self.text in getattr(row, _PART[self.field]).lower()
-        else:
-            found = self.text in row.line
-        return found != self.negated
+        return (str(getattr(row, self.field)) == self.value) != self.negated
 
 
 class FrameFilter:
-    """Terms separated by spaces, all of which must hold; an empty filter passes every frame.
+    """An expression in the syntax of tcpdump, such as ``udp and port 53``; empty passes all frames.
 
-    ``udp`` holds if any part of the row contains it, ``proto:udp`` if the protocol is exactly that;
-    likewise ``queue:``, ``verdict:`` and ``len:``. ``src:``, ``dst:`` and ``time:`` match a part of
-    their field. ``!`` in front of a term negates it, quotes protect spaces, and case is ignored.
+    Beside it may stand ``queue:0`` and ``verdict:drop``, which a packet does not tell; ``!`` in
+    front negates one. All must hold.
 
     Parameters
     ----------
     text
-        The terms; any text is a valid filter.
+        The filter. A frame of which only the first bytes were kept has its real length in it.
+
+    Raises
+    ------
+    ConfigurationError
+        With libpcap's own words, if it is no expression.
     """
 
     def __init__(self, text: str = "") -> None:
         self.text = text
         self._terms = [
-            _Term(negation == "!", field.lower(), words.strip('"').lower())
-            for negation, field, words in _TERM.findall(text)
+            _Term(negation == "!", field.lower(), _checked(field.lower(), value))
+            for negation, field, value in _TERM.findall(text)
         ]
+        expression = _TERM.sub("", text).strip()
+        if self._terms:
+            expression = _AND.sub("", expression)
+        self._packets = PacketFilter(expression) if expression else None
 
     def __call__(self, row: FrameRow) -> bool:
-        """Return whether the row passes."""
-        return all(term.holds(row) for term in self._terms)
+        """Return whether the row passes. A payload without its headers passes no expression."""
+        if not all(term.holds(row) for term in self._terms):
+            return False
+        if self._packets is None:
+            return True
+        return not row.is_payload and self._packets.matches(row.frame, row.length)
+
+
+def _checked(field: str, value: str) -> str:
+    if field == "verdict":
+        return choice("verdict", value.lower(), VERDICTS)
+    if not (value.isascii() and value.isdigit()):
+        raise ConfigurationError(f"queue:{value} needs the number of a queue, such as queue:0.")
+    return str(int(value))

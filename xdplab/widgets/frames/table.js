@@ -1,7 +1,6 @@
 // The browser's half of table.py.
 
 const PATIENCE = 6000; // ms; a heartbeat comes every 3 s, so silence means a lost message
-const TYPING_PAUSE = 200; // ms without a key, after which the filter is sent
 const HEARING = 2000; // ms until the kernel has received it
 const AT_THE_END = 8; // pixels
 const BYTES_A_LINE = 16;
@@ -117,6 +116,10 @@ function render({ model, el }) {
   filter.setAttribute("aria-label", "Filter");
   const pause = make("button", "button", "Pause");
   const tally = make("span", "faint");
+  const refused = make("div", "refused");
+  refused.id = `xdplab-frames-refused-${Math.random().toString(36).slice(2)}`;
+  refused.setAttribute("role", "alert");
+  filter.setAttribute("aria-describedby", refused.id);
   bar.append(filter, pause, tally);
   const scroller = make("div", "scroller");
   scroller.tabIndex = 0;
@@ -136,10 +139,11 @@ function render({ model, el }) {
   let state = { paused: false, filter: "" };
   let chosen; // the row that was clicked
   let follows = true;
-  let typing, sent;
+  let typing = false;
+  let sent;
 
   const details = detailsPane(() => choose(undefined));
-  root.append(bar, frame, details.pane, complaint);
+  root.append(bar, refused, frame, details.pane, complaint);
   el.append(root);
 
   const choose = (entry) => {
@@ -213,9 +217,12 @@ function render({ model, el }) {
   const drawState = (message) => {
     state = message.state;
     const { kept, passing, passed_over: over, sample_every: every } = state;
-    filter.placeholder = `Filter: ${message.syntax}`;
-    filter.title = `${message.syntax} (all must hold)`;
+    const examples = message.examples.join(", ");
+    filter.placeholder = `Filter, as for tcpdump: ${examples}`;
+    filter.title = `${examples}; Enter applies it`;
     showFilter();
+    if (refused.textContent !== state.refused) refused.textContent = state.refused;
+    filter.setAttribute("aria-invalid", state.refused !== "");
     pause.textContent = state.paused ? "Resume" : "Pause";
     pause.classList.toggle("xdplab-frames-on", state.paused);
     const words = [state.filter ? `${passing} of ${count(kept, "frame")}` : count(kept, "frame")];
@@ -223,7 +230,10 @@ function render({ model, el }) {
     if (over) words.push(`${over.toLocaleString("en")} more came than are shown`);
     tally.textContent = words.join(" · ");
     hint.hidden = passing > 0;
-    if (kept) hint.textContent = "No frame passes the filter.";
+    const help = state.are_payloads
+      ? "This path samples payloads without headers: only queue: and verdict: pass those."
+      : `Its syntax is tcpdump's: ${examples}.`;
+    if (kept) hint.textContent = `No frame passes the filter. ${help}`;
     else if (!every) hint.textContent = "No frame is sampled: set sample_every to 1 or more.";
     else hint.textContent = "No frame was sampled yet.";
   };
@@ -247,14 +257,19 @@ function render({ model, el }) {
   };
 
   const view = openView({ model, thing: "table", answers, patience: PATIENCE, complaint });
+  // Not at each key: half an expression is none, and a host's name in it is looked up.
+  const apply = () => {
+    typing = false;
+    if (filter.value === (sent?.text ?? state.filter)) return;
+    sent = { text: filter.value, at: performance.now() };
+    view.say({ kind: "filter", text: filter.value });
+  };
   filter.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(() => {
-      typing = undefined;
-      sent = { text: filter.value, at: performance.now() };
-      view.say({ kind: "filter", text: filter.value });
-    }, TYPING_PAUSE);
+    typing = true;
+    if (!filter.value) apply(); // cleared
   });
+  filter.addEventListener("keydown", ({ key }) => key === "Enter" && apply());
+  filter.addEventListener("blur", apply);
   pause.addEventListener("click", () => view.say({ kind: "pause", paused: !state.paused }));
   scroller.addEventListener("scroll", followOn);
   latest.addEventListener("click", () => {
@@ -271,10 +286,7 @@ function render({ model, el }) {
   });
 
   view.ask("rows");
-  return () => {
-    clearTimeout(typing);
-    view.close();
-  };
+  return () => view.close();
 }
 
 export default { render };

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from xdplab.core.errors import ConfigurationError
 from xdplab.widgets.frames.feed import FrameFeed, FrameRow
-from xdplab.widgets.frames.filter import SYNTAX, FrameFilter
+from xdplab.widgets.frames.filter import EXAMPLES, FrameFilter
 from xdplab.widgets.frames.picture import picture_of
 from xdplab.widgets.live.messages import (
     FilterSet,
@@ -47,6 +48,9 @@ class _State(NamedTuple):
     """The table's state in a view, besides rows."""
 
     filter: str
+    """As it was typed, also where it was refused."""
+    refused: str
+    """Why it was; what was valid before holds on."""
     paused: bool
     first: int
     """The number of the oldest row kept; the view removes older ones."""
@@ -54,6 +58,8 @@ class _State(NamedTuple):
     passing: int
     passed_over: int
     sample_every: int
+    are_payloads: bool
+    """Whether the samples have no headers, so that no expression passes them."""
 
 
 class _Seen(NamedTuple):
@@ -86,21 +92,30 @@ class FrameTable(Viewed[_View]):
     def __init__(self, feed: FrameFeed, on_take: Callable[[], None]) -> None:
         self._feed = feed
         self._on_take = on_take
-        self.filter = FrameFilter()
-        """The filter of the rows shown. Any thread may set it, and `paused`."""
+        self._filter = FrameFilter()
+        self._refused: tuple[str, str] | None = None
         self.paused = False
         """Whether new frames are left out."""
         self._number = 0
         self._beats = 0
         # The rows that passed the filter the last time, and the filter and rows it was applied to.
         self._passed: tuple[FrameFilter, tuple[FrameRow, ...], tuple[FrameRow, ...]]
-        self._passed = (self.filter, (), ())
+        self._passed = (self._filter, (), ())
         self._pictured: tuple[FrameRow, ...] | None = None
         super().__init__()
         follow_cells()
 
     def __repr__(self) -> str:
         return f"<FrameTable: {len(self._feed.kept)} frames>"
+
+    @property
+    def filter(self) -> FrameFilter:
+        """The filter of the rows shown. Any thread may set it, and `paused`."""
+        return self._filter
+
+    @filter.setter
+    def filter(self, chosen: FrameFilter) -> None:
+        self._filter, self._refused = chosen, None
 
     def passing(self) -> tuple[FrameRow, ...]:
         """Return the kept rows that pass the filter, oldest first."""
@@ -130,11 +145,17 @@ class FrameTable(Viewed[_View]):
         if kind == "rows":
             self._views[name] = _View(name, heard=now)
         elif kind == "filter":
-            self.filter = FrameFilter(cast(FilterSet, message)["text"])
+            self._take_filter(cast(FilterSet, message)["text"])
         elif kind == "pause":
             self.paused = bool(cast(Paused, message)["paused"])
         elif kind == "frame":
             self._take_apart(name, cast(FrameChosen, message)["number"])
+
+    def _take_filter(self, text: str) -> None:
+        try:
+            self.filter = FrameFilter(text)
+        except ConfigurationError as error:
+            self._refused = (text, str(error))
 
     def _take_apart(self, name: str, number: int) -> None:
         row = next((row for row in self._feed.kept if row.number == number), None)
@@ -153,20 +174,31 @@ class FrameTable(Viewed[_View]):
 
     def _present(self) -> tuple[_Seen, tuple[FrameRow, ...]]:
         """Return the state of a view that is up to date, and the rows that pass the filter."""
-        wanted, kept = self.filter, self._feed.kept
+        wanted, kept, refused = self._filter, self._feed.kept, self._refused
         if self._passed[0] is not wanted or self._passed[1] is not kept:
-            self._passed = (wanted, kept, tuple(filter(wanted, kept)))
+            self._passed = (wanted, kept, self._passing(wanted, kept))
         passing = self._passed[2]
         state = _State(
-            filter=wanted.text,
+            filter=wanted.text if refused is None else refused[0],
+            refused="" if refused is None else _words(refused[1], wanted.text),
             paused=self.paused,
             first=kept[0].number if kept else 0,
             kept=len(kept),
             passing=len(passing),
             passed_over=self._feed.passed_over,
             sample_every=int(self._feed.telemetry.control()["sample_every"]),
+            are_payloads=bool(kept) and kept[-1].is_payload,
         )
         return _Seen(wanted, kept[-1].number if kept else 0, state), passing
+
+    def _passing(self, wanted: FrameFilter, kept: tuple[FrameRow, ...]) -> tuple[FrameRow, ...]:
+        """Return the rows that pass; those seen before are not looked at again."""
+        before, seen, passed = self._passed
+        if before is not wanted or not seen or not kept:
+            return tuple(filter(wanted, kept))
+        first, last = kept[0].number, seen[-1].number
+        old = (row for row in passed if row.number >= first)
+        return (*old, *(row for row in kept if row.number > last and wanted(row)))
 
     def _send_news(self, now: float) -> None:
         waiting: dict[_Seen | None, list[_View]] = {}
@@ -193,7 +225,7 @@ class FrameTable(Viewed[_View]):
                 "replace": replace,
                 "rows": [self._cells(row) for row in passing if row.number > after],
                 "state": present.state._asdict(),
-                "syntax": SYNTAX,
+                "examples": EXAMPLES,
                 "colors": _COLORS,
             }
             self._tell(message)
@@ -212,3 +244,9 @@ class FrameTable(Viewed[_View]):
             "captured": row.captured,
             "summary": row.summary,
         }
+
+
+def _words(refused: str, filter_in_force: str) -> str:
+    """Return why a filter was refused, and what is shown instead."""
+    shown = f"what passes {filter_in_force!r}" if filter_in_force else "every frame"
+    return f"{refused} Shown is still {shown}."

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from xdplab.core.calls import public
-from xdplab.core.checks import boolean, instance_of
+from xdplab.core.checks import boolean
+from xdplab.core.checks import text as checked_text
 from xdplab.core.files import Saved
 from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.frames.feed import FrameFeed, FrameRow
@@ -52,12 +53,16 @@ class Frames(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def filter(self) -> str:
-        """The filter of the frames shown in every view: see `FrameFilter`."""
+        """The filter of the frames shown in every view.
+
+        In the syntax of tcpdump, ``port 1234`` or ``icmp or udp``; and ``queue:0``,
+        ``verdict:drop``. What is no filter is refused.
+        """
         return self._table.filter.text
 
     @filter.setter
     def filter(self, text: str) -> None:
-        self._table.filter = FrameFilter(instance_of("filter", text, str, "text"))
+        self._table.filter = FrameFilter(checked_text("filter", text))
 
     @property
     def paused(self) -> bool:

@@ -95,7 +95,7 @@ class TableRows(ToViews):
     replace: bool
     rows: list[dict[str, str | int]]
     state: dict[str, Any]
-    syntax: str
+    examples: Sequence[str]
     colors: Mapping[str, str]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xdplab.widgets.live.messages import FromView
 from xdplab.widgets.live.viewed import View, Viewed, module
+from xdplab.widgets.style.sheet import SHEET
 
 
 class Presence(Viewed[View]):
@@ -24,6 +25,7 @@ class Presence(Viewed[View]):
     """
 
     _esm = module(Path(__file__).with_name("presence.js"))
+    _css = SHEET
 
     def __init__(
         self, on_beat: Callable[[], None], on_failure: Callable[[Exception], None]

@@ -60,13 +60,20 @@ class EngineView:
         """The journal of its changes, likewise."""
         self.simulated = engine.simulated
         self._ring_size = engine.ring_size
+        self.given = engine.configuration.name
+        """The name that the user gave it, or nothing."""
         self.number = ""
         """Put before the name, to tell apart engines with the same name."""
         self._name = ""
 
     @property
+    def prefix(self) -> str:
+        """Its number and the name that it was given, to stand before other words; may be empty."""
+        return f"{self.number}{self.given and f'{self.given}: '}"
+
+    @property
     def name(self) -> str:
-        """The present names of the interfaces and queues that it captures on."""
+        """The name that it was given, and the present ones of its interfaces and queues."""
         engine = self._reference()
         if engine is not None:
             queues = ", ".join(map(str, engine.queues))
@@ -75,7 +82,7 @@ class EngineView:
             self._name = " and ".join(
                 f"{engine.name_of(port)} queue{many} {queues}" for port in ports
             )
-        return f"{self.number}{self._name}"
+        return f"{self.prefix}{self._name}"
 
     @property
     def label(self) -> str:
@@ -117,7 +124,7 @@ def status_html(view: EngineView, state: State, prefix: str = "") -> str:
     view, state
         The engine, and its `EngineView.state` or another text.
     prefix
-        HTML in front, such as the dash of its lines.
+        HTML in front, such as the colour of its lines.
     """
     badge = BADGE if view.simulated else ""
     return (

@@ -9,8 +9,11 @@ from typing import Any
 
 import ipywidgets
 
-from xdplab.core.text import seconds
+from xdplab.core.checks import whole
+from xdplab.core.errors import ConfigurationError
+from xdplab.core.text import number_of, seconds
 from xdplab.widgets.base.subshells import follow_subshells
+from xdplab.widgets.parts.control import Control, Take, TypedSlider
 from xdplab.widgets.rings.figure import WIDTH
 from xdplab.widgets.rings.words import legend_html, plain_html
 
@@ -20,6 +23,7 @@ PACES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 MANY_STEPS = 10
 
 _USUAL_PACE = 0.2
+_MOST_FRAMES = 1 << 32  # in any UMEM
 _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 # As wide as the drawing where there is room, else as the page.
 _DRAWING = {"flex": f"0 1 {WIDTH}px", "max_width": "100%", "min_width": "0"}
@@ -40,12 +44,14 @@ class RingsPanel:
         CSS class of the box with the number of the followed frame.
     on_pace
         Called with a new `Engine.pace`.
+    on_typed
+        Called with a pace that was typed.
     on_step
         Called with the number of turns to take.
     on_worker
         Called with a worker's number.
     on_follow
-        Called with the text of the box.
+        Called with the number of the frame to follow, or None.
     on_next
         Called when the next frame to move is to be followed.
     """
@@ -57,12 +63,14 @@ class RingsPanel:
         follow_box: str,
         *,
         on_pace: Callable[[float], None],
+        on_typed: Take,
         on_step: Callable[[int], None],
         on_worker: Callable[[int], None],
-        on_follow: Callable[[str], None],
+        on_follow: Callable[[int | None], None],
         on_next: Callable[[], None],
     ) -> None:
         self._shower: int | None = None  # id of the thread inside `show`
+        self._on_follow = on_follow
         self._pace: float | None = None
         self._run = _button("Run", "play", "At full speed")
         self._slow_down = _button("Slow", "hourglass-half", "A batch every so often")
@@ -71,13 +79,15 @@ class RingsPanel:
         self._steps = _button(
             f"{MANY_STEPS} steps", "fast-forward", f"{MANY_STEPS} batches, one by one", "104px"
         )
-        self._slow = ipywidgets.SelectionSlider(
+        self._slow = TypedSlider(
+            on_typed,
+            lambda pace: seconds(pace) if 0 < pace < math.inf else str(self._slow.control.label),
+            width="340px",
             options=_stops(_USUAL_PACE),
             value=_USUAL_PACE,
             description="A batch every",
             tooltip="Slow motion",
             continuous_update=False,
-            layout={"width": "320px"},
             style={"description_width": "96px"},
         )
         self._worker = ipywidgets.Dropdown(
@@ -105,34 +115,34 @@ class RingsPanel:
             self._steps,
             self._slow,
         )
-        controls = (
-            *self._turners,
+        self._follow = Control(self._frame)
+        buttons = (
+            *(turner for turner in self._turners if turner is not self._slow),
             self._worker,
-            self._frame,
             self._next,
             self._nobody,
         )
         self._status, self._found, self._counts = (ipywidgets.HTML() for _ in range(3))
 
         self._run.on_click(lambda _button: on_pace(0))
-        self._slow_down.on_click(lambda _button: on_pace(float(self._slow.value)))
+        self._slow_down.on_click(lambda _button: on_pace(float(self._slow.control.value)))
         self._pause.on_click(lambda _button: on_pace(math.inf))
-        self._slow.observe(self._reported(on_pace), "value")
+        self._slow.control.observe(self._reported(on_pace), "value")
         self._worker.observe(self._reported(on_worker), "value")
-        self._frame.observe(self._reported(on_follow), "value")
+        self._frame.observe(self._reported(self._ask), "value")
         self._step.on_click(lambda _button: on_step(1))
         self._steps.on_click(lambda _button: on_step(MANY_STEPS))
         self._next.on_click(lambda _button: on_next())
-        self._nobody.on_click(lambda _button: on_follow(""))
-        for control in controls:
-            follow_subshells(control)
+        self._nobody.on_click(lambda _button: self._ask(""))
+        for button in buttons:
+            follow_subshells(button)
 
         legend = ipywidgets.HTML(legend_html(), layout={"flex": "1 1 300px", "margin": "8px"})
         below = [self._found, self._counts]
         self.rows = [
             self._status,
             ipywidgets.HBox([*self._turners, self._worker], layout=_ROW),
-            ipywidgets.HBox([self._frame, self._next, self._nobody], layout=_ROW),
+            ipywidgets.HBox([self._follow, self._next, self._nobody], layout=_ROW),
             ipywidgets.HBox(
                 [ipywidgets.VBox([figure, *below], layout=_DRAWING), legend], layout=_ROW
             ),
@@ -157,11 +167,21 @@ class RingsPanel:
         self._found.value = plain_html(found, strong=True)
         self._counts.value = plain_html(counts)
 
+    def _ask(self, written: str) -> None:
+        """Follow the frame whose number was written, none if nothing was, or say why not."""
+        word = ""
+        if not written.strip():
+            self._on_follow(None)
+        else:
+            try:
+                self._on_follow(whole("frame", number_of(written), 0, _MOST_FRAMES))
+            except ConfigurationError as error:  # the next beat restores the text of the box
+                word = str(error)
+        self._follow.say(word)
+
     def _show_pace(self, pace: float) -> None:
         if 0 < pace < math.inf:
-            with self._slow.hold_sync():
-                self._slow.options = _stops(pace)
-                self._slow.value = pace
+            self._slow.show(_stops(pace), pace)
         now = self._run if pace == 0 else self._pause if pace == math.inf else self._slow_down
         for button in (self._run, self._slow_down, self._pause):
             button.button_style = "primary" if button is now else ""

@@ -14,6 +14,8 @@ from xdplab.core.calls import public
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError, TelemetryError
 from xdplab.core.locks import new_lock
+from xdplab.knobs import typed
+from xdplab.knobs.table import KNOBS
 from xdplab.widgets.base import traits
 from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.feed import SnapshotFeed
@@ -91,6 +93,7 @@ class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
             _worker_names(engine),
             follow_box,
             on_pace=self._set_pace,
+            on_typed=self._take_pace,
             on_step=self._step,
             on_worker=self._choose,
             on_follow=self._follow,
@@ -123,6 +126,14 @@ class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
             with suppress(ClosedError):  # closed by another thread meanwhile: the next beat says so
                 engine.pace = pace
 
+    def _take_pace(self, text: str) -> typed.Typed:
+        engine = self._view.engine
+        if engine is None:
+            raise ClosedError("the engine was closed.")
+        taken = typed.held(KNOBS["pace"], text, engine)
+        engine.pace = taken.value
+        return taken
+
     def _step(self, turns: int) -> None:
         engine = self._view.engine
         if engine is not None:
@@ -133,12 +144,8 @@ class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     def _choose(self, worker: int) -> None:
         self.worker = worker
 
-    def _follow(self, written: str) -> None:
-        if not written.strip():
-            self.frame = None
-        elif written.strip().isdecimal():
-            self.frame = int(written)
-        # Else the next beat restores the text of the box.
+    def _follow(self, frame: int | None) -> None:
+        self.frame = frame
 
     def _follow_next(self) -> None:
         state = self._state
