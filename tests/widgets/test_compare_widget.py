@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 
 import ipywidgets
@@ -22,7 +23,7 @@ from xdplab.widgets.compare.candidates import (
     usual_paths,
 )
 from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html
-from xdplab.widgets.compare.figure import BAR_ROOM, look
+from xdplab.widgets.compare.figure import BAR_ROOM, PANELS, legend_html, look
 from xdplab.widgets.compare.path_runs import Course
 
 BRIEF = 0.1
@@ -201,3 +202,15 @@ def test_a_line_goes_from_the_least_to_the_most_of_the_rounds() -> None:
 def test_each_of_twelve_paths_has_a_colour_of_its_own_and_more_have_other_dashes() -> None:
     assert len({look(number)[0] for number in range(12)}) == 12
     assert len({look(number) for number in range(24)}) == 24
+
+
+def test_the_legend_has_each_path_with_its_colour_and_dash_and_headings_have_units() -> None:
+    names = [f"path <{number}>" for number in range(14)]
+    legend = legend_html(names)
+    for number, name in enumerate(names):
+        key = legend.split("</span>")[number]
+        assert name in html.unescape(key)
+        assert f'stroke="{look(number)[0]}"' in key
+    assert ['"none"' in key for key in legend.split("</span>")[:-2]] == [True] * 12 + [False]
+    heads = [heading for panel in PANELS for heading in panel.values()]
+    assert heads[:3] == ["received\npackets/s", "lost\n% of sent", "CPU time\nper packet"]

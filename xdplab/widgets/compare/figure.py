@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,12 @@ from xdplab.widgets.style.scaling import Scaling
 
 PANELS: Sequence[Mapping[str, str]] = (
     {
-        "pps": "received\na second",
-        "lost_percent": "lost",
-        "cpu_ns_per_packet": "CPU\na packet",
+        "pps": "received\npackets/s",
+        "lost_percent": "lost\n% of sent",
+        "cpu_ns_per_packet": "CPU time\nper packet",
     },
     {
-        "softirq_ns_per_packet": "softirqs\na packet",
+        "softirq_ns_per_packet": "softirqs\nper packet",
         "p50_ns": "latency\np50",
         "p99_ns": "latency\np99",
     },
@@ -48,6 +49,7 @@ SPREAD_NUMBERS, SPREAD_TEXTS = ("left", "right", "y"), ("color",)
 WORDS_NUMBERS, WORDS_TEXTS = ("x", "y"), ("text",)
 LINE_NUMBERS = ("seconds", "pps")
 
+_SVG_DASHES = {"solid": "none", "dashed": "6 4", "dotted": "2 3", "dotdash": "2 3 6 3"}
 _ROW = 26  # pixels
 _NAMES = 170  # the most for names on the left
 _LETTER = 7.5  # of a name
@@ -57,6 +59,20 @@ _ROOMY = 600  # width of three metrics beside each other
 def look(number: int) -> tuple[str, str]:
     """Return the colour and the dash of a candidate, by its place among them."""
     return COLORS[number % len(COLORS)], palette.DASHES[number // len(COLORS) % len(palette.DASHES)]
+
+
+def legend_html(names: Sequence[str]) -> str:
+    """Return the candidates with their colours and dashes, in as many lines as the page needs."""
+    keys = []
+    for number, name in enumerate(names):
+        color, dash = look(number)
+        keys.append(
+            '<span style="white-space: nowrap"><svg width="24" height="8" aria-hidden="true">'
+            f'<line x1="0" y1="4" x2="24" y2="4" stroke="{color}" stroke-width="3" '
+            f'stroke-dasharray="{_SVG_DASHES[dash]}"/></svg> {html.escape(name)}</span>'
+        )
+    row = "display: flex; flex-wrap: wrap; gap: 0 18px; line-height: 1.5; padding: 0 4px 4px"
+    return f'<div class="xdplab-legend" style="{row}">{"".join(keys)}</div>'
 
 
 def compare_figure(names: Sequence[str]) -> LayoutDOM:
@@ -117,13 +133,13 @@ def _room(names: Sequence[str]) -> int:
 
 def _lines(names: Sequence[str]) -> figure:
     plot = plots.styled_plot(
-        "packets a second",
+        "received, packets/s",
         x_axis_type="linear",
         height=210,
         min_border_left=_room(names),
         x_range=Range1d(start=0, end=1, name="run"),
         y_range=Range1d(start=0, end=1, name="rate"),
-        x_axis_label="seconds of the last run",
+        x_axis_label="time in the last run, s",
     )
     plot.yaxis.formatter = plots.si_ticks()
     for number, name in enumerate(names):

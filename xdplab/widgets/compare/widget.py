@@ -12,14 +12,14 @@ from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean, instance_of
 from xdplab.core.errors import ConfigurationError
 from xdplab.experiments.background import Background
-from xdplab.experiments.offered import shortfall
 from xdplab.experiments.runs import Runs
 from xdplab.experiments.words import figure_words
 from xdplab.lab.lab import Lab
+from xdplab.ledger.offered import shortfall
 from xdplab.net.stream import checked_rate, frame_size
 from xdplab.widgets.compare.candidates import Path, candidates, engine_options, usual_paths
 from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html
-from xdplab.widgets.compare.figure import compare_figure
+from xdplab.widgets.compare.figure import compare_figure, legend_html
 from xdplab.widgets.compare.path_runs import PATH, PathRuns
 from xdplab.widgets.live_figure import LiveFigure
 from xdplab.widgets.parts.engine_view import BADGE, SIMULATED
@@ -116,7 +116,7 @@ class Compare(Series):
         """Whether the labs are simulated."""
         badge = ipywidgets.HTML(BADGE if simulated else "")
         top = ipywidgets.HBox([self._bar.row, badge], layout={"align_items": "center"})
-        super().__init__([top, self._figure, self._reasons])
+        super().__init__([top, self._figure, ipywidgets.HTML(legend_html(names)), self._reasons])
         self.refresh()
 
     def __repr__(self) -> str:

@@ -20,6 +20,7 @@ from bokeh.plotting import figure
 
 from xdplab.widgets.history.bins import of_bins
 from xdplab.widgets.history.feed import COLUMNS
+from xdplab.widgets.history.generator import COLUMNS as GENERATOR_COLUMNS
 from xdplab.widgets.history.hover import TimeHover
 from xdplab.widgets.history.marks import add_marks, marks_source
 from xdplab.widgets.history.window import window_range
@@ -28,6 +29,7 @@ from xdplab.widgets.style.palette import (
     DASHES,
     ENGINES,
     FILL,
+    GENERATED,
     GREY,
     IDLE,
     INVALID,
@@ -41,8 +43,10 @@ from xdplab.widgets.style.palette import (
 )
 from xdplab.widgets.style.plots import legend_above, plot_grid, si_ticks, styled_plot
 
-MARKS = "marks"
-"""Name of the data source of the marks."""
+MARKS, GENERATOR = "marks", "generator"
+"""Names of the data sources of the marks and of a generator's rows."""
+
+_MADE = {"made": ("generator", "solid"), "asked": ("asked", "dashed")}
 
 _HEIGHT, _COMPACT_HEIGHT = 156, 112
 _TIMES_HEIGHT = 24  # added to the bottom plots, which have a time axis
@@ -147,7 +151,11 @@ def rows_name(number: int) -> str:
 
 
 def dashboard_figure(
-    engines: Sequence[str], plots: Sequence[str] = PLOTS, *, compact: bool = False
+    engines: Sequence[str],
+    plots: Sequence[str] = PLOTS,
+    *,
+    compact: bool = False,
+    generator: bool = False,
 ) -> LayoutDOM:
     """Return the dashboard's plots.
 
@@ -160,6 +168,8 @@ def dashboard_figure(
         Names of plots, from `PLOTS`.
     compact
         Whether the plots are lower.
+    generator
+        Whether the plot "rate" shows the rows of a generator, too.
     """
     sources = [
         ColumnDataSource({column: [] for column in COLUMNS}, name=rows_name(number))
@@ -168,12 +178,14 @@ def dashboard_figure(
     marks = marks_source(MARKS)
     window = window_range()
     # All plots share one line, so that it shows the same moment in each.
-    hover = TimeHover(sources, engines)
+    made = ColumnDataSource({column: [] for column in GENERATOR_COLUMNS}, name=GENERATOR)
+    hover = TimeHover([*sources, made], engines)
     crosshair = Span(dimension="height", line_color=GREY, line_alpha=0.8, line_dash="dotted")
     height = _COMPACT_HEIGHT if compact else _HEIGHT
     known = _plots()
     shown = []
-    for place, plot in enumerate(known[name] for name in plots):
+    for place, name in enumerate(plots):
+        plot = known[name]
         at_bottom = place + _COLUMNS >= len(plots)
         drawn = styled_plot(
             title=plot.title,
@@ -186,6 +198,9 @@ def dashboard_figure(
         )
         drawn.xaxis.visible = at_bottom
         drawn.xaxis.ticker = DatetimeTicker(desired_num_ticks=4)
+        has_generator = generator and name == "rate"
+        if has_generator:
+            _draw_generator(drawn, made)
         _draw_lines(drawn, plot, sources)
         hover.add(
             drawn,
@@ -194,11 +209,25 @@ def dashboard_figure(
                 for key, line in plot.lines.items()
             },
             plot.unit,
+            {key: (label, GENERATED) for key, (label, _) in _MADE.items()} if has_generator else {},
         )
         add_marks(drawn, marks, "10px" if place < _COLUMNS else None)
         drawn.add_tools(CrosshairTool(overlay=crosshair))
         shown.append(drawn)
     return plot_grid(shown, _COLUMNS)
+
+
+def _draw_generator(drawn: figure, source: ColumnDataSource) -> None:
+    for column, (label, dash) in reversed(_MADE.items()):
+        drawn.line(
+            "time",
+            column,
+            source=source,
+            color=GENERATED,
+            line_width=_UNDER,
+            line_dash=dash,
+            legend_label=label,
+        )
 
 
 def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) -> None:
@@ -248,5 +277,5 @@ def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) 
     legend: Any = drawn.legend[0]
     legend.items = legend.items[::-1]
     if several:  # whose colours are the engines'
-        for item in legend.items:
+        for item in legend.items[: len(plot.lines)]:
             item.renderers[0].glyph.line_color = GREY

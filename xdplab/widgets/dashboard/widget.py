@@ -14,12 +14,14 @@ from xdplab.core.errors import ConfigurationError
 from xdplab.engine.wait_knob import Waiting
 from xdplab.ledger.subjects import check_traffic
 from xdplab.widgets.base.closing import ClosesModels
+from xdplab.widgets.base.feed import Feed
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.base.traits import OneOf, Switch, TraitRefusedError, Whole
-from xdplab.widgets.dashboard.figure import MARKS, PLOTS, dashboard_figure, rows_name
-from xdplab.widgets.dashboard.status_line import EngineHead
+from xdplab.widgets.dashboard.figure import GENERATOR, MARKS, PLOTS, dashboard_figure, rows_name
+from xdplab.widgets.dashboard.status_line import EngineHead, warning_html
 from xdplab.widgets.history.feed import STEPS, HistoryFeed
-from xdplab.widgets.history.marks import MarksFeed
+from xdplab.widgets.history.generator import GeneratorFeed
+from xdplab.widgets.history.marks import Marks, MarksFeed
 from xdplab.widgets.history.window import RANGES, TimeWindow
 from xdplab.widgets.live_figure import LiveFigure
 from xdplab.widgets.parts.engine_view import EngineView
@@ -51,7 +53,9 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         their lines, and go by the names that ``Engine(..., name="left")`` gave them; the dash of a
         line then tells what it is.
     traffic
-        A generator; changes of its rate become marks, too.
+        A generator: the rate that it makes, while the dashboard is in view, and the one asked of
+        it are lines of the plot ``"rate"``, changes of its rate become marks, and a note says so
+        when it makes less than was asked.
     plots
         Which plots to show, in this order: names from ``"rate"``, ``"bits"``, ``"cpu"``,
         ``"drops"``, ``"rings"`` and ``"wakeups"``. All by default.
@@ -94,6 +98,7 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         for place, view in enumerate(self._views, 1):
             if numbered and (not view.given or given.count(view.given) > 1):
                 view.number = f"{place}: "
+        self._generator = None if traffic is None else GeneratorFeed(traffic)
         self._workers = max(view.telemetry.workers for view in self._views)
         self._feeds = [HistoryFeed(view) for view in self._views]
         self._heads = [
@@ -101,31 +106,41 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
             for place, view in enumerate(self._views)
         ]
         journals = [(view.prefix if numbered else "", view.journal) for view in self._views]
-        marks = MarksFeed(journals + ([("", traffic.journal)] if traffic else []))
-        self._window = TimeWindow(self._views, marks)
+        marks = Marks(journals + ([("", traffic.journal)] if traffic else []))
+        marked = MarksFeed(marks)
+        self._window = TimeWindow(self._views, marks, [marked])
+        feeds: dict[str, Feed] = {rows_name(n): feed for n, feed in enumerate(self._feeds)}
+        feeds[MARKS] = marked
+        if self._generator is not None and "rate" in names:
+            feeds[GENERATOR] = self._generator
         self._figure = LiveFigure(
             dashboard_figure(
-                [view.name if numbered else "" for view in self._views], names, compact=compact
+                [view.name if numbered else "" for view in self._views],
+                names,
+                compact=compact,
+                generator=self._generator is not None,
             ),
-            {rows_name(place): feed for place, feed in enumerate(self._feeds)} | {MARKS: marks},
+            feeds,
             rollover=1,
             on_beat=self._beat,
             description=f"the last minutes of {', '.join(view.label for view in self._views)}",
             simulated=any(view.simulated for view in self._views),
         )
         self._shown: tuple[object, ...] = ()
+        self._shortfall = None if traffic is None else ipywidgets.HTML()
+        below = [self._figure] if self._shortfall is None else [self._shortfall, self._figure]
         choices = self._choices()
         if compact:
             for head in self._heads:
                 head.children = [child for child in head.children if child is not head.controls]
             self._unshown = (*choices, *(head.controls for head in self._heads))
-            super().__init__([*self._heads, self._figure])
+            super().__init__([*self._heads, *below])
         elif numbered:
             row = {"flex_flow": "row wrap", "align_items": "center"}
-            super().__init__([*self._heads, ipywidgets.HBox(choices, layout=row), self._figure])
+            super().__init__([*self._heads, ipywidgets.HBox(choices, layout=row), *below])
         else:
             self._heads[0].controls.children += choices
-            super().__init__([*self._heads, self._figure])
+            super().__init__([*self._heads, *below])
 
     def __repr__(self) -> str:
         return f"<Dashboard: {'; '.join(map(repr, self._heads))}>"
@@ -169,6 +184,8 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     @traitlets.observe("paused")
     def _pause(self, change: dict[str, Any]) -> None:
         self._window.pause(change["new"])
+        for head in self._heads:
+            head.stands_still = change["new"]
 
     def _beat(self) -> None:
         """Update the plots; on the pump's thread, so that no row arrives in between."""
@@ -176,6 +193,8 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         if wanted != self._shown:
             for feed in self._feeds:
                 feed.seconds, feed.worker, feed.until = wanted
+            if self._generator is not None:
+                self._generator.seconds, _, self._generator.until = wanted
             # Rows outside the time range must not set the height of the plots.
             self._figure.rollover = round(self.seconds / STEPS[self.seconds]) + 1
             self._figure.refresh()
@@ -183,6 +202,9 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         self._window.move(self._figure, self.seconds)
         for head in self._heads:
             head.beat()
+        if self._generator is not None and self._shortfall is not None:
+            self._generator.look()
+            self._shortfall.value = warning_html(self._generator.shortfall())
 
 
 # From a trait to its control, and back.
@@ -195,7 +217,9 @@ _WAYS = {
 
 
 def _show_pressed(change: dict[str, Any]) -> None:
-    change["owner"].button_style = "primary" if change["new"] else ""
+    button, paused = change["owner"], change["new"]
+    button.button_style = "primary" if paused else ""
+    button.description, button.icon = ("Resume", "play") if paused else ("Pause", "pause")
 
 
 def _plot_names(plots: object) -> list[str]:

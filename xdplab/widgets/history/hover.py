@@ -32,8 +32,8 @@ if (!Number.isFinite(data[column][row]) || Math.abs(data.time[row] - value) > 2 
 }}
 const short = (number) => {{ {SI_JAVASCRIPT} }};
 const text = (number) => (unit === "ns" && number < 1 ? "under 1" : short(number));
-const least = data[column + "_least"][row];
-const most = data[column + "_most"][row];
+const least = data[column + "_least"]?.[row];
+const most = data[column + "_most"]?.[row];
 if (part === "band") return least === most ? "" : `${{text(least)}} to ${{text(most)}}`;
 const mean = text(data[column][row]);
 return /[GMk]$/.test(mean) ? mean + unit : mean + " " + unit;
@@ -46,7 +46,7 @@ class TimeHover:
     Parameters
     ----------
     sources
-        One for each engine, with a column ``time``.
+        One for each engine, with a column ``time``, and another.
     names
         Headings of the columns of values, if there are several.
     """
@@ -57,7 +57,13 @@ class TimeHover:
         # Values are found by the time under the mouse, so there must be a glyph at every time.
         self._everywhere = ColumnDataSource({"x": [0, 1e14], "y": [0, 0]})
 
-    def add(self, plot: figure, lines: Mapping[str, tuple[str, str]], unit: str) -> None:
+    def add(
+        self,
+        plot: figure,
+        lines: Mapping[str, tuple[str, str]],
+        unit: str,
+        of_last: Mapping[str, tuple[str, str]],
+    ) -> None:
         """Give a plot its hover.
 
         Parameters
@@ -68,6 +74,8 @@ class TimeHover:
             Label and colour of each figure, of those that `history.bins.of_bins` names.
         unit
             Unit of the values.
+        of_last
+            The same as `lines` of columns of the last source, which is no engine's.
         """
         target = plot.line(
             "x", "y", source=self._everywhere, line_alpha=0, y_range_name=FRAME_RANGE
@@ -87,6 +95,12 @@ class TimeHover:
             )
             + "</tr>"
             for column, (label, color) in lines.items()
+        )
+        rows += "".join(
+            f'<tr><td><span style="color: {color}">&#9632;</span> {escape(label)}</td>'
+            f'<td style="text-align: right; padding-left: 10px">'
+            f"<b>$x{{{len(self._names)}|{column}|{unit}|mean}}</b></td></tr>"
+            for column, (label, color) in of_last.items()
         )
         plot.add_tools(
             HoverTool(

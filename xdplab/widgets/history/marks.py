@@ -5,7 +5,6 @@ A figure uses `MarksFeed` as the feed of a source, and calls `add_marks` for eac
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,22 +15,27 @@ from bokeh.plotting import figure
 from xdplab.core.text import setting, spaced
 from xdplab.knobs.journal import Change, Journal
 from xdplab.widgets.base.clock import clock_time, local_ms
-from xdplab.widgets.base.feed import Update
+from xdplab.widgets.base.feed import SnapshotFeed
+from xdplab.widgets.history.labels import Label, Window, place
 from xdplab.widgets.style.palette import GREY
-from xdplab.widgets.style.plots import FRAME_RANGE
+from xdplab.widgets.style.plots import FRAME_RANGE, plates
 
-COLUMNS = ("time", "drop", "label", "detail", "clock")
+NUMBERS, TEXTS = ("time", "drop", "beside"), ("label", "side", "detail", "clock")
+"""Columns of a source of marks."""
 
 TOGETHER_NS = 500_000_000
 """Changes of one knob at most so far apart are one mark, such as a dragged slider."""
 
 MOST_MARKS = 200
 
-_DROPS = (2.0, 17.0, 32.0)
+LETTER = 6.0
+"""A letter of a label, in pixels."""
+
+_DROPS = (3.0, 18.0, 33.0)
 """Pixels from the top to each line of labels."""
 
-_LETTER = 6.0
-"""The widest letter of a label, in pixels."""
+_BESIDE = 5.0
+"""Pixels from a mark to its label."""
 
 
 class Mark(NamedTuple):
@@ -39,51 +43,35 @@ class Mark(NamedTuple):
 
     time_ns: int
     """When it began, by CLOCK_MONOTONIC."""
-    label: str
-    """The knob and its new value."""
-    detail: str
-    """The knob, its old value and its new value."""
+    knob: str
+    """The knob, after the prefix of its journal."""
+    before: str
+    after: str
+
+    @property
+    def label(self) -> str:
+        """The knob and its new value."""
+        return f"{self.knob} {self.after}"
+
+    @property
+    def detail(self) -> str:
+        """The knob, its old value and its new value."""
+        return f"{self.knob} {self.before} → {self.after}"
 
 
-class MarksFeed:
-    """Feed of a live figure: a mark for each change in the journals.
+class Marks:
+    """The marks of several journals.
 
     Parameters
     ----------
     journals
-        Pairs of a prefix for the labels and a journal.
-    pixels
-        The least width of the plots. Labels without room are left out; their line remains, with
-        the text on hover.
+        Pairs of a prefix for the names of knobs and a journal.
     """
 
-    def __init__(self, journals: Sequence[tuple[str, Journal]], pixels: int = 350) -> None:
+    def __init__(self, journals: Sequence[tuple[str, Journal]]) -> None:
         self._journals = journals
-        self._pixels = pixels
-        self.seconds = 60
-        """The time range of the plots."""
-
-    def __call__(self, position: int | None) -> Update | None:
-        """Return all marks if there is a new one or the time range has changed, else None."""
-        now = sum(self.newest_of_each()) + self.seconds
-        if now == position:
-            return None
-        marks = self.recent()
-        lines = _lines(marks, self.seconds * 10**9 * _LETTER / self._pixels)
-        return Update(
-            {
-                "time": np.array([local_ms(mark.time_ns) for mark in marks]),
-                "drop": np.array([_DROPS[line or 0] for line in lines]),
-                "label": [
-                    "" if line is None else mark.label
-                    for mark, line in zip(marks, lines, strict=True)
-                ],
-                "detail": [mark.detail for mark in marks],
-                "clock": [clock_time(mark.time_ns) for mark in marks],
-            },
-            now,
-            replace=True,
-        )
+        self._read_at: list[int] | None = None
+        self._recent: list[Mark] = []
 
     def newest_of_each(self) -> list[int]:
         """Return the time of each journal's last change, by CLOCK_MONOTONIC; 0 if none."""
@@ -91,25 +79,57 @@ class MarksFeed:
 
     def recent(self) -> list[Mark]:
         """Return the last 200 marks, oldest first."""
-        marks = [
-            mark for prefix, journal in self._journals for mark in _marks(prefix, journal.changes)
-        ]
-        return sorted(marks)[-MOST_MARKS:]
+        newest = self.newest_of_each()
+        if newest != self._read_at:
+            marks = [
+                mark
+                for prefix, journal in self._journals
+                for mark in _marks(prefix, journal.changes)
+            ]
+            self._recent, self._read_at = sorted(marks)[-MOST_MARKS:], newest
+        return self._recent
 
 
-def _lines(marks: Sequence[Mark], letter_ns: float) -> list[int | None]:
-    """Choose a line for each label, newest first, without overlaps; None if no line is free.
+class MarksFeed(SnapshotFeed):
+    """Feed of a live figure: a mark for each change that is in its range of time.
 
-    A label ends at its mark and begins as many letters before it as it has.
+    Parameters
+    ----------
+    marks
+        The marks.
+    pixels
+        The least width of the plots.
     """
-    free_until = [math.inf] * len(_DROPS)
-    lines: list[int | None] = []
-    for mark in reversed(marks):
-        line = next((n for n, end in enumerate(free_until) if mark.time_ns <= end), None)
-        if line is not None:
-            free_until[line] = mark.time_ns - (len(mark.label) + 1) * letter_ns
-        lines.append(line)
-    return lines[::-1]
+
+    def __init__(self, marks: Marks, pixels: int = 270) -> None:
+        super().__init__(NUMBERS, TEXTS)
+        self._marks, self._pixels = marks, pixels
+
+    def show_window(self, window: Window) -> None:
+        """Show the marks of a range of time."""
+        marks = [
+            mark for mark in self._marks.recent() if window.start <= mark.time_ns <= window.end
+        ]
+        told = [(mark.time_ns, mark.label) for mark in marks]
+        labels = place(told, window, self._pixels / LETTER, len(_DROPS))
+        self.show(
+            {
+                "time": np.array([local_ms(mark.time_ns) for mark in marks]),
+                "drop": np.array([_DROPS[label.line] for label in labels]),
+                **beside(labels),
+                "detail": [mark.detail for mark in marks],
+                "clock": [clock_time(mark.time_ns) for mark in marks],
+            }
+        )
+
+
+def beside(labels: Sequence[Label]) -> dict[str, Any]:
+    """Return columns of a source with labels beside their marks, as `label_options` takes them."""
+    return {
+        "label": [label.text for label in labels],
+        "side": [label.side for label in labels],
+        "beside": np.array([_BESIDE if label.side == "left" else -_BESIDE for label in labels]),
+    }
 
 
 def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:
@@ -126,9 +146,9 @@ def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:
     return [
         Mark(
             together[0].time_ns,
-            f"{prefix}{spaced(together[0].knob)} {setting(together[-1].after)}",
-            f"{prefix}{spaced(together[0].knob)} "
-            f"{setting(together[0].before)} → {setting(together[-1].after)}",
+            f"{prefix}{spaced(together[0].knob)}",
+            setting(together[0].before),
+            setting(together[-1].after),
         )
         for together in dragged
     ]
@@ -136,7 +156,20 @@ def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:
 
 def marks_source(name: str) -> ColumnDataSource:
     """Return an empty source for a figure's marks, with the name of its feed."""
-    return ColumnDataSource({column: [] for column in COLUMNS}, name=name)
+    return ColumnDataSource({column: [] for column in (*NUMBERS, *TEXTS)}, name=name)
+
+
+def label_options(source: ColumnDataSource, font_size: str) -> dict[str, Any]:
+    """Return options of `figure.text` for labels beside marks, on plates."""
+    return {
+        "x": "time",
+        "text": "label",
+        "source": source,
+        "text_align": "side",
+        "x_offset": "beside",
+        "text_font_size": font_size,
+        **plates(),
+    }
 
 
 def add_marks(plot: figure, source: ColumnDataSource, font_size: str | None = "10px") -> None:
@@ -157,24 +190,21 @@ def add_marks(plot: figure, source: ColumnDataSource, font_size: str | None = "1
     target = plot.vspan(**line, line_width=9, line_alpha=0)
     if font_size is not None:
         plot.text(
-            x="time",
             y=1,
             y_offset="drop",
-            text="label",
-            source=source,
             y_range_name=FRAME_RANGE,
-            # On the left of the line, so that the newest label, at the right edge, is visible.
-            text_align="right",
             text_baseline="top",
-            x_offset=-4,
-            text_font_size=font_size,
-            text_alpha=0.85,
+            level="annotation",  # above the lines of the plot
+            **label_options(source, font_size),
         )
-    plot.add_tools(
-        HoverTool(
-            renderers=[target],
-            mode="mouse",
-            attachment="vertical",  # values are shown beside it
-            tooltips="<b>@detail</b><br>@clock",
-        )
+    plot.add_tools(marks_hover(target))
+
+
+def marks_hover(target: Any) -> HoverTool:
+    """Return the hover of marks: the knob, its old and its new value, and the time."""
+    return HoverTool(
+        renderers=[target],
+        mode="mouse",
+        attachment="vertical",  # values are shown beside it
+        tooltips="<b>@detail</b><br>@clock",
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 from bokeh.models import Range1d
 
 from xdplab.widgets.base.clock import local_ms
 from xdplab.widgets.history.feed import STEPS
-from xdplab.widgets.history.marks import MarksFeed
+from xdplab.widgets.history.labels import Window
+from xdplab.widgets.history.marks import Marks
 from xdplab.widgets.live_figure import LiveFigure
 from xdplab.widgets.parts.engine_view import EngineView
 
@@ -24,6 +26,13 @@ def window_range() -> Range1d:
     return Range1d(name=_NAME)
 
 
+class WindowFeed(Protocol):
+    """A feed whose rows are those of a range of time."""
+
+    def show_window(self, window: Window) -> None:
+        """Show another range from now on."""
+
+
 class TimeWindow:
     """Moves a figure's range of time with the newest record and the newest mark.
 
@@ -35,11 +44,15 @@ class TimeWindow:
         The engines.
     marks
         The marks of their changes.
+    feeds
+        What shows the marks of the range.
     """
 
-    def __init__(self, views: Sequence[EngineView], marks: MarksFeed) -> None:
+    def __init__(
+        self, views: Sequence[EngineView], marks: Marks, feeds: Sequence[WindowFeed]
+    ) -> None:
         self._views = views
-        self._marks = marks
+        self._marks, self._feeds = marks, feeds
         self.paused_at: int | None = None
         """When it was paused, by CLOCK_MONOTONIC in ns, or None."""
 
@@ -49,12 +62,14 @@ class TimeWindow:
 
     def move(self, figure: LiveFigure, seconds: int) -> None:
         """Make the figure show the last `seconds`."""
-        self._marks.seconds = seconds
         end = self._newest() if self.paused_at is None else self.paused_at
         # By whole steps: in between there is nothing new, and each move makes the browser draw.
         step = round(STEPS[seconds] * 1e9)
         end = -(-end // step) * step
-        figure.set(_NAME, start=local_ms(end - seconds * 10**9), end=local_ms(end))
+        window = Window(end - seconds * 10**9, end)
+        for feed in self._feeds:
+            feed.show_window(window)
+        figure.set(_NAME, start=local_ms(window.start), end=local_ms(end))
 
     def _newest(self) -> int:
         records = [

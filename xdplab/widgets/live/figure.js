@@ -28,10 +28,20 @@ const INKED = [
   "minor_tick_line", "text",
 ];
 const KEEP_INK = "keep-ink"; // as in style/palette.py
+const PLATE = "plate";
 
-// Text and lines get the page's colour and font, so that a figure suits light and dark themes. The
-// alpha of a line stays. A model may keep its own colour.
-function dress(bokeh, ink, font) {
+// The background of the page behind an element.
+function paperOf(el) {
+  for (let up = el; up; up = up.parentElement) {
+    const color = getComputedStyle(up).backgroundColor;
+    if (color && !color.endsWith(", 0)")) return color;
+  }
+  return "white";
+}
+
+// Text and lines get the page's colour and font, so that a figure suits light and dark themes, and
+// plates its background. The alpha of a line stays. A model may keep its own colour.
+function dress(bokeh, ink, font, paper) {
   for (const root of bokeh.roots()) {
     for (const model of root.references()) {
       for (const name of INKED) {
@@ -43,6 +53,7 @@ function dress(bokeh, ink, font) {
           model[`${name}_font`] = font;
         }
       }
+      if (model.tags?.includes(PLATE)) model.background_fill_color = paper;
     }
   }
 }
@@ -81,28 +92,43 @@ function render({ model, el }) {
   const places = new Map(); // of the plots of each grid, where it is wide
   let item, bokehJS, bokeh, views, ink;
   let isNarrow = false;
+  let isEmbedding = false;
 
   const dressAnew = () => {
     if (!bokeh) return;
     const style = getComputedStyle(el);
-    if (style.color !== ink) {
+    if (style.color && style.color !== ink) { // without a colour while it is off the page
       ink = style.color;
-      dress(bokeh, ink, style.fontFamily);
+      dress(bokeh, ink, style.fontFamily, paperOf(el));
     }
   };
 
   const arrange = () => {
     const width = figure.clientWidth;
-    if (!bokeh || !width || (width < NARROW) === isNarrow) return;
+    if (!width || (width < NARROW) === isNarrow) return;
     isNarrow = width < NARROW;
     fold(bokeh, places, isNarrow);
   };
-  const resizes = new ResizeObserver(arrange);
 
+  // BokehJS draws only into an element of the page. JupyterLab takes cells out of sight off the page, so
+  // a view may be made, or lose its place, while it is not there; it comes back with a size.
+  const isOnPage = () => document.body.contains(figure);
   const embed = async () => {
-    view.stopAsking();
-    sparePaints(bokehJS);
-    views = await bokehJS.embed.embed_item(item, figure);
+    if (!bokehJS || isEmbedding || bokeh || !isOnPage() || !figure.clientWidth) return;
+    isEmbedding = true;
+    try {
+      views = await bokehJS.embed.embed_item(item, figure);
+    } catch (error) {
+      const { documents } = bokehJS; // which keep what was made before the error
+      const left = documents.findIndex(
+        (each) => !each.views_manager && each.roots()[0]?.id === item.root_id,
+      );
+      if (left >= 0) documents.splice(left, 1);
+      if (isOnPage()) throw error;
+      return;
+    } finally {
+      isEmbedding = false;
+    }
     bokeh = [...views][0].model.document;
     if (!view.isOpen()) {
       remove();
@@ -111,6 +137,17 @@ function render({ model, el }) {
     dressAnew();
     arrange();
     view.ask("rows");
+  };
+
+  const resizes = new ResizeObserver(() => {
+    if (bokeh) arrange();
+    else if (view.isOpen()) embed().catch(view.complain);
+  });
+
+  const prepare = async () => {
+    view.stopAsking();
+    sparePaints(bokehJS);
+    await embed();
   };
 
   const remove = () => {
@@ -125,7 +162,7 @@ function render({ model, el }) {
       item = JSON.parse(new TextDecoder().decode(buffers[0]));
       // The page may have another version, of another notebook's kernel; both can be used together.
       bokehJS = window.Bokeh?.[item.doc.version];
-      if (bokehJS) await embed();
+      if (bokehJS) await prepare();
       else view.ask("library");
     },
     async library(_message, buffers) {
@@ -134,7 +171,7 @@ function render({ model, el }) {
       await ((window.xdplabBokehJS ??= {})[version] ??= load(buffers[0]));
       if (bokehJS) return;
       bokehJS = window.Bokeh[version] ?? window.Bokeh;
-      await embed();
+      await prepare();
     },
     rows(message, buffers) {
       if (!bokeh) return;

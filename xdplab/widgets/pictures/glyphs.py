@@ -114,7 +114,6 @@ class Drawing:
         return {
             "fontweight": "bold" if "bold" in _one(self.get("text_font_style")) else "normal",
             "fontstyle": "italic" if "italic" in _one(self.get("text_font_style")) else "normal",
-            "ha": _one(self.get("text_align")),
             "va": _BASELINES[_one(self.get("text_baseline"))],
             "zorder": self.level,
         }
@@ -197,6 +196,9 @@ def _draw_text(drawing: Drawing) -> None:
     x, y, angle, right, down = drawing.numbers("x", "y", "angle", "x_offset", "y_offset")
     texts = np.broadcast_to(np.atleast_1d(drawing.get("text")), x.shape)
     colors, sizes = drawing.colors("text"), np.atleast_1d(drawing.get("text_font_size"))
+    sides = np.broadcast_to(np.atleast_1d(drawing.get("text_align")), x.shape)
+    plate = drawing.colors("background_fill")[0]
+    box = {"boxstyle": "square,pad=0.1", "facecolor": plate, "edgecolor": "none"}
     for row, text in enumerate(texts):
         drawing.axes.annotate(
             str(text),
@@ -206,6 +208,8 @@ def _draw_text(drawing: Drawing) -> None:
             textcoords="offset points",
             rotation=np.degrees(angle[row]),
             color=colors[row % len(colors)],
+            ha=str(sides[row]),
+            bbox=box if text and plate[3] else None,
             fontsize=float(sizes[row % len(sizes)].removesuffix("px")) * PIXEL,
             # What is beyond the frame is cut off.
             annotation_clip=True,

@@ -23,6 +23,7 @@ from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
 from xdplab.core.text import short
+from xdplab.widgets.style.palette import PLATE
 
 FRAME_RANGE = "frame"
 """Name of a second y range of each plot with a numeric y axis: 0 at the bottom, 1 at the top."""
@@ -127,6 +128,16 @@ def styled_plot(
     if x_axis_type == "datetime":
         plot.xaxis.formatter = clock_ticks()
     return plot
+
+
+def plates() -> dict[str, Any]:
+    """Return options of `figure.text` for text that hides what is below it."""
+    return {
+        "background_fill_color": "white",
+        "background_fill_alpha": 0.85,
+        "padding": 1,
+        "tags": [PLATE],
+    }
 
 
 def plot_grid(plots: Sequence[Plot], columns: int) -> LayoutDOM:

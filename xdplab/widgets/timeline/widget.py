@@ -15,11 +15,19 @@ from xdplab.widgets.base.clock import clock_time
 from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.traits import OneOf
 from xdplab.widgets.history.feed import STEPS
-from xdplab.widgets.history.marks import Mark, MarksFeed
+from xdplab.widgets.history.marks import Mark, Marks
 from xdplab.widgets.history.window import TimeWindow
 from xdplab.widgets.live_figure import LiveFigure
 from xdplab.widgets.parts.engine_view import EngineView, status_html
-from xdplab.widgets.timeline.figure import MARKS, timeline_figure
+from xdplab.widgets.timeline.figure import (
+    CHANGES,
+    LANES,
+    NAMES,
+    STRIP,
+    height,
+    timeline_figure,
+)
+from xdplab.widgets.timeline.lanes import LanesFeed
 
 if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
@@ -31,7 +39,7 @@ LISTED = 10
 
 @public
 class Timeline(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
-    """The changes of an engine's knobs: marks over time, and a list of the last ones.
+    """The changes of an engine's knobs: a lane for each over time, and a list of the last ones.
 
     Changes of one knob within half a second are one mark, as when a slider is dragged. To follow a
     dashboard's time range: ``ipywidgets.link((dashboard, "seconds"), (timeline, "seconds"))``.
@@ -51,14 +59,15 @@ class Timeline(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         check_traffic(traffic)
         self._view = EngineView(engine)
         journals = [engine.journal] + ([traffic.journal] if traffic else [])
-        self._marks = MarksFeed([("", journal) for journal in journals], pixels=700)
-        self._window = TimeWindow([self._view], self._marks)
+        self._marks = Marks([("", journal) for journal in journals])
+        self._lanes = LanesFeed(self._marks)
+        self._window = TimeWindow([self._view], self._marks, [self._lanes])
         self._status = ipywidgets.HTML()
         self._list = ipywidgets.HTML()
         self._figure = LiveFigure(
             timeline_figure(),
-            {MARKS: self._marks},
-            rollover=1,
+            {CHANGES: self._lanes, NAMES: self._lanes.names},
+            rollover=0,
             on_beat=self._beat,
             description=f"changes of {self._view.label}",
             simulated=self._view.simulated,
@@ -73,6 +82,9 @@ class Timeline(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         return f"<Timeline: {self._view.label}, {changes}{last}>"
 
     def _beat(self) -> None:
+        lanes = len(self._lanes.knobs)
+        self._figure.set(STRIP, height=height(lanes))
+        self._figure.set(LANES, start=max(lanes, 1))
         self._window.move(self._figure, self.seconds)
         self._show()
 
