@@ -241,7 +241,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
             self._view,
             State(self._refused, "bad") if self._refused else state,
             note,
-            usable=engine is not None,
+            usable=self._view.usable is not None,
             traffic_runs=None if traffic is None else traffic.running,
             undoes=self._undoes,
         )
