@@ -141,6 +141,8 @@ def test_a_run_that_a_signal_ends_tells_what_it_has(
         assert seen["interrupted"]
         assert seen["error"] is None
         assert seen["rx_packets"] > 0
+    else:
+        assert f"{number.name} ended it after " in said
 
 
 def test_a_signal_that_was_ignored_stays_ignored() -> None:

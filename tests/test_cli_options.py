@@ -98,6 +98,12 @@ def test_a_setting_in_a_message_is_named_as_the_option_that_was_typed(
     )
 
 
+def test_an_option_is_taken_by_its_whole_name_only(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "--rat", "3"])
+    assert "unrecognized arguments: --rat 3" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("message", "said"),
     [

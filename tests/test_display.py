@@ -119,6 +119,23 @@ def test_history_and_samples_are_what_pandas_takes(engine: Engine) -> None:
     assert pandas.DataFrame(history[:0]).shape[0] == 0
 
 
+def test_pandas_takes_what_history_and_samples_return_as_it_is(engine: Engine) -> None:
+    telemetry = engine.telemetry
+    for read in (telemetry.history(), telemetry.samples(), telemetry.long_history()):
+        assert pandas.DataFrame(read).equals(read.frame())
+        assert list(pandas.DataFrame(read)) == list(read.keys())
+        records, following = read
+        assert (read[0], read[1]) == (read.records, read.next) == (records, following)
+        assert len(read) == 2
+        assert (read["time_ns"] == records["time_ns"]).all()
+        assert "time_ns" in read
+        assert "bytes_0" not in read
+        again = pickle.loads(pickle.dumps(read))
+        assert (again.records == records).all()
+        assert again.next == following
+    assert pandas.DataFrame(telemetry.history(1 << 40)).shape[0] == 0
+
+
 def test_records_stay_numpys(engine: Engine) -> None:
     history, following = engine.telemetry.history()
     assert history.dtype == COUNTERS

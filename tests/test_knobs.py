@@ -86,7 +86,7 @@ with Lab(backend="soft") as lab, Engine(lab.port) as engine:
         assert settings.current(engine, ["spare"]) == {"spare": 2}
     assert engine.spare == 100
     presets.PRESETS = {"mine": presets.Preset({"spare": 3}, why="a test")}
-    presets.apply(engine, "mine")
+    presets.apply_preset(engine, "mine")
     assert engine.spare == 3
     # Swept and searched.
     found = Grid(engine, seconds=0.02, spare=[4, 5]).run(progress=False).results

@@ -15,7 +15,9 @@ from xdplab.bench.receiver import RATES, OurWorker
 from xdplab.bench.report.report import notes
 from xdplab.bench.rounds import Rounds
 from xdplab.cli.terminal import run_live
-from xdplab.experiments.offered import shortfall
+from xdplab.experiments.offered import Shares, why_less
+from xdplab.ledger.offered import shortfall
+from xdplab.send.asked import Asked
 from xdplab.widgets import Compare
 
 BRIEF = 0.2
@@ -46,7 +48,7 @@ def test_a_measurement_has_asked_sent_received_and_lost(engine: Engine, traffic:
     measured, account = measure(engine, traffic, BRIEF)
     assert measured.asked_pps == TOO_MUCH
     assert measured.sent == account.packets("sent by the generator")
-    assert measured.sent_pps == pytest.approx(measured.sent / measured.seconds, rel=0.01)
+    assert measured.sent_pps == pytest.approx(measured.sent / traffic.sending_seconds, rel=0.01)
     assert measured.lost == measured.sent - measured.rx_packets
     assert json.loads(json.dumps(measured.as_dict()))["limited"] == measured.limited
     rows = [line.split("  ")[0] for line in str(measured).splitlines()]
@@ -54,15 +56,64 @@ def test_a_measurement_has_asked_sent_received_and_lost(engine: Engine, traffic:
     assert measured.limited in repr(measured)
 
 
-def test_where_the_worker_has_the_generators_core_the_scheduler_was_the_limit(lab: Lab) -> None:
+def test_sent_rates_are_over_the_time_of_the_sending(engine: Engine, lab: Lab) -> None:
+    traffic = Traffic(lab.peer, lab.port, rate=1000, seconds=0.2)
+    measured, _ = measure(engine, traffic, 1)
+    traffic.close()
+    assert 0.2 <= traffic.sending_seconds < measured.seconds
+    assert measured.sent is not None
+    assert measured.sent_pps == pytest.approx(measured.sent / traffic.sending_seconds, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "shares", "words"),
+    [
+        (50_000, 20_000, Shares(0.4, 0.58, 0), "the scheduler let it wait for 58.0 % of the time"),
+        (50_000, 20_000, Shares(0.4, 0.0, 0.6), "a hypervisor had core 0 for 60.0 %"),
+        (
+            50_000,
+            1_650,
+            Shares(0.1, 0.291, 0),
+            "its thread ran for 10.0 % of the time and waited",
+        ),
+        (50_000, 1_650, Shares(0.7, 0.291, 0), "while it ran, core 0 sent 2.36 kpps, no more"),
+        (50_000, 1_650, Shares(0.97, 0.02, 0), "it had core 0 for 97.0 % of the time, which did"),
+        (4_000, 1_650, Shares(0.1, 0.1, 0), "it sleeps between frames, and may have been woken"),
+        (50_000, 1_650, None, "why is not known: its thread belongs to another process"),
+    ],
+)
+def test_a_cause_is_named_only_where_it_explains_most_of_the_shortfall(
+    asked: int, sent: int, shares: Shares | None, words: str
+) -> None:
+    said = why_less(asked, sent, shares, 0, (1,))
+    assert words in said
+    assert "Alone" not in said
+
+
+def test_what_was_asked_is_counted_over_starts_and_changes_of_rate() -> None:
+    asked = Asked(seconds=1.0)
+    asked.begin(100, 0.0, 0)
+    assert asked.total(100, 0.5, 7) == 50
+    asked.turn(100, 0.5, 7)
+    assert asked.total(1000, 0.6, 20) == pytest.approx(150)
+    assert asked.total(1000, 1.2, 20) == pytest.approx(550)  # its `seconds` end at 1
+    asked.begin(1000, 1.2, 20)
+    asked.turn(1000, 1.2, 20)
+    assert asked.total("max", 1.5, 5020) == pytest.approx(5550)  # "max" asks for what it sends
+    counted = Asked(count=10)
+    counted.begin(100, 0.0, 0)
+    assert counted.total(100, 5.0, 10) == 10
+
+
+def test_where_the_worker_has_the_generators_core_its_time_there_is_told(lab: Lab) -> None:
     with Engine(lab.port, wait="spin") as engine:
         traffic = Traffic(lab.peer, lab.port, rate=TOO_MUCH, cpu=engine.cpu)
         measured, _ = measure(engine, traffic, 0.5)
         traffic.close()
-    pattern = rf"the scheduler let it wait for .*, as the worker ran on core {engine.cpu}\."
+    pattern = rf".*[0-9] % of the time.*\bcore {engine.cpu}\b|while it ran, core {engine.cpu} sent"
     if lab.backend == "broker":  # whose thread's waiting can't be read from here
         pattern = rf"the worker ran on its core {engine.cpu}, too\."
-    assert re.search(SAID + pattern, measured.limited), measured.limited
+    assert re.search(rf"{SAID}({pattern})", measured.limited), measured.limited
 
 
 def test_what_ended_by_itself_or_had_no_number_is_no_shortfall(lab: Lab, engine: Engine) -> None:

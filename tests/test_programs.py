@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from xdplab import (
     QueueBusyError,
     Traffic,
 )
+from xdplab.programs.maps import TYPES, Map, MapFacts
 
 pytestmark = pytest.mark.kernel  # which runs the programs
 
@@ -251,3 +254,15 @@ def test_a_simulated_lab_runs_no_program() -> None:
         pytest.raises(ConfigurationError, match=r"simulated.*Lab\(backend='kernel'\)"),
     ):
         Program(b"", lab.port)
+
+
+def test_a_maps_type_has_the_name_that_the_library_gives_it() -> None:
+    libbpf = ctypes.CDLL("libbpf.so.1")
+    libbpf.libbpf_bpf_map_type_str.restype = ctypes.c_char_p
+    known = [libbpf.libbpf_bpf_map_type_str(number) for number in range(len(TYPES))]
+    named = [name.decode() for name in known if name is not None]
+    # Two cgroup storages are deprecated in newer headers, which name them so.
+    assert [name.removesuffix("_deprecated") for name in named] == list(TYPES[: len(named)])
+    assert str(Map(MapFacts("flows", 17, 4, 4, 64), os.dup(0))).splitlines()[-1].split() == [
+        *("flows", "xskmap", "64", "4", "4")
+    ]

@@ -130,6 +130,16 @@ except KernelError as error:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+def test_a_file_that_takes_the_place_of_an_older_one_says_so(
+    telemetry: Telemetry, tmp_path: Path
+) -> None:
+    for name, kind in (("h.csv", telemetry.save_history), ("s.pcapng", telemetry.save_samples)):
+        first, again = kind(tmp_path / name), kind(tmp_path / name)
+        assert (first.replaced, again.replaced) == (False, True)
+        assert str(first).endswith(str(tmp_path / name))
+        assert str(again).endswith(f"{tmp_path / name}, in place of an older file")
+
+
 @pytest.mark.parametrize("door", [whole_file, check_place])
 def test_every_door_refuses_alike(door: Callable[[str], object]) -> None:
     def enter(path: str) -> None:

@@ -112,6 +112,7 @@ def test_an_interrupt_keeps_what_was_measured_and_run_goes_on_from_there(
     assert signal.getsignal(signal.SIGINT) is before
     assert set(grid.results["status"]) == {"measured", "planned"}
     assert np.isnan(grid.results["pps"][-1])
+    assert "It was interrupted: run() goes on with the rest." in str(grid)
     assert (engine.batch, traffic.running) == (64, False)
     taken, first = grid.runs.done, grid.results["pps"][0]
     run_until(taken + 1)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import struct
 import time
+from contextlib import closing
 
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.waiting import eventually
 
-from xdplab import ConfigurationError, Engine, Lab, QueueBusyError, Sampling, Traffic
+from xdplab import (
+    ConfigurationError,
+    Engine,
+    Lab,
+    QueueBusyError,
+    Sampling,
+    Traffic,
+    XdplabError,
+)
 
 
 @pytest.mark.parametrize("size", [60, 64, 777, 1514])
@@ -189,6 +198,19 @@ def test_what_can_not_work_is_refused_before_anything_is_touched(
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         Traffic(lab.peer, lab.port, **wrong)  # type: ignore[arg-type]
     Traffic(lab.peer, lab.port).close()
+
+
+def test_a_sender_that_is_the_receiver_is_refused(lab: Lab) -> None:
+    with pytest.raises(ConfigurationError, match=r"are both port0.*lab\.peer, lab\.port"):
+        Traffic(lab.port, lab.port)
+
+
+def test_nothing_starts_in_a_lab_that_was_closed(lab: Lab) -> None:
+    with closing(Traffic(lab.peer, lab.port, count=1)) as traffic:
+        lab.close()
+        with pytest.raises(XdplabError, match="lab"):
+            traffic.start()
+        assert not traffic.running
 
 
 def test_a_count_is_that_of_one_start(lab: Lab) -> None:

@@ -12,7 +12,7 @@ from support.no_io_uring import forbid_io_uring
 from xdplab import ConfigurationError, Engine, Lab, Traffic
 from xdplab.knobs.journal import Journal
 from xdplab.settings import presets
-from xdplab.settings.presets import PRESETS, Preset, apply
+from xdplab.settings.presets import PRESETS, Preset, apply_preset
 from xdplab.settings.settings import current
 from xdplab.settings.undo import next_undo, undo
 
@@ -98,7 +98,7 @@ def test_a_preset_sets_all_its_knobs_and_is_undone_in_one_step(lab: Lab, preset:
     with Engine(lab.port, batch=32, wait="epoll") as engine:
         engine.napi.threaded = True
         before = knobs(engine)
-        apply(engine, preset)
+        apply_preset(engine, preset)
         assert knobs(engine) == {**before, **PRESETS[preset].knobs}
         undo(engine)
         assert knobs(engine) == before
@@ -112,14 +112,14 @@ def test_a_preset_that_is_refused_leaves_all_as_it_was(
     half_wrong = Preset(knobs={"batch": 16, "wait": "spin", "burst": 0}, why="to be refused")
     monkeypatch.setattr(presets, "PRESETS", {"half wrong": half_wrong})
     with pytest.raises(ConfigurationError, match="burst=0"):
-        apply(engine, "half wrong")
+        apply_preset(engine, "half wrong")
     monkeypatch.undo()
     assert knobs(engine) == before
 
 
 def test_a_preset_that_there_is_not_is_refused_with_those_that_there_are(lab: Lab) -> None:
     with pytest.raises(ConfigurationError, match="none of: throughput, latency, low CPU"):
-        apply(Engine(lab.port), "speed")
+        apply_preset(Engine(lab.port), "speed")
 
 
 def test_a_preset_does_without_io_uring_where_that_is_forbidden(lab: Lab) -> None:
@@ -130,14 +130,14 @@ def test_a_preset_does_without_io_uring_where_that_is_forbidden(lab: Lab) -> Non
         container.submit(engine.start).result()
         assert set(engine.wait_refused) >= {"uring-multishot", "adaptive"}
         for preset, wait in (("low CPU", "poll"), ("throughput", "spin")):
-            container.submit(apply, engine, preset).result()
+            container.submit(apply_preset, engine, preset).result()
             assert engine.wait == wait
             assert engine.burst == PRESETS[preset].knobs["burst"]
 
 
 def test_a_presets_batch_is_no_larger_than_the_ring(lab: Lab) -> None:
     engine = Engine(lab.port, batch=8, ring_size=64)
-    apply(engine, "throughput")
+    apply_preset(engine, "throughput")
     assert engine.batch == 64
 
 

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from xdplab.experiments.metrics import METRICS
     from xdplab.experiments.sweep import Grid
     from xdplab.lab.loan import Loan
-    from xdplab.settings.presets import PRESETS
-    from xdplab.settings.presets import apply as apply_preset
+    from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
 
@@ -85,7 +84,7 @@ _LATER = {
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
     "Program": ("engine.program", "Program"),
-    "apply_preset": ("settings.presets", "apply"),
+    "apply_preset": ("settings.presets", "apply_preset"),
     "measure": ("experiments.measure", "measure"),
     "tune": ("tuning.search", "tune"),
     "undo": ("settings.undo", "undo"),

@@ -27,6 +27,7 @@ void xdplab_generator_close(struct xdplab_generator *generator);
 void xdplab_generator_set_interval(struct xdplab_generator *generator, uint64_t interval_ps);
 void xdplab_generator_set_size(struct xdplab_generator *generator, uint32_t size);
 uint64_t xdplab_generator_sent(const struct xdplab_generator *generator);
+uint64_t xdplab_generator_sending_ns(const struct xdplab_generator *generator); /* time spent sending, of all starts */
 uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator); /* sent frames longer than `longest` */
 int xdplab_generator_running(const struct xdplab_generator *generator);
 int xdplab_generator_fault(const struct xdplab_generator *generator); /* errno that ended it, or 0 */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/give_back.h"
 
 void generator_init(struct xdplab_generator *generator, const struct generator_operations *operations,
@@ -17,8 +18,15 @@ void generator_init(struct xdplab_generator *generator, const struct generator_o
 	atomic_init(&generator->wanted_size, traffic->stream.size);
 }
 
+void generator_began(struct xdplab_generator *generator)
+{
+	/* Relaxed, as below: a time by which nothing else is ordered. */
+	atomic_store_explicit(&generator->began_ns, clock_ns(CLOCK_MONOTONIC), memory_order_relaxed);
+}
+
 void generator_ended(struct xdplab_generator *generator, int fault)
 {
+	atomic_store_explicit(&generator->ended_ns, clock_ns(CLOCK_MONOTONIC), memory_order_relaxed);
 	atomic_store_explicit(&generator->fault, fault, memory_order_relaxed);
 	/* Release: a reader that sees the end also sees the errno and the counts. */
 	atomic_store_explicit(&generator->running, false, memory_order_release);
@@ -27,7 +35,10 @@ void generator_ended(struct xdplab_generator *generator, int fault)
 int xdplab_generator_start(struct xdplab_generator *generator, struct xdplab_error *error)
 {
 	xdplab_generator_stop(generator); /* it may be running, or have ended by itself */
+	generator->before_ns = xdplab_generator_sending_ns(generator);
 	/* Relaxed: starting the thread orders them. */
+	atomic_store_explicit(&generator->began_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&generator->ended_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&generator->fault, 0, memory_order_relaxed);
 	atomic_store_explicit(&generator->running, true, memory_order_relaxed);
 	if (!generator->operations->start(generator, error))
@@ -62,6 +73,16 @@ void xdplab_generator_set_size(struct xdplab_generator *generator, uint32_t size
 uint64_t xdplab_generator_sent(const struct xdplab_generator *generator)
 {
 	return generator->operations->sent(generator);
+}
+
+uint64_t xdplab_generator_sending_ns(const struct xdplab_generator *generator)
+{
+	const uint64_t began = atomic_load_explicit(&generator->began_ns, memory_order_relaxed);
+	const uint64_t ended = atomic_load_explicit(&generator->ended_ns, memory_order_relaxed);
+
+	if (!began)
+		return generator->before_ns;
+	return generator->before_ns + (ended ? ended : clock_ns(CLOCK_MONOTONIC)) - began;
 }
 
 uint64_t xdplab_generator_too_long(const struct xdplab_generator *generator)

@@ -37,10 +37,16 @@ struct xdplab_generator {
 	_Atomic uint64_t too_long;
 	_Atomic bool running;
 	_Atomic int fault;
+	/* Of this start: when it began and ended to send, 0 before that; and the time of all starts before it. */
+	_Atomic uint64_t began_ns;
+	_Atomic uint64_t ended_ns;
+	uint64_t before_ns; /* used by callers, one at a time */
 };
 
 void generator_init(struct xdplab_generator *generator, const struct generator_operations *operations,
 		    const struct xdplab_traffic *traffic);
+/* Called on the thread that sends, before its first frame. */
+void generator_began(struct xdplab_generator *generator);
 /* Called on the thread that sends when it ends, with the errno that ended it, or 0. */
 void generator_ended(struct xdplab_generator *generator, int fault);
 

@@ -123,6 +123,7 @@ static void *generator_main(void *argument)
 	int fault = 0;
 
 	generator->clock_offset_ns = clock_offset_ns();
+	generator_began(&generator->generator);
 	traffic_begin(state, kernel_ns(generator), generator->generator.limit_frames, generator->generator.limit_ns);
 	/* Acquire pairs with the release in stop. */
 	while (!fault && !traffic_is_finished(state, kernel_ns(generator)) &&

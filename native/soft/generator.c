@@ -211,6 +211,7 @@ static void begin(struct xdplab_wire *wire, void *argument)
 {
 	struct soft_generator *generator = argument;
 
+	generator_began(&generator->generator);
 	traffic_begin(&generator->traffic, wire->now_ns, generator->generator.limit_frames,
 		      generator->generator.limit_ns);
 	if (generator->replay) {

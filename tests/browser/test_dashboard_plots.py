@@ -183,7 +183,7 @@ def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
     page.reload()
     assert wait_for_rows(page, 10) == seen
     assert window(page) == still
-    page.page.locator(".widget-toggle-button", has_text="Pause").click()
+    page.page.locator(".widget-toggle-button", has_text="Resume").click()
     page.wait_until(f"end => {ROWS}()[0].time.at(-1) > end", arg=seen["time"][-1])
     assert window(page)[1] > still[1]
 

@@ -14,7 +14,8 @@ import traitlets
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from ipywidgets.widgets.widget import _instances as registered
-from support.seen import box
+from support.seen import box, control
+from support.waiting import eventually
 
 from xdplab import Engine, Lab, Ledger, Traffic, tune, widgets
 from xdplab.tuning.result import Tuning
@@ -149,3 +150,58 @@ def anonymous_bytes() -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("RssAnon"))
     return int(line.split()[1]) * 1024
+
+
+SHOWN = ("Dashboard", "Controls", "Rings", "LatencyView", "Frames", "LedgerView")
+
+
+def shown_by_all(engine: Engine, traffic: Traffic) -> list[Any]:
+    """Make one of each widget that tells an engine's state."""
+    return [getattr(widgets, name)(engine) for name in SHOWN] + [
+        widgets.Sweep(engine, traffic, batch=[1, 64])
+    ]
+
+
+def test_an_engine_that_was_closed_is_closed_in_every_widget_also_once_it_is_gone(
+    lab: Lab,
+) -> None:
+    engine = Engine(lab.port)
+    with Traffic(lab.peer, lab.port) as traffic:
+        shown = shown_by_all(engine, traffic)
+        engine.close()
+        del engine
+        gc.collect()
+        for widget in shown:
+            assert "engine is closed" in repr(widget)
+            assert "nothing held it" not in repr(widget)
+
+
+def test_no_control_of_an_engine_looks_usable_once_it_ended(privileged: None) -> None:
+    with Lab() as lab:
+        engine = Engine(lab.port, ring_size=16, batch=1).start()
+        traffic = Traffic(lab.peer, lab.port)
+        shown = shown_by_all(engine, traffic)
+        engine.pace = 0.2
+    assert eventually(lambda: engine.state == "ended")
+    for widget in shown:
+        assert ".," not in repr(widget)
+        assert "engine.start()" not in repr(widget)
+        for refresh in {getattr(widget, name, None) for name in ("refresh", "_beat")} - {None}:
+            refresh()
+    dashboard, controls, rings, latency, *_, sweep = shown
+    dashboard.children[0]._beats = 0
+    dashboard.children[0].beat()
+    for widget, words in (
+        (dashboard, "Start"),
+        (dashboard, "Batch"),
+        (controls, "Batch size"),
+        (rings, "Run"),
+        (rings, "Slow"),
+        (rings, "Step"),
+        (rings, "A batch every"),
+        (latency, "Reset"),
+        (sweep, "Run"),
+    ):
+        assert control(widget, words).disabled, words
+    assert control(rings, "Slow").button_style == ""
+    engine.close()

@@ -14,14 +14,14 @@ import weakref
 import pytest
 from bokeh.models.glyphs import Line, VArea
 from PIL import Image
-from support.seen import box, control, word
+from support.seen import box, control, text_of, word
 from traitlets import TraitError
 
 from xdplab import Engine, Lab
 from xdplab.errors import ConfigurationError
 from xdplab.widgets import Controls, Dashboard, Rings, Timeline
 from xdplab.widgets.dashboard.figure import PLOTS, dashboard_figure
-from xdplab.widgets.dashboard.status_line import EngineHead
+from xdplab.widgets.dashboard.status_line import BEATS_A_STATUS, EngineHead
 from xdplab.widgets.parts.engine_view import EngineView
 from xdplab.widgets.pictures.picture import pictured
 from xdplab.widgets.style import palette
@@ -39,7 +39,7 @@ def test_widget_says_what_it_is_in_plain_text_and_keeps_no_engine_alive(lab: Lab
     del engine
     gc.collect()
     assert seen() is None
-    assert "nothing held it any more" in repr(dashboard)
+    assert "nothing held it any more" not in repr(dashboard)  # it was closed, before it was gone
 
 
 def test_dashboard_of_several_engines_says_which_is_which(privileged: None) -> None:
@@ -211,9 +211,14 @@ def test_pause_looks_pressed_while_it_is(lab: Lab) -> None:
         dashboard = Dashboard(engine)
         pause = control(dashboard, "Pause")
         dashboard.paused = True
-        assert pause.button_style == "primary"
+        assert (pause.button_style, pause.description) == ("primary", "Resume")
+        head = dashboard.children[0]
+        head.beat()
+        for _ in range(BEATS_A_STATUS):
+            head.beat()
+        assert "plots paused · running" in text_of(head)
         dashboard.paused = False
-        assert pause.button_style == ""
+        assert (pause.button_style, pause.description) == ("", "Pause")
 
 
 def test_a_batch_is_typed_in_the_head_of_an_engine(lab: Lab) -> None:

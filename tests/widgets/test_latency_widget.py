@@ -250,6 +250,21 @@ def test_where_nothing_is_measured_it_says_why_and_what_to_turn(lab: Lab) -> Non
     assert "engine is closed" in repr(widget)
 
 
+def test_it_says_which_frames_were_measured_all_the_time_not_only_now(lab: Lab) -> None:
+    with Engine(lab.port, inspect=True) as engine:
+        widget = LatencyView(engine)
+        send(lab, 100)
+        assert eventually(lambda: widget.histogram.total == 100)
+        assert "100 frames (every packet) since" in repr(widget)
+        engine.inspect = False
+        assert "(at first every packet, now 1 packet in 1,000) since the reset" in repr(widget)
+        engine.inspect = True
+        assert "(every packet, in between 1 packet in 1,000) since the reset" in repr(widget)
+        widget.reset()
+        send(lab, 100)
+        assert eventually(lambda: "100 frames (every packet) since" in repr(widget))
+
+
 def test_a_generating_engine_measures_the_round_trip(lab: Lab) -> None:
     stream = Stream(lab.port, rate=5_000)
     far = Engine(lab.port, action="drop")

@@ -12,6 +12,7 @@ from xdplab.bench.report.page import check_place, write_page
 from xdplab.bench.report.report import render
 from xdplab.cli.numbers import reader_of
 from xdplab.core import checks
+from xdplab.core.files import REPLACED
 from xdplab.core.output import say
 
 
@@ -62,9 +63,10 @@ def run(benchmark: Benchmark, options: argparse.Namespace, *program: str) -> int
     result["command"] = _command(program, chosen | way)
     is_said = say(json.dumps(result) if options.json else render(benchmark, result))
     if place is not None:
+        older = REPLACED if place.exists() else ""
         write_page(place, benchmark, result)
         if not options.json:
-            is_said = say(f"report: {place}") and is_said
+            is_said = say(f"report: {place}{older}") and is_said
     return int(not is_said)
 
 

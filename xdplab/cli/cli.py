@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Any
 
 import xdplab
 from xdplab.backends import BACKENDS, BEST, VARIABLE
@@ -69,7 +70,7 @@ def _main(arguments: Sequence[str] | None, signals: Signals) -> int:
                 return int(options.command(options))
         except XdplabError as error:
             _complain(options, error)
-            return 1
+            return 2 if isinstance(error, ConfigurationError) else 1
 
 
 def _show_warning(
@@ -95,7 +96,10 @@ def _chosen_backend(name: str | None) -> Iterator[None]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Prints its messages with `say` and `complain`."""
+    """Takes whole names of options only, and prints its messages with `say` and `complain`."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(allow_abbrev=False, **given)
 
     def _print_message(self, message: str, file: object = None) -> None:
         if message:
@@ -256,6 +260,9 @@ def _run(options: argparse.Namespace) -> int:
             words = json.dumps(measurement.as_dict())
         else:
             measurement, words = run_live(engine, traffic, options.seconds, signals.check)
+            if measurement.interrupted:
+                ran = f"{measurement.seconds:.2f} of {options.seconds:g} s"
+                words = f"{words}\n{signals} ended it after {ran}."
         is_said = say(words)
         if measurement.error is not None:
             _complain(options, measurement.error)

@@ -28,6 +28,10 @@ _REMEDIES = {
 _REMEDY = "Choose a file in a folder that you may write to."
 
 
+REPLACED = ", in place of an older file"
+"""Told after the place of a file."""
+
+
 class Saved(NamedTuple):
     """What was saved, and where."""
 
@@ -36,10 +40,12 @@ class Saved(NamedTuple):
     rows: int
     what: str
     """The name of its rows: "frames", "records"."""
+    replaced: bool = False
+    """Whether there was an older file of this name."""
 
     def __str__(self) -> str:
         what = self.what.removesuffix("s") if self.rows == 1 else self.what
-        return f"{self.rows:,} {what} in {self.path}"
+        return f"{self.rows:,} {what} in {self.path}{REPLACED if self.replaced else ''}"
 
 
 def place_of(path: str | os.PathLike[str]) -> Path:

@@ -28,6 +28,9 @@ class Signals:
         """The exit status of a command that a signal ended, as a shell has it; 0 without one."""
         return 128 + self._number if self._number else 0
 
+    def __str__(self) -> str:
+        return signal.Signals(self._number).name if self._number else "no signal"
+
     def wait(self) -> None:
         """From now on leave it to `check` to raise the interrupt of the first signal."""
         self._waits = True

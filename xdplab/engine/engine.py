@@ -22,7 +22,7 @@ from xdplab.engine.native_engine import NativeEngine
 from xdplab.engine.reconfiguring import reconfigure, refuse_unless_of_sockets
 from xdplab.engine.tables import brief, engine_table
 from xdplab.engine.traffic import Traffic
-from xdplab.engine.why_it_ended import Endings
+from xdplab.engine.why_it_ended import Ending, Endings
 from xdplab.knobs.journal import Journal
 from xdplab.knobs.napi import NapiSettings
 from xdplab.knobs.row import Knob
@@ -168,6 +168,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
         worker: Worker = Worker(),
     ) -> None:
         self.journal = Journal()
+        self._ending = Ending()
         boolean("allow_default_route", allow_default_route)
         configuration = Configuration(
             interfaces=_resolved(interface, forward_to, allow_default_route),
@@ -273,6 +274,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
         if not self.closed:
             if self._native.is_ours:
                 self.napi.restore()
+            self._ending.closed = True
             self._native.close()
 
     @property

@@ -25,10 +25,12 @@ from xdplab.knobs.table import TrafficKnobs
 from xdplab.ledger.subjects import IsTraffic
 from xdplab.native import lib
 from xdplab.net.host import Host
-from xdplab.net.link_type import require_ethernet
+from xdplab.net.link_type import LOOPBACK, require_ethernet
 from xdplab.net.replacing import replace_what_this_cell_made
+from xdplab.net.resolve import is_same
 from xdplab.net.stream import Rate, Stream, checked_rate, frame_size, host, interval_ps
 from xdplab.refusals.errors import error_at
+from xdplab.send.asked import Asked
 from xdplab.send.generator import Generator
 from xdplab.send.replay import Replay
 
@@ -89,7 +91,8 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     Raises
     ------
     ConfigurationError
-        For values out of range, and for a replay in a lab that is not simulated.
+        For values out of range, for a sender that is the receiver, and for a replay in a lab that
+        is not simulated.
     QueueBusyError
         When the sender already has a generator.
     PermissionRefusedError
@@ -115,6 +118,11 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         host("sender", sender)
         host("receiver", receiver)
         require_ethernet(sender.interface, "sender")
+        if is_same(sender.interface, receiver.interface) and sender.interface.link_type != LOOPBACK:
+            raise ConfigurationError(
+                f"sender and receiver are both {sender.interface.name}, and what it sends does not "
+                "come back to it. Take the two sides of a lab: Traffic(lab.peer, lab.port)."
+            )
         if sender.interface.carries_default_route():
             raise ConfigurationError(
                 f"{sender.interface.name} carries the default route, and generated frames are for "
@@ -134,6 +142,7 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         self._replay = None if replay is None else Replay.read(place("replay", replay))
         usual: Rate | Literal["recorded"] = RECORDED if self._replay else "max"
         self._rate = usual if rate is None else self._checked_rate(rate)
+        self._asked = Asked(stream.count, stream.seconds)
         self._size = stream.size if self._replay is None else self._replay.longest
         config: dict[str, object] = {
             "interface_index": sender.interface.index,
@@ -153,10 +162,19 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         """Start sending, on a thread of its own.
 
         `count` and `seconds` are those of one start; the numbers in the frames go on.
+
+        Raises
+        ------
+        ClosedError
+            After `close`, and after that of its lab.
+        InterfaceGoneError
+            When the sender's interface is gone.
         """
         with self._lock:
             generator = self._open()
+            self.sender.interface.now()
             if not generator.running:
+                self._asked.begin(self._rate, generator.sending_ns / 1e9, generator.sent)
                 generator.start()
         return self
 
@@ -221,7 +239,9 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     def _turn_rate(self, value: object) -> None:
         rate = self._checked_rate(value)
         with self._lock:
-            self._open().set_interval(self._interval_ps(rate))
+            generator = self._open()
+            self._asked.turn(self._rate, generator.sending_ns / 1e9, generator.sent)
+            generator.set_interval(self._interval_ps(rate))
             self.journal.note("rate", self._rate, rate)
             self._rate = rate
 
@@ -242,6 +262,24 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         """Frames handed to the sender's interface so far."""
         with self._lock:
             return self._final if self.closed else self._open().sent
+
+    @property
+    def asked(self) -> int:
+        """Frames asked for so far: the rate times the time spent sending, up to `count`.
+
+        At ``"max"`` and ``"recorded"`` they are those that it sent.
+        """
+        with self._lock:
+            if self.closed:
+                return self._final_asked
+            generator = self._open()
+            return round(self._asked.total(self._rate, generator.sending_ns / 1e9, generator.sent))
+
+    @property
+    def sending_seconds(self) -> float:
+        """The time that it spent sending so far, in all starts."""
+        with self._lock:
+            return self._final_seconds if self.closed else self._open().sending_ns / 1e9
 
     @property
     def too_long(self) -> int:
@@ -266,9 +304,11 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
             if self._generator and not self._generator.closed:
                 self._generator.stop()
                 self._final, self._final_too_long = self.sent, self.too_long
+                self._final_asked, self._final_seconds = self.asked, self.sending_seconds
                 self._generator.close()
 
-    _final = _final_too_long = 0
+    _final = _final_too_long = _final_asked = 0
+    _final_seconds = 0.0
 
     def _checked_rate(self, rate: object) -> Rate | Literal["recorded"]:
         if self._replay is not None and type(rate) is str and rate == RECORDED:

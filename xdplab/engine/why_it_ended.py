@@ -29,6 +29,13 @@ _GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)
 _BYPASSED = (errno.ENOLINK, errno.ENOENT)  # of what `_losses` finds
 
 
+class Ending:
+    """Whether an engine was closed: for those who outlive it."""
+
+    closed = False
+    """Whether `Engine.close` was called."""
+
+
 class Endings(Waiting):
     """Part of `Engine`: the present state of its interfaces, and the reason for which it ended."""
 

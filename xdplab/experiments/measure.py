@@ -37,6 +37,7 @@ KERNEL_STATISTICS = (
 counts packets for which the socket's buffer had no room, and the others are 0."""
 
 _LOOK_SECONDS = 0.1
+_LOOK_AGAIN_SECONDS = 0.001
 _LONGEST_SECONDS = 86_400
 
 
@@ -152,6 +153,8 @@ def _measure(
             traffic.start()
         interrupted, ended = False, None
         try:
+            if traffic:
+                started = _when_it_sends(traffic)
             _watch(engine, traffic, started + seconds, watch)
         except KeyboardInterrupt:
             interrupted = True
@@ -169,7 +172,7 @@ def _measure(
             account = _account_of_worker(engine, traffic, int(before["rx_packets"]), sent, ended)
         after, softirq_after = engine.telemetry.total(), in_softirq()
     packets = int(after["rx_packets"] - before["rx_packets"])
-    offered, sent_here = offer.offered(elapsed), traffic.sent - sent if traffic else None
+    offered, sent_here = offer.offered(), traffic.sent - sent if traffic else None
 
     def each(nanoseconds: int | None) -> float | None:
         return round(nanoseconds / packets, 2) if packets and nanoseconds is not None else None
@@ -266,6 +269,14 @@ def _softirq_clock(stack: ExitStack, engine: Engine, cores: set[int]) -> Callabl
     except KernelError:
         return lambda: None
     return lambda: clock.nanoseconds(cores)
+
+
+def _when_it_sends(traffic: Traffic) -> float:
+    """Wait until the generator's thread has begun, which under load takes a while."""
+    before, deadline = traffic.sending_seconds, time.monotonic() + _LOOK_SECONDS
+    while traffic.running and traffic.sending_seconds <= before and time.monotonic() < deadline:
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return time.monotonic()
 
 
 def _watch(

@@ -80,7 +80,7 @@ class Runs:
     def __init__(self, seconds: float, rounds: int, knobs: Mapping[str, Iterable[object]]) -> None:
         self.seconds, self.rounds = check_length(seconds, rounds)
         if not knobs:
-            raise ConfigurationError("a sweep takes at least one knob: batch=[16, 64, 256].")
+            raise ConfigurationError("name at least one knob with its values: batch=[16, 64].")
         self.knobs = {name: values_of(name, values) for name, values in knobs.items()}
         """The values of each knob, without duplicates."""
         total = self.rounds * math.prod(map(len, self.knobs.values()))

@@ -153,7 +153,11 @@ class Grid(Tabled, FixedNames):
         return dict(self.runs.combinations[self.runs.best(metric)])
 
     def _table(self) -> Table:
-        return replace(self.results._table(), title=self._brief()[1:-1])
+        table = replace(self.results._table(), title=self._brief()[1:-1])
+        if not (self._stop.is_set() and self.runs.left):
+            return table
+        lines = [*table.lines, "It was interrupted: run() goes on with the rest."]
+        return replace(table, lines=lines)
 
     def _brief(self) -> str:
         knobs = ", ".join(f"{len(values)} {name}" for name, values in self.runs.knobs.items())

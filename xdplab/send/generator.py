@@ -41,6 +41,10 @@ class Generator(Protocol):
         """Frames handed to the interface so far."""
 
     @property
+    def sending_ns(self) -> int:
+        """Nanoseconds that it spent sending, in all starts so far."""
+
+    @property
     def too_long(self) -> int:
         """Of those, frames longer than the interface takes."""
 
@@ -112,6 +116,11 @@ class NativeGenerator:
     def sent(self) -> int:
         """Frames handed to the interface so far."""
         return int(self._call(lib.xdplab_generator_sent))
+
+    @property
+    def sending_ns(self) -> int:
+        """Nanoseconds that it spent sending, in all starts so far."""
+        return int(self._call(lib.xdplab_generator_sending_ns))
 
     @property
     def too_long(self) -> int:

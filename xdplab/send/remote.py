@@ -75,6 +75,16 @@ class BrokerGenerator:
             return int(lib.xdplab_generator_state_sent(self._state))
 
     @property
+    def sending_ns(self) -> int:
+        """Nanoseconds that it spent sending, in all starts so far."""
+        status = self._status()
+        told = status.get("sending_ns", 0)
+        if not told or not status["running"]:
+            return told
+        # The answer may be a moment old, and the generator has gone on since.
+        return told + int((time.monotonic() - self._asked) * 1e9)
+
+    @property
     def too_long(self) -> int:
         """Of those, frames longer than the interface takes."""
         return self._status()["too_long"]

@@ -74,7 +74,7 @@ _WITHOUT_IO_URING = MappingProxyType({"adaptive": "spin", "uring-multishot": "po
 
 
 @public_function
-def apply(engine: Engine, preset: str) -> None:
+def apply_preset(engine: Engine, preset: str) -> None:
     """Set the knobs of a preset: one step for `undo`.
 
     Parameters

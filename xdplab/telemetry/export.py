@@ -140,9 +140,10 @@ def _save(
     what: str,
 ) -> Saved:
     target = place_of(path)
+    replaced = target.exists()
     with whole_file(target) as file:
         write(file, table)
-    return Saved(target, len(table["worker"]), what)
+    return Saved(target, len(table["worker"]), what, replaced)
 
 
 def _write_csv(file: BinaryIO, table: Table) -> None:

@@ -68,9 +68,10 @@ def write_pcapng(
         ((worker, sample) for worker, some in samples.items() for sample in some),
         key=lambda frame: int(frame[1]["time_ns"]),
     )
+    replaced = place.exists()
     with whole_file(place) as file:
         _write(file, telemetry, frames)
-    return Saved(place, len(frames), "frames")
+    return Saved(place, len(frames), "frames", replaced)
 
 
 def _require_pcapng(path: str | os.PathLike[str]) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from xdplab.core.calls import public
-from xdplab.core.checks import boolean, items, place, shown, text, whole
+from xdplab.core.checks import items, place, shown, text, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.core.fixed_names import FixedNames
@@ -40,9 +40,7 @@ from xdplab.refusals.errors import new_error, raise_error
 from xdplab.telemetry import tables
 from xdplab.telemetry.checks import await_whole, check_latency, check_records, check_samples
 from xdplab.telemetry.latency import LATENCY_STARTS, Latency
-
-if TYPE_CHECKING:
-    from xdplab.core.files import Saved
+from xdplab.telemetry.saving import Saving
 
 __all__ = [
     "CONTROL",
@@ -70,7 +68,7 @@ LONG_INTERVAL = 1.0
 
 
 @public
-class Telemetry(Tabled, FixedNames, Closing):
+class Telemetry(Saving, Tabled, FixedNames, Closing):
     """A telemetry region, mapped read-only.
 
     It stays readable after its engine was closed and after the engine's process ended.
@@ -284,76 +282,6 @@ class Telemetry(Tabled, FixedNames, Closing):
         block = lib.xdplab_region_control(region, worker)
         return np.frombuffer(bytes(ffi.buffer(block, CONTROL.itemsize)), tables.SHOWN_CONTROL)[0]
 
-    def save_history(
-        self, path: str | os.PathLike[str], *, worker: int | None = None, long: bool = False
-    ) -> Saved:
-        """Save the records of the last 82 seconds, or of the last 17 minutes, as a table.
-
-        A row a record: ``worker``, ``realtime_ns`` (CLOCK_REALTIME, since 1970), ``simulated``
-        (1 of a soft NIC, else 0), then the fields of `COUNTERS` under their own names. Times are
-        nanoseconds, all else counts packets, bytes, descriptors or events since the engine was
-        opened. An array has a column an element: ``batches_3`` counts batches of 2^3 to 2^4 - 1
-        packets, ``syscalls_sendto`` calls of a kind.
-
-        Parameters
-        ----------
-        path
-            Ending in ``.csv``, or where pyarrow is installed in ``.parquet``. An older file of that
-            name is replaced.
-        worker
-            Worker whose records are wanted; by default all, one after the other.
-        long
-            Whether `long_history` is saved, instead of `history`.
-
-        Returns
-        -------
-        Saved
-            Where, and how many records.
-
-        Raises
-        ------
-        ConfigurationError
-            For another ending, a place that is no regular file, or without pyarrow.
-        KernelError
-            When the file can't be written; nothing half-written is left.
-        """
-        from xdplab.telemetry.export import save_history  # noqa: PLC0415 - which needs what stands here
-
-        read = self.long_history if boolean("long", long) else self.history
-        records = {each: read(worker=each)[0] for each in self._each(worker)}
-        return save_history(path, self, records)
-
-    def save_samples(self, path: str | os.PathLike[str], *, worker: int | None = None) -> Saved:
-        """Save the sampled frames that the ring holds: for Wireshark, or as a table.
-
-        A table has a row a frame: ``worker``, ``realtime_ns`` and the fields of `samples`, with
-        ``verdict`` in words and ``bytes`` in hexadecimal (CSV) or binary (Parquet). Empty are
-        ``sent_ns``, ``hash`` and ``hash_type``, ``device_time_ns`` (the device's own clock) and
-        ``program_time_ns`` (CLOCK_MONOTONIC in the XDP program) where they are not known.
-
-        Parameters
-        ----------
-        path
-            Ending in ``.csv``, or where python-pcapng is installed in ``.pcapng``, or where pyarrow
-            is in ``.parquet``. An older file of that name is replaced.
-        worker
-            Worker whose samples are wanted; by default all.
-
-        Returns
-        -------
-        Saved
-            Where, and how many frames.
-
-        Raises
-        ------
-        ConfigurationError, KernelError
-            As `save_history` does.
-        """
-        from xdplab.telemetry.export import save_samples  # noqa: PLC0415 - which needs what stands here
-
-        samples = {each: self.samples(worker=each)[0] for each in self._each(worker)}
-        return save_samples(path, self, samples)
-
     def close(self) -> None:
         """Release the region. Arrays that were read from it stay valid."""
         self._region = None
@@ -363,11 +291,6 @@ class Telemetry(Tabled, FixedNames, Closing):
 
     def _table(self) -> Table:
         return tables.telemetry_table(self)
-
-    def _each(self, worker: int | None) -> Sequence[int]:
-        if worker is None:
-            return range(self.workers)
-        return (whole("worker", worker, 0, self.workers - 1),)
 
     def _mapped(self, worker: int) -> Any:
         """Return the region; hold the reference while reading."""

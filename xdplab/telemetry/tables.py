@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,15 +122,43 @@ class Samples(TabledArray):
         return Table(self._title(), rows, headings if rows else ())
 
 
-class _Read(NamedTuple):
-    records: Any
-    next: int
+class Read(Tabled, dict[Any, Any]):
+    """Records that were read, and the number to read on from.
 
+    ``records, next = telemetry.history()`` unpacks it. By the name of a column it gives that, and
+    ``pandas.DataFrame(telemetry.history())`` takes it: pandas takes columns from a `dict` only.
+    """
 
-class Read(Tabled, _Read):
-    """Records that were read, and the number to read on from."""
+    def __init__(self, records: Any, next: int) -> None:
+        super().__init__()
+        self.records, self.next = records, next
 
-    __slots__ = ()
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.records, self.next))
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, key: Any) -> Any:
+        return (self.records, self.next)[key] if isinstance(key, int) else self._columns()[key]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = None  # as that of a dict
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.records, self.next)
+
+    def keys(self) -> Any:
+        """Return the names of its columns."""
+        return self._columns().keys()
+
+    def _columns(self) -> dict[str, Any]:
+        return dict(self.records.columns())
 
     def _table(self) -> Table:
         table = self.records._table()

@@ -14,8 +14,8 @@ from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError
 from xdplab.core.table import Table, Tabled
 from xdplab.experiments.metrics import METRICS, Figures
-from xdplab.experiments.offered import shortfall
 from xdplab.experiments.results import Results, shown
+from xdplab.ledger.offered import shortfall
 from xdplab.settings import settings
 from xdplab.tuning.objective import Objective
 from xdplab.tuning.space import Setting

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xdplab.core import table as core_table
 from xdplab.core.output import laid_out
-from xdplab.experiments.offered import shortfall
+from xdplab.ledger.offered import shortfall
 
 if TYPE_CHECKING:
     from rich.console import Console

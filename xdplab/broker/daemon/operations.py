@@ -171,6 +171,7 @@ class Operations:
             "fault": lib.xdplab_generator_fault(generator),
             "too_long": lib.xdplab_generator_too_long(generator),
             "sent": lib.xdplab_generator_sent(generator),
+            "sending_ns": lib.xdplab_generator_sending_ns(generator),
         }, []
 
     def _generator_close(self, _arguments: dict[str, Any], _descriptors: list[int]) -> Answer:

@@ -12,10 +12,10 @@ from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean, instance_of
 from xdplab.core.errors import ConfigurationError
 from xdplab.experiments.background import Background
-from xdplab.experiments.offered import shortfall
 from xdplab.experiments.runs import Runs
 from xdplab.experiments.words import figure_words
 from xdplab.lab.lab import Lab
+from xdplab.ledger.offered import shortfall
 from xdplab.net.stream import checked_rate, frame_size
 from xdplab.widgets.compare.candidates import Path, candidates, engine_options, usual_paths
 from xdplab.widgets.compare.feeds import CompareFeeds, reasons_html

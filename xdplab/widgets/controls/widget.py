@@ -118,7 +118,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     def apply(self, preset: str) -> None:
         """Set a preset's knobs: one of `xdplab.settings.presets.PRESETS`."""
         preset = choice("preset", preset, presets.PRESETS)
-        presets.apply(self._engine, preset)
+        presets.apply_preset(self._engine, preset)
         self._reason = f"{preset}: {presets.PRESETS[preset].why}"
         self._update()
 
@@ -241,7 +241,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
             self._view,
             State(self._refused, "bad") if self._refused else state,
             note,
-            usable=engine is not None,
+            usable=self._view.usable is not None,
             traffic_runs=None if traffic is None else traffic.running,
             undoes=self._undoes,
         )

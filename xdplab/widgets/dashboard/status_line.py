@@ -45,6 +45,8 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._view = view
         self._prefix = prefix
         self._refused = ""
+        self.stands_still = False
+        """Whether the plots do, while these figures go on."""
         self._beats = 0
         self._button = ipywidgets.Button(layout={"width": "100px"})
         self._batch = TypedSlider(
@@ -167,8 +169,9 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._seen = knobs
 
     def _show_status(self, engine: Engine | None) -> None:
+        usable = self._view.usable is not None
         for control in (self._button, self._batch, self._wait):
-            control.disabled = engine is None
+            control.disabled = not usable
         if engine is not None and not engine.wait_strategies:
             self._wait.disabled = True
         running = engine is not None and engine.running
@@ -183,6 +186,8 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
             state = State(self._refused, "bad")
         elif state.severity == "good":
             state = State(f"{state.words}{self._rates()}", "good")
+        if self.stands_still:
+            state = state._replace(words=f"plots paused · {state.words}")
         self._status.value = status_html(self._view, state, self._prefix) + warning_html(note)
 
     def _rates(self) -> str:

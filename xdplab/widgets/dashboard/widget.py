@@ -184,6 +184,8 @@ class Dashboard(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     @traitlets.observe("paused")
     def _pause(self, change: dict[str, Any]) -> None:
         self._window.pause(change["new"])
+        for head in self._heads:
+            head.stands_still = change["new"]
 
     def _beat(self) -> None:
         """Update the plots; on the pump's thread, so that no row arrives in between."""
@@ -215,7 +217,9 @@ _WAYS = {
 
 
 def _show_pressed(change: dict[str, Any]) -> None:
-    change["owner"].button_style = "primary" if change["new"] else ""
+    button, paused = change["owner"], change["new"]
+    button.button_style = "primary" if paused else ""
+    button.description, button.icon = ("Resume", "play") if paused else ("Pause", "pause")
 
 
 def _plot_names(plots: object) -> list[str]:

@@ -251,8 +251,7 @@ class LatencyView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         self._figure.set("curve", visible=self.tail)
         self._status.value = status_html(self._view, self._state(self._reading))
         self._table.value = table_html(live, kept, "" if frozen is None else frozen.label)
-        engine = self._view.engine
-        self._reset.disabled = self._every.disabled = engine is None
+        self._reset.disabled = self._every.disabled = self._view.usable is None
         self._freeze.disabled = not live.total
         self._clear.disabled = frozen is None
 
@@ -273,14 +272,20 @@ class LatencyView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         state, engine = self._view.state(), self._view.engine
         total = reading.histogram.total
         with suppress(XdplabError):
-            if engine is not None and not total:
+            if engine is not None and not total and self._view.usable is not None:
                 words = why_nothing(engine, reading.received)
                 severity = "idle" if state.severity == "good" else state.severity
                 return State(f"{state.words} · nothing measured: {words}", severity)
             if engine is not None:
-                of = f"{total:,} frames ({looked_at(engine)})"
+                of = f"{total:,} frames ({looked_at(engine, self._begun(reading))})"
                 return State(self._measured(state, of, reading), state.severity)
         return State(self._measured(state, f"{total:,} frames", reading), state.severity)
+
+    def _begun(self, reading: Reading) -> int:
+        """Return when the first of the frames that are shown can have come."""
+        if reading.seconds is None:
+            return self._reader.since_ns
+        return time.monotonic_ns() - round(reading.seconds * 1e9)
 
     def _measured(self, state: State, frames: str, reading: Reading) -> str:
         seconds = reading.seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xdplab.core.text import duration, three_digits
 from xdplab.knobs.journal import Change
@@ -42,9 +42,25 @@ def measures(engine: Engine) -> str:
     )
 
 
-def looked_at(engine: Engine) -> str:
-    """Return in words which of the packets are measured."""
-    return "every packet" if engine.inspect else f"1 packet in {engine.sample_every:,}"
+def looked_at(engine: Engine, since_ns: int | None = None) -> str:
+    """Return in words which of the packets are measured, now or since a time."""
+    knobs: dict[str, Any] = {name: getattr(engine, name) for name in _NO_MATTER}
+    ways = [_part(**knobs)]
+    for change in reversed(engine.journal.changes if since_ns is not None else ()):
+        if change.time_ns > (since_ns or 0) and change.knob in knobs:
+            knobs[change.knob] = change.before
+            ways.append(_part(**knobs))
+    now, first = ways[0], ways[-1]
+    if now != first:
+        return f"at first {first}, now {now}"
+    other = next((way for way in ways if way != now), "")
+    return f"{now}, in between {other}" if other else now
+
+
+def _part(inspect: bool, sample_every: int) -> str:
+    if inspect or sample_every == 1:
+        return "every packet"
+    return f"1 packet in {sample_every:,}" if sample_every else "no packet"
 
 
 def why_nothing(engine: Engine, received: int) -> str:

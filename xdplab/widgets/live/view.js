@@ -31,6 +31,17 @@ function wholeWidget(el) {
   return whole;
 }
 
+// The widget's first line with the state of an engine or a series, if there is one: a widget has one view,
+// and a box of the user's may hold several widgets.
+function stateLine(complaint) {
+  for (let up = complaint; up; up = up.parentElement) {
+    if (up.querySelectorAll(".xdplab-complaint").length > 1) return null;
+    const state = up.querySelector(".xdplab-state");
+    if (state) return state;
+  }
+  return null;
+}
+
 // Opens a view. `thing` is what it shows, for errors, which stand in the element `complaint`;
 // `answers` has a function of (message, buffers) for each kind of message; `patience` is that of
 // the first request; `eachSecond` is called each second.
@@ -74,8 +85,12 @@ function openView({ model, thing, answers, patience: firstPatience, complaint, e
   };
   const onKernelEnd = () => {
     hasKernel = false;
-    wholeWidget(complaint).classList.add("xdplab-ended"); // for style.css
-    complain("the kernel ended. Run the cells again.");
+    const whole = wholeWidget(complaint);
+    whole.classList.add("xdplab-ended"); // for style.css
+    for (const control of whole.querySelectorAll("button, input, select")) control.disabled = true;
+    const state = stateLine(complaint);
+    if (state) state.classList.add("xdplab-kernel-ended"); // says so
+    else complain("the kernel ended. Run the cells again.");
   };
   const receive = async (message, buffers) => {
     if (!message.views?.includes(name)) return;

@@ -58,6 +58,7 @@ class EngineView:
         """The engine's telemetry; also readable after the engine was closed."""
         self.journal = engine.journal
         """The journal of its changes, likewise."""
+        self._ending = engine._ending
         self.simulated = engine.simulated
         self._ring_size = engine.ring_size
         self.given = engine.configuration.name
@@ -96,6 +97,12 @@ class EngineView:
         return None if engine is None or engine.closed else engine
 
     @property
+    def usable(self) -> Engine | None:
+        """The engine, or None if it is closed or gone, or its workers ended by themselves."""
+        engine = self.engine
+        return None if engine is None or (engine.has_ended and not engine.running) else engine
+
+    @property
     def ring_size(self) -> int:
         """Entries of its RX ring; the last known number if it is closed."""
         engine = self._reference()
@@ -107,10 +114,11 @@ class EngineView:
         """Return the engine's state, and the reason if it ended by itself."""
         engine = self._reference()
         if engine is None:
-            return State(f"{CLOSED}: nothing held it any more", "idle")
+            why = "" if self._ending.closed else ": nothing held it any more"
+            return State(f"{CLOSED}{why}", "idle")
         if error := engine.error:
             word = "ended" if engine.closed else engine.state
-            return State(f"{word}: {error}", "bad")
+            return State(f"{word}: {str(error).rstrip('.')}", "bad")  # other words may follow
         if engine.closed:
             return State(CLOSED, "idle")
         return State("running", "good") if engine.running else State("stopped", "idle")

@@ -71,7 +71,7 @@ class RingsPanel:
     ) -> None:
         self._shower: int | None = None  # id of the thread inside `show`
         self._on_follow = on_follow
-        self._pace: float | None = None
+        self._pace: tuple[float, bool] | None = None
         self._run = _button("Run", "play", "At full speed")
         self._slow_down = _button("Slow", "hourglass-half", "A batch every so often")
         self._pause = _button("Pause", "pause", "A batch a step, and no more")
@@ -152,8 +152,8 @@ class RingsPanel:
         """Show the present settings, and disable the controls without an engine."""
         self._shower = threading.get_ident()
         try:
-            if pace != self._pace:
-                self._show_pace(pace)
+            if (pace, usable) != self._pace:
+                self._show_pace(pace, usable=usable)
             self._worker.value = worker
             self._frame.value = "" if frame is None else str(frame)
             for control in self._turners:
@@ -179,13 +179,13 @@ class RingsPanel:
                 word = str(error)
         self._follow.say(word)
 
-    def _show_pace(self, pace: float) -> None:
+    def _show_pace(self, pace: float, *, usable: bool) -> None:
         if 0 < pace < math.inf:
             self._slow.show(_stops(pace), pace)
         now = self._run if pace == 0 else self._pause if pace == math.inf else self._slow_down
         for button in (self._run, self._slow_down, self._pause):
-            button.button_style = "primary" if button is now else ""
-        self._pace = pace
+            button.button_style = "primary" if usable and button is now else ""
+        self._pace = pace, usable
 
     def _reported(self, report: Callable[[Any], None]) -> Callable[[dict[str, Any]], None]:
         def moved(change: dict[str, Any]) -> None:

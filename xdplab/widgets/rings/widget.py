@@ -176,7 +176,7 @@ class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
             pace=self._pace,
             worker=self.worker,
             frame=self.frame,
-            usable=self._view.engine is not None,
+            usable=self._view.usable is not None,
         )
 
     def _look(self) -> None:

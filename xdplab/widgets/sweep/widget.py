@@ -174,7 +174,7 @@ class Sweep(Series):
 
     def refresh(self) -> None:
         """Show the results. The pump does so while a browser shows the widget."""
-        running, usable = self._runner.running, self._view.engine is not None
+        running, usable = self._runner.running, self._view.usable is not None
         present = self.runs.present
         doing = "" if present is None else f"measuring {present}"
         self._bar.show(self.runs, doing, usable=usable)
