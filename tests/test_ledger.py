@@ -11,8 +11,8 @@ from support.napi import thread_napi
 
 from xdplab import Engine, Host, Interface, Lab, Stream, Traffic
 from xdplab.ledger.account import Account
-from xdplab.ledger.counting_points import Overflow
 from xdplab.ledger.explain import explain
+from xdplab.ledger.overflow import Overflow
 from xdplab.ledger.situation import Situation
 
 # The kernel's alone: what takes sockets, threaded NAPI, or other links than the wire.
@@ -106,7 +106,8 @@ def test_a_ring_too_small_for_the_rate_is_told_with_the_knob(lab: Lab, attach: s
         - seen["received by the worker"]
     }
     assert "came while the RX ring was full: all of its 64 entries" in account.explain()
-    assert "ring_size" in account.explain()
+    said = account.explain()
+    assert any(w in said for w in ("bridges such a pause", "No ring is large", "puts the loss off"))
 
 
 def test_while_sending_falls_behind_it_is_the_rx_ring_that_is_full(lab: Lab) -> None:
@@ -354,14 +355,59 @@ def test_a_ledger_can_be_read_while_packets_flow(lab: Lab) -> None:
         (Situation(cpus=(1,), generator_cpu=1), "share core 1"),
         (Situation(overflow=Overflow(busy=0.9)), "more queues with a worker each"),
         (Situation(overflow=Overflow(busy=0.9), sends=True), "the kernel, which sends"),
-        (Situation(wait="spin", overflow=Overflow(busy=0.4)), "its core for 60% of the time"),
-        (Situation(overflow=Overflow(busy=0.4, contended=True)), "its core for 60% of the time"),
+        (Situation(wait="spin", overflow=Overflow(ran=0.4)), "its core for 60.0 % of the time"),
+        (Situation(overflow=Overflow(ran=0.4, contended=True)), "its core for 60.0 % of the time"),
+        (Situation(wait="spin", overflow=Overflow(ran=0.99)), "More came at once than it could"),
+        (Situation(overflow=Overflow(stopped=True)), "The worker was stopped then"),
+        (Situation(running=False, overflow=Overflow(busy=0.9)), "It was busy all the time"),
+        (Situation(wait="spin", overflow=Overflow(wait="poll")), "It sleeps when there is nothing"),
+        (Situation(overflow=Overflow(busy=0.9), batch=8), "a larger batch, engine.batch = 64"),
+        (Situation(ring_size=8192, overflow=Overflow(ring_size=64)), "all of its 64 entries"),
+        (
+            Situation(overflow=Overflow(ring_size=2048, pps=20_000)),
+            "came for some 102 ms meanwhile, and a wake-up takes some 50 µs. A lower rate",
+        ),
         (Situation(paced=True), "engine.pace = 0"),
         (Situation(running=False, fault="port0 is gone"), "The worker has ended"),
     ],
 )
 def test_a_full_ring_has_the_reason_that_fits(situation: Situation, words: str) -> None:
     assert words in "\n".join(explain({"RX ring full": 5}, 0, situation))
+
+
+@pytest.mark.parametrize(
+    ("backlog", "words"),
+    [
+        (1000, "engine.reconfigure(ring_size=4096) bridges such a pause"),
+        (3000, "engine.reconfigure(ring_size=8192) bridges such a pause"),
+        (2_000_000, "No ring is large enough for that: 2,002,048 packets would have had to wait"),
+    ],
+)
+def test_only_a_ring_that_would_have_held_what_came_bridges(backlog: int, words: str) -> None:
+    did = Overflow(ran=0.04, contended=True, ring_size=2048, seconds=0.1, backlog=backlog)
+    said = "\n".join(explain({"RX ring full": backlog}, 0, Situation(overflow=did)))
+    assert words in said
+    assert "its core for 96.0 % of the 100 ms in which they came" in said
+    assert ("bridges" in said) == ("No ring" not in said)
+
+
+def test_the_cause_of_a_loss_does_not_change_with_what_comes_after_it(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=64, batch=16) as engine:
+        ledger = engine.ledger()
+        send(lab, 20_000, rate="max").close()
+        first = ledger.settle()
+        assert lost(first).keys() == {"RX ring full"}
+        engine.wait = "spin"
+        send(lab, 300, rate=500).close()  # takes 60 records, without a loss
+        engine.reconfigure(ring_size=8192)
+        engine.stop()
+        later = ledger.settle()
+    told, before = later.explain(), first.explain()
+    assert "all of its 64 entries" in told
+    assert lost(later)["RX ring full"] == lost(first)["RX ring full"]
+    did, was = later.situation.overflow, first.situation.overflow
+    assert did == was, (before, told)
+    assert "The worker is stopped" not in told
 
 
 def test_what_could_not_be_provoked_has_words_too() -> None:

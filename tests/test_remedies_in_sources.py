@@ -30,19 +30,15 @@ QUOTED = re.compile(r"-|\)|any$|results$|poll$|spin$|>&-|\./~|tso off|(Engine|Tr
 
 def messages(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Return the text of a module that documents nothing, with `{}` for what is filled in."""
-    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    nodes = list(ast.walk(tree))
+    bare = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     bare |= {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.keyword) and node.arg == "more"  # of a knob's docstring
     }
-    parts = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for part in node.values
-    }
-    for node in ast.walk(tree):
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         if id(node) in bare | parts:
             continue
         if isinstance(node, ast.JoinedStr):
@@ -58,7 +54,10 @@ def commands() -> Iterator[tuple[str, str]]:
         place = file.relative_to(SOURCES)
         if place.parts[0] == "widgets":
             continue  # whose backticks are JavaScript's
-        for line, text in messages(ast.parse(file.read_text())):
+        source = file.read_text()
+        if "`" not in source:
+            continue
+        for line, text in messages(ast.parse(source)):
             for quoted in re.findall(r"`([^`\n]+)`", text):
                 if not QUOTED.match(quoted):
                     yield f"{place}:{line}", quoted

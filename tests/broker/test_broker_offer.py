@@ -83,8 +83,44 @@ def test_who_finds_the_install_of_another_user_is_told_so(tree: Path) -> None:
     )
     assert said.returncode == 1
     assert "root made this install" in said.stderr
-    assert f"cp -r '{tree}' ~/xdplab" in said.stderr
+    assert (
+        f"mkdir ~/xdplab && cp -r '{tree}'/[!.]* ~/xdplab && cd ~/xdplab && make lab" in said.stderr
+    )
     assert len(said.stderr.splitlines()) == 1
+
+
+START = """
+import os
+import _xdplab_as_another_user
+print(os.environ.get("MESONPY_EDITABLE_VERBOSE"))
+raise ImportError({!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        ('rebuilding the "xdplab" editable package failed', "xdplab: root made this install"),
+        ("no such module", "ImportError: no such module"),
+    ],
+)
+def test_another_user_runs_an_install_as_it_is_and_is_told_when_it_must_be_built(
+    tree: Path, failure: str, words: str
+) -> None:
+    site = tree / ".venv" / "lib" / "python3" / "site-packages"
+    site.mkdir(parents=True)
+    (tree / "build" / "venv").mkdir(parents=True)  # root's
+    shutil.copy(SOURCE / "scripts" / "as_another_user.py", site / "_xdplab_as_another_user.py")
+    command = ("/usr/bin/python3", "-c", START.format(failure))
+
+    def run() -> subprocess.CompletedProcess[str]:
+        paths = {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(command, env=paths, capture_output=True, text=True, check=False)
+
+    of_another, of_root = as_user(run), run()
+    assert (of_another.stdout.strip(), of_root.stdout.strip()) == ("1", "None")
+    assert of_another.stderr.splitlines()[-1].startswith(words)
+    assert of_root.stderr.splitlines()[-1] == f"ImportError: {failure}"
 
 
 def test_without_a_terminal_nothing_is_asked(tree: Path) -> None:

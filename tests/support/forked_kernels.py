@@ -1,8 +1,9 @@
 """Jupyter kernels forked from a process that has imported what every one of them imports.
 
-A kernel needs two seconds of a core for its imports; a fork of one that has them, none. Each is
-a process of its own nonetheless, as young as if Jupyter had started it. Jupyter starts `_stand_in`,
-which asks for a fork, passes signals on, and lives as long as the kernel does::
+A kernel needs two seconds of a core for its imports, and one more for what Bokeh and matplotlib do
+before their first figure; a fork of one that has had them, none. Each is a process of its own
+nonetheless, as young as if Jupyter had started it. Jupyter starts `_stand_in`, which asks for a
+fork, passes signals on, and lives as long as the kernel does::
 
     Jupyter ── starts ──▶ _stand_in ── asks, over a socket ──▶ _serve ── forks ──▶ kernel
 """
@@ -86,17 +87,24 @@ def _import_everything() -> None:
 
     import ipykernel.kernelapp
     import numpy as np
+    from bokeh.embed import json_item
 
     import xdplab
     import xdplab.widgets
     from xdplab.widgets.base import pump
+    from xdplab.widgets.dashboard.figure import dashboard_figure
+    from xdplab.widgets.pictures.drawing import draw
 
     assert ipykernel
     assert np
     for module in (xdplab, xdplab.widgets):
         for name in module.__all__:
             getattr(module, name)
+    figure = dashboard_figure([""])
+    json_item(figure)  # Bokeh looks up the properties of each class once,
+    draw(figure, {})  # and matplotlib its fonts
     pump.INTERVAL = _INTERVAL
+    gc.collect()
     gc.freeze()
 
 

@@ -6,6 +6,7 @@ environment names.
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import os
 import shutil
@@ -88,6 +89,8 @@ def install() -> Path:
             (packages,) = folder.glob("lib/python3*/site-packages")
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(packages)
+            # Once, as pip does: the users that run it may not write it.
+            compileall.compile_dir(packages, quiet=1)
             # A folder named by a .pth is searched, but the .pth files in it, by which the editable
             # xdplab would be found, are not read.
             (packages / "of-the-tests.pth").write_text(sysconfig.get_path("purelib"))

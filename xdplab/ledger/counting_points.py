@@ -27,9 +27,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from xdplab.core.errors import ClosedError, InterfaceGoneError
+from xdplab.ledger.overflow import Overflow, Overflows
 from xdplab.native import lib
 from xdplab.native.paths import Kind
 
@@ -44,23 +43,7 @@ AS_VETH = ("veth", "soft")
 
 _FRESH_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 0.005
-_OF_OVERFLOW = (
-    *("rx_ring_full", "cpu_ns", "time_ns"),
-    *("involuntary_switches", "voluntary_switches"),
-)
 _OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
-
-
-@dataclass(frozen=True)
-class Overflow:
-    """The workers' state while their RX rings overflowed."""
-
-    stopped: bool = False
-    """Whether most packets were lost while the workers were stopped."""
-    busy: float = 0.0
-    """The share of the time in which they ran on their cores."""
-    contended: bool = False
-    """Whether they lost their cores to others more often than they slept."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +110,7 @@ class CountingPoints:
         self._each_is_veth = all(
             interface.driver in AS_VETH for interface in engine.configuration.interfaces
         )
-        self._history = [
-            engine.telemetry.history(0, worker)[1] for worker in range(engine.telemetry.workers)
-        ]
+        self._overflows = Overflows.from_now_on(engine.telemetry)
 
     def of(self, engine: CountedEngine, traffic: CountedTraffic | None) -> Self:
         """Return the same points with other references to engine and generator."""
@@ -248,21 +229,7 @@ class CountingPoints:
 
     def overflow(self) -> Overflow | None:
         """Tell what the workers did while their RX rings overflowed; None where it is not known."""
-        stopped = lost = ran = wall = forced = willing = 0
-        for worker, since in enumerate(self._history):
-            records, _ = self._engine.telemetry.history(max(since - 1, 0), worker)
-            grown = {name: np.diff(records[name].astype(np.int64)) for name in _OF_OVERFLOW}
-            idle = records["state"] != lib.XDPLAB_STATE_RUNNING
-            overflowed = grown["rx_ring_full"] > 0
-            lost += int(grown["rx_ring_full"].sum())
-            stopped += int(grown["rx_ring_full"][idle[:-1] | idle[1:]].sum())
-            ran += int(grown["cpu_ns"][overflowed].sum())
-            wall += int(grown["time_ns"][overflowed].sum())
-            forced += int(grown["involuntary_switches"][overflowed].sum())
-            willing += int(grown["voluntary_switches"][overflowed].sum())
-        if not wall:
-            return None
-        return Overflow(stopped=2 * stopped > lost, busy=ran / wall, contended=forced > willing)
+        return self._overflows.read(self._engine)
 
 
 def _of_workers(counters: Any) -> dict[str, int]:

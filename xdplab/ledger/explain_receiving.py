@@ -13,11 +13,14 @@ from xdplab.configuration.umem import (
     SMALLEST_LONG_RING,
     XDP_HEADROOM,
 )
+from xdplab.core.text import duration, percent
 from xdplab.ledger.explain_wire import another_core, lower_rate, uncut
+from xdplab.ledger.overflow import SPINNING, Overflow
 from xdplab.ledger.situation import Situation, first
 
-_SPINNING = ("spin", "busy-poll", "adaptive")
-_SATURATED = 0.75  # of the time on its core: from here on a worker is called busy
+_FAIR_BATCH = 64  # packets: from here on a larger batch makes a worker hardly faster
+_NEARLY_ALL = 0.95  # of the time
+_PACKET_TAKES = 4352  # bytes of a socket's buffer, for a short frame that XDP passed on
 _HEADERS = 18  # Ethernet, with one VLAN tag
 _ENDED = "The worker has ended."
 _STOPPED = "The worker is stopped: engine.start() lets it take them."
@@ -94,25 +97,25 @@ def ring_full(now: Situation) -> str:
 
 
 def _rx_ring_full(now: Situation) -> str:
+    did = now.overflow or Overflow()
+    known = now.overflow is not None
+    wait, size = did.wait or now.wait, did.ring_size or now.ring_size
     larger, apart, slower = _larger(now), another_core(now), lower_rate(now)
-    did = now.overflow
-    busy = did.busy if did else 0.0
-    spins = now.wait in _SPINNING
     more_wait = f", or let more packets wait: {larger}" if larger else ""
     different = [f"{apart} gives them different ones"] if apart else []
     different += [f"{larger} lets more packets wait"] if larger else []
-    of_its_own = [f"{apart} gives it another"] if apart else []
-    of_its_own += [f"{larger} bridges the gaps"] if larger else []
+    its_own = [f"{apart} gives it another"] if apart else []
+    bridge = _bridge(now, size)
     workers = (
         f"more queues with a worker each, {_all_queues(now)}, or " if now.queue_count != 1 else ""
     )
+    batch = f"a larger batch, engine.batch = {_FAIR_BATCH}, or " if now.batch < _FAIR_BATCH else ""
     limit = "most of it in the kernel, which sends" if now.sends else "as fast as it gets"
-    burst = f"{larger} bridges a burst; " if larger else ""
-    bridge = f"{larger} bridges that, and " if larger else ""
+    awake = "a strategy that does not sleep, engine.wait = 'spin' or engine.wait = 'adaptive',"
     why = first(
         (now.fault, _ENDED),
-        (not now.running, _STOPPED),
-        (did and did.stopped, f"The worker was stopped then: leave it running{more_wait}."),
+        (not now.running and (did.stopped or not known), _STOPPED),
+        (did.stopped, f"The worker was stopped then: leave it running{more_wait}."),
         (
             now.sends and now.broken_links,
             "It can't send while a link is down (above), and leaves there what it can't send.",
@@ -128,41 +131,74 @@ def _rx_ring_full(now: Situation) -> str:
             f"runs: {', and '.join([*different, slower])}.",
         ),
         (
-            busy >= _SATURATED,
-            f"It was busy all the time, {limit}: {workers}{slower}. A larger ring_size only puts "
-            "the loss off.",
+            did.saturated,
+            f"It was busy all the time, {limit}: {batch}{workers}{slower}. A larger ring_size only "
+            "puts the loss off.",
         ),
         (
-            did and (spins or did.contended),
-            f"Something else had its core for {1 - busy:.0%} of the time: "
-            f"{', or '.join(of_its_own or [slower])}.",
+            known and (wait in SPINNING or did.contended) and did.ran < _NEARLY_ALL,
+            f"Something else had its core for {percent(1 - did.ran)} of {_the_time(did)}. "
+            f"{_helps(its_own, slower)}{bridge}",
         ),
-        (spins, f"More came at once than it could take: {burst}{slower} avoids it."),
+        (wait in SPINNING, f"More came at once than it could take: {slower} avoids it.{bridge}"),
+        (
+            did.fills_slowly,
+            f"It slept (wait={wait!r}), and its core was not free when it was to wake: packets "
+            f"came for some {duration(did.pause * 1e9)} meanwhile, and a wake-up takes some 50 µs. "
+            f"{_helps(its_own, slower)}{bridge}",
+        ),
         (
             True,
-            f"It sleeps when there is nothing to do (wait={now.wait!r}), and the ring filled "
-            f"before it was awake: {bridge}a strategy that does not sleep avoids it: "
-            "engine.wait = 'spin' or engine.wait = 'adaptive'.",
+            f"It sleeps when there is nothing to do (wait={wait!r}), and the ring filled before "
+            f"it was awake: {awake} avoids it.{bridge}",
         ),
     )
     return (
-        f" came while the RX ring was full: all of its {now.ring_size:,} entries held packets that "
-        f"the worker had not taken yet. {why}"
+        f" came while the RX ring was full: all of its {size:,} entries held packets that the "
+        f"worker had not taken yet. {why}"
     )
 
 
+def _helps(its_own: list[str], slower: str) -> str:
+    ways = ", or ".join([*its_own, f"{slower} avoids it"])
+    return f"{ways[0].upper() if not its_own else ways[0]}{ways[1:]}."
+
+
+def _the_time(did: Overflow) -> str:
+    return f"the {duration(did.seconds * 1e9)} in which they came" if did.seconds else "the time"
+
+
+def _bridge(now: Situation, size: int) -> str:
+    """Say which ring would have held what came, or that none is large enough."""
+    backlog = now.overflow.backlog if now.overflow else None
+    if backlog is None:
+        return f" {larger} lets more packets wait." if (larger := _larger(now)) else ""
+    needed = 1 << (size + backlog - 1).bit_length()
+    if needed > LARGEST_RING:
+        return (
+            f" No ring is large enough for that: {size + backlog:,} packets would have had to "
+            f"wait, and the largest has {LARGEST_RING:,} entries."
+        )
+    if needed <= now.ring_size:
+        return f" The ring has {now.ring_size:,} entries now, which is enough for that."
+    return f" engine.reconfigure(ring_size={needed}) bridges such a pause."
+
+
 def _buffer_full(now: Situation) -> str:
+    did = now.overflow or Overflow()
+    known = now.overflow is not None
     size = min(4 * now.socket_buffer, LARGEST_BUFFER)
     larger = f"a larger buffer, Engine(path={now.path!r}, memory=Memory(socket_buffer={size})),"
     alone = now.other_core is None or len(now.cpus) > 1
     apart = "" if alone else f", Engine(path={now.path!r}, cpu={now.other_core})"
     slower = f"lower the rate, {now.slower}," if now.slower else "lower the rate,"
-    did = now.overflow
+    bridges = did.backlog is None or 2 * did.backlog * _PACKET_TAKES < size
+    more = f"{larger} bridges that, and" if bridges else "no buffer is large enough for that;"
     why = first(
         (now.fault, _ENDED),
-        (not now.running, _STOPPED),
+        (not now.running and (did.stopped or not known), _STOPPED),
         (
-            did and did.stopped,
+            did.stopped,
             f"The worker was stopped then: leave it running, or {larger} lets more packets wait.",
         ),
         (
@@ -176,15 +212,15 @@ def _buffer_full(now: Situation) -> str:
             f"runs: give them different cores{apart}.",
         ),
         (
-            did and did.busy >= _SATURATED,
+            did.saturated,
             f"It was busy all the time, and path={now.path!r} gets no more through on one core, "
             f"most of it in the kernel: {slower} or take Engine(path='xsk'). A larger "
             "socket_buffer only puts the loss off.",
         ),
         (
             True,
-            f"It slept, or something else had its core, and the buffer filled meanwhile: {larger} "
-            f"bridges that, and another core for the worker{apart} may avoid it.",
+            f"It slept, or something else had its core, and the buffer filled meanwhile: {more} "
+            f"another core for the worker{apart} may avoid it.",
         ),
     )
     return (

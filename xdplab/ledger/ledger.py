@@ -343,6 +343,7 @@ class Ledger(Tabled, FixedNames):
             socket_buffer=engine.configuration.memory.socket_buffer,
             wait=engine.wait,
             paced=self._was_paced(),
+            batch=engine.batch,
             ring_size=engine.ring_size,
             cpus=engine.cpus,
             overflow=self._points.overflow() if grown.ring_full else None,

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xdplab.core.errors import XdplabError
-from xdplab.ledger.counting_points import AS_VETH, Overflow
+from xdplab.ledger.counting_points import AS_VETH
+from xdplab.ledger.overflow import Overflow
 from xdplab.net.filtering import Filtering
 from xdplab.net.shell_commands import ip_in
 
@@ -58,6 +59,7 @@ class Situation:
     wait: str = "poll"
     paced: bool = False
     """Whether `Engine.pace` held the workers back at some time since the ledger began."""
+    batch: int = 64
     ring_size: int = 2048
     cpus: tuple[int, ...] = ()
     overflow: Overflow | None = None

@@ -75,6 +75,9 @@ class CountedEngine(Protocol):
     def simulated(self) -> bool: ...
 
     @property
+    def batch(self) -> int: ...
+
+    @property
     def ring_size(self) -> int: ...
 
     @property

@@ -200,6 +200,7 @@ def _draw_frame(axes: Axes, plot: BokehModel) -> None:
         axes.set_title(
             plot.title.text,
             loc="left",
+            y=1,  # where it is anyway: else matplotlib measures all labels first
             fontsize=12 * PIXEL,
             color=INK,
             pad=(LINE if above else 6) * PIXEL,
