@@ -8,6 +8,8 @@ region, which outlives the engine.
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from xdplab.native import lib
@@ -70,6 +72,8 @@ class HistoryFeed:
 
     def __call__(self, position: int | None) -> Update | None:
         """Return the rows after `position`, or all rows of the range."""
+        if position is not None and time.monotonic_ns() < position + self.step_ns:
+            return None
         if position is not None and self.until is not None and position > self.until - self.step_ns:
             return None
         start = None if position is None else position - self.step_ns
