@@ -20,6 +20,8 @@ shown = Doctor({**doctor.CHECKS, "the test": lacking})
 shown
 """
 LIVE = ".xdplab-live"
+NOTHING_SCROLLS = """() => [...document.querySelectorAll('.jupyter-widgets')].every(
+    (widget) => widget.scrollWidth <= widget.clientWidth)"""
 BUSY = "import time; time.sleep(120)"
 
 
@@ -35,6 +37,9 @@ def test_findings_stand_in_a_table_with_what_helps_to_copy(
     # What a page without a kernel shows instead.
     page.page.locator(".xdplab-picture").wait_for(state="hidden")
     look(page, height=2000)
+    for width in (1440, 960, 600):
+        page.page.set_viewport_size({"width": width, "height": 2000})
+        page.wait_until(NOTHING_SCROLLS)
 
 
 def test_it_looks_again_while_a_cell_runs(open_notebook: OpenNotebook) -> None:

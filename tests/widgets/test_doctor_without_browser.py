@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 from collections.abc import Iterator
 
 from xdplab.doctor import Finding
 from xdplab.widgets import Doctor
+from xdplab.widgets.doctor.table import table_html
 
 FOUND = [
     Finding("one", "good", "fine"),
@@ -77,3 +80,18 @@ def test_a_check_that_breaks_is_a_finding_in_the_table() -> None:
         yield
 
     assert "an unheard-of machine" in repr(Doctor({"broken": breaks}))
+
+
+def test_calls_settings_and_files_are_code_as_commands_are() -> None:
+    remedy = (
+        "Add isolcpus=1 nohz_full=1 to GRUB_CMDLINE_LINUX in /etc/default/grub, `sudo update-grub`,"
+        " and say Engine('eth0', attach='skb') on the other core(s)."
+    )
+    page = table_html([Finding("cores", "limited", "none", remedy)])
+    assert [html.unescape(code) for code in re.findall("<code[^>]*>(.*?)</code>", page)] == [
+        "isolcpus=1 nohz_full=1",
+        "GRUB_CMDLINE_LINUX",
+        "/etc/default/grub",
+        "sudo update-grub",
+        "Engine('eth0', attach='skb')",
+    ]

@@ -53,24 +53,51 @@ def engine(lab: Lab) -> Iterator[Engine]:
         yield engine
 
 
-def test_a_label_that_would_lie_over_another_is_left_out(engine: Engine) -> None:
-    def texts(seen: list[dict[str, float | None]]) -> tuple[list[str], list[str]]:
-        tried = [
-            Tried({"batch": 1 << place}, [{**dict.fromkeys(METRICS), **each}], [each["pps"] or 0])
-            for place, each in enumerate(seen)
-        ]
-        tuning = Tuning(tried, Objective.of("pps"), {}, engine, None, interrupted=False)
-        sources = points(tuning).sources
-        return list(sources["places"]["text"]), list(sources["begin"]["text"])
+def labels(engine: Engine, seen: list[dict[str, float | None]]) -> dict[str, tuple[float, float]]:
+    """Return the places of labels, in pixels from their points, by their text."""
+    tried = [
+        Tried({"batch": 1 << place}, [{**dict.fromkeys(METRICS), **each}], [each["pps"] or 0])
+        for place, each in enumerate(seen)
+    ]
+    tuning = Tuning(tried, Objective.of("pps"), {}, engine, None, interrupted=False)
+    sources = points(tuning).sources
+    return {
+        text: (float(right), float(down))
+        for source in (sources["places"], sources["begin"])
+        for text, right, down in zip(source["text"], source["right"], source["down"], strict=True)
+        if text
+    }
 
+
+def test_labels_of_points_side_by_side_go_to_different_sides(engine: Engine) -> None:
     begin: dict[str, float | None] = {"pps": 2.0e6, "p99_ns": 8e4, "cpu_ns_per_packet": 300}
     far: dict[str, float | None] = {"pps": 2.5e6, "p99_ns": 9e5, "cpu_ns_per_packet": 400}
     close = {**begin, "pps": 2.01e6, "p99_ns": 8.1e4}
-    assert texts([begin, far]) == (["1", "0"], ["began here"])
-    numbers, begins = texts([begin, close, far])
-    assert "0" in numbers
-    assert numbers.count("") == 1
-    assert begins == ["began here"]
+    assert labels(engine, [begin, far]).keys() == {"0", "1", "began here"}
+    placed = labels(engine, [begin, close, far])
+    assert placed.keys() == {"0", "1", "2", "began here"}
+    assert placed["1"] != placed["2"]
+
+
+def test_a_label_without_room_on_any_side_is_left_out_and_that_of_the_best_is_not(
+    engine: Engine,
+) -> None:
+    heap: list[dict[str, float | None]] = [
+        {"pps": 2e6 + number, "p99_ns": 8e4 + number, "cpu_ns_per_packet": 300}
+        for number in range(12)
+    ]
+    placed = labels(engine, heap)
+    assert "0" in placed
+    assert len(placed) < len(heap)
+    assert len(set(placed.values())) == len(placed)
+
+
+def test_began_here_keeps_off_a_point_above_its_own(engine: Engine) -> None:
+    begin: dict[str, float | None] = {"pps": 1.0e6, "p99_ns": 9e4, "cpu_ns_per_packet": 900}
+    best: dict[str, float | None] = {"pps": 2.5e6, "p99_ns": 8e4, "cpu_ns_per_packet": 100}
+    above = {**begin, "pps": 1.25e6, "p99_ns": 9.1e4}
+    right, down = labels(engine, [begin, best, above])["began here"]
+    assert abs(right) > 20 or down > -5
 
 
 def test_each_measured_setting_stands_at_its_figures_and_the_front_stands_out(
@@ -109,9 +136,11 @@ def test_what_the_engine_is_set_to_is_ringed(engine: Engine) -> None:
     front.apply(1)
     front.refresh()
     assert list(rows(front, "present")["y"]) == [1e6]
+    assert "The ring is around the engine's present settings" in text_of(front)
     engine.batch = 7
     front.refresh()
     assert list(rows(front, "present")["y"]) == []
+    assert "No point has the engine's present settings" in text_of(front)
 
 
 def test_a_click_sets_the_engine_and_is_undone_in_one_step(engine: Engine) -> None:

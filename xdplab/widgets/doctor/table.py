@@ -19,6 +19,14 @@ _COMMAND = (
     "padding: 1px 5px; user-select: all"
 )
 
+# Code that is no command of a shell, which backquotes mark: calls, settings, files, constants.
+_CODE = re.compile(
+    r"[A-Za-z_][\w.]*\((?!s\))[^()]*\)"
+    r"|[A-Za-z_]\w*=[\w'\".,/:-]*[\w'\"](?: [A-Za-z_]\w*=[\w'\".,/:-]*[\w'\"])*"
+    r"|/(?:dev|etc|proc|sys|usr|var)/[\w./-]*\w"
+    r"|\b[A-Z]+(?:_[A-Z]+)+\b"
+)
+
 
 def headline(findings: Sequence[Finding]) -> str:
     """Return one line with the overall verdict and the number of findings of each kind."""
@@ -31,7 +39,7 @@ def table_html(findings: Sequence[Finding]) -> str:
     """Return a table with a row for each finding: what was seen, and the remedy below it.
 
     What is missing comes first, then what is limited. What is good is folded away, unless all is.
-    Text between backquotes is to be copied. Text and background have the page's colours.
+    Commands and other code are to be copied. Text and background have the page's colours.
     """
     order: list[Verdict] = ["missing", "limited"]
     troubles = [each for verdict in order for each in findings if each.verdict == verdict]
@@ -65,9 +73,20 @@ def _row(finding: Finding) -> str:
 
 
 def _marked(text: str) -> str:
-    """Escape text, and mark the parts between backquotes as commands."""
+    """Escape text, and mark as code the parts between backquotes, and what else is code."""
     parts = re.split(r"`([^`]*)`", text)
     return "".join(
-        f'<code style="{_COMMAND}">{html.escape(part)}</code>' if number % 2 else html.escape(part)
-        for number, part in enumerate(parts)
+        _code(part) if number % 2 else _with_code(part) for number, part in enumerate(parts)
     )
+
+
+def _with_code(text: str) -> str:
+    plain, code = _CODE.split(text), [*_CODE.findall(text), ""]
+    return "".join(
+        html.escape(words) + (_code(found) if found else "")
+        for words, found in zip(plain, code, strict=True)
+    )
+
+
+def _code(text: str) -> str:
+    return f'<code style="{_COMMAND}">{html.escape(text)}</code>'

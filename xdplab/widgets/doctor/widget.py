@@ -37,7 +37,7 @@ class Doctor(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, checks: dict[str, doctor.Check] | None = None) -> None:
         self._checks = doctor.chosen(checks)
         self._said, self._table = ipywidgets.HTML(), ipywidgets.HTML()
-        self._table.layout.width = "100%"
+        self._said.layout.min_width = "0"
         self._button = ipywidgets.Button(
             description="Look again", icon="refresh", layout={"width": "130px", "flex": "0 0 auto"}
         )
@@ -89,7 +89,10 @@ class Doctor(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     def _look(self) -> None:
         self.findings = doctor.examine(self._checks)
         self._table.value = f"<style>{SHEET}</style>{table_html(self.findings)}"
-        self._said.value = f'<b style="margin-left: 8px">{html.escape(headline(self.findings))}</b>'
+        self._said.value = (
+            '<div style="font-weight: 600; line-height: 1.4; margin-left: 8px">'
+            f"{html.escape(headline(self.findings))}</div>"
+        )
         self._button.disabled = False
 
 

@@ -71,18 +71,17 @@ def front_figure(drawn: Points, click_box: str) -> figure:
         line_color=VERMILLION,
         line_width=2.5,
     )
-    plot.text(
-        "x", "y", "text", source=sources["places"], x_offset=11, y_offset=-5, text_font_size="12px"
-    )
-    plot.text(
-        "x",
-        "y",
-        "text",
-        source=sources["begin"],
-        y_offset=-20,
-        text_align="center",
-        text_font_size="11px",
-    )
+    for name, size in (("places", "12px"), ("begin", "11px")):
+        plot.text(
+            "x",
+            "y",
+            "text",
+            source=sources[name],
+            x_offset="right",
+            y_offset="down",
+            text_align="center",
+            text_font_size=size,
+        )
     tell = CustomJS(args={"points": sources["points"], "name": click_box}, code=_TELL)
     plot.add_tools(
         HoverTool(renderers=[shown], tooltips="@said{safe}", point_policy="follow_mouse"),

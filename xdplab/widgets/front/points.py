@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +17,8 @@ from xdplab.widgets.style.palette import GREY
 
 NUMBERS = {
     "points": ("x", "y", "size", "alpha", "edge", "row"),
-    "places": ("x", "y"),
-    "begin": ("x", "y"),
+    "places": ("x", "y", "right", "down"),
+    "begin": ("x", "y", "right", "down"),
     "present": ("x", "y"),
 }
 """The columns of each source that are numbers."""
@@ -33,6 +32,7 @@ _ROOM, _EDGE = 1.6, 1.15  # factors on a log axis, beyond the outermost points
 _NO_LATENCY = Span(1e3, 1e6)
 _WIDTH, _HEIGHT = 350, 220  # the least pixels of the plot, up to the fastest point
 _LINE = 14  # pixels of a line of text
+_SAME = 0.01  # pixels between two that are one
 
 
 class Points(NamedTuple):
@@ -84,30 +84,83 @@ def points(tuning: Tuning) -> Points:
         "present": at(x, shown[_RATE], rows, []),
     }
     fastest = float(shown[_RATE].max()) or 1.0
-    _leave_out_without_room(sources, span, fastest)
+    _place_labels(sources, span, fastest)
     return Points(span, fastest, float(dearest), float(cheapest), sources)
 
 
-def _leave_out_without_room(sources: dict[str, Columns], span: Span, fastest: float) -> None:
-    """Empty the labels that would lie over another; the text on hover has the same."""
-    taken: list[tuple[float, float, float, float]] = []
-    for name, from_left, up, letter in (("places", 11, 5, 8), ("begin", -31, 20, 6.2)):
+def _place_labels(sources: dict[str, Columns], span: Span, fastest: float) -> None:
+    """Put each label where it lies over nothing, or at least over no other label and large point.
+
+    One that has no such place is left out; the text on hover has the same.
+    """
+
+    def pixels(columns: Columns) -> list[tuple[float, float]]:
+        across = math.log(span.end / span.start)
+        return [
+            (_WIDTH * math.log(x / span.start) / across, _HEIGHT * y / fastest)
+            for x, y in zip(columns["x"], columns["y"], strict=True)
+        ]
+
+    marks = sources["points"]
+    discs = [
+        (_Box(x - size / 2, y - size / 2, x + size / 2, y + size / 2), size)
+        for (x, y), size in zip(pixels(marks), np.asarray(marks["size"], float), strict=True)
+    ]
+    taken: list[_Box] = []
+    for name, letter in (("places", 8), ("begin", 6.2)):
         columns = sources[name]
         texts = list(columns["text"])
-        for number, text in reversed(list(enumerate(texts))):  # the best place is the last
-            x, y = float(columns["x"][number]), float(columns["y"][number])
-            left = _WIDTH * math.log(x / span.start) / math.log(span.end / span.start) + from_left
-            low = _HEIGHT * y / fastest + up
-            box = (left, low, left + letter * len(text), low + _LINE)
-            if any(_overlap(box, other) for other in taken):
-                texts[number] = ""
+        moves = np.zeros((2, len(texts)))
+        points = pixels(columns)
+        for number in reversed(range(len(texts))):  # the best place is the last
+            x, y = points[number]
+            others = [(disc, size) for disc, size in discs if not disc.has(x, y)]
+            width = letter * len(texts[number])
+            spots = [(move, _around(x, y, move, width)) for move in _moves(width)]
+            everything = [disc for disc, _size in others]
+            large = [disc for disc, size in others if size == _FRONT_SIZE]
+            for avoided in (everything, large):
+                free = [
+                    move for move, box in spots if not any(map(box.overlaps, [*taken, *avoided]))
+                ]
+                if free:
+                    moves[:, number] = free[0]
+                    taken.append(_around(x, y, free[0], width))
+                    break
             else:
-                taken.append(box)
-        sources[name] = {**columns, "text": texts}
+                texts[number] = ""
+        sources[name] = {**columns, "text": texts, "right": moves[0], "down": -moves[1]}
 
 
-def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(max(one[n], other[n]) < min(one[n + 2], other[n + 2]) for n in (0, 1))
+def _moves(width: float) -> list[tuple[float, float]]:
+    """Return where the bottom middle of a label may be: pixels right of its point, and above."""
+    side = 11 + width / 2
+    return [
+        (side, 3), (side, -16), (-side, 3), (-side, -16), (0, 10), (0, -10 - _LINE),
+    ]  # fmt: skip
+
+
+def _around(x: float, y: float, move: tuple[float, float], width: float) -> _Box:
+    middle, low = x + move[0], y + move[1]
+    return _Box(middle - width / 2, low, middle + width / 2, low + _LINE)
+
+
+class _Box(NamedTuple):
+    left: float
+    low: float
+    right: float
+    high: float
+
+    def overlaps(self, other: _Box) -> bool:
+        """Tell whether two boxes have a part in common."""
+        return max(self.left, other.left) < min(self.right, other.right) and max(
+            self.low, other.low
+        ) < min(self.high, other.high)
+
+    def has(self, x: float, y: float) -> bool:
+        """Tell whether a point is its middle."""
+        middle = (self.left + self.right) / 2, (self.low + self.high) / 2
+        return math.dist(middle, (x, y)) < _SAME
 
 
 def at(

@@ -71,7 +71,7 @@ class Front(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         self._traffic = None if traffic is None else weakref.ref(traffic)
         self._turning = threading.Lock()  # held while the engine's knobs are set
         self._note, self._beats = _HINT, 0
-        drawn = points(tuning)
+        self._drawn = drawn = points(tuning)
         self._feeds = {name: SnapshotFeed(NUMBERS[name], TEXTS[name]) for name in NUMBERS}
         for name, columns in drawn.sources.items():
             self._feeds[name].show(columns)
@@ -93,12 +93,12 @@ class Front(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         beside = ipywidgets.HTML(
             importances_html(tuning.importances), layout={"flex": "0 0 auto", "margin": "8px 0"}
         )
-        refused = int((tuning.trials["runs"] == 0).sum())
+        self._legend = ipywidgets.HTML()
         super().__init__(
             [
                 ipywidgets.HTML(head_html(tuning)),
                 ipywidgets.HBox([self._figure, beside], layout={"flex_flow": "row wrap"}),
-                ipywidgets.HTML(legend_html(drawn.dearest, drawn.cheapest, refused)),
+                self._legend,
                 self._status,
                 self._clicked,
             ]
@@ -144,6 +144,9 @@ class Front(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         numbers, present = [int(row) for row in rows], self._present()
         equal = [row for row in numbers if self.tuning.tried(row) == present]
         self._feeds["present"].show(at(x, y, numbers, equal))
+        refused = int((self.tuning.trials["runs"] == 0).sum())
+        ringed = None if present is None else bool(equal)
+        self._legend.value = legend_html(self._drawn, refused, ringed=ringed)
 
     def _beat(self) -> None:
         if self._beats % BEATS_A_LOOK == 0:

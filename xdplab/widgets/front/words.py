@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from xdplab.core.text import counted, spaced
 from xdplab.experiments.metrics import METRICS
@@ -14,6 +15,9 @@ from xdplab.tuning.space import relevant
 from xdplab.widgets.parts.engine_view import BADGE
 from xdplab.widgets.parts.results import scale_html
 from xdplab.widgets.style.palette import BLUE
+
+if TYPE_CHECKING:
+    from xdplab.widgets.front.points import Points
 
 _BAR = 120  # pixels of the longest bar
 
@@ -48,15 +52,30 @@ def head_html(tuning: Tuning) -> str:
     )
 
 
-def legend_html(dearest: float, cheapest: float, refused: int) -> str:
-    """Return the legend of colours and sizes."""
+def legend_html(drawn: Points, refused: int, *, ringed: bool | None) -> str:
+    """Return the legend of colours and sizes.
+
+    Parameters
+    ----------
+    drawn
+        The points.
+    refused
+        How many settings could not be measured.
+    ringed
+        Whether a ring is drawn; None: the engine's settings are not known.
+    """
+    ring = {
+        True: " The ring is around the engine's present settings.",
+        False: " No point has the engine's present settings, so none has a ring.",
+        None: "",
+    }[ringed]
     left_out = f" {refused} settings could not be measured." if refused > 1 else ""
     left_out = " 1 setting could not be measured." if refused == 1 else left_out
     return (
-        f"{scale_html('cpu_ns_per_packet', dearest, cheapest)}"
+        f"{scale_html('cpu_ns_per_packet', drawn.dearest, drawn.cheapest)}"
         '<div style="padding: 2px 4px; line-height: 1.4">Large, with its place: the front, which '
-        "no other setting beats in rate, p99 and CPU time at once. A click applies a setting; the "
-        f"ring is around what the engine is set to.{left_out}</div>"
+        "no other setting beats in rate, p99 and CPU time at once. A click applies a "
+        f"setting.{ring}{left_out}</div>"
     )
 
 

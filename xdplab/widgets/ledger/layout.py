@@ -33,6 +33,7 @@ _JOIN, _LEAVE, _LAND = 0.5, 0.56, 0.86  # where between two counting points
 _STUB = 0.14  # length of a joining band before it joins
 _DROP = 22.0  # from the stream down to the first row
 _ROW_GAP = 6.0
+_ABOVE = 10.0  # the highest words
 _POINT_CHARACTERS, _WAY_CHARACTERS = 13, 19  # of a line of text
 _POINTS = 24  # of a bend
 
@@ -143,7 +144,7 @@ def lay_out(flow: Flow) -> Layout:
         in_words=in_words,
         leaders=leaders,
         out_words=out_words,
-        reach=Interval(ground, words_ground + (len(joining) + 0.5) * LINE),
+        reach=Interval(ground, words_ground + (len(joining) + 0.5) * LINE + _ABOVE),
     )
 
 

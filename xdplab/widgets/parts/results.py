@@ -37,11 +37,13 @@ def scale_html(metric: str, worst: float, best: float) -> str:
         return f'<div style="padding: 2px 4px">{html.escape(metric_words(metric))}</div>'
     colors = ", ".join(RAMP[round(at * (len(RAMP) - 1) / _STOPS)] for at in range(_STOPS + 1))
     return (
-        '<div style="display: flex; align-items: center; gap: 8px; padding: 2px 4px;'
+        '<div style="display: flex; align-items: center; gap: 0 24px; padding: 2px 4px;'
         ' flex-wrap: wrap; line-height: 1.4; font-variant-numeric: tabular-nums">'
         f"<span>{html.escape(metric_words(metric))}</span>"
-        f'<span style="margin-left: 16px">{figure_words(metric, worst)}</span>'
+        # One thing, which goes to the next line as a whole.
+        '<span style="display: inline-flex; align-items: center; gap: 8px; white-space: nowrap">'
+        f"<span>{figure_words(metric, worst)}</span>"
         '<span style="display: inline-block; width: 160px; height: 12px;'
         f' background: linear-gradient(to right, {colors})"></span>'
-        f"<span>{figure_words(metric, best)}</span></div>"
+        f"<span>{figure_words(metric, best)}</span></span></div>"
     )

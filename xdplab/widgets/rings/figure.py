@@ -22,8 +22,8 @@ from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Range1d, TapTool
 from bokeh.plotting import figure
 
 from xdplab.widgets.rings.state import Home, RingName
-from xdplab.widgets.rings.words import COLORS, HANDS_NAMES, NAMES
-from xdplab.widgets.style.palette import GREY, KEEP_INK, VERMILLION, YELLOW
+from xdplab.widgets.rings.words import COLORS, HANDS_NAMES, NAMES, OUTLINE
+from xdplab.widgets.style.palette import GREY, KEEP_INK, YELLOW
 from xdplab.widgets.style.plots import styled_plot
 from xdplab.widgets.style.scaling import Scaling
 
@@ -146,19 +146,20 @@ def _draw_entries(
         fill_alpha="alpha",
         line_color=None,
     )
-    plot.annular_wedge(
-        "x",
-        "y",
-        INNER - 2,
-        OUTER + 2,
-        "start",
-        "end",
-        direction="clock",
-        source=sources["followed_entry"],
-        fill_alpha=0,
-        line_color=VERMILLION,
-        line_width=3,
-    )
+    for color, width in OUTLINE:
+        plot.annular_wedge(
+            "x",
+            "y",
+            INNER - 2,
+            OUTER + 2,
+            "start",
+            "end",
+            direction="clock",
+            source=sources["followed_entry"],
+            fill_alpha=0,
+            line_color=color,
+            line_width=width,
+        )
     _write(
         plot,
         "text_x",
@@ -227,16 +228,17 @@ def _draw_hands(plot: figure, followed: ColumnDataSource, scaling: Scaling) -> N
             fill_alpha=0.15,
             line_color=color,
         )
-    plot.rect(
-        "x",
-        "y",
-        HAND_WIDTH + 6,
-        HAND_HEIGHT + 6,
-        source=followed,
-        fill_alpha=0,
-        line_color=VERMILLION,
-        line_width=3,
-    )
+    for line_color, width in OUTLINE:
+        plot.rect(
+            "x",
+            "y",
+            HAND_WIDTH + 6,
+            HAND_HEIGHT + 6,
+            source=followed,
+            fill_alpha=0,
+            line_color=line_color,
+            line_width=width,
+        )
     x, y = zip(*HANDS.values(), strict=True)
     names = [HANDS_NAMES[home] for home in HANDS]
     _write(plot, x, [up + 11 for up in y], names, size=scaling.text("12px"), text_font_style="bold")

@@ -8,11 +8,15 @@ from collections.abc import Mapping
 
 from xdplab.core.text import seconds
 from xdplab.widgets.rings.state import CONSUMERS, PRODUCERS, Home, RingName, RingState, Side
-from xdplab.widgets.style.palette import BLUE, ORANGE, VERMILLION, YELLOW
+from xdplab.widgets.style.palette import BLUE, ORANGE, YELLOW
 
 COLORS: Mapping[Side, str] = {"kernel": ORANGE, "worker": BLUE}
 INKS: Mapping[Side, str] = {"kernel": "#000000", "worker": "#ffffff"}
-"""The purpose of each ring, for its label."""
+"""The text on each of those colours."""
+
+OUTLINE = (("#000000", 7), ("#ffffff", 3))
+"""Colour and width of the lines around the followed frame, one on the other: one of the two differs
+from whatever is beside it, in a light page and in a dark one, and for the colour-blind."""
 
 NAMES: Mapping[RingName, str] = {"fill": "Fill", "rx": "RX", "tx": "TX", "completion": "Completion"}
 
@@ -116,7 +120,7 @@ def legend_html() -> str:
         (_box(kernel, 0.2) + _box(worker, 0.2), "a free place, likewise: its owner may write it"),
         (_pin("P"), "the producer, at the place that it writes next"),
         (_pin("C"), "the consumer, at the place that it reads next"),
-        (_outline(), "the frame that is followed"),
+        (_outline(), "the frame that is followed: a black and white outline"),
         (_lamp(), "the kernel sleeps on this ring, and needs a system call to go on"),
     ]
     lines = "".join(
@@ -151,7 +155,8 @@ def _box(color: str, alpha: float = 1) -> str:
 def _outline() -> str:
     return (
         '<span style="display: inline-block; width: 10px; height: 14px; vertical-align: -2px;'
-        f' border: 2px solid {VERMILLION}"></span>'
+        " margin: 2px; border: 2px solid #ffffff; box-shadow: 0 0 0 2px #000000,"
+        ' inset 0 0 0 2px #000000"></span>'
     )
 
 
