@@ -348,6 +348,37 @@ def test_a_ledger_can_be_read_while_packets_flow(lab: Lab) -> None:
     assert {reading.remainder for reading in readings if reading.unaccounted} <= {"in flight"}
 
 
+def test_what_was_asked_stands_beside_what_was_sent_where_that_was_less(lab: Lab) -> None:
+    # No core makes so many; a ring that overflows is another story.
+    with Engine(lab.port) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=100_000_000, seconds=0.3)
+        ledger = engine.ledger(traffic)
+        assert traffic.start().wait(30)
+        account = ledger.settle()
+        traffic.rate = 1000
+        again = engine.ledger(traffic)
+        assert traffic.start().wait(30)
+        enough = again.settle()
+    asked, sent = (
+        account.packets("asked of the generator"),
+        account.packets("sent by the generator"),
+    )
+    assert asked == pytest.approx(0.3 * 100_000_000)
+    assert sent == traffic.sent - enough.packets("sent by the generator")
+    assert f"The generator sent {sent:,} of {asked:,} packets asked" in account.explain()
+    assert f"{asked:,}" in str(account)
+    assert "asked" not in str(enough)
+    assert account.balanced
+
+
+def test_every_packet_arrived_only_says_so_of_all_that_were_asked() -> None:
+    counts = {"sent by the generator": 4401, "received by the worker": 4401}
+    assert explain(counts, 0, Situation(generator_cpu=0)) == ["Every packet arrived."]
+    all_sent, short = explain({**counts, "asked of the generator": 50_000}, 0, Situation())
+    assert all_sent == "Every packet that was sent arrived."
+    assert short.startswith("The generator sent 4,401 of 50,000 packets asked (8.8 %). ")
+
+
 @pytest.mark.parametrize(
     ("situation", "words"),
     [

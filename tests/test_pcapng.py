@@ -63,7 +63,7 @@ def test_tshark_reads_bytes_times_and_lengths(
 ) -> None:
     telemetry, samples = samples_of_pings
     saved = telemetry.save_samples(tmp_path / "frames.pcapng")
-    assert saved == (tmp_path / "frames.pcapng", len(samples), "frames")
+    assert saved == (tmp_path / "frames.pcapng", len(samples), "frames", False)
 
     offset = int(telemetry.header["realtime_ns"]) - int(telemetry.header["monotonic_ns"])
     assert times(saved.path) == [int(each) + offset for each in samples["time_ns"]]

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import ipywidgets
 import pytest
 from support.found_controls import box, control, is_shown, word
-from support.seen import parts
+from support.seen import parts, text_of
+from support.waiting import eventually
 
 from xdplab import KNOBS, ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
 from xdplab.settings.presets import PRESETS
@@ -275,6 +276,24 @@ def test_the_generator_is_started_and_stopped(lab: Lab) -> None:
     assert control(controls, "rate").disabled
     with pytest.raises(ClosedError, match="traffic was closed"):
         controls.rate = 5
+
+
+def test_a_generator_that_makes_less_than_asked_is_said_beside_its_knobs(lab: Lab) -> None:
+    engine = Engine(lab.port)
+    traffic = Traffic(lab.peer, lab.port, rate=100_000_000)
+    controls = Controls(engine, traffic)
+
+    def said() -> bool:
+        controls.refresh()
+        return "of the 100 Mpps asked." in text_of(controls)
+
+    assert not said()
+    with traffic:
+        assert eventually(said, 10)
+    assert not said()
+    controls.close()
+    traffic.close()
+    engine.close()
 
 
 def test_a_closed_engine_greys_the_controls_out_and_is_said(lab: Lab) -> None:

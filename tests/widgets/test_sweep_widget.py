@@ -132,6 +132,21 @@ def said_by(sweep: Sweep) -> str:
     return text_of(sweep)
 
 
+def test_it_says_where_the_generator_sent_less_than_it_was_asked_for(
+    engine: Engine, lab: Lab
+) -> None:
+    too_much = Traffic(lab.peer, lab.port, rate=100_000_000)
+    sweep = Sweep(engine, too_much, seconds=BRIEF, batch=[16, 64])
+    sweep.run()
+    assert sweep.wait(30)
+    sweep.refresh()
+    said = "the generator sent less than asked in 2 cells"
+    assert said in text_of(sweep)
+    assert said in repr(sweep)
+    sweep.close()
+    too_much.close()
+
+
 def test_a_click_applies_a_cell_and_one_undo_takes_it_back(
     engine: Engine, traffic: Traffic
 ) -> None:

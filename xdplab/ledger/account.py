@@ -17,7 +17,7 @@ _LOSSES = frozenset(
         *(Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED),
     }
 )
-_NOTES = frozenset({Line.FINISHED, Line.UNFINISHED, Line.OVERSIZED})
+_NOTES = frozenset({Line.ASKED, Line.FINISHED, Line.UNFINISHED, Line.OVERSIZED})
 
 
 @dataclass(frozen=True)

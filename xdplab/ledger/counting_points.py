@@ -50,6 +50,7 @@ _OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
 class Counts:
     """The counts of every counting point, each from that point's own beginning."""
 
+    asked: int = 0
     sent: int = 0
     too_long: int = 0
     wire: int = 0
@@ -162,6 +163,7 @@ class CountingPoints:
             counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
             counts["too_long"] = self._traffic.too_long
             counts["sent"] = self._traffic.sent
+            counts["asked"] = self._traffic.asked
         self.gone = tuple(dict.fromkeys(gone.values()))
         found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
         return self._with_waiting(found), by_queue

@@ -11,6 +11,7 @@ from xdplab.configuration.keywords import typed
 from xdplab.core.text import counted, percent
 from xdplab.ledger import explain_receiving, explain_wire
 from xdplab.ledger.lines import Line, name_of
+from xdplab.ledger.offered import CATCHES_UP, of_asked
 from xdplab.ledger.situation import Situation
 
 _PENDING = (Line.WAITING, Line.TX_WAITING, Line.PENDING)
@@ -63,10 +64,32 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
         *_left_over(counts, now),
         *_remainder(unaccounted, now),
     ]
+    rest += _less_sent(counts, now)
     rest += [f"Of the file: {remark}" for remark in now.remarks]
     if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
     return explain_wire.ends(now) + losses + rest
+
+
+def _less_sent(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
+    """Say that the generator sent less than it was asked for, where the ledger has that line."""
+    if not (asked := counts.get(Line.ASKED)):
+        return
+    core, free = now.generator_cpu, now.other_core
+    slower = explain_wire.lower_rate(now)
+    helps = (
+        f"Traffic(cpu={free}), or {slower}, avoids it"
+        if free is not None
+        else f"{slower} avoids it"
+    )
+    if core in now.cpus:
+        why = f"It shares core {core} with a worker: {helps}."
+    else:
+        why = (
+            f"Core {core} sends no faster, or something else had it: {helps}. "
+            "measure(engine, traffic, seconds=1) tells which."
+        )
+    yield f"The generator sent {of_asked(counts.get(Line.SENT, 0), asked)}. {CATCHES_UP} {why}"
 
 
 def _is_told_below(stage: str, counts: Mapping[str, int]) -> bool:
@@ -197,7 +220,8 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
 def _all_well(counts: Mapping[str, int], now: Situation) -> str:
     ends = explain_wire.ends(now)
     if counts.get(Line.RECEIVED) or counts.get(Line.HANDED):
-        which = "that was sent " if now.left_out else "that came " if ends else ""
+        less = now.left_out or counts.get(Line.ASKED)
+        which = "that was sent " if less else "that came " if ends else ""
         return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."

@@ -33,6 +33,7 @@ from xdplab.knobs.table import names_of_home
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
 from xdplab.ledger.lines import Line, is_there, name_of
+from xdplab.ledger.offered import is_short
 from xdplab.ledger.situation import Situation, other_core, queueing, slower, steering
 from xdplab.ledger.subjects import check_engine, check_traffic, senders
 from xdplab.net.filtering import Filtering, filtering
@@ -186,6 +187,7 @@ class Ledger(Tabled, FixedNames):
             return []
         stages += [
             Stage(Line.SENT, grown.sent),
+            *([Stage(Line.ASKED, grown.asked)] if self._is_short(grown) else []),
             Stage(Line.TOO_LONG, grown.too_long),
             Stage(Line.WIRE_FULL, grown.wire_full),
         ]
@@ -268,6 +270,10 @@ class Ledger(Tabled, FixedNames):
             ]
             gaps.append(max(missing, 0))
         return gaps
+
+    def _is_short(self, grown: Counts) -> bool:
+        """Tell whether the generator sent fewer frames than it was asked for."""
+        return self._traffic is not None and is_short(grown.asked, grown.sent, self._traffic.rate)
 
     def _sends(self, grown: Counts) -> bool:
         return bool(grown.handed or grown.taken) or self._engine.action != "drop"

@@ -10,6 +10,7 @@ class Line(StrEnum):
     """The counting points' names, in the order in which a packet meets them."""
 
     SENT = "sent by the generator"
+    ASKED = "asked of the generator"
     TOO_LONG = "longer than the wire's MTU"
     WIRE_FULL = "wire full"
     OTHERS = "sent by others"

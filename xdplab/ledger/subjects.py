@@ -141,6 +141,9 @@ class CountedTraffic(Protocol):
     def sent(self) -> int: ...
 
     @property
+    def asked(self) -> int: ...
+
+    @property
     def too_long(self) -> int: ...
 
     @property

@@ -64,14 +64,14 @@ class Panel:
         ]
         self._undo = _button("Undo", on_undo, "undo")
         self._no_napi = ipywidgets.HTML(_small(_NO_NAPI))
-        self._status = ipywidgets.HTML()
+        self._status, self._short = ipywidgets.HTML(), ipywidgets.HTML()
         for button, name in zip(self._presets, on_preset, strict=True):
             button.tooltip = PRESETS[name].why
 
         of_traffic = chosen("traffic")
         beside = [_group("NAPI", [*chosen("napi"), self._no_napi])]
         if of_traffic:
-            beside.insert(0, _group("Traffic", of_traffic, self._traffic))
+            beside.insert(0, _group("Traffic", [*of_traffic, self._short], self._traffic))
         columns = [
             ipywidgets.VBox([_group("Worker", chosen("engine"))], layout=_COLUMN),
             ipywidgets.VBox(beside, layout=_COLUMN),
@@ -91,6 +91,7 @@ class Panel:
         *,
         usable: bool,
         traffic_runs: bool | None,
+        short: str,
         undoes: str,
     ) -> None:
         """Show the state, the note and the buttons.
@@ -105,6 +106,8 @@ class Panel:
             Whether there is an engine to control.
         traffic_runs
             Whether the generator runs; None where it was closed.
+        short
+            A phrase that says that it sends less than asked, or empty.
         undoes
             The change that the undo button would revert; empty if none.
         """
@@ -119,6 +122,7 @@ class Panel:
             self._traffic.disabled = traffic_runs is None
             self._traffic.description = "Stop" if traffic_runs else "Start"
             self._traffic.icon = "stop" if traffic_runs else "play"
+        self._short.value = _small(f"{short[0].upper()}{short[1:]}.") if short else ""
         self._status.value = status_html(view, state) + (_small(note) if note else "")
 
     def show_napi(self, exists: bool) -> None:

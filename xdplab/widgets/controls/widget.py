@@ -24,6 +24,7 @@ from xdplab.settings.undo import next_undo, undo
 from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.controls.knob import AnyKnob, KnobControl
 from xdplab.widgets.controls.panel import Panel
+from xdplab.widgets.history.generator import GeneratorFeed
 from xdplab.widgets.live.presence import Presence
 from xdplab.widgets.parts.control import new_box_looks
 from xdplab.widgets.parts.engine_view import EngineView, State
@@ -81,6 +82,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
         check_traffic(traffic)
         self._view = EngineView(engine)
         self._traffic_reference = None if traffic is None else weakref.ref(traffic)
+        self._sent = None if traffic is None else GeneratorFeed(traffic)
         # Held while a knob is set or shown, so that neither sees the other half done.
         self._lock = new_lock()
         self._is_showing = False
@@ -231,6 +233,13 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
                 control.show(value, engine)
         self._show_panel(engine)
 
+    def _short(self) -> str:
+        """Look at the generator, and say where it makes less than it was asked for."""
+        if self._sent is None or self._traffic is None:
+            return ""
+        self._sent.look()
+        return self._sent.shortfall()
+
     def _show_panel(self, engine: Engine | None) -> None:
         state, note, traffic = self._view.state(), self._reason, self._traffic
         if engine is not None:
@@ -243,6 +252,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
             note,
             usable=self._view.usable is not None,
             traffic_runs=None if traffic is None else traffic.running,
+            short=self._short(),
             undoes=self._undoes,
         )
 

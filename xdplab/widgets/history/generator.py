@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xdplab.core.text import rate
+from xdplab.ledger.offered import ENOUGH
 from xdplab.ledger.subjects import CountedTraffic
 from xdplab.widgets.base.clock import local_ms
 from xdplab.widgets.base.feed import Update
@@ -24,8 +25,6 @@ COLUMNS = ("time", "made", "asked")
 
 _KEPT = 10 * max(STEPS)  # looks, of which there are ten a second
 
-_SHORT = 0.95
-"""Below this share of what was asked, a generator is said to make less."""
 _JUDGED_NS = 2 * 10**9
 
 
@@ -96,7 +95,7 @@ class GeneratorFeed:
         if passed < _JUDGED_NS / 2 or not steady:
             return ""
         made = (newest.sent - judged[0].sent) * 1e9 / passed
-        if made >= _SHORT * newest.asked:
+        if made >= ENOUGH * newest.asked:
             return ""
         return f"the generator makes {rate(made, 3)} of the {rate(newest.asked)} asked"
 

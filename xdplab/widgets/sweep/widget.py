@@ -14,7 +14,7 @@ import ipywidgets
 from xdplab.core.calls import public_as
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ClosedError, ConfigurationError, XdplabError
-from xdplab.core.text import spaced
+from xdplab.core.text import counted, spaced
 from xdplab.experiments.background import Background
 from xdplab.experiments.in_turn import Stop
 from xdplab.experiments.metrics import METRICS
@@ -22,6 +22,7 @@ from xdplab.experiments.runs import Runs, words
 from xdplab.experiments.sweep import take
 from xdplab.experiments.words import figure_words
 from xdplab.knobs.table import KNOBS
+from xdplab.ledger.offered import shortfall
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.settings import settings
 from xdplab.widgets.base.feed import SnapshotFeed
@@ -136,6 +137,8 @@ class Sweep(Series):
             best = self.runs.best(metric)
             value = figure_words(metric, self.runs.median(best, metric))
             said.append(f"best {metric} {value} with {words(self.runs.combinations[best])}")
+        if short := self._of_asked():
+            said.append(short)
         return f"<Sweep: {self._view.label}, {', '.join(said)}>"
 
     @property
@@ -196,6 +199,16 @@ class Sweep(Series):
         self._figure.set("y axis", axis_label=spaced(chosen.y or ""))
         self._figure.set("map", height=height(len(drawn.rows)))
         self._scale.value = scale_html(chosen.metric, drawn.worst, drawn.best)
+        self._scale.value += _small(self._of_asked())
+
+    def _of_asked(self) -> str:
+        """Say in how many cells the generator sent less than it was asked for."""
+        cells = range(len(self.runs.combinations))
+        pairs = [
+            [self.runs.median(cell, name) for name in ("asked_pps", "sent_pps")] for cell in cells
+        ]
+        short = sum(bool(shortfall(asked, sent)) for asked, sent in pairs)
+        return f"the generator sent less than asked in {counted(short, 'cell')}" if short else ""
 
     # On the thread of the runs.
 
@@ -232,3 +245,7 @@ class Sweep(Series):
         if traffic is None or traffic.closed:
             raise ClosedError("the traffic was closed. Make a new one, and a sweep with it.")
         return traffic
+
+
+def _small(text: str) -> str:
+    return f'<div style="line-height: 1.4; opacity: 0.85">{text}</div>' if text else ""
