@@ -14,7 +14,7 @@ from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
 from xdplab.widgets.ledger.flow import DROPPED, MADE, MORE_FRAMES, PROGRAM, Flow, Kind, flow_of
-from xdplab.widgets.ledger.layout import THINNEST, Interval, lay_out
+from xdplab.widgets.ledger.layout import LINE, THINNEST, Interval, lay_out
 
 PACKETS = st.one_of(st.just(0), st.integers(0, 20), st.integers(0, 10**9))
 AFTERTHOUGHTS = {Line.BEGUN, Line.TOO_MANY, Line.TX_BEGUN, Line.ON_WIRE}  # only where there is any
@@ -126,6 +126,8 @@ def test_words_keep_apart(flow: Flow) -> None:
 
     assert disjoint(list(rows()))
     assert all(layout.reach.low <= row.low and row.high <= layout.reach.high for row in rows())
+    # Above the highest there is room to the words of the page.
+    assert all(y + LINE <= layout.reach.high for _, y, _ in layout.in_words)
     # No way out crosses the words beside one that left before it.
     for band in (each for each in layout.bands if each.begins != each.ends):
         assert all(y < band.ends.low for x, y, _ in layout.out_words if x < band.start)

@@ -20,7 +20,7 @@ from xdplab.widgets import Rings
 from xdplab.widgets.rings.figure import CENTRES
 from xdplab.widgets.rings.rows import rows
 from xdplab.widgets.rings.state import HOMES, RingState
-from xdplab.widgets.rings.words import INKS, count_words
+from xdplab.widgets.rings.words import INKS, OUTLINE, count_words
 from xdplab.widgets.style.palette import BLUE, ORANGE
 
 FRAME = 2048
@@ -376,6 +376,27 @@ def test_it_says_what_it_shows_and_keeps_no_engine_alive(lab: Lab) -> None:
     gc.collect()
     assert reference() is None
     assert "nothing held it any more" not in repr(rings)  # it was closed, before it was gone
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of a colour, as WCAG defines it."""
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("beside", [BLUE, ORANGE, "#ffffff", "#111111"])
+def test_the_outline_of_the_followed_frame_stands_out_by_lightness_alone(beside: str) -> None:
+    """Whoever sees no colours sees it, too: on entries of kernel and worker, and on both themes."""
+
+    def contrast(color: str) -> float:
+        darker, lighter = sorted((luminance(color), luminance(beside)))
+        return (lighter + 0.05) / (darker + 0.05)
+
+    assert max(contrast(color) for color, _width in OUTLINE) > 4.5
+    assert len({width for _color, width in OUTLINE}) == 2  # or one hides the other
 
 
 def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:

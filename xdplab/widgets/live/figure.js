@@ -86,14 +86,28 @@ function sparePaints(bokehJS) {
 }
 
 // For each property of each glyph BokehJS 3.9 looks whether all columns of the source have one length,
-// and for each colour of a text or a line whether a style sheet has another, which computes the
-// styles anew: a third of the scripts' time. In our figures columns have one length, and colours are
-// the models'.
+// for each colour of a text or a line whether a style sheet has another, and for each text how large
+// the plot's font is, which computes the styles anew: a third of the scripts' time. In our figures
+// columns have one length, colours are the models', and a plot keeps its font.
 window.xdplabOurs ??= new WeakSet(); // documents; once per page, though each figure has a copy of this
 
 function spareLookUps(bokehJS) {
   const sources = bokehJS.require("models/sources/columnar_data_source").ColumnarDataSource?.prototype;
   const visuals = bokehJS.require("core/visuals/visual").VisualProperties?.prototype;
+  const plots = bokehJS.require("models/plots/plot_canvas").PlotView?.prototype;
+  const font = plots && Object.getOwnPropertyDescriptor(plots, "base_font_size");
+  if (font?.get && !plots.xdplabSpares) {
+    const sizes = new WeakMap();
+    plots.xdplabSpares = true;
+    Object.defineProperty(plots, "base_font_size", {
+      ...font,
+      get() {
+        if (!window.xdplabOurs.has(this.model.document)) return font.get.call(this);
+        if (!sizes.has(this)) sizes.set(this, font.get.call(this));
+        return sizes.get(this);
+      },
+    });
+  }
   if (sources?.get_length && !sources.xdplabSpares) {
     const lengthOf = sources.get_length;
     sources.xdplabSpares = true;
