@@ -91,7 +91,7 @@ class Received:
 
 
 def figures(measured: Measurement) -> dict[str, Any]:
-    """Return a measurement's figures besides the rates, by their names in a result."""
+    """Return a measurement's figures, by their names in a result."""
     calls = sum(number for kind, number in measured.syscalls.items() if kind != "publish")
     counted = (measured.wakeups, calls, measured.rearms)
     packets = measured.rx_packets
@@ -99,6 +99,7 @@ def figures(measured: Measurement) -> dict[str, Any]:
     own = [costs[name] for name in COSTS if name != "softirq_ns_per_packet"]
     return {
         **costs,
+        "sent_pps": measured.sent_pps,
         # Zero without a submission thread.
         "sqpoll_ns_per_packet": measured.sqpoll_ns_per_packet or None,
         "cpu_ns_per_packet": round(sum(ns or 0 for ns in own), 2) if packets else None,

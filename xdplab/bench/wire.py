@@ -41,14 +41,14 @@ class Wire:
         time.sleep(rest)
 
     def send(self, seconds: float) -> tuple[int, float]:
-        """Send for some time; return the frames sent and the seconds that it took.
+        """Send for some time; return the frames sent and the seconds spent sending.
 
         Raises
         ------
         KernelError
             When the kernel ended the generator.
         """
-        before, started = self.traffic.sent, time.monotonic()
+        before, started = self.traffic.sent, self.traffic.sending_seconds
         self.traffic.start()
         try:
             time.sleep(seconds)
@@ -56,7 +56,7 @@ class Wire:
                 self.traffic.wait()
         finally:
             self.traffic.stop()
-        return self.traffic.sent - before, round(time.monotonic() - started, 6)
+        return self.traffic.sent - before, round(self.traffic.sending_seconds - started, 6)
 
     def as_dict(self) -> dict[str, Any]:
         """Describe it for JSON."""

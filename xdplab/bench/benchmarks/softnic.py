@@ -29,7 +29,7 @@ def _take(worker: Receiver, wire: Wire, seconds: float) -> dict[str, Any]:
         "sent": sent,
         "rx_packets": measured.rx_packets,
         "pps": round(through / measured.seconds, 1),
-        "sent_pps": round(sent / measured.seconds, 1),
+        "sent_pps": measured.sent_pps,
         "lost_percent": lost_percent(sent, through),
         "balanced": measured.balanced,
         "ineffective": measured.wait_note or None,
