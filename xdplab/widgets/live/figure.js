@@ -148,30 +148,28 @@ function render({ model, el }) {
 
   const arrange = () => {
     const width = figure.clientWidth;
-    if (!width || (width < NARROW) === isNarrow) return;
+    if (!bokeh || !width || (width < NARROW) === isNarrow) return;
     isNarrow = width < NARROW;
     fold(bokeh, places, isNarrow);
   };
 
   // BokehJS draws only into an element of the page. JupyterLab takes cells out of sight off the page, so
-  // a view may be made, or lose its place, while it is not there; it comes back with a size.
-  const isOnPage = () => document.body.contains(figure);
+  // a view may be made, or lose its place, while it is not there.
+  const isShown = () => figure.getClientRects().length > 0;
   const embed = async () => {
-    if (!bokehJS || isEmbedding || bokeh || !isOnPage() || !figure.clientWidth) return;
+    if (!bokehJS || isEmbedding || bokeh || !isShown()) return;
     isEmbedding = true;
     try {
-      spareLookUps(bokehJS);
-    views = await bokehJS.embed.embed_item(item, figure);
+      views = await bokehJS.embed.embed_item(item, figure);
     } catch (error) {
       const { documents } = bokehJS; // which keep what was made before the error
       const left = documents.findIndex(
         (each) => !each.views_manager && each.roots()[0]?.id === item.root_id,
       );
       if (left >= 0) documents.splice(left, 1);
-      if (isOnPage()) throw error;
-      return;
-    } finally {
+      if (!error.message.includes("under <body>")) throw error; // and never again
       isEmbedding = false;
+      return;
     }
     bokeh = [...views][0].model.document;
     window.xdplabOurs.add(bokeh);
@@ -184,14 +182,18 @@ function render({ model, el }) {
     view.ask("rows");
   };
 
+  const tryAgain = () => {
+    if (view.isOpen()) embed().catch(view.complain);
+  };
   const resizes = new ResizeObserver(() => {
-    if (bokeh) arrange();
-    else if (view.isOpen()) embed().catch(view.complain);
+    arrange();
+    tryAgain(); // as soon as it is on the page, and below where it then has no width of its own
   });
 
   const prepare = async () => {
     view.stopAsking();
     sparePaints(bokehJS);
+    spareLookUps(bokehJS);
     await embed();
   };
 
@@ -243,7 +245,11 @@ function render({ model, el }) {
 
   // The theme may change without any new rows.
   const view = openView({
-    model, thing: "figure", answers, patience: PATIENCE, complaint, eachSecond: dressAnew,
+    model, thing: "figure", answers, patience: PATIENCE, complaint,
+    eachSecond() {
+      dressAnew();
+      tryAgain();
+    },
   });
   view.ask("figure");
   resizes.observe(figure);
