@@ -395,8 +395,12 @@ def test_every_packet_arrived_only_says_so_of_all_that_were_asked() -> None:
         (Situation(overflow=Overflow(busy=0.9), batch=8), "a larger batch, engine.batch = 64"),
         (Situation(ring_size=8192, overflow=Overflow(ring_size=64)), "all of its 64 entries"),
         (
-            Situation(overflow=Overflow(ring_size=2048, pps=20_000)),
-            "came for some 102 ms meanwhile, and a wake-up takes some 50 µs. A lower rate",
+            Situation(overflow=Overflow(ring_size=2048, pps=2e6)),
+            "at 2 Mpps the ring takes 1.02 ms to fill, and a wake-up some 50 µs, so something else",
+        ),
+        (
+            Situation(overflow=Overflow(away=0.0023)),
+            "came back to its core after 2.30 ms on average. A wake-up takes some 50 µs, so",
         ),
         (Situation(paced=True), "engine.pace = 0"),
         (Situation(running=False, fault="port0 is gone"), "The worker has ended"),

@@ -110,6 +110,15 @@ def test_the_cause_is_that_of_most_packets() -> None:
     assert not did.saturated
 
 
+def test_time_off_the_core_is_that_of_each_sleep() -> None:
+    records = Records()
+    overflows, sleeping = begin(records), engine(records, wait="poll")
+    records.add(10, rx_ring_full=500, rx_packets=500, cpu_ns=2 * MS, voluntary_switches=160)
+    did = read(overflows, sleeping)
+    assert did.away == 50e-6
+    assert not did.saturated
+
+
 def test_settings_are_those_of_the_time_of_the_loss() -> None:
     records = Records()
     overflows = begin(records)

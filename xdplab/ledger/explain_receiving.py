@@ -13,13 +13,14 @@ from xdplab.configuration.umem import (
     SMALLEST_LONG_RING,
     XDP_HEADROOM,
 )
-from xdplab.core.text import duration, percent
+from xdplab.core.text import duration, percent, rate
 from xdplab.ledger.explain_wire import another_core, lower_rate, uncut
 from xdplab.ledger.overflow import SPINNING, Overflow
 from xdplab.ledger.situation import Situation, first
 
 _FAIR_BATCH = 64  # packets: from here on a larger batch makes a worker hardly faster
 _NEARLY_ALL = 0.95  # of the time
+_WAKES_WITHIN = 0.5e-3  # seconds, if its core is free
 _PACKET_TAKES = 4352  # bytes of a socket's buffer, for a short frame that XDP passed on
 _HEADERS = 18  # Ethernet, with one VLAN tag
 _ENDED = "The worker has ended."
@@ -142,9 +143,15 @@ def _rx_ring_full(now: Situation) -> str:
         ),
         (wait in SPINNING, f"More came at once than it could take: {slower} avoids it.{bridge}"),
         (
-            did.fills_slowly,
-            f"It slept (wait={wait!r}), and its core was not free when it was to wake: packets "
-            f"came for some {duration(did.pause * 1e9)} meanwhile, and a wake-up takes some 50 µs. "
+            did.fills_in > _WAKES_WITHIN,
+            f"It slept (wait={wait!r}), and did not come back in time: at {rate(did.pps, 3)} the "
+            f"ring takes {duration(did.fills_in * 1e9)} to fill, and a wake-up some 50 µs, so "
+            f"something else had the core. {_helps(its_own, slower)}{bridge}",
+        ),
+        (
+            did.away > _WAKES_WITHIN,
+            f"It slept (wait={wait!r}), and came back to its core after {duration(did.away * 1e9)} "
+            "on average. A wake-up takes some 50 µs, so something else had the core. "
             f"{_helps(its_own, slower)}{bridge}",
         ),
         (

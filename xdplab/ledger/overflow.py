@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 SATURATED = 0.75
 """The share of the time at work from which on a worker is called busy."""
 
-_WAKES_WITHIN = 1e-3  # seconds
-_INTERVALS = 0.02  # seconds: more than a record interval
 SPINNING = ("spin", "busy-poll", "adaptive")
 _READ = (
     *("time_ns", "rx_ring_full", "rx_packets", "cpu_ns", "idle_ns"),
@@ -55,24 +53,18 @@ class Overflow:
     backlog: int | None = None
     """The entries that the ring would have needed beside its own, so that none was lost."""
 
+    away: float = 0.0
+    """The seconds for which a worker was off its core each time, on average."""
+
     @property
     def saturated(self) -> bool:
         """Whether the worker could hardly have done more."""
         return self.busy >= SATURATED
 
     @property
-    def pause(self) -> float:
-        """The seconds for which packets came and were not taken, the longest; 0: not known."""
-        return (self.ring_size + (self.backlog or 0)) / self.pps if self.pps else 0.0
-
-    @property
-    def fills_slowly(self) -> bool:
-        """Whether a worker that sleeps wakes long before its ring is full, if its core is free.
-
-        Pauses within one record interval can't be told apart.
-        """
-        fills = self.ring_size / self.pps if self.pps else 0.0
-        return fills > _WAKES_WITHIN or self.pause > _INTERVALS
+    def fills_in(self) -> float:
+        """The seconds in which the packets that came fill a ring; 0: not known."""
+        return self.ring_size / self.pps if self.pps else 0.0
 
 
 class _Kind(NamedTuple):
@@ -94,6 +86,7 @@ class _Sum:
     ran: int = 0
     wall: int = 0
     came: int = 0
+    switches: int = 0
     backlog: float = 0.0
 
 
@@ -141,6 +134,7 @@ class Overflows:
             seconds=most.wall / 1e9,
             pps=most.came * 1e9 / most.wall if most.wall else 0.0,
             backlog=round(most.backlog),
+            away=max(most.wall - most.ran, 0) / max(most.switches, 1) / 1e9,
         )
 
     def _read_worker(self, engine: CountedEngine, number: int, worker: _Worker) -> None:
@@ -182,6 +176,7 @@ class Overflows:
             into.ran += interval["cpu_ns"]
             into.wall += interval["time_ns"]
             into.came += lost + got
+            into.switches += interval["involuntary_switches"] + interval["voluntary_switches"]
             into.backlog = max(into.backlog, worker.backlog + lost)
         spare = 0.0 if kind.stopped else _could_take(kind, interval) - got
         worker.backlog = max(worker.backlog + lost - max(spare, 0.0), 0.0)
