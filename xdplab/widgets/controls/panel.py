@@ -64,13 +64,14 @@ class Panel:
         ]
         self._undo = _button("Undo", on_undo, "undo")
         self._no_napi = ipywidgets.HTML(_small(_NO_NAPI))
-        self._status, self._short = ipywidgets.HTML(), ipywidgets.HTML()
+        self._status = ipywidgets.HTML()
         for button, name in zip(self._presets, on_preset, strict=True):
             button.tooltip = PRESETS[name].why
 
         of_traffic = chosen("traffic")
+        self._short = ipywidgets.HTML() if of_traffic else None
         beside = [_group("NAPI", [*chosen("napi"), self._no_napi])]
-        if of_traffic:
+        if self._short is not None:
             beside.insert(0, _group("Traffic", [*of_traffic, self._short], self._traffic))
         columns = [
             ipywidgets.VBox([_group("Worker", chosen("engine"))], layout=_COLUMN),
@@ -122,7 +123,8 @@ class Panel:
             self._traffic.disabled = traffic_runs is None
             self._traffic.description = "Stop" if traffic_runs else "Start"
             self._traffic.icon = "stop" if traffic_runs else "play"
-        self._short.value = _small(f"{short[0].upper()}{short[1:]}.") if short else ""
+        if self._short is not None:
+            self._short.value = _small(f"{short[0].upper()}{short[1:]}.") if short else ""
         self._status.value = status_html(view, state) + (_small(note) if note else "")
 
     def show_napi(self, exists: bool) -> None:
