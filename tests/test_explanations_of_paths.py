@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.explained import code, words_of
 from support.waiting import eventually
@@ -98,9 +100,11 @@ def test_a_generator_that_was_not_started(lab: Lab) -> None:
         (start,) = code(ledger.explain())
         exec(start, {"traffic": traffic})
         assert eventually(lambda: ledger.read().packets(Line.RECEIVED) > 0)
-        (stop,) = code(ledger.explain().partition("Still sending")[2])
+        sending = ledger.explain().partition("Still sending")[2]
+        (stop,) = code(sending.partition("\n")[0])
         exec(stop, {"traffic": traffic})
-        assert ledger.explain() == "Every packet arrived."
+        # On a busy machine it sent less than it was asked for, which is said as well.
+        assert re.match(r"Every packet (that was sent )?arrived\.", ledger.explain())
         traffic.close()
 
 

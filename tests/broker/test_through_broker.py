@@ -28,11 +28,15 @@ with Lab() as lab, Engine(lab.port, wait="uring-multishot") as engine:
         account = ledger.settle()
     received = int(engine.telemetry.total()["rx_packets"])
     print(json.dumps([lab.backend, lab.simulated, account.balanced, traffic.sent, received]))
+    print(json.dumps([traffic.asked, traffic.sending_seconds]))
 """
     with client(installed, broker.socket, text) as process:
         backend, simulated, balanced, sent, received = json.loads(line(process))
+        asked, seconds = json.loads(line(process))
     assert (backend, simulated, balanced) == ("broker", False, True)
     assert sent == received == 2_000
+    assert 1_990 <= asked <= 2_000
+    assert seconds >= 0.39
 
 
 @pytest.mark.parametrize("path", ["udp-uring", "packet-mmap", "xdp"])

@@ -13,7 +13,7 @@ ENOUGH = 0.95
 
 CATCHES_UP = "It makes up for at most 1,024 frames or 100 ms, and skips the rest."
 
-_SLACK_SECONDS = 0.05  # frames of so long may still come: a generator wakes late, and catches up
+_SLACK_SECONDS = 0.1  # frames of so long may still come: a generator catches up
 
 
 def shortfall(asked_pps: float | None, sent_pps: float | None) -> str:
