@@ -72,7 +72,7 @@ def test_a_place_that_can_not_be_written_to_is_refused_before_anything_runs(
 ) -> None:
     # It would run for a day.
     done = xdplab("bench", "batch", "--seconds", "86400", "--report", tmp_path / place)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert str(tmp_path) in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.waiting import eventually
 
-from xdplab import ConfigurationError, Engine, Lab, Traffic
+from xdplab import PRESETS, ConfigurationError, Engine, Lab, Traffic
 from xdplab.native.records import COUNTERS
 
 pandas = pytest.importorskip("pandas")
@@ -48,7 +48,7 @@ def test_all_is_a_table_in_a_notebook_and_text_in_a_terminal(
     lab: Lab, engine: Engine, traffic: Traffic
 ) -> None:
     ledger = engine.ledger(traffic)
-    for thing in (*everything(lab, engine, traffic), ledger, ledger.read()):
+    for thing in (*everything(lab, engine, traffic), ledger, ledger.read(), PRESETS):
         for said in (repr(thing), str(thing)):
             assert said
             assert "can't be read" not in said

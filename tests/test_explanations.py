@@ -22,6 +22,10 @@ TRIALS: dict[Line, list[Trial]] = {}
 """What provokes the losses of a line, and types what its words say."""
 
 ELSEWHERE: dict[Line, tuple[str, str]] = {
+    Line.ASKED: (
+        "test_ledger",
+        "test_what_was_asked_stands_beside_what_was_sent_where_that_was_less",
+    ),
     Line.TOO_LARGE: (
         "test_large_frames",
         "test_the_advice_for_a_packet_that_is_too_large_lets_it_through",

@@ -228,7 +228,7 @@ def test_the_page_about_programs_can_be_typed(privileged: None, tmp_path: Path) 
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "received=1" in done.stdout
-    assert re.search(r"^packets +2 +1 +4 +8$", done.stdout, re.MULTILINE)
+    assert re.search(r"^packets +array +1 +4 +8$", done.stdout, re.MULTILINE)
 
 
 def test_what_is_no_object_is_refused(lab: Lab, tmp_path: Path) -> None:

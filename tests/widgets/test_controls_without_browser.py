@@ -258,6 +258,7 @@ def test_a_preset_says_why_and_is_undone_in_one_step(lab: Lab) -> None:
     assert "wait spin → uring-multishot" in button(controls, "Undo").tooltip
     for _ in PRESETS:
         button(controls, "Undo").click()
+    assert "undone: batch 32 → 256, wait epoll → adaptive" in words(controls)
     assert (engine.batch, engine.wait, engine.napi.gro_flush_timeout) == (32, "epoll", 0)
     assert (controls.batch, controls.wait, controls.gro_flush_timeout) == (32, "epoll", 0)
     assert button(controls, "Undo").disabled

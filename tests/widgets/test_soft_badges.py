@@ -141,9 +141,9 @@ def test_the_command_says_it_in_json_and_in_its_tables(capsys: pytest.CaptureFix
 
 
 def test_the_command_takes_a_backend_by_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--backend", "sotf"]) == 1
+    assert main(["run", "--backend", "sotf"]) == 2
     assert "--backend sotf is none of: " in capsys.readouterr().err
-    assert main(["run", "--backend", "soft", "--interface", "lo"]) == 1
+    assert main(["run", "--backend", "soft", "--interface", "lo"]) == 2
     assert "Leave one out" in capsys.readouterr().err
     options = ["--rounds", "1", "--seconds", "0.05", "--batches", "64", "--json"]
     assert main(["bench", "batch", "--backend", "soft", *options]) == 0

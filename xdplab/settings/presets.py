@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from xdplab.core.calls import public_function
 from xdplab.core.checks import choice
+from xdplab.core.table import Table, Tabled
+from xdplab.core.text import setting as in_words
 from xdplab.ledger.subjects import check_engine
 from xdplab.settings import settings
 
@@ -26,9 +28,36 @@ class Preset:
     why: str
 
 
+class Presets(Tabled, Mapping[str, Preset]):
+    """Presets by name."""
+
+    def __init__(self, presets: Mapping[str, Preset]) -> None:
+        self._presets = MappingProxyType(dict(presets))
+
+    def __getitem__(self, name: str) -> Preset:
+        return self._presets[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._presets)
+
+    def __len__(self) -> int:
+        return len(self._presets)
+
+    def _table(self) -> Table:
+        rows = [
+            (name, ", ".join(f"{knob} {in_words(value)}" for knob, value in preset.knobs.items()))
+            for name, preset in self.items()
+        ]
+        whys = [f"{name}: {preset.why}" for name, preset in self.items()]
+        return Table("", rows, ("preset", "knobs"), whys)
+
+    def _brief(self) -> str:
+        return f"<Presets: {', '.join(self)}>"
+
+
 _AT_ONCE = {"threaded": False, "defer_hard_irqs": 0, "gro_flush_timeout": 0}
 
-PRESETS: Mapping[str, Preset] = MappingProxyType(
+PRESETS = Presets(
     {
         "throughput": Preset(
             knobs={

@@ -125,9 +125,9 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
         self._update()
 
     def undo(self) -> None:
-        """Revert the last change of a knob, wherever it was made, or the last preset."""
-        self._reason = ""
-        undo(self._engine, self._traffic)
+        """Revert the last change of a knob, wherever it was made, or the last preset; say which."""
+        step = undo(self._engine, self._traffic)
+        self._reason = f"undone: {', '.join(map(str, step))}" if step else ""
         self._update()
 
     def refresh(self) -> None:

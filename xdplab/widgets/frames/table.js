@@ -233,7 +233,8 @@ function render({ model, el }) {
     const help = state.are_payloads
       ? "This path samples payloads without headers: only queue: and verdict: pass those."
       : `Its syntax is tcpdump's: ${examples}.`;
-    if (kept) hint.textContent = `No frame passes the filter. ${help}`;
+    const newest = over ? ` It looks at the newest ${kept} only.` : "";
+    if (kept) hint.textContent = `No frame passes the filter.${newest} ${help}`;
     else if (!every) hint.textContent = "No frame is sampled: set sample_every to 1 or more.";
     else hint.textContent = "No frame was sampled yet.";
   };

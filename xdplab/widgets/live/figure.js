@@ -1,7 +1,9 @@
 // The browser's half of figure.py.
 
 const PATIENCE = 3000; // ms
-const CONFIRM_INTERVAL = 450; // least ms from one confirmation to the next
+// A view confirms half of the messages that may be under way to it (figure.py), or each second.
+const CONFIRM_MESSAGES = 5;
+const CONFIRM_INTERVAL = 950; // ms
 
 async function load(gzipped) {
   const text = new Blob([gzipped]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -239,7 +241,7 @@ function render({ model, el }) {
       }
       dressAnew();
       el.classList.add("xdplab-live"); // for style.css
-      view.confirm(message.number, CONFIRM_INTERVAL);
+      view.confirm(message.number, CONFIRM_MESSAGES, CONFIRM_INTERVAL);
     },
   };
 

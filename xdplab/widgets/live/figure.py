@@ -4,9 +4,9 @@ A beat sends one message for all sources of a figure: a float64 buffer for each 
 columns of numbers one after the other, and columns of text in the message itself. A buffer for each
 column would take the Jupyter server as long as all else.
 
-Rows come at most ten times a second. A view confirms twice a second what it has drawn: for the
-kernel a confirmation is dearer than sending. A slow view gets nothing more until it has drawn the
-rows under way, and then all that it missed in one message.
+Rows come at most ten times a second. A view confirms what it has drawn after five messages, or once
+a second: for the kernel a confirmation is dearer than sending. A slow view gets nothing more until
+it has drawn the rows under way, and then all that it missed in one message.
 
 None of this is in the widget's state: a saved notebook holds neither figure nor data.
 """

@@ -4,6 +4,8 @@
 // ms after which a view repeats a request, doubled each time, since connections can be slow.
 const LONGEST_PATIENCE = 24000;
 
+const NOTHING = { at: -Infinity, number: -Infinity }; // was confirmed yet
+
 // Of JupyterLab's states of a kernel.
 const ENDED = ["restarting", "autorestarting", "terminating", "dead"];
 
@@ -50,7 +52,7 @@ function openView({ model, thing, answers, patience: firstPatience, complaint, e
   let wanted; // the kind of the request to repeat
   let heard = 0;
   let patience = firstPatience;
-  let confirmed = -Infinity;
+  let confirmed = NOTHING;
   let isOpen = true;
   let hasKernel = true;
 
@@ -65,18 +67,19 @@ function openView({ model, thing, answers, patience: firstPatience, complaint, e
   const ask = (kind = wanted) => {
     wanted = kind;
     heard = performance.now();
-    confirmed = -Infinity; // so that the reply is confirmed at once: the kernel sends no more before
+    confirmed = NOTHING; // so that the reply is confirmed at once: the kernel sends no more before
     say({ kind });
   };
   const stopAsking = () => {
     wanted = undefined;
   };
-  // Confirms after the browser has drawn: so a slow browser or a hidden page gets no more rows.
-  const confirm = (number, interval = 0) => {
+  // Confirms after the browser has drawn: so a slow browser or a hidden page gets no more rows. Not before
+  // so many messages or so many ms have passed since the last time.
+  const confirm = (number, messages = 0, interval = 0) => {
     requestAnimationFrame(() => {
       const now = performance.now();
-      if (!isOpen || now - confirmed < interval) return;
-      confirmed = now;
+      if (!isOpen || (number - confirmed.number < messages && now - confirmed.at < interval)) return;
+      confirmed = { at: now, number };
       say({ kind: "got", number });
     });
   };
