@@ -232,6 +232,8 @@ def test_a_value_is_typed_while_a_cell_runs_and_one_that_is_none_is_refused_besi
     go_on: OpenNotebook,
 ) -> None:
     page = go_on(CAPTURE, TYPED, "traffic.rate = 5_000", again=AGAIN)
+    # What is typed while the page takes away what the test before has left goes with it.
+    expect(box(page, "Batch size")).to_have_value("64", timeout=PATIENCE)
     page.start(1)
     box(page, "Batch size").fill("300")
     box(page, "Batch size").press("Enter")
