@@ -5,14 +5,13 @@ from __future__ import annotations
 import html
 import warnings
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from xdplab.core.errors import ClosedError, XdplabError
 from xdplab.core.text import rate
-from xdplab.knobs import typed
-from xdplab.knobs.table import KNOBS
 from xdplab.knobs.words import number, powers_of_two
 from xdplab.widgets.base import pump
 from xdplab.widgets.base.subshells import follow_subshells
@@ -50,7 +49,7 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._beats = 0
         self._button = ipywidgets.Button(layout={"width": "100px"})
         self._batch = TypedSlider(
-            self._take_batch,
+            partial(view.take, "batch"),
             number,
             width="340px",
             description="Batch",
@@ -98,14 +97,6 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
     def _turn_wait(self, change: dict[str, Any]) -> None:
         if change["new"]:  # empty if its path has no wait strategies
             self._turn("wait", change["new"])
-
-    def _take_batch(self, text: str) -> typed.Typed:
-        engine = self._view.engine
-        if engine is None:
-            raise ClosedError("the engine was closed.")
-        taken = typed.held(KNOBS["batch"], text, engine)
-        engine.batch = taken.value
-        return taken
 
     def _turn(self, knob: str, value: int | str | None) -> None:
         engine = self._view.engine

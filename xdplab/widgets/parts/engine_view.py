@@ -6,6 +6,9 @@ import html
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from xdplab.core.errors import ClosedError
+from xdplab.knobs import typed
+from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_engine
 from xdplab.widgets.style.palette import GREEN, GREY, VERMILLION
 
@@ -109,6 +112,21 @@ class EngineView:
         if engine is not None:
             self._ring_size = engine.ring_size
         return self._ring_size
+
+    def take(self, knob: str, text: str) -> typed.Typed:
+        """Set a knob of the engine to what was typed, held within its bounds.
+
+        Raises
+        ------
+        XdplabError
+            If it is no value of the knob, or the engine was closed.
+        """
+        engine = self.engine
+        if engine is None:
+            raise ClosedError("the engine was closed.")
+        taken = typed.held(KNOBS[knob], text, engine)
+        setattr(engine, knob, taken.value)
+        return taken
 
     def state(self) -> State:
         """Return the engine's state, and the reason if it ended by itself."""

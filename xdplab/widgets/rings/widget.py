@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -14,8 +15,6 @@ from xdplab.core.calls import public
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError, TelemetryError
 from xdplab.core.locks import new_lock
-from xdplab.knobs import typed
-from xdplab.knobs.table import KNOBS
 from xdplab.widgets.base import traits
 from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.feed import SnapshotFeed
@@ -93,7 +92,7 @@ class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
             _worker_names(engine),
             follow_box,
             on_pace=self._set_pace,
-            on_typed=self._take_pace,
+            on_typed=partial(self._view.take, "pace"),
             on_step=self._step,
             on_worker=self._choose,
             on_follow=self._follow,
@@ -125,14 +124,6 @@ class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         if engine is not None:
             with suppress(ClosedError):  # closed by another thread meanwhile: the next beat says so
                 engine.pace = pace
-
-    def _take_pace(self, text: str) -> typed.Typed:
-        engine = self._view.engine
-        if engine is None:
-            raise ClosedError("the engine was closed.")
-        taken = typed.held(KNOBS["pace"], text, engine)
-        engine.pace = taken.value
-        return taken
 
     def _step(self, turns: int) -> None:
         engine = self._view.engine
