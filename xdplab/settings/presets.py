@@ -28,7 +28,7 @@ class Preset:
     why: str
 
 
-class Presets(Tabled, Mapping[str, Preset]):
+class _Presets(Tabled, Mapping[str, Preset]):
     """Presets by name."""
 
     def __init__(self, presets: Mapping[str, Preset]) -> None:
@@ -57,7 +57,7 @@ class Presets(Tabled, Mapping[str, Preset]):
 
 _AT_ONCE = {"threaded": False, "defer_hard_irqs": 0, "gro_flush_timeout": 0}
 
-PRESETS = Presets(
+PRESETS = _Presets(
     {
         "throughput": Preset(
             knobs={
