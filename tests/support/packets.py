@@ -22,7 +22,7 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.ipsec import AH
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Dot3, Ether
-from scapy.packet import Packet, Raw
+from scapy.packet import NoPayload, Packet, Raw
 from scapy.utils import checksum
 
 from xdplab.fields import FRAME
@@ -254,6 +254,9 @@ def _of_ipv6(ip: IPv6) -> dict[str, Any]:
         if isinstance(layer, IPv6ExtHdrFragment) and layer.offset:
             return found | {"ipv6.next": layer.nh, "ip.protocol": layer.nh}
     found |= {"ipv6.next": layer.nh, "ip.protocol": layer.nh}
+    if layer.nh == NEXT[ICMPv6EchoRequest] and not isinstance(after, NoPayload):
+        header = after.original[:4]  # scapy leaves types that it does not know
+        return found | dict(zip(("icmpv6.type", "icmpv6.code"), header, strict=False))
     return found | _of_transport(after)
 
 
@@ -266,10 +269,6 @@ def _after(layer: Packet) -> Packet:
 
 
 def _of_transport(layer: Packet) -> dict[str, Any]:
-    name = type(layer).__name__
-    if name.startswith("ICMPv6"):
-        kind, code = bytes(layer.original[:2]) if len(layer.original) >= 4 else (0, 0)
-        return {"icmpv6.type": kind, "icmpv6.code": code}
     if not isinstance(layer, UDP | TCP | ICMP) or not _is_whole(layer):
         return {}
     if isinstance(layer, ICMP):
