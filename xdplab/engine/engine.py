@@ -260,6 +260,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             if fault := self.error:
                 raise fault
             self._native.start()
+        self.journal.switch("started")
         return self
 
     def stop(self) -> None:
@@ -267,7 +268,8 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
 
         Packets that arrive meanwhile fill the RX ring; the kernel drops the rest, and counts them.
         """
-        self._native.stop()
+        if self._native.stop():
+            self.journal.switch("stopped")
 
     def close(self) -> None:
         """Stop the worker and release all resources. Telemetry stays readable."""
@@ -320,6 +322,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
         return self._native.load(name)
 
     def _store(self, name: str, value: int) -> None:
+        self._refuse_once_ended()
         self._native.store(name, value)
 
     def __enter__(self) -> Self:
