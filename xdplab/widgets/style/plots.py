@@ -31,12 +31,6 @@ FRAME_RANGE = "frame"
 FOLDS = "folds"
 """Tag of a grid of plots that has one plot a row where the page is narrow."""
 
-TRACE = "trace"
-"""Tag of a line or an area over rows of increasing x that is only ever shown as it is.
-
-It can't be hit by a mouse, selected or muted, and its colour stays. live/spare.js paints it.
-"""
-
 _EQUAL: Any = "minmax(0, 1fr)"
 _GAPS: Any = (6, 0)  # pixels between rows and columns
 _MEDIUM = "12px"
@@ -134,6 +128,14 @@ def styled_plot(
     if x_axis_type == "datetime":
         plot.xaxis.formatter = clock_ticks()
     return plot
+
+
+def trace() -> dict[str, Any]:
+    """Return options of a line or an area over rows of increasing x, which spares the browser work.
+
+    It can't be hit by a mouse, selected or muted, and its colour stays. live/spare.js paints it.
+    """
+    return {"tags": ["trace"]}
 
 
 def plates() -> dict[str, Any]:
