@@ -451,5 +451,5 @@ def test_what_could_not_be_provoked_has_words_too() -> None:
     assert frames.startswith("5 packets of 10,000 (< 0.1 %) came while the fill ring was")
     assert "ring_size=8192" in frames
     assert "report it" in descriptors
-    assert "unaccounted for" in explain({}, 3, Situation())[0]
+    assert "unaccounted" in explain({}, 3, Situation())[0]
     assert "in flight" in explain({}, 3, Situation(flowing=True))[0]

@@ -210,7 +210,7 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
         yield explain_receiving.lost_in_the_stack(counted(unaccounted, "packet"))
     else:
         yield (
-            f"{counted(unaccounted, 'packet')} unaccounted for: one counting point counted them, "
+            f"{counted(unaccounted, 'packet')} unaccounted: one counting point counted them, "
             "the next did not. Two cases are known: a link that is down refuses the generator's "
             "frames and does not count them, and with attach='skb' GRO merges packets of a stream "
             "before the XDP program counts them."
