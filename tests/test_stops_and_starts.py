@@ -76,6 +76,14 @@ def test_an_engine_that_ended_refuses_its_knobs_with_the_reason(
     assert engine.batch == 16
 
 
+def test_counters_of_an_engine_that_ended_say_so(privileged: None) -> None:
+    with Lab() as lab:
+        engine = Engine(lab.port).start()
+    assert eventually(lambda: engine.state == "ended")
+    assert "ended by itself" in str(engine.telemetry.total())
+    assert "ended by itself" in str(engine.telemetry)
+
+
 def test_knobs_of_an_engine_that_ended_meanwhile_are_not_put_back(privileged: None) -> None:
     lab = Lab()
     engine = Engine(lab.port).start()

@@ -138,6 +138,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
 
     _by_reconfigure = names_of_home("sockets")
     _made_with = made_with()
+    _of_the_package = ("end", "home", "is_gone", "name_of", "remedy", "times_bypassed", "way")
 
     uncounted = 0
     """Upper bound of the packets that came while an interface had no XDP program: `reconfigure`

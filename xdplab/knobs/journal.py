@@ -53,6 +53,9 @@ class Journal(Tabled, Uncopied):
         # Of the thread that writes: the step that all its changes belong to for now.
         self._of_thread = threading.local()
 
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
     def note(self, knob: str, before: object, after: object) -> None:
         """Record a change, unless the value is the same."""
         if before == after:
