@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from xdplab.core.checks import choice
@@ -62,9 +61,6 @@ class Account(Tabled):
     stages: tuple[Stage, ...]
     unaccounted: int
     situation: Situation = field(default_factory=Situation, compare=False)
-
-    def __iter__(self) -> Iterator[Stage]:
-        return iter(self.stages)
 
     @property
     def balanced(self) -> bool:
