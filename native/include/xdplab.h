@@ -3,6 +3,8 @@
  * The whole public API, for Python. The engine's own code does not include this file.
  */
 #include "include/engine.h"
+#include "include/fields.h"
+#include "include/frame.h"
 #include "include/generator.h"
 #include "include/privilege.h"
 #include "include/program.h"
