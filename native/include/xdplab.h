@@ -4,6 +4,7 @@
  */
 #include "include/capture.h"
 #include "include/engine.h"
+#include "include/frame.h"
 #include "include/generator.h"
 #include "include/privilege.h"
 #include "include/program.h"
