@@ -14,6 +14,8 @@
 #include "include/frame.h"
 #include "include/memory.h"
 
+#define XDPLAB_NO_FRAME 0xffffffffffffffff
+
 struct xdplab_call {
 	struct xdplab_frame *frames; /* place for as many as `room` says */
 	uint32_t room;
@@ -23,19 +25,19 @@ struct xdplab_call {
 	uint64_t time_ns; /* CLOCK_MONOTONIC when it looked */
 };
 
-/* Gives frames back, to be filled again. */
-void xdplab_capture_give_back(struct xdplab_engine *engine, uint32_t worker, const struct xdplab_frame *frames,
+/* Gives frames back, to be filled again. A frame that the engine takes from the caller gets the address
+ * XDPLAB_NO_FRAME, here and in xdplab_capture_send, and such ones are skipped: so a caller that was interrupted may
+ * repeat a call. */
+void xdplab_capture_give_back(struct xdplab_engine *engine, uint32_t worker, struct xdplab_frame *frames,
 			      uint32_t count);
 /* Receives a batch. 0, or a negative errno: the path has ended, or the wait strategy can't be used. */
 int xdplab_capture_receive(struct xdplab_engine *engine, uint32_t worker, struct xdplab_call *call,
 			   struct xdplab_error *error);
-/* Sends frames that the caller has, without a copy; they are its own no more. Returns the number of frames that the
- * kernel took before the timeout, or before the path ended; the rest stay the caller's. */
-uint32_t xdplab_capture_send(struct xdplab_engine *engine, uint32_t worker, const struct xdplab_frame *frames,
-			     uint32_t count, uint64_t timeout_ns);
-/* Likewise copies of frames that lie in `bytes`, none longer than a UMEM frame. */
-uint32_t xdplab_capture_send_copies(struct xdplab_engine *engine, uint32_t worker, const uint8_t *bytes,
-				    const struct xdplab_frame *frames, uint32_t count, uint64_t timeout_ns);
+/* Sends frames from the first on: those in `bytes` as copies, none longer than a UMEM frame; without `bytes`, frames
+ * that the caller has, which are then its own no more. Stops at the timeout, or when the path has ended. Adds the
+ * number of sent ones to `sent`, from which it begins. */
+void xdplab_capture_send(struct xdplab_engine *engine, uint32_t worker, const uint8_t *bytes,
+			 struct xdplab_frame *frames, uint32_t count, uint64_t timeout_ns, uint32_t *sent);
 /* Readable when a frame waits. */
 int xdplab_capture_descriptor(const struct xdplab_engine *engine, uint32_t worker);
 /* Before a sleep on the descriptor: clears the readiness that was seen. 0 if frames wait, so that the caller must not

@@ -79,15 +79,35 @@ static int fail_path(struct worker *worker, struct xdplab_error *error)
 	return ended(worker, error);
 }
 
-void xdplab_capture_give_back(struct xdplab_engine *engine, uint32_t index, const struct xdplab_frame *frames,
+/* Moves frames that the caller still has into worker->frames, and returns their number. */
+static uint32_t take_from_caller(struct worker *worker, struct xdplab_frame *frames, uint32_t count)
+{
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (frames[i].address == XDPLAB_NO_FRAME)
+			continue;
+		worker->frames[taken++] = (struct xdp_desc){
+			.addr = frames[i].address,
+			.len = frames[i].length,
+			.options = frames[i].options,
+		};
+		frames[i].address = XDPLAB_NO_FRAME;
+	}
+	worker->counters.held -= taken;
+	return taken;
+}
+
+void xdplab_capture_give_back(struct xdplab_engine *engine, uint32_t index, struct xdplab_frame *frames,
 			      uint32_t count)
 {
 	struct worker *worker = &engine->workers[index].worker;
 
-	if (!worker->rx)
-		return;
-	worker->rx->operations->recycle(worker->rx, (const struct xdp_desc *)frames, count);
-	worker->counters.held -= count;
+	for (uint32_t done = 0, now; worker->rx && done < count; done += now) {
+		now = (uint32_t)least(count - done, worker->frames_limit);
+		worker->rx->operations->recycle(worker->rx, worker->frames,
+						take_from_caller(worker, frames + done, now));
+	}
 }
 
 int xdplab_capture_receive(struct xdplab_engine *engine, uint32_t index, struct xdplab_call *call,
@@ -115,22 +135,9 @@ int xdplab_capture_receive(struct xdplab_engine *engine, uint32_t index, struct 
 	return 0;
 }
 
-/* Puts the next frames to send into worker->frames, at most `limit`; returns their number. */
-typedef uint32_t next_frames(struct worker *worker, const uint8_t *bytes, const struct xdplab_frame *frames,
-			     uint32_t limit);
-
-static uint32_t next_own(struct worker *worker, const uint8_t *bytes, const struct xdplab_frame *frames,
-			 uint32_t limit)
-{
-	(void)bytes;
-	memcpy(worker->frames, frames, limit * sizeof(*frames));
-	worker->counters.held -= limit;
-	turn_look_at_checksums(worker, limit);
-	return limit;
-}
-
-static uint32_t next_copies(struct worker *worker, const uint8_t *bytes, const struct xdplab_frame *frames,
-			    uint32_t limit)
+/* Puts copies of the next frames into worker->frames; returns their number. */
+static uint32_t copy_from_caller(struct worker *worker, const uint8_t *bytes, const struct xdplab_frame *frames,
+				 uint32_t limit)
 {
 	struct spares *spares = worker->spares;
 	const uint32_t count = limit < spares->count ? limit : spares->count;
@@ -146,50 +153,48 @@ static uint32_t next_copies(struct worker *worker, const uint8_t *bytes, const s
 	return count;
 }
 
-static void kick(struct worker *worker)
+/* Hands the next frames to the TX ring, as many as there is room for; returns their number. */
+static uint32_t send_next(struct worker *worker, const uint8_t *bytes, struct xdplab_frame *frames, uint32_t count)
 {
-	if (!worker->tx->operations->wants_kick(worker->tx))
-		return;
-	wait_kick(worker);
-	wait_submit(worker);
+	const uint32_t limit = (uint32_t)least(least(count, worker->frames_limit),
+					       worker->tx->operations->room(worker->tx));
+	uint32_t taken;
+
+	if (!limit)
+		return 0;
+	if (bytes) {
+		taken = copy_from_caller(worker, bytes, frames, limit);
+	} else {
+		taken = take_from_caller(worker, frames, limit);
+		turn_look_at_checksums(worker, taken);
+	}
+	worker_transmit(worker, worker->frames, taken);
+	return taken;
 }
 
-static uint32_t send_frames(struct worker *worker, next_frames *next, const uint8_t *bytes,
-			    const struct xdplab_frame *frames, uint32_t count, uint64_t timeout_ns)
+void xdplab_capture_send(struct xdplab_engine *engine, uint32_t index, const uint8_t *bytes,
+			 struct xdplab_frame *frames, uint32_t count, uint64_t timeout_ns, uint32_t *sent)
 {
 	static const struct timespec nap = { .tv_nsec = SEND_NAP_NS };
+	struct worker *worker = &engine->workers[index].worker;
 	const uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + timeout_ns;
 	struct xdplab_error error;
-	uint32_t sent = 0, taken;
+	bool waits;
 
 	if (capture_begin(worker, &error))
-		return 0;
+		return;
 	do {
+		const uint32_t before = *sent;
+
 		turn_take_back_sent(worker, worker->frames_limit);
-		taken = (uint32_t)least(least(count - sent, worker->frames_limit),
-					worker->tx->operations->room(worker->tx));
-		taken = taken ? next(worker, bytes, frames + sent, taken) : 0;
-		if (taken)
-			worker_transmit(worker, worker->frames, taken);
-		sent += taken;
-		kick(worker);
-		if (sent < count && !taken)
+		*sent += send_next(worker, bytes, frames + before, count - before);
+		waits = worker->tx->operations->wants_kick(worker->tx);
+		if (waits)
+			wait_kick(worker);
+		wait_submit(worker);
+		if (*sent == before && *sent < count)
 			nanosleep(&nap, NULL);
-	} while (!worker->counters.fault && clock_ns(CLOCK_MONOTONIC) < until_ns &&
-		 (sent < count || worker->tx->operations->wants_kick(worker->tx)));
-	return sent;
-}
-
-uint32_t xdplab_capture_send(struct xdplab_engine *engine, uint32_t index, const struct xdplab_frame *frames,
-			     uint32_t count, uint64_t timeout_ns)
-{
-	return send_frames(&engine->workers[index].worker, next_own, NULL, frames, count, timeout_ns);
-}
-
-uint32_t xdplab_capture_send_copies(struct xdplab_engine *engine, uint32_t index, const uint8_t *bytes,
-				    const struct xdplab_frame *frames, uint32_t count, uint64_t timeout_ns)
-{
-	return send_frames(&engine->workers[index].worker, next_copies, bytes, frames, count, timeout_ns);
+	} while ((waits || *sent < count) && !worker->counters.fault && clock_ns(CLOCK_MONOTONIC) < until_ns);
 }
 
 int xdplab_capture_descriptor(const struct xdplab_engine *engine, uint32_t index)

@@ -138,6 +138,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
 
     _by_reconfigure = names_of_home("sockets")
     _made_with = made_with()
+    _delivers = False
 
     uncounted = 0
     """Upper bound of the packets that came while an interface had no XDP program: `reconfigure`
@@ -186,6 +187,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             memory=memory,
             sampling=sampling,
             worker=worker,
+            delivers=self._delivers,
         )
         interfaces = configuration.interfaces
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
