@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xdplab.capture.batch import Batch
 from xdplab.capture.capture import Capture
 from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.core.errors import (
@@ -46,7 +45,6 @@ __all__ = [
     "PRESETS",
     "WAIT_STRATEGIES",
     "Account",
-    "Batch",
     "Capture",
     "ClosedError",
     "ConfigurationError",

@@ -41,7 +41,8 @@ class Area:
 
     def window(self) -> Any:
         """Return a new buffer over the whole, which lives as long as it or an array made of it."""
-        return memoryview(self.array) if self._memory is None else _window(self._memory)
+        array: Any = self.array
+        return memoryview(array) if self._memory is None else _window(self._memory)
 
 
 def _window(memory: Any) -> Any:

@@ -89,7 +89,7 @@ class Batch(Tabled):
                 offset=int(addresses[0]),
                 strides=(stride, 1),
             )
-        copied = self._area.array[addresses[:, None] + np.arange(room)]
+        copied: Bytes = self._area.array[addresses[:, None] + np.arange(room)]
         copied.flags.writeable = False
         return copied
 
@@ -142,7 +142,7 @@ class Batch(Tabled):
         if not -len(self) <= number < len(self):
             raise IndexError(f"batch[{number}]: it has {counted(len(self), 'packet')}.")
         frame = self._frames[number]
-        packet = np.ndarray(
+        packet: Any = np.ndarray(
             (int(frame["length"]),),
             np.uint8,
             buffer=self._loan.window(),
@@ -150,10 +150,10 @@ class Batch(Tabled):
         )
         return memoryview(packet)
 
-    def _chosen(self, key: object) -> Indices:
+    def _chosen(self, key: Any) -> Indices:
         index = np.arange(len(self._loan.frames)) if self._index is None else self._index
         try:
-            chosen = index[np.ma.filled(key, False) if isinstance(key, np.ma.MaskedArray) else key]  # type: ignore[index]
+            chosen = index[np.ma.filled(key, False) if isinstance(key, np.ma.MaskedArray) else key]
         except (IndexError, TypeError, ValueError):
             chosen = None
         if not isinstance(chosen, np.ndarray) or chosen.ndim != 1:

@@ -89,8 +89,8 @@ class Capture(Engine):
         try:
             self._native.start()
             self.receivers = tuple(
-                Receiver(self._native, number, each, lambda: self.batch, self._fault, self._offset)
-                for number, each in enumerate(self.queues)
+                Receiver(self._native, number, lambda: self.batch, self._fault, self._offset)
+                for number in range(len(self.queues))
             )
         except BaseException:
             self.close()
@@ -175,8 +175,8 @@ class Capture(Engine):
             try:
                 super().reconfigure(**changes)
             finally:
-                for each, queue in zip(self.receivers, self.queues, strict=True):
-                    each.open(queue)
+                for each in self.receivers:
+                    each.open()
 
     def refresh(self) -> None:
         """Bring telemetry up to date where nobody is receiving."""

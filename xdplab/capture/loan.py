@@ -109,7 +109,8 @@ class FrameLoan:
         self.release()
 
 
-_watched: set[weakref.ref[Any]] = set()
+# References by their own ids: buffers have no hash.
+_watched: dict[int, weakref.ref[Any]] = {}
 
 
 def _when_unseen(windows: Sequence[weakref.ref[Any]], then: Callable[[], None]) -> None:
@@ -120,9 +121,10 @@ def _when_unseen(windows: Sequence[weakref.ref[Any]], then: Callable[[], None]) 
             continue
 
         def unseen(reference: weakref.ref[Any]) -> None:
-            _watched.discard(reference)
+            del _watched[id(reference)]
             _when_unseen(windows, then)
 
-        _watched.add(weakref.ref(window, unseen))
+        watch = weakref.ref(window, unseen)
+        _watched[id(watch)] = watch
         return
     then()

@@ -70,8 +70,7 @@ class Outgoing(NamedTuple):
     def _of_items(cls, packets: object) -> Outgoing:
         if isinstance(packets, str | bytes | bytearray) or not isinstance(packets, Sequence):
             raise ConfigurationError(
-                f"packets={shown(packets)} can't be sent. Give {_WANTED}; one packet as "
-                "[packet]."
+                f"packets={shown(packets)} can't be sent. Give {_WANTED}; one packet as [packet]."
             )
         frames = np.zeros(len(packets), FRAME)
         parts = []

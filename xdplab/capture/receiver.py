@@ -39,8 +39,6 @@ class Receiver:
     ----------
     native, worker
         The engine, and the number of the worker.
-    queue
-        The queue's number.
     batch
         Returns the knob's present value.
     failed
@@ -53,7 +51,6 @@ class Receiver:
         self,
         native: NativeEngine,
         worker: int,
-        queue: int,
         batch: Callable[[], int],
         failed: Callable[[int, int], KernelError],
         clock_offset_ns: int,
@@ -68,11 +65,11 @@ class Receiver:
         self._returned: deque[tuple[Area, Frames]] = deque()
         self._loan: FrameLoan | None = None
         self._error, self._waiter = new_error(), Waiter()
-        self.open(queue)
+        self.open()
 
-    def open(self, queue: int) -> None:
+    def open(self) -> None:
         """Use the engine's present sockets and UMEM."""
-        self.queue = queue
+        self.queue: int = self._native.configuration.queues[self._worker]
         """Its receive queue."""
         self._pointer = self._native.pointer
         self.area = Area.of_engine(self._pointer, self._native.configuration.frame_size)
@@ -268,7 +265,7 @@ class Receiver:
         self._returned.append((area, frames))
 
     def _give_back(self) -> None:
-        """Put returned frames into the fill ring; those of a UMEM that was replaced are nobody's."""
+        """Put returned frames into the fill ring, but those of a UMEM that was replaced."""
         while self._returned:
             area, frames = self._returned[0]
             if area is self.area:
