@@ -37,7 +37,6 @@ def send(lab: Lab) -> Iterator[Callable[[int], None]]:
 
     def run(count: int) -> None:
         with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=count) as traffic:
-            traffic.start()
             traffic.wait()
 
     yield run

@@ -48,8 +48,7 @@ async def taken(capture: AsyncIterator[Any] | Capture, count: int = COUNT) -> li
 
 
 def test_every_packet_comes_once_and_in_order(lab: Lab, run: Run) -> None:
-    with Capture(lab.port, ring_size=RING) as capture, traffic_of(lab) as traffic:
-        traffic.start()
+    with Capture(lab.port, ring_size=RING) as capture, traffic_of(lab):
         assert consecutive(run(taken(capture)), COUNT)
 
 
@@ -78,8 +77,7 @@ def test_a_wait_can_be_cancelled_and_begun_again(lab: Lab, run: Run) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await taken(capture)
-        with traffic_of(lab) as traffic:
-            traffic.start()
+        with traffic_of(lab):
             return await taken(capture)
 
     with Capture(lab.port, ring_size=RING) as capture:
@@ -108,8 +106,7 @@ def test_who_takes_its_time_gets_what_the_ring_kept(lab: Lab, run: Run) -> None:
                 break
         return found
 
-    with Capture(lab.port, ring_size=RING) as capture, traffic_of(lab) as traffic:
-        traffic.start()
+    with Capture(lab.port, ring_size=RING) as capture, traffic_of(lab):
         assert consecutive(run(main()), COUNT)
 
 
@@ -141,7 +138,7 @@ def get(port: int) -> bytes:
 
 
 def test_two_captures_a_server_and_a_timer_share_a_loop(lab: Lab, other: Lab, run: Run) -> None:
-    count = 50_000
+    count = 30_000
 
     async def main() -> tuple[list[list[int]], list[float], bytes]:
         late: list[float] = []
@@ -165,8 +162,8 @@ def test_two_captures_a_server_and_a_timer_share_a_loop(lab: Lab, other: Lab, ru
         return found, late, page
 
     labs = (lab, other)
-    captures = [Capture(each.port, ring_size=1 << 16) for each in labs]
-    traffics = [Traffic(each.peer, each.port, rate=25_000, count=count) for each in labs]
+    captures = [Capture(each.port, ring_size=1 << 14) for each in labs]
+    traffics = [Traffic(each.peer, each.port, rate=20_000, count=count) for each in labs]
     try:
         found, late, page = run(main())
     finally:

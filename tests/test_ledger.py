@@ -292,6 +292,30 @@ def test_two_joined_interfaces_add_up_to_one_ledger(privileged: None) -> None:
     }
 
 
+@pytest.mark.parametrize("amid", [False, True])
+def test_what_a_later_generator_of_the_same_sender_sends_is_sent_by_others(
+    lab: Lab, amid: bool
+) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        first = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000)
+        if amid:
+            first.start()
+        ledger = engine.ledger(first)
+        assert first.start().wait(30)
+        first.close()
+        later = send(lab, 500)
+        account = ledger.settle()
+        assert account.balanced
+        assert account.packets("sent by others") == 500
+        assert "500 packets left the sender's interface by another XDP program" in account.explain()
+        ledger = engine.ledger(later)
+        assert later.start().wait(30)
+        account = ledger.settle()
+        assert account.packets("sent by others") == 0
+        assert "another XDP program" not in account.explain()
+        later.close()
+
+
 def test_several_queues_add_up(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=[0, 1], ring_size=DEEP_RING) as engine:
         ledger = engine.ledger()
@@ -451,5 +475,5 @@ def test_what_could_not_be_provoked_has_words_too() -> None:
     assert frames.startswith("5 packets of 10,000 (< 0.1 %) came while the fill ring was")
     assert "ring_size=8192" in frames
     assert "report it" in descriptors
-    assert "unaccounted for" in explain({}, 3, Situation())[0]
+    assert "unaccounted" in explain({}, 3, Situation())[0]
     assert "in flight" in explain({}, 3, Situation(flowing=True))[0]

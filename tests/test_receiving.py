@@ -53,7 +53,6 @@ PATTERNS = (by_trying, by_waiting, by_iterating)
 @contextmanager
 def sent(lab: Lab, count: int = COUNT) -> Iterator[Traffic]:
     with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=count) as traffic:
-        traffic.start()
         yield traffic
 
 

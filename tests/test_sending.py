@@ -60,7 +60,6 @@ def test_a_batch_is_sent_back_without_a_copy(ends: tuple[Capture, Capture], lab:
     port, peer = ends
     ledger = port.ledger()
     with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=1000) as traffic:
-        traffic.start()
         returned, sent = [], 0
         while sent < 1000:
             batch = port.recv(timeout=5)
@@ -81,7 +80,6 @@ def test_a_batch_is_sent_back_without_a_copy(ends: tuple[Capture, Capture], lab:
 def test_a_part_is_sent_and_the_rest_goes_back(ends: tuple[Capture, Capture], lab: Lab) -> None:
     port, peer = ends
     with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=32) as traffic:
-        traffic.start()
         traffic.wait()
         batch = port.recv()
         assert port.send(batch[[5, 3]]) == 2

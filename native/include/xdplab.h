@@ -4,6 +4,7 @@
  */
 #include "include/capture.h"
 #include "include/engine.h"
+#include "include/fields.h"
 #include "include/frame.h"
 #include "include/generator.h"
 #include "include/privilege.h"

@@ -74,9 +74,7 @@ class BatchThread(Uncopied):
     def _run(self) -> None:
         try:
             os.sched_setaffinity(0, {self._cpu})  # of this thread
-            for batch in self._batches:
-                if self._stopped:
-                    return
+            while not self._stopped and (batch := next(self._batches, None)) is not None:
                 if len(batch):
                     self._function(batch)
         except BaseException as error:  # raised where the thread is joined

@@ -155,7 +155,7 @@ def _ledger_table(account: Account) -> Table:
             style = "red" if line.lost and line.packets else ""
             table.add_row(("✗ " if line.lost else "") + line.name, f"{line.packets:,}", style=style)
     style = "green" if account.balanced else "bold red"
-    table.add_row("unaccounted for", f"{account.unaccounted:,}", style=style)
+    table.add_row("unaccounted", f"{account.unaccounted:,}", style=style)
     return table
 
 

@@ -142,7 +142,7 @@ def _drain(engine: Engine, native: NativeEngine) -> None:
     begun_ns = time.monotonic_ns()
     while not (engine.has_ended or _is_empty(engine, begun_ns)) and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
-    engine.stop()
+    native.stop()
 
 
 def _is_empty(engine: Engine, since_ns: int) -> bool:

@@ -378,7 +378,7 @@ def lost_in_the_stack(unaccounted: str) -> str:
         How many packets, in words.
     """
     return (
-        f"{unaccounted} unaccounted for: the XDP program counted them, the socket did not. The "
+        f"{unaccounted} unaccounted: the XDP program counted them, the socket did not. The "
         "stack is in between: it drops what has a wrong checksum or length or another's address "
         "(`nstat -az` says: IpInDiscards, UdpInErrors), and GRO merges packets of a stream."
     )

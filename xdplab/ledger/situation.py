@@ -86,6 +86,8 @@ class Situation:
     """Whether counts were still growing."""
     senders: tuple[str, ...] = ()
     """Senders that were still sending, each with the call that stops it."""
+    sent_besides: int = 0
+    """Frames that others sent by the generator's interface in its way."""
     slower: str = ""
     """The assignment that lowers the sender's rate, as a user types it."""
     other_core: int | None = None
