@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.batches import consecutive, numbers
 from support.frames import raw_socket
 from support.loads import HOLDABLE_RATE, RING
-from support.numbered import consecutive, numbers
 from support.waiting import eventually
 
 from xdplab import Capture, ClosedError, ConfigurationError, Lab, Memory, Traffic
-from xdplab.capture.area import FRAME, Area
+from xdplab.capture.area import Area
 from xdplab.capture.batch import Batch
 from xdplab.capture.loan import FrameLoan
+from xdplab.native.records import FRAME
 
 FRAMES = 2 * RING  # that a capture has for what it receives
 AFTER = "no longer its own"

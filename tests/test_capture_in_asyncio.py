@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import uvloop
+from support.batches import consecutive, numbers
 from support.loads import HOLDABLE_RATE, RING
-from support.numbered import consecutive, numbers
 
 from xdplab import Capture, ConfigurationError, Lab, Traffic
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from support.batches import consecutive, numbers
 from support.loads import HOLDABLE_RATE, RING
-from support.numbered import consecutive, numbers
 from support.waiting import eventually
 
 from xdplab import (

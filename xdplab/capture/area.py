@@ -8,10 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab.native import ffi, lib
-from xdplab.native.records import dtype_of
-
-FRAME = dtype_of(ffi.typeof("struct xdplab_frame"))
-"""A frame: ``address`` (of its first byte, in the area), ``length`` (bytes) and ``options``."""
 
 Bytes = npt.NDArray[np.uint8]
 Frames = npt.NDArray[Any]

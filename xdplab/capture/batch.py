@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from xdplab import fields
 from xdplab.capture.area import Area, Bytes, Frames
 from xdplab.capture.loan import FrameLoan, Indices
+from xdplab.capture.where import where
 from xdplab.core.checks import shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.table import Table, Tabled
 from xdplab.core.text import counted
+from xdplab.native import lib
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from scapy.packet import Packet
 
 
 class Batch(Tabled):
@@ -24,7 +31,9 @@ class Batch(Tabled):
     and memoryviews that it gave stay right even then: their frames stay out of circulation as long
     as one of them lives.
 
-    ``batch[3]`` is a packet, as a memoryview. ``batch[10:20]``, ``batch[mask]`` and a list of
+    ``batch["ipv4.src"]`` is a header field of all packets, masked where a packet lacks it, and can
+    be set: ``batch["ipv4.ttl"] -= 1`` (`xdplab.FIELDS`; checksums stay right). ``batch[3]`` is a
+    packet, as a memoryview. ``batch[10:20]``, ``batch[mask]`` and a list of
     numbers make a batch of some of the packets, without copying them.
 
     With `Memory.multi_buffer` a long packet fills several frames, and each is an element.
@@ -40,9 +49,43 @@ class Batch(Tabled):
         return len(self._loan.frames) if self._index is None else len(self._index)
 
     def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return fields.read(key, self._area.array, self._frames)
         if isinstance(key, int | np.integer):
             return self._packet(int(key))
         return Batch(self._loan, self._time_ns, self._queue, self._chosen(key))
+
+    def __setitem__(self, name: str, values: Any) -> None:
+        if not isinstance(name, str):
+            raise ConfigurationError(
+                f"batch[{shown(name)}] = ...: fields are set by name, as in "
+                'batch["ipv4.ttl"] = 64, and bytes in batch.frames or in one packet, batch[3].'
+            )
+        fields.write(name, self._area.array, self._frames, values)
+
+    def where(self, condition: str) -> Batch:
+        """Choose the packets that meet a condition on their fields, without copying them.
+
+        Parameters
+        ----------
+        condition
+            Such as ``"udp.dport == 53 and ipv4.src in 198.18.0.0/15"``: comparisons of fields
+            (`xdplab.FIELDS`) with numbers and addresses, joined by ``and``, ``or``, ``not``;
+            ``in`` for several values or a network; ``tcp.flags & 2`` for some bits. A field or a
+            protocol alone holds where the packet has it.
+
+        Returns
+        -------
+        Batch
+            The packets that meet it.
+
+        Raises
+        ------
+        ConfigurationError
+            For what is no such condition.
+        """
+        mask = where(condition, self.__getitem__, len(self))
+        return Batch(self._loan, self._time_ns, self._queue, self._chosen(mask))
 
     def __iter__(self) -> Iterator[memoryview]:
         return (self._packet(number) for number in range(len(self)))
@@ -122,6 +165,51 @@ class Batch(Tabled):
     def release(self) -> None:
         """Let the frames go back to the fill ring now. A second call does nothing."""
         self._loan.release(self._index)
+
+    def to_scapy(self) -> list[Packet]:
+        """Copy the packets into scapy's; those of several frames are joined.
+
+        Returns
+        -------
+        list of scapy.layers.l2.Ether
+        """
+        from scapy.layers.l2 import Ether  # noqa: PLC0415 - it takes half a second to import
+
+        return [Ether(packet) for packet in self._whole()]
+
+    def to_frame(self, *names: str) -> DataFrame:
+        """Copy fields into a table of pandas, a row a packet.
+
+        Parameters
+        ----------
+        names
+            Fields (`xdplab.FIELDS`); by default addresses, protocol and ports.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``time`` (UTC), ``length`` (bytes), ``queue``, and a column a field: numbers, which are
+            missing where a packet lacks the field, and addresses as text.
+
+        Raises
+        ------
+        ConfigurationError
+            For a field that does not exist.
+        """
+        from xdplab.capture.frame import frame_of  # noqa: PLC0415 - pandas takes half a second
+
+        return frame_of(self, names)
+
+    def _whole(self) -> Iterator[bytes]:
+        """Give the bytes of each packet, all its frames together."""
+        parts: list[memoryview] = []
+        for packet, options in zip(self, self.options, strict=True):
+            parts.append(packet)
+            if not options & lib.XDPLAB_FRAME_CONTINUES:
+                yield b"".join(parts)
+                parts.clear()
+        if parts:
+            yield b"".join(parts)
 
     @property
     def _area(self) -> Area:

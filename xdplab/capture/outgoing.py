@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xdplab.capture.area import FRAME, Bytes, Frames
+from xdplab.capture.area import Bytes, Frames
 from xdplab.capture.batch import Batch
 from xdplab.core.checks import shown
 from xdplab.core.errors import ConfigurationError
+from xdplab.native.records import FRAME
 
 _ETHERNET_HEADER = 14
 _WANTED = "a list of bytes, a uint8 array of shape (n, bytes), or a Batch"

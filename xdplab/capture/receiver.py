@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xdplab.capture.area import FRAME, Area, Frames
+from xdplab.capture.area import Area, Frames
 from xdplab.capture.batch import Batch
 from xdplab.capture.in_asyncio import Waiter, batches
 from xdplab.capture.loan import FrameLoan
@@ -22,6 +22,7 @@ from xdplab.core.locks import new_lock
 from xdplab.core.text import counted
 from xdplab.engine.native_engine import NativeEngine
 from xdplab.native import ffi, lib
+from xdplab.native.records import FRAME
 from xdplab.refusals.errors import new_error
 
 _LONGEST = 10.0**9
