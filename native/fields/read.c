@@ -3,9 +3,9 @@
  * Reads a field of many frames in two passes, some frames at a time: one finds the field's place in each frame, the
  * other loads the values. So each pass is a tight loop, made for one place or one size.
  */
-#include <endian.h>
 #include <string.h>
 
+#include "fields/number.h"
 #include "fields/table.h"
 
 enum { SOME = 64 };
@@ -40,32 +40,6 @@ PLACES(LOCATE)
 #define LOCATE_ENTRY(name) locate_##name,
 static locate *const locators[PLACE_COUNT] = { PLACES(LOCATE_ENTRY) };
 #undef LOCATE_ENTRY
-
-static uint8_t load_8(const uint8_t *place)
-{
-	return *place;
-}
-
-static uint16_t load_16(const uint8_t *place)
-{
-	uint16_t value;
-
-	memcpy(&value, place, sizeof(value));
-	return be16toh(value);
-}
-
-static uint32_t load_32(const uint8_t *place)
-{
-	uint32_t value;
-
-	memcpy(&value, place, sizeof(value));
-	return be32toh(value);
-}
-
-static uint64_t load_48(const uint8_t *place)
-{
-	return (uint64_t)load_16(place) << 32 | load_32(place + 2);
-}
 
 #define LOAD(type, bits) \
 	static void take_##bits(const struct field *field, const struct found *found, uint32_t count, type *values) \

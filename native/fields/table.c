@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-#define LENGTH "a length, which must be that of the bytes that follow"
-#define FOLLOWS "it names the header that follows"
+#define LENGTH "it is the length of the bytes that follow, which would stay as they are"
+#define FOLLOWS "it names the header that follows, which would stay as it is"
 
 #define NUMBER(name, place, offset, bytes, shift, bits, fixed, about) \
 	{ { name, about, fixed, bytes, bits, XDPLAB_FIELD_NUMBER }, PLACE_##place, offset, bytes, shift },

@@ -17,6 +17,7 @@ struct field {
 
 const struct field *field_at(uint32_t index); /* NULL past the last */
 
+/* Not for IPv6 addresses. */
 static inline uint64_t field_mask(const struct field *field)
 {
 	return UINT64_MAX >> (64 - field->shown.bits);

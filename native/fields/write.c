@@ -1,53 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes a field of many frames. A checksum over the field gets the difference between the old words and the new ones
- * (RFC 1624, equation 3), so the payload is not read, and a wrong checksum stays wrong:
- *
- *     of the header       IPv4, TCP, UDP, ICMP and ICMPv6, which cover their own headers
- *     of the addresses    TCP, UDP and ICMPv6, which cover the IP addresses in a pseudo-header
- *
- * In UDP, 0 means no checksum, and stays; a checksum of 0 is written as 0xffff (RFC 768). A checksum that the sender
- * left to its device (base/checksum.h) covers the addresses only, and is not complemented.
+ * Writes a field of many frames. The checksum of an IPv4 header, and that of a transport header (fields/transport.h),
+ * get the difference that it makes.
  */
 #include <endian.h>
 #include <string.h>
 
-#include "base/checksum.h"
 #include "base/sums.h"
+#include "fields/number.h"
 #include "fields/table.h"
+#include "fields/transport.h"
 
-enum { IPV4_CHECKSUM = 10, TCP_CHECKSUM = 16, UDP_CHECKSUM = 6, ICMP_CHECKSUM = 2 };
-enum { IPV6_DESTINATION = 24 };
-
-/* A frame to write to, and all frames of its packet. */
-struct target {
-	uint8_t *area;
-	const struct xdplab_frame *frames;
-	uint32_t count; /* from this frame on */
-	struct headers headers;
-};
-
-/* The transport header's checksum, as it is before the write. */
-struct checksum {
-	uint32_t offset; /* 0: there is none to change */
-	uint8_t protocol;
-	bool unfinished;
-};
-
-static uint64_t load(const uint8_t *place, uint32_t bytes)
-{
-	uint64_t value = 0;
-
-	for (uint32_t i = 0; i < bytes; i++)
-		value = value << 8 | place[i];
-	return value;
-}
-
-static void store(uint8_t *place, uint32_t bytes, uint64_t value)
-{
-	for (uint32_t i = bytes; i-- > 0; value >>= 8)
-		place[i] = (uint8_t)value;
-}
+enum { IPV4_CHECKSUM = 10, IPV6_DESTINATION = 24 };
 
 static uint64_t value_at(const void *values, uint32_t bytes, uint32_t i)
 {
@@ -63,74 +27,31 @@ static uint64_t value_at(const void *values, uint32_t bytes, uint32_t i)
 	}
 }
 
-static void set(const struct field *field, uint8_t *place, const void *values, uint32_t i)
+/* The sum of the 16-bit words in which a number is; a single byte may be the second of its word. */
+static uint32_t sum_number(uint64_t number, bool first_of_word)
 {
-	const uint64_t mask = field_mask(field) << field->shift;
-	uint64_t value;
+	if (first_of_word)
+		number <<= 8;
+	return fold(htobe64(number));
+}
+
+/* Writes a value, and returns the difference that it makes in a sum; UINT16_MAX, 0 in one's complement, if none. */
+static uint32_t set(const struct field *field, uint8_t *place, const void *values, uint32_t i)
+{
+	const bool first_of_word = field->bytes == 1 && field->offset % 2 == 0;
+	uint64_t mask, before, after;
+	uint32_t sum;
 
 	if (field->shown.kind == XDPLAB_FIELD_IPV6) {
+		sum = sum_bytes(place, 16) ^ UINT16_MAX;
 		memcpy(place, (const uint8_t *)values + (size_t)i * 16, 16);
-		return;
+		return fold(sum + sum_bytes(place, 16));
 	}
-	value = value_at(values, field->shown.bytes, i) << field->shift & mask;
-	store(place, field->bytes, (load(place, field->bytes) & ~mask) | value);
-}
-
-/* Adds a difference of sums to a checksum. */
-static void change(uint8_t *place, uint32_t difference, bool unfinished)
-{
-	const uint16_t turn = unfinished ? 0 : UINT16_MAX;
-	uint16_t checksum;
-
-	memcpy(&checksum, place, sizeof(checksum));
-	checksum = (uint16_t)fold((uint64_t)(checksum ^ turn) + difference) ^ turn;
-	memcpy(place, &checksum, sizeof(checksum));
-}
-
-static bool is_unfinished(const struct target *target, uint32_t checksum)
-{
-	struct xdp_desc packet[PACKET_FRAMES];
-	uint32_t count = 0;
-
-	do {
-		packet[count] = (struct xdp_desc){
-			.addr = target->frames[count].address,
-			.len = target->frames[count].length,
-		};
-	} while (target->frames[count++].options & XDP_PKT_CONTD && count < target->count && count < PACKET_FRAMES);
-	return checksum_unfinished_at(target->area, packet, count) == checksum;
-}
-
-/* Finds the checksum of a transport header that a write changes, after pass_ip(). */
-static struct checksum find_checksum(const struct target *target, bool of_addresses)
-{
-	const struct headers *headers = &target->headers;
-	struct checksum found = { .protocol = headers->bytes[headers->protocol] };
-
-	if (is_of_protocol(headers, IPPROTO_TCP, TCP_BYTES))
-		found.offset = headers->transport + TCP_CHECKSUM;
-	else if (is_of_protocol(headers, IPPROTO_UDP, UDP_BYTES))
-		found.offset = headers->transport + UDP_CHECKSUM;
-	else if (is_ipv4(headers) ? is_of_protocol(headers, IPPROTO_ICMP, ICMP_BYTES) && !of_addresses :
-				    is_of_protocol(headers, IPPROTO_ICMPV6, ICMPV6_BYTES))
-		return (struct checksum){ .offset = headers->transport + ICMP_CHECKSUM };
-	else
-		return found;
-	found.unfinished = is_unfinished(target, found.offset);
-	if (found.unfinished && !of_addresses)
-		found.offset = 0; /* it does not cover the header yet */
-	return found;
-}
-
-static void change_transport(uint8_t *bytes, const struct checksum *checksum, uint32_t difference)
-{
-	uint8_t *place = bytes + checksum->offset;
-
-	if (checksum->protocol == IPPROTO_UDP && !load(place, 2))
-		return;
-	change(place, difference, checksum->unfinished);
-	if (checksum->protocol == IPPROTO_UDP && !load(place, 2))
-		store(place, 2, UINT16_MAX);
+	mask = field_mask(field) << field->shift;
+	before = load_number(place, field->bytes);
+	after = (before & ~mask) | (value_at(values, field->shown.bytes, i) << field->shift & mask);
+	store_number(place, field->bytes, after);
+	return fold((sum_number(before, first_of_word) ^ UINT16_MAX) + sum_number(after, first_of_word));
 }
 
 static bool is_of_ip(const struct field *field)
@@ -159,26 +80,19 @@ static bool concerns_transport(const struct field *field, struct headers *header
 
 static bool write_one(const struct field *field, struct target *target, const void *values, uint32_t i)
 {
-	const uint32_t begin = field->offset & ~1u, length = ((field->offset + field->bytes + 1u) & ~1u) - begin;
-	uint8_t *bytes = target->area + target->frames->address;
-	struct headers *headers = &target->headers;
-	struct checksum checksum = { 0 };
+	struct transport_checksum checksum = { 0 };
 	uint32_t place, difference;
 
-	*headers = (struct headers){ .bytes = bytes, .end = target->frames->length };
-	if (!find_place(field->place, headers, &place))
+	if (!find_place(field->place, &target->headers, &place))
 		return false;
-	if (concerns_transport(field, headers))
-		checksum = find_checksum(target, is_of_ip(field));
-	difference = sum_bytes(bytes + place + begin, length) ^ UINT16_MAX;
-	set(field, bytes + place + field->offset, values, i);
-	difference = fold(difference + sum_bytes(bytes + place + begin, length));
-	if (difference == UINT16_MAX) /* 0 in one's complement */
+	if (concerns_transport(field, &target->headers))
+		checksum = transport_checksum(target, is_of_ip(field));
+	difference = set(field, target->bytes + place + field->offset, values, i);
+	if (difference == UINT16_MAX)
 		return true;
 	if (field->place == PLACE_IPV4)
-		change(bytes + place + IPV4_CHECKSUM, difference, false);
-	if (checksum.offset)
-		change_transport(bytes, &checksum, difference);
+		change_checksum(target->bytes + place + IPV4_CHECKSUM, difference, false);
+	transport_change(target, &checksum, difference);
 	return true;
 }
 
@@ -191,8 +105,8 @@ int64_t xdplab_field_write(uint32_t index, uint8_t *area, uint64_t area_size, co
 
 	if (outside < count)
 		return -1 - (int64_t)outside;
-	for (uint32_t i = 0; i < count; i++) {
-		struct target target = { .area = area, .frames = frames + i, .count = count - i };
+	for (uint32_t i = 0; i < count && !field->shown.fixed; i++) {
+		struct target target = target_at(area, frames + i, count - i);
 
 		written += !masked[i] && !continues(frames, i) && write_one(field, &target, values, i);
 	}

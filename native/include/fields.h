@@ -39,8 +39,13 @@ int64_t xdplab_field_read(uint32_t index, const uint8_t *area, uint64_t area_siz
 			  uint32_t count, void *values, uint8_t *masked);
 
 /* Writes a field of each frame that has one and whose masked[i] is 0, and keeps the checksums right of IPv4, TCP, UDP,
- * ICMP and ICMPv6. Returns how many were written; -1 - i, with none written, if frame i is not within the area. */
+ * ICMP and ICMPv6. Returns how many were written, 0 for a fixed field; -1 - i, with none written, if frame i is not
+ * within the area. */
 int64_t xdplab_field_write(uint32_t index, uint8_t *area, uint64_t area_size, const struct xdplab_frame *frames,
 			   uint32_t count, const void *values, const uint8_t *masked);
+
+/* Exchanges a source and a destination of one header, which keeps the checksums right. Returns as the above. */
+int64_t xdplab_field_swap(uint32_t source, uint32_t destination, uint8_t *area, uint64_t area_size,
+			  const struct xdplab_frame *frames, uint32_t count);
 
 #endif

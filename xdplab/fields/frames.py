@@ -30,6 +30,22 @@ def area_of(area: object) -> npt.NDArray[np.uint8]:
     return area
 
 
+def area_to_write(area: object) -> npt.NDArray[np.uint8]:
+    """Return an area of memory that can be written to, checked.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no such array.
+    """
+    checked = area_of(area)
+    if not checked.flags.writeable:
+        raise ConfigurationError(
+            f"area={_words(area)} is read-only. Write to a copy: area = area.copy()."
+        )
+    return checked
+
+
 def frames_of(frames: object) -> npt.NDArray[Any]:
     """Return the places of frames, checked and contiguous.
 

@@ -10,18 +10,17 @@ import numpy.typing as npt
 from xdplab.core.calls import public_function
 from xdplab.fields.frames import area_of, frames_of, refuse_outside
 from xdplab.fields.table import Field, field_of
+from xdplab.fields.values import Values
 from xdplab.native import ffi, lib
 
 
 @public_function
-def read(
-    name: str, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any]
-) -> np.ma.MaskedArray[Any, np.dtype[Any]]:
+def read(field: str, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any]) -> Values:
     """Read a field of every frame.
 
     Parameters
     ----------
-    name
+    field
         A name in `xdplab.FIELDS`.
     area
         The memory that the frames are in: one-dimensional, uint8.
@@ -33,7 +32,7 @@ def read(
     -------
     numpy.ma.MaskedArray
         A value for each frame, masked where the frame has no such header: a copy. Numbers in host
-        byte order (uint8 to uint32), MAC addresses as uint64, IPv4 addresses as uint32; IPv6
+        byte order (uint8 to uint32), MAC addresses as int64, IPv4 addresses as uint32; IPv6
         addresses with 16 columns of uint8.
 
     Raises
@@ -41,12 +40,12 @@ def read(
     ConfigurationError
         When there is no such field, an array is of another kind, or a frame is not within `area`.
     """
-    field = field_of(name)
-    values, masked = gather(field, area, frames)
-    found: Any = values.view(np.ma.MaskedArray)
+    one = field_of(field)
+    values, masked = gather(one, area, frames)
+    found: Any = values.view(Values)
     # The attribute `mask` would copy it, which takes longer than to read the frames.
-    found._mask = np.repeat(masked[:, None], 16, axis=1) if field.shape else masked
-    return cast("np.ma.MaskedArray[Any, np.dtype[Any]]", found)
+    found._mask = np.repeat(masked[:, None], 16, axis=1) if one.shape else masked
+    return cast("Values", found)
 
 
 def gather(

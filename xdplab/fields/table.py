@@ -18,6 +18,9 @@ from xdplab.native.records import names_in, names_of
 KINDS = names_of("xdplab_field_kind", "XDPLAB_FIELD_")
 """Kinds of values: whole numbers, and three kinds of addresses."""
 
+# With uint64, numpy makes floats of a MAC address and a Python number; 48 bits need no sign.
+_DTYPES: dict[str, np.dtype[Any]] = {"mac": np.dtype(np.int64), "ipv6": np.dtype(np.uint8)}
+
 _LONGEST_NAME = 100  # longest name for which close ones are searched
 
 
@@ -84,7 +87,7 @@ def _fields() -> Iterator[Field]:
             bits=found.bits,
             kind=kind,
             about=ffi.string(found.about).decode(),
-            dtype=np.dtype("u1" if kind == "ipv6" else f"u{found.bytes}"),
+            dtype=_DTYPES.get(kind) or np.dtype(f"u{found.bytes}"),
             fixed=ffi.string(found.fixed).decode() if found.fixed else "",
         )
 
@@ -104,9 +107,17 @@ def field_of(name: object) -> Field:
     given = str.__str__(name) if is_a(name, str) else ""
     found = FIELDS._fields.get(given)
     if found is None:
-        near = difflib.get_close_matches(given, FIELDS, 3) if len(given) <= _LONGEST_NAME else []
+        near = _near(given)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise ConfigurationError(
-            f"name={shown(name)} is no field of a packet.{hint} print(xdplab.FIELDS) lists them."
+            f"field={shown(name)} is no field of a packet.{hint} print(xdplab.FIELDS) lists them."
         )
     return found
+
+
+def _near(given: str) -> list[str]:
+    """Return the names that may have been meant: by the header, the field in it, or the letters."""
+    if not 0 < len(given) <= _LONGEST_NAME:
+        return []
+    parts = [name for name in FIELDS if given in name.split(".")]
+    return parts[:3] or difflib.get_close_matches(given, FIELDS, 3)

@@ -8,17 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab.core.calls import public_function
-from xdplab.core.checks import shown
+from xdplab.core.checks import choice, shown
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.text import counted
 from xdplab.fields.addresses import EXAMPLES, parsed
-from xdplab.fields.frames import area_of, frames_of, refuse_outside
-from xdplab.fields.table import Field, field_of
+from xdplab.fields.frames import area_to_write, frames_of, refuse_outside
+from xdplab.fields.table import FIELDS, Field, field_of
 from xdplab.native import ffi, lib
 
 
 @public_function
 def write(
-    name: str, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any], values: npt.ArrayLike
+    field: str, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any], values: npt.ArrayLike
 ) -> int:
     """Write a field of every frame that has it.
 
@@ -27,7 +28,7 @@ def write(
 
     Parameters
     ----------
-    name
+    field
         A name in `xdplab.FIELDS` that is writable.
     area, frames
         As `read` takes them.
@@ -46,17 +47,16 @@ def write(
         When there is no such field, it can't be written, a value is out of range or of another
         kind, an array is of another kind, or a frame is not within `area`: nothing was written.
     """
-    field = field_of(name)
-    if field.fixed:
-        raise ConfigurationError(f"{field.name} can't be written: it is {field.fixed}.")
-    memory, where = area_of(area), frames_of(frames)
-    if not memory.flags.writeable:
+    found = field_of(field)
+    if found.fixed:
         raise ConfigurationError(
-            f"area can't be written to. Write {field.name} in a copy: area.copy()."
+            f"field={field!r} can't be written: {found.fixed}. Make such frames anew, with scapy "
+            "for example."
         )
-    data, masked = _checked(field, values, len(where))
+    memory, where = area_to_write(area), frames_of(frames)
+    data, masked = _checked(found, values, len(where))
     done = lib.xdplab_field_write(
-        field.index,
+        found.index,
         ffi.from_buffer("uint8_t[]", memory, require_writable=True),
         memory.size,
         ffi.from_buffer("struct xdplab_frame[]", where),
@@ -69,44 +69,97 @@ def write(
     return int(done)
 
 
+@public_function
+def swap(header: str, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any]) -> int:
+    """Exchange source and destination in a header of every frame that has it.
+
+    Checksums stay right.
+
+    Parameters
+    ----------
+    header
+        ``"eth"``, ``"ipv4"``, ``"ipv6"``, ``"udp"`` or ``"tcp"``.
+    area, frames
+        As `write` takes them.
+
+    Returns
+    -------
+    int
+        How many frames were changed.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such header, an array is of another kind, or a frame is not within `area`:
+        nothing was changed.
+    """
+    source, destination = _ENDS[choice("header", header, _ENDS)]
+    memory, where = area_to_write(area), frames_of(frames)
+    done = lib.xdplab_field_swap(
+        source.index,
+        destination.index,
+        ffi.from_buffer("uint8_t[]", memory, require_writable=True),
+        memory.size,
+        ffi.from_buffer("struct xdplab_frame[]", where),
+        len(where),
+    )
+    if done < 0:
+        refuse_outside(memory, where, -1 - done)
+    return int(done)
+
+
+_ENDS = {
+    name.partition(".")[0]: (FIELDS[name], FIELDS[name.replace("src", "dst").replace(".s", ".d")])
+    for name in FIELDS
+    if name.endswith((".src", ".sport"))
+}
+"""Source and destination, by header."""
+
+
 def _checked(
     field: Field, values: object, count: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """Return a value for each frame, in the field's dtype, and which are masked."""
     given = _array(field, values)
-    masked = _spread(field, np.ma.getmaskarray(given), count)
-    if field.shape:
-        masked = np.logical_or.reduce(masked, axis=1)
-    data = _spread(field, np.ma.getdata(given), count)
-    used = data[~masked]
-    if used.size and data.dtype.kind not in "ui":
+    if field.shape and given.shape[-1:] != field.shape and given is not np.ma.masked:
+        raise ConfigurationError(f"values={shown(values)} must be {_wanted(field)}.")
+    data = used = _spread(field, np.ma.getdata(given), count)
+    masked = np.zeros(count, np.bool_)
+    if np.ma.isMaskedArray(given):
+        mask = _spread(field, np.ma.getmaskarray(given), count)
+        masked = np.logical_or.reduce(mask, axis=1) if field.shape else np.array(mask)
+        used = data[~masked]
+    if not used.size:
+        return np.zeros(data.shape, field.dtype), masked
+    if data.dtype.kind not in "ui":
         raise ConfigurationError(f"values={shown(values)} must be {_wanted(field)}.")
     most = (1 << min(field.bits, 8 * field.dtype.itemsize)) - 1
-    if used.size and not 0 <= int(used.min()) <= int(used.max()) <= most:
-        wrong = int(used.min()) if used.min() < 0 else int(used.max())
-        raise ConfigurationError(
-            f"values={shown(values)} must be {_wanted(field)}: {wrong} is out of range."
-        )
-    plain = np.zeros(data.shape, field.dtype)
-    plain[~masked] = used
-    return plain, np.ascontiguousarray(masked)
+    if data.dtype != field.dtype or most < np.iinfo(field.dtype).max:
+        least_used, most_used = int(used.min()), int(used.max())
+        if least_used < 0 or most_used > most:
+            wrong = least_used if least_used < 0 else most_used
+            raise ConfigurationError(
+                f"values={shown(values)} must be {_wanted(field)}: {wrong} is out of range."
+            )
+    return data.astype(field.dtype, order="C"), masked
 
 
 def _array(field: Field, values: object) -> npt.NDArray[Any]:
-    """Return the values as an array, addresses in text as numbers."""
+    """Return the values as an array, addresses in text as the field holds them."""
     try:
         given = np.asanyarray(values)
-        if given.dtype.kind != "U":
-            return given
-        found = [_address(field, text) for text in given.ravel().tolist()]
-    except ConfigurationError:
-        raise
     except Exception:  # raised by the values, or ValueError for lists of unequal lengths
         raise ConfigurationError(f"values={shown(values)} must be {_wanted(field)}.") from None
+    if given.dtype.kind != "U":
+        return given
     mask = np.ma.getmaskarray(given)
+    found = np.zeros((*given.shape, *field.shape), field.dtype)
+    texts = np.ma.getdata(given)[~mask].tolist()
+    if texts:
+        found[~mask] = [_address(field, text) for text in texts]
     if field.shape:
         mask = np.repeat(mask[..., None], 16, axis=-1)
-    return np.ma.MaskedArray(np.array(found).reshape((*given.shape, *field.shape)), mask=mask)
+    return np.ma.MaskedArray(found, mask=mask)
 
 
 def _address(field: Field, text: str) -> Any:
@@ -120,9 +173,10 @@ def _spread(field: Field, array: npt.NDArray[Any], count: int) -> npt.NDArray[An
     try:
         return np.broadcast_to(array, (count, *field.shape))
     except ValueError:
+        frames = counted(count, "frame")
         raise ConfigurationError(
-            f"values has the shape {array.shape}, and there are {count} frames: give one value for "
-            f"all, or one for each."
+            f"values has the shape {array.shape}, for {frames}: give one value for all, "
+            "or one for each."
         ) from None
 
 
