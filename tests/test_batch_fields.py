@@ -150,7 +150,7 @@ def test_no_text_does_more_than_choose_or_be_refused(condition: str) -> None:
 def test_what_is_set_by_no_name_is_refused(batch: Batch) -> None:
     with pytest.raises(ConfigurationError, match="set by name"):
         batch[3] = b"packet"  # type: ignore[index]
-    with pytest.raises(ConfigurationError, match=r"ipv4\.length can't be written"):
+    with pytest.raises(ConfigurationError, match=r"ipv4\.length"):
         batch["ipv4.length"] = 20
 
 

@@ -87,9 +87,7 @@ def test_parts_are_batches_without_copies(capture: Capture, send: Callable[[int]
     assert batch[3][0] == 7
 
 
-@pytest.mark.parametrize(
-    "key", ["udp", 1.5, [40], np.zeros(3, bool), [[1, 2], [3, 4]], None, [1, 1]]
-)
+@pytest.mark.parametrize("key", [1.5, [40], np.zeros(3, bool), [[1, 2], [3, 4]], None, [1, 1]])
 def test_a_part_that_is_none_is_refused(
     capture: Capture, send: Callable[[int], None], key: Any
 ) -> None:

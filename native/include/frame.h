@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* The layout of the kernel's struct xdp_desc, which xsk/xsk.c asserts. */
+/* The layout, and the option, of the kernel's struct xdp_desc, which xsk/xsk.c asserts. */
 enum { XDPLAB_FRAME_CONTINUES = 1 };
 
 struct xdplab_frame {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "include/capture.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,11 +16,6 @@
 #include "worker/loop.h"
 #include "worker/publish.h"
 #include "worker/turn.h"
-
-static_assert(sizeof(struct xdplab_frame) == sizeof(struct xdp_desc) &&
-		      offsetof(struct xdplab_frame, length) == offsetof(struct xdp_desc, len) &&
-		      offsetof(struct xdplab_frame, options) == offsetof(struct xdp_desc, options),
-	      "a frame is handed on as the kernel's descriptor");
 
 /* Between two looks for room to send. */
 #define SEND_NAP_NS (50 * 1000)

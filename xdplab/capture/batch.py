@@ -63,6 +63,23 @@ class Batch(Tabled):
             )
         fields.write(name, self._area.array, self._frames, values)
 
+    def swap(self, *headers: str) -> None:
+        """Exchange source and destination in headers, as an answer has them.
+
+        Parameters
+        ----------
+        headers
+            Of ``"eth"``, ``"ipv4"``, ``"ipv6"``, ``"udp"`` and ``"tcp"``. Packets without such a
+            header are left as they are.
+
+        Raises
+        ------
+        ConfigurationError
+            For another header.
+        """
+        for header in headers:
+            fields.swap(header, self._area.array, self._frames)
+
     def where(self, condition: str) -> Batch:
         """Choose the packets that meet a condition on their fields, without copying them.
 
