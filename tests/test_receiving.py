@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 from support.batches import consecutive, numbers
+from support.child_programs import line, python
 from support.loads import HOLDABLE_RATE, RING
 from support.waiting import eventually
 
@@ -179,6 +180,26 @@ def test_closing_ends_what_waits_and_refuses_what_comes(lab: Lab) -> None:
         with pytest.raises(ClosedError, match=r"Capture\(lab\.port\)"):
             call()
     assert list(capture) == []
+
+
+RECEIVES_FOR_EVER = """
+import threading
+from xdplab import Capture, Lab, Traffic
+lab = Lab()
+capture = Capture(lab.port)
+first = threading.Event()
+calling = capture.on_batch(lambda batch: first.set())
+traffic = Traffic(lab.peer, lab.port, rate=1000)
+traffic.start()
+assert first.wait(30)
+print("received", flush=True)
+"""
+
+
+def test_a_process_may_end_amid_a_call(privileged: None) -> None:
+    with python(RECEIVES_FOR_EVER) as process:
+        assert line(process) == "received"
+        assert process.wait(PATIENCE) == 0
 
 
 def test_an_interrupt_ends_the_wait_and_loses_nothing(lab: Lab) -> None:

@@ -114,7 +114,7 @@ int xdplab_engine_started(const struct xdplab_engine *engine)
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		const struct worker *worker = &engine->workers[i].worker;
 
-		if (worker->joinable || (worker->delivery && worker->delivery->thread))
+		if (worker->joinable || worker->delivery)
 			return 1;
 	}
 	return 0;

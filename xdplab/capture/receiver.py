@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
@@ -33,6 +34,25 @@ _LONGEST_PACKET = 18
 """Frames of the longest packet (MAX_SKB_FRAGS + 1, Linux 6.18), for which a batch has room."""
 
 
+class _Gate:
+    """Lets one call at a time through, until it is closed."""
+
+    def __init__(self) -> None:
+        self.lock = new_lock()
+        self.closed = False
+
+    def check(self) -> None:
+        """Raise `ClosedError` once it is closed."""
+        if self.closed:
+            raise ClosedError("this capture was closed. Make a new one: Capture(lab.port).")
+
+    def close(self) -> None:
+        """Let no more calls through, and wait for the present one."""
+        self.closed = True
+        with self.lock:
+            pass
+
+
 class Receiver:
     """One queue of a `Capture`: the thread that calls is its worker.
 
@@ -58,9 +78,11 @@ class Receiver:
     ) -> None:
         self._native, self._worker = native, worker
         self._batch, self._failed, self._offset_ns = batch, failed, clock_offset_ns
-        self.lock = new_lock()
+        self._gate = _Gate()
+        self.lock = self._gate.lock
         """Held during a call."""
-        self._closed = False
+        # At exit too, before the engine is closed: a daemon thread may be in a call then.
+        weakref.finalize(self, self._gate.close)
         self._call = ffi.new("struct xdplab_call *")
         self._place = np.empty(0, FRAME)
         self._returned: deque[tuple[Area, Frames]] = deque()
@@ -196,24 +218,22 @@ class Receiver:
 
     def end(self) -> None:
         """Let calls end and refuse new ones; wait for the present one."""
-        self._closed = True
+        self._gate.closed = True
         self._waiter.wake()
         with self.lock:
             self._release_last()
             self._pointer = ffi.NULL
 
     def _enter(self) -> None:
-        if self._closed:
-            raise ClosedError("this capture was closed. Make a new one: Capture(lab.port).")
         if not self.lock.acquire(blocking=False):
+            self._gate.check()
             raise ConfigurationError(
                 f"queue {self.queue} is in use by another thread, and takes one call at a time. "
                 "Give each thread a queue of its own: Capture(port, queue=[0, 1]).receivers."
             )
         try:
+            self._gate.check()
             self._native.check_ours()
-            if self._closed:
-                raise ClosedError("this capture was closed. Make a new one: Capture(lab.port).")
         except BaseException:
             self.lock.release()
             raise
