@@ -104,7 +104,8 @@ static inline bool has_arp_ipv4(const struct headers *headers)
 {
 	const uint32_t arp = headers->network;
 
-	return has_arp(headers) && headers_word(headers, arp) == 1 && headers_word(headers, arp + 2) == ETH_P_IP && headers_word(headers, arp + 4) == 0x0604;
+	return has_arp(headers) && headers_word(headers, arp) == 1 && headers_word(headers, arp + 2) == ETH_P_IP &&
+	       headers_word(headers, arp + 4) == 0x0604;
 }
 
 static inline bool has_ipv4(struct headers *headers)

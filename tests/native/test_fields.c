@@ -67,6 +67,17 @@ static void make_deep(uint8_t *frame)
 			frame[at] = extensions[throw() % sizeof(extensions)];
 }
 
+static void swap_all(uint8_t *area, uint64_t size, const struct xdplab_frame *frame)
+{
+	static const char *const ends[][2] = {
+		{ "eth.src", "eth.dst" }, { "ipv4.src", "ipv4.dst" }, { "ipv6.src", "ipv6.dst" },
+		{ "udp.sport", "udp.dport" }, { "tcp.sport", "tcp.dport" },
+	};
+
+	for (uint32_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		xdplab_field_swap(index_of(ends[i][0]), index_of(ends[i][1]), area, size, frame, 1);
+}
+
 /* AddressSanitizer sees a read or write past the area, which ends where the frame does; and one before. */
 static void no_byte_outside_of_a_frame_is_touched(void)
 {
@@ -87,6 +98,8 @@ static void no_byte_outside_of_a_frame_is_touched(void)
 			masked = 0;
 			xdplab_field_write(field, area, length, &frame, 1, values, &masked);
 		}
+		memcpy(area, whole, length);
+		swap_all(area, length, &frame);
 		free(area);
 	}
 	CHECK(there > ROUNDS / SLOWNESS, "%llu", (unsigned long long)there);
@@ -109,6 +122,7 @@ static void a_write_stays_within_its_frame(void)
 			memset(values, throw(), sizeof(values));
 			xdplab_field_write(field, area, sizeof(area), &frame, 1, values, &masked);
 		}
+		swap_all(area, sizeof(area), &frame);
 		CHECK(!memcmp(area, before, GAP), "before, length %u", length);
 		CHECK(!memcmp(area + GAP + length, before + GAP + length, sizeof(area) - GAP - length),
 		      "behind, length %u", length);
@@ -132,6 +146,7 @@ static void a_frame_that_is_not_within_the_area_is_refused_before_any_is_written
 		const int64_t wrote = xdplab_field_write(0, area, sizeof(area), frames, 3, values, masked);
 
 		CHECK(read == -3 && wrote == -3, "%lld and %lld", (long long)read, (long long)wrote);
+		CHECK(xdplab_field_swap(0, 1, area, sizeof(area), frames, 3) == -3, "frame 2 of %u", i);
 		CHECK(!area[5], "frame 0 was written");
 	}
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from xdplab.configuration.keywords import typed
 from xdplab.core.text import counted, percent
-from xdplab.ledger import explain_receiving, explain_wire
+from xdplab.ledger import explain_receiving, explain_sockets, explain_wire
 from xdplab.ledger.lines import Line, name_of
 from xdplab.ledger.offered import CATCHES_UP, of_asked
 from xdplab.ledger.situation import Situation
@@ -213,7 +213,7 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
     elif blocked := explain_wire.went_past(counted(unaccounted, "packet"), now):
         yield blocked
     elif now.kind != "xsk":
-        yield explain_receiving.lost_in_the_stack(counted(unaccounted, "packet"))
+        yield explain_sockets.lost_in_the_stack(counted(unaccounted, "packet"))
     else:
         yield (
             f"{counted(unaccounted, 'packet')} unaccounted: one counting point counted them, "

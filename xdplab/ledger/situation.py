@@ -116,6 +116,11 @@ class Situation:
     """Notes on frames of the capture file that are left out, or not sent as captured."""
 
 
+ENDED = "The worker has ended."
+STOPPED = "The worker is stopped: engine.start() lets it take them."
+"""Why a ring or a buffer stays full."""
+
+
 def first(*rows: tuple[object, str]) -> str:
     """Return the text of the first row whose condition holds; the empty string if none does."""
     return next((text for condition, text in rows if condition), "")
