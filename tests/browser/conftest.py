@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from harness.chromium import open_chromium
@@ -33,23 +35,42 @@ SUITS_THE_THEME = """() => {
 }"""
 
 
-@pytest.fixture(scope="session")
-def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """Start a JupyterLab whose kernels need not import anything."""
-    with forked_kernels(tmp_path_factory.mktemp("kernels")) as kernels:
-        with pytest.MonkeyPatch.context() as environment:
+@contextmanager
+def served(folder: Path, application: str, kernels: Path | None = None) -> Iterator[JupyterServer]:
+    with pytest.MonkeyPatch.context() as environment:
+        if kernels is not None:
             environment.setenv("JUPYTER_PATH", str(kernels))
-            server = JupyterServer(tmp_path_factory.mktemp("jupyter"))
-        yield server
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def notebook_7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """Start a Notebook 7, with kernels as they come."""
-    server = JupyterServer(tmp_path_factory.mktemp("notebook"), "notebook")
+        server = JupyterServer(folder, application)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder with kernels that are forks of one process."""
+    with forked_kernels(tmp_path_factory.mktemp("kernels")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def jupyter(kernels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """Start a JupyterLab whose kernels need not import anything."""
+    with served(tmp_path_factory.mktemp("jupyter"), "lab", kernels) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def notebook(kernels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """Start a Notebook 7 whose kernels need not import anything."""
+    with served(tmp_path_factory.mktemp("notebook"), "notebook", kernels) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def notebook_as_it_comes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """Start a Notebook 7 with kernels as they come, which update pages as often as users' do."""
+    with served(tmp_path_factory.mktemp("notebook"), "notebook") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +121,8 @@ def open_notebook(
 ) -> Iterator[OpenNotebook]:
     """Open a new notebook of the cells that it is called with, or the same once more.
 
+    `application` is "lab" or the name of another server's fixture.
+
     At the end of the test no page may have logged an error or asked for anything that is not local.
     """
     pages: list[NotebookPage] = []
@@ -108,7 +131,7 @@ def open_notebook(
     def open_(
         *cells: str, theme: str = "light", width: int = 1280, application: str = "lab"
     ) -> NotebookPage:
-        server = jupyter if application == "lab" else request.getfixturevalue("notebook_7")
+        server = jupyter if application == "lab" else request.getfixturevalue(application)
         path = server.root / f"{request.node.name}.ipynb"
         if cells:
             write_notebook(path, cells)

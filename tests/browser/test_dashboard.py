@@ -167,19 +167,8 @@ def test_saved_notebook_holds_a_picture_and_no_figure(go_on: OpenNotebook) -> No
     assert any(text.startswith("<Dashboard: port0 queue 0, running") for text in texts)
 
 
-def test_plot_moves_while_the_very_cell_that_shows_it_is_busy(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE.replace("Dashboard(engine)", "display(Dashboard(engine))") + USED)
-    page.start(0)
-    first = wait_for_rows(page, 3)
-    move_slider(page)
-    wait_for_marks(page, "batch 256")
-    wait_for_later_rows(page, first)
-    assert used(page, 0) == [256, 256, "poll"]
-
-
-def test_reload_brings_back_the_history(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE)
-    page.run(0)
+def test_reload_brings_back_the_history(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, again=AGAIN)
     before = wait_for_rows(page, 30)
     page.save()
     page.reload()
@@ -188,10 +177,31 @@ def test_reload_brings_back_the_history(open_notebook: OpenNotebook) -> None:
     after = rows(page)
     seen = dict(zip(after["time"], after["received"], strict=True))
     assert all(
-        seen[moment] == pytest.approx(rate)
+        seen[moment] == pytest.approx(rate, nan_ok=True)  # none while it was stopped
         for moment, rate in zip(before["time"], before["received"], strict=True)
         if moment in seen or moment > after["time"][0]
     )
+
+
+def test_figure_whose_feed_fails_says_so_and_the_others_go_on(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, BROKEN, again=AGAIN)
+    before = wait_for_rows(page, 1)
+    page.run(1)
+    page.page.get_by_text("This figure stands still: RuntimeError: the feed ran dry").wait_for()
+    page.wait_until(
+        f"(end) => {ROWS}().some(({{time}}) => time.at(-1) > end + 5000)",
+        arg=before["time"][-1],
+    )
+
+
+def test_plot_moves_while_the_very_cell_that_shows_it_is_busy(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE.replace("Dashboard(engine)", "display(Dashboard(engine))") + USED)
+    page.start(0)
+    first = wait_for_rows(page, 3)
+    move_slider(page)
+    wait_for_marks(page, "batch 256")
+    wait_for_later_rows(page, first)
+    assert used(page, 0) == [256, 256, "poll"]
 
 
 def test_second_browser_sees_the_same_rows(open_notebook: OpenNotebook) -> None:
@@ -228,18 +238,6 @@ def test_view_that_vanished_without_a_word_is_forgotten(open_notebook: OpenNoteb
     page = open_notebook()  # where the dashboard is not shown, since nothing was saved
     assert int(page.run(1)) == 1
     assert int(page.run(2)) == 0
-
-
-def test_figure_whose_feed_fails_says_so_and_the_others_go_on(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE, BROKEN)
-    page.run(0)
-    before = wait_for_rows(page, 1)
-    page.run(1)
-    page.page.get_by_text("This figure stands still: RuntimeError: the feed ran dry").wait_for()
-    page.wait_until(
-        f"(end) => {ROWS}().some(({{time}}) => time.at(-1) > end + 5000)",
-        arg=before["time"][-1],
-    )
 
 
 def test_dashboard_survives_a_kernel_restart_and_starts_again(open_notebook: OpenNotebook) -> None:

@@ -19,7 +19,7 @@ labs = [Lab(), Lab()]
 engines = [Engine(labs[0].port).start(), Engine(labs[1].port, wait="adaptive").start()]
 traffic = [
     Traffic(lab.peer, lab.port, rate=rate).start()
-    for lab, rate in zip(labs, (4_000, 2_000))
+    for lab, rate in zip(labs, (500, 250))
 ]
 Dashboard(engines)
 """
@@ -62,6 +62,16 @@ spans = [10, 30, 60]
 print(*(packets[-1] - np.interp(times[-1] - span * 1e9, times, packets) for span in spans))
 """
 
+# What a test leaves of a capture, so that the next can go on with it.
+AGAIN = """
+dashboard = Out[1]
+dashboard.paused, dashboard.seconds, dashboard.worker = False, 60, None
+engine.wait = "poll"
+if not engine.running:
+    engine.start()
+if not traffic.running:
+    traffic.start()
+"""
 
 # Whether anything is drawn on a canvas.
 INKED = """(canvases) => canvases.map((canvas) => canvas.getContext('2d')
@@ -96,9 +106,8 @@ def area(shown: Rows, name: str = "received") -> float:
     return float(np.nansum(shown[name])) * step
 
 
-def test_ranges_show_what_the_engine_counted(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE, STOP)
-    page.run(0)
+def test_ranges_show_what_the_engine_counted(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, STOP, again=AGAIN)
     wait_for_rows(page, 20)
     counted = [float(packets) for packets in page.run(1).split()]
     for choice, seconds, step, packets in (
@@ -123,9 +132,8 @@ def test_ranges_show_what_the_engine_counted(open_notebook: OpenNotebook) -> Non
             assert area(shown) == pytest.approx(packets, rel=0.01)
 
 
-def test_the_legend_has_a_sample_of_each_line(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE)
-    page.run(0)
+def test_the_legend_has_a_sample_of_each_line(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, again=AGAIN)
     wait_for_rows(page, 1)
     samples = page.page.locator(".bk-Legend canvas")
     labels = page.page.locator(".bk-Legend .bk-label")
@@ -135,15 +143,15 @@ def test_the_legend_has_a_sample_of_each_line(open_notebook: OpenNotebook) -> No
     assert all(samples.evaluate_all(INKED))
 
 
-def test_range_pause_and_worker_are_traits(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(
+def test_range_pause_and_worker_are_traits(go_on: OpenNotebook) -> None:
+    page = go_on(
         CAPTURE,
-        "dashboard = _; dashboard.seconds = 10",
+        "dashboard = Out[1]; dashboard.seconds = 10",
         "dashboard.paused = True",
         "dashboard.paused = False",
         "print(dashboard.seconds, dashboard.paused, dashboard.worker)",
+        again=AGAIN,
     )
-    page.run(0)
     wait_for_rows(page, 1)
     page.run(1)
     wait_for_span(page, 10)
@@ -161,10 +169,9 @@ def test_range_pause_and_worker_are_traits(open_notebook: OpenNotebook) -> None:
 
 
 def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
-    open_notebook: OpenNotebook,
+    go_on: OpenNotebook,
 ) -> None:
-    page = open_notebook(CAPTURE, "print(int(engine.telemetry.counters()['rx_packets']))")
-    page.run(0)
+    page = go_on(CAPTURE, "print(int(engine.telemetry.counters()['rx_packets']))", again=AGAIN)
     wait_for_rows(page, 10)
     page.page.locator(".widget-toggle-button", has_text="Pause").click()
     page.wait_until(
@@ -188,9 +195,8 @@ def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
     assert window(page)[1] > still[1]
 
 
-def test_hover_tells_all_series_of_the_row_under_the_mouse(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE, "_.paused = True")
-    page.run(0)
+def test_hover_tells_all_series_of_the_row_under_the_mouse(go_on: OpenNotebook) -> None:
+    page = go_on(CAPTURE, "Out[1].paused = True", again=AGAIN)
     wait_for_rows(page, 50)
     page.run(1)  # or the rows move away from under the mouse
     page.page.evaluate("document.querySelector('.jp-OutputArea-output').scrollIntoView()")
@@ -218,6 +224,21 @@ def test_hover_tells_all_series_of_the_row_under_the_mouse(open_notebook: OpenNo
 def number_of(text: str) -> float:
     number, _, letter = text.partition(" ")
     return float(number) * (1000 if letter == "k" else 1)
+
+
+def test_wait_strategy_that_is_ineffective_is_marked_and_says_why(
+    go_on: OpenNotebook,
+) -> None:
+    page = go_on(CAPTURE, "print(engine.wait, engine.wait_note)", again=AGAIN)
+    wait_for_rows(page, 1)
+    choose(page, "Wait", "busy-poll (ineffective here)")
+    page.page.get_by_text("busy-poll is ineffective here:").wait_for()
+    printed = page.run(1)
+    assert printed.startswith("busy-poll ")
+    note = page.page.locator(".widget-html", has_text=printed.removeprefix("busy-poll ").strip())
+    note.wait_for()
+    choose(page, "Wait", "poll")
+    page.page.get_by_text("busy-poll is ineffective here:").wait_for(state="detached")
 
 
 def test_several_engines_are_shown_with_their_own_rows(open_notebook: OpenNotebook) -> None:
@@ -252,22 +273,6 @@ def test_worker_can_be_chosen(open_notebook: OpenNotebook) -> None:
             }}""",
             arg=packets,
         )
-
-
-def test_wait_strategy_that_is_ineffective_is_marked_and_says_why(
-    open_notebook: OpenNotebook,
-) -> None:
-    page = open_notebook(CAPTURE, "print(engine.wait, engine.wait_note)")
-    page.run(0)
-    wait_for_rows(page, 1)
-    choose(page, "Wait", "busy-poll (ineffective here)")
-    page.page.get_by_text("busy-poll is ineffective here:").wait_for()
-    printed = page.run(1)
-    assert printed.startswith("busy-poll ")
-    note = page.page.locator(".widget-html", has_text=printed.removeprefix("busy-poll ").strip())
-    note.wait_for()
-    choose(page, "Wait", "poll")
-    page.page.get_by_text("busy-poll is ineffective here:").wait_for(state="detached")
 
 
 @pytest.mark.parametrize("engines", ["one", "two"])

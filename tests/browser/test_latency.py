@@ -17,7 +17,7 @@ from xdplab import Engine, Lab, Sampling, Stream, Traffic
 from xdplab.widgets import LatencyView
 lab = Lab()
 engine = Engine(lab.port, inspect=True).start()
-traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
+traffic = Traffic(lab.peer, lab.port, rate=1_000).start()
 shown = LatencyView(engine)
 shown
 """

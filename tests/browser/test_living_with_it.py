@@ -42,6 +42,7 @@ ipywidgets.VBox([
     Frames(engine),
 ])
 """
+EVERYTHING = IMPORTS + ENGINE + ALL
 LIVE = 6
 """What of these moves: the figures of dashboard, timeline, latency, rings and ledger; frames."""
 
@@ -95,14 +96,31 @@ def leaves_nothing_running(page: NotebookPage, index: int) -> bool:
     return json.loads(page.run(index)) == []
 
 
-@pytest.mark.parametrize("application", ["lab", "notebook"])
-def test_all_widgets_live_together_on_one_page(
-    open_notebook: OpenNotebook, look: Look, application: str
-) -> None:
-    page = open_notebook(IMPORTS, ENGINE, ALL, application=application)
+def test_all_widgets_live_together_on_one_page(go_on: OpenNotebook, look: Look) -> None:
+    page = go_on(EVERYTHING)
+    wait_until_all_live(page)
+    look(page, height=3000)
+
+
+def test_a_reload_brings_every_widget_back_with_its_history(go_on: OpenNotebook) -> None:
+    # A busy machine takes up to a minute to reload: rows from before it are still in this range.
+    page = go_on(EVERYTHING, "dashboard.seconds = 300")
+    page.run(1)
+    wait_until_all_live(page)
+    before = wait_for_rows(page, 20)
+    frames = page.page.locator(ROWS_OF_FRAMES).count()
+    page.save()
+    page.reload()
+    wait_until_all_live(page)
+    after = wait_for_rows(page, len(before["time"]))
+    assert set(before["time"][-20:-1]) <= set(after["time"])
+    assert page.page.locator(ROWS_OF_FRAMES).count() >= frames
+
+
+def test_all_widgets_live_together_in_notebook_7(open_notebook: OpenNotebook, look: Look) -> None:
+    page = open_notebook(EVERYTHING, application="notebook")
     page.page.set_viewport_size({"width": 1280, "height": 3000})
-    for index in range(3):
-        page.run(index)
+    page.run(0)
     wait_until_all_live(page)
     # Notebook 7 puts outputs that are taller than the window into a box that scrolls.
     page.page.evaluate(
@@ -112,7 +130,7 @@ def test_all_widgets_live_together_on_one_page(
     look(page, height=3000)
 
 
-@pytest.mark.parametrize("application", ["lab", "notebook"])
+@pytest.mark.parametrize("application", ["lab", "notebook_as_it_comes"])
 def test_controls_and_dashboard_live_in_both_applications(
     open_notebook: OpenNotebook, picture: Picture, application: str
 ) -> None:
@@ -144,7 +162,9 @@ def test_controls_and_dashboard_live_in_both_applications(
     picture(page)
 
 
-def test_running_the_cells_again_replaces_engine_and_widgets(open_notebook: OpenNotebook) -> None:
+def test_cells_that_run_again_replace_engine_and_widgets_and_nothing_of_ours_outlives_the_page(
+    open_notebook: OpenNotebook,
+) -> None:
     page = open_notebook(IMPORTS, ENGINE, ALL, OURS)
     page.run(0)
     for _ in range(2):
@@ -152,6 +172,11 @@ def test_running_the_cells_again_replaces_engine_and_widgets(open_notebook: Open
         page.run(2)
         wait_until_all_live(page)
     page.clear_output(2)
+    assert leaves_nothing_running(page, 3)
+    page.run(2)
+    wait_until_all_live(page)
+    page.close()
+    page = open_notebook()  # of which nothing was saved
     assert leaves_nothing_running(page, 3)
 
 
@@ -197,32 +222,6 @@ def test_an_engine_that_was_replaced_is_told_by_the_widgets_that_showed_it(
     page.run(1)
     page.page.get_by_text("engine is closed").first.wait_for(timeout=PATIENCE)
     assert set(before["time"]) <= set(wait_for_rows(page, 5)["time"])
-
-
-def test_a_reload_brings_every_widget_back_with_its_history(open_notebook: OpenNotebook) -> None:
-    # A busy machine takes up to a minute to reload: rows from before it are still in this range.
-    page = open_notebook(IMPORTS, ENGINE, ALL.replace("\nipy", "\ndashboard.seconds = 300\nipy"))
-    for index in range(3):
-        page.run(index)
-    wait_until_all_live(page)
-    before = wait_for_rows(page, 20)
-    frames = page.page.locator(ROWS_OF_FRAMES).count()
-    page.save()
-    page.reload()
-    wait_until_all_live(page)
-    after = wait_for_rows(page, len(before["time"]))
-    assert set(before["time"][-20:-1]) <= set(after["time"])
-    assert page.page.locator(ROWS_OF_FRAMES).count() >= frames
-
-
-def test_nothing_of_ours_runs_once_the_page_is_gone(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(IMPORTS, ENGINE, ALL, OURS)
-    for index in range(3):
-        page.run(index)
-    wait_until_all_live(page)
-    page.close()
-    page = open_notebook()  # of which nothing was saved
-    assert leaves_nothing_running(page, 3)
 
 
 # How often the page says that the kernel ended.

@@ -15,7 +15,7 @@ from xdplab import Engine, Lab, Traffic
 from xdplab.widgets import Dashboard
 lab = Lab()
 engine = Engine(lab.port).start()
-traffic = Traffic(lab.peer, lab.port, rate=20_000).start()
+traffic = Traffic(lab.peer, lab.port, rate=500).start()
 Dashboard(engine)
 """
 WAIT = "import time; time.sleep(1)"
@@ -29,6 +29,17 @@ def picture_of(page: NotebookPage) -> Locator:
 
 def wait_until_it_lives(page: NotebookPage) -> None:
     page.page.locator(".xdplab-live").first.wait_for(timeout=30_000)
+
+
+def holds_a_picture_and_nothing_that_lives(page: NotebookPage) -> None:
+    saved = page.path.read_text()
+    notebook = json.loads(saved)
+    widget, image = notebook["cells"][0]["outputs"]
+    assert widget["data"]["text/plain"][0].startswith("<Dashboard: port0 queue 0, running")
+    assert 1_000 < len(image["data"]["image/png"]) < 60_000
+    assert len(saved) - len(image["data"]["image/png"]) < 5_000
+    assert "widgets" not in notebook["metadata"]
+    assert "Bokeh" not in saved
 
 
 @applications
@@ -51,7 +62,7 @@ def test_only_the_figure_that_lives_is_seen_and_its_view_is_never_made_anew(
 
 
 @applications
-def test_a_notebook_without_its_kernel_shows_the_picture(
+def test_a_saved_notebook_holds_a_picture_and_nothing_that_lives_and_shows_it_without_its_kernel(
     open_notebook: OpenNotebook,
     picture: Picture,
     application: str,
@@ -61,6 +72,7 @@ def test_a_notebook_without_its_kernel_shows_the_picture(
     wait_until_it_lives(page)
     page.run(1)
     page.save()
+    holds_a_picture_and_nothing_that_lives(page)
     page.close()
     page.server.shut_kernels_down()
     page = open_notebook(application=application)
@@ -69,21 +81,3 @@ def test_a_notebook_without_its_kernel_shows_the_picture(
     page.close()
     # JupyterLab logs that it has no model for the view.
     page.complaints[:] = [text for text in page.complaints if "model not found" not in text]
-
-
-def test_a_saved_notebook_holds_a_picture_and_nothing_that_lives(
-    open_notebook: OpenNotebook,
-) -> None:
-    page = open_notebook(CAPTURE, WAIT)
-    page.run(0)
-    wait_until_it_lives(page)
-    page.run(1)
-    page.save()
-    saved = page.path.read_text()
-    notebook = json.loads(saved)
-    widget, image = notebook["cells"][0]["outputs"]
-    assert widget["data"]["text/plain"][0].startswith("<Dashboard: port0 queue 0, running")
-    assert 1_000 < len(image["data"]["image/png"]) < 60_000
-    assert len(saved) - len(image["data"]["image/png"]) < 5_000
-    assert "widgets" not in notebook["metadata"]
-    assert "Bokeh" not in saved

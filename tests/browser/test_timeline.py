@@ -18,11 +18,11 @@ engine.batch = 256
 time.sleep(0.6)
 engine.wait = "adaptive"
 time.sleep(0.6)
-traffic.rate = 10_000
+traffic.rate = 1_000
 """
 
-LABELS = ["batch 256", "wait adaptive", "rate 10,000"]
-IN_LANES = ["256", "adaptive", "10,000"]
+LABELS = ["batch 256", "wait adaptive", "rate 1,000"]
+IN_LANES = ["256", "adaptive", "1,000"]
 
 
 # A function: the labels of the first figure's marks, where there is one yet.
@@ -36,7 +36,9 @@ def wait_for_marks(page: NotebookPage, count: int) -> list[str]:
     return labels
 
 
-def test_change_of_a_knob_is_a_mark_on_every_plot_at_its_time(open_notebook: OpenNotebook) -> None:
+def test_change_of_a_knob_is_a_mark_on_every_plot_at_its_time_also_after_a_reload(
+    open_notebook: OpenNotebook,
+) -> None:
     page = open_notebook(MARKED, TURNED)
     page.run(0)
     wait_for_rows(page, 1)
@@ -61,19 +63,11 @@ def test_change_of_a_knob_is_a_mark_on_every_plot_at_its_time(open_notebook: Ope
         == 6
     )
 
-
-def test_marks_come_back_after_a_reload(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(MARKED, TURNED)
-    page.run(0)
-    wait_for_rows(page, 1)
-    page.run(1)
-    wait_for_marks(page, 3)
-    before = rows(page, "marks")["time"]
     page.save()
     page.reload()
     wait_for_rows(page, 1)
     wait_for_marks(page, 3)
-    assert rows(page, "marks")["time"] == before
+    assert rows(page, "marks")["time"] == marks["time"]
 
 
 def test_timeline_lists_changes_and_says_when_the_engine_is_closed(
@@ -84,7 +78,7 @@ def test_timeline_lists_changes_and_says_when_the_engine_is_closed(
     page.page.get_by_text("no knob was turned yet").wait_for()
     page.run(1)
     assert wait_for_marks(page, 3) == IN_LANES
-    for words in ("batch 64 → 256", "wait poll → adaptive", "rate 500 → 10,000"):
+    for words in ("batch 64 → 256", "wait poll → adaptive", "rate 500 → 1,000"):
         page.page.get_by_text(words).wait_for()
     page.run(2)
     page.page.get_by_text("engine is closed").wait_for()
@@ -103,7 +97,7 @@ def test_timeline_looks(open_notebook: OpenNotebook, look: Look) -> None:
     )
     page.run(0)
     page.run(1)
-    page.page.get_by_text("rate 500 → 10,000").wait_for()
+    page.page.get_by_text("rate 500 → 1,000").wait_for()
     page.page.evaluate(
         "[...document.querySelectorAll('.jp-OutputArea-output')].at(-1).scrollIntoView(false)"
     )

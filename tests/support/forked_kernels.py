@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Seconds between two updates of a page. With 0.1, drawing takes most of a core; the kernels of
-# Notebook 7 and of the widgets' benchmark, which are not forks, keep to that.
-_INTERVAL = 0.4
+# Seconds between two updates of a page. With 0.1, drawing takes most of a core; kernels that are no
+# forks keep to that: those of a test in Notebook 7 and of the widgets' benchmark.
+_INTERVAL = 0.8
 _LONGEST = 1 << 20  # bytes of a request: arguments, folder and environment
 
 
@@ -87,6 +87,7 @@ def _import_everything() -> None:
 
     import ipykernel.kernelapp
     import numpy as np
+    import pyroute2
     from bokeh.embed import json_item
 
     import xdplab
@@ -97,6 +98,7 @@ def _import_everything() -> None:
 
     assert ipykernel
     assert np
+    assert pyroute2
     for module in (xdplab, xdplab.widgets):
         for name in module.__all__:
             getattr(module, name)
