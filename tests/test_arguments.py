@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.odd_values import WILD
 from support.public_calls import Door, of_names, of_objects, public_names
@@ -34,6 +35,7 @@ from xdplab import (
 )
 from xdplab.experiments.metrics import take
 from xdplab.experiments.sweep import Grid
+from xdplab.fields import FRAME
 from xdplab.knobs.table import names_of_home
 
 _BY_ANY_NAME = {"changes": names_of_home("sockets"), "knobs": ("batch", "wait")}
@@ -104,6 +106,12 @@ class World:
             "cpus": [0],
             "other": self.free.peer.interface,
             "feeds": {},
+            "field": "udp.dport",
+            "header": "udp",
+            "text": "198.18.0.1",
+            "area": np.zeros(64, np.uint8),
+            "frames": np.array([(0, 64, 0)], FRAME),
+            "values": 5,
         }
 
     def objects(self) -> list[object]:

@@ -311,7 +311,7 @@ def test_frames_that_a_link_without_carrier_dropped_are_put_down_to_it() -> None
     assert "as it does while a link is without carrier" in said
     assert "at a lower rate" not in said
     (_, said) = explain({}, 5, Situation(carrier_losses={"b0": 1}))
-    assert "5 packets unaccounted for: a link that is without carrier, as one was" in said
+    assert "5 packets unaccounted: a link that is without carrier, as one was" in said
 
 
 @pytest.mark.kernel

@@ -91,7 +91,7 @@ def test_the_live_table_has_a_header_and_in_ascii_its_graph_too() -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     typed = shell('script -qec "$1" /dev/null', [words], ascii_only).stdout
     shown = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", typed)
-    assert re.search(r"figure.*now.*the last 5 s, and settings", shown)
+    assert re.search(r"figure.*now.*the last 3.6 s, and settings", shown)
     assert re.search(r"received / s .*\|.*\|.*#", shown)
     assert "?" not in shown
     assert shown.isascii()

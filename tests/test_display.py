@@ -8,10 +8,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from support.fixed_results import fixed_front, fixed_sweep
+from support.reachable import reachable
 from support.waiting import eventually
 
-from xdplab import PRESETS, ConfigurationError, Engine, Lab, Traffic
+import xdplab
+from xdplab import PRESETS, ConfigurationError, Engine, Grid, Lab, Stream, Traffic, measure
 from xdplab.native.records import COUNTERS
+from xdplab.widgets import Controls, Dashboard, Rings
 
 pandas = pytest.importorskip("pandas")
 pytestmark = pytest.mark.usefixtures("privileged")
@@ -54,6 +58,55 @@ def test_all_is_a_table_in_a_notebook_and_text_in_a_terminal(
             assert "can't be read" not in said
             assert " object at 0x" not in said
         assert "<div" in thing._repr_html_()  # type: ignore[attr-defined]
+
+
+def test_nothing_that_a_user_reaches_shows_an_address(
+    lab: Lab, engine: Engine, traffic: Traffic
+) -> None:
+    roots: dict[str, object] = {
+        **{type(thing).__name__: thing for thing in everything(lab, engine, traffic)},
+        **{name: getattr(xdplab, name) for name in ("KNOBS", "METRICS", "PRESETS")},
+        "ledger": engine.ledger(traffic),
+        "stream": Stream(lab.port),
+        "measurement": measure(engine, None, 0.01),
+        "controls": Controls(engine, traffic),
+        "dashboard": Dashboard(engine, traffic),
+        "front": fixed_front(engine),
+        "rings": Rings(engine),
+        "sweep": fixed_sweep(engine),
+    }
+    bad = [
+        (path, say(thing))
+        for root, held in roots.items()
+        for path, thing in reachable(root, held)
+        for say in (repr, str)
+        if " at 0x" in say(thing) or "can't be read" in say(thing)
+    ]
+    assert bad == []
+
+
+def test_tab_offers_public_names_alone(lab: Lab, engine: Engine, traffic: Traffic) -> None:
+    for thing in (lab, engine, traffic, engine.telemetry, engine.napi, engine.ledger(traffic)):
+        assert not [name for name in dir(thing) if name.startswith("_")]
+    assert {"batch", "close", "reconfigure", "telemetry", "wait"} <= set(dir(engine))
+    assert not {"home", "is_gone", "remedy"} & set(dir(engine))
+
+
+def test_pandas_takes_results_as_they_are(engine: Engine, traffic: Traffic) -> None:
+    sweep, tuning, account = fixed_sweep(engine), fixed_front(engine).tuning, engine.ledger().read()
+    engine.batch = 16
+    for results, same in (
+        (sweep.runs, sweep.results),
+        (tuning, tuning.trials),
+        (engine.journal, list(engine.journal.changes)),
+        (account, list(account.stages)),
+    ):
+        assert pandas.DataFrame(results).equals(pandas.DataFrame(same))
+    assert pandas.DataFrame(sweep.runs)["pps"].max() == pytest.approx(1.2e5)
+    assert list(pandas.DataFrame(engine.rates())["name"]) == ["port0 queue 0"]
+    grid = Grid(engine, traffic, seconds=0.01, batch=[16, 64])
+    assert list(pandas.DataFrame(grid)["status"]) == ["planned", "planned"]
+    assert repr(grid.runs) == "<Runs of batch: 0 of 2 made>"
 
 
 def test_what_was_closed_still_says_something_true(

@@ -22,6 +22,7 @@ from xdplab import Engine, Lab, doctor
 from xdplab.backends import Backend
 from xdplab.core.errors import ConfigurationError
 from xdplab.doctor import Finding, capture, interfaces, kernel, machine, sandbox, software
+from xdplab.net.features import XdpFeatures
 from xdplab.net.interface import Interface
 from xdplab.net.netlink import ethtool
 
@@ -353,6 +354,13 @@ def test_cards_that_join_frames_are_told_to_stop_where_they_can() -> None:
     assert (
         "rx-gro-hw can't be switched off here: use Engine('eth7', attach='skb')" in finding.remedy
     )
+    native = interfaces.judge_native_xdp(
+        "eth7",
+        XdpFeatures(native=True, zero_copy=True, segments=1),
+        {"rx-lro": (False, True), "rx-gro-hw": (True, False), "rx-vlan-hw-parse": (True, True)},
+    )
+    assert (native.verdict, native.seen) == ("limited", "in this driver, but not with rx-gro-hw on")
+    assert native.remedy in finding.remedy
     free = interfaces.judge_offloads("eth7", {"rx-lro": (False, True), "rx-gro": (True, True)})
     assert free.verdict == "good"
 

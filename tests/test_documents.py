@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.installs import SOURCE
 
-from xdplab import ACTIONS, KNOBS, PATHS, WAIT_STRATEGIES
+from xdplab import ACTIONS, FIELDS, KNOBS, PATHS, WAIT_STRATEGIES
 from xdplab.bench import BENCHMARKS
 from xdplab.ledger.lines import Line
 from xdplab.widgets import __all__ as widgets
@@ -102,6 +102,7 @@ def test_a_page_begins_with_its_purpose(page: Path) -> None:
         ("docs/wait-strategies.md", WAIT_STRATEGIES),
         ("docs/receive-paths.md", PATHS),
         ("docs/engine.md", ACTIONS),
+        ("docs/fields.md", FIELDS),
         ("docs/knobs.md", KNOBS),
         ("docs/benchmarks.md", BENCHMARKS),
     ],

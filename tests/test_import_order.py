@@ -15,7 +15,7 @@ from support.installs import SOURCE
 
 # The folders of native/, the lowest first; public headers are defined by others.
 NATIVE = (
-    *("include", "base", "region", "shared", "privilege", "xdp", "xsk"),
+    *("include", "base", "fields", "region", "shared", "privilege", "xdp", "xsk"),
     *("wait", "receive", "act", "send", "soft", "worker"),
 )
 

@@ -23,7 +23,7 @@ from xdplab import (
 from xdplab.errors import WrongCallError
 from xdplab.widgets import Compare, Dashboard, Frames, LedgerView, Rings, Sweep, Timeline
 
-RESULTS = {"Account", "Taken", "Measurement", "Verdicts", "Metric", "Preset", "Finding"}
+RESULTS = {"Account", "Taken", "Measurement", "Verdicts", "Metric", "Preset", "Finding", "Field"}
 """Classes of results and of tables, which no user makes."""
 
 

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xdplab.capture.capture import Capture
 from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.core.errors import (
     ClosedError,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from xdplab.experiments.measure import measure
     from xdplab.experiments.metrics import METRICS
     from xdplab.experiments.sweep import Grid
+    from xdplab.fields.addresses import address
+    from xdplab.fields.table import FIELDS
     from xdplab.lab.loan import Loan
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
@@ -38,12 +41,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIONS",
+    "FIELDS",
     "KNOBS",
     "METRICS",
     "PATHS",
     "PRESETS",
     "WAIT_STRATEGIES",
     "Account",
+    "Capture",
     "ClosedError",
     "ConfigurationError",
     "Engine",
@@ -70,6 +75,7 @@ __all__ = [
     "Verdicts",
     "Worker",
     "XdplabError",
+    "address",
     "apply_preset",
     "measure",
     "tune",
@@ -78,12 +84,14 @@ __all__ = [
 
 # Imported when they are first asked for: a capture does without.
 _LATER = {
+    "FIELDS": ("fields.table", "FIELDS"),
     "Grid": ("experiments.sweep", "Grid"),
     "Link": ("engine.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
     "Program": ("engine.program", "Program"),
+    "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),
     "measure": ("experiments.measure", "measure"),
     "tune": ("tuning.search", "tune"),

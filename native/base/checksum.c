@@ -8,6 +8,7 @@
 
 #include "base/bounds.h"
 #include "base/headers.h"
+#include "base/sums.h"
 
 enum { VLAN_BYTES = 4, IPV4_BYTES = 20, IPV6_BYTES = 40, TCP_BYTES = 20, UDP_BYTES = 8, SCTP_BYTES = 12 };
 enum { TCP_FIELD = 16, UDP_FIELD = 6, SCTP_FIELD = 8, SCTP_FIELD_BYTES = 4 };
@@ -48,32 +49,6 @@ struct missing {
 	uint32_t bytes;
 	uint8_t value[SCTP_FIELD_BYTES];
 };
-
-/* Sums are of 16-bit words in memory order: the byte order does not matter (RFC 1071). */
-static uint32_t fold(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint32_t)sum;
-}
-
-static uint32_t sum_bytes(const uint8_t *bytes, uint32_t length)
-{
-	uint64_t even = 0, odd = 0, words[2] = { 0 };
-
-	for (; length >= sizeof(words); bytes += sizeof(words), length -= sizeof(words)) {
-		memcpy(words, bytes, sizeof(words));
-		even += (uint32_t)words[0] + (uint64_t)(uint32_t)words[1];
-		odd += (words[0] >> 32) + (words[1] >> 32);
-	}
-	words[0] = words[1] = 0;
-	memcpy(words, bytes, length);
-	even += (uint32_t)words[0] + (uint64_t)(uint32_t)words[1];
-	odd += (words[0] >> 32) + (words[1] >> 32);
-	return fold(even + odd);
-}
 
 struct part {
 	const uint8_t *bytes;
@@ -368,9 +343,14 @@ static bool find(const uint8_t *area, const struct xdp_desc *frames, uint32_t co
 
 bool checksum_is_unfinished(const uint8_t *area, const struct xdp_desc *frames, uint32_t count)
 {
+	return checksum_unfinished_at(area, frames, count);
+}
+
+uint32_t checksum_unfinished_at(const uint8_t *area, const struct xdp_desc *frames, uint32_t count)
+{
 	struct missing missing;
 
-	return find(area, frames, count, &missing);
+	return find(area, frames, count, &missing) ? missing.offset : 0;
 }
 
 bool checksum_finish(uint8_t *area, const struct xdp_desc *frames, uint32_t count)

@@ -27,6 +27,8 @@
 
 /* Whether a packet's checksum is unfinished. If its headers are not all in its first frame, it counts as finished. */
 bool checksum_is_unfinished(const uint8_t *area, const struct xdp_desc *frames, uint32_t count);
+/* The offset in the packet of an unfinished checksum; 0 if there is none. */
+uint32_t checksum_unfinished_at(const uint8_t *area, const struct xdp_desc *frames, uint32_t count);
 /* Finishes it; true if it was unfinished. */
 bool checksum_finish(uint8_t *area, const struct xdp_desc *frames, uint32_t count);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xsk/xsk.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -11,6 +13,14 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/error.h"
+#include "include/frame.h"
+
+static_assert(sizeof(struct xdplab_frame) == sizeof(struct xdp_desc) &&
+		      offsetof(struct xdplab_frame, address) == offsetof(struct xdp_desc, addr) &&
+		      offsetof(struct xdplab_frame, length) == offsetof(struct xdp_desc, len) &&
+		      offsetof(struct xdplab_frame, options) == offsetof(struct xdp_desc, options) &&
+		      XDPLAB_FRAME_CONTINUES == XDP_PKT_CONTD,
+	      "the kernel's layout");
 
 /* The kernel frees a queue late, in a work item that waits for RTNL: a bind right after another socket's close sees
  * EBUSY for some 30 ms, where its core is busy for several hundred, and on an overloaded machine for more than a

@@ -78,6 +78,21 @@ INKED = """(canvases) => canvases.map((canvas) => canvas.getContext('2d')
     .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0))"""
 
 
+# Counts how often a glyph of a trace gets its rows, which is never; returns how many are there.
+COUNT_GLYPHS = """() => {
+    const {GlyphView} = window.Bokeh.require("models/glyphs/glyph");
+    const old = GlyphView.prototype.set_data;
+    window.madeAnew = 0;
+    window.countNoMore = () => { GlyphView.prototype.set_data = old; };
+    GlyphView.prototype.set_data = function (...given) {
+        if (this.model.tags.includes("trace")) window.madeAnew++;
+        return old.apply(this, given);
+    };
+    const models = window.Bokeh.documents[0].roots().flatMap((root) => [...root.references()]);
+    return models.filter((model) => model.tags?.includes("trace")).length;
+}"""
+
+
 def hover(page: NotebookPage, plot: int, share: float) -> None:
     """Move the mouse into a plot, so far to the right."""
     box = page.page.locator(".bk-Canvas").nth(plot).bounding_box()
@@ -132,7 +147,7 @@ def test_ranges_show_what_the_engine_counted(go_on: OpenNotebook) -> None:
             assert area(shown) == pytest.approx(packets, rel=0.01)
 
 
-def test_the_legend_has_a_sample_of_each_line(go_on: OpenNotebook) -> None:
+def test_rows_are_painted_and_the_legend_has_a_sample_of_each_line(go_on: OpenNotebook) -> None:
     page = go_on(CAPTURE, again=AGAIN)
     wait_for_rows(page, 1)
     samples = page.page.locator(".bk-Legend canvas")
@@ -141,6 +156,12 @@ def test_the_legend_has_a_sample_of_each_line(go_on: OpenNotebook) -> None:
     # They are painted once, soon after the legend is there.
     page.page.wait_for_timeout(1000)
     assert all(samples.evaluate_all(INKED))
+    assert page.page.evaluate(COUNT_GLYPHS) > 0
+    wait_for_rows(page, 5 + len(rows(page)["time"]))
+    page.page.evaluate("window.countNoMore()")
+    assert page.page.evaluate("window.madeAnew") == 0
+    plots = page.page.locator(".bk-Canvas canvas:first-of-type")
+    assert all(plots.evaluate_all(INKED))
 
 
 def test_range_pause_and_worker_are_traits(go_on: OpenNotebook) -> None:

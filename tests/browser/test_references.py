@@ -19,6 +19,7 @@ FIRST = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from support.fixed_engine import fixed_engine
+from support.fixed_results import *
 from xdplab import Lab
 from xdplab.doctor import Finding
 from xdplab.widgets import (
@@ -32,12 +33,16 @@ def found():
 """
 
 SHOWN = {
+    "compare": "fixed_compare(lab)",
     "controls": "Controls(engine)",
     "dashboard": "Dashboard(engine)",
     "doctor": "Doctor({'found': found})",
     "frames": "Frames(engine)",
+    "front": "fixed_front(engine)",
     "latency": "LatencyView(engine)",
+    "ledger": "fixed_ledger_view(engine)",
     "rings": "Rings(engine)",
+    "sweep": "fixed_sweep(engine)",
     "timeline": "Timeline(engine)",
 }
 WAIT_FOR = {"controls": ".widget-vbox", "doctor": "table", "frames": "tbody tr"}

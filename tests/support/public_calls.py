@@ -12,7 +12,7 @@ import traitlets
 
 MODULES = (
     *("xdplab", "xdplab.widgets", "xdplab.doctor", "xdplab.experiments.sweep"),
-    *("xdplab.experiments.measure", "xdplab.experiments.metrics"),
+    *("xdplab.experiments.measure", "xdplab.experiments.metrics", "xdplab.fields"),
     *("xdplab.settings.settings", "xdplab.settings.presets", "xdplab.settings.undo"),
 )
 """What README, docs/ and docstrings send a user to."""

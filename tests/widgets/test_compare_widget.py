@@ -182,7 +182,7 @@ def test_a_first_run_is_drawn_while_it_goes_on() -> None:
     course = Course(seconds=[0.1, 0.2], pps=[50.0, 150.0], figures={"pps": 100.0})
     ranges = rows.draw(runs, {"a": course})
     assert rows.feeds["words 0"].columns["text"][:2] == ["100", "-"]
-    assert list(rows.feeds["line 0"].columns["pps"]) == [50, 150]
+    assert list(rows.feeds["line 0"].columns["pps"]) == [50, 50, 150]
     assert ranges["rate"]["end"] == pytest.approx(157.5)
     assert not len(rows.feeds["spread 0"].columns["left"])
 

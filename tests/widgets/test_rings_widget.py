@@ -10,43 +10,21 @@ import weakref
 from typing import Any
 
 import pytest
-from support.seen import box, control, figure, press, text_of, word
+from support.seen import control, figure, press, text_of
 from support.seen import rows as shown_rows
+from support.shown_rings import FRAME, send, state_of, step
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Stream, Traffic
-from xdplab.net.stream import Rate
 from xdplab.widgets import Rings
 from xdplab.widgets.rings.figure import CENTRES
 from xdplab.widgets.rings.rows import rows
-from xdplab.widgets.rings.state import HOMES, RingState
+from xdplab.widgets.rings.state import HOMES
 from xdplab.widgets.rings.words import INKS, OUTLINE, count_words
 from xdplab.widgets.style.palette import BLUE, ORANGE
 
-FRAME = 2048
 SIZES = {"fill": 2, "rx": 1, "tx": 1, "completion": 1}
 KERNELS, WORKERS = ORANGE, BLUE
-
-
-def send(lab: Lab, count: int, rate: Rate = 5_000) -> None:
-    with Traffic(lab.peer, lab.port, rate=rate, count=count) as traffic:
-        assert traffic.wait(30)
-
-
-def step(engine: Engine, turns: int = 1) -> None:
-    before = int(engine.telemetry.rings()["turns"])
-    engine.step(turns)
-    assert eventually(lambda: engine.telemetry.rings()["turns"] == before + turns)
-
-
-def state_of(engine: Engine, worker: int = 0) -> RingState:
-    return RingState(
-        engine.telemetry.rings(worker),
-        worker=worker,
-        frame_size=FRAME,
-        has_stream=engine.stream is not None,
-        with_entries=engine.pace > 0,
-    )
 
 
 def drawn(columns: Any, ring: str) -> dict[str, list[Any]]:
@@ -269,90 +247,6 @@ def test_a_reconfigured_engines_rings_begin_anew(lab: Lab) -> None:
         entries = drawn(shown_rows(rings, "entries"), "fill")
         assert entries["number"] == [str(frame) for frame in range(64)]
         assert "64 frames = 64 in fill + 0 being filled + 0 in RX" in text_of(rings)
-
-
-def test_pace_and_controls_agree_whoever_sets_it(lab: Lab) -> None:
-    with Engine(lab.port, ring_size=16, batch=1) as engine:
-        rings, others = Rings(engine), Rings(engine)
-        press(rings, "Pause")
-        assert engine.pace == math.inf
-        others.refresh()
-        assert control(others, "Pause").button_style == "primary"
-        control(rings, "A batch every").value = 0.5
-        assert engine.pace == 0.5
-        engine.pace = 0.3  # a place of its own on the slider
-        rings.refresh()
-        assert control(rings, "A batch every").value == 0.3
-        assert control(rings, "Slow").button_style == "primary"
-        assert ("300 ms", 0.3) in control(rings, "A batch every").options
-        press(rings, "Run")
-        assert engine.pace == 0
-        press(rings, "Slow")
-        assert engine.pace == 0.3
-        for text, pace, shown, said in (
-            ("40 ms", 0.04, "40 ms", ""),
-            ("2 h", 0.04, "40 ms", "'2 h' is no time, such as 20 µs or 1.5 ms."),
-            ("5000 s", 3600, "3600 s", "5000 s is above the most, every 3600 s."),
-        ):
-            box(rings, "A batch every").value = text
-            rings.refresh()
-            assert engine.pace == control(rings, "A batch every").value == pace
-            assert box(rings, "A batch every").value == shown
-            assert said in word(rings, "A batch every")
-
-
-def test_step_pauses_and_takes_one_batch_or_ten(lab: Lab) -> None:
-    with Engine(lab.port, ring_size=16, batch=1) as engine:
-        rings = Rings(engine)
-        press(rings, "Step")
-        assert engine.pace == math.inf
-        assert eventually(lambda: engine.telemetry.rings()["turns"] == 1)
-        send(lab, 12)
-        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 12)
-        press(rings, "Step")
-        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 11)
-        press(rings, "10 steps")
-        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 1)
-        assert engine.telemetry.rings()["turns"] == 12
-
-
-@pytest.mark.parametrize(
-    ("written", "followed"), [("7", 7), (" 12 ", 12), ("", None), ("x", 3), ("-1", 3), ("1.5", 3)]
-)
-def test_what_is_no_number_of_a_frame_is_refused_with_a_word(
-    lab: Lab, written: str, followed: int | None
-) -> None:
-    with Engine(lab.port, ring_size=16, batch=1) as engine:
-        rings = Rings(engine)
-        rings.frame = 3
-        rings.refresh()
-        control(rings, "Follow frame").value = written
-        assert rings.frame == followed
-        is_refused = followed == 3
-        assert is_refused == bool(word(rings, "Follow frame"))
-        rings.refresh()
-        assert control(rings, "Follow frame").value == ("" if followed is None else str(followed))
-
-
-def test_next_is_what_the_worker_receives_next_or_the_kernel_fills_next(lab: Lab) -> None:
-    engine = Engine(lab.port, ring_size=16, batch=1)
-    engine.pace = math.inf
-    with engine:
-        rings = Rings(engine)
-        press(rings, "Next")
-        assert rings.frame is None or rings.frame == 0  # nothing was to be seen yet, or the first
-        send(lab, 5)
-        assert eventually(lambda: state_of(engine).rings["rx"].waiting == 5)
-        step(engine, 2)
-        rings.refresh()
-        press(rings, "Next")
-        assert rings.frame == 2
-        step(engine, 3)
-        rings.refresh()
-        press(rings, "Next")
-        assert rings.frame == 5
-        press(rings, "None")
-        assert rings.frame is None
 
 
 def test_it_says_what_it_shows_and_keeps_no_engine_alive(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from io import StringIO
@@ -22,6 +23,9 @@ from xdplab.ledger.lines import Line, name_of
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _GRAPH_COLUMNS = 50
+_FEWEST_COLUMNS = 15  # for the longest setting
+_OTHER_COLUMNS = 44  # two columns of text, and the lines between all
+_A_SECOND = 10  # updates
 
 
 class _LiveTable:
@@ -31,10 +35,13 @@ class _LiveTable:
         self._engine, self._traffic = engine, traffic
         self._last: Any = engine.telemetry.counters()
         self._rates: list[float] = []
-        self._sent = traffic.sent if traffic else 0
+        self._sent, self._sent_at = traffic.sent if traffic else 0, time.monotonic()
 
-    def render(self) -> Table:
-        """Read the telemetry and return the table."""
+    def render(self, columns: int) -> Table:
+        """Read the telemetry and return the table, for a terminal of so many columns.
+
+        A narrow one has a shorter graph, and a very narrow one the figures alone.
+        """
         now: Any = self._engine.telemetry.counters()
         seconds = max(int(now["time_ns"]) - int(self._last["time_ns"]), 1) / 1e9
 
@@ -47,16 +54,20 @@ class _LiveTable:
         where = f"{self._engine.name_of(0)} queue {self._engine.queue}"
         # As text, since rich reads brackets as markup.
         table = Table(title=Text(f"{where}{_mark(self._engine.simulated)}"))
-        table.add_column("figure", style="bold")
+        table.add_column("figure", style="bold", no_wrap=True)
         table.add_column("now", justify="right", min_width=12)
-        table.add_column("the last 5 s, and settings", min_width=_GRAPH_COLUMNS)
-        table.add_row("received / s", f"{packets:,.0f}", _graph(self._rates))
+        room = max(1, min(columns - _OTHER_COLUMNS, _GRAPH_COLUMNS))
+        since = f"the last {room / _A_SECOND:g} s, and settings"
+        table.add_column(since, min_width=room)
+        table.add_row("received / s", f"{packets:,.0f}", _graph(self._rates[-room:]))
         if self._traffic:
-            sent = self._traffic.sent
+            # The worker's records and the generator's count are not of the same moment.
+            sent, now_s = self._traffic.sent, time.monotonic()
+            sent_pps = (sent - self._sent) / max(now_s - self._sent_at, 0.001)
             asked = self._traffic.rate
             of = "" if isinstance(asked, str) else f"of {asked:,.0f} asked"
-            table.add_row("sent / s", f"{(sent - self._sent) / seconds:,.0f}", of)
-            self._sent = sent
+            table.add_row("sent / s", f"{sent_pps:,.0f}", of)
+            self._sent, self._sent_at = sent, now_s
         table.add_row("gigabit / s", f"{rate('rx_bytes') * 8 / 1e9:,.2f}", "")
         table.add_row(
             f"lost: {name_of(Line.RING_FULL, kind)} / s", f"{rate('rx_ring_full'):,.0f}", ""
@@ -76,6 +87,8 @@ class _LiveTable:
         table.add_row("RX ring, peak", f"{occupancy:,}", f"of {self._engine.ring_size:,}")
         if self._traffic:
             table.add_row("sent in all", f"{self._traffic.sent:,}", "")
+        if room < _FEWEST_COLUMNS:
+            table.columns.pop()
         self._last = now
         return table
 
@@ -139,7 +152,7 @@ def _live() -> Iterator[Callable[[_LiveTable], None]]:
             if is_there:
                 try:
                     live.start()
-                    live.update(table.render(), refresh=True)
+                    live.update(table.render(console.width), refresh=True)
                 except OSError:
                     is_there = False
 
@@ -155,7 +168,7 @@ def _ledger_table(account: Account) -> Table:
             style = "red" if line.lost and line.packets else ""
             table.add_row(("✗ " if line.lost else "") + line.name, f"{line.packets:,}", style=style)
     style = "green" if account.balanced else "bold red"
-    table.add_row("unaccounted for", f"{account.unaccounted:,}", style=style)
+    table.add_row("unaccounted", f"{account.unaccounted:,}", style=style)
     return table
 
 

@@ -30,6 +30,9 @@ _USUAL = {
     "source": "'program.o'",
     "seconds": "1",
     "preset": "'latency'",
+    "field": "'ipv4.src'",
+    "header": "'udp'",
+    "text": "'198.18.0.1'",
 }
 """What is usually given for an argument, where that is not called as the argument is."""
 

@@ -27,6 +27,14 @@ class FixedNames:
     _offered: Collection[str] = ()
     """Names that can be set, for the refusal of another; without them all that can be."""
 
+    _of_the_package: Collection[str] = ()
+    """Public names that `dir` leaves out: other modules of the package need them, users do not."""
+
+    def __dir__(self) -> list[str]:
+        """Return the names for a user, such as those that a notebook offers at Tab."""
+        names = super().__dir__()
+        return [n for n in names if not n.startswith("_") and n not in self._of_the_package]
+
     def _fix_names(self, owner: type) -> None:
         """Refuse other names from now on, unless the object is of a class derived from `owner`."""
         self._names_fixed = type(self) is owner

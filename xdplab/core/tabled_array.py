@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,6 +104,19 @@ class TabledArray(Tabled, np.ndarray[Any, np.dtype[Any]]):
 
     def _repr_html_(self) -> str | None:
         return super()._repr_html_() if self.dtype.names else None
+
+
+class OfRows:
+    """Mixin: iterates over its results, a dict for each row, as pandas does."""
+
+    def _results(self) -> TabledArray:
+        """Return the results, a structured array."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        results = self._results()
+        names = results.dtype.names or ()
+        return (dict(zip(names, row.item(), strict=True)) for row in results)
 
 
 _Void: Any = np.void  # which numpy's annotations call final, though np.record derives from it

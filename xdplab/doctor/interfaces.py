@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xdplab.core.cores import device_interrupts
 from xdplab.core.errors import InterfaceGoneError, KernelError
@@ -19,6 +19,9 @@ from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import netlink
 from xdplab.net.offloads import command, left_to_device, read
 from xdplab.refusals.remedies import Place, program_held
+
+if TYPE_CHECKING:
+    from xdplab.net.features import XdpFeatures
 
 _UP = 1  # IFF_UP
 
@@ -38,6 +41,9 @@ _SPOILERS = {
     ),
 }
 """Features that harm AF_XDP, by the kernel's name: ethtool's name, and the harm."""
+
+_REFUSED_WITH = ("rx-lro", "rx-gro-hw")
+"""Those of them with which no driver runs a program, or one loses frames."""
 
 
 def interfaces() -> Iterator[Finding]:
@@ -96,17 +102,42 @@ def describe(interface: Interface) -> Finding:
 
 def native_xdp(interface: Interface) -> Finding:
     """Check whether an interface's driver runs XDP programs, and supports zero-copy."""
-    name = f"{interface.name}: native XDP"
     # It imports pyroute2, which is slow.
     from xdplab.net.features import read_xdp_features  # noqa: PLC0415
 
     features = interface.namespace.run(read_xdp_features, interface.index)
+    offloaded: Mapping[str, tuple[bool, bool]] = {}
+    with suppress(KernelError):  # which `offloads` tells
+        offloaded = interface.namespace.run(read, interface.name)
+    return judge_native_xdp(interface.name, features, offloaded)
+
+
+def judge_native_xdp(
+    interface: str, features: XdpFeatures | None, offloaded: Mapping[str, tuple[bool, bool]]
+) -> Finding:
+    """Check what a driver says of itself, and whether an offload keeps it from that.
+
+    Parameters
+    ----------
+    interface
+        Its name.
+    features
+        The driver's XDP features, if the kernel tells.
+    offloaded
+        Whether each offload is on, and whether that can be changed, by the kernel's names.
+    """
+    name = f"{interface}: native XDP"
     if features is None:
         seen, remedy = "the kernel does not say", "Linux 6.3 and newer do. Engine(...) tries it."
         return Finding(name, "limited", seen, remedy)
     if not features.native:
-        remedy = f"Engine({interface.name!r}, attach='skb') works, and is slower; or another NIC."
+        remedy = f"Engine({interface!r}, attach='skb') works, and is slower; or another NIC."
         return Finding(name, "limited", "not in this driver", remedy)
+    if against := [each for each in _REFUSED_WITH if offloaded.get(each, (False, False))[0]]:
+        shorts = [_SPOILERS[each][0] for each in against]
+        seen = f"in this driver, but not with {' and '.join(shorts)} on"
+        remedies = [_without(interface, each, offloaded[each][1]) for each in against]
+        return _finding(name, [seen], remedies)
     if not features.zero_copy:
         return Finding(name, "good", "yes; no zero-copy in this driver, so frames are copied")
     several = f", up to {features.segments} frames a packet" if (features.segments or 1) > 1 else ""
@@ -171,13 +202,16 @@ def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) ->
         if not on:
             continue
         seen.append(f"{short} {harm}")
-        if changeable:
-            remedies.append(f"`sudo ethtool -K {interface} {short} off`.")
-        else:
-            remedies.append(
-                f"{short} can't be switched off here: use Engine({interface!r}, attach='skb')."
-            )
+        remedies.append(_without(interface, feature, changeable))
     return _finding(f"{interface}: offloads", seen or ["none that spoils AF_XDP is on"], remedies)
+
+
+def _without(interface: str, feature: str, changeable: bool) -> str:
+    """Return how an engine does without an offload that harms."""
+    short, _harm = _SPOILERS[feature]
+    if changeable:
+        return f"`sudo ethtool -K {interface} {short} off`."
+    return f"{short} can't be switched off here: use Engine({interface!r}, attach='skb')."
 
 
 def interrupts(interface: Interface, allowed: Collection[int] | None = None) -> Finding:

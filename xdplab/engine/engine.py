@@ -138,6 +138,8 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
 
     _by_reconfigure = names_of_home("sockets")
     _made_with = made_with()
+    _delivers = False
+    _of_the_package = ("end", "home", "is_gone", "name_of", "remedy", "times_bypassed", "way")
 
     uncounted = 0
     """Upper bound of the packets that came while an interface had no XDP program: `reconfigure`
@@ -186,6 +188,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             memory=memory,
             sampling=sampling,
             worker=worker,
+            delivers=self._delivers,
         )
         interfaces = configuration.interfaces
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
@@ -260,6 +263,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             if fault := self.error:
                 raise fault
             self._native.start()
+        self.journal.switch("started")
         return self
 
     def stop(self) -> None:
@@ -267,7 +271,8 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
 
         Packets that arrive meanwhile fill the RX ring; the kernel drops the rest, and counts them.
         """
-        self._native.stop()
+        if self._native.stop():
+            self.journal.switch("stopped")
 
     def close(self) -> None:
         """Stop the worker and release all resources. Telemetry stays readable."""
@@ -320,6 +325,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
         return self._native.load(name)
 
     def _store(self, name: str, value: int) -> None:
+        self._refuse_once_ended()
         self._native.store(name, value)
 
     def __enter__(self) -> Self:

@@ -106,11 +106,13 @@ class NativeEngine:
             if lib.xdplab_engine_start(self.pointer, error):
                 raise_error(error)
 
-    def stop(self) -> None:
-        """End the workers' threads. Does nothing in a forked child, which has none of them."""
+    def stop(self) -> bool:
+        """End the workers' threads, and tell whether there were any; a forked child has none."""
         with self.lock:
-            if not self.closed and self.is_ours:
-                lib.xdplab_engine_stop(self.pointer)
+            if not self.started or not self.is_ours:
+                return False
+            lib.xdplab_engine_stop(self.pointer)
+            return True
 
     def pause(self) -> None:
         """Pass packets to the stack until `reconfigure`, so that the rings can be drained."""

@@ -96,7 +96,8 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
         try:
             native.store("pace_ns", 0)
             native.pause()
-            _drain(engine, native)
+            if not old.delivers:  # whoever receives would have to run the turns that drain
+                _drain(engine, native)
             gap.may_begin()
             go_on_with(new)
             engine.times_bypassed += fault is not None
@@ -141,7 +142,7 @@ def _drain(engine: Engine, native: NativeEngine) -> None:
     begun_ns = time.monotonic_ns()
     while not (engine.has_ended or _is_empty(engine, begun_ns)) and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
-    engine.stop()
+    native.stop()
 
 
 def _is_empty(engine: Engine, since_ns: int) -> bool:

@@ -128,6 +128,11 @@ class Endings(Waiting):
             ended |= workers
         return ended
 
+    def _refuse_once_ended(self) -> None:
+        """Raise the reason why all workers ended, if they did: none reads a knob any more."""
+        if len(self._failed()) == self.telemetry.workers and (fault := self.error):
+            raise fault
+
     def _failed(self) -> dict[int, Any]:
         """Collect the last records of the workers that ended by themselves."""
         workers = range(self.telemetry.workers)

@@ -33,6 +33,11 @@ class Metric(NamedTuple):
     more_is_better: bool
     of: Callable[[Measurement, Latency], float | None]
 
+    def __repr__(self) -> str:
+        better = "more" if self.more_is_better else "less"
+        unit = f", {self.unit}" if self.unit else ""
+        return f"<Metric {self.label}{unit}: {better} is better>"
+
 
 class Taken(NamedTuple):
     """A measured run, and its figures."""

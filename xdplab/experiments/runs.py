@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,8 @@ from xdplab.core.checks import choice, is_a, items, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.checks import shown as shown_value
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.table import Table, Tabled
+from xdplab.core.tabled_array import OfRows
 from xdplab.core.text import setting, spaced
 from xdplab.experiments.in_turn import in_rounds
 from xdplab.experiments.metrics import METRICS, Figures, Taken
@@ -56,7 +58,7 @@ class Run:
         return words(self.settings)
 
 
-class Runs:
+class Runs(Tabled, OfRows):
     """All planned runs, in their order, and the results so far.
 
     One thread may make them while others read.
@@ -98,6 +100,16 @@ class Runs:
         ]
         self.present: Run | None = None
         """The present run."""
+
+    def _brief(self) -> str:
+        of = ", ".join(map(spaced, self.knobs))
+        return f"<Runs of {of}: {self.done:,} of {self.total:,} made>"
+
+    def _table(self) -> Table:
+        return replace(self.array()._table(), title=self._brief()[1:-1])
+
+    def _results(self) -> Results:
+        return self.array()
 
     @property
     def in_order(self) -> list[Run]:

@@ -11,6 +11,7 @@ from xdplab.core.checks import boolean
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
+from xdplab.core.tabled_array import OfRows
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.experiments import metrics
@@ -31,7 +32,7 @@ __all__ = ["Grid"]
 
 
 @public_as(others=lambda: KNOBS)
-class Grid(Tabled, FixedNames):
+class Grid(Tabled, OfRows, FixedNames):
     """Every combination of some knobs' values, measured one after the other.
 
     ::
@@ -151,6 +152,9 @@ class Grid(Tabled, FixedNames):
             For an unknown metric, or one that was not measured yet.
         """
         return dict(self.runs.combinations[self.runs.best(metric)])
+
+    def _results(self) -> Results:
+        return self.results
 
     def _table(self) -> Table:
         table = replace(self.results._table(), title=self._brief()[1:-1])

@@ -1,4 +1,4 @@
-"""The knob changes and their times, so that plots can show causes, and users can undo changes."""
+"""Changes of knobs, stops and starts, with their times: plots show causes, users undo changes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from xdplab.core.locks import new_lock
 from xdplab.core.table import Table, Tabled
 from xdplab.core.text import counted, setting
 
+ENGINE = "engine"
+"""What was changed where an engine was started or stopped, in place of a knob."""
+
 KEPT = 1000
 """Changes that a journal remembers."""
 
@@ -27,7 +30,7 @@ class Change(NamedTuple):
     time_ns: int
     """When it was changed, by CLOCK_MONOTONIC, as in telemetry."""
     knob: str
-    """Its name in `xdplab.KNOBS`."""
+    """Its name in `xdplab.KNOBS`; or "engine", which was "started" or "stopped"."""
     before: object
     after: object
     step: int = 0
@@ -45,9 +48,13 @@ class Journal(Tabled, Uncopied):
         self._lock = new_lock()  # held for no longer than it takes to write a line
         self._steps = 0
         self._undone: set[int] = set()
+        self._state = "started"  # with the first start, which nothing comes before
         self._move: Change | None = None  # a change whose step the next one may join
         # Of the thread that writes: the step that all its changes belong to for now.
         self._of_thread = threading.local()
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
 
     def note(self, knob: str, before: object, after: object) -> None:
         """Record a change, unless the value is the same."""
@@ -60,6 +67,15 @@ class Journal(Tabled, Uncopied):
             change = Change(now, knob, before, after, step)
             self._changes.append(change)
             self._move = change if given is None else None
+
+    def switch(self, state: str) -> None:
+        """Record that the engine was "stopped", or "started" again, which is no step for `undo`.
+
+        An engine's first start is no change.
+        """
+        with self.no_step():
+            self.note(ENGINE, self._state, state)
+        self._state = state
 
     @contextmanager
     def one_step(self) -> Iterator[None]:

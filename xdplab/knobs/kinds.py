@@ -14,7 +14,7 @@ _ONLY_STEPS = (1 << 64) - 1
 _SHORTEST_PACE, _LONGEST_PACE = 1e-4, 3600  # seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Kind:
     """The values that a knob can have."""
 
@@ -31,6 +31,9 @@ class Kind:
     """Converts a word to its value."""
     bounds: Callable[[Any], tuple[float, float]] | None = None
     """Returns the least and the most of a number, for the knob's engine."""
+
+    def __repr__(self) -> str:
+        return f"<Kind {self.type}: {self.range}>"
 
 
 def whole(least: int, most: int | str, scale: int = 1) -> Kind:

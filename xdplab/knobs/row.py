@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import cleandoc
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, overload
 
@@ -48,7 +48,7 @@ class Needs:
 class Search:
     """The values of a knob that a search tries by default."""
 
-    values: Iterable[object] | Callable[[Any, Any], Iterable[object]]
+    values: Iterable[object] | Callable[[Any, Any], Iterable[object]] = field(repr=False)
     """The values, or a function of engine and generator that returns them; none where the knob
     can't be turned."""
     needs: Needs | None = None

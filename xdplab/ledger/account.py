@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from xdplab.core.checks import choice
@@ -61,6 +62,9 @@ class Account(Tabled):
     stages: tuple[Stage, ...]
     unaccounted: int
     situation: Situation = field(default_factory=Situation, compare=False)
+
+    def __iter__(self) -> Iterator[Stage]:
+        return iter(self.stages)
 
     @property
     def balanced(self) -> bool:

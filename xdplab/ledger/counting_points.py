@@ -85,6 +85,11 @@ class Counts:
         return Counts(**{name: getattr(self, name) - getattr(earlier, name) for name in names})
 
     @property
+    def besides(self) -> int:
+        """Frames that XDP programs sent by the sender's interface beyond the generator's."""
+        return self.too_long + self.wire + self.wire_full - self.sent
+
+    @property
     def pending(self) -> int:
         """Frames that the kernel took from the TX ring and has not completed."""
         return self.taken - self.tx_invalid - self.completed

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from xdplab.configuration.keywords import typed
 from xdplab.core.text import counted, percent
-from xdplab.ledger import explain_receiving, explain_wire
+from xdplab.ledger import explain_receiving, explain_sockets, explain_wire
 from xdplab.ledger.lines import Line, name_of
 from xdplab.ledger.offered import CATCHES_UP, of_asked
 from xdplab.ledger.situation import Situation
@@ -176,6 +176,12 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
                     explain_wire.waits(now) if now.sends or stage != Line.WAITING else ""
                 ) or "in flight; read the ledger again, or settle() it"
             yield f"{counted(waiting, 'packet')} {name_of(stage, now.kind)}: {until}."
+    if now.sent_besides:
+        yield (
+            f"{counted(now.sent_besides, 'packet')} left the sender's interface by another XDP "
+            "program than this ledger's generator, such as a Traffic that was made later: "
+            "engine.ledger(traffic) of that one counts from where it sends."
+        )
     if now.senders:
         yield (
             f"Still sending: {'; '.join(now.senders)}. What is in flight then is no loss: settle() "
@@ -207,10 +213,10 @@ def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
     elif blocked := explain_wire.went_past(counted(unaccounted, "packet"), now):
         yield blocked
     elif now.kind != "xsk":
-        yield explain_receiving.lost_in_the_stack(counted(unaccounted, "packet"))
+        yield explain_sockets.lost_in_the_stack(counted(unaccounted, "packet"))
     else:
         yield (
-            f"{counted(unaccounted, 'packet')} unaccounted for: one counting point counted them, "
+            f"{counted(unaccounted, 'packet')} unaccounted: one counting point counted them, "
             "the next did not. Two cases are known: a link that is down refuses the generator's "
             "frames and does not count them, and with attach='skb' GRO merges packets of a stream "
             "before the XDP program counts them."

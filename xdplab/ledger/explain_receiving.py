@@ -6,7 +6,6 @@ As in explain.py, counts and settings go in, and sentences come out.
 from __future__ import annotations
 
 from xdplab.configuration.configuration import LARGEST_RING
-from xdplab.configuration.groups import LARGEST_BUFFER
 from xdplab.configuration.umem import (
     LARGEST_REAL_FRAME,
     MOST_FRAMES,
@@ -14,17 +13,16 @@ from xdplab.configuration.umem import (
     XDP_HEADROOM,
 )
 from xdplab.core.text import duration, percent, rate
+from xdplab.ledger.explain_capture import late, no_frame
+from xdplab.ledger.explain_sockets import buffer_full
 from xdplab.ledger.explain_wire import another_core, lower_rate, uncut
 from xdplab.ledger.overflow import SPINNING, Overflow
-from xdplab.ledger.situation import Situation, first
+from xdplab.ledger.situation import ENDED, STOPPED, Situation, first
 
 _FAIR_BATCH = 64  # packets: from here on a larger batch makes a worker hardly faster
 _NEARLY_ALL = 0.95  # of the time
 _WAKES_WITHIN = 0.5e-3  # seconds, if its core is free
-_PACKET_TAKES = 4352  # bytes of a socket's buffer, for a short frame that XDP passed on
 _HEADERS = 18  # Ethernet, with one VLAN tag
-_ENDED = "The worker has ended."
-_STOPPED = "The worker is stopped: engine.start() lets it take them."
 
 
 def no_socket(now: Situation) -> str:
@@ -94,7 +92,7 @@ def ring_full(now: Situation) -> str:
     now
         The settings.
     """
-    return _buffer_full(now) if now.kind != "xsk" else _rx_ring_full(now)
+    return buffer_full(now) if now.kind != "xsk" else _rx_ring_full(now)
 
 
 def _rx_ring_full(now: Situation) -> str:
@@ -114,8 +112,8 @@ def _rx_ring_full(now: Situation) -> str:
     limit = "most of it in the kernel, which sends" if now.sends else "as fast as it gets"
     awake = "a strategy that does not sleep, engine.wait = 'spin' or engine.wait = 'adaptive',"
     why = first(
-        (now.fault, _ENDED),
-        (not now.running and (did.stopped or not known), _STOPPED),
+        (now.fault, ENDED),
+        (not now.running and (did.stopped or not known), STOPPED),
         (did.stopped, f"The worker was stopped then: leave it running{more_wait}."),
         (
             now.sends and now.broken_links,
@@ -126,6 +124,7 @@ def _rx_ring_full(now: Situation) -> str:
             "The worker was paced, a batch at a time (engine.pace), so that one can watch it: "
             "engine.pace = 0 lets it run as fast as packets come.",
         ),
+        (now.delivers, late(now, larger)),
         (
             now.generator_cpu in now.cpus,
             f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
@@ -191,51 +190,6 @@ def _bridge(now: Situation, size: int) -> str:
     return f" engine.reconfigure(ring_size={needed}) bridges such a pause."
 
 
-def _buffer_full(now: Situation) -> str:
-    did = now.overflow or Overflow()
-    known = now.overflow is not None
-    size = min(4 * now.socket_buffer, LARGEST_BUFFER)
-    larger = f"a larger buffer, Engine(path={now.path!r}, memory=Memory(socket_buffer={size})),"
-    alone = now.other_core is None or len(now.cpus) > 1
-    apart = "" if alone else f", Engine(path={now.path!r}, cpu={now.other_core})"
-    slower = f"lower the rate, {now.slower}," if now.slower else "lower the rate,"
-    bridges = did.backlog is None or 2 * did.backlog * _PACKET_TAKES < size
-    more = f"{larger} bridges that, and" if bridges else "no buffer is large enough for that;"
-    why = first(
-        (now.fault, _ENDED),
-        (not now.running and (did.stopped or not known), _STOPPED),
-        (
-            did.stopped,
-            f"The worker was stopped then: leave it running, or {larger} lets more packets wait.",
-        ),
-        (
-            now.paced,
-            "The worker was paced, a batch at a time (engine.pace): engine.pace = 0 lets it run as "
-            "fast as packets come.",
-        ),
-        (
-            now.generator_cpu in now.cpus,
-            f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
-            f"runs: give them different cores{apart}.",
-        ),
-        (
-            did.saturated,
-            f"It was busy all the time, and path={now.path!r} gets no more through on one core, "
-            f"most of it in the kernel: {slower} or take Engine(path='xsk'). A larger "
-            "socket_buffer only puts the loss off.",
-        ),
-        (
-            True,
-            f"It slept, or something else had its core, and the buffer filled meanwhile: {more} "
-            f"another core for the worker{apart} may avoid it.",
-        ),
-    )
-    return (
-        f" came while the socket's buffer was full: its {now.socket_buffer:,} bytes were taken by "
-        f"packets that the worker had not received yet. {why}"
-    )
-
-
 def no_fill(now: Situation) -> str:
     """Say why there was no frame for a packet, and which knob helps.
 
@@ -244,6 +198,8 @@ def no_fill(now: Situation) -> str:
     now
         The settings.
     """
+    if now.delivers:
+        return no_frame(now, _larger(now))
     batch = max(now.ring_size // 4, 1)
     sending = " or is being sent" if now.sends else ""
     larger = _larger(now)
@@ -362,21 +318,6 @@ def left_to_the_stack(passed: str, now: Situation) -> str:
     return (
         f"{passed} went to the stack: ARP and IPv6 neighbour discovery, which the program leaves "
         f"to it so that {now.interface} can be reached. That is no loss."
-    )
-
-
-def lost_in_the_stack(unaccounted: str) -> str:
-    """Say what may have become of packets that nobody counted between program and socket.
-
-    Parameters
-    ----------
-    unaccounted
-        How many packets, in words.
-    """
-    return (
-        f"{unaccounted} unaccounted for: the XDP program counted them, the socket did not. The "
-        "stack is in between: it drops what has a wrong checksum or length or another's address "
-        "(`nstat -az` says: IpInDiscards, UdpInErrors), and GRO merges packets of a stream."
     )
 
 

@@ -66,7 +66,7 @@ def went_past(unaccounted: str, now: Situation) -> str:
             "them.",
         ),
     )
-    return why and f"{unaccounted} unaccounted for: {why}"
+    return why and f"{unaccounted} unaccounted: {why}"
 
 
 def too_long(now: Situation) -> str:

@@ -193,14 +193,22 @@ class Ledger(Tabled, FixedNames):
         ]
         if self._points.gone:
             return []  # the sender's device count is not known
-        gaps = [grown.sent - grown.too_long - grown.wire - grown.wire_full]
+        besides = self._sent_besides(grown)
+        gaps = [grown.sent - grown.too_long + besides - grown.wire - grown.wire_full]
+        others = 0
         if self._points.veth:
             # All other frames that the device counted came from the peer's stack.
             more = grown.device - grown.wire
             others = max(more - self._on_wire, 0)
-            stages.append(Stage(Line.OTHERS, others))
             gaps.append(others - more)
+        if self._points.veth or besides:
+            stages.append(Stage(Line.OTHERS, others + besides))
         return gaps
+
+    def _sent_besides(self, grown: Counts) -> int:
+        """Count what others sent by the generator's interface in its way, such as a later one."""
+        known = self._traffic is not None and not self._points.gone
+        return max(grown.besides - self._on_wire, 0) if known else 0
 
     def _account_for_device(
         self, grown: Counts, stages: list[Stage], wire_gaps: list[int]
@@ -344,6 +352,8 @@ class Ledger(Tabled, FixedNames):
             broken_links=self._broken_links(),
             carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
+            delivers=engine.configuration.delivers,
+            held=int(engine.telemetry.total()["held"]),
             path=engine.path,
             kind=engine.configuration.kind.name.lower(),
             socket_buffer=engine.configuration.memory.socket_buffer,
@@ -354,6 +364,7 @@ class Ledger(Tabled, FixedNames):
             cpus=engine.cpus,
             overflow=self._points.overflow() if grown.ring_full else None,
             generator_cpu=traffic.cpu if traffic else None,
+            sent_besides=self._sent_besides(grown),
             slower=slower(engine, traffic),
             other_core=other_core(engine, traffic),
             steering=steering(engine, traffic) if grown.no_socket else "",

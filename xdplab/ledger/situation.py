@@ -52,6 +52,10 @@ class Situation:
     carrier_losses: Mapping[str, int] = field(default_factory=dict)
     """How often an interface lost its carrier since the ledger began."""
     sends: bool = False
+    delivers: bool = False
+    """Whether packets go to Python, whose program is the worker."""
+    held: int = 0
+    """Frames that it had when the ledger was read."""
     path: str = "xsk"
     kind: str = "xsk"
     """The kind of the path: "xsk", "udp", "packet" or "program"."""
@@ -82,6 +86,8 @@ class Situation:
     """Whether counts were still growing."""
     senders: tuple[str, ...] = ()
     """Senders that were still sending, each with the call that stops it."""
+    sent_besides: int = 0
+    """Frames that others sent by the generator's interface in its way."""
     slower: str = ""
     """The assignment that lowers the sender's rate, as a user types it."""
     other_core: int | None = None
@@ -108,6 +114,11 @@ class Situation:
     """Frames of the capture file that can't be sent."""
     remarks: tuple[str, ...] = ()
     """Notes on frames of the capture file that are left out, or not sent as captured."""
+
+
+ENDED = "The worker has ended."
+STOPPED = "The worker is stopped: engine.start() lets it take them."
+"""Why a ring or a buffer stays full."""
 
 
 def first(*rows: tuple[object, str]) -> str:

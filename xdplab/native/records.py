@@ -81,6 +81,9 @@ RECORD = dtype_of(ffi.typeof("struct xdplab_record"))
 SAMPLE = dtype_of(ffi.typeof("struct xdplab_sample"))
 """A place in the sample ring, without the frame's bytes, which follow it."""
 
+FRAME = dtype_of(ffi.typeof("struct xdplab_frame"))
+"""A frame in an area of memory: ``address`` from the area's begin, ``length`` and ``options``."""
+
 
 def sample_dtype(captured: int, stride: int) -> np.dtype[Any]:
     """Build the dtype of a region's samples, each with its frame's bytes.

@@ -129,7 +129,7 @@ def kept(engine: Engine, names: Iterable[str], traffic: Traffic | None = None) -
     """Put knobs back at the end of the block, also after an exception or an interrupt.
 
     Changes that the block's thread makes are no steps for `undo`, since they don't last. If the
-    block closes the engine, nothing is put back.
+    engine is closed or ends in the block, nothing is put back.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def _put_back(
     engine: Engine, before: Mapping[str, object], traffic: Traffic | None
 ) -> XdplabError | None:
     """Set all knobs that differ back, as far as they can be; return the first refusal."""
-    if engine.closed:
+    if engine.closed or (engine.has_ended and not engine.running):
         return None
     if traffic is not None and traffic.closed:
         before = {name: value for name, value in before.items() if KNOBS[name].home != "traffic"}

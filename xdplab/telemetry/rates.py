@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from xdplab.core.table import Row, Table, Tabled
-from xdplab.core.tabled_array import TabledArray
+from xdplab.core.tabled_array import OfRows, TabledArray
 from xdplab.core.text import rate, seconds, si
 from xdplab.native import lib
 from xdplab.native.records import Records
@@ -44,7 +44,7 @@ class RateTable(TabledArray):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Rates(Tabled):
+class Rates(Tabled, OfRows):
     """What flows now.
 
     Parameters
@@ -80,6 +80,9 @@ class Rates(Tabled):
                 for flow, value in _flows(records, seconds).items():
                     rows[worker][flow] = value
         return cls(seconds, rows.view(RateTable), running, bool(telemetry.header["simulated"]))
+
+    def _results(self) -> RateTable:
+        return self.workers
 
     @property
     def received(self) -> float:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from xdplab.telemetry.region import Telemetry
 
-STATES = names_of("xdplab_state", "XDPLAB_STATE_")
-"""Names of a worker's states, by the number in a record's ``state``."""
+_STATES = names_of("xdplab_state", "XDPLAB_STATE_")
+_STATE_WORDS = {"failed": "ended by itself"}
 
 _PACKETS = {
     "rx_ring_full": "lost: RX ring full",
@@ -58,7 +58,7 @@ class Counters(TabledRecord):
             return Table("Counters: no record yet, the worker has not run.")
         batches, calls = self["batches"], self["syscalls"]
         rows = [
-            ("state", STATES[min(count["state"], len(STATES) - 1)]),
+            ("state", _state(self)),
             ("received", _flow(count["rx_packets"], count["rx_bytes"])),
             ("sent", _flow(count["tx_packets"], count["tx_bytes"])),
             *_counted(count, _PACKETS, "packet"),
@@ -249,6 +249,12 @@ def _sample(sample: Any, newest: int) -> Row:
     )
 
 
+def _state(record: Any) -> str:
+    """Return a worker's state in words; of several workers the worst."""
+    state = _STATES[min(int(record["state"]), len(_STATES) - 1)]
+    return _STATE_WORDS.get(state, state)
+
+
 # Fields whose sum over workers has no meaning.
 _COMBINED: dict[str, Any] = {
     "time_ns": np.min,
@@ -290,5 +296,4 @@ def _worker(record: Any) -> Row:
     )
     if not record["time_ns"]:
         return ("has not run", "0", "0", "0", "0")
-    state = STATES[min(int(record["state"]), len(STATES) - 1)]
-    return (state, *(f"{number:,}" for number in packets), duration(int(record["cpu_ns"])))
+    return (_state(record), *(f"{number:,}" for number in packets), duration(int(record["cpu_ns"])))

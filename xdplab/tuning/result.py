@@ -13,6 +13,7 @@ import numpy as np
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError
 from xdplab.core.table import Table, Tabled
+from xdplab.core.tabled_array import OfRows
 from xdplab.experiments.metrics import METRICS, Figures
 from xdplab.experiments.results import Results, shown
 from xdplab.ledger.offered import shortfall
@@ -52,7 +53,7 @@ class Tried:
         return median(known) if known else float("nan")
 
 
-class Tuning(Tabled):
+class Tuning(Tabled, OfRows):
     """The result of `tune`. It does not keep the engine alive; a copy has no engine.
 
     Parameters
@@ -117,6 +118,9 @@ class Tuning(Tabled):
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for another process, without the engine."""
         return {**vars(self), "_engine": None, "_traffic": None}
+
+    def _results(self) -> Results:
+        return self.trials
 
     def _table(self) -> Table:
         return replace(self.trials._table(), title=self._brief()[1:-1])

@@ -13,6 +13,7 @@ from typing import Any
 from xdplab.backends.lab_plan import NAMES, PEER_SIDE, PORT_SIDE, LabPlan
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, InterfaceGoneError
+from xdplab.core.text import counted
 from xdplab.native import ffi, lib
 from xdplab.native.handle import NativeHandle
 from xdplab.net.namespace import on_a_thread
@@ -40,6 +41,9 @@ class Wire(Closing):
     KernelError
         Without memory or thread for it.
     """
+
+    def __repr__(self) -> str:
+        return f"<Wire with {counted(self.queues, 'queue')} a side [simulated]>"
 
     def __init__(self, plan: LabPlan) -> None:
         self.queues = plan.queues

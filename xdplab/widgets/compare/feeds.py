@@ -95,8 +95,10 @@ class CompareFeeds:
             course = courses.get(name) or Course()
             # A reader may read after one list has grown and before the other has.
             known = min(len(course.seconds), len(course.pps))
-            seconds, pps = np.array(course.seconds[:known]), np.array(course.pps[:known])
-            self.feeds[f"line {number}"].show({"seconds": seconds, "pps": pps})
+            seconds, pps = course.seconds[:known], course.pps[:known]
+            # The first rate is that since the start, so that even one reading makes a line.
+            line = {"seconds": np.array([0.0][:known] + seconds), "pps": np.array(pps[:1] + pps)}
+            self.feeds[f"line {number}"].show(line)
             longest = max(longest, *seconds, 0.0)
             fastest = max(fastest, *pps, 0.0)
         return {"run": {"end": float(longest)}, "rate": {"end": 1.05 * float(fastest)}}

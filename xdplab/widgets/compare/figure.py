@@ -114,8 +114,15 @@ def _bars(names: Sequence[str], number: int) -> figure:
         fill_alpha="alpha",
         line_color=None,
     )
-    spread = sources["spread"]
-    plot.segment("left", "y", "right", "y", source=spread, line_color="color", line_width=4)
+    plot.hbar(
+        y="y",
+        left="left",
+        right="right",
+        height=0.24,
+        source=sources["spread"],
+        fill_color="color",
+        line_color="white",  # so that it stands out from a bar of its own colour
+    )
     scaling = Scaling(plot, _ROOMY)
     looks: dict[str, Any] = {"text_baseline": "middle", "text_line_height": 1.1}
     figures, heads = (looks | {"text_font_size": scaling.text(size)} for size in ("12px", "11px"))

@@ -37,8 +37,8 @@ class Compare(Series):
 
     *Run* measures one path after another on a thread of its own, so that the notebook stays
     usable: each run makes traffic and an engine, and closes them. A round runs every path once, and
-    every second round in reverse order. Bars show medians over the rounds so far, and the line
-    across a bar the least and the greatest value; a faint bar is a first run in progress. *Stop*
+    every second round in reverse order. Bars show medians over the rounds so far, and the narrow
+    bar at an end the least and the greatest value; a faint bar is a first run in progress. *Stop*
     and *Continue* do the same as `stop` and `run` in Python. Results stay in Python, even if no
     browser shows them.
 

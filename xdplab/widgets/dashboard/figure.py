@@ -41,7 +41,7 @@ from xdplab.widgets.style.palette import (
     TOO_LONG,
     USER,
 )
-from xdplab.widgets.style.plots import legend_above, plot_grid, si_ticks, styled_plot
+from xdplab.widgets.style.plots import legend_above, plot_grid, si_ticks, styled_plot, trace
 
 MARKS, GENERATOR = "marks", "generator"
 """Names of the data sources of the marks and of a generator's rows."""
@@ -227,6 +227,7 @@ def _draw_generator(drawn: figure, source: ColumnDataSource) -> None:
             line_width=_UNDER,
             line_dash=dash,
             legend_label=label,
+            **trace(),
         )
 
 
@@ -242,7 +243,15 @@ def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) 
     ][::-1]
     for source, name, _, color, _ in lines:
         _, least, most = of_bins(name)
-        drawn.varea("time", least, most, source=source, fill_color=color, fill_alpha=_BAND_ALPHA)
+        drawn.varea(
+            "time",
+            least,
+            most,
+            source=source,
+            fill_color=color,
+            fill_alpha=_BAND_ALPHA,
+            **trace(),
+        )
     for source, name, line, color, dash in lines:
         # Lines mean the same for all engines: the legend has them once.
         options: dict[str, Any] = {"legend_label": line.label} if source is sources[0] else {}
@@ -253,6 +262,7 @@ def _draw_lines(drawn: figure, plot: Plot, sources: Sequence[ColumnDataSource]) 
             color=color,
             line_width=line.width,
             line_dash=dash,
+            **trace(),
             **options,
         )
     if plot.unit == "%":

@@ -160,15 +160,16 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         self._seen = knobs
 
     def _show_status(self, engine: Engine | None) -> None:
-        usable = self._view.usable is not None
+        state = self._view.state()
+        # Whether its packets come is asked as rarely as can be: each time takes system calls.
+        running = state.severity == "good" or (engine is not None and engine.running)
+        usable = running or self._view.usable is not None
         for control in (self._button, self._batch, self._wait):
             control.disabled = not usable
         if engine is not None and not engine.wait_strategies:
             self._wait.disabled = True
-        running = engine is not None and engine.running
         self._button.description = "Stop" if running else "Start"
         self._button.icon = "stop" if running else "play"
-        state = self._view.state()
         note = ""
         if engine is not None:
             with suppress(ClosedError):
@@ -183,11 +184,12 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
 
     def _rates(self) -> str:
         """Return the packets received and lost a second, since the last call."""
-        total = self._view.telemetry.total()
+        telemetry = self._view.telemetry
+        each = [telemetry.counters(worker) for worker in range(telemetry.workers)]
         counted = (
-            int(total["time_ns"]),
-            int(total["rx_packets"]),
-            int(total["rx_dropped"]) + int(total["rx_ring_full"]),
+            min(int(last["time_ns"]) for last in each),
+            sum(int(last["rx_packets"]) for last in each),
+            sum(int(last["rx_dropped"]) + int(last["rx_ring_full"]) for last in each),
         )
         passed, received, dropped = (
             now - before for now, before in zip(counted, self._counted, strict=True)

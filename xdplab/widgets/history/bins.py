@@ -47,6 +47,7 @@ _COUNTERS = (
     *("rx_invalid_descs", "tx_invalid_descs", "wakeups"),
 )
 _RINGS = ("fill", "tx", "completion")
+_NOTHING = np.array([[UNDER_ONE if name in COSTS else 0.0] for name in FIGURES])
 # A record as words: one array for all fields is faster than one array per field.
 _WORDS = np.dtype((np.int64, (COUNTERS.itemsize // 8,)))
 
@@ -67,8 +68,6 @@ _SYSCALLS = [
     if kind != lib.XDPLAB_SYSCALL_PUBLISH
 ]
 
-_Figures = dict[str, Sequence[Floats]]  # mean, least and most of each
-
 # A worker that stops says so in its last record, which may be missing from the long history.
 _STOOD_STILL_NS = round(3 * LONG_INTERVAL * 1e9)
 
@@ -85,6 +84,10 @@ class History:
 def of_bins(name: str) -> tuple[str, str, str]:
     """Return the names of a figure's columns: its mean, its least and its most in each bin."""
     return name, f"{name}_least", f"{name}_most"
+
+
+COLUMNS = tuple(column for name in FIGURES for column in of_bins(name))
+"""The names of the columns of all figures."""
 
 
 class Bins:
@@ -145,7 +148,7 @@ class Bins:
         self._fullest = np.fmax(self._fullest, now)
 
     def columns(self, ring_sizes: Floats) -> dict[str, Floats]:
-        """Return the columns of each of `FIGURES`, as `of_bins` names them.
+        """Return the `COLUMNS`.
 
         Parameters
         ----------
@@ -153,17 +156,15 @@ class Bins:
             Entries of the RX ring in each cell; `ends` has the cells' ends.
         """
         ran = np.add.reduceat(self._runners, self._firsts) > 0
-        figures = self._of_rates() | self._of_costs() | self._of_levels(ring_sizes)
-        columns: dict[str, Floats] = {}
-        for name, (mean, least, most) in figures.items():
-            mean[~ran] = np.nan
-            known = np.isfinite(mean)
-            # An area with nan would go on to its other side, so it has no height there.
-            nothing = UNDER_ONE if name in COSTS else 0.0
-            ends = (np.fmin(least, mean), np.fmax(most, mean))
-            low, high = (np.where(known, end, nothing) for end in ends)
-            columns |= dict(zip(of_bins(name), (mean, low, high), strict=True))
-        return columns
+        # All figures at once: with so few bins, numpy's calls take longer than their work.
+        parts = (self._of_rates(), self._of_costs(), self._of_levels(ring_sizes))
+        mean, least, most = np.concatenate(parts, axis=1)
+        mean[:, ~ran] = np.nan
+        known = np.isfinite(mean)
+        # An area with nan would go on to its other side, so it has no height there.
+        low = np.where(known, np.fmin(least, mean), _NOTHING)
+        high = np.where(known, np.fmax(most, mean), _NOTHING)
+        return dict(zip(COLUMNS, np.stack((mean, low, high), 1).reshape(-1, len(ran)), strict=True))
 
     def _sum(self, rates: Floats) -> Floats:
         """Add up what rates mean in each bin, in a second's length."""
@@ -179,7 +180,9 @@ class Bins:
     def _counted(self) -> dict[str, Floats]:
         return dict(zip(("syscalls", *_COUNTERS), self._rates, strict=True))
 
-    def _of_rates(self) -> _Figures:
+    # The mean, the least and the most of each figure:
+
+    def _of_rates(self) -> Floats:
         counted = self._counted()
         # Losses by an empty fill ring are in `rx_dropped` too (see counting_points.py).
         no_fill = np.minimum(counted["rx_dropped"], counted["rx_fill_ring_empty_descs"])
@@ -198,10 +201,9 @@ class Bins:
             ]
         )
         steady = np.where(self._steady, rates, np.nan)
-        parts = zip(self._sum(rates) / self._step, *self._band(steady, steady), strict=True)
-        return dict(zip(RATES, parts, strict=True))
+        return np.array((self._sum(rates) / self._step, *self._band(steady, steady)))
 
-    def _of_costs(self) -> _Figures:
+    def _of_costs(self) -> Floats:
         """Divide the CPU time by the packets: in a bin all by all, in a cell that had packets."""
         counted = self._counted()
         spent = np.array(
@@ -219,13 +221,10 @@ class Bins:
         in_cell = both.max(axis=0)
         in_cell[~self._steady | (in_cell * self._interval < 0.5e9)] = np.nan
         costs = spent / in_cell
-        parts = zip(self._sum(spent) / packets, *self._band(costs, costs), strict=True)
-        return {
-            name: [np.maximum(part, UNDER_ONE) for part in three]
-            for name, three in zip(COSTS, parts, strict=True)
-        }
+        found: Floats = np.array((self._sum(spent) / packets, *self._band(costs, costs)))
+        return found.clip(UNDER_ONE)
 
-    def _of_levels(self, ring_sizes: Floats) -> _Figures:
+    def _of_levels(self, ring_sizes: Floats) -> Floats:
         """Return the RX ring's peak, of the fullest; and of the others the mean of the workers."""
         sizes = np.array([1.0, 2.0, 1.0, 1.0])[:, None] * ring_sizes  # the fill ring's is twice it
         ran = (self._runners > 0) * self._widths
@@ -238,5 +237,4 @@ class Bins:
         )
         low, high = self._emptiest / sizes, self._fullest / sizes
         low[0] = high[0]
-        parts = zip(means * 100, *(100 * end for end in self._band(low, high)), strict=True)
-        return dict(zip(LEVELS, parts, strict=True))
+        return 100 * np.array((means, *self._band(low, high)))

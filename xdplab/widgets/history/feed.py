@@ -16,7 +16,8 @@ from xdplab.native import lib
 from xdplab.telemetry.region import LONG_INTERVAL, Records
 from xdplab.widgets.base.clock import local_ms
 from xdplab.widgets.base.feed import Update
-from xdplab.widgets.history.bins import FIGURES, Bins, Floats, History, Integers, of_bins
+from xdplab.widgets.history.bins import COLUMNS as OF_BINS
+from xdplab.widgets.history.bins import Bins, Floats, History, Integers
 from xdplab.widgets.parts.engine_view import EngineView
 
 STEPS = {10: 0.05, 30: 0.1, 60: 0.2, 120: 1.0, 300: 1.0, 600: 2.0}
@@ -25,7 +26,7 @@ STEPS = {10: 0.05, 30: 0.1, 60: 0.2, 120: 1.0, 300: 1.0, 600: 2.0}
 FINE_RANGE = 60
 """Longest range in seconds that the fine history serves; longer ones use the long history."""
 
-COLUMNS = ("time", *(column for name in FIGURES for column in of_bins(name)))
+COLUMNS = ("time", *OF_BINS)
 """The time is that of the bin's end: local, in milliseconds since 1970, as Bokeh shows it."""
 
 _BACK = 16

@@ -13,7 +13,7 @@ from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
 from xdplab.core.text import setting, spaced
-from xdplab.knobs.journal import Change, Journal
+from xdplab.knobs.journal import ENGINE, Change, Journal
 from xdplab.widgets.base.clock import clock_time, local_ms
 from xdplab.widgets.base.feed import SnapshotFeed
 from xdplab.widgets.history.labels import Label, Window, place
@@ -138,7 +138,8 @@ def _marks(prefix: str, changes: Sequence[Change]) -> list[Mark]:
     last: dict[str, list[Change]] = {}
     for change in changes:
         together = last.get(change.knob)
-        if together and change.time_ns - together[-1].time_ns <= TOGETHER_NS:
+        is_knob = change.knob != ENGINE
+        if is_knob and together and change.time_ns - together[-1].time_ns <= TOGETHER_NS:
             together.append(change)
         else:
             last[change.knob] = [change]

@@ -53,6 +53,7 @@ class TimeWindow:
     ) -> None:
         self._views = views
         self._marks, self._feeds = marks, feeds
+        self._shown: tuple[object, ...] = ()
         self.paused_at: int | None = None
         """When it was paused, by CLOCK_MONOTONIC in ns, or None."""
 
@@ -62,19 +63,23 @@ class TimeWindow:
 
     def move(self, figure: LiveFigure, seconds: int) -> None:
         """Make the figure show the last `seconds`."""
-        end = self._newest() if self.paused_at is None else self.paused_at
+        changed = self._marks.newest_of_each()
+        end = max(*self._newest(), *changed) if self.paused_at is None else self.paused_at
         # By whole steps: in between there is nothing new, and each move makes the browser draw.
         step = round(STEPS[seconds] * 1e9)
         end = -(-end // step) * step
         window = Window(end - seconds * 10**9, end)
+        if self._shown == (window, changed):
+            return
+        self._shown = (window, changed)
         for feed in self._feeds:
             feed.show_window(window)
         figure.set(_NAME, start=local_ms(window.start), end=local_ms(end))
 
-    def _newest(self) -> int:
-        records = [
+    def _newest(self) -> list[int]:
+        """Return the time of the newest record of each worker."""
+        return [
             int(view.telemetry.counters(worker)["time_ns"])
             for view in self._views
             for worker in range(view.telemetry.workers)
         ]
-        return max(*records, *self._marks.newest_of_each())

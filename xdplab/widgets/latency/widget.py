@@ -213,7 +213,7 @@ class LatencyView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         """Clear the engine's histograms, as `Engine.reset_latency`; no effect if it is closed."""
         engine = self._view.engine
         if engine is not None:
-            with suppress(ClosedError):
+            with suppress(XdplabError):  # closed or ended: the next beat says so
                 engine.reset_latency()
 
     # From the browser, on whatever thread handles its message.

@@ -1,4 +1,4 @@
-// The browser's half of figure.py.
+// The browser's half of figure.py. It stands below view.js and spare.js, in one module.
 
 const PATIENCE = 3000; // ms
 // A view confirms half of the messages that may be under way to it (figure.py), or each second.
@@ -75,61 +75,6 @@ function fold(bokeh, places, isNarrow) {
   }
 }
 
-// BokehJS 3.9 writes the style sheet of every part of a plot at each paint, mostly unchanged, and
-// each time the browser recomputes the styles of all parts: more than half of the drawing time.
-function sparePaints(bokehJS) {
-  const sheets = bokehJS.require("core/dom").InlineStyleSheet?.prototype;
-  if (!sheets?._update || sheets.xdplabSpares) return;
-  const write = sheets._update;
-  sheets.xdplabSpares = true;
-  sheets._update = function (css) {
-    if (this.css !== css) write.call(this, css);
-  };
-}
-
-// For each property of each glyph BokehJS 3.9 looks whether all columns of the source have one length,
-// for each colour of a text or a line whether a style sheet has another, and for each text how large
-// the plot's font is, which computes the styles anew: a third of the scripts' time. In our figures
-// columns have one length, colours are the models', and a plot keeps its font.
-window.xdplabOurs ??= new WeakSet(); // documents; once per page, though each figure has a copy of this
-
-function spareLookUps(bokehJS) {
-  const sources = bokehJS.require("models/sources/columnar_data_source").ColumnarDataSource?.prototype;
-  const visuals = bokehJS.require("core/visuals/visual").VisualProperties?.prototype;
-  const plots = bokehJS.require("models/plots/plot_canvas").PlotView?.prototype;
-  const font = plots && Object.getOwnPropertyDescriptor(plots, "base_font_size");
-  if (font?.get && !plots.xdplabSpares) {
-    const sizes = new WeakMap();
-    plots.xdplabSpares = true;
-    Object.defineProperty(plots, "base_font_size", {
-      ...font,
-      get() {
-        if (!window.xdplabOurs.has(this.model.document)) return font.get.call(this);
-        if (!sizes.has(this)) sizes.set(this, font.get.call(this));
-        return sizes.get(this);
-      },
-    });
-  }
-  if (sources?.get_length && !sources.xdplabSpares) {
-    const lengthOf = sources.get_length;
-    sources.xdplabSpares = true;
-    sources.get_length = function (soft) {
-      const columns = this.data;
-      if (window.xdplabOurs.has(this.document) && !(columns instanceof Map)) {
-        for (const name in columns) return columns[name].length;
-      }
-      return lengthOf.call(this, soft);
-    };
-  }
-  if (visuals?._get_css_value && !visuals.xdplabSpares) {
-    const look = visuals._get_css_value;
-    visuals.xdplabSpares = true;
-    visuals._get_css_value = function (name) {
-      return window.xdplabOurs.has(this.obj.model.document) ? "" : look.call(this, name);
-    };
-  }
-}
-
 function render({ model, el }) {
   const figure = document.createElement("div");
   const complaint = document.createElement("div");
@@ -174,7 +119,7 @@ function render({ model, el }) {
       return;
     }
     bokeh = [...views][0].model.document;
-    window.xdplabOurs.add(bokeh);
+    ours.add(bokeh);
     if (!view.isOpen()) {
       remove();
       return;
@@ -194,8 +139,7 @@ function render({ model, el }) {
 
   const prepare = async () => {
     view.stopAsking();
-    sparePaints(bokehJS);
-    spareLookUps(bokehJS);
+    spare(bokehJS);
     await embed();
   };
 

@@ -63,7 +63,7 @@ def _library() -> bytes:
 class FigureStream(Viewed[_View]):
     """A Bokeh figure whose rows stream into every browser that shows it; see `LiveFigure`."""
 
-    _esm = module(Path(__file__).with_name("figure.js"))
+    _esm = module(*(Path(__file__).with_name(name) for name in ("spare.js", "figure.js")))
     rollover = 0
     """How many rows a source keeps in the browser; may be changed."""
 

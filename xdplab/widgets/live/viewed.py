@@ -44,9 +44,9 @@ _VIEW = Path(__file__).with_name("view.js").read_text()
 AnyView = TypeVar("AnyView", bound=View)
 
 
-def module(file: Path) -> str:
-    """Return a widget's JavaScript module: its own file below `view.js`."""
-    return _VIEW + file.read_text()
+def module(*files: Path) -> str:
+    """Return a widget's JavaScript module: its own files below `view.js`."""
+    return "".join((_VIEW, *(file.read_text() for file in files)))
 
 
 class Viewed(ClosesModels, anywidget.AnyWidget, Generic[AnyView]):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+import time
 import weakref
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -25,6 +27,9 @@ BADGE = (
     ' font-size: 11px; opacity: 0.8">simulated</span>'
 )
 """The same mark in HTML."""
+
+_NAMED_SECONDS = 2.0
+"""How long the names of interfaces are taken as known: each look needs a thread in a namespace."""
 
 Severity = Literal["good", "idle", "bad"]
 
@@ -69,6 +74,7 @@ class EngineView:
         self.number = ""
         """Put before the name, to tell apart engines with the same name."""
         self._name = ""
+        self._named_at = -math.inf
 
     @property
     def prefix(self) -> str:
@@ -78,8 +84,9 @@ class EngineView:
     @property
     def name(self) -> str:
         """The name that it was given, and the present ones of its interfaces and queues."""
-        engine = self._reference()
-        if engine is not None:
+        engine, now = self._reference(), time.monotonic()
+        if engine is not None and now - self._named_at > _NAMED_SECONDS:
+            self._named_at = now
             queues = ", ".join(map(str, engine.queues))
             many = "s" * (len(engine.queues) > 1)
             ports = range(len(engine.configuration.interfaces))

@@ -13,7 +13,7 @@ import traitlets
 
 from xdplab.core.calls import public
 from xdplab.core.checks import whole
-from xdplab.core.errors import ClosedError, TelemetryError
+from xdplab.core.errors import ClosedError, TelemetryError, XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.widgets.base import traits
 from xdplab.widgets.base.closing import ClosesModels
@@ -122,13 +122,13 @@ class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     def _set_pace(self, pace: float) -> None:
         engine = self._view.engine
         if engine is not None:
-            with suppress(ClosedError):  # closed by another thread meanwhile: the next beat says so
+            with suppress(XdplabError):  # closed or ended meanwhile: the next beat says so
                 engine.pace = pace
 
     def _step(self, turns: int) -> None:
         engine = self._view.engine
         if engine is not None:
-            with suppress(ClosedError):
+            with suppress(XdplabError):
                 engine.pace = math.inf
                 engine.step(turns)
 

@@ -41,8 +41,9 @@ LISTED = 10
 class Timeline(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     """The changes of an engine's knobs: a lane for each over time, and a list of the last ones.
 
-    Changes of one knob within half a second are one mark, as when a slider is dragged. To follow a
-    dashboard's time range: ``ipywidgets.link((dashboard, "seconds"), (timeline, "seconds"))``.
+    Changes of one knob within half a second are one mark, as when a slider is dragged. A stop of
+    the engine and the start after it are marks, too. To follow a dashboard's time range:
+    ``ipywidgets.link((dashboard, "seconds"), (timeline, "seconds"))``.
 
     Parameters
     ----------

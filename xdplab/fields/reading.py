@@ -1,0 +1,75 @@
+"""Reading a header field of many frames at once."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab.core.calls import public_function
+from xdplab.fields.frames import area_of, frames_of, refuse_outside
+from xdplab.fields.table import Field, field_of
+from xdplab.fields.values import Values
+from xdplab.native import ffi, lib
+
+
+@public_function
+def read(field: str, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any]) -> Values:
+    """Read a field of every frame.
+
+    Parameters
+    ----------
+    field
+        A name in `xdplab.FIELDS`.
+    area
+        The memory that the frames are in: one-dimensional, uint8.
+    frames
+        Where each frame is: `xdplab.fields.FRAME` has the dtype, with ``address`` (from the begin
+        of `area`), ``length`` and ``options``.
+
+    Returns
+    -------
+    numpy.ma.MaskedArray
+        A value for each frame, masked where the frame has no such header: a copy. Numbers in host
+        byte order (uint8 to uint32), MAC addresses as int64, IPv4 addresses as uint32; IPv6
+        addresses with 16 columns of uint8.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such field, an array is of another kind, or a frame is not within `area`.
+    """
+    one = field_of(field)
+    values, masked = gather(one, area, frames)
+    found: Any = values.view(Values)
+    # The attribute `mask` would copy it, which takes longer than to read the frames.
+    found._mask = np.repeat(masked[:, None], 16, axis=1) if one.shape else masked
+    return cast("Values", found)
+
+
+def gather(
+    field: Field, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Return a field of every frame, and where a frame has none: the value is 0 there.
+
+    Raises
+    ------
+    ConfigurationError
+        When an array is of another kind, or a frame is not within `area`.
+    """
+    memory, where = area_of(area), frames_of(frames)
+    count = len(where)
+    values, masked = np.empty((count, *field.shape), field.dtype), np.empty(count, np.bool_)
+    done = lib.xdplab_field_read(
+        field.index,
+        ffi.from_buffer("uint8_t[]", memory),
+        memory.size,
+        ffi.from_buffer("struct xdplab_frame[]", where),
+        count,
+        ffi.from_buffer(values),
+        ffi.from_buffer("uint8_t[]", masked),
+    )
+    if done < 0:
+        refuse_outside(memory, where, -1 - done)
+    return values, masked
