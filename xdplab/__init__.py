@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xdplab.capture.capture import Capture
 from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.core.errors import (
     ClosedError,
@@ -47,6 +48,7 @@ __all__ = [
     "PRESETS",
     "WAIT_STRATEGIES",
     "Account",
+    "Capture",
     "ClosedError",
     "ConfigurationError",
     "Engine",

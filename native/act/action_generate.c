@@ -16,17 +16,18 @@ static void run(struct worker *worker, const struct xdp_desc *frames, uint32_t c
 static uint32_t produce(struct worker *worker, uint32_t limit, uint64_t now_ns)
 {
 	struct stream *stream = worker->stream;
+	struct spares *spares = worker->spares;
 	uint32_t room, count = 0;
 
 	if (!stream)
 		return 0;
-	if (limit > stream->spare_count)
-		limit = stream->spare_count;
+	if (limit > spares->count)
+		limit = spares->count;
 	room = worker->tx->operations->room(worker->tx);
 	while (count < limit && count < room && traffic_is_due(&stream->traffic, now_ns)) {
 		struct xdp_desc *frame = worker->frames + count++;
 
-		*frame = (struct xdp_desc){ .addr = stream->spare[--stream->spare_count], .len = stream->size };
+		*frame = (struct xdp_desc){ .addr = spares->frames[--spares->count], .len = stream->size };
 		traffic_write(&stream->traffic, worker->tx->area + frame->addr, now_ns - worker->clock_offset_ns);
 	}
 	if (count)

@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct stream *stream_create(const struct xdplab_stream_config *config, uint32_t frame_size, uint64_t first_frame,
-			     uint32_t frame_count)
+struct stream *stream_create(const struct xdplab_stream_config *config)
 {
-	struct stream *stream = calloc(1, sizeof(*stream) + frame_count * sizeof(*stream->spare));
+	struct stream *stream = calloc(1, sizeof(*stream));
 
 	if (!stream)
 		return NULL;
@@ -17,10 +16,6 @@ struct stream *stream_create(const struct xdplab_stream_config *config, uint32_t
 	stream->limit_frames = config->limit_frames;
 	stream->limit_ns = config->limit_ns;
 	stream->size = config->size;
-	stream->first_spare = first_frame * frame_size;
-	stream->spare_count = frame_count;
-	for (uint32_t i = 0; i < frame_count; i++)
-		stream->spare[i] = (first_frame + i) * frame_size;
 	return stream;
 }
 

@@ -56,6 +56,7 @@ struct xdplab_config {
 	uint32_t frame_size;
 	uint32_t headroom;   /* bytes left free before each packet */
 	uint32_t huge_pages; /* enum xdplab_huge_pages */
+	uint32_t delivers; /* 1: workers are no threads: callers run their turns and get the frames (capture.h) */
 	uint32_t shared_umem; /* the UMEM is in a memfd, which another process may register */
 	uint32_t multi_buffer; /* a packet may fill several frames */
 	uint32_t metadata;     /* the program writes a struct frame_metadata in front of each packet */

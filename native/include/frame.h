@@ -7,11 +7,13 @@
 
 #include <stdint.h>
 
-/* The layout of the kernel's struct xdp_desc, which xsk/xsk.c asserts. */
+/* The layout, and the option, of the kernel's struct xdp_desc, which xsk/xsk.c asserts. */
+enum { XDPLAB_FRAME_CONTINUES = 1 };
+
 struct xdplab_frame {
 	uint64_t address; /* of its first byte, from the begin of the area */
 	uint32_t length;
-	uint32_t options; /* XDP_PKT_CONTD: the next frame continues the packet */
+	uint32_t options; /* XDPLAB_FRAME_CONTINUES (XDP_PKT_CONTD): the next frame continues the packet */
 };
 
 #endif

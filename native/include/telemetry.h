@@ -33,7 +33,7 @@
 
 enum {
 	XDPLAB_MAGIC = 0x78647031, /* "xdp1" */
-	XDPLAB_ABI_VERSION = 4,
+	XDPLAB_ABI_VERSION = 5,
 	XDPLAB_CACHE_LINE = 64,
 	XDPLAB_BATCH_BUCKETS = 16,
 	XDPLAB_SYSCALL_KINDS = 10,
@@ -77,6 +77,7 @@ enum xdplab_verdict {
 	XDPLAB_VERDICT_REFLECT,
 	XDPLAB_VERDICT_ECHO,
 	XDPLAB_VERDICT_FORWARD,
+	XDPLAB_VERDICT_DELIVER,
 };
 
 /* Who completes the checksum of a packet that is sent on, if its sender left it to a device (checksum.h). */
@@ -200,6 +201,7 @@ struct xdplab_counters {
 	uint64_t checksums_finished;   /* packets whose checksum the worker completed before it sent them on */
 	uint64_t checksums_unfinished; /* sent on incomplete, as far as seen: the worker looks at one of a batch */
 	uint64_t tx_too_long; /* packets put into the TX ring that are longer than the interface's MTU allows */
+	uint64_t held; /* frames that a capture's user has now, so that the fill ring has fewer */
 };
 
 /* Contents of a worker's four rings: the UMEM address in each entry, whether it waits or is free. An entry's place is

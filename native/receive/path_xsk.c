@@ -319,6 +319,7 @@ void path_xsk_begin(struct path_xsk *self, const struct umem *umem, bool multi_b
 		.operations = &self->operations,
 		.port = &port_xsk,
 		.area = umem->area,
+		.memory = umem->memory,
 		.descriptor = self->xsk.descriptor,
 		.packet_frames = multi_buffer ? PACKET_FRAMES : 1,
 		.huge_pages = umem->huge,

@@ -15,7 +15,7 @@ struct action {
 	const char *name;
 	uint32_t verdict; /* enum xdplab_verdict, for the samples */
 	bool transmits;   /* the worker receives no more frames than the TX ring has room for */
-	/* Recycles or sends every frame that it is given: whole packets. */
+	/* Recycles, sends or delivers every frame that it is given: whole packets. */
 	void (*run)(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 	/* Sends up to `limit` frames of its own that are due; returns their number. Optional. */
 	uint32_t (*produce)(struct worker *worker, uint32_t limit, uint64_t now_ns);
@@ -27,7 +27,8 @@ struct action {
 	entry(reflect) \
 	entry(echo) \
 	entry(forward) \
-	entry(generate)
+	entry(generate) \
+	entry(deliver)
 
 #define ACTION_INDEX(name) ACTION_##name,
 enum { ACTIONS(ACTION_INDEX) ACTION_COUNT };

@@ -90,6 +90,7 @@ struct path {
 	const struct path_operations *operations;
 	const struct port_operations *port; /* only of paths that use a wait strategy */
 	uint8_t *area;
+	struct xdplab_memory *memory; /* that the area lies in, where it may outlive the path; else NULL */
 	int descriptor; /* readable when a frame waits */
 	uint32_t peak;  /* most frames seen waiting since the last record */
 	uint32_t queue;

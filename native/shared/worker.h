@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A worker: one thread, pinned to a core, that serves one receive path.
+ * A worker: one thread, pinned to a core, that serves one receive path. That of a capture is the calling thread.
  *
  *     each turn   reads the control block, and the clock once
  *                 takes back frames that were sent
@@ -19,9 +19,11 @@
 #include <semaphore.h>
 #include <stdbool.h>
 
+#include "shared/delivery.h"
 #include "shared/pace.h"
 #include "shared/path.h"
 #include "region/region.h"
+#include "shared/spares.h"
 #include "shared/stream.h"
 #include "shared/wait.h"
 
@@ -43,6 +45,8 @@ struct worker {
 	uint64_t clock_offset_ns; /* clock.h */
 	struct xdp_desc *frames; /* the batch at hand, frames_limit of them */
 	struct stream *stream;   /* frames that it makes and sends, or NULL */
+	struct spares *spares;   /* frames of its own to send, or NULL */
+	struct delivery *delivery; /* of a capture, or NULL */
 	bool ran; /* it was running when its engine was paused to be reconfigured */
 	struct traffic_state streamed; /* state of its stream at that time */
 
@@ -54,6 +58,10 @@ struct worker {
 	const struct wait_strategy *strategy; /* the one in use, and its state */
 	void *wait_state;
 	uint64_t next_publish_ns;
+	/* Of the turn before (worker/loop.c). */
+	uint64_t turn_ns;      /* when it began; later by what was not the worker's own time */
+	uint32_t turn_handled; /* packets received or made */
+	bool turn_spun;        /* it found nothing, and did not sleep */
 	struct pace pace;
 	uint64_t sample_countdown;
 	uint64_t latency_resets; /* number done so far */

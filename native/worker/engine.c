@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/give_back.h"
 #include "shared/wait.h"
+#include "worker/capture.h"
 #include "worker/publish.h"
 
 static void free_workers(struct xdplab_engine *engine)
@@ -90,7 +91,9 @@ int xdplab_engine_umem(const struct xdplab_engine *engine, struct xdplab_umem *u
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		if (worker_start(&engine->workers[i].worker, error)) {
+		struct worker *worker = &engine->workers[i].worker;
+
+		if (worker->delivery ? capture_begin(worker, error) : worker_start(worker, error)) {
 			xdplab_engine_stop(engine);
 			return -error->code;
 		}
@@ -100,15 +103,20 @@ int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error
 
 void xdplab_engine_stop(struct xdplab_engine *engine)
 {
-	for (uint32_t i = 0; i < engine->worker_count; i++)
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		worker_stop(&engine->workers[i].worker);
+		capture_end(&engine->workers[i].worker);
+	}
 }
 
 int xdplab_engine_started(const struct xdplab_engine *engine)
 {
-	for (uint32_t i = 0; i < engine->worker_count; i++)
-		if (engine->workers[i].worker.joinable)
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		const struct worker *worker = &engine->workers[i].worker;
+
+		if (worker->joinable || worker->delivery)
 			return 1;
+	}
 	return 0;
 }
 

@@ -29,13 +29,9 @@ void engine_worker_set_defaults(struct xdplab_control *control, const struct xdp
 
 static int set_up_stream(struct worker *worker, const struct xdplab_config *config, struct xdplab_error *error)
 {
-	const uint64_t first =
-		(uint64_t)worker->index * umem_frames_of_worker(config) + umem_received_frames(config);
-
-	worker->stream = stream_create(config->stream, config->frame_size, first, config->ring_size);
+	worker->stream = stream_create(config->stream);
 	if (!worker->stream)
-		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a stream of %u frames",
-			    config->ring_size);
+		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a stream");
 	if (worker->streamed.flows)
 		stream_follow(worker->stream, &worker->streamed, worker->ran);
 	return 0;
@@ -50,10 +46,23 @@ static struct xdplab_counters kept_counters(const struct worker *worker)
 	kept.rx_closed += kept.rx_producer - kept.rx_consumer;
 	kept.tx_closed += kept.tx_producer - kept.tx_consumer;
 	kept.fill_consumer = kept.fill_producer;
+	kept.held = 0;
 	kept.rx_consumer = kept.rx_producer;
 	kept.tx_consumer = kept.tx_producer;
 	kept.completion_consumer = kept.completion_producer = kept.tx_producer;
 	return kept;
+}
+
+static int set_up_spares(struct worker *worker, const struct xdplab_config *config, struct xdplab_error *error)
+{
+	const uint64_t first =
+		(uint64_t)worker->index * umem_frames_of_worker(config) + umem_received_frames(config);
+	const uint32_t count = umem_spare_frames(config);
+
+	worker->spares = count ? spares_create(config->frame_size, first, count) : NULL;
+	if (count && !worker->spares)
+		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a list of %u frames", count);
+	return 0;
 }
 
 int engine_worker_set_up(struct engine_worker *one, const struct xdplab_config *config,
@@ -83,6 +92,10 @@ int engine_worker_set_up(struct engine_worker *one, const struct xdplab_config *
 	if (!worker->frames)
 		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a batch of %u descriptors",
 			    config->ring_size);
+	if (config->delivers && !(worker->delivery = calloc(1, sizeof(*worker->delivery))))
+		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a capture");
+	if (set_up_spares(worker, config, error))
+		return -error->code;
 	return config->stream ? set_up_stream(worker, config, error) : 0;
 }
 
@@ -91,7 +104,11 @@ void engine_worker_free(struct engine_worker *one)
 	if (one->worker.stream)
 		one->worker.streamed = one->worker.stream->traffic;
 	free(one->worker.stream);
+	free(one->worker.delivery);
+	free(one->worker.spares);
 	free(one->worker.frames);
 	one->worker.stream = NULL;
+	one->worker.delivery = NULL;
+	one->worker.spares = NULL;
 	one->worker.frames = NULL;
 }

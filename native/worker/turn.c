@@ -43,19 +43,19 @@ void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint3
 	worker->tx->operations->transmit(worker->tx, frames, count);
 }
 
-/* Returns the batch: received frames to the fill ring, and the stream's frames to its stack. */
+/* Returns the batch: received frames to the fill ring, and spare ones to their stack. */
 static void give_back(struct worker *worker, uint32_t count)
 {
-	struct stream *stream = worker->stream;
+	struct spares *spares = worker->spares;
 	uint32_t received = 0;
 
-	if (!stream) {
+	if (!spares) {
 		worker->rx->operations->recycle(worker->rx, worker->frames, count);
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		if (worker->frames[i].addr >= stream->first_spare)
-			stream->spare[stream->spare_count++] = worker->frames[i].addr;
+		if (worker->frames[i].addr >= spares->first)
+			spares->frames[spares->count++] = worker->frames[i].addr;
 		else
 			worker->frames[received++] = worker->frames[i];
 	}
@@ -109,16 +109,14 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 	return limit < room ? limit : room;
 }
 
-/* Checks packets that are about to be sent on. A worker that must not finish checksums looks at one packet of a batch,
- * so that the loss can be explained. */
-static void look_at_checksums(struct worker *worker, const struct settings *settings, uint32_t count)
+void turn_look_at_checksums(struct worker *worker, uint32_t count)
 {
 	const struct path *rx = worker->rx;
 	const bool long_packets = path_has_long_packets(rx);
 	const struct xdp_desc *frames = worker->frames;
 	uint32_t each;
 
-	if (!settings->finishes_checksums) {
+	if (knob(&worker->block->control.checksum) == XDPLAB_CHECKSUM_NONE) {
 		each = long_packets ? packet_frames(frames) : 1;
 		worker->counters.checksums_unfinished += checksum_is_unfinished(rx->area, frames, each);
 		return;
@@ -149,7 +147,7 @@ static inline uint32_t receive_batch(struct worker *worker, const struct setting
 	sample_batch(worker, &settings->sampling, worker->frames, count);
 	count_batch(worker, worker->frames, count);
 	if (settings->action->transmits)
-		look_at_checksums(worker, settings, count);
+		turn_look_at_checksums(worker, count);
 	settings->action->run(worker, worker->frames, count);
 	return count;
 }

@@ -11,6 +11,7 @@
 
 #include "base/compat.h"
 #include "base/error.h"
+#include "base/memory.h"
 
 #define HUGE_PAGE (2ull << 20)
 
@@ -97,6 +98,11 @@ int umem_allocate(struct umem *umem, const struct umem_options *options, struct 
 			    "allocate a UMEM of %llu bytes%s", (unsigned long long)umem->size,
 			    insisted ? " in pages of 2 MiB" : "");
 	}
+	umem->memory = memory_of(umem->area, umem->size);
+	if (!umem->memory) {
+		umem_free(umem);
+		return fail(error, XDPLAB_STEP_REGISTER_UMEM, ENOMEM, "allocate a UMEM");
+	}
 	/* A child that forks would copy every page that is pinned for the kernel. */
 	madvise(umem->area, umem->size, MADV_DONTFORK);
 	return 0;
@@ -121,8 +127,11 @@ int umem_register(const struct umem *umem, int socket, struct xdplab_error *erro
 
 void umem_free(struct umem *umem)
 {
-	if (umem->area)
+	if (umem->memory)
+		xdplab_memory_let_go(umem->memory);
+	else if (umem->area)
 		munmap(umem->area, umem->size);
+	umem->memory = NULL;
 	umem->area = NULL;
 	if (umem->descriptor >= 0)
 		close(umem->descriptor);

@@ -35,6 +35,7 @@ struct umem {
 	bool unaligned;
 	bool huge;
 	int descriptor; /* of its sealed memfd, or -1 */
+	struct xdplab_memory *memory; /* the area; others may hold it longer than the UMEM */
 };
 
 /* Twice the RX ring for each worker: so frames are lost only because the RX ring is full, never because the fill ring
@@ -44,10 +45,15 @@ static inline uint32_t umem_received_frames(const struct xdplab_config *config)
 	return 2 * config->ring_size;
 }
 
-/* With a stream, a TX ring of frames in addition. */
+/* A TX ring of frames for what the worker sends by itself. */
+static inline uint32_t umem_spare_frames(const struct xdplab_config *config)
+{
+	return config->stream || config->delivers ? config->ring_size : 0;
+}
+
 static inline uint32_t umem_frames_of_worker(const struct xdplab_config *config)
 {
-	return umem_received_frames(config) + (config->stream ? config->ring_size : 0);
+	return umem_received_frames(config) + umem_spare_frames(config);
 }
 
 int umem_allocate(struct umem *umem, const struct umem_options *options, struct xdplab_error *error);

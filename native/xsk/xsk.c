@@ -18,7 +18,8 @@
 static_assert(sizeof(struct xdplab_frame) == sizeof(struct xdp_desc) &&
 		      offsetof(struct xdplab_frame, address) == offsetof(struct xdp_desc, addr) &&
 		      offsetof(struct xdplab_frame, length) == offsetof(struct xdp_desc, len) &&
-		      offsetof(struct xdplab_frame, options) == offsetof(struct xdp_desc, options),
+		      offsetof(struct xdplab_frame, options) == offsetof(struct xdp_desc, options) &&
+		      XDPLAB_FRAME_CONTINUES == XDP_PKT_CONTD,
 	      "the kernel's layout");
 
 /* The kernel frees a queue late, in a work item that waits for RTNL: a bind right after another socket's close sees

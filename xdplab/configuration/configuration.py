@@ -80,6 +80,8 @@ class Configuration:
     memory: Memory = field(default_factory=Memory)
     sampling: Sampling = field(default_factory=Sampling)
     worker: Worker = field(default_factory=Worker)
+    delivers: bool = False
+    """Whether it is a `Capture`: callers run the workers' turns, and get the packets."""
     remade: bool = field(default=False, compare=False, repr=False)
     """Whether `changed` made it, for `Engine.reconfigure`, which takes settings by flat names."""
 
@@ -206,6 +208,13 @@ class Configuration:
             raise ConfigurationError(
                 f"action={action!r} takes path='xsk': path={self.path!r} receives and drops."
             )
+        if (action == "deliver") != self.delivers:
+            raise ConfigurationError(
+                f"action={action!r} can't be had: a Capture's only action is 'deliver', "
+                "which hands packets to Python."
+                if self.delivers
+                else "action='deliver' hands packets to Python: make a Capture(interface)."
+            )
         if action == "generate" and self.stream is None:
             raise ConfigurationError(
                 "there is nothing to generate: make the engine with stream=Stream(receiver)."
@@ -266,6 +275,7 @@ class Configuration:
             "takes_all": int(len(self.interfaces) > 1),
             "shared_umem": int(backends.of(self.interfaces[0].namespace).shares_umem),
             "action": self.action_index(self.first_action),
+            "delivers": int(self.delivers),
             "attach_mode": ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),

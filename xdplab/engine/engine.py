@@ -138,6 +138,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
 
     _by_reconfigure = names_of_home("sockets")
     _made_with = made_with()
+    _delivers = False
     _of_the_package = ("end", "home", "is_gone", "name_of", "remedy", "times_bypassed", "way")
 
     uncounted = 0
@@ -187,6 +188,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             memory=memory,
             sampling=sampling,
             worker=worker,
+            delivers=self._delivers,
         )
         interfaces = configuration.interfaces
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)

@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 def brief(engine: Engine) -> str:
     """Return an engine in one line."""
+    kind = type(engine).__name__
     where = f"{_own_name(engine)}on {engine.name_of(0)} queue {engine.queue}"
     if engine.closed:
-        return f"<Engine {where}, closed{_mark(engine.simulated)}>"
+        return f"<{kind} {where}, closed{_mark(engine.simulated)}>"
     state = ", ".join([engine.state, *(link.brief for link in engine.broken_links())])
     if engine.state == "bypassed":
         state += f" ({engine.remedy.rstrip('.')})"
     way = f"wait={engine.wait!r}" if engine.wait else f"path={engine.path!r}"
-    return f"<Engine {where}, {state}: {way}, batch={engine.batch}{_mark(engine.simulated)}>"
+    return f"<{kind} {where}, {state}: {way}, batch={engine.batch}{_mark(engine.simulated)}>"
 
 
 def engine_table(engine: Engine) -> Table:
     """Return an engine's settings and counts; of a closed one the counts."""
-    count = engine.telemetry.total()
+    kind, count = type(engine).__name__, engine.telemetry.total()
     lost = sum(int(count[name]) for name in LOST)
     rows = [
         ("received", counted(int(count["rx_packets"]), "packet")),
@@ -41,9 +42,9 @@ def engine_table(engine: Engine) -> Table:
         f"{_own_name(engine)}on {names} {'queue' if len(engine.queues) == 1 else 'queues'} {queues}"
     )
     if engine.closed:
-        return Table(f"Engine {where}, closed{_mark(engine.simulated)}", rows)
+        return Table(f"{kind} {where}, closed{_mark(engine.simulated)}", rows)
     rows = [*_settings(engine), *rows]
-    title = f"Engine {where}, {engine.state}{_mark(engine.simulated)}"
+    title = f"{kind} {where}, {engine.state}{_mark(engine.simulated)}"
     troubles = [link.trouble() for link in engine.broken_links()]
     error = engine.error
     return Table(title, rows, lines=[*troubles, *([str(error)] if error else [])])

@@ -13,6 +13,7 @@ from xdplab.configuration.umem import (
     XDP_HEADROOM,
 )
 from xdplab.core.text import duration, percent, rate
+from xdplab.ledger.explain_capture import late, no_frame
 from xdplab.ledger.explain_sockets import buffer_full
 from xdplab.ledger.explain_wire import another_core, lower_rate, uncut
 from xdplab.ledger.overflow import SPINNING, Overflow
@@ -123,6 +124,7 @@ def _rx_ring_full(now: Situation) -> str:
             "The worker was paced, a batch at a time (engine.pace), so that one can watch it: "
             "engine.pace = 0 lets it run as fast as packets come.",
         ),
+        (now.delivers, late(now, larger)),
         (
             now.generator_cpu in now.cpus,
             f"Generator and worker share core {now.generator_cpu}, and one waits while the other "
@@ -196,6 +198,8 @@ def no_fill(now: Situation) -> str:
     now
         The settings.
     """
+    if now.delivers:
+        return no_frame(now, _larger(now))
     batch = max(now.ring_size // 4, 1)
     sending = " or is being sent" if now.sends else ""
     larger = _larger(now)

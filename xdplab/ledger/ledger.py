@@ -352,6 +352,8 @@ class Ledger(Tabled, FixedNames):
             broken_links=self._broken_links(),
             carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
+            delivers=engine.configuration.delivers,
+            held=int(engine.telemetry.total()["held"]),
             path=engine.path,
             kind=engine.configuration.kind.name.lower(),
             socket_buffer=engine.configuration.memory.socket_buffer,

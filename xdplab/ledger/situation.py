@@ -52,6 +52,10 @@ class Situation:
     carrier_losses: Mapping[str, int] = field(default_factory=dict)
     """How often an interface lost its carrier since the ledger began."""
     sends: bool = False
+    delivers: bool = False
+    """Whether packets go to Python, whose program is the worker."""
+    held: int = 0
+    """Frames that it had when the ledger was read."""
     path: str = "xsk"
     kind: str = "xsk"
     """The kind of the path: "xsk", "udp", "packet" or "program"."""

@@ -35,6 +35,7 @@ _DROP = 22.0  # from the stream down to the first row
 _ROW_GAP = 6.0
 _ABOVE = 10.0  # the highest words
 _POINT_CHARACTERS, _WAY_CHARACTERS = 13, 19  # of a line of text
+_MANY_POINTS, _FEW_CHARACTERS = 7, 10  # so many points have shorter lines above them
 _POINTS = 24  # of a bend
 
 Floats = npt.NDArray[np.float64]
@@ -130,17 +131,16 @@ def lay_out(flow: Flow) -> Layout:
     leaving = [way for way in zip(flow.ways_out, outs, strict=True) if way[0].kind != Kind.STREAM]
 
     last = len(flow.points) - 1
+    above = [_point_text(point, last + 1) for point in flow.points]
     end = last + (_LAND if any(way.after == last for way, _ in leaving) else 0.0)
     top = max(heights[-1], THINNEST)
-    words_ground = top + 8 + max(_lines(_point_text(s)) for s in flow.points) * LINE
+    words_ground = top + 8 + max(map(_lines, above)) * LINE
     bands, in_words, leaders = _lay_ways_in(joining, words_ground)
     bands_out, out_words, ground = _lay_ways_out(leaving)
     return Layout(
         bands=bands + bands_out,
         steps=_steps(flow, heights, end),
-        point_words=[
-            Words(number, top + 8, _point_text(point)) for number, point in enumerate(flow.points)
-        ],
+        point_words=[Words(number, top + 8, text) for number, text in enumerate(above)],
         in_words=in_words,
         leaders=leaders,
         out_words=out_words,
@@ -204,8 +204,9 @@ def _lay_ways_out(
     return bands, words, ground
 
 
-def _point_text(point: CountingPoint) -> str:
-    return "\n".join([*textwrap.wrap(point.name, _POINT_CHARACTERS), f"{point.packets:,}"])
+def _point_text(point: CountingPoint, points: int) -> str:
+    characters = _FEW_CHARACTERS if points >= _MANY_POINTS else _POINT_CHARACTERS
+    return "\n".join([*textwrap.wrap(point.name, characters), f"{point.packets:,}"])
 
 
 def _way_text(way: Way) -> str:

@@ -1,0 +1,47 @@
+"""Memory that frames lie in: an engine's UMEM, or a copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xdplab.native import ffi, lib
+
+Bytes = npt.NDArray[np.uint8]
+Frames = npt.NDArray[Any]
+
+
+class Area:
+    """Frames of one size, side by side.
+
+    Parameters
+    ----------
+    array
+        The memory, as bytes.
+    frame_size
+        Bytes of a frame.
+    memory
+        What keeps it mapped, if Python does not.
+    """
+
+    def __init__(self, array: Bytes, frame_size: int, memory: Any = None) -> None:
+        self.array, self.frame_size, self._memory = array, frame_size, memory
+
+    @classmethod
+    def of_engine(cls, engine: Any, frame_size: int) -> Area:
+        """Return an engine's UMEM. It stays mapped as long as this, a window, or an array of it."""
+        memory = ffi.gc(lib.xdplab_capture_memory(engine), lib.xdplab_memory_let_go)
+        return cls(np.frombuffer(_window(memory), np.uint8), frame_size, memory)
+
+    def window(self) -> Any:
+        """Return a new buffer over the whole, which lives as long as it or an array made of it."""
+        array: Any = self.array
+        return memoryview(array) if self._memory is None else _window(self._memory)
+
+
+def _window(memory: Any) -> Any:
+    # The buffer keeps the pointer, and the pointer's destructor the memory.
+    first = ffi.gc(lib.xdplab_memory_bytes(memory), lambda _pointer, _memory=memory: None)
+    return ffi.buffer(first, lib.xdplab_memory_size(memory))

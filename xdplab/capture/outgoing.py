@@ -1,0 +1,88 @@
+"""Packets that a user gives to be sent, checked, in one piece of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xdplab.capture.area import Bytes, Frames
+from xdplab.capture.batch import Batch
+from xdplab.core.checks import shown
+from xdplab.core.errors import ConfigurationError
+from xdplab.native.records import FRAME
+
+_ETHERNET_HEADER = 14
+_WANTED = "a list of bytes, a uint8 array of shape (n, bytes), or a Batch"
+
+
+class Outgoing(NamedTuple):
+    """Packets to be sent."""
+
+    bytes: Bytes
+    frames: Frames
+    """Where each lies in the bytes."""
+
+    @classmethod
+    def of(cls, packets: object, longest: int) -> Outgoing:
+        """Check packets and lay them out.
+
+        Parameters
+        ----------
+        packets
+            As for `Receiver.send`.
+        longest
+            Bytes of the longest that can be sent.
+
+        Raises
+        ------
+        ConfigurationError
+            For what is no packet; for one that is too short or too long, by its place.
+        """
+        if isinstance(packets, Batch):
+            outgoing = cls(packets._area.array, packets._frames)
+        elif isinstance(packets, np.ndarray):
+            outgoing = cls._of_array(packets)
+        else:
+            outgoing = cls._of_items(packets)
+        lengths = outgoing.frames["length"]
+        for bad in np.flatnonzero((lengths < _ETHERNET_HEADER) | (lengths > longest))[:1]:
+            raise ConfigurationError(
+                f"packets[{bad}] has {lengths[bad]:,} bytes: a frame has {_ETHERNET_HEADER} "
+                f"(its Ethernet header) to {longest:,} (frame_size={longest})."
+            )
+        return outgoing
+
+    @classmethod
+    def _of_array(cls, packets: Any) -> Outgoing:
+        if packets.dtype != np.uint8 or packets.ndim != 2:
+            raise ConfigurationError(
+                f"packets is an array of {packets.dtype} with {packets.ndim} dimensions. "
+                f"Give {_WANTED}."
+            )
+        count, width = packets.shape
+        frames = np.zeros(count, FRAME)
+        frames["address"] = np.arange(count) * width
+        frames["length"] = width
+        return cls(np.ascontiguousarray(packets).reshape(-1), frames)
+
+    @classmethod
+    def _of_items(cls, packets: object) -> Outgoing:
+        if isinstance(packets, str | bytes | bytearray) or not isinstance(packets, Sequence):
+            raise ConfigurationError(
+                f"packets={shown(packets)} can't be sent. Give {_WANTED}; one packet as [packet]."
+            )
+        frames = np.zeros(len(packets), FRAME)
+        parts = []
+        for number, packet in enumerate(packets):
+            try:
+                parts.append(bytes(memoryview(packet)))
+            except TypeError:
+                raise ConfigurationError(
+                    f"packets[{number}]={shown(packet)} is not bytes. A packet of scapy's: "
+                    "bytes(packet)."
+                ) from None
+        frames["length"] = [len(part) for part in parts]
+        frames["address"] = np.cumsum(frames["length"]) - frames["length"]
+        return cls(np.frombuffer(b"".join(parts), np.uint8), frames)

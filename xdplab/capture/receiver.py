@@ -1,0 +1,341 @@
+"""Receiving from one queue, and sending on it: every call runs the worker's turns."""
+
+from __future__ import annotations
+
+import errno
+import time
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from xdplab.capture.area import Area, Frames
+from xdplab.capture.batch import Batch
+from xdplab.capture.in_asyncio import Waiter, batches
+from xdplab.capture.loan import FrameLoan
+from xdplab.capture.outgoing import Outgoing
+from xdplab.capture.thread import BatchThread
+from xdplab.core.checks import seconds
+from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.core.locks import new_lock
+from xdplab.core.text import counted
+from xdplab.engine.native_engine import NativeEngine
+from xdplab.native import ffi, lib
+from xdplab.native.records import FRAME
+from xdplab.refusals.errors import new_error
+
+_LONGEST = 10.0**9
+_SLICE_NS = 100_000_000
+"""Longest time in one native call, so that Ctrl-C and `close` don't wait for packets."""
+
+_LONGEST_PACKET = 18
+"""Frames of the longest packet (MAX_SKB_FRAGS + 1, Linux 6.18), for which a batch has room."""
+
+
+class _Gate:
+    """Lets one call at a time through, until it is closed."""
+
+    def __init__(self) -> None:
+        self.lock = new_lock()
+        self.closed = False
+
+    def check(self) -> None:
+        """Raise `ClosedError` once it is closed."""
+        if self.closed:
+            raise ClosedError("this capture was closed. Make a new one: Capture(lab.port).")
+
+    def close(self) -> None:
+        """Let no more calls through, and wait for the present one."""
+        self.closed = True
+        with self.lock:
+            pass
+
+
+class Receiver:
+    """One queue of a `Capture`: the thread that calls is its worker.
+
+    Parameters
+    ----------
+    native, worker
+        The engine, and the number of the worker.
+    batch
+        Returns the knob's present value.
+    failed
+        Makes the error of a worker that ended by itself, from its number and the errno.
+    clock_offset_ns
+        From CLOCK_MONOTONIC to the time since the epoch.
+    """
+
+    def __init__(
+        self,
+        native: NativeEngine,
+        worker: int,
+        batch: Callable[[], int],
+        failed: Callable[[int, int], KernelError],
+        clock_offset_ns: int,
+    ) -> None:
+        self._native, self._worker = native, worker
+        self._batch, self._failed, self._offset_ns = batch, failed, clock_offset_ns
+        self._gate = _Gate()
+        self.lock = self._gate.lock
+        """Held during a call."""
+        # At exit too, before the engine is closed: a daemon thread may be in a call then.
+        weakref.finalize(self, self._gate.close)
+        self._call = ffi.new("struct xdplab_call *")
+        self._place = np.empty(0, FRAME)
+        self._returned: deque[tuple[Area, Frames]] = deque()
+        self._loan: FrameLoan | None = None
+        self._error, self._waiter = new_error(), Waiter()
+        self.open()
+
+    def open(self) -> None:
+        """Use the engine's present sockets and UMEM."""
+        self.queue: int = self._native.configuration.queues[self._worker]
+        """Its receive queue."""
+        self._pointer = self._native.pointer
+        self.area = Area.of_engine(self._pointer, self._native.configuration.frame_size)
+        self._returned.clear()
+        self._call.count = 0
+
+    def try_recv(self) -> Batch:
+        """Take the packets that wait, at most `Engine.batch`, without waiting for any.
+
+        Returns
+        -------
+        Batch
+            Empty if there is none.
+
+        Raises
+        ------
+        ClosedError
+            After `Capture.close`.
+        ConfigurationError
+            When another thread is in a call.
+        KernelError
+            When the queue receives no more: its interface is gone.
+        """
+        return self._receive(0)
+
+    def recv(self, timeout: float | None = None) -> Batch:
+        """Take the packets that wait; if there is none, wait for some as `Engine.wait` says.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most; by default for ever.
+
+        Returns
+        -------
+        Batch
+            Empty if none came in time.
+
+        Raises
+        ------
+        ClosedError
+            After `Capture.close`, which may be called by another thread meanwhile.
+        ConfigurationError
+            When another thread is in a call.
+        KernelError
+            When the queue receives no more: its interface is gone.
+        """
+        wait = _LONGEST if timeout is None else seconds("timeout", timeout, 0, _LONGEST)
+        until_ns = time.monotonic_ns() + int(wait * 1e9)
+        while True:
+            left_ns = until_ns - time.monotonic_ns()
+            batch = self._receive(min(max(left_ns, 0), _SLICE_NS))
+            if len(batch) or left_ns <= _SLICE_NS:
+                return batch
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Give batch after batch, until the capture is closed."""
+        return (batch for batch in self._batches() if len(batch))
+
+    def _batches(self) -> Iterator[Batch]:
+        """Give batches, an empty one where none came for a tenth of a second."""
+        while True:
+            try:
+                batch = self._receive(_SLICE_NS)
+            except ClosedError:
+                return
+            yield batch
+            del batch
+
+    def __aiter__(self) -> AsyncIterator[Batch]:
+        """Give batch after batch in asyncio, until the capture is closed.
+
+        The event loop waits for the socket, not `Engine.wait`. Each millisecond in which packets
+        never end, the loop's other tasks get a turn.
+        """
+        descriptor = lib.xdplab_capture_descriptor(self._native.pointer, self._worker)
+        return batches(self.try_recv, self._may_sleep, descriptor, self._waiter)
+
+    def on_batch(self, function: Callable[[Batch], object]) -> BatchThread:
+        """Call a function with each batch, on a thread of its own, pinned to the queue's core.
+
+        Parameters
+        ----------
+        function
+            Takes a `Batch`, which is its own until it returns.
+
+        Returns
+        -------
+        BatchThread
+            To be used by ``with``, or stopped: that raises what the function raised.
+        """
+        cpu = self._native.configuration.cpus[self._worker]
+        return BatchThread(self._batches(), function, cpu)
+
+    def send(self, packets: Batch | Sequence[Any] | Any, timeout: float = 1.0) -> int:
+        """Send packets from the interface's queue; return when the kernel has taken all.
+
+        Parameters
+        ----------
+        packets
+            A `Batch` of this queue, which is sent without copying and is then no longer yours; or
+            whole Ethernet frames, which are copied into UMEM: a list of bytes, one uint8 array
+            of shape (n, bytes), or a batch's `copy`.
+        timeout
+            Seconds that it may take at most, where the kernel does not send for now.
+
+        Returns
+        -------
+        int
+            How many packets were sent.
+
+        Raises
+        ------
+        ConfigurationError
+            For packets that can't be sent; none was.
+        KernelError
+            When the kernel did not take all in time; ``results`` is how many it took.
+        """
+        patience = seconds("timeout", timeout, 0, _LONGEST)
+        if isinstance(packets, Batch) and packets._loan._give_back is not None:
+            return self._send_own(packets, patience)
+        return self._send_copies(Outgoing.of(packets, self.area.frame_size), patience)
+
+    def end(self) -> None:
+        """Let calls end and refuse new ones; wait for the present one."""
+        self._gate.closed = True
+        self._waiter.wake()
+        with self.lock:
+            self._release_last()
+            self._pointer = ffi.NULL
+
+    def _enter(self) -> None:
+        if not self.lock.acquire(blocking=False):
+            self._gate.check()
+            raise ConfigurationError(
+                f"queue {self.queue} is in use by another thread, and takes one call at a time. "
+                "Give each thread a queue of its own: Capture(port, queue=[0, 1]).receivers."
+            )
+        try:
+            self._gate.check()
+            self._native.check_ours()
+        except BaseException:
+            self.lock.release()
+            raise
+
+    def _receive(self, timeout_ns: int) -> Batch:
+        self._enter()
+        try:
+            call = self._call
+            if not call.count:  # else an interrupt came before the batch was made of it
+                self._release_last()
+                self._give_back()
+                room = max(self._batch(), _LONGEST_PACKET)
+                if len(self._place) < room:
+                    self._place = np.empty(room, FRAME)
+                call.frames = ffi.from_buffer("struct xdplab_frame[]", self._place)
+                call.room, call.timeout_ns = room, timeout_ns
+                code = lib.xdplab_capture_receive(self._pointer, self._worker, call, self._error)
+                if code:
+                    raise self._failed(self._worker, -code)
+            return self._taken()
+        finally:
+            self.lock.release()
+
+    def _taken(self) -> Batch:
+        """Make a batch of the frames that a call has left in its place."""
+        call = self._call
+        frames = self._place[: call.count]
+        loan = FrameLoan(self.area, frames, self._take_back)
+        time_ns = call.time_ns + self._offset_ns
+        if call.count:
+            self._place = np.empty(0, FRAME)
+        # From here on the loan gives the frames back, whatever happens.
+        call.count = 0
+        self._loan = loan
+        return Batch(loan, time_ns, self.queue)
+
+    def _may_sleep(self) -> bool:
+        self._enter()
+        try:
+            return bool(lib.xdplab_capture_may_sleep(self._pointer, self._worker))
+        finally:
+            self.lock.release()
+
+    def _release_last(self) -> None:
+        if self._loan is not None and not self._loan.kept:
+            self._loan.release()
+        self._loan = None
+
+    def _take_back(self, area: Area, frames: Frames) -> None:
+        self._returned.append((area, frames))
+
+    def _give_back(self) -> None:
+        """Put returned frames into the fill ring, but those of a UMEM that was replaced."""
+        while self._returned:
+            area, frames = self._returned[0]
+            if area is self.area:
+                pointer = ffi.from_buffer("struct xdplab_frame[]", frames)
+                lib.xdplab_capture_give_back(self._pointer, self._worker, pointer, len(frames))
+            self._returned.popleft()  # after an interrupt before this, the call is repeated
+
+    def _send_own(self, batch: Batch, patience: float) -> int:
+        loan = batch._loan
+        if loan.area is not self.area or batch._queue != self.queue:
+            raise ConfigurationError(
+                f"this batch is not of this capture's queue {self.queue}, whose socket can't send "
+                "frames of another's. Send a copy: send(batch.copy())."
+            )
+        self._enter()
+        try:
+            frames = loan.take(batch._index)
+            try:
+                return self._hand_over(ffi.NULL, frames, patience)
+            finally:
+                self._take_back(loan.area, frames)  # what was not sent
+        finally:
+            self.lock.release()
+
+    def _send_copies(self, packets: Outgoing, patience: float) -> int:
+        self._enter()
+        try:
+            return self._hand_over(
+                ffi.from_buffer("uint8_t[]", packets.bytes), packets.frames, patience
+            )
+        finally:
+            self.lock.release()
+
+    def _hand_over(self, bytes_: Any, frames: Frames, patience: float) -> int:
+        until_ns = time.monotonic_ns() + int(patience * 1e9)
+        count, sent = len(frames), ffi.new("uint32_t *")
+        pointer = ffi.from_buffer("struct xdplab_frame[]", frames)
+        while sent[0] < count:
+            left_ns = until_ns - time.monotonic_ns()
+            slice_ns = min(max(left_ns, 0), _SLICE_NS)  # so that Ctrl-C is heard
+            lib.xdplab_capture_send(
+                self._pointer, self._worker, bytes_, pointer, count, slice_ns, sent
+            )
+            if left_ns <= slice_ns and sent[0] < count:
+                error = KernelError(
+                    f"send {counted(count, 'packet')} in {patience:g} s",
+                    errno.EAGAIN,
+                    f"It took {sent[0]:,} of them (the error's `results`).",
+                )
+                error.results = int(sent[0])
+                raise error
+        return count
