@@ -86,6 +86,8 @@ class NotebookPage:
         "light" or "dark".
     width
         Width of the page, in pixels.
+    script
+        JavaScript that runs before any of the page's own.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class NotebookPage:
         *,
         theme: str = "light",
         width: int = 1280,
+        script: str = "",
     ) -> None:
         self.server = server
         self.path = path
@@ -103,6 +106,7 @@ class NotebookPage:
         """Errors that the page logged, and requests that left the machine."""
         self.context = browser.new_context(viewport={"width": width, "height": 900})
         self.page: Page = self.context.new_page()
+        self.page.add_init_script(script)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", self._on_error)
         self.page.on("request", self._on_request)

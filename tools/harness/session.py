@@ -194,9 +194,7 @@ def open_session(rate: float) -> Iterator[Session]:
             with open_chromium() as browser:
                 cells = [cell.replace("{rate}", str(rate)) for cell in CELLS.values()]
                 path = write_notebook(server.root / "dashboard.ipynb", cells)
-                page = NotebookPage(browser, server, path)
-                page.page.add_init_script(_COUNT_MESSAGES)
-                page.reload()
+                page = NotebookPage(browser, server, path, script=_COUNT_MESSAGES)
                 yield Session(page, browser)
                 page.close()
         finally:
