@@ -28,7 +28,9 @@ _LOST = (Line.RING_FULL, Line.NO_FILL)
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.set_defaults(command=_capture)
-    parser.add_argument("--write", metavar="FILE", required=True, help="a pcapng file")
+    parser.add_argument(
+        "--write", dest="path", action=AsTyped, metavar="FILE", required=True, help="a pcapng file"
+    )
     parser.add_argument(
         "--filter", metavar="TEXT", default="", help="as for tcpdump: 'udp port 53'"
     )
@@ -63,7 +65,7 @@ def _capture(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         capture, traffic = opened(options, stack, Capture)
         capture.filter(options.filter)
-        recorder = Recorder(options.write, rotate)
+        recorder = Recorder(options.path, rotate)
         stack.callback(recorder.close)
         signals: Signals = options.signals
         signals.wait()  # so that no signal cuts a block
