@@ -17,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.batches import batch_of
 from support.odd_values import WILD
 from support.public_calls import Door, of_names, of_objects, public_names
 from support.waiting import eventually
 from traitlets import TraitError
 
 from xdplab import (
+    Capture,
     ConfigurationError,
     Engine,
     Lab,
@@ -70,7 +72,11 @@ class World:
 
     def __init__(self, backend: str | None, folder: Path) -> None:
         self.lab, self.free = Lab(backend=backend), Lab(backend=backend)
+        self.other = Lab(backend=backend)
+        self._labs = self.lab, self.free, self.other
         self.engine = Engine(self.lab.port)
+        self.capture = Capture(self.other.port)
+        self.flow = Traffic(self.other.peer, self.other.port, rate=10_000).start()  # ends waits
         self.traffic = Traffic(self.lab.peer, self.lab.port)
         self.ledger = Ledger(self.engine, self.traffic)
         self.engine.start()
@@ -122,6 +128,7 @@ class World:
             *(self.engine.telemetry, self.engine.telemetry.latency()),
             *(self.traffic, Stream(self.lab.port), self.ledger, self.ledger.read()),
             *(Grid(self.engine, batch=[16]), self.tuning, *simulated),
+            *(self.capture, self.capture.receivers[0], batch_of([bytes(60)] * 3)),
         ]
 
     def given(self, door: Door) -> dict[str, object]:
@@ -144,7 +151,7 @@ class World:
         if self._region is not None:
             os.close(self._region)
             self._region = None
-        for made in (self.traffic, self.engine, self.lab, self.free):
+        for made in (*(self.traffic, self.flow, self.engine, self.capture), *self._labs):
             made.close()
 
 

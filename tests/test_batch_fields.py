@@ -115,9 +115,9 @@ def test_packets_are_chosen_by_their_fields(
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ("udp.dport = 53", "is no condition"),
-        ("", "is no condition"),
-        ("(" * 500, "is no condition"),
+        ("udp.dport = 53", "is none. Write one"),
+        ("", "is none. Write one"),
+        ("(" * 500, "is none. Write one"),
         ("udp.dprot == 53", "Did you mean 'udp.dport'"),
         ("upd", "upd is no protocol"),
         ("udp.dport == port", "'port' is not understood"),
@@ -131,9 +131,9 @@ def test_packets_are_chosen_by_their_fields(
         ("ipv4.src in 198.18.0.0/40", "is no network"),
         ("ipv4.src in 2001:db8::/32", "is a network of IPv6"),
         ("ipv6.src < 2001:db8::1", "compared by =="),
-        ("x" * 2000, "give a condition"),
-        (53, "give a condition"),
-        (None, "give a condition"),
+        ("x" * 2000, "must be text such as"),
+        (53, "must be text such as"),
+        (None, "must be text such as"),
     ],
 )
 def test_what_is_no_condition_is_refused_in_words(batch: Batch, condition: Any, words: str) -> None:

@@ -121,9 +121,9 @@ def test_a_batch_of_another_capture_is_sent_as_a_copy(ends: tuple[Capture, Captu
 @pytest.mark.parametrize(
     ("packets", "words"),
     [
-        (b"packet", r"one packet as \[packet\]"),
-        ("text", "can't be sent"),
-        (None, "can't be sent"),
+        (b"packet", r"one alone: \[packet\]"),
+        ("text", "must be a list of frames"),
+        (None, "must be a list of frames"),
         ([b"short"], r"packets\[0\] has 5 bytes"),
         ([frame(0), frame(0, 5000)], r"packets\[1\] has 5,000 bytes.*2,048"),
         ([frame(0), 7], r"packets\[1\]=7 is not bytes"),

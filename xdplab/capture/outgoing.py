@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xdplab.capture.area import Bytes, Frames
 from xdplab.capture.batch import Batch
-from xdplab.core.checks import shown
+from xdplab.core.checks import is_a, items, shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.native.records import FRAME
 
 _ETHERNET_HEADER = 14
+_MOST = 1 << 20  # packets
 _WANTED = "a list of bytes, a uint8 array of shape (n, bytes), or a Batch"
 
 
@@ -40,9 +40,9 @@ class Outgoing(NamedTuple):
         ConfigurationError
             For what is no packet; for one that is too short or too long, by its place.
         """
-        if isinstance(packets, Batch):
+        if is_a(packets, Batch):
             outgoing = cls(packets._area.array, packets._frames)
-        elif isinstance(packets, np.ndarray):
+        elif is_a(packets, np.ndarray):
             outgoing = cls._of_array(packets)
         else:
             outgoing = cls._of_items(packets)
@@ -69,16 +69,13 @@ class Outgoing(NamedTuple):
 
     @classmethod
     def _of_items(cls, packets: object) -> Outgoing:
-        if isinstance(packets, str | bytes | bytearray) or not isinstance(packets, Sequence):
-            raise ConfigurationError(
-                f"packets={shown(packets)} can't be sent. Give {_WANTED}; one packet as [packet]."
-            )
-        frames = np.zeros(len(packets), FRAME)
+        given = items("packets", packets, "frames as bytes; one alone: [packet]", _MOST)
+        frames = np.zeros(len(given), FRAME)
         parts = []
-        for number, packet in enumerate(packets):
+        for number, packet in enumerate(given):
             try:
                 parts.append(bytes(memoryview(packet)))
-            except TypeError:
+            except Exception:  # raised by the packet, or TypeError where it has no bytes
                 raise ConfigurationError(
                     f"packets[{number}]={shown(packet)} is not bytes. A packet of scapy's: "
                     "bytes(packet)."

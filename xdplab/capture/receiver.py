@@ -17,7 +17,7 @@ from xdplab.capture.in_asyncio import Waiter, batches
 from xdplab.capture.loan import FrameLoan
 from xdplab.capture.outgoing import Outgoing
 from xdplab.capture.thread import BatchThread
-from xdplab.core.checks import seconds
+from xdplab.core.checks import callable_of, is_a, seconds
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.core.locks import new_lock
 from xdplab.core.text import counted
@@ -184,6 +184,7 @@ class Receiver:
         BatchThread
             To be used by ``with``, or stopped: that raises what the function raised.
         """
+        callable_of("function", function)
         cpu = self._native.configuration.cpus[self._worker]
         return BatchThread(self._batches(), function, cpu)
 
@@ -212,7 +213,7 @@ class Receiver:
             When the kernel did not take all in time; ``results`` is how many it took.
         """
         patience = seconds("timeout", timeout, 0, _LONGEST)
-        if isinstance(packets, Batch) and packets._loan._give_back is not None:
+        if is_a(packets, Batch) and packets._loan._give_back is not None:
             return self._send_own(packets, patience)
         return self._send_copies(Outgoing.of(packets, self.area.frame_size), patience)
 

@@ -67,7 +67,7 @@ def where(condition: object, read: Read, count: int) -> Mask:
         For what is no such condition.
     """
     if not is_a(condition, str) or len(condition) > _LONGEST:
-        raise ConfigurationError(f"where({shown(condition)}): give a condition such as {_EXAMPLE}.")
+        raise ConfigurationError(f"condition={shown(condition)} must be text such as {_EXAMPLE}.")
     text = _ADDRESS.sub(r'"\1"', str.__str__(condition))
     for sign, word in _SIGNS:
         text = re.sub(sign, word, text)
@@ -78,7 +78,7 @@ def where(condition: object, read: Read, count: int) -> Mask:
         if isinstance(error, ConfigurationError):
             raise
         raise ConfigurationError(
-            f"where({shown(condition)}) is no condition. Write one such as {_EXAMPLE}."
+            f"condition={shown(condition)} is none. Write one such as {_EXAMPLE}."
         ) from None
 
 
@@ -147,7 +147,7 @@ class _Condition:
             return compare(value, other)
         if not all(long) or compare not in (operator.eq, operator.ne):
             raise ConfigurationError(
-                f"where({shown(self._text)}): an IPv6 address is compared by ==, != or in, with "
+                f"condition={shown(self._text)}: an IPv6 address is compared by ==, != or in, with "
                 "another."
             )
         same = (value == other).all(axis=-1)
@@ -166,12 +166,12 @@ class _Condition:
             wanted = ip_network(network, strict=False)
         except ValueError:
             raise ConfigurationError(
-                f"where({shown(self._text)}): {network} is no network, such as 198.18.0.0/15."
+                f"condition={shown(self._text)}: {network} is no network, such as 198.18.0.0/15."
             ) from None
         mask, first = (np.frombuffer(each.packed, np.uint8) for each in (wanted.netmask, wanted[0]))
         if (value.ndim > 1) != (wanted.version == 6):
             raise ConfigurationError(
-                f"where({shown(self._text)}): {network} is a network of IPv{wanted.version}."
+                f"condition={shown(self._text)}: {network} is a network of IPv{wanted.version}."
             )
         if value.ndim > 1:
             return self._filled(((value & mask) == first).all(axis=1))
@@ -197,7 +197,7 @@ class _Condition:
         if name is None:
             protocols = dict.fromkeys(each.partition(".")[0] for each in FIELDS)
             raise ConfigurationError(
-                f"where({shown(self._text)}): {protocol} is no protocol. "
+                f"condition={shown(self._text)}: {protocol} is no protocol. "
                 f"These are: {', '.join(protocols)}."
             )
         return ~self._lacks(self._read(name))
@@ -216,6 +216,6 @@ class _Condition:
 
     def _refusal(self, node: ast.expr) -> ConfigurationError:
         return ConfigurationError(
-            f"where({shown(self._text)}): {ast.unparse(node)!r} is not understood. Compare fields "
-            f"with numbers and addresses, as in {_EXAMPLE}."
+            f"condition={shown(self._text)}: {ast.unparse(node)!r} is not understood. Compare "
+            f"fields with numbers and addresses, as in {_EXAMPLE}."
         )
