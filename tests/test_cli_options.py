@@ -33,8 +33,15 @@ WRONG = {
     "--report": "",
     "--rounds": "0",
     "--seed": "-1",
+    "--write": "",
+    "--filter": "prot 53",
+    "--count": "0",
+    "--rotate": "5",
 }
 """A value that each option can't have."""
+
+NEEDED = {("broker",): ["--group", "root"], ("capture",): ["--write", "/no/such/folder/x"]}
+"""What commands can't do without."""
 
 SWITCHES = ("--multi-buffer", "--promiscuous", "--allow-default-route", "--json")
 
@@ -75,12 +82,11 @@ each_option_with_a_value = pytest.mark.parametrize(
 def parsed(words: tuple[str, ...], option: str, action: argparse.Action) -> argparse.Namespace:
     """Return what the parser makes of a call with this option."""
     value = [] if action.nargs == 0 else ["1"]
-    needed = ["--group", "root"] if words == ("broker",) else []
-    return _parser().parse_args([*words, *needed, option, *value])
+    return _parser().parse_args([*words, *NEEDED.get(words, []), option, *value])
 
 
 def test_all_options_are_tried() -> None:
-    assert {words[0] for words, _, _ in OPTIONS} == {"run", "doctor", "bench", "broker"}
+    assert {words[0] for words, _, _ in OPTIONS} == {"run", "capture", "doctor", "bench", "broker"}
     assert {option for words, option, _ in OPTIONS if words != ("broker",)} == {*WRONG, *SWITCHES}
 
 
@@ -132,7 +138,7 @@ def test_a_value_that_can_not_work_is_refused_by_the_options_name(
     said = io.StringIO()
     with redirect_stderr(said):
         try:
-            status = main([*words, option, WRONG[option]])
+            status = main([*words, *NEEDED.get(words, []), option, WRONG[option]])
         except SystemExit as ended:  # argparse's own
             status = int(str(ended.code))
     assert status in (1, 2)

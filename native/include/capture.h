@@ -38,6 +38,11 @@ int xdplab_capture_receive(struct xdplab_engine *engine, uint32_t worker, struct
  * number of sent ones to `sent`, from which it begins. */
 void xdplab_capture_send(struct xdplab_engine *engine, uint32_t worker, const uint8_t *bytes,
 			 struct xdplab_frame *frames, uint32_t count, uint64_t timeout_ns, uint32_t *sent);
+/* Lets only packets that pass a filter reach the caller, from the next call on: classic BPF, 8 bytes an instruction
+ * (struct sock_filter). None: all. 0, or a negative errno: it is no filter, and the one before stays. */
+int xdplab_capture_filter(struct xdplab_engine *engine, uint32_t worker, const uint8_t *instructions, uint32_t count);
+/* Whether a packet passes a filter; -EINVAL if it is none. */
+int xdplab_filter_passes(const uint8_t *instructions, uint32_t count, const uint8_t *bytes, uint32_t length);
 /* Readable when a frame waits. */
 int xdplab_capture_descriptor(const struct xdplab_engine *engine, uint32_t worker);
 /* Before a sleep on the descriptor: clears the readiness that was seen. 0 if frames wait, so that the caller must not

@@ -201,6 +201,7 @@ struct xdplab_counters {
 	uint64_t checksums_finished;   /* packets whose checksum the worker completed before it sent them on */
 	uint64_t checksums_unfinished; /* sent on incomplete, as far as seen: the worker looks at one of a batch */
 	uint64_t tx_too_long; /* packets put into the TX ring that are longer than the interface's MTU allows */
+	uint64_t filtered; /* packets that a capture's filter left out */
 	uint64_t held; /* frames that a capture's user has now, so that the fill ring has fewer */
 };
 

@@ -14,6 +14,7 @@ struct delivery {
 	struct xdp_desc *frames; /* the caller's, with room for as many frames as a batch has */
 	uint32_t room;
 	uint32_t count;
+	struct packet_filter *filter; /* of packets that the caller wants; NULL: all */
 	pid_t thread; /* for which the wait strategies are prepared; 0: for none */
 };
 

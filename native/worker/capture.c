@@ -2,6 +2,7 @@
 #include "include/capture.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/error.h"
 #include "base/knob.h"
 #include "base/memory.h"
+#include "base/packet_filter.h"
 #include "worker/capture.h"
 #include "worker/engine.h"
 #include "worker/loop.h"
@@ -117,6 +119,7 @@ int xdplab_capture_receive(struct xdplab_engine *engine, uint32_t index, struct 
 		.frames = (struct xdp_desc *)call->frames,
 		.room = call->room,
 		.thread = delivery->thread,
+		.filter = delivery->filter,
 	};
 	until_ns = clock_ns(CLOCK_MONOTONIC) + call->timeout_ns;
 	do {
@@ -188,6 +191,30 @@ void xdplab_capture_send(struct xdplab_engine *engine, uint32_t index, const uin
 		if (*sent == before && *sent < count)
 			nanosleep(&nap, NULL);
 	} while ((waits || *sent < count) && !worker->counters.fault && clock_ns(CLOCK_MONOTONIC) < until_ns);
+}
+
+int xdplab_capture_filter(struct xdplab_engine *engine, uint32_t index, const uint8_t *instructions, uint32_t count)
+{
+	struct delivery *delivery = engine->workers[index].worker.delivery;
+	struct packet_filter *filter = NULL;
+
+	if (count && !(filter = packet_filter_create((const struct sock_filter *)instructions, count)))
+		return -EINVAL;
+	free(delivery->filter);
+	delivery->filter = filter;
+	return 0;
+}
+
+int xdplab_filter_passes(const uint8_t *instructions, uint32_t count, const uint8_t *bytes, uint32_t length)
+{
+	struct packet_filter *filter = packet_filter_create((const struct sock_filter *)instructions, count);
+	int passes;
+
+	if (!filter)
+		return -EINVAL;
+	passes = packet_filter_passes(filter, bytes, length, length);
+	free(filter);
+	return passes;
 }
 
 int xdplab_capture_descriptor(const struct xdplab_engine *engine, uint32_t index)

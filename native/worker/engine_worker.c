@@ -104,6 +104,8 @@ void engine_worker_free(struct engine_worker *one)
 	if (one->worker.stream)
 		one->worker.streamed = one->worker.stream->traffic;
 	free(one->worker.stream);
+	if (one->worker.delivery)
+		free(one->worker.delivery->filter);
 	free(one->worker.delivery);
 	free(one->worker.spares);
 	free(one->worker.frames);

@@ -25,6 +25,7 @@ _NAMES = (
     "overhead",
     "latency",
     "softnic",
+    "python",
     "tune",
 )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xdplab.native import ffi, lib
+from xdplab.native.records import FRAME
 
 Bytes = npt.NDArray[np.uint8]
 Frames = npt.NDArray[Any]
@@ -39,6 +41,18 @@ class Area:
         """Return a new buffer over the whole, which lives as long as it or an array made of it."""
         array: Any = self.array
         return memoryview(array) if self._memory is None else _window(self._memory)
+
+
+def stacked(packets: Sequence[Any]) -> tuple[Area, Frames]:
+    """Copy packets, each bytes-like, into frames of their longest's size; say where they lie."""
+    frames = np.zeros(len(packets), FRAME)
+    frames["length"] = [len(packet) for packet in packets]
+    width = max(int(frames["length"].max(initial=0)), 1)
+    frames["address"] = np.arange(len(packets)) * width
+    rows = np.zeros((len(packets), width), np.uint8)
+    for row, packet in zip(rows, packets, strict=True):
+        row[: len(packet)] = np.frombuffer(packet, np.uint8)
+    return Area(rows.reshape(-1), width), frames
 
 
 def _window(memory: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xdplab import fields
-from xdplab.capture.area import Area, Bytes, Frames
+from xdplab.capture.area import Area, Bytes, Frames, stacked
 from xdplab.capture.loan import FrameLoan, Indices
 from xdplab.capture.where import where
 from xdplab.core.checks import shown
@@ -18,9 +19,14 @@ from xdplab.core.table import Table, Tabled
 from xdplab.core.text import counted
 from xdplab.native import lib
 
+Times = npt.NDArray[np.int64]
+"""Nanoseconds since the epoch, one a packet."""
+
 if TYPE_CHECKING:
     from pandas import DataFrame
     from scapy.packet import Packet
+
+    from xdplab.core.files import Saved
 
 
 class Batch(Tabled):
@@ -40,10 +46,10 @@ class Batch(Tabled):
     """
 
     def __init__(
-        self, loan: FrameLoan, time_ns: int, queue: int, index: Indices | None = None
+        self, loan: FrameLoan, times_ns: int | Times, queue: int, index: Indices | None = None
     ) -> None:
         self._loan, self._index = loan, index
-        self._time_ns, self._queue = time_ns, queue
+        self._times_ns, self._queue = times_ns, queue
 
     def __len__(self) -> int:
         return len(self._loan.frames) if self._index is None else len(self._index)
@@ -53,7 +59,7 @@ class Batch(Tabled):
             return fields.read(key, self._area.array, self._frames)
         if isinstance(key, int | np.integer):
             return self._packet(int(key))
-        return Batch(self._loan, self._time_ns, self._queue, self._chosen(key))
+        return Batch(self._loan, self._times_ns, self._queue, self._chosen(key))
 
     def __setitem__(self, name: str, values: Any) -> None:
         if not isinstance(name, str):
@@ -102,7 +108,7 @@ class Batch(Tabled):
             For what is no such condition.
         """
         mask = where(condition, self.__getitem__, len(self))
-        return Batch(self._loan, self._time_ns, self._queue, self._chosen(mask))
+        return Batch(self._loan, self._times_ns, self._queue, self._chosen(mask))
 
     def __iter__(self) -> Iterator[memoryview]:
         return (self._packet(number) for number in range(len(self)))
@@ -118,9 +124,11 @@ class Batch(Tabled):
         return np.ascontiguousarray(self._frames["options"])
 
     @property
-    def timestamps(self) -> npt.NDArray[np.int64]:
+    def timestamps(self) -> Times:
         """When each packet was taken from the RX ring, shape (n,), int64: ns since the epoch."""
-        return np.full(len(self), self._time_ns, np.int64)
+        if isinstance(self._times_ns, int):
+            return np.full(len(self), self._times_ns, np.int64)
+        return self._times_ns.copy() if self._index is None else self._times_ns[self._index]
 
     @property
     def queues(self) -> npt.NDArray[np.uint32]:
@@ -155,15 +163,13 @@ class Batch(Tabled):
 
     def copy(self) -> Batch:
         """Copy the packets: the copy is independent of the capture, for good."""
-        frames = self._frames.copy()
-        width = max(int(frames["length"].max(initial=0)), 1)
-        places = frames["address"].astype(np.int64)
-        array = np.zeros((len(frames), width), np.uint8)
-        for row, place, length in zip(array, places, frames["length"], strict=True):
-            row[:length] = self._area.array[place : place + int(length)]
-        frames["address"] = np.arange(len(frames)) * width
-        loan = FrameLoan(Area(array.reshape(-1), width), frames, None)
-        return Batch(loan, self._time_ns, self._queue)
+        places, memory = self._frames, self._area.array
+        area, frames = stacked(
+            [memory[begin : begin + length] for begin, length, _ in places.tolist()]
+        )
+        frames["options"] = places["options"]
+        loan = FrameLoan(area, frames, None)
+        return Batch(loan, self._times, self._queue)
 
     def keep(self) -> Batch:
         """Hold on to the frames when the next batch is received; return a batch of them.
@@ -175,9 +181,10 @@ class Batch(Tabled):
             self._loan.check()
             self._loan.kept = True
             return self
+        times = self._times
         loan = self._loan.apart(self._index)
         loan.kept = True
-        return Batch(loan, self._time_ns, self._queue)
+        return Batch(loan, times, self._queue)
 
     def release(self) -> None:
         """Let the frames go back to the fill ring now. A second call does nothing."""
@@ -217,6 +224,30 @@ class Batch(Tabled):
 
         return frame_of(self, names)
 
+    def to_pcapng(self, path: str | os.PathLike[str]) -> Saved:
+        """Append the packets, whole, to a pcapng file; those of several frames are joined.
+
+        Parameters
+        ----------
+        path
+            Of a pcapng file, or of a new one. Each call adds a section of its own.
+
+        Returns
+        -------
+        Saved
+            Where, and how many packets this call added.
+
+        Raises
+        ------
+        ConfigurationError
+            For a place that is no regular file, or a file that is no pcapng file.
+        KernelError
+            When it can't be written; what was in the file stays.
+        """
+        from xdplab.capture.pcapng import append  # noqa: PLC0415 - not needed to receive
+
+        return append(path, self)
+
     def _whole(self) -> Iterator[bytes]:
         """Give the bytes of each packet, all its frames together."""
         parts: list[memoryview] = []
@@ -227,6 +258,10 @@ class Batch(Tabled):
                 parts.clear()
         if parts:
             yield b"".join(parts)
+
+    @property
+    def _times(self) -> int | Times:
+        return self._times_ns if isinstance(self._times_ns, int) else self.timestamps
 
     @property
     def _area(self) -> Area:

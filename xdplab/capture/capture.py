@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, NoReturn, Self
 
 from xdplab.capture.batch import Batch
+from xdplab.capture.offline import CaptureFile
 from xdplab.capture.receiver import Receiver
 from xdplab.capture.thread import BatchThread
 from xdplab.configuration.groups import Memory, Sampling, Worker
@@ -95,6 +97,42 @@ class Capture(Engine):
         except BaseException:
             self.close()
             raise
+
+    @staticmethod
+    def from_pcap(path: str | os.PathLike[str], *, batch: int = 64) -> CaptureFile:
+        """Read a capture file in batches, without an interface.
+
+        Parameters
+        ----------
+        path
+            Of a pcap or pcapng file, also in gzip.
+        batch
+            Most packets of a batch.
+
+        Returns
+        -------
+        CaptureFile
+            Gives batches as a capture does.
+
+        Raises
+        ------
+        ConfigurationError
+            When it is no capture file.
+        KernelError
+            When it can't be read.
+        """
+        return CaptureFile(path, batch=batch)
+
+    def filter(self, text: str) -> None:
+        """Let only packets that pass a filter reach Python, as `Receiver.filter`, on all queues.
+
+        Parameters
+        ----------
+        text
+            In the syntax of tcpdump; an empty text passes all.
+        """
+        for each in self.receivers:
+            each.filter(text)
 
     def try_recv(self) -> Batch:
         """Take the packets that wait, as `Receiver.try_recv`."""

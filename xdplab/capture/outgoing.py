@@ -70,7 +70,6 @@ class Outgoing(NamedTuple):
     @classmethod
     def _of_items(cls, packets: object) -> Outgoing:
         given = items("packets", packets, "frames as bytes; one alone: [packet]", _MOST)
-        frames = np.zeros(len(given), FRAME)
         parts = []
         for number, packet in enumerate(given):
             try:
@@ -80,6 +79,7 @@ class Outgoing(NamedTuple):
                     f"packets[{number}]={shown(packet)} is not bytes. A packet of scapy's: "
                     "bytes(packet)."
                 ) from None
+        frames = np.zeros(len(parts), FRAME)
         frames["length"] = [len(part) for part in parts]
         frames["address"] = np.cumsum(frames["length"]) - frames["length"]
         return cls(np.frombuffer(b"".join(parts), np.uint8), frames)

@@ -24,12 +24,14 @@ from xdplab.core.text import counted
 from xdplab.engine.native_engine import NativeEngine
 from xdplab.native import ffi, lib
 from xdplab.native.records import FRAME
+from xdplab.net.packet_filter import PacketFilter
 from xdplab.refusals.errors import new_error
 
 _LONGEST = 10.0**9
 _SLICE_NS = 100_000_000
 """Longest time in one native call, so that Ctrl-C and `close` don't wait for packets."""
 
+_INSTRUCTION = 8  # bytes, of classic BPF
 _LONGEST_PACKET = 18
 """Frames of the longest packet (MAX_SKB_FRAGS + 1, Linux 6.18), for which a batch has room."""
 
@@ -87,6 +89,7 @@ class Receiver:
         self._place = np.empty(0, FRAME)
         self._returned: deque[tuple[Area, Frames]] = deque()
         self._loan: FrameLoan | None = None
+        self._filter: PacketFilter | None = None
         self._error, self._waiter = new_error(), Waiter()
         self.open()
 
@@ -98,6 +101,41 @@ class Receiver:
         self.area = Area.of_engine(self._pointer, self._native.configuration.frame_size)
         self._returned.clear()
         self._call.count = 0
+        if self._filter is not None:
+            self._set_filter(self._filter)
+
+    def filter(self, text: str) -> None:
+        """Let only packets that pass a filter reach Python, from the next batch on.
+
+        The others go straight back to the fill ring, and are counted as `filtered`.
+
+        Parameters
+        ----------
+        text
+            In the syntax of tcpdump, such as ``"udp and port 53"``; an empty text passes all.
+
+        Raises
+        ------
+        ConfigurationError
+            With libpcap's own words, for what is no filter: the one before stays. And without
+            libpcap.
+        """
+        wanted = PacketFilter(text)
+        with self.lock:  # a call takes a tenth of a second at most
+            self._gate.check()
+            self._set_filter(wanted)
+
+    def _set_filter(self, wanted: PacketFilter | None) -> None:
+        code = wanted.code if wanted is not None and wanted.text.strip() else b""
+        instructions = ffi.from_buffer("uint8_t[]", code)
+        if lib.xdplab_capture_filter(
+            self._pointer, self._worker, instructions, len(code) // _INSTRUCTION
+        ):
+            raise ConfigurationError(
+                f"filter={wanted.text if wanted else ''!r}: libpcap's program for it can't be run "
+                "here. Take a simpler filter, and batch.where(...) for the rest."
+            )
+        self._filter = wanted
 
     def try_recv(self) -> Batch:
         """Take the packets that wait, at most `Engine.batch`, without waiting for any.

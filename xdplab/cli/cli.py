@@ -14,33 +14,21 @@ from functools import partial
 from typing import Any
 
 import xdplab
-from xdplab.backends import BACKENDS, BEST, VARIABLE
+from xdplab.backends import BACKENDS, VARIABLE
 from xdplab.bench import BENCHMARKS
 from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
-from xdplab.cli import benchmarks
-from xdplab.cli.numbers import reader_of
+from xdplab.cli import benchmarks, recording
+from xdplab.cli.opening import opened
+from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, seconds_of
 from xdplab.cli.spelling import as_options
-from xdplab.configuration.keywords import grouped
-from xdplab.core.checks import choice, whole
-from xdplab.core.cores import cores_for_queue
+from xdplab.core.checks import choice
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.core.output import complain, laid_out, say, take_any_text
 from xdplab.core.signals import Signals
-from xdplab.core.text import number_of
 from xdplab.engine.engine import Engine
-from xdplab.engine.traffic import Traffic
 from xdplab.experiments.measure import measure
-from xdplab.knobs.kinds import SWITCH
 from xdplab.knobs.table import KNOBS
-from xdplab.lab.lab import MOST_QUEUES, Lab
-from xdplab.net.stream import Rate, checked_rate
-
-_ENGINE_OPTIONS = (
-    *("queue", "wait", "batch", "ring_size", "frame_size", "multi_buffer", "attach", "bind"),
-    *("promiscuous", "allow_default_route"),
-)
-"""Options of `xdplab run` that are arguments of `Engine`; None if not given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,27 +110,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
     run.add_argument("--interface", metavar="NAME", help="a real interface instead of a lab")
-    _add_knob(run, "queue", "its receive queue")
-    _add_knob(run, "wait")
-    _add_knob(run, "batch", f"{KNOBS['batch'].help}, at most the ring's size")
-    run.add_argument("--seconds", type=_seconds, default=10.0, metavar="N", help="how long (10)")
+    add_knob(run, "queue", "its receive queue")
+    add_knob(run, "wait")
+    add_knob(run, "batch", f"{KNOBS['batch'].help}, at most the ring's size")
+    run.add_argument("--seconds", type=seconds_of, default=10.0, metavar="N", help="how long (10)")
     run.add_argument(
         *("--rate", "--traffic"),
-        action=_AsTyped,
+        action=AsTyped,
         metavar="max|PPS|none",
         help="packets a second in the lab (max); with --interface: none",
     )
-    _add_knob(run, "size")
-    for name in ("ring_size", "frame_size", "multi_buffer", "attach", "bind", "promiscuous"):
-        _add_knob(run, name)
-    run.add_argument(
-        "--allow-default-route",
-        action="store_true",
-        default=None,
-        help="even on the interface that carries the default route",
-    )
-    _add_backend(run)
+    add_knob(run, "size")
+    add_sockets(run)
+    add_backend(run)
     run.add_argument("--json", action="store_true", help="print one JSON object at the end")
+
+    recording.add_options(
+        commands.add_parser(
+            "capture",
+            help="record packets into a file, whole",
+            description="Record packets into a pcapng file with AF_XDP, whole. What is captured "
+            "does not reach the stack. Without --interface, in a lab of its own.",
+        )
+    )
 
     doctor = commands.add_parser("doctor", help="check what this machine has and lacks")
     doctor.set_defaults(command=_doctor)
@@ -170,36 +160,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_knob(parser: argparse.ArgumentParser, name: str, words: str = "") -> None:
-    """Add a knob's option; it is None if not given."""
-    knob = KNOBS[name]
-    words = words or knob.help
-    words = f"{words[0].lower()}{words[1:]}"
-    option = f"--{name.replace('_', '-')}"
-    if knob.kind is SWITCH:
-        parser.add_argument(option, action="store_true", default=None, help=words)
-        return
-    is_number = knob.kind.type.startswith("int")
-    values = "" if is_number else f": {knob.kind.range}".replace('"', "")
-    words = f"{words}{values} ({knob.default})"
-    kind, metavar = (reader_of(int), "N") if is_number else (str, "NAME")
-    parser.add_argument(option, type=kind, metavar=metavar, help=words)
-
-
-class _AsTyped(argparse.Action):
-    """Also stores the option's name as typed: for ``rate`` in ``rate_option``."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, values)
-        setattr(namespace, f"{self.dest}_option", option_string)
-
-
 class _Version(argparse.Action):
     """Reads the version only when it is asked for, which is slow."""
 
@@ -219,40 +179,14 @@ def _add_benchmarks(parser: argparse.ArgumentParser) -> None:
         command = commands.add_parser(name, help=benchmark.help)
         command.set_defaults(command=_bench, benchmark=name)
         benchmarks.add_options(command, benchmark)
-        _add_backend(command)
-
-
-def _add_backend(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--backend",
-        metavar="NAME",
-        help=f"who makes the lab: {', '.join(BACKENDS)} (the first that can be used here)",
-    )
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = number_of(text, "s")
-    except ConfigurationError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if not 0 < seconds <= 86_400:
-        raise argparse.ArgumentTypeError("must be above 0, and a day at most")
-    return seconds
-
-
-def _rate(options: argparse.Namespace) -> Rate | None:
-    text = options.rate or "max"
-    try:
-        return None if text == "none" else checked_rate(text)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{error} With 'none' nothing is sent.") from None
+        add_backend(command)
 
 
 def _run(options: argparse.Namespace) -> int:
     if not options.json:  # rich is slow to import, and packets that come meanwhile would not count
         from xdplab.cli.terminal import run_live  # noqa: PLC0415
     with ExitStack() as stack:
-        engine, traffic = _capture(options, stack)
+        engine, traffic = opened(options, stack, Engine)
         signals: Signals = options.signals
         signals.wait()  # so that no signal discards the figures so far
         if options.json:
@@ -267,34 +201,6 @@ def _run(options: argparse.Namespace) -> int:
         if measurement.error is not None:
             _complain(options, measurement.error)
         return signals.status or int(not is_said or measurement.error is not None)
-
-
-def _capture(options: argparse.Namespace, stack: ExitStack) -> tuple[Engine, Traffic | None]:
-    """Open the engine and traffic of the options; the stack closes them."""
-    settings = {name: getattr(options, name) for name in _ENGINE_OPTIONS}
-    settings = {name: value for name, value in settings.items() if value is not None}
-    if options.interface is not None:
-        if options.backend not in (None, BEST):
-            raise ConfigurationError(
-                "--backend says who makes a lab, and --interface names a real one. Leave one out."
-            )
-        if options.rate not in (None, "none"):
-            raise ConfigurationError(
-                f"{options.rate_option} is made in a lab, and --interface names a real one. "
-                "Leave one out."
-            )
-        return stack.enter_context(Engine(options.interface, **grouped(settings))), None
-    queue = whole("queue", options.queue or 0, 0, MOST_QUEUES - 1)
-    queues = queue + 1
-    rate = _rate(options)
-    lab = stack.enter_context(Lab(queues=queues))
-    if rate is None:
-        return stack.enter_context(Engine(lab.port, **grouped(settings))), None
-    generator, worker = cores_for_queue(queue, queues)
-    size = {} if options.size is None else {"size": options.size}
-    traffic = Traffic(lab.peer, lab.port, rate=rate, cpu=generator, **size)
-    stack.callback(traffic.close)
-    return stack.enter_context(Engine(lab.port, cpu=worker, **grouped(settings))), traffic
 
 
 def _doctor(options: argparse.Namespace) -> int:

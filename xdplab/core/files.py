@@ -69,7 +69,7 @@ def place_of(path: str | os.PathLike[str]) -> Path:
             "Write the whole folder; for a file whose name begins with ~, begin with `./~`."
         ) from None
     except OSError as error:
-        raise _refused(given, error) from error
+        raise refused(given, error) from error
     if is_other:
         raise ConfigurationError(
             f"{place} is no regular file. Give the name of one, or a new name."
@@ -106,12 +106,13 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except XdplabError:  # raised by the block, about the contents
         raise
     except OSError as error:
-        raise _refused(place, error) from error
+        raise refused(place, error) from error
     finally:
         with suppress(OSError):  # it is gone, or never was
             draft.unlink()
 
 
-def _refused(place: Path, error: OSError) -> KernelError:
+def refused(place: Path, error: OSError) -> KernelError:
+    """Return the error of a file that can't be written, with what helps."""
     code = error.errno or errno.EIO
     return KernelError(f"write {place}", code, _REMEDIES.get(code, _REMEDY))

@@ -23,6 +23,7 @@ from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError, XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.core.own_limits import more_descriptors
+from xdplab.core.text import counted
 from xdplab.net.namespace import Namespace
 
 _PATIENCE_SECONDS = 5.0
@@ -70,6 +71,9 @@ class LabProcess(Closing):
         self._finalizer = weakref.finalize(self, _end, client, process, os.getpid())
         if process is None:
             self.call(prepare, sys.path, str(Path.cwd()))
+
+    def __repr__(self) -> str:
+        return f"<LabProcess with {counted(len(self._namespaces), 'namespace')}>"
 
     def call(
         self,
