@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 FAULTS_OF_ITS_OWN = {
     # JupyterLab 4.6: a notebook that is closed while its debugger still asks the kernel something.
-    "lab": ("Could not restore the debugger state: Canceled future",),
+    # And one whose kernel ends before it has made the subshells that its comms asked for.
+    "lab": (
+        "Could not restore the debugger state: Canceled future",
+        "Canceled future for create_subshell_request message",
+    ),
     # Notebook 7.6: its shortcuts look for a plugin's settings before these are there, on any page.
     "notebook": ("Cannot read properties of undefined (reading 'schema')",),
 }

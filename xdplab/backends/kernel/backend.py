@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event, Lock
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from xdplab.backends.backend import Backend, PortRequest, xskmap_entries
 from xdplab.backends.kernel.lab import make_lab, remove_lab
 from xdplab.backends.softirq import SoftirqClock
+from xdplab.core.errors import XdplabError
 from xdplab.core.more_power import MORE_POWER
 from xdplab.native import ffi, lib
 from xdplab.native.objects import c_path
+from xdplab.net.holders import attached, socket_holders
 from xdplab.net.namespace import Namespace
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.refusals.remedies import Place
@@ -30,6 +33,11 @@ if TYPE_CHECKING:
 # linux/capability.h; loading programs is a part of CAP_SYS_ADMIN.
 _NEEDED = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW", 21: "CAP_SYS_ADMIN"}
 _WHOLE_USER_NAMESPACE = "0 0 4294967295"  # the initial one's map, user_namespaces(7)
+
+
+_MOST_BINDS = 3
+"""Times that a queue is waited for which nobody holds: ten seconds each (native/xsk/xsk.c). With
+many namespaces that come and go, the kernel was seen to take longer to free one."""
 
 
 class KernelBackend(Backend):
@@ -71,14 +79,18 @@ class KernelBackend(Backend):
                 place = request.number, request.interface.index
                 return int(lib.xdplab_engine_open_port(request.engine, *place, ffi.NULL, error))
 
-        try:
-            code = request.interface.namespace.run(call)
-        except BaseException:
-            # An interrupt ends only the wait; no other call may use the engine before this one
-            # ends.
-            is_given_up.set()
-            with calling:
-                raise
+        for patience in reversed(range(_MOST_BINDS)):
+            try:
+                code = request.interface.namespace.run(call)
+            except BaseException:
+                # An interrupt ends only the wait; no other call may use the engine before this one
+                # ends.
+                is_given_up.set()
+                with calling:
+                    raise
+            is_busy = (error.step, error.code) == (lib.XDPLAB_STEP_BIND, errno.EBUSY)
+            if not (code and is_busy and patience and _nobody_is_bound(request.interface)):
+                break
         if code:
             raise_error(error, request.place)
 
@@ -121,6 +133,15 @@ class KernelBackend(Backend):
     def open_softirq(self) -> AbstractContextManager[SoftirqReader]:
         """Attach to the kernel's tracepoints."""
         return SoftirqClock()
+
+
+def _nobody_is_bound(interface: Interface) -> bool:
+    """Tell whether no other process can hold a queue: then the kernel has yet to free it."""
+    try:
+        others = [each for each in socket_holders(interface.namespace) if not each.is_ours]
+        return not others and attached(interface) is None
+    except (XdplabError, OSError):
+        return False
 
 
 KERNEL = KernelBackend()

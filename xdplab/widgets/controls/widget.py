@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from xdplab.engine.engine import Engine
     from xdplab.engine.traffic import Traffic
 
-BEATS_A_LOOK_AT_NAPI = 50
-"""Beats between two reads of NAPI's settings: others seldom change them, and a read is slow."""
+_LOOK_AT_NAPI_SECONDS = 5.0
+"""Between two reads of NAPI's settings: others seldom change them, and a read is slow."""
 
 
 _SHOWN = {name: knob for name, knob in KNOBS.items() if knob.home != "sockets"}
@@ -90,7 +92,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
         self._reason = ""  # the reason for the last preset's values
         self._last_changes: tuple[Change | None, ...] = ()
         self._undoes = ""
-        self._beats = 0
+        self._looked_at_napi = -math.inf
         engine.napi.read()
         box_looks = new_box_looks()
         self._controls = {
@@ -211,13 +213,13 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     # From the engine to traits and controls.
 
     def _beat(self) -> None:
-        engine = self._view.engine
-        if engine is not None and self._beats % BEATS_A_LOOK_AT_NAPI == 0:
+        engine, now = self._view.engine, time.monotonic()
+        if engine is not None and now - self._looked_at_napi > _LOOK_AT_NAPI_SECONDS:
+            self._looked_at_napi = now
             try:
                 engine.napi.read()
             except XdplabError:  # the interface is gone; the state line says so
                 engine.napi.latest = None
-        self._beats += 1
         self.refresh()
 
     def _fail(self, error: Exception) -> None:
