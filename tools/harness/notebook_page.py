@@ -145,11 +145,12 @@ class NotebookPage:
             self.complaints.append(f"console: {message.text} ({message.location['url']})")
 
     def _on_error(self, error: Error) -> None:
-        if not self._is_its_own(error.message):
-            self.complaints.append(f"uncaught: {error.stack or error}")
+        words = error.stack or error.message
+        if not self._is_its_own(words):
+            self.complaints.append(f"uncaught: {words}")
 
     def _is_its_own(self, words: str) -> bool:
-        return words.startswith(FAULTS_OF_ITS_OWN[self.server.application])
+        return any(fault in words for fault in FAULTS_OF_ITS_OWN[self.server.application])
 
     def _on_request(self, request: Request) -> None:
         address = urlsplit(request.url)

@@ -35,6 +35,7 @@ _NEEDED = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW", 21: "CAP_SYS_ADMIN"}
 _WHOLE_USER_NAMESPACE = "0 0 4294967295"  # the initial one's map, user_namespaces(7)
 
 
+_BUSY = (lib.XDPLAB_STEP_BIND, errno.EBUSY)
 _MOST_BINDS = 3
 """Times that a queue is waited for which nobody holds: ten seconds each (native/xsk/xsk.c). With
 many namespaces that come and go, the kernel was seen to take longer to free one."""
@@ -88,8 +89,8 @@ class KernelBackend(Backend):
                 is_given_up.set()
                 with calling:
                     raise
-            is_busy = (error.step, error.code) == (lib.XDPLAB_STEP_BIND, errno.EBUSY)
-            if not (code and is_busy and patience and _nobody_is_bound(request.interface)):
+            is_busy = code and (error.step, error.code) == _BUSY
+            if not (is_busy and patience and _nobody_is_bound(request.interface)):
                 break
         if code:
             raise_error(error, request.place)
