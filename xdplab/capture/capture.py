@@ -123,16 +123,16 @@ class Capture(Engine):
         """
         return CaptureFile(path, batch=batch)
 
-    def filter(self, text: str) -> None:
+    def filter(self, filter: str) -> None:
         """Let only packets that pass a filter reach Python, as `Receiver.filter`, on all queues.
 
         Parameters
         ----------
-        text
+        filter
             In the syntax of tcpdump; an empty text passes all.
         """
         for each in self.receivers:
-            each.filter(text)
+            each.filter(filter)
 
     def try_recv(self) -> Batch:
         """Take the packets that wait, as `Receiver.try_recv`."""

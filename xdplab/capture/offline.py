@@ -57,12 +57,12 @@ class CaptureFile(Tabled, Closing):
             ) from error
         self._frames = self._whole_frames()
 
-    def filter(self, text: str) -> None:
+    def filter(self, filter: str) -> None:
         """Let only packets that pass a filter through, from the next batch on.
 
         Parameters
         ----------
-        text
+        filter
             In the syntax of tcpdump, such as ``"udp and port 53"``; an empty text passes all.
 
         Raises
@@ -70,7 +70,7 @@ class CaptureFile(Tabled, Closing):
         ConfigurationError
             With libpcap's own words, for what is no filter.
         """
-        self._filter = PacketFilter(text)
+        self._filter = PacketFilter(filter)
 
     def try_recv(self) -> Batch:
         """Read the next packets.

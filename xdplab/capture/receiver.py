@@ -104,14 +104,14 @@ class Receiver:
         if self._filter is not None:
             self._set_filter(self._filter)
 
-    def filter(self, text: str) -> None:
+    def filter(self, filter: str) -> None:
         """Let only packets that pass a filter reach Python, from the next batch on.
 
         The others go straight back to the fill ring, and are counted as `filtered`.
 
         Parameters
         ----------
-        text
+        filter
             In the syntax of tcpdump, such as ``"udp and port 53"``; an empty text passes all.
 
         Raises
@@ -120,7 +120,7 @@ class Receiver:
             With libpcap's own words, for what is no filter: the one before stays. And without
             libpcap.
         """
-        wanted = PacketFilter(text)
+        wanted = PacketFilter(filter)
         with self.lock:  # a call takes a tenth of a second at most
             self._gate.check()
             self._set_filter(wanted)

@@ -10,6 +10,7 @@ import ctypes
 import functools
 from typing import Any
 
+from xdplab.core.checks import shown
 from xdplab.core.checks import text as checked_text
 from xdplab.core.errors import ConfigurationError
 
@@ -56,7 +57,8 @@ class PacketFilter:
         self.text = checked_text("filter", text)
         if len(self.text) > _LONGEST_TEXT:
             raise ConfigurationError(
-                f"a filter of {len(self.text):,} characters is too long: {_LONGEST_TEXT:,} at most."
+                f"filter={shown(self.text)} is too long: {len(self.text):,} characters, and "
+                f"{_LONGEST_TEXT:,} at most."
             )
         self.code = _compiled(self.text)
         """Its program in classic BPF: 8 bytes an instruction, as ``struct sock_filter``."""
