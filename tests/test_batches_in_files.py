@@ -50,13 +50,16 @@ def test_a_long_packet_is_one_packet_of_the_file(tmp_path: Path) -> None:
 
 
 def test_what_is_no_pcapng_file_is_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
+    path = tmp_path / "notes.pcapng"
     path.write_text("some notes")
     with pytest.raises(ConfigurationError, match="is no pcapng file"):
         batch_of(PACKETS).to_pcapng(path)
     assert path.read_text() == "some notes"
     with pytest.raises(ConfigurationError, match="is no regular file"):
         batch_of(PACKETS).to_pcapng(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"must end in \.pcapng"):
+        batch_of(PACKETS).to_pcapng(tmp_path / "some.pcap")
+    assert not (tmp_path / "some.pcap").exists()
     with pytest.raises(KernelError, match="ENOENT"):
         batch_of(PACKETS).to_pcapng(tmp_path / "no" / "folder.pcapng")
 

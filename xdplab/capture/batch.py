@@ -230,7 +230,7 @@ class Batch(Tabled):
         Parameters
         ----------
         path
-            Of a pcapng file, or of a new one. Each call adds a section of its own.
+            Ending in ``.pcapng``: of such a file, or of a new one. Each call adds a section.
 
         Returns
         -------

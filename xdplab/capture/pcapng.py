@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xdplab.core.checks import shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.files import Saved, place_of, refused
 from xdplab.native import ffi, lib
@@ -76,6 +77,8 @@ class PcapngWriter:
 def append(path: str | os.PathLike[str], batch: Batch) -> Saved:
     """Implement `Batch.to_pcapng`."""
     place, content = place_of(path), io.BytesIO()
+    if place.suffix != ".pcapng":
+        raise ConfigurationError(f"path={shown(os.fspath(path))} must end in .pcapng.")
     writer = PcapngWriter(content.write)
     writer.write(batch)
     try:
