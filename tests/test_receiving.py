@@ -155,12 +155,28 @@ def test_a_queue_takes_one_call_at_a_time(lab: Lab) -> None:
     with Capture(lab.port) as capture:
         waiting = threading.Thread(target=capture.recv)
         waiting.start()
-        assert eventually(lambda: not capture.receivers[0].lock.acquire(blocking=False))
+        assert eventually(lambda: capture.receivers[0]._gate.in_call)
         with pytest.raises(ConfigurationError, match="in use by another thread"):
             capture.try_recv()
         with sent(lab, 1):
             waiting.join(PATIENCE)
         assert not waiting.is_alive()
+
+
+def test_who_receives_is_not_disturbed_by_looks_and_changes(lab: Lab) -> None:
+    found: list[int] = []
+    with Capture(lab.port, ring_size=RING) as capture:
+        ledger = capture.ledger()
+        with capture.on_batch(lambda batch: found.extend(numbers(batch))) as calling:
+            with sent(lab):
+                while len(found) < COUNT and calling.running:
+                    capture.refresh()
+                    capture.filter("udp")
+                    ledger.read()
+            capture.reconfigure(ring_size=RING // 2)
+            with sent(lab):
+                assert eventually(lambda: len(found) >= 2 * COUNT or not calling.running)
+        assert found == [*range(COUNT), *range(COUNT)]
 
 
 def test_closing_ends_what_waits_and_refuses_what_comes(lab: Lab) -> None:

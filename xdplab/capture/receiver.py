@@ -42,6 +42,8 @@ class _Gate:
     def __init__(self) -> None:
         self.lock = new_lock()
         self.closed = False
+        self.in_call = False
+        """Whether a thread receives or sends; else who has the lock has it for a moment."""
 
     def check(self) -> None:
         """Raise `ClosedError` once it is closed."""
@@ -266,16 +268,23 @@ class Receiver:
     def _enter(self) -> None:
         if not self.lock.acquire(blocking=False):
             self._gate.check()
-            raise ConfigurationError(
-                f"queue {self.queue} is in use by another thread, and takes one call at a time. "
-                "Give each thread a queue of its own: Capture(port, queue=[0, 1]).receivers."
-            )
+            if self._gate.in_call:
+                raise ConfigurationError(
+                    f"queue {self.queue} is in use by another thread, and takes one call at a "
+                    "time. Give each thread a queue of its own: Capture(port, queue=[0, 1]).receivers."
+                )
+            self.lock.acquire()  # telemetry is read, or a setting changed, which takes a moment
         try:
             self._gate.check()
             self._native.check_ours()
+            self._gate.in_call = True
         except BaseException:
             self.lock.release()
             raise
+
+    def _leave(self) -> None:
+        self._gate.in_call = False
+        self.lock.release()
 
     def _receive(self, timeout_ns: int) -> Batch:
         self._enter()
@@ -294,7 +303,7 @@ class Receiver:
                     raise self._failed(self._worker, -code)
             return self._taken()
         finally:
-            self.lock.release()
+            self._leave()
 
     def _taken(self) -> Batch:
         """Make a batch of the frames that a call has left in its place."""
@@ -314,7 +323,7 @@ class Receiver:
         try:
             return bool(lib.xdplab_capture_may_sleep(self._pointer, self._worker))
         finally:
-            self.lock.release()
+            self._leave()
 
     def _release_last(self) -> None:
         if self._loan is not None and not self._loan.kept:
@@ -348,7 +357,7 @@ class Receiver:
             finally:
                 self._take_back(loan.area, frames)  # what was not sent
         finally:
-            self.lock.release()
+            self._leave()
 
     def _send_copies(self, packets: Outgoing, patience: float) -> int:
         self._enter()
@@ -357,7 +366,7 @@ class Receiver:
                 ffi.from_buffer("uint8_t[]", packets.bytes), packets.frames, patience
             )
         finally:
-            self.lock.release()
+            self._leave()
 
     def _hand_over(self, bytes_: Any, frames: Frames, patience: float) -> int:
         until_ns = time.monotonic_ns() + int(patience * 1e9)
