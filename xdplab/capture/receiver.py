@@ -271,7 +271,8 @@ class Receiver:
             if self._gate.in_call:
                 raise ConfigurationError(
                     f"queue {self.queue} is in use by another thread, and takes one call at a "
-                    "time. Give each thread a queue of its own: Capture(port, queue=[0, 1]).receivers."
+                    "time. Give each thread a queue of its own: "
+                    "Capture(port, queue=[0, 1]).receivers."
                 )
             self.lock.acquire()  # telemetry is read, or a setting changed, which takes a moment
         try:
