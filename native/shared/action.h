@@ -28,6 +28,7 @@ struct action {
 	entry(echo) \
 	entry(forward) \
 	entry(generate) \
+	entry(handler) \
 	entry(deliver)
 
 #define ACTION_INDEX(name) ACTION_##name,

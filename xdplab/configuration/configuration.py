@@ -43,7 +43,7 @@ _ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
 _LONGEST_NAME = 40
 LARGEST_RING = 1 << 16
-_JOINED_ACTIONS = ("drop", "forward")
+_JOINED_ACTIONS = ("drop", "forward", "handler")
 
 ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
 """Names of the actions, in the order of their indices in the control block."""
@@ -139,6 +139,11 @@ class Configuration:
     @property
     def first_action(self) -> str:
         """The action that an engine begins with."""
+        if self.action == "handler":
+            raise ConfigurationError(
+                "action='handler' takes a handler, which an engine can have once it is made: "
+                "engine.handler = xdplab.c_handler(source)."
+            )
         usual = "generate" if self.stream else "forward" if len(self.interfaces) > 1 else "drop"
         return usual if self.action is None else self.action
 
@@ -199,6 +204,7 @@ class Configuration:
         """Return the index of an action that this engine can do."""
         action = choice("action", action, ACTIONS)
         index = ACTIONS.index(action)
+        delivers = action == "deliver" or (self.delivers and action == "handler")
         if len(self.interfaces) > 1 and action not in _JOINED_ACTIONS:
             raise ConfigurationError(
                 f"action={action!r} takes an engine of one interface: what one that joins two "
@@ -208,10 +214,10 @@ class Configuration:
             raise ConfigurationError(
                 f"action={action!r} takes path='xsk': path={self.path!r} receives and drops."
             )
-        if (action == "deliver") != self.delivers:
+        if delivers != self.delivers:
             raise ConfigurationError(
                 f"action={action!r} can't be had: a Capture's only action is 'deliver', "
-                "which hands packets to Python."
+                "which hands packets to Python, or the handler that it has."
                 if self.delivers
                 else "action='deliver' hands packets to Python: make a Capture(interface)."
             )
