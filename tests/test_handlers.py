@@ -110,7 +110,7 @@ def test_each_packet_of_a_capture_has_its_own_verdict(lab: Lab, peer: Capture) -
         assert handled(port) == same
         account = ledger.settle()
         assert account.unaccounted == 0
-        assert account.packets("dropped: no verdict of the handler") == 100
+        assert account.packets("no verdict of the handler") == 100
         assert (
             "100 packets were dropped, since the handler returned no verdict" in account.explain()
         )
@@ -331,3 +331,12 @@ def test_on_other_paths_there_is_no_handler(lab: Lab) -> None:
         with pytest.raises(ConfigurationError, match="action='handler' takes path='xsk'"):
             engine.handler = c_handler(says("XDPLAB_DROP"))
         assert (engine.handler, engine.action) == (None, "drop")
+
+
+def test_a_handler_that_never_sends_is_spared_a_look_at_checksums_and_may_not_send(
+    lab: Lab,
+) -> None:
+    with Engine(lab.port) as engine:
+        engine.handler = c_handler(says("XDPLAB_SEND_BACK"), sends=False)
+        run(lab, engine)
+        assert handled(engine) == {"refused": COUNT}

@@ -33,6 +33,7 @@ struct call {
 static struct call begin_call(const struct worker *worker, const struct xdplab_handling *handling, uint64_t now_ns)
 {
 	const bool joins = worker->tx != worker->rx;
+	const bool returns = handling->sends && !joins, forwards = handling->sends && joins;
 	const enum xdplab_handled refused = XDPLAB_HANDLED_REFUSED;
 
 	return (struct call){
@@ -41,13 +42,13 @@ static struct call begin_call(const struct worker *worker, const struct xdplab_h
 		.is_power_of_two = !(worker->frame_size & (worker->frame_size - 1)),
 		.long_packets = path_has_long_packets(worker->rx),
 		.fates = {
-			[XDPLAB_SEND_BACK] = joins ? FATE_RECYCLE : FATE_TRANSMIT,
-			[XDPLAB_FORWARD] = joins ? FATE_TRANSMIT : FATE_RECYCLE,
+			[XDPLAB_SEND_BACK] = returns ? FATE_TRANSMIT : FATE_RECYCLE,
+			[XDPLAB_FORWARD] = forwards ? FATE_TRANSMIT : FATE_RECYCLE,
 			[XDPLAB_DELIVER] = worker->delivery ? FATE_DELIVER : FATE_RECYCLE,
 		},
 		.kinds = {
-			[XDPLAB_SEND_BACK] = joins ? refused : XDPLAB_HANDLED_SEND_BACK,
-			[XDPLAB_FORWARD] = joins ? XDPLAB_HANDLED_FORWARD : refused,
+			[XDPLAB_SEND_BACK] = returns ? XDPLAB_HANDLED_SEND_BACK : refused,
+			[XDPLAB_FORWARD] = forwards ? XDPLAB_HANDLED_FORWARD : refused,
 			[XDPLAB_DELIVER] = worker->delivery ? XDPLAB_HANDLED_DELIVER : refused,
 		},
 		.packet = { .time_ns = now_ns, .queue = worker->queue, .worker = worker->index },
@@ -102,10 +103,12 @@ static void do_without(struct worker *worker, const struct xdp_desc *frames, uin
 {
 	const uint64_t index = knob(&worker->block->control.action);
 
-	if (worker->delivery)
+	if (worker->delivery) {
 		action_deliver.run(worker, frames, count);
-	else
-		actions[index < ACTION_handler ? index : ACTION_drop]->run(worker, frames, count);
+		return;
+	}
+	worker_look_at_checksums(worker, count);
+	actions[index < ACTION_handler ? index : ACTION_drop]->run(worker, frames, count);
 }
 
 static void note_time(struct worker *worker, uint64_t number, uint64_t taken_ns, uint32_t packets)
@@ -139,6 +142,8 @@ static void run(struct worker *worker, const struct xdp_desc *frames, uint32_t c
 	atomic_store(&worker->block->watch.handler_ns, begun_ns);
 	handling = atomic_load(&worker->handling);
 	if (handling) {
+		if (handling->sends)
+			worker_look_at_checksums(worker, count);
 		call = begin_call(worker, handling, begun_ns);
 		for (uint32_t i = 0; i < count; i += size) {
 			size = call.long_packets ? packet_frames(each + i) : 1;
@@ -163,5 +168,6 @@ const struct action action_handler = {
 	.name = "handler",
 	.verdict = XDPLAB_VERDICT_HANDLER,
 	.transmits = true,
+	.looks_itself = true,
 	.run = run,
 };

@@ -6,13 +6,14 @@
 #define XDPLAB_INCLUDE_HANDLER_H
 
 #include "include/engine.h"
-#include "xdplab_handler.h"
+#include <xdplab_handler.h>
 
 /* A handler with its state. It must not change, and must live until no worker uses it any more. */
 struct xdplab_handling {
 	xdplab_handler *function;
 	void *state;
 	uint64_t number; /* another one for each */
+	uint32_t sends;  /* 0: it never sends, so that checksums need no look */
 };
 
 /* Makes all workers use another handler from their next batch on; NULL: none. A worker that is inside of the old one now

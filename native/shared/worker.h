@@ -96,6 +96,10 @@ struct worker {
 /* For actions: hands the frames of whole packets to the TX ring, which has room for as many as were received. */
 void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 
+/* Checks `count` frames of the batch that are about to be sent on. A worker that must not finish checksums looks at one
+ * packet of a batch, so that the loss can be explained. */
+void worker_look_at_checksums(struct worker *worker, uint32_t count);
+
 /* Whether a handler has not returned for so long that it may never do so (worker/held.c). */
 bool worker_is_held(const struct worker *worker);
 int worker_start(struct worker *worker, struct xdplab_error *error);

@@ -37,7 +37,7 @@ uint32_t handle(uint8_t *data, struct xdplab_packet *packet, void *state)
 
 
 def _in_c(action: str) -> Handler:
-    return c_handler(_IN_C[action], name=f"{action} in C")
+    return c_handler(_IN_C[action], sends=action != "drop", name=f"{action} in C")
 
 
 def _by_numba(action: str) -> Handler:
@@ -56,7 +56,9 @@ def _by_numba(action: str) -> Handler:
         return send_back
 
     function = {"drop": dropping, "reflect": reflecting}[action]
-    return Handler(numba.cfunc(signature())(function), name=f"{action} by numba")
+    return Handler(
+        numba.cfunc(signature())(function), sends=action != "drop", name=f"{action} by numba"
+    )
 
 
 HANDLERS: dict[str, Callable[[str], Handler]] = {"C": _in_c, "numba": _by_numba}

@@ -36,8 +36,8 @@ _FLAGS = (
 class CHandler(Handler):
     """A handler that was compiled from C, by `c_handler`."""
 
-    def __init__(self, made: Compiled, state: Any, name: str) -> None:
-        super().__init__(made.function, state=state, name=name)
+    def __init__(self, made: Compiled, state: Any, sends: bool, name: str) -> None:
+        super().__init__(made.function, state=state, sends=sends, name=name)
         self.made_by = made.compiler
         """The compiler's path."""
         self.source = made.source
@@ -105,7 +105,9 @@ class Compiled:
 
 
 @public_function
-def c_handler(source: str, *, state: Any = None, name: str = "handler") -> CHandler:
+def c_handler(
+    source: str, *, state: Any = None, sends: bool = True, name: str = "handler"
+) -> CHandler:
     """Compile a handler from C, and load it.
 
     Parameters
@@ -116,6 +118,8 @@ def c_handler(source: str, *, state: Any = None, name: str = "handler") -> CHand
         ``XDPLAB_DELIVER``. ``xdplab_handler.h`` is included already.
     state
         A numpy array, or other memory that can be written to, which it shares with Python.
+    sends
+        Whether it may send packets, as for `Handler`.
     name
         Its name, where it is shown.
 
@@ -136,7 +140,7 @@ def c_handler(source: str, *, state: Any = None, name: str = "handler") -> CHand
         raise ConfigurationError(
             f"name={shown(name)} must be a name of at most 40 characters, without a slash."
         )
-    return CHandler(Compiled(code, called), state, called)
+    return CHandler(Compiled(code, called), state, sends, called)
 
 
 def _compiler() -> str:

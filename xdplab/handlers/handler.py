@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from xdplab.core.calls import public
-from xdplab.core.checks import is_a, shown, text
+from xdplab.core.checks import boolean, is_a, shown, text
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
@@ -31,6 +31,9 @@ class Handler(Tabled, FixedNames):
     state
         A numpy array, or other memory that can be written to, in one piece. The function gets its
         address, on all workers the same. It can't be resized meanwhile.
+    sends
+        Whether it may send packets. Where it never does, False saves the worker a look at each
+        packet's checksum, which a sender may have left unfinished; a verdict to send is refused.
     name
         Its name, where it is shown; by default the function's.
 
@@ -42,9 +45,13 @@ class Handler(Tabled, FixedNames):
 
     _of_the_package = ("handling",)
 
-    def __init__(self, function: Any, *, state: Any = None, name: str = "") -> None:
+    def __init__(
+        self, function: Any, *, state: Any = None, sends: bool = True, name: str = ""
+    ) -> None:
         self.made_by, address = address_of(function)
         """What compiled it, or made the pointer to it: ``"numba"``, ``"ctypes"``, ``"cffi"``."""
+        self.sends = boolean("sends", sends)
+        """Whether it may send packets."""
         self.name = text("name", name) or _name_of(function)
         """Its name."""
         self.function, self.state = function, state
@@ -57,6 +64,7 @@ class Handler(Tabled, FixedNames):
                 "function": ffi.cast("xdplab_handler *", address),
                 "state": pointer,
                 "number": next(_numbers),
+                "sends": self.sends,
             },
         )
 

@@ -77,7 +77,7 @@ def handled(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             )
         yield (
             f"{counted(refused, 'packet')} were dropped, since the handler's verdict can't be "
-            f"carried out here: {can}."
+            f"carried out here: {can}. A handler that was made with sends=False can't send either."
         )
     if unknown := counts.get(Line.HANDLER_UNKNOWN):
         yield (
