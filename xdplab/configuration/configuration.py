@@ -139,11 +139,6 @@ class Configuration:
     @property
     def first_action(self) -> str:
         """The action that an engine begins with."""
-        if self.action == "handler":
-            raise ConfigurationError(
-                "action='handler' takes a handler, which an engine can have once it is made: "
-                "engine.handler = xdplab.c_handler(source)."
-            )
         usual = "generate" if self.stream else "forward" if len(self.interfaces) > 1 else "drop"
         return usual if self.action is None else self.action
 
@@ -280,7 +275,7 @@ class Configuration:
             **path_words(self),
             "takes_all": int(len(self.interfaces) > 1),
             "shared_umem": int(backends.of(self.interfaces[0].namespace).shares_umem),
-            "action": self.action_index(self.first_action),
+            "action": self._first_index(),
             "delivers": int(self.delivers),
             "attach_mode": ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
@@ -290,6 +285,15 @@ class Configuration:
             "sample_bytes": self.sampling.bytes,
             "publish_interval_ns": round(self.sampling.publish_interval * 1e9),
         }
+
+    def _first_index(self) -> int:
+        index = self.action_index(self.first_action)
+        if ACTIONS[index] == "handler":
+            raise ConfigurationError(
+                "action='handler' takes a handler, which an engine can have once it is made: "
+                "engine.handler = xdplab.c_handler(source)."
+            )
+        return index
 
     def _metadata(self) -> int:
         if self.sampling.metadata and self.attach == "skb":
