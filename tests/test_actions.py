@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from support.frames import frames_of, raw_socket
 from support.loads import DEEP_RING, HOLDABLE_RATE, RING, SENDABLE_RATE
+from support.pings import all_answered
 from support.rings import all_at_rest, fresh
 from support.waiting import eventually
 
@@ -124,12 +125,9 @@ def test_echo_leaves_the_later_fragments_of_a_datagram_as_they_are(lab: Lab) -> 
 @pytest.mark.parametrize("size", [0, 1, 56, 57, 1452, pytest.param(4000, marks=pytest.mark.kernel)])
 def test_echo_answers_pings(lab: Lab, size: int) -> None:
     with Engine(lab.port, action="echo", sampling=Sampling(every=1), inspect=True) as engine:
-        # After the last request, ping(8) waits for two round trips only: a quick one on a busy
-        # machine ends before all answers are read.
-        pings = {"count": 10, "size": size, "interval": 0.1}
-        assert lab.peer.ping(lab.port.ipv4, **pings).received == 10
+        assert all_answered(lab.peer, lab.port.ipv4, 10, size=size)
         if size <= 1452:
-            assert lab.peer.ping(lab.port.ipv6, **pings).received == 10
+            assert all_answered(lab.peer, lab.port.ipv6, 10, size=size)
         assert eventually(lambda: all_at_rest(engine))
 
 
@@ -193,7 +191,7 @@ def test_echo_survives_what_is_cut_short_and_drops_what_it_can_not_answer(
         assert eventually(lambda: all_at_rest(engine))
         assert engine.telemetry.counters()["tx_packets"] == answered
         # And it goes on.
-        assert lab.peer.ping(lab.port.ipv4).received == 1
+        assert all_answered(lab.peer, lab.port.ipv4)
 
 
 @pytest.mark.kernel
@@ -209,7 +207,7 @@ def test_echo_survives_any_bytes_at_all(lab: Lab) -> None:
         # Some look like neighbour discovery, which is the stack's.
         assert eventually(lambda: seen()["rx_packets"] + engine.verdicts().passed >= 2000)
         assert eventually(lambda: all_at_rest(engine))
-        assert lab.peer.ping(lab.port.ipv4).received == 1
+        assert all_answered(lab.peer, lab.port.ipv4)
 
 
 # With the largest burst, more is received in a turn than one kick sends, and the TX ring fills too.
