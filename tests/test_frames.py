@@ -61,7 +61,7 @@ def reserved_pages() -> Iterator[None]:
 def test_in_every_layout_all_frames_arrive_in_order(lab: Lab, layout: dict[str, Any]) -> None:
     # More frames than the UMEM has, so that each goes round.
     with Engine(lab.port, ring_size=1 << 13, inspect=True, **grouped(layout)) as engine:
-        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 4, count=20_000)
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=20_000)
         ledger = Ledger(engine, traffic)
         assert traffic.start().wait(30)
         assert ledger.settle().balanced
@@ -106,7 +106,7 @@ def test_huge_pages_are_taken_where_some_were_set_aside(lab: Lab, reserved_pages
     for wish in (True, "auto"):
         with Engine(lab.port, memory=Memory(huge_pages=wish), inspect=True) as engine:
             assert engine.huge_pages
-            assert Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=5000).start().wait(10)
+            assert Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=5000).start().wait(10)
             assert eventually(lambda: engine.telemetry.counters()["stream_frames"] == 5000)
     with Engine(lab.port) as engine:
         assert not engine.huge_pages
