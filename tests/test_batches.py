@@ -280,6 +280,7 @@ def test_who_keeps_too_much_starves_itself_and_is_told(
         assert account.packets("received by the worker") == 128
         assert account.unaccounted == 0
         assert "kept" in account.explain()
+        assert "capture.reconfigure(ring_size=" in account.explain()
         kept.clear()
         gc.collect()
         assert eventually(lambda: not len(capture.recv(0.01)))
