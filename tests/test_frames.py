@@ -59,11 +59,13 @@ def reserved_pages() -> Iterator[None]:
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=_title)
 def test_in_every_layout_all_frames_arrive_in_order(lab: Lab, layout: dict[str, Any]) -> None:
-    # More frames than the UMEM has, so that each goes round.
-    with Engine(lab.port, ring_size=1 << 13, inspect=True, **grouped(layout)) as engine:
-        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=20_000)
+    # More frames than the UMEM has, so that each goes round; but never at once.
+    with Engine(lab.port, ring_size=1 << 12, inspect=True, **grouped(layout)) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=4_000)
         ledger = Ledger(engine, traffic)
-        assert traffic.start().wait(30)
+        for sent in range(4_000, 20_001, 4_000):
+            assert traffic.start().wait(30)
+            assert eventually(partial(_has_received, engine, sent))
         assert ledger.settle().balanced
         counters = engine.telemetry.counters()
     assert counters["stream_frames"] == 20_000
