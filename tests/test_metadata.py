@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.pings import all_answered
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Memory, Sampling, Traffic
@@ -104,7 +105,7 @@ def test_both_ports_of_two_joined_labs_have_programs_of_their_own(privileged: No
             one.port, forward_to=other.port, sampling=Sampling(metadata=True, every=1)
         ) as engine,
     ):
-        assert one.peer.ping(other.peer.ipv4, count=10).received == 10
+        assert all_answered(one.peer, other.peer.ipv4, 10)
         for worker in range(2):
             samples, _ = engine.telemetry.samples(worker=worker)
             assert all(samples["flags"] & SAMPLE_PROGRAM_TIME)

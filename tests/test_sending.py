@@ -59,7 +59,7 @@ def test_frames_of_ones_own_arrive_as_they_were_given(
 def test_a_batch_is_sent_back_without_a_copy(ends: tuple[Capture, Capture], lab: Lab) -> None:
     port, peer = ends
     ledger = port.ledger()
-    with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=1000):
+    with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=1000):
         returned, sent = [], 0
         while sent < 1000:
             batch = port.recv(timeout=5)

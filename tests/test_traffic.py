@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
+from support.pings import all_answered
 from support.waiting import eventually
 
 from xdplab import (
@@ -162,7 +163,7 @@ def test_a_generator_goes_on_with_the_next_number(lab: Lab) -> None:
 @pytest.mark.kernel  # whose stack it is
 def test_the_loopback_of_the_sender_still_works(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate=1000):
-        assert lab.peer.ping("127.0.0.1", count=3).received == 3
+        assert all_answered(lab.peer, "127.0.0.1", 3)
 
 
 def test_one_host_has_one_generator_at_a_time(lab: Lab) -> None:
