@@ -261,8 +261,8 @@ class Receiver:
             self._release_last()
             self._pointer = ffi.NULL
             # UMEM is unmapped now, but for batches that were kept.
-            self._returned.clear()
             self.area = Area(np.empty(0, np.uint8), self.area.frame_size)
+            self._returned.clear()
 
     def _enter(self) -> None:
         if not self.lock.acquire(blocking=False):
@@ -341,7 +341,8 @@ class Receiver:
         self._loan = None
 
     def _take_back(self, area: Area, frames: Frames) -> None:
-        self._returned.append((area, frames))
+        if area is self.area:  # else it was closed or replaced, and is to be forgotten
+            self._returned.append((area, frames))
 
     def _give_back(self) -> None:
         """Put returned frames into the fill ring, but those of a UMEM that was replaced."""
