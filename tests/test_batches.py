@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -363,3 +364,19 @@ def test_any_part_of_any_layout_has_the_bytes_of_its_frames(
     gc.collect()
     given_back = [address for _, gone in returned for address in gone["address"]]
     assert sorted(given_back) == sorted(frames["address"])
+
+
+def test_a_closed_capture_has_no_memory_but_that_of_batches_that_were_kept(
+    capture: Capture, send: Callable[[int], None]
+) -> None:
+    send(32)
+    kept = capture.recv().keep()
+    area = weakref.ref(capture.receivers[0].area)
+    gc.disable()
+    try:
+        capture.close()
+        assert numbers(kept) == list(range(32))
+        del kept
+        assert area() is None
+    finally:
+        gc.enable()
