@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -280,11 +281,40 @@ def test_who_keeps_too_much_starves_itself_and_is_told(
         assert account.packets("received by the worker") == 128
         assert account.unaccounted == 0
         assert "kept" in account.explain()
+        assert "capture.reconfigure(ring_size=" in account.explain()
         kept.clear()
         gc.collect()
         assert eventually(lambda: not len(capture.recv(0.01)))
         send(10)
         assert len(capture.recv()) == 10
+
+
+@pytest.mark.kernel
+def test_who_chooses_a_part_of_a_long_packet_has_it_whole(privileged: None) -> None:
+    memory = Memory(multi_buffer=True)
+    short, long = bytes(60), bytes(range(256)) * 20
+    with (
+        Lab(mtu=9000) as lab,
+        Capture(lab.port, memory=memory) as capture,
+        Capture(lab.peer, memory=memory) as peer,
+        raw_socket(lab.peer) as raw,
+    ):
+        for number, payload in enumerate((short, long, short, long), 1):
+            raw.send(b"\xff" * 6 + bytes([2, 0, 0, 0, 0, number]) + b"\x88\xb5" + payload)
+        assert eventually(lambda: capture.verdicts().redirected == 4)
+        batch = capture.recv()
+        sources = [0x020000000001 + number for number in range(4)]
+        assert batch["eth.src"].compressed().tolist() == sources
+        part = len(batch) - 1  # the last of the last packet
+        for some, expected in (
+            (batch[part:], sources[3:]),
+            (batch[[2, 0]], [sources[1], sources[0]]),
+            (batch.where(f"eth.src == {sources[1]}"), sources[1:2]),
+            (batch[0:0], []),
+        ):
+            assert some["eth.src"].compressed().tolist() == expected
+        assert capture.send(batch.where(f"eth.src == {sources[3]}")) == 3
+        assert b"".join(peer.recv(5))[14:] == long
 
 
 @pytest.mark.kernel
@@ -334,3 +364,19 @@ def test_any_part_of_any_layout_has_the_bytes_of_its_frames(
     gc.collect()
     given_back = [address for _, gone in returned for address in gone["address"]]
     assert sorted(given_back) == sorted(frames["address"])
+
+
+def test_a_closed_capture_has_no_memory_but_that_of_batches_that_were_kept(
+    capture: Capture, send: Callable[[int], None]
+) -> None:
+    send(32)
+    kept = capture.recv().keep()
+    area = weakref.ref(capture.receivers[0].area)
+    gc.disable()
+    try:
+        capture.close()
+        assert numbers(kept) == list(range(32))
+        del kept
+        assert area() is None
+    finally:
+        gc.enable()

@@ -18,6 +18,7 @@ from support.capture_files import (
     RAW_IP,
     TIMES_NS,
     block,
+    held,
     interface,
     option,
     packet,
@@ -51,8 +52,8 @@ def read(place: Path, content: bytes) -> Replay:
 
 
 def lengths(replay: Replay) -> list[int]:
-    assert sum(replay.lengths) == len(replay.frames)
-    return [int(length) for length in replay.lengths]
+    assert sum(held(replay).lengths) == len(held(replay).frames)
+    return [int(length) for length in held(replay).lengths]
 
 
 @pytest.mark.parametrize("length", [65_535, 65_536, 65_549, LONGEST])
@@ -136,8 +137,8 @@ def test_every_kind_of_pcap_file_is_read(place: Path, order: str, magic: int, un
         file += (bytes(8) if magic == 0xA1B2CD34 else b"") + frame
     for content in (file, gzip.compress(file)):
         replay = read(place, content)
-        assert bytes(replay.frames) == b"".join(FRAMES)
-        assert replay.times_ns.tolist() == [time - TIMES_NS[0] for time in TIMES_NS]
+        assert bytes(held(replay).frames) == b"".join(FRAMES)
+        assert held(replay).times_ns.tolist() == [time - TIMES_NS[0] for time in TIMES_NS]
         assert replay.remarks == ()
 
 
@@ -145,7 +146,7 @@ def test_every_kind_of_pcap_file_is_read(place: Path, order: str, magic: int, un
 @pytest.mark.parametrize("network", [0x24000001, 0x34000001, 0x44000001, 0x54000001, 0x50000001])
 def test_a_frame_check_sequence_is_taken_off(place: Path, order: str, network: int) -> None:
     replay = read(place, pcap([with_fcs(f) for f in FRAMES], link=network, order=order))
-    assert bytes(replay.frames) == b"".join(FRAMES)
+    assert bytes(held(replay).frames) == b"".join(FRAMES)
     (remark,) = replay.remarks
     assert "4 of 4 frames were sent without the frame check sequence" in remark
 
@@ -153,14 +154,14 @@ def test_a_frame_check_sequence_is_taken_off(place: Path, order: str, network: i
 @pytest.mark.parametrize("network", [0x04000001, 0x54000001, 0x44000001, 0x10000001, 0x00010001])
 def test_bits_beside_the_link_type_do_not_make_it_another(place: Path, network: int) -> None:
     replay = read(place, pcap(link=network))
-    assert bytes(replay.frames) == b"".join(FRAMES)
+    assert bytes(held(replay).frames) == b"".join(FRAMES)
     assert replay.remarks == ()
 
 
 def test_of_a_frame_that_was_cut_the_check_sequence_was_not_captured(place: Path) -> None:
     replay = read(place, pcap([with_fcs(f) for f in FRAMES], link=0x24000001, cut_to=102))
     assert lengths(replay) == [len(frame) for frame in FRAMES]
-    assert bytes(replay.frames).startswith(FRAMES[0] + FRAMES[1][:102])
+    assert bytes(held(replay).frames).startswith(FRAMES[0] + FRAMES[1][:102])
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_pcapng_says_so_of_an_interface_or_of_a_frame(place: Path, length: int) 
     flags = option(2, struct.pack("<I", 4 << 5 | 1))
     of_frame = section() + interface() + b"".join(packet(frame, 0, flags) for frame in frames)
     for file in (of_interface, of_frame):
-        assert bytes(read(place, file).frames) == b"".join(FRAMES)
+        assert bytes(held(read(place, file)).frames) == b"".join(FRAMES)
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -189,7 +190,7 @@ def test_times_have_the_interfaces_unit_and_offset(
     file += packet(FRAMES[0], 5 * ticks, order=order)
     file += packet(FRAMES[1], 1007 * ticks, number=1, order=order)
     replay = read(place, file)
-    assert replay.times_ns.tolist() == [0, 2 * SECOND]
+    assert held(replay).times_ns.tolist() == [0, 2 * SECOND]
     assert replay.remarks == ()
 
 
@@ -200,7 +201,7 @@ def test_sections_may_have_different_byte_orders_and_interfaces(place: Path) -> 
     file += packet(FRAMES[2], 3, number=1, order=">")
     file += section("<") + packet(FRAMES[3], 4)  # which describes no interface
     replay = read(place, file)
-    assert bytes(replay.frames) == FRAMES[0] + FRAMES[2]
+    assert bytes(held(replay).frames) == FRAMES[0] + FRAMES[2]
     assert replay.left_out == 2
     foreign, unknown = replay.remarks
     assert foreign == "1 of 4 frames was left out, not Ethernet's (link type 101) (frame 2)."
@@ -216,9 +217,9 @@ def test_simple_and_old_blocks_are_read_and_other_blocks_are_not_missed(place: P
     old = struct.pack("<HHIIII", 0, 7, 0, 5_000_000, len(FRAMES[2]), len(FRAMES[2]))
     file += block(2, old + FRAMES[2]) + packet(FRAMES[3], 6_000_000)
     replay = read(place, file)
-    assert bytes(replay.frames) == FRAMES[0] + cut.ljust(140, b"\0") + FRAMES[2] + FRAMES[3]
+    assert bytes(held(replay).frames) == FRAMES[0] + cut.ljust(140, b"\0") + FRAMES[2] + FRAMES[3]
     # What has no time is due with what comes next, or with what came before.
-    assert replay.times_ns.tolist() == [0, 0, 0, SECOND]
+    assert held(replay).times_ns.tolist() == [0, 0, 0, SECOND]
     assert replay.remarks == (
         "1 of 4 frames was captured in part, and zeros stand for the rest (frame 2).",
     )
@@ -228,7 +229,7 @@ def test_a_block_that_lies_about_its_frame_is_left_out_alone(place: Path) -> Non
     liar = struct.pack("<IIIII", 0, 0, 0, 5000, 5000) + bytes(60)
     file = section() + interface() + packet(FRAMES[0]) + block(6, liar) + block(6, bytes(8))
     replay = read(place, file + packet(FRAMES[1]))
-    assert bytes(replay.frames) == FRAMES[0] + FRAMES[1]
+    assert bytes(held(replay).frames) == FRAMES[0] + FRAMES[1]
     assert replay.left_out == 2
 
 
@@ -242,10 +243,10 @@ def test_where_a_file_ends_early_is_told(place: Path, content: bytes) -> None:
         except ConfigurationError as error:
             assert "can't replay" in str(error)
         else:
-            kept = len(replay.lengths)
+            kept = len(held(replay).lengths)
             whole = length in _ends(content)
             assert replay.left_out == (0 if whole else 1)
-            assert bytes(replay.frames) == b"".join(FRAMES[:kept])
+            assert bytes(held(replay).frames) == b"".join(FRAMES[:kept])
             assert whole or f"Frame {kept + 1} and what follows it was left out" in str(
                 replay.remarks
             )
@@ -313,9 +314,9 @@ def test_whatever_became_of_a_file_frames_come_out_or_an_error_of_ours(
         except XdplabError as error:
             assert os.fspath(place) in str(error)
         else:
-            assert len(replay.lengths) == len(replay.times_ns) > 0
-            assert sum(lengths(replay)) == len(replay.frames)
-            assert (replay.times_ns[1:] >= replay.times_ns[:-1]).all()
+            assert len(held(replay).lengths) == len(held(replay).times_ns) > 0
+            assert sum(lengths(replay)) == len(held(replay).frames)
+            assert (held(replay).times_ns[1:] >= held(replay).times_ns[:-1]).all()
             assert bool(replay.left_out) <= bool(replay.remarks)
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.frames import frames_of, raw_socket
 from support.loads import RING, SENDABLE_RATE
+from support.pings import all_answered
 from support.rings import all_at_rest, fresh
 from support.waiting import eventually
 
@@ -54,7 +55,7 @@ def test_hosts_on_either_side_find_and_ping_each_other(labs: tuple[Lab, Lab], ve
     left, right = labs
     with Engine(left.port, forward_to=right.port) as engine:
         for one, other in ((left.peer, right.peer), (right.peer, left.peer)):
-            assert one.ping(getattr(other, version), count=50, size=1400).received == 50
+            assert all_answered(one, getattr(other, version), 50, size=1400)
         assert eventually(lambda: both_at_rest(engine))
         # ARP and neighbour discovery too: nothing was left to the stacks between the hosts.
         assert engine.verdicts().passed == 0
@@ -188,11 +189,11 @@ def test_what_comes_too_fast_is_lost_at_the_full_rx_ring_and_nowhere_else(
 def test_dropping_for_a_while_leaks_nothing(labs: tuple[Lab, Lab]) -> None:
     left, right = labs
     with Engine(left.port, forward_to=right.port) as engine:
-        assert left.peer.ping(right.peer.ipv4).received == 1
+        assert all_answered(left.peer, right.peer.ipv4)
         engine.action = "drop"
         assert left.peer.ping(right.peer.ipv4, timeout=0.1).received == 0
         engine.action = "forward"
-        assert left.peer.ping(right.peer.ipv4).received == 1
+        assert all_answered(left.peer, right.peer.ipv4)
         assert eventually(lambda: both_at_rest(engine))
 
 
@@ -204,7 +205,7 @@ def test_an_interface_that_disappears_ends_its_worker_and_the_other_when_it_send
     left, right = labs
     with Engine(left.port, forward_to=right.port, wait=wait) as engine:
         states = [lambda n=n: int(engine.telemetry.counters(n)["state"]) for n in range(2)]
-        assert left.peer.ping(right.peer.ipv4).received == 1
+        assert all_answered(left.peer, right.peer.ipv4)
         running = states[0]()
         assert states[1]() == running
         assert right.peer.command(["ip", "link", "del", "peer0"]).returncode == 0
@@ -235,7 +236,7 @@ def test_an_interface_that_is_down_for_a_while_is_waited_for(
         Engine(left.port, forward_to=right.port, wait=wait) as engine,
         raw_socket(left.peer) as raw,
     ):
-        assert left.peer.ping(right.peer.ipv4).received == 1
+        assert all_answered(left.peer, right.peer.ipv4)
         assert right.port.command([*link, "down"]).returncode == 0
         before = fresh(engine)["rx_packets"]
         raw.send(b"\xff" * 12 + b"\x88\xb5" + bytes(46))

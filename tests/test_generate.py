@@ -12,7 +12,7 @@ COUNT = 5000
 
 
 def test_a_count_arrives_complete_and_in_order(lab: Lab) -> None:
-    stream = Stream(lab.port, rate=HOLDABLE_RATE / 4, count=COUNT)
+    stream = Stream(lab.port, rate=HOLDABLE_RATE, count=COUNT)
     with (
         Engine(lab.port, inspect=True, ring_size=DEEP_RING) as receiver,
         Engine(lab.peer, stream=stream) as sender,
@@ -37,7 +37,7 @@ def test_at_full_speed_every_frame_is_completed_and_used_again(lab: Lab) -> None
 
 
 def test_a_second_start_sends_the_count_again_with_the_numbers_that_follow(lab: Lab) -> None:
-    stream = Stream(lab.port, rate=HOLDABLE_RATE / 4, count=1000)
+    stream = Stream(lab.port, rate=HOLDABLE_RATE, count=1000)
     with (
         Engine(lab.port, inspect=True, ring_size=DEEP_RING) as receiver,
         Engine(lab.peer, stream=stream) as sender,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from support.capabilities import without
+from support.pings import all_answered
 from support.waiting import eventually
 
 from xdplab.core.errors import ClosedError, ConfigurationError, InterfaceGoneError, XdplabError
@@ -43,8 +44,8 @@ def send_udp(sender: Host, receiver: Host, count: int = 1) -> None:
 
 
 def test_hosts_reach_each_other_over_ipv4_and_ipv6(lab: Lab) -> None:
-    assert lab.peer.ping(lab.port.ipv4, count=3).received == 3
-    assert lab.port.ping(lab.peer.ipv6, count=3).received == 3
+    assert lab.peer.ping(lab.port.ipv4, count=3, interval=1).received == 3
+    assert all_answered(lab.port, lab.peer.ipv6, 3)
 
 
 def test_addresses_come_from_the_ranges_set_aside_for_tests(lab: Lab) -> None:
@@ -93,7 +94,7 @@ def test_a_lab_has_the_queues_and_the_mtu_it_was_asked_for(privileged: None) -> 
             assert host.interface.queues == 3
             assert host.interface.mtu == 9000
             assert "rx_queue_2_xdp_packets" in host.interface.driver_statistics()
-        assert lab.peer.ping(lab.port.ipv4, size=8900).received == 1
+        assert all_answered(lab.peer, lab.port.ipv4, size=8900)
 
 
 @pytest.mark.kernel
@@ -101,7 +102,7 @@ def test_labs_at_the_same_addresses_do_not_meet(lab: Lab) -> None:
     with Lab() as other, lab.port.socket() as here, other.port.socket() as there:
         for receiver in (here, there):
             receiver.bind((lab.port.ipv4, 4009))
-            receiver.settimeout(2)
+            receiver.settimeout(30)
         send_udp(other.peer, other.port)
         assert there.recv(200) == b"x" * 100
         here.setblocking(False)
@@ -125,8 +126,8 @@ def test_labs_with_numbers_of_their_own_can_be_joined(lab: Lab) -> None:
         ways = [threading.Thread(target=forward, args=a) for a in ((left, right), (right, left))]
         for way in ways:
             way.start()
-        assert lab.peer.ping(other.peer.ipv4, count=2).received == 2
-        assert lab.peer.ping(other.peer.ipv6, count=2).received == 2
+        assert all_answered(lab.peer, other.peer.ipv4, 2)
+        assert all_answered(lab.peer, other.peer.ipv6, 2)
         for way in ways:
             way.join()
 
@@ -135,7 +136,7 @@ def test_labs_with_numbers_of_their_own_can_be_joined(lab: Lab) -> None:
 def test_a_socket_of_a_host_works_on_any_thread(lab: Lab) -> None:
     with lab.port.socket() as receiver:
         receiver.bind((lab.port.ipv4, 4009))
-        receiver.settimeout(2)
+        receiver.settimeout(30)
         sender = threading.Thread(target=send_udp, args=(lab.peer, lab.port))
         sender.start()
         assert receiver.recv(200) == b"x" * 100

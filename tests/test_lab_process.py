@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.child_programs import line, python
+from support.pings import all_answered
 from support.waiting import eventually
 
 from xdplab.backends.kernel.lab import make_lab
@@ -53,8 +54,8 @@ def capabilities() -> int:
 
 def test_a_lab_of_it_is_a_lab(hosts: tuple[Host, Host]) -> None:
     port, peer = hosts
-    assert peer.ping(port.ipv4, count=2).received == 2
-    assert port.ping(peer.ipv6).received == 1
+    assert all_answered(peer, port.ipv4, 2)
+    assert all_answered(port, peer.ipv6)
     assert port.interface.queues == 2
     assert "rx_queue_1_xdp_packets" in port.interface.driver_statistics()
     assert peer.interface.link_statistics()["tx_packets"] >= 3

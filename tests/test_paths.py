@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support.child_programs import line, python
 from support.ended_namespaces import Witness
+from support.pings import all_answered
 from support.receive_paths import (
     COUNT,
     OTHERS,
@@ -232,7 +233,7 @@ def test_another_generators_numbers_are_no_gap_and_none_is_late(lab: Lab, path: 
 def test_other_traffic_passes_beside_it(lab: Lab, path: str) -> None:
     with Engine(lab.port, path=path) as engine:
         ledger = engine.ledger()
-        assert lab.peer.ping(lab.port.ipv4, timeout=30).received == 1
+        assert all_answered(lab.peer, lab.port.ipv4)
         account = ledger.settle()
     assert account.balanced
     if path in UDP:

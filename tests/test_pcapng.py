@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.pings import all_answered
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, KernelError, Lab, Sampling, Telemetry, Traffic
@@ -49,7 +50,7 @@ def kept(sample: Any) -> bytes:
 def samples_of_pings(lab: Lab) -> tuple[Telemetry, Records]:
     """Frames of several sizes, of which the last is longer than what is kept."""
     with Engine(lab.port, sampling=Sampling(every=1, bytes=256), action="echo") as engine:
-        assert lab.peer.ping(lab.port.ipv4, count=3, timeout=30).received == 3
+        assert all_answered(lab.peer, lab.port.ipv4, 3)
         with lab.peer.socket() as udp:
             for size in (0, 1, 18, 100, 1000):
                 udp.sendto(bytes(number % 256 for number in range(size)), (lab.port.ipv4, 7))

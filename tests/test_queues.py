@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from support.loads import RING, SENDABLE_RATE
+from support.pings import all_answered
 from support.rings import all_at_rest, fresh
 from support.threads import threads_of
 from support.waiting import eventually
@@ -118,7 +119,7 @@ def test_echo_answers_on_every_queue(lab: Lab) -> None:
     with Engine(lab.port, queue=ALL, action="echo", ring_size=RING) as engine:
         for number in range(64):
             with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                udp.settimeout(10)
+                udp.settimeout(30)
                 udp.connect((lab.port.ipv4, 7))
                 udp.send(str(number).encode())
                 assert udp.recv(100) == str(number).encode()
@@ -150,8 +151,8 @@ def test_hosts_find_each_other_through_labs_joined_on_all_queues(privileged: Non
     ):
         # Each ping is a flow of its own, which the sender's kernel gives a queue.
         for _ in range(5):
-            assert left.peer.ping(right.peer.ipv6, count=5, interval=0.05).received == 5
-            assert right.peer.ping(left.peer.ipv4, count=5, interval=0.05).received == 5
+            assert all_answered(left.peer, right.peer.ipv6, 5)
+            assert all_answered(right.peer, left.peer.ipv4, 5)
         assert eventually(lambda: rest(engine))
 
 

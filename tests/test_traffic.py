@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
+from support.pings import all_answered
 from support.waiting import eventually
 
 from xdplab import (
@@ -28,7 +29,7 @@ def test_frames_are_valid_udp_of_the_size_asked_for(lab: Lab, size: int) -> None
 
     with Engine(lab.port, sampling=Sampling(every=1, bytes=2048), ring_size=DEEP_RING) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, size=size, count=300, flows=3)
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["samples"] == 300)
         samples, _ = engine.telemetry.samples()
     for number, sample in enumerate(samples):
@@ -48,14 +49,14 @@ def test_frames_are_valid_udp_of_the_size_asked_for(lab: Lab, size: int) -> None
 
 def test_a_count_is_kept_exactly(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate="max", count=12_345) as traffic:
-        assert traffic.wait(10)
+        assert traffic.wait(30)
         assert traffic.sent == 12_345
     assert traffic.sent == 12_345
 
 
 def test_a_duration_ends_it(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate=1000, seconds=0.3) as traffic:
-        assert traffic.wait(10)
+        assert traffic.wait(30)
         assert 0 < traffic.sent <= 301
 
 
@@ -162,7 +163,7 @@ def test_a_generator_goes_on_with_the_next_number(lab: Lab) -> None:
 @pytest.mark.kernel  # whose stack it is
 def test_the_loopback_of_the_sender_still_works(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate=1000):
-        assert lab.peer.ping("127.0.0.1", count=3).received == 3
+        assert all_answered(lab.peer, "127.0.0.1", 3)
 
 
 def test_one_host_has_one_generator_at_a_time(lab: Lab) -> None:
@@ -216,5 +217,5 @@ def test_nothing_starts_in_a_lab_that_was_closed(lab: Lab) -> None:
 def test_a_count_is_that_of_one_start(lab: Lab) -> None:
     traffic = Traffic(lab.peer, lab.port, rate="max", count=1000)
     for starts in (1, 2, 3):
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         assert traffic.sent == 1000 * starts

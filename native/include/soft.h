@@ -79,15 +79,6 @@ void xdplab_wire_queue_statistics(const struct xdplab_wire *wire, uint32_t end, 
 int xdplab_wire_ping(struct xdplab_wire *wire, uint32_t end, const uint8_t *target, uint32_t family, uint32_t count,
 		     uint64_t interval_ns, uint32_t size, uint64_t timeout_ns, uint32_t *sent, uint32_t *received);
 
-/* Frames of a capture file; copied. */
-struct xdplab_replay {
-	const uint8_t *frames; /* one behind the other */
-	const uint32_t *lengths;
-	const uint64_t *times_ns; /* when each was captured */
-	uint32_t count;
-	uint32_t repeat; /* times that the file is sent in one start; 0: until it is stopped */
-};
-
 /* Opens a generator at an end of a wire. It ignores the traffic's program and interface index. Its frames arrive on
  * queue (core modulo queues). With an interval of 0, a replay keeps the time between frames of the capture. */
 struct xdplab_generator *xdplab_wire_generator_open(struct xdplab_wire *wire, uint32_t end,

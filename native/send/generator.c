@@ -105,3 +105,12 @@ int xdplab_generator_state(const struct xdplab_generator *generator)
 {
 	return generator->operations->state ? generator->operations->state(generator) : -ENOENT;
 }
+
+int xdplab_generator_feed(struct xdplab_generator *generator, const struct xdplab_replay *more, uint32_t complete)
+{
+	if (!generator->operations->feed)
+		return -EINVAL;
+	if (!xdplab_generator_running(generator))
+		return -ECANCELED;
+	return generator->operations->feed(generator, more, complete);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A generator: the common part of the in-kernel one (kernel_generator.c) and that of a simulated interface
- * (soft/generator.c), and the functions in which they differ.
+ * A generator: the common part of the in-kernel one (kernel_generator.c), the one that replays a capture file
+ * (replay_generator.c) and that of a simulated interface (soft/generator.c), and the functions in which they differ.
  */
 #ifndef XDPLAB_GENERATOR_H
 #define XDPLAB_GENERATOR_H
@@ -21,6 +21,8 @@ struct generator_operations {
 	uint64_t (*sent)(const struct xdplab_generator *generator);
 	/* The descriptor of its state. Optional: without it, other processes can't read the state. */
 	int (*state)(const struct xdplab_generator *generator);
+	/* Takes more frames of a replay. Optional. 0, or a negative errno. */
+	int (*feed)(struct xdplab_generator *generator, const struct xdplab_replay *more, bool complete);
 };
 
 struct xdplab_generator {

@@ -15,19 +15,8 @@
 #include "base/knob.h"
 #include "include/traffic.h"
 #include "send/generator.h"
+#include "send/replay.h"
 #include "soft/deliver.h"
-
-struct replay {
-	uint8_t *frames;
-	uint64_t *offsets; /* into frames; one more than the number of frames */
-	uint64_t *times_ns; /* since the first frame; then the whole length, with an average gap after the last */
-	uint32_t count;
-	uint32_t repeat;
-	/* Its position. */
-	uint32_t next;
-	uint32_t round;
-	uint64_t began_ns; /* start of the round, by the times of the capture */
-};
 
 struct soft_generator {
 	struct xdplab_generator generator;
@@ -69,10 +58,8 @@ static void finish(struct xdplab_wire *wire, struct soft_generator *generator, i
 
 static bool is_finished(const struct soft_generator *generator, uint64_t now_ns)
 {
-	const struct replay *replay = generator->replay;
-
 	return traffic_is_finished(&generator->traffic, now_ns) ||
-	       (replay && replay->repeat && replay->round >= replay->repeat);
+	       (generator->replay && replay_is_finished(generator->replay));
 }
 
 /* Writes the numbered frames that are due, up to a batch. */
@@ -100,47 +87,18 @@ static uint32_t write_frames(struct soft_generator *generator, struct soft_frame
 	return count;
 }
 
-/* When the replay's next frame is due. */
-static uint64_t replay_next_ns(const struct soft_generator *generator)
-{
-	const struct replay *replay = generator->replay;
-
-	return replay->began_ns + replay->times_ns[replay->next];
-}
-
-static bool replay_is_due(struct soft_generator *generator, uint64_t now_ns)
-{
-	if (is_finished(generator, now_ns))
-		return false;
-	if (generator->traffic.interval_ps) {
-		/* If the interval is set back to 0, the capture's times continue from here. */
-		generator->replay->began_ns = now_ns - generator->replay->times_ns[generator->replay->next];
-		return traffic_is_due(&generator->traffic, now_ns);
-	}
-	return replay_next_ns(generator) <= now_ns;
-}
-
 static uint32_t take_captured(struct soft_generator *generator, struct soft_frame *frames, uint64_t now_ns)
 {
-	struct replay *replay = generator->replay;
+	struct replay_frame frame;
 	uint32_t count = 0;
 
-	while (count < SOFT_BATCH && replay_is_due(generator, now_ns)) {
-		const uint64_t from = replay->offsets[replay->next];
-		const uint32_t length = (uint32_t)(replay->offsets[replay->next + 1] - from);
-
+	replay_turn(generator->replay, now_ns);
+	while (count < SOFT_BATCH && replay_take(generator->replay, &generator->traffic, now_ns, &frame))
 		frames[count++] = (struct soft_frame){
-			.head = replay->frames + from,
-			.head_length = length,
-			.length = length,
+			.head = frame.bytes,
+			.head_length = frame.length,
+			.length = frame.length,
 		};
-		generator->traffic.sent++;
-		if (++replay->next == replay->count) {
-			replay->next = 0;
-			replay->round++;
-			replay->began_ns += replay->times_ns[replay->count];
-		}
-	}
 	return count;
 }
 
@@ -161,8 +119,8 @@ static void expect_next(struct xdplab_wire *wire, const struct soft_generator *g
 	const struct traffic_state *traffic = &generator->traffic;
 	uint64_t next_ns = traffic_next_ns(traffic) + 1;
 
-	if (generator->replay && !traffic->interval_ps)
-		next_ns = replay_next_ns(generator);
+	if (generator->replay)
+		next_ns = replay_next_ns(generator->replay, traffic);
 	soft_expect(wire, least(next_ns, traffic->deadline_ns));
 }
 
@@ -214,10 +172,8 @@ static void begin(struct xdplab_wire *wire, void *argument)
 	generator_began(&generator->generator);
 	traffic_begin(&generator->traffic, wire->now_ns, generator->generator.limit_frames,
 		      generator->generator.limit_ns);
-	if (generator->replay) {
-		generator->replay->next = generator->replay->round = 0;
-		generator->replay->began_ns = wire->now_ns;
-	}
+	if (generator->replay)
+		replay_rewind(generator->replay);
 	generator->next = wire->ends[generator->end].generators;
 	wire->ends[generator->end].generators = generator;
 	wire->generators++;
@@ -243,19 +199,9 @@ static void stop(struct xdplab_generator *generator)
 	soft_call(self_of(generator)->wire, end, generator);
 }
 
-static void free_replay(struct replay *replay)
-{
-	if (!replay)
-		return;
-	free(replay->frames);
-	free(replay->offsets);
-	free(replay->times_ns);
-	free(replay);
-}
-
 static void free_generator(struct soft_generator *generator)
 {
-	free_replay(generator->replay);
+	replay_free(generator->replay);
 	free(generator);
 }
 
@@ -278,43 +224,23 @@ static uint64_t sent(const struct xdplab_generator *generator)
 	return soft_read(&((const struct soft_generator *)generator)->sent);
 }
 
+static int feed(struct xdplab_generator *generator, const struct xdplab_replay *more, bool complete)
+{
+	struct soft_generator *self = self_of(generator);
+	const int refusal = self->replay ? replay_feed(self->replay, more, complete) : EINVAL;
+
+	soft_ring_bell(self->wire);
+	return -refusal;
+}
+
 static const struct generator_operations operations = {
 	.start = start,
 	.stop = stop,
 	.close = close_generator,
 	.set_interval = set_interval,
 	.sent = sent,
+	.feed = feed,
 };
-
-/* 0, or the errno of an error in the replay. */
-static int copy_replay(struct replay *copy, const struct xdplab_replay *given)
-{
-	uint64_t bytes = 0, latest_ns = 0;
-
-	copy->offsets = calloc(given->count + 1, sizeof(*copy->offsets));
-	copy->times_ns = calloc(given->count + 1, sizeof(*copy->times_ns));
-	if (!copy->offsets || !copy->times_ns)
-		return ENOMEM;
-	for (uint32_t i = 0; i < given->count; i++) {
-		if (!given->lengths[i] || given->lengths[i] > SOFT_LONGEST)
-			return EMSGSIZE;
-		copy->offsets[i] = bytes;
-		bytes += given->lengths[i];
-		/* Captures from several cores may be slightly out of order. */
-		if (given->times_ns[i] > given->times_ns[0] + latest_ns)
-			latest_ns = given->times_ns[i] - given->times_ns[0];
-		copy->times_ns[i] = latest_ns;
-	}
-	copy->offsets[given->count] = bytes;
-	copy->times_ns[given->count] = latest_ns + (given->count > 1 ? latest_ns / (given->count - 1) : 0);
-	copy->count = given->count;
-	copy->repeat = given->repeat;
-	copy->frames = malloc(bytes);
-	if (!copy->frames)
-		return ENOMEM;
-	memcpy(copy->frames, given->frames, bytes);
-	return 0;
-}
 
 static int set_up(struct soft_generator *generator, const struct xdplab_traffic *traffic,
 		  const struct xdplab_replay *replay, struct xdplab_error *error)
@@ -323,12 +249,10 @@ static int set_up(struct soft_generator *generator, const struct xdplab_traffic 
 
 	if (soft_is_cut(generator->wire))
 		refusal = ENODEV;
-	else if (traffic->stream.size > SOFT_LONGEST || !traffic->stream.flows || (replay && !replay->count))
+	else if (traffic->stream.size > SOFT_LONGEST || !traffic->stream.flows)
 		refusal = EINVAL;
-	else if (replay && !(generator->replay = calloc(1, sizeof(*generator->replay))))
-		refusal = ENOMEM;
 	else if (replay)
-		refusal = copy_replay(generator->replay, replay);
+		refusal = replay_create(&generator->replay, replay);
 	return refusal ? fail(error, XDPLAB_STEP_GENERATE, refusal, "open a generator of a simulated interface") : 0;
 }
 

@@ -210,7 +210,7 @@ def look(picture: Picture) -> Look:
             page.wait_until(NOTHING_STICKS_OUT)
             page.wait_until(SUITS_THE_THEME)
             # Figures are laid out anew some time after the page.
-            assert eventually(lambda: not faults(page), 10), faults(page)
+            assert eventually(lambda: not faults(page)), faults(page)
             picture(page, f"-{width}-{theme}")
 
     return look_at

@@ -180,6 +180,7 @@ class _Drawing:
     def _actions(self) -> list[str]:
         if self._kind == "joined":
             return ["drop", "forward"]
+        others = ("forward", "generate", "handler", "deliver")
         usual = [action for action in ACTIONS if action not in others]
         return [*usual, "generate", "generate"] if self._kind == "stream" else usual
 

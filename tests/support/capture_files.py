@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+from xdplab.send.replay import Piece, Replay
+
 ETHERNET, RAW_IP = 1, 101
 FRAMES = [bytes([number]) * (60 + 40 * number) for number in range(1, 5)]
 TIMES_NS = [1_700_000_000_000_000_000 + 250_000_000 * number for number in range(4)]
@@ -71,3 +73,9 @@ def pcapng() -> bytes:
     """Build a pcapng file, its times in microseconds."""
     packets = (packet(frame, time // 1000) for frame, time in zip(FRAMES, TIMES_NS, strict=True))
     return section() + interface() + b"".join(packets)
+
+
+def held(replay: Replay) -> Piece:
+    """Return the frames of a replay that holds them all."""
+    assert replay.held is not None
+    return replay.held

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from xdplab import Account
 
-# Large enough that a worker which loses its core for 300 ms loses no packet.
+# Together: a worker that loses its core for a second loses no packet.
 DEEP_RING = 1 << 15
-
-HOLDABLE_RATE = 100_000
+HOLDABLE_RATE = 25_000
 
 # A ring as large as the stream can't be full, however late a busy machine lets the worker run.
 RING = 4096

@@ -149,8 +149,8 @@ class Backend(ABC):
         interface
             The sender's.
         traffic
-            The fields of ``struct xdplab_traffic`` but for `program`. In a simulated lab ``replay``
-            may be a `Replay`.
+            The fields of ``struct xdplab_traffic`` but for `program`; ``replay``, a `Replayed`,
+            where it is to send a capture file.
 
         Raises
         ------

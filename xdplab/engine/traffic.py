@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import replace
 from typing import Any, Literal, Self
 
 from xdplab import backends
@@ -33,6 +32,7 @@ from xdplab.refusals.errors import error_at
 from xdplab.send.asked import Asked
 from xdplab.send.generator import Generator
 from xdplab.send.replay import Replay
+from xdplab.send.replaying import Replayed
 
 RECORDED: Literal["recorded"] = "recorded"
 """The rate of a replay that keeps to its own times."""
@@ -58,8 +58,10 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     the whole of its core.
 
     In a simulated lab the wire's own thread sends, and runs on the generator's core meanwhile.
-    There it can replay a capture file, too: its frames have neither number nor time, so that no
-    latency is measured.
+
+    It can replay a capture file, too: its frames have neither number nor time, so that no latency
+    is measured. They are sent by an AF_XDP socket on the sender's queue (core modulo queues), from
+    a thread on the generator's core.
 
     Parameters
     ----------
@@ -82,19 +84,19 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
     cpu
         Core of the generator; not the worker's unless there is but one.
     replay
-        A pcap or pcapng file whose frames are sent unchanged; `Replay.read` lists the accepted
-        files. `size` and `flows` are then the file's. `left_out` and `remarks` tell what is not
-        sent.
+        A pcap or pcapng file, also one that gzip compressed, whose frames are sent unchanged and in
+        their order. `size` and `flows` are then the file's. `left_out` and `remarks` tell what is
+        not sent. A file of more than 64 MiB is read while it is sent.
     repeat
         How often a replay is sent in one start; 0 until it is stopped.
 
     Raises
     ------
     ConfigurationError
-        For values out of range, for a sender that is the receiver, and for a replay in a lab that
-        is not simulated.
+        For values out of range, for a sender that is the receiver, and for a file that can't be
+        replayed.
     QueueBusyError
-        When the sender already has a generator.
+        When the sender already has a generator; for a replay, when its queue has another socket.
     PermissionRefusedError
         Without CAP_NET_ADMIN and CAP_BPF.
     """
@@ -131,30 +133,26 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         self.sender, self.receiver = sender, receiver
         self.journal = Journal()
         backend = backends.of(sender.interface.namespace)
-        if replay is not None and not backend.simulated:
-            raise ConfigurationError(
-                "replay=... is for simulated labs: the kernel's generator makes frames of its own "
-                "only. Take Lab(backend='soft'), or send the file with `tcpreplay`."
-            )
         stream = Stream(receiver, "max", size, count, seconds, flows)
         repeats = whole("repeat", repeat, 0, _MOST_REPEATS)
         self.cpu = generator_core() if cpu is None else core(cpu)
-        self._replay = None if replay is None else Replay.read(place("replay", replay))
+        longest = sender.interface.now().mtu + _ETHERNET + _TAG
+        self._replay = None if replay is None else Replay.read(place("replay", replay), longest)
         usual: Rate | Literal["recorded"] = RECORDED if self._replay else "max"
         self._rate = usual if rate is None else self._checked_rate(rate)
         self._asked = Asked(stream.count, stream.seconds)
-        self._size = stream.size if self._replay is None else self._replay.longest
+        self._size = stream.size
         config: dict[str, object] = {
             "interface_index": sender.interface.index,
             "cpu": self.cpu,
-            "longest": sender.interface.now().mtu + _ETHERNET + _TAG,
+            "longest": longest,
             "stream": {
                 **stream.config(sender.interface),
                 "interval_ps": self._interval_ps(self._rate),
             },
         }
         if self._replay is not None:
-            config["replay"] = replace(self._replay, repeat=repeats)
+            config["replay"] = Replayed(self._replay, repeats)
         replace_what_this_cell_made(self, sender.interface)
         self._generator = backend.open_generator(sender.interface, config)
 
@@ -220,6 +218,11 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         return self._replay is not None
 
     @property
+    def by_socket(self) -> bool:
+        """Whether its frames leave through a socket, which no XDP program's counts tell of."""
+        return self.replays and not self.sender.interface.namespace.simulated
+
+    @property
     def left_out(self) -> int:
         """Frames of a replay's file that can't be sent; `remarks` say which, and why."""
         return self._replay.left_out if self._replay else 0
@@ -230,7 +233,9 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         return self._replay.remarks if self._replay else ()
 
     def _read(self, knob: Knob[Any]) -> Any:
-        return self._rate if knob is Traffic.rate else self._size
+        if knob is Traffic.rate:
+            return self._rate
+        return self._size if self._replay is None else self._replay.longest
 
     def _turn(self, knob: Knob[Any], value: object) -> None:
         turn = self._turn_rate if knob is Traffic.rate else self._turn_size

@@ -12,6 +12,8 @@ The generator's program, the sender's and the receiver's driver, the capture pro
   ``xdp_redirect_err`` tracepoint, which has these errnos, would add nothing but a program run for
   each lost packet, and the need for CAP_PERFMON. With zero-copy, the driver looks for fill
   descriptors ahead, and counts itself what it dropped without one.
+- Frames that a generator sends by a socket are in no count of the sender's driver but those that
+  it dropped, which its link has in ``tx_dropped``: the others are on the wire.
 - On other paths than AF_XDP the program counts packets for the socket, and passes them to the
   stack; packets that found no room in the socket are in ``rx_ring_full``.
 - ``rx_invalid_descs`` counts descriptors that the kernel skipped, no packets, and is left out.
@@ -165,13 +167,16 @@ class CountingPoints:
         counts["uncounted"] = self._engine.uncounted
         if self._traffic is not None:
             sender = self._traffic.sender.interface
-            self._look(SENDER, sender, gone)
+            link = self._look(SENDER, sender, gone).statistics
             driver = self._ask_driver(SENDER, sender, gone)
             counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
             counts["too_long"] = self._traffic.too_long
             counts["sent"] = self._traffic.sent
             counts["asked"] = self._traffic.asked
+            if self._traffic.by_socket:
+                counts["wire_full"] = link["tx_dropped"] - counts["wire_full"]
+                counts["wire"] = counts["sent"] - counts["too_long"] - counts["wire_full"]
         self.gone = tuple(dict.fromkeys(gone.values()))
         found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
         return self._with_waiting(found), by_queue

@@ -9,7 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from xdplab.configuration.keywords import typed
 from xdplab.core.text import counted, percent
-from xdplab.ledger import explain_handler, explain_receiving, explain_sockets, explain_wire
+from xdplab.ledger import (
+    explain_capture,
+    explain_handler,
+    explain_receiving,
+    explain_sockets,
+    explain_wire,
+)
 from xdplab.ledger.lines import Line, name_of
 from xdplab.ledger.offered import CATCHES_UP, of_asked
 from xdplab.ledger.situation import Situation
@@ -69,7 +75,8 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
     rest += [f"Of the file: {remark}" for remark in now.remarks]
     if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
-    return explain_wire.ends(now) + losses + rest
+    said = explain_wire.ends(now) + losses + rest
+    return [explain_capture.as_typed(line) for line in said] if now.delivers else said
 
 
 def _less_sent(counts: Mapping[str, int], now: Situation) -> Iterator[str]:

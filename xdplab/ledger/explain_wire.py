@@ -92,10 +92,16 @@ def wire_full(now: Situation) -> str:
         else ""
     )
     slower = f", {now.slower}" if now.slower else ""
+    wait = (
+        ", or put a queueing discipline on its interface "
+        f"({_listed(now.generator_queueing)}): then its frames wait until there is room"
+        if now.generator_queueing
+        else ""
+    )
     return (
         " found the wire full: a veth holds 256 frames for each queue until the receiver's NAPI "
         f"takes them, and it did not get to run in time.{shares} Lower the generator's rate"
-        f"{slower}, or switch threaded NAPI off where it is on, engine.napi.threaded = False."
+        f"{slower}, or switch threaded NAPI off where it is on, engine.napi.threaded = False{wait}."
     )
 
 

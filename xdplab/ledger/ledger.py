@@ -377,6 +377,9 @@ class Ledger(Tabled, FixedNames):
             other_core=other_core(engine, traffic),
             steering=steering(engine, traffic) if grown.no_socket else "",
             queueing=queueing(engine.interfaces) if grown.tx_dropped else (),
+            generator_queueing=queueing([traffic.sender.interface])
+            if traffic and traffic.by_socket and grown.wire_full
+            else (),
             frame_size=traffic.size if traffic else 0,
             mtu=sender.mtu if sender else 0,
             port_mtu=max(link.mtu for link in links.values()),

@@ -102,6 +102,8 @@ class Situation:
     """The argument or command that brings packets to the engine's queues, as a user types it."""
     queueing: tuple[str, ...] = ()
     """Commands that make frames wait where the device can't take them at once."""
+    generator_queueing: tuple[str, ...] = ()
+    """The same for the generator's interface, where its frames can wait there."""
     reconfigured: Mapping[str, object] = field(default_factory=dict)
     """Settings that `Engine.reconfigure` changed since the ledger began, by their flat names."""
     went_uncounted: bool = False

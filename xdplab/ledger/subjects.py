@@ -132,6 +132,9 @@ class CountedTraffic(Protocol):
     def replays(self) -> bool: ...
 
     @property
+    def by_socket(self) -> bool: ...
+
+    @property
     def remarks(self) -> tuple[str, ...]: ...
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from xdplab.core.errors import ClosedError
-from xdplab.native import lib
+from xdplab.native import ffi, lib
 from xdplab.native.handle import NativeHandle
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.refusals.remedies import NOWHERE, Place
@@ -103,6 +103,20 @@ class NativeGenerator:
         """Stop; does nothing in a forked child, which has none of its threads."""
         if self._handle.is_ours:
             self._call(lib.xdplab_generator_stop)
+
+    def bind(self, queue: int, socket: int, registered: bool, error: Any) -> int:
+        """Bind one that replays a file; return 0 or a negative errno, and fill in the error."""
+        return int(self._call(lib.xdplab_replay_bind, queue, socket, registered, error))
+
+    def umem(self) -> Any:
+        """Describe the UMEM of one that replays a file, ``struct xdplab_umem *``."""
+        umem = ffi.new("struct xdplab_umem *")
+        self._call(lib.xdplab_replay_umem, umem)
+        return umem
+
+    def feed(self, more: Any, *, complete: bool) -> int:
+        """Give it more frames, ``struct xdplab_replay *``; return 0 or an errno."""
+        return -int(self._call(lib.xdplab_generator_feed, more, complete))
 
     def set_interval(self, picoseconds: int) -> None:
         """Change the time between two frames."""

@@ -1,4 +1,4 @@
-"""The frames of a capture file, for a generator of the soft NIC."""
+"""The frames of a capture file, for a generator."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ from xdplab.send.capture_file import (
     Unreadable,
     read,
 )
+from xdplab.send.remarks import Remarks
 
 _SHORTEST_FRAME = 14
 _LONGEST_FRAME = 65_535 + 14 + 4  # of the largest MTU, with a VLAN tag
-_MOST_BYTES = 256 << 20  # of frames, which are held in memory
+_HELD_BYTES = 64 << 20  # of a file that is held in memory; a larger one is read while it is sent
+_PIECE_BYTES, _PIECE_FRAMES = 1 << 20, 4096
+_FRAME_BYTES = 28  # of a frame's length, place and time, here and in the engine
 _LATEST_NS = 1 << 61  # a pcapng file can name any year
-_MOST_NAMED = 5  # frames of a remark
 
 _SHORT = f"shorter than the {_SHORTEST_FRAME} bytes of an Ethernet header"
 _LONG = (
@@ -42,160 +44,219 @@ _BACK = "captured before the frame in front of it, by their times, and sent righ
 
 
 @dataclass(frozen=True)
-class Replay:
-    """Frames, and when each is due.
+class Piece:
+    """Consecutive frames of a file.
 
     Parameters
     ----------
-    name
-        Name of the file.
     frames
         The bytes of all frames, one after the other.
     lengths
         Bytes of each, uint32.
     times_ns
-        Nanoseconds from the first frame until each is due, uint64; never falling.
-    repeat
-        How often they are sent in one start; 0 repeats until stopped.
-    left_out
-        Number of frames of the file that are left out, as far as they can be counted.
-    remarks
-        A sentence for each reason to leave frames out or to change them, with the frames' numbers,
-        which count from 1.
+        Nanoseconds from the first frame of the file until each is due, uint64; never falling.
     """
 
-    name: str
     frames: bytes | bytearray = field(repr=False)
     lengths: npt.NDArray[np.uint32] = field(repr=False)
     times_ns: npt.NDArray[np.uint64] = field(repr=False)
-    repeat: int = 1
-    left_out: int = 0
-    remarks: tuple[str, ...] = ()
+
+
+class Replay:
+    """Frames of a capture file, when each is due, and remarks on those that are not sent.
+
+    Of a file that is read while it is sent, `longest`, `left_out` and `remarks` tell what was read
+    so far.
+
+    Parameters
+    ----------
+    path
+        Path of the file.
+    takes
+        Bytes of the longest frame that the sender's interface takes.
+    """
+
+    def __init__(self, path: Path, takes: int) -> None:
+        self._path, self._takes = path, takes
+        self.name = path.name
+        """Name of the file."""
+        self.held: Piece | None = None
+        """All its frames; None where it is read while it is sent."""
+        self._known = _Reading(takes)  # the reading that came furthest
 
     @property
     def longest(self) -> int:
         """Bytes of the longest frame."""
-        return int(self.lengths.max())
+        return self._known.longest
+
+    @property
+    def left_out(self) -> int:
+        """Number of frames of the file that are left out, as far as they can be counted."""
+        return self._known.remarks.left_out
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on frames that are left out or changed, with their numbers, from 1."""
+        return tuple(self._known.remarks)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Self:
+    def read(cls, path: str | os.PathLike[str], takes: int = _LONGEST_FRAME) -> Self:
         """Read a pcap or pcapng file, also one that gzip compressed.
 
         A frame that was captured in part is filled up with zeros. A frame with an earlier time than
         the one before it is due together with that one. A frame check sequence is removed where the
         file says that it is there. Frames that can't be sent or read are left out, and `remarks`
-        tell it.
+        tell it. Of a file of more than 64 MiB the beginning is read, and all of it while it is
+        sent.
 
         Parameters
         ----------
         path
-            Path of the file; its frames are Ethernet, of 14 to 65,553 bytes, 256 MiB in all.
+            Path of the file; its frames are Ethernet, of 14 to 65,553 bytes.
+        takes
+            Bytes of the longest frame that the sender's interface takes.
 
         Raises
         ------
         ConfigurationError
             When there is no such file, it is of another kind, or has no frame that can be sent.
         """
-        pile = _Pile()
         with _opened(path) as (place, file):
+            replay = cls(place, takes)
+            reading = replay._known
             try:
                 for frame in read(file):
-                    pile.add(frame)
-                    if len(pile.frames) > _MOST_BYTES:
-                        raise ConfigurationError(
-                            f"{place} has more than {_MOST_BYTES >> 20} MiB of frames, which are "
-                            f"held in memory: `editcap -r {quote(str(place))} part.pcapng "
-                            f"1-{pile.seen - 1}` "
-                            "takes those that there is room for."
-                        )
+                    reading.add(frame)
+                    if reading.pile.bytes > _HELD_BYTES:
+                        _require_file(place)
+                        return replay
             except DamagedError as error:
-                pile.end(str(error))
-        if not pile.lengths:
+                reading.remarks.end(str(error))
+        if not reading.sent:
             raise ConfigurationError(
                 f"can't replay {os.fspath(path)!r}: it has no frame to send. "
-                + " ".join([*pile.remarks(), pile.remedy])
+                + " ".join([*reading.remarks, reading.remedy])
             )
-        due = np.maximum.accumulate(np.frombuffer(pile.times, np.int64))
-        return cls(
-            place.name,
-            pile.frames,
-            np.frombuffer(pile.lengths, np.uint32),
-            (due - due[0]).astype(np.uint64),
-            left_out=pile.left_out,
-            remarks=tuple(pile.remarks()),
-        )
+        replay.held = reading.pile.take()
+        return replay
+
+    def pieces(self, repeat: int) -> Iterator[Piece]:
+        """Read the file from its beginning, piece by piece.
+
+        What can't be read any more is in `remarks`.
+
+        Parameters
+        ----------
+        repeat
+            How often; 0 for ever. The times go on from one round to the next.
+        """
+        begun_ns = done = 0
+        while not repeat or done < repeat:
+            reading = _Reading(self._takes)
+            for piece in self._read_on(reading):
+                if reading.remarks.ended or reading.remarks.seen >= self._known.remarks.seen:
+                    self._known = reading
+                yield Piece(piece.frames, piece.lengths, piece.times_ns + np.uint64(begun_ns))
+            if not reading.sent:
+                return
+            average = reading.due_ns // (reading.sent - 1) if reading.sent > 1 else 0
+            begun_ns = min(begun_ns + reading.due_ns + average, 2 * _LATEST_NS)
+            done += 1
+
+    def give_up(self, why: str) -> None:
+        """Note that the rest of the file is not sent."""
+        self._known.remarks.end(why)
+
+    def _read_on(self, reading: _Reading) -> Iterator[Piece]:
+        try:
+            with self._path.open("rb") as file:
+                for frame in read(file):
+                    reading.add(frame)
+                    if reading.pile.is_piece:
+                        yield reading.pile.take()
+        except DamagedError as error:
+            reading.remarks.end(str(error))
+        except NoCaptureFileError:
+            reading.remarks.end("it is no pcap or pcapng file any more")
+        except OSError as error:
+            reading.remarks.end(f"it can't be read any more ({error.strerror})")
+        yield reading.pile.take()
 
 
-class _Pile:
-    """Frames that can be sent, and remarks on the others."""
+class _Reading:
+    """Takes the frames of a file, one after the other."""
 
-    def __init__(self) -> None:
-        self.frames, self.lengths, self.times = bytearray(), array("I"), array("q")
-        self.seen = self.left_out = 0
-        self._out: dict[str, array[int]] = {}
-        self._otherwise: dict[str, array[int]] = {}
-        self._end = ""
-        self._timeless = True
+    def __init__(self, takes: int) -> None:
+        self.pile, self.remarks = _Pile(), Remarks()
+        self.sent = self.longest = self.due_ns = 0
+        self._first_ns: int | None = None
         self._only_foreign = True
+        self._takes = takes
+        self._too_long = f"longer than the {takes:,} bytes that the interface takes: it can't leave"
 
     def add(self, frame: Frame | Unreadable) -> None:
-        self.seen += 1
+        self.remarks.seen += 1
         if why := _why_not(frame):
-            self.left_out += 1
             self._only_foreign &= isinstance(frame, Frame) and frame.link != ETHERNET
-            self._out.setdefault(why, array("Q")).append(self.seen)
+            self.remarks.leave_out(why)
             return
         assert isinstance(frame, Frame)
+        if frame.length > self._takes:
+            self.remarks.note(self._too_long)
         if len(frame.bytes) < frame.length:
-            self._note(_IN_PART)
+            self.remarks.note(_IN_PART)
         if frame.without_fcs:
-            self._note(_WITHOUT_FCS)
-        self._add_time(frame.time_ns)
-        self.frames += frame.bytes
-        self.frames += bytes(frame.length - len(frame.bytes))
-        self.lengths.append(frame.length)
+            self.remarks.note(_WITHOUT_FCS)
+        self._set_due(frame.time_ns)
+        self.sent += 1
+        self.longest = max(self.longest, frame.length)
+        self.pile.add(frame, self.due_ns)
 
-    def _add_time(self, time_ns: int | None) -> None:
-        latest = self.times[-1] if self.times else 0
+    def _set_due(self, time_ns: int | None) -> None:
+        """Find when a frame is due; one without a time is due with the one before it."""
         if time_ns is None:
-            self.times.append(latest)
             return
         time_ns = max(-_LATEST_NS, min(time_ns, _LATEST_NS))
-        if self._timeless:  # earlier frames, without a time, are due with it
-            self._timeless = False
-            self.times = array("q", [time_ns]) * len(self.times)
-        elif time_ns < latest:
-            self._note(_BACK)
-            time_ns = latest
-        self.times.append(time_ns)
-
-    def end(self, why: str) -> None:
-        """Note that frames behind those seen can't be read."""
-        self.left_out += 1
-        self._end = f"Frame {self.seen + 1:,} and what follows it was left out: {why}."
-
-    def remarks(self) -> Iterator[str]:
-        for why, numbers in self._out.items():
-            was = "was" if len(numbers) == 1 else "were"
-            yield f"{self._of(numbers)} {was} left out, {why} {_named(numbers)}."
-        if self._end:
-            yield self._end
-        for how, numbers in self._otherwise.items():
-            was = "was" if len(numbers) == 1 else "were"
-            yield f"{self._of(numbers)} {was} {how} {_named(numbers)}."
+        if self._first_ns is None:  # earlier frames, without a time, are due with it
+            self._first_ns = time_ns
+        if time_ns - self._first_ns < self.due_ns:
+            self.remarks.note(_BACK)
+        self.due_ns = max(self.due_ns, time_ns - self._first_ns)
 
     @property
     def remedy(self) -> str:
         """The remedy when there is no frame to send."""
-        if self._out and self._only_foreign:
+        if self.remarks.seen and self._only_foreign:
             return "Capture on an Ethernet interface, not on `any`."
         return "Choose another file."
 
-    def _note(self, how: str) -> None:
-        self._otherwise.setdefault(how, array("Q")).append(self.seen)
 
-    def _of(self, numbers: array[int]) -> str:
-        return f"{len(numbers):,} of {self.seen:,} frame{'' if self.seen == 1 else 's'}"
+class _Pile:
+    """Frames that were read and not yet taken."""
+
+    def __init__(self) -> None:
+        self._frames, self._lengths, self._times = bytearray(), array("I"), array("Q")
+
+    def add(self, frame: Frame, due_ns: int) -> None:
+        self._frames += frame.bytes
+        self._frames += bytes(frame.length - len(frame.bytes))
+        self._lengths.append(frame.length)
+        self._times.append(due_ns)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that it takes, here and in the engine."""
+        return len(self._frames) + len(self._lengths) * _FRAME_BYTES
+
+    @property
+    def is_piece(self) -> bool:
+        return len(self._frames) >= _PIECE_BYTES or len(self._lengths) >= _PIECE_FRAMES
+
+    def take(self) -> Piece:
+        lengths, times = np.array(self._lengths, np.uint32), np.array(self._times, np.uint64)
+        piece = Piece(self._frames, lengths, times)
+        self._frames, self._lengths, self._times = bytearray(), array("I"), array("Q")
+        return piece
 
 
 def _why_not(frame: Frame | Unreadable) -> str:
@@ -207,12 +268,6 @@ def _why_not(frame: Frame | Unreadable) -> str:
     if frame.length < _SHORTEST_FRAME:
         return _SHORT
     return _LONG if frame.length > _LONGEST_FRAME else ""
-
-
-def _named(numbers: array[int]) -> str:
-    named = ", ".join(f"{number:,}" for number in numbers[:_MOST_NAMED])
-    more = ", ..." if len(numbers) > _MOST_NAMED else ""
-    return f"(frame{'' if len(numbers) == 1 else 's'} {named}{more})"
 
 
 @contextmanager
@@ -240,3 +295,11 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[Path, BufferedReader
         raise ConfigurationError(
             f"can't replay {os.fspath(path)!r}: {error}. Name a file that can be read."
         ) from error
+
+
+def _require_file(place: Path) -> None:
+    if not place.is_file():
+        raise ConfigurationError(
+            f"can't replay {os.fspath(place)!r}: it has more than {_HELD_BYTES >> 20} MiB, and is "
+            f"no file that can be read again. `cat {quote(str(place))} > all.pcap` makes one."
+        )

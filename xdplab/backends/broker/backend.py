@@ -32,6 +32,7 @@ from xdplab.refusals.errors import new_error, raise_error
 
 if TYPE_CHECKING:
     from xdplab.backends.backend import LoadedProgram
+    from xdplab.backends.kernel.replay import Binding
     from xdplab.backends.lab_plan import LabPlan
     from xdplab.backends.lab_process.client import LabProcess
     from xdplab.backends.softirq import SoftirqMap
@@ -122,10 +123,17 @@ class BrokerBackend(KernelBackend):
                 raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
-        """Run it in a session of the broker."""
+        """Run it in a session of the broker; a replay in this process."""
+        if "replay" in traffic:
+            return self._open_replay(interface, traffic)
         from xdplab.send.remote import BrokerGenerator  # noqa: PLC0415 - as above
 
         return BrokerGenerator(_session(interface.namespace), traffic)
+
+    def _open_replay(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
+        from xdplab.backends.kernel.replay import open_replay  # noqa: PLC0415 - as above
+
+        return open_replay(interface, traffic, _bind_replay, shared=True)
 
     def load_program(self, interface: Interface, data: bytes, name: str) -> LoadedProgram:
         """Let a session of the broker load it."""
@@ -222,6 +230,24 @@ def _new_sockets(family: int, kind: int, count: int) -> list[socket.socket]:
     return [socket.socket(family, kind, 0) for _ in range(count)]
 
 
+def _bind_replay(binding: Binding) -> None:
+    """Bind by a socket from the lab process; the broker registers the UMEM with it."""
+    namespace = binding.interface.namespace
+    (opened,) = namespace.run(_new_sockets, *_SOCKETS[Kind.XSK], 1)
+    with opened, _session(namespace) as session:
+        _register(session, opened, binding.generator.umem())
+        binding.bind(opened.fileno(), registered=True)
+
+
+def _register(session: Connection, owner: socket.socket, umem: Any) -> None:
+    sizes = {name: getattr(umem, name) for name in ("frame_size", "frame_count", "headroom")}
+    session.request(
+        "register_umem",
+        {**sizes, "unaligned": umem.unaligned},
+        [owner.fileno(), umem.descriptor],
+    )
+
+
 def _prepare_sockets(
     session: Connection, request: PortRequest, sockets: Sequence[socket.socket]
 ) -> bool:
@@ -235,12 +261,7 @@ def _prepare_sockets(
     umem = ffi.new("struct xdplab_umem *")
     if request.number or lib.xdplab_engine_umem(request.engine, umem):
         return False  # the first port's has it
-    sizes = {name: getattr(umem, name) for name in ("frame_size", "frame_count", "headroom")}
-    session.request(
-        "register_umem",
-        {**sizes, "unaligned": umem.unaligned},
-        [sockets[0].fileno(), umem.descriptor],
-    )
+    _register(session, sockets[0], umem)
     return True
 
 

@@ -96,7 +96,9 @@ class KernelBackend(Backend):
             raise_error(error, request.place)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
-        """Load the generator's program in the sender's namespace."""
+        """Load the generator's program in the sender's namespace; a replay needs none."""
+        if "replay" in traffic:
+            return self._open_replay(interface, traffic)
         program, error = c_path("generate"), new_error()
         native = ffi.new("struct xdplab_traffic *", {"program": program, **traffic})
         generator = NativeGenerator()
@@ -104,6 +106,13 @@ class KernelBackend(Backend):
         run, opener = interface.namespace.run, lib.xdplab_generator_open
         generator.open(run, opener, native, error, kept=program, place=place)
         return generator
+
+    def _open_replay(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
+        from xdplab.backends.kernel.replay import open_replay  # noqa: PLC0415 - most do without
+
+        return open_replay(
+            interface, traffic, lambda binding: interface.namespace.run(binding.bind), shared=False
+        )
 
     def load_program(self, interface: Interface, data: bytes, name: str) -> LoadedProgram:
         """Load it in this process."""

@@ -17,12 +17,12 @@ from xdplab.native.paths import SOFT_PATH
 from xdplab.net.namespace import on_a_thread
 from xdplab.refusals.errors import error_at, new_error, raise_error
 from xdplab.send.generator import Generator, NativeGenerator
-from xdplab.send.replay import Replay
 
 if TYPE_CHECKING:
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
+    from xdplab.send.replaying import Replayed
 
 
 class SoftBackend(Backend):
@@ -62,15 +62,16 @@ class SoftBackend(Backend):
             raise_error(error)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
-        """Let the wire's thread send; besides the kernel's fields, ``replay`` may be a `Replay`."""
+        """Let the wire's thread send."""
         namespace, error = _soft(interface).namespace, new_error()
         other = None if namespace.generator is None else namespace.generator()
         if other is not None and not other.closed:
             raise error_at(lib.XDPLAB_STEP_GENERATE, errno.EBUSY, f"generate on {interface.name}")
         words = dict(traffic)
-        replay, held = _native_replay(words.pop("replay", None))
+        replayed: Replayed | None = words.pop("replay", None)
+        replay, held = replayed.native() if replayed else (ffi.NULL, None)
+        generator = replayed.generator() if replayed else NativeGenerator()
         native = ffi.new("struct xdplab_traffic *", words)
-        generator = NativeGenerator()
         place, opener = (namespace.wire.pointer, namespace.end), lib.xdplab_wire_generator_open
         generator.open(on_a_thread, opener, *place, native, replay, error, kept=(held, namespace))
         namespace.generator = weakref.ref(generator)
@@ -105,28 +106,6 @@ class SoftBackend(Backend):
 def _soft(interface: Interface) -> SoftInterface:
     assert isinstance(interface, SoftInterface)
     return interface
-
-
-def _native_replay(replay: Replay | None) -> tuple[Any, list[Any]]:
-    """Build the struct, and the objects that must live as long as it."""
-    if replay is None:
-        return ffi.NULL, []
-    held = [
-        ffi.from_buffer("uint8_t[]", replay.frames),
-        ffi.from_buffer("uint32_t[]", replay.lengths),
-        ffi.from_buffer("uint64_t[]", replay.times_ns),
-    ]
-    native = ffi.new(
-        "struct xdplab_replay *",
-        {
-            "frames": held[0],
-            "lengths": held[1],
-            "times_ns": held[2],
-            "count": len(replay.lengths),
-            "repeat": replay.repeat,
-        },
-    )
-    return native, [*held, native]
 
 
 SOFT = SoftBackend()

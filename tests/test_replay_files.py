@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from support.capture_files import FRAMES, RAW_IP, TIMES_NS, pcap, pcapng
+from support.capture_files import FRAMES, RAW_IP, TIMES_NS, held, pcap, pcapng
 
 from xdplab.core.errors import ConfigurationError
 from xdplab.send.replay import Replay
@@ -24,9 +24,9 @@ def test_frames_and_their_times_are_read_as_they_are(tmp_path: Path, file: bytes
     place = tmp_path / "frames"
     place.write_bytes(file)
     replay = Replay.read(place)
-    assert replay.frames == b"".join(FRAMES)
-    assert replay.lengths.tolist() == [100, 140, 180, 220]
-    assert replay.times_ns.tolist() == [time - TIMES_NS[0] for time in TIMES_NS]
+    assert held(replay).frames == b"".join(FRAMES)
+    assert held(replay).lengths.tolist() == [100, 140, 180, 220]
+    assert held(replay).times_ns.tolist() == [time - TIMES_NS[0] for time in TIMES_NS]
     assert (replay.name, replay.longest) == ("frames", 220)
 
 
@@ -34,21 +34,21 @@ def test_zeros_stand_for_what_was_not_captured_of_a_frame(tmp_path: Path) -> Non
     place = tmp_path / "cut.pcap"
     place.write_bytes(pcap(cut_to=64))
     replay = Replay.read(place)
-    assert replay.lengths.tolist() == [100, 140, 180, 220]
-    assert replay.frames == b"".join(frame[:64].ljust(len(frame), b"\0") for frame in FRAMES)
+    assert held(replay).lengths.tolist() == [100, 140, 180, 220]
+    assert held(replay).frames == b"".join(frame[:64].ljust(len(frame), b"\0") for frame in FRAMES)
 
 
 def test_a_time_that_goes_back_is_that_of_the_frame_before(tmp_path: Path) -> None:
     place = tmp_path / "back.pcap"
     place.write_bytes(pcap(times_ns=[5000, 7000, 6000, 8000]))
-    assert Replay.read(place).times_ns.tolist() == [0, 2000, 2000, 3000]
+    assert held(Replay.read(place)).times_ns.tolist() == [0, 2000, 2000, 3000]
 
 
 @pytest.mark.parametrize("file", [pcap(), pcapng()], ids=["pcap", "pcapng"])
 def test_a_last_frame_that_is_not_whole_is_left_out(tmp_path: Path, file: bytes) -> None:
     place = tmp_path / "ends.early"
     place.write_bytes(file[:-30])
-    assert Replay.read(place).frames == b"".join(FRAMES[:-1])
+    assert held(Replay.read(place)).frames == b"".join(FRAMES[:-1])
 
 
 @pytest.mark.parametrize(
