@@ -106,7 +106,7 @@ def test_each_packet_of_a_capture_has_its_own_verdict(lab: Lab, peer: Capture) -
         assert [each[37] for each in received(port, 100)] == [n % 256 for n in range(2, 400, 4)]
         assert [each[37] for each in received(peer, 100)] == [n % 256 for n in range(1, 400, 4)]
         port.try_recv()
-        same = dict.fromkeys(("drop", "send back", "deliver", "unknown"), 100)
+        same = dict.fromkeys(("drop", "send_back", "deliver", "unknown"), 100)
         assert handled(port) == same
         account = ledger.settle()
         assert account.unaccounted == 0
@@ -120,7 +120,7 @@ def test_each_packet_of_a_capture_has_its_own_verdict(lab: Lab, peer: Capture) -
     ("verdict", "became"),
     [
         ("XDPLAB_DROP", "drop"),
-        ("XDPLAB_SEND_BACK", "send back"),
+        ("XDPLAB_SEND_BACK", "send_back"),
         ("XDPLAB_FORWARD", "refused"),
         ("XDPLAB_DELIVER", "refused"),
         ("4", "unknown"),
@@ -137,7 +137,7 @@ def test_what_an_engine_can_not_do_is_dropped_counted_and_told(
         assert handled(engine) == {became: COUNT}
         account = ledger.settle()
         assert account.unaccounted == 0
-        assert int(engine.telemetry.total()["tx_packets"]) == COUNT * (became == "send back")
+        assert int(engine.telemetry.total()["tx_packets"]) == COUNT * (became == "send_back")
         words = {
             "refused": "this engine can drop and send back; to forward takes Engine(forward_to",
             "unknown": "return XDPLAB_DROP, XDPLAB_SEND_BACK",
@@ -176,7 +176,7 @@ def test_numba_compiles_a_handler(lab: Lab) -> None:
         engine.handler = Handler(turn_round, state=seen)
         assert engine.handler.name == "turn_round"
         run(lab, engine)
-        assert handled(engine) == {"send back": COUNT}
+        assert handled(engine) == {"send_back": COUNT}
         assert seen.tolist() == [COUNT, 64 * COUNT]
 
 
@@ -236,7 +236,7 @@ def test_a_handler_may_change_a_packets_length_within_its_room(
         back = received(peer, 300)
         assert {len(each) for each in back} <= {14, 60, 200}
         assert [each[199] for each in back if len(each) == 200] == [9] * 100
-        assert handled(engine) == {"send back": 300, "unknown": 300}
+        assert handled(engine) == {"send_back": 300, "unknown": 300}
 
 
 def test_a_handler_is_replaced_under_traffic_and_no_packet_is_lost(lab: Lab) -> None:
@@ -297,7 +297,7 @@ def test_a_handler_stays_when_sockets_are_made_anew_or_the_engine_is_stopped(lab
         engine.stop()
         engine.start()
         run(lab, engine)
-        assert handled(engine) == {"send back": 2 * COUNT}
+        assert handled(engine) == {"send_back": 2 * COUNT}
 
 
 def test_what_a_handler_delivers_passes_the_filter(lab: Lab, peer: Capture) -> None:
