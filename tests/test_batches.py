@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.batches import consecutive, numbers
+from support.child_programs import line, python
 from support.frames import raw_socket
 from support.loads import HOLDABLE_RATE, RING
 from support.waiting import eventually
@@ -272,20 +273,87 @@ def test_who_keeps_too_much_starves_itself_and_is_told(
     with Capture(lab.port, ring_size=64) as capture:
         ledger = capture.ledger()
         kept = []
-        for _ in range(5):
+        while held(capture) < 128:
             send(40)
             kept.append(capture.recv(0.1).keep())
-            kept.append(capture.recv(0.1).keep())
-        assert held(capture) == 128
+        send(40)
         account = ledger.settle()
         assert account.packets("received by the worker") == 128
         assert account.unaccounted == 0
         assert "kept" in account.explain()
+        assert "capture.reconfigure(ring_size=" in account.explain()
         kept.clear()
         gc.collect()
         assert eventually(lambda: not len(capture.recv(0.01)))
         send(10)
         assert len(capture.recv()) == 10
+
+
+def test_a_forked_child_is_refused_its_parents_packets(lab: Lab) -> None:
+    script = """
+import os, sys
+from xdplab import Capture, ClosedError, Lab, Traffic
+with Lab() as lab, Capture(lab.port) as capture:
+    with Traffic(lab.peer, lab.port, count=10):
+        batch = capture.recv(30)
+    copy = batch.copy()
+    child = os.fork()
+    if child == 0:
+        refused = 0
+        for use in (
+            lambda: batch["udp.dport"], lambda: batch.frames, lambda: list(batch),
+            lambda: batch.where("udp"), batch.copy, batch.keep, capture.recv,
+            lambda: capture.send(batch), lambda: batch.to_pcapng("x.pcapng"), lambda: str(batch[0]),
+        ):
+            try:
+                use()
+            except ClosedError:
+                refused += 1
+        print(refused, set(copy["udp.dport"]) == {9}, flush=True)
+        os._exit(0)
+    print(os.waitpid(child, 0)[1], set(batch["udp.dport"]) == {9}, flush=True)
+"""
+    with python(script) as process:
+        assert line(process) == "10 True"
+        assert line(process) == "0 True"
+
+
+def test_packets_that_nobody_asked_for_yet_wait_and_the_ledger_says_so(
+    capture: Capture, send: Callable[[int], None]
+) -> None:
+    ledger = capture.ledger()
+    send(10)
+    account = ledger.settle()
+    assert account.packets("waiting in the RX ring") == 10
+    assert "capture.recv() gives them" in account.explain()
+
+
+@pytest.mark.kernel
+def test_who_chooses_a_part_of_a_long_packet_has_it_whole(privileged: None) -> None:
+    memory = Memory(multi_buffer=True)
+    short, long = bytes(60), bytes(range(256)) * 20
+    with (
+        Lab(mtu=9000) as lab,
+        Capture(lab.port, memory=memory) as capture,
+        Capture(lab.peer, memory=memory) as peer,
+        raw_socket(lab.peer) as raw,
+    ):
+        for number, payload in enumerate((short, long, short, long), 1):
+            raw.send(b"\xff" * 6 + bytes([2, 0, 0, 0, 0, number]) + b"\x88\xb5" + payload)
+        assert eventually(lambda: capture.verdicts().redirected == 4)
+        batch = capture.recv()
+        sources = [0x020000000001 + number for number in range(4)]
+        assert batch["eth.src"].compressed().tolist() == sources
+        part = len(batch) - 1  # the last of the last packet
+        for some, expected in (
+            (batch[part:], sources[3:]),
+            (batch[[2, 0]], [sources[1], sources[0]]),
+            (batch.where(f"eth.src == {sources[1]}"), sources[1:2]),
+            (batch[0:0], []),
+        ):
+            assert some["eth.src"].compressed().tolist() == expected
+        assert capture.send(batch.where(f"eth.src == {sources[3]}")) == 3
+        assert b"".join(peer.recv(5))[14:] == long
 
 
 @pytest.mark.kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,16 @@ from hypothesis import strategies as st
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
-from xdplab.widgets.ledger.flow import DROPPED, MADE, MORE_FRAMES, PROGRAM, Flow, Kind, flow_of
+from xdplab.widgets.ledger.flow import (
+    DROPPED,
+    MADE,
+    MORE_FRAMES,
+    PROGRAM,
+    UNSENT,
+    Flow,
+    Kind,
+    flow_of,
+)
 from xdplab.widgets.ledger.layout import LINE, THINNEST, Interval, lay_out
 
 PACKETS = st.one_of(st.just(0), st.integers(0, 20), st.integers(0, 10**9))
@@ -167,6 +177,8 @@ def test_what_the_worker_drops_and_makes_is_told() -> None:
     echoing = account(RECEIVED=10, HANDED=8, TAKEN=8, COMPLETED=8)
     assert ways(flow_of(echoing)) == {DROPPED: 2}
     assert ways(flow_of(echoing, generates=True)) == {DROPPED: 10, MADE: 8}
+    to_python = replace(echoing, situation=Situation(delivers=True))
+    assert ways(flow_of(to_python)) == {UNSENT: 2}
     long_packets = account(RECEIVED=10, HANDED=30, TAKEN=30, COMPLETED=30)
     assert ways(flow_of(long_packets, multi_buffer=True)) == {MORE_FRAMES: 20}
 

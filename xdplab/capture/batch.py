@@ -44,7 +44,8 @@ class Batch(Tabled):
     packet, as a memoryview. ``batch[10:20]``, ``batch[mask]`` and a list of
     numbers make a batch of some of the packets, without copying them.
 
-    With `Memory.multi_buffer` a long packet fills several frames, and each is an element.
+    With `Memory.multi_buffer` a long packet fills several frames, and each is an element. Its
+    fields are those of the first, and masked in the others; who chooses one of them chooses all.
     """
 
     def __init__(
@@ -308,10 +309,22 @@ class Batch(Tabled):
                 f"batch[{shown(key)}] has a packet twice, and its frame can go back only once. "
                 "Take each packet once; batch.copy() can be had as often as you like."
             )
-        return chosen
+        return _whole_packets(self._loan.frames, chosen)
 
     def _brief(self) -> str:
         return f"<Batch of {counted(len(self), 'packet')} of queue {self._queue}>"
 
     def _table(self) -> Table:
         return Table(self._brief())
+
+
+def _whole_packets(frames: Frames, chosen: Indices) -> Indices:
+    """Complete what was chosen: to read fields, and to send, takes all frames of a packet."""
+    continues = (frames["options"] & lib.XDPLAB_FRAME_CONTINUES).astype(bool)
+    if not continues.any():
+        return chosen
+    begins = np.flatnonzero(~np.concatenate(([False], continues[:-1])))
+    numbers = np.searchsorted(begins, chosen, "right") - 1
+    _, first = np.unique(numbers, return_index=True)
+    parts = np.split(np.arange(len(frames)), begins[1:])
+    return np.concatenate([parts[number] for number in numbers[np.sort(first)]] or [chosen])

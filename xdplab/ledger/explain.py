@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from xdplab.configuration.keywords import typed
 from xdplab.core.text import counted, percent
-from xdplab.ledger import explain_receiving, explain_sockets, explain_wire
+from xdplab.ledger import explain_capture, explain_receiving, explain_sockets, explain_wire
 from xdplab.ledger.lines import Line, name_of
 from xdplab.ledger.offered import CATCHES_UP, of_asked
 from xdplab.ledger.situation import Situation
@@ -68,7 +68,8 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
     rest += [f"Of the file: {remark}" for remark in now.remarks]
     if not losses and not unaccounted and not _sum(counts, _PENDING):
         rest.insert(0, _all_well(counts, now))
-    return explain_wire.ends(now) + losses + rest
+    said = explain_wire.ends(now) + losses + rest
+    return [explain_capture.as_typed(line) for line in said] if now.delivers else said
 
 
 def _less_sent(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
@@ -168,6 +169,8 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         if waiting := counts.get(stage):
             if now.fault:
                 until = "the worker has ended, and they are lost with its sockets"
+            elif now.delivers and stage == Line.WAITING:
+                until = "the program has not asked for them; capture.recv() gives them"
             elif not now.running:
                 until = "the worker is stopped, and goes on with engine.start()"
             else:

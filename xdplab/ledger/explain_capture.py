@@ -5,7 +5,14 @@ As in explain.py, counts and settings go in, and sentences come out.
 
 from __future__ import annotations
 
+import re
+
 from xdplab.ledger.situation import Situation
+
+
+def as_typed(line: str) -> str:
+    """Write the calls of an engine in a line as a capture's."""
+    return re.sub(r"\bengine\.", "capture.", re.sub(r"\bEngine\(", "Capture(", line))
 
 
 def late(now: Situation, larger: str) -> str:

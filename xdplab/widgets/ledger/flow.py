@@ -43,6 +43,7 @@ _BEGUN = {
 MADE = "made by the worker"
 MORE_FRAMES = "frames beyond a packet's first"
 DROPPED = "dropped by its action"
+UNSENT = "not sent on by the program"
 PROGRAM = "seen by the XDP program"
 ELSEWHERE = "counted differently there"
 
@@ -161,7 +162,8 @@ class _Builder:
     def _act(self, handed: int) -> None:
         """Let out packets that the worker does not send, and add the frames that it makes."""
         kept = self._length if self._generates else max(self._length - handed, 0)
-        self._out(DROPPED, Kind.ASIDE, kept)
+        name = UNSENT if self._account.situation.delivers else DROPPED
+        self._out(name, Kind.ASIDE, kept)
         more = MORE_FRAMES if self._multi_buffer and not self._generates else MADE
         self._in(more, Kind.JOINED, handed - self._length)
         self._whole = handed
