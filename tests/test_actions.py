@@ -104,7 +104,7 @@ def test_echo_answers_a_udp_socket_with_its_own_words(
     with Engine(lab.port, action="echo"), lab.peer.socket(family, socket.SOCK_DGRAM) as udp:
         # Connected: only an answer from where it sent to counts. The kernel checks the checksum.
         udp.connect((target, 7))
-        udp.settimeout(10)
+        udp.settimeout(30)
         for size in (0, 1, 2, 7, 512, 1451, 1452):
             message = os.urandom(size)
             udp.send(message)
@@ -115,7 +115,7 @@ def test_echo_answers_a_udp_socket_with_its_own_words(
 def test_echo_leaves_the_later_fragments_of_a_datagram_as_they_are(lab: Lab) -> None:
     with Engine(lab.port, action="echo"), lab.peer.socket() as udp:
         udp.connect((lab.port.ipv4, 7))
-        udp.settimeout(10)
+        udp.settimeout(30)
         # What would be an ICMP type, ports or a checksum, were it a header.
         message = bytes(range(256)) * 24
         udp.send(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -271,11 +272,10 @@ def test_who_keeps_too_much_starves_itself_and_is_told(
     with Capture(lab.port, ring_size=64) as capture:
         ledger = capture.ledger()
         kept = []
-        for _ in range(5):
+        while held(capture) < 128:
             send(40)
             kept.append(capture.recv(0.1).keep())
-            kept.append(capture.recv(0.1).keep())
-        assert held(capture) == 128
+        send(40)
         account = ledger.settle()
         assert account.packets("received by the worker") == 128
         assert account.unaccounted == 0
@@ -286,6 +286,16 @@ def test_who_keeps_too_much_starves_itself_and_is_told(
         assert eventually(lambda: not len(capture.recv(0.01)))
         send(10)
         assert len(capture.recv()) == 10
+
+
+def test_packets_that_nobody_asked_for_yet_wait_and_the_ledger_says_so(
+    capture: Capture, send: Callable[[int], None]
+) -> None:
+    ledger = capture.ledger()
+    send(10)
+    account = ledger.settle()
+    assert account.packets("waiting in the RX ring") == 10
+    assert "capture.recv() gives them" in account.explain()
 
 
 @pytest.mark.kernel
@@ -363,3 +373,19 @@ def test_any_part_of_any_layout_has_the_bytes_of_its_frames(
     gc.collect()
     given_back = [address for _, gone in returned for address in gone["address"]]
     assert sorted(given_back) == sorted(frames["address"])
+
+
+def test_a_closed_capture_has_no_memory_but_that_of_batches_that_were_kept(
+    capture: Capture, send: Callable[[int], None]
+) -> None:
+    send(32)
+    kept = capture.recv().keep()
+    area = weakref.ref(capture.receivers[0].area)
+    gc.disable()
+    try:
+        capture.close()
+        assert numbers(kept) == list(range(32))
+        del kept
+        assert area() is None
+    finally:
+        gc.enable()

@@ -170,13 +170,13 @@ def test_udp_sockets_reach_the_capture_and_resolve_addresses_through_it(
 def test_a_stopped_engine_starts_again_where_it_was(lab: Lab) -> None:
     with Engine(lab.port, ring_size=1024, inspect=True) as engine:
         first = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=1000)
-        assert first.start().wait(10)
+        assert first.start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 1000)
         engine.stop()
         assert not engine.running
         # What comes meanwhile waits in the RX ring.
         first.close()
-        assert Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=500).start().wait(10)
+        assert Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=500).start().wait(30)
         assert engine.telemetry.counters()["rx_packets"] == 1000
         engine.start()
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 1500)
@@ -195,7 +195,7 @@ def test_a_worker_takes_its_share_of_what_its_queue_receives(privileged: None) -
         # Core 0 leads to queue 0, where no engine is.
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000, cpu=0)
         ledger = Ledger(engine, traffic)
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         account = ledger.settle()
     assert account.balanced
     assert account.packets("no socket on the queue") == 1000
@@ -203,7 +203,7 @@ def test_a_worker_takes_its_share_of_what_its_queue_receives(privileged: None) -
 
 def test_latency_is_measured_from_the_timestamp_in_the_frame(lab: Lab) -> None:
     with Engine(lab.port, inspect=True, ring_size=DEEP_RING) as engine:
-        assert Traffic(lab.peer, lab.port, rate=10_000, count=2000).start().wait(10)
+        assert Traffic(lab.peer, lab.port, rate=10_000, count=2000).start().wait(30)
         assert eventually(lambda: engine.telemetry.latency().total == 2000)
         latency = engine.telemetry.latency()
         samples, _ = engine.telemetry.samples()
@@ -216,7 +216,7 @@ def test_a_second_stream_is_followed_from_its_own_first_number(lab: Lab) -> None
     with Engine(lab.port, inspect=True, ring_size=DEEP_RING) as engine:
         for _ in range(2):
             with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000) as traffic:
-                assert traffic.wait(10)
+                assert traffic.wait(30)
         assert eventually(lambda: engine.telemetry.counters()["stream_frames"] == 2000)
         counters = engine.telemetry.counters()
     assert counters["stream_late"] == counters["stream_missing"] == 0
@@ -237,7 +237,7 @@ def test_a_reset_empties_the_latency_histogram_and_it_fills_again(lab: Lab) -> N
     with Engine(lab.port, inspect=True, ring_size=DEEP_RING) as engine:
         for _ in range(2):
             with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000) as traffic:
-                assert traffic.wait(10)
+                assert traffic.wait(30)
             assert eventually(lambda: engine.telemetry.latency().total == 1000)
             engine.reset_latency()
             assert eventually(lambda: engine.telemetry.latency().total == 0)

@@ -60,7 +60,7 @@ def test_values_that_can_not_work_are_refused(
 def test_a_batch_that_nobody_asked_for_fits_the_ring(lab: Lab, ring_size: int) -> None:
     with Engine(lab.port, ring_size=ring_size) as engine:
         assert engine.batch == min(64, ring_size)
-        Traffic(lab.peer, lab.port, count=1).start().wait(5)
+        Traffic(lab.peer, lab.port, count=1).start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 1)
     with Engine(lab.port) as engine:
         engine.reconfigure(ring_size=ring_size)
@@ -87,7 +87,7 @@ def test_a_second_engine_on_the_queue_is_refused_and_the_first_goes_on(lab: Lab)
     with Engine(lab.port) as first:
         with pytest.raises(QueueBusyError, match=r"EBUSY.*: close .*engine\.close\(\)"):
             Engine(lab.port)
-        Traffic(lab.peer, lab.port, count=100).start().wait(5)
+        Traffic(lab.peer, lab.port, count=100).start().wait(30)
         assert eventually(lambda: first.telemetry.counters()["rx_packets"] == 100)
 
 
@@ -102,7 +102,7 @@ def test_a_queue_is_waited_for_where_no_program_serves_it_as_the_kernel_frees_it
     closing.start()
     with Engine(lab.port) as second:
         closing.join()
-        Traffic(lab.peer, lab.port, count=100).start().wait(5)
+        Traffic(lab.peer, lab.port, count=100).start().wait(30)
         assert eventually(lambda: second.telemetry.counters()["rx_packets"] == 100)
 
 
@@ -170,7 +170,7 @@ def test_a_closed_engine_says_so(lab: Lab, use: Callable[[Engine], object]) -> N
 
 def test_telemetry_outlives_its_engine(lab: Lab) -> None:
     with Engine(lab.port) as engine:
-        Traffic(lab.peer, lab.port, count=10).start().wait(5)
+        Traffic(lab.peer, lab.port, count=10).start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 10)
     assert engine.telemetry.counters()["rx_packets"] == 10
 

@@ -108,7 +108,7 @@ def test_huge_pages_are_taken_where_some_were_set_aside(lab: Lab, reserved_pages
     for wish in (True, "auto"):
         with Engine(lab.port, memory=Memory(huge_pages=wish), inspect=True) as engine:
             assert engine.huge_pages
-            assert Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=5000).start().wait(10)
+            assert Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=5000).start().wait(30)
             assert eventually(lambda: engine.telemetry.counters()["stream_frames"] == 5000)
     with Engine(lab.port) as engine:
         assert not engine.huge_pages
@@ -211,7 +211,7 @@ def test_long_packets_are_echoed_whole_and_in_order(jumbo: Lab, layout: dict[str
         jumbo.peer.socket() as udp,
     ):
         assert all_answered(jumbo.peer, jumbo.port.ipv4, 20, size=8900)
-        udp.settimeout(5)
+        udp.settimeout(30)
         # In bursts of several packets a batch, fewer frames than the smallest ring holds.
         for start in range(0, len(messages), 5):
             for message in messages[start : start + 5]:
@@ -232,7 +232,7 @@ def test_long_packets_are_reflected_whole(jumbo: Lab) -> None:
         jumbo.peer.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as wire,
     ):
         wire.bind((name, 0x0800))
-        wire.settimeout(5)
+        wire.settimeout(30)
         for message in messages:
             udp.sendto(message, (jumbo.port.ipv4, 4000))
             frame = wire.recv(1 << 16)
@@ -256,7 +256,7 @@ def test_two_labs_joined_carry_long_packets_both_ways(
             assert all_answered(sender, receiver.ipv4, 10, size=8900)
             with receiver.socket() as inbox, sender.socket() as outbox:
                 inbox.bind((receiver.ipv4, 4000))
-                inbox.settimeout(5)
+                inbox.settimeout(30)
                 for message in _messages(100):
                     outbox.sendto(message, (receiver.ipv4, 4000))
                     assert inbox.recv(1 << 16) == message
@@ -271,14 +271,14 @@ def _check_tcp(sender: Host, receiver: Host) -> None:
     with receiver.socket(type=socket.SOCK_STREAM) as listener:
         listener.bind((receiver.ipv4, 0))
         listener.listen()
-        listener.settimeout(10)
+        listener.settimeout(30)
         with sender.socket(type=socket.SOCK_STREAM) as outbound:
-            outbound.settimeout(10)
+            outbound.settimeout(30)
             outbound.connect(listener.getsockname())
             inbound, _ = listener.accept()
             assert outbound.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) > 8900
             with inbound, ThreadPoolExecutor(1) as threads:
-                inbound.settimeout(10)
+                inbound.settimeout(30)
                 sent = threads.submit(outbound.sendall, content)
                 received = b"".join(_pieces(inbound, len(content)))
                 sent.result()
@@ -303,7 +303,7 @@ def test_packets_longer_than_can_be_sent_are_counted_and_the_rest_goes_on(
         lab.peer.socket() as udp,
     ):
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        udp.settimeout(5)
+        udp.settimeout(30)
         for size in (60_000, 30_000, 60_000, 100):
             udp.sendto(bytes(size), (lab.port.ipv4, 4000))
         assert [len(udp.recv(1 << 16)) for _ in range(2)] == [30_000, 100]

@@ -169,7 +169,7 @@ def test_a_ledger_whose_lab_was_closed_still_accounts_for_what_was_seen(
         ledger = Ledger(engine, traffic)
         # What is lost, and why it is, is looked for where the interface no longer is.
         udp.sendto(bytes(2500), (lab.port.ipv4, 4000))
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         assert eventually(lambda: ledger.read().packets("larger than a UMEM frame") == 1)
         seen = ledger.settle()
         lab.close()
@@ -203,7 +203,7 @@ def test_a_ledger_whose_generator_lost_its_interface_says_so(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=1000, count=10)
         ledger = Ledger(engine, traffic)
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         assert eventually(lambda: received(engine) >= 10)
         move("peer0", lab.peer, lab.port)
         account = ledger.settle()
@@ -265,7 +265,7 @@ def test_a_generator_is_told_the_mtu_that_its_interface_has_then(lab: Lab) -> No
     with Engine(lab.port) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=1000, count=10, size=1400)
         ledger = Ledger(engine, traffic)
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         account = ledger.settle()
     assert account.packets("longer than the wire's MTU") == 10
     assert "an MTU of 1,000" in account.explain()

@@ -102,7 +102,7 @@ def test_labs_at_the_same_addresses_do_not_meet(lab: Lab) -> None:
     with Lab() as other, lab.port.socket() as here, other.port.socket() as there:
         for receiver in (here, there):
             receiver.bind((lab.port.ipv4, 4009))
-            receiver.settimeout(2)
+            receiver.settimeout(30)
         send_udp(other.peer, other.port)
         assert there.recv(200) == b"x" * 100
         here.setblocking(False)
@@ -136,7 +136,7 @@ def test_labs_with_numbers_of_their_own_can_be_joined(lab: Lab) -> None:
 def test_a_socket_of_a_host_works_on_any_thread(lab: Lab) -> None:
     with lab.port.socket() as receiver:
         receiver.bind((lab.port.ipv4, 4009))
-        receiver.settimeout(2)
+        receiver.settimeout(30)
         sender = threading.Thread(target=send_udp, args=(lab.peer, lab.port))
         sender.start()
         assert receiver.recv(200) == b"x" * 100

@@ -128,7 +128,7 @@ def test_packets_on_a_queue_without_an_engine_are_told_by_queue(privileged: None
         # On veth core 0 leads to queue 0.
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000, cpu=0)
         ledger = engine.ledger(traffic)
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         account = ledger.settle()
     assert account.balanced
     assert lost(account) == {"no socket on the queue": 1000}
@@ -164,7 +164,7 @@ def test_frames_that_exceed_the_mtu_never_leave(privileged: None) -> None:
     with Lab(mtu=1280) as lab, Engine(lab.port) as engine:
         traffic = Traffic(lab.peer, lab.port, size=1514, rate=HOLDABLE_RATE, count=100)
         ledger = engine.ledger(traffic)
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         account = ledger.settle()
     assert account.balanced
     assert lost(account) == {"longer than the wire's MTU": 100}

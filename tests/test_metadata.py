@@ -47,7 +47,7 @@ def test_a_generated_frame_has_none(lab: Lab) -> None:
         Engine(lab.port, sampling=Sampling(metadata=True, every=1)) as engine,
         Traffic(lab.peer, lab.port, rate=1000, count=10) as traffic,
     ):
-        assert traffic.wait(5)
+        assert traffic.wait(30)
         samples = _samples_of(engine, 10)
     assert not any(samples["flags"] & SAMPLE_HASH)
     assert not samples["hash"].any()

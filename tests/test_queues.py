@@ -119,7 +119,7 @@ def test_echo_answers_on_every_queue(lab: Lab) -> None:
     with Engine(lab.port, queue=ALL, action="echo", ring_size=RING) as engine:
         for number in range(64):
             with lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                udp.settimeout(10)
+                udp.settimeout(30)
                 udp.connect((lab.port.ipv4, 7))
                 udp.send(str(number).encode())
                 assert udp.recv(100) == str(number).encode()

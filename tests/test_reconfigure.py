@@ -23,7 +23,7 @@ COUNT = 1000
 
 def send(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=COUNT) as traffic:
-        assert traffic.wait(10)
+        assert traffic.wait(30)
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_the_same_engine_goes_on_counting(privileged: None, change: dict[str, An
     with Lab(queues=2) as lab, Engine(lab.port, queue=0, ring_size=4096) as engine:
         telemetry, path = engine.telemetry, engine.telemetry_path
         with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=COUNT, cpu=0) as traffic:
-            assert traffic.wait(10)
+            assert traffic.wait(30)
         assert eventually(lambda: telemetry.counters()["rx_packets"] == COUNT)
         engine.reconfigure(**change)
         assert engine.running
         assert (engine.telemetry, engine.telemetry_path) == (telemetry, path)
         core = change.get("queue", 0)  # on veth a frame's queue is its sender's core
         with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=COUNT, cpu=core) as traffic:
-            assert traffic.wait(10)
+            assert traffic.wait(30)
         assert eventually(lambda: telemetry.counters()["rx_packets"] == 2 * COUNT)
         counters, verdicts = telemetry.counters(), engine.verdicts()
         assert verdicts.redirected == 2 * COUNT

@@ -30,7 +30,7 @@ def frame(number: int, size: int = 60) -> bytes:
 
 def collected(capture: Capture, count: int) -> list[bytes]:
     found: list[bytes] = []
-    while len(found) < count and len(batch := capture.recv(timeout=5)):
+    while len(found) < count and len(batch := capture.recv(timeout=30)):
         found += map(bytes, batch)
     return found
 
@@ -62,13 +62,13 @@ def test_a_batch_is_sent_back_without_a_copy(ends: tuple[Capture, Capture], lab:
     with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=1000):
         returned, sent = [], 0
         while sent < 1000:
-            batch = port.recv(timeout=5)
+            batch = port.recv(timeout=30)
             sent += port.send(batch)
             with pytest.raises(ClosedError, match="no longer its own"):
                 numbers(batch)
             while len(batch := peer.try_recv()):
                 returned += numbers(batch)
-    while len(returned) < 1000 and len(batch := peer.recv(timeout=5)):
+    while len(returned) < 1000 and len(batch := peer.recv(timeout=30)):
         returned += numbers(batch)
     assert consecutive(returned, 1000)
     account = ledger.settle()
@@ -173,7 +173,7 @@ def test_two_captures_answer_each_other_for_long_without_losing_a_frame(
     with peer.on_batch(answer):
         for turn in range(200):
             port.send([frame(turn)])
-            answers = port.recv(timeout=5)
+            answers = port.recv(timeout=30)
             assert bytes(answers[0]) == frame(turn)
     for each in ends:
         each.try_recv()

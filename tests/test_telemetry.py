@@ -81,7 +81,7 @@ def test_an_empty_histogram_has_no_percentile() -> None:
 
 def test_the_history_has_a_record_for_every_interval_however_seldom_one_looks(lab: Lab) -> None:
     with Engine(lab.port, sampling=Sampling(publish_interval=0.005)) as engine:
-        assert Traffic(lab.peer, lab.port, rate=20_000, seconds=0.5).start().wait(10)
+        assert Traffic(lab.peer, lab.port, rate=20_000, seconds=0.5).start().wait(30)
         assert eventually(lambda: len(engine.telemetry.history()[0]) > 100)
         history, following = engine.telemetry.history()
         later, _ = engine.telemetry.history(following)
@@ -99,7 +99,7 @@ def test_a_second_process_reads_the_region(lab: Lab) -> None:
         "print(region.counters()['rx_packets'], len(region.samples()[0]), region.workers)"
     )
     with Engine(lab.port, sampling=Sampling(every=10)) as engine:
-        Traffic(lab.peer, lab.port, rate=10_000, count=1000).start().wait(5)
+        Traffic(lab.peer, lab.port, rate=10_000, count=1000).start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 1000)
         seen = subprocess.check_output(
             [sys.executable, "-c", text, engine.telemetry_path], text=True
@@ -146,7 +146,7 @@ def test_the_header_and_the_control_block_say_what_the_engine_was_told(lab: Lab)
 def test_the_samples_ring_keeps_the_newest(lab: Lab) -> None:
     kept = lib.XDPLAB_SAMPLE_RECORDS
     with Engine(lab.port, sampling=Sampling(every=1), ring_size=1 << 14) as engine:
-        Traffic(lab.peer, lab.port, rate=100_000, count=3 * kept).start().wait(10)
+        Traffic(lab.peer, lab.port, rate=100_000, count=3 * kept).start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["samples"] == 3 * kept)
         samples, following = engine.telemetry.samples()
     assert following == 3 * kept

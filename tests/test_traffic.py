@@ -29,7 +29,7 @@ def test_frames_are_valid_udp_of_the_size_asked_for(lab: Lab, size: int) -> None
 
     with Engine(lab.port, sampling=Sampling(every=1, bytes=2048), ring_size=DEEP_RING) as engine:
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, size=size, count=300, flows=3)
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["samples"] == 300)
         samples, _ = engine.telemetry.samples()
     for number, sample in enumerate(samples):
@@ -49,14 +49,14 @@ def test_frames_are_valid_udp_of_the_size_asked_for(lab: Lab, size: int) -> None
 
 def test_a_count_is_kept_exactly(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate="max", count=12_345) as traffic:
-        assert traffic.wait(10)
+        assert traffic.wait(30)
         assert traffic.sent == 12_345
     assert traffic.sent == 12_345
 
 
 def test_a_duration_ends_it(lab: Lab) -> None:
     with Traffic(lab.peer, lab.port, rate=1000, seconds=0.3) as traffic:
-        assert traffic.wait(10)
+        assert traffic.wait(30)
         assert 0 < traffic.sent <= 301
 
 
@@ -217,5 +217,5 @@ def test_nothing_starts_in_a_lab_that_was_closed(lab: Lab) -> None:
 def test_a_count_is_that_of_one_start(lab: Lab) -> None:
     traffic = Traffic(lab.peer, lab.port, rate="max", count=1000)
     for starts in (1, 2, 3):
-        assert traffic.start().wait(10)
+        assert traffic.start().wait(30)
         assert traffic.sent == 1000 * starts

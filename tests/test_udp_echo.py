@@ -25,7 +25,7 @@ each_mode = pytest.mark.parametrize("mode", MODES)
 def ask(lab: Lab) -> socket.socket:
     asking = lab.peer.socket()
     asking.connect((lab.port.ipv4, PORT))
-    asking.settimeout(10)
+    asking.settimeout(30)
     return asking
 
 

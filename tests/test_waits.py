@@ -301,7 +301,7 @@ with Lab() as lab, Engine(lab.port) as engine:
             print(f"{wait}: {error}")
             continue
         before = engine.telemetry.counters()["rx_packets"]
-        Traffic(lab.peer, lab.port, rate=10_000, count=100).start().wait(5)
+        Traffic(lab.peer, lab.port, rate=10_000, count=100).start().wait(30)
         deadline = time.monotonic() + 10
         while engine.telemetry.counters()["rx_packets"] < before + 100:
             assert time.monotonic() < deadline

@@ -21,6 +21,7 @@ struct xdplab_call {
 	uint32_t room;
 	uint64_t timeout_ns; /* 0: takes what is there */
 	/* Results. */
+	uint32_t wanted; /* the knob `batch`, and no less than a packet needs: if more than `room`, nothing was received */
 	uint32_t count;
 	uint64_t time_ns; /* CLOCK_MONOTONIC when it looked */
 };

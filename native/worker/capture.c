@@ -115,6 +115,9 @@ int xdplab_capture_receive(struct xdplab_engine *engine, uint32_t index, struct 
 	call->count = 0;
 	if (capture_begin(worker, error))
 		return -error->code;
+	call->wanted = clamp(knob(&worker->block->control.batch), worker->rx->packet_frames, worker->frames_limit);
+	if (call->wanted > call->room)
+		return 0;
 	*delivery = (struct delivery){
 		.frames = (struct xdp_desc *)call->frames,
 		.room = call->room,

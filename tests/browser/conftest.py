@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from harness.chromium import open_chromium
 from harness.jupyter_server import JupyterServer
-from harness.notebook_page import NotebookPage, write_notebook
-from playwright.sync_api import Browser
+from harness.notebook_page import PATIENCE_MS, NotebookPage, write_notebook
+from playwright.sync_api import Browser, expect
 from support.artefacts import ARTEFACTS
 from support.forked_kernels import forked_kernels
 from support.layout import faults
@@ -19,6 +19,8 @@ from support.pages import Look, OpenNotebook, Picture
 from support.waiting import eventually
 
 _CELLS_TO_FILL = 8
+
+expect.set_options(timeout=PATIENCE_MS)
 
 NOTHING_STICKS_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output')].every(
     (output) => output.scrollWidth <= output.clientWidth)"""

@@ -11,8 +11,6 @@ from playwright.sync_api import expect
 from support.controls import around, box, button, choose, click, drag, group, press, tick
 from support.pages import Look, OpenNotebook
 
-PATIENCE = 30_000  # ms: the machine may be busy with other tests
-
 CAPTURE = """
 import json, threading, time, warnings
 from xdplab import ACTIONS, WAIT_STRATEGIES, Engine, Lab, Stream, Traffic
@@ -166,9 +164,9 @@ def test_the_rate_of_an_engine_that_generates_is_turned(open_notebook: OpenNoteb
     turned = "print(eventually(lambda: engine.stream_rate == 10_000))"
     page = open_notebook(CAPTURE.replace("\ncontrols\n", GENERATES), turned)
     page.run(0)
-    expect(box(page, "Rate")).to_have_value("1 pps", timeout=PATIENCE)
+    expect(box(page, "Rate")).to_have_value("1 pps")
     press("Rate", "ArrowRight", 12)(page)
-    expect(box(page, "Rate")).to_have_value("10 kpps", timeout=PATIENCE)
+    expect(box(page, "Rate")).to_have_value("10 kpps")
     assert page.run(1).strip() == "True"
 
 
@@ -212,12 +210,12 @@ def test_controls_follow_python_and_the_worker_follows_them_in_the_next_busy_cel
         again=AGAIN,
     )
     page.run(1)
-    expect(box(page, "Batch size")).to_have_value("100", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("100")
     page.run(2)
-    expect(box(page, "Batch size")).to_have_value("512", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("512")
     menu = group(page, "dropdown", "Wait").locator("select")
-    expect(menu).to_have_value("uring-napi", timeout=PATIENCE)
-    expect(group(page, "hslider", "Busy-poll time")).to_be_visible(timeout=PATIENCE)
+    expect(menu).to_have_value("uring-napi")
+    expect(group(page, "hslider", "Busy-poll time")).to_be_visible()
     page.start(3)
     press("Batch size", "ArrowLeft")(page)
     page.wait_for(3)
@@ -234,7 +232,7 @@ def test_a_value_is_typed_while_a_cell_runs_and_one_that_is_none_is_refused_besi
 ) -> None:
     page = go_on(CAPTURE, TYPED, "traffic.rate = 500", again=AGAIN)
     # What is typed while the page takes away what the test before has left goes with it.
-    expect(box(page, "Batch size")).to_have_value("64", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("64")
     page.start(1)
     box(page, "Batch size").fill("300")
     box(page, "Batch size").press("Enter")
@@ -249,11 +247,11 @@ def test_a_value_is_typed_while_a_cell_runs_and_one_that_is_none_is_refused_besi
     ):
         box(page, "Rate").fill(text)
         box(page, "Rate").press("Enter")
-        expect(box(page, "Rate")).to_have_value(shown, timeout=PATIENCE)
+        expect(box(page, "Rate")).to_have_value(shown)
         words = around(page, "Rate").get_by_role("alert")
-        expect(words).to_have_count(int(bool(word)), timeout=PATIENCE)
+        expect(words).to_have_count(int(bool(word)))
         if word:
-            expect(words).to_contain_text(word, timeout=PATIENCE)
+            expect(words).to_contain_text(word)
     assert page.run(1).split() == ["True", "300", "1500000"]
     page.run(2)
 
@@ -284,9 +282,9 @@ def test_what_the_kernel_refuses_is_said_and_the_menu_goes_back(
     menu = group(page, "dropdown", "Wait").locator("select")
     menu.select_option("epoll")
     page.page.get_by_text("could not prepare the wait strategy epoll").wait_for()
-    expect(menu).to_have_value("poll", timeout=PATIENCE)
+    expect(menu).to_have_value("poll")
     menu.select_option("spin")
-    expect(page.page.get_by_text("could not prepare")).to_have_count(0, timeout=PATIENCE)
+    expect(page.page.get_by_text("could not prepare")).to_have_count(0)
     assert page.run(2).strip() == "spin"
 
 
@@ -311,10 +309,10 @@ def test_two_controls_and_two_browsers_agree(open_notebook: OpenNotebook) -> Non
     press("Batch size", "End")(page)
     for view in (page, other):
         for nth in (0, 1):
-            expect(box(view, "Batch size", nth)).to_have_value("2,048", timeout=PATIENCE)
+            expect(box(view, "Batch size", nth)).to_have_value("2,048")
     press("Batch size", "Home")(other)
     for nth in (0, 1):
-        expect(box(page, "Batch size", nth)).to_have_value("1", timeout=PATIENCE)
+        expect(box(page, "Batch size", nth)).to_have_value("1")
     assert int(page.run(2)) == 1
 
 
@@ -341,7 +339,7 @@ def test_presets_set_the_worker_and_undo_takes_them_back_one_by_one(
     menu = group(page, "dropdown", "Wait").locator("select")
     for cell, (batch, wait) in ((4, (16, "spin")), (5, (256, "adaptive")), (6, (64, "poll"))):
         click("Undo")(page)
-        expect(menu).to_have_value(wait, timeout=PATIENCE)
+        expect(menu).to_have_value(wait)
         assert json.loads(page.run(cell)) == [batch, wait, 0]
     expect(button(page, "Undo")).to_be_disabled()
 
@@ -356,9 +354,9 @@ def test_reload_shows_the_knobs_as_they_are_and_they_still_turn(
     page.save()
     page.run(1)
     page.reload()
-    expect(box(page, "Batch size")).to_have_value("4", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("4")
     press("Batch size", "ArrowRight")(page)
-    expect(box(page, "Batch size")).to_have_value("8", timeout=PATIENCE)
+    expect(box(page, "Batch size")).to_have_value("8")
     assert page.run(2).strip() == "True"
 
 

@@ -13,7 +13,6 @@ from support.pages import OpenNotebook, Picture
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
-PATIENCE = 30_000  # ms: the machine may be busy with other tests
 
 WIDGETS = ".jp-Notebook .jp-OutputArea-output > .jupyter-widgets"
 
@@ -41,7 +40,7 @@ def test_a_notebook_runs_in_the_browser_without_a_complaint(
     for index in lesson:
         page.run(index)  # fails the test where the cell fails
     shown = page.page.locator(WIDGETS)
-    expect(shown).to_have_count(page.page.evaluate(SHOWN, lesson), timeout=PATIENCE)
+    expect(shown).to_have_count(page.page.evaluate(SHOWN, lesson))
     assert page.page.evaluate("window.Bokeh.documents.length") > 0
     shown.last.evaluate("widget => widget.scrollIntoView()")
     picture(page)

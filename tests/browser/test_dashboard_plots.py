@@ -112,7 +112,6 @@ def wait_for_span(page: NotebookPage, seconds: float) -> None:
             return Math.abs(end - start - milliseconds) < 1;
         }""",
         arg=1000 * seconds,
-        timeout=30_000,
     )
 
 

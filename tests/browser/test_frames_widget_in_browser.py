@@ -59,7 +59,6 @@ print(sum(thread.name.startswith("xdplab-") for thread in threading.enumerate())
 
 TIME, QUEUE, VERDICT, SOURCE, DESTINATION, PROTOCOL, LENGTH, SUMMARY = range(8)
 
-PATIENCE = 30_000  # ms: the machine may be busy with other tests
 
 PINGS = "icmp[icmptype] = icmp-echo"
 
@@ -68,7 +67,7 @@ Rows = list[list[str]]
 
 def wait_for_rows(page: NotebookPage, condition: str, arg: Any = None) -> Rows:
     """Wait until a JavaScript expression of `rows` and `arg` holds, and return the rows."""
-    page.wait_until(f"(arg) => ((rows) => {condition})(({ROWS})())", arg=arg, timeout=30_000)
+    page.wait_until(f"(arg) => ((rows) => {condition})(({ROWS})())", arg=arg)
     rows: Rows = page.page.evaluate(ROWS)
     return rows
 
@@ -153,7 +152,7 @@ def test_filter_and_pause_hold_in_every_view(open_notebook: OpenNotebook) -> Non
     apply_filter(page, "icmp or or udp")
     for each in (page, second):
         refused = each.page.get_by_role("alert").filter(has_text="syntax error")
-        expect(refused).to_contain_text(f"Shown is still what passes '{PINGS}'.", timeout=PATIENCE)
+        expect(refused).to_contain_text(f"Shown is still what passes '{PINGS}'.")
         assert filter_box(each).input_value() == "icmp or or udp"
         wait_for_rows(each, "rows.length === 3")
     apply_filter(second, "tcp port 1234")
@@ -162,7 +161,7 @@ def test_filter_and_pause_hold_in_every_view(open_notebook: OpenNotebook) -> Non
             "No frame passes the filter. Its syntax is tcpdump's: port 1234,"
         )
         hint.wait_for()
-        expect(each.page.get_by_text("syntax error")).to_have_count(0, timeout=PATIENCE)
+        expect(each.page.get_by_text("syntax error")).to_have_count(0)
 
     second.page.get_by_role("button", name="Pause", exact=True).click()
     page.page.get_by_role("button", name="Resume", exact=True).wait_for()
@@ -184,7 +183,7 @@ def test_what_is_saved_opens_in_tshark(open_notebook: OpenNotebook) -> None:
     page.page.locator(".widget-text input").press("Enter")
     page.page.locator(".widget-button", has_text="Save").click()
     place = page.path.parent / "pings.pcapng"
-    page.page.get_by_text(f"3 frames in {place}").wait_for(timeout=30_000)
+    page.page.get_by_text(f"3 frames in {place}").wait_for()
     samples = [data for _, _, data in json.loads(page.run(1)) if data[46:48] == "01"]
     printed = subprocess.check_output(("tshark", "-r", place, "-n", "-T", "json", "-x"), text=True)
     read = [each["_source"]["layers"]["frame_raw"][0] for each in json.loads(printed)]
@@ -195,12 +194,12 @@ def test_what_is_saved_opens_in_tshark(open_notebook: OpenNotebook) -> None:
     page.page.locator(".widget-text input").fill("history.csv")
     page.page.locator(".widget-text input").press("Enter")
     page.page.locator(".widget-button", has_text="Save").click()
-    page.page.get_by_text("records in").wait_for(timeout=30_000)
+    page.page.get_by_text("records in").wait_for()
     assert (page.path.parent / "history.csv").read_text().startswith("worker,realtime_ns,")
     page.page.locator(".widget-text input").fill("no/folder.csv")
     page.page.locator(".widget-text input").press("Enter")
     page.page.locator(".widget-button", has_text="Save").click()
-    page.page.get_by_text("ENOENT").wait_for(timeout=30_000)
+    page.page.get_by_text("ENOENT").wait_for()
 
 
 def test_reload_brings_the_rows_back_and_only_their_picture_is_saved(

@@ -48,10 +48,7 @@ def sources(page: NotebookPage) -> Sources:
 
 def wait_for_flags(page: NotebookPage, condition: str = "flags.x.length === 5") -> Sources:
     """Wait until the percentiles drawn fulfil a condition."""
-    page.wait_until(
-        f"() => {{ const {{flags}} = ({SOURCES})(); return flags && {condition}; }}",
-        timeout=30_000,
-    )
+    page.wait_until(f"() => {{ const {{flags}} = ({SOURCES})(); return flags && {condition}; }}")
     return sources(page)
 
 
@@ -60,7 +57,7 @@ def press(page: NotebookPage, words: str) -> None:
 
 
 def wait_for_words(page: NotebookPage, words: str) -> None:
-    page.page.get_by_text(words).first.wait_for(timeout=30_000)
+    page.page.get_by_text(words).first.wait_for()
 
 
 def read_in_the_end(page: NotebookPage, index: int) -> list[float]:
@@ -68,9 +65,7 @@ def read_in_the_end(page: NotebookPage, index: int) -> list[float]:
     total, percentiles = json.loads(page.run(index))
     # The curve ends at the one slowest of all frames.
     page.wait_until(
-        f"(total) => Math.abs(({SOURCES})()['live curve'].y.at(-1) * total - 1) < 1e-9",
-        arg=total,
-        timeout=30_000,
+        f"(total) => Math.abs(({SOURCES})()['live curve'].y.at(-1) * total - 1) < 1e-9", arg=total
     )
     return [float(ns) for ns in percentiles]
 
@@ -134,7 +129,7 @@ def test_buttons_act_while_the_first_cell_after_it_is_busy(open_notebook: OpenNo
     wait_for_flags(page)
     page.start(1)
     press(page, "Freeze")
-    page.wait_until(f"() => ({SOURCES})().frozen.x.length > 0", timeout=30_000)
+    page.wait_until(f"() => ({SOURCES})().frozen.x.length > 0")
     assert let_go(page, 1).strip() == "poll, batch 64"
 
 

@@ -55,12 +55,11 @@ def wait_for_text(page: NotebookPage, source: str, text: str) -> None:
         f"([source, text]) => ({SOURCES})()[source]?.text.some("
         "(words) => words.replaceAll('\\n', ' ').includes(text))",
         arg=[source, text],
-        timeout=30_000,
     )
 
 
 def wait_for_words(page: NotebookPage, words: str) -> None:
-    page.page.get_by_text(words).first.wait_for(timeout=30_000)
+    page.page.get_by_text(words).first.wait_for()
 
 
 def test_losses_branch_off_with_their_reason_and_the_figures_are_the_books(

@@ -11,8 +11,6 @@ from playwright.sync_api import expect
 from support.live_rows import ROWS
 from support.pages import Look, OpenNotebook, Picture
 
-PATIENCE = 30_000  # ms: the machine may be busy with other tests
-
 IMPORTS = """
 import gc, json, threading, time
 import ipywidgets
@@ -70,11 +68,9 @@ ROWS_OF_FRAMES = ".xdplab-frames-table tbody tr"
 
 def wait_until_all_live(page: NotebookPage) -> None:
     """Wait until each figure has got its first rows, and the table of frames its own."""
-    expect(page.page.locator(".xdplab-live")).to_have_count(LIVE, timeout=PATIENCE)
-    page.page.locator(ROWS_OF_FRAMES).first.wait_for(timeout=PATIENCE)
-    page.wait_until(
-        f"() => {ROWS}()[0].received.filter((rate) => rate > 0).length > 3", timeout=PATIENCE
-    )
+    expect(page.page.locator(".xdplab-live")).to_have_count(LIVE)
+    page.page.locator(ROWS_OF_FRAMES).first.wait_for()
+    page.wait_until(f"() => {ROWS}()[0].received.filter((rate) => rate > 0).length > 3")
 
 
 def wait_for_rows(page: NotebookPage, count: int, figures: int = 1) -> dict[str, list[float]]:
@@ -86,7 +82,6 @@ def wait_for_rows(page: NotebookPage, count: int, figures: int = 1) -> dict[str,
                 ({{received}}) => received.filter((rate) => rate > 0).length >= count);
         }}""",
         arg=[count, figures],
-        timeout=PATIENCE,
     )
     rows: dict[str, list[float]] = page.page.evaluate(f"{ROWS}()[0]")
     return rows
@@ -142,22 +137,20 @@ def test_controls_and_dashboard_live_in_both_applications(
     page.hide_side_bar()
     for width, columns in ((600, 1), (1280, 2), (600, 1)):
         page.page.set_viewport_size({"width": width, "height": 900})
-        page.wait_until(
-            f"columns => new Set(({LEFTS})()).size === columns", arg=columns, timeout=PATIENCE
-        )
+        page.wait_until(f"columns => new Set(({LEFTS})()).size === columns", arg=columns)
     label = page.page.get_by_text(re.compile("^Batch( size)?$"))
     sliders = page.page.locator(".widget-hslider", has=label)
-    expect(sliders).to_have_count(2, timeout=PATIENCE)
+    expect(sliders).to_have_count(2)
     boxes = page.page.locator(".xdplab-control", has=label).locator("input")
     for box in boxes.all():
-        expect(box).to_have_value("16", timeout=PATIENCE)
+        expect(box).to_have_value("16")
     # With the mouse: in Notebook 7 the arrow keys are the notebook's own.
     track = sliders.last.locator(".noUi-base")
     width = track.evaluate("track => track.clientWidth")
     track.click(position={"x": width - 1, "y": 2})
     # What one of them was moved to, all show.
     for box in boxes.all():
-        expect(box).to_have_value("64", timeout=PATIENCE)
+        expect(box).to_have_value("64")
     assert page.run(3).strip() == "64"
     picture(page)
 
@@ -196,19 +189,14 @@ def test_a_figure_that_is_made_off_the_page_lives_as_soon_as_it_is_on_it(
     page.run(0)
     page.page.evaluate(OFF_THE_PAGE)
     page.run(1)
-    page.wait_until(
-        "() => window.Bokeh && window.taken.node.querySelector('.xdplab-complaint')",
-        timeout=PATIENCE,
-    )
+    page.wait_until("() => window.Bokeh && window.taken.node.querySelector('.xdplab-complaint')")
     page.page.evaluate(BACK_ON_THE_PAGE)
     before = wait_for_rows(page, 5)
-    expect(page.page.locator(".xdplab-live canvas").first).to_be_visible(timeout=PATIENCE)
+    expect(page.page.locator(".xdplab-live canvas").first).to_be_visible()
     page.page.evaluate(OFF_THE_PAGE)  # where its text and lines have no ink
-    page.wait_until(
-        f"(end) => {ROWS}()[0].time.at(-1) > end + 2000", arg=before["time"][-1], timeout=PATIENCE
-    )
+    page.wait_until(f"(end) => {ROWS}()[0].time.at(-1) > end + 2000", arg=before["time"][-1])
     page.page.evaluate(BACK_ON_THE_PAGE)
-    expect(page.page.locator(".xdplab-live canvas").first).to_be_visible(timeout=PATIENCE)
+    expect(page.page.locator(".xdplab-live canvas").first).to_be_visible()
     expect(page.page.locator(".xdplab-complaint:not(:empty)")).to_have_count(0)
 
 
@@ -220,7 +208,7 @@ def test_an_engine_that_was_replaced_is_told_by_the_widgets_that_showed_it(
         page.run(index)
     before = wait_for_rows(page, 5)
     page.run(1)
-    page.page.get_by_text("engine is closed").first.wait_for(timeout=PATIENCE)
+    page.page.get_by_text("engine is closed").first.wait_for()
     assert set(before["time"]) <= set(wait_for_rows(page, 5)["time"])
 
 
@@ -247,10 +235,10 @@ def test_a_restarted_kernel_leaves_a_page_on_which_all_can_begin_anew(
         page.run(index)
     wait_until_all_live(page)
     said = page.page.locator(".xdplab-state")
-    expect(said.first).to_contain_text("running", timeout=PATIENCE)
+    expect(said.first).to_contain_text("running")
     page.restart_kernel()
     # Once in each widget: the live ones, and Controls.
-    page.wait_until(f"count => ({ENDINGS_SAID})() === count", arg=LIVE + 1, timeout=PATIENCE)
+    page.wait_until(f"count => ({ENDINGS_SAID})() === count", arg=LIVE + 1)
     expect(page.page.locator(".xdplab-state > *").locator("visible=true")).to_have_count(0)
     controls = page.page.locator(".xdplab-ended :is(button, input, select)")
     assert controls.count() > LIVE
@@ -274,7 +262,7 @@ def test_two_browsers_see_the_same_and_either_can_leave(open_notebook: OpenNoteb
     assert set(both[0]["time"]) & set(both[1]["time"])
     page.close()
     end = wait_for_rows(second, 10)["time"][-1]
-    second.wait_until(f"(end) => {ROWS}()[0].time.at(-1) > end + 1000", arg=end, timeout=PATIENCE)
+    second.wait_until(f"(end) => {ROWS}()[0].time.at(-1) > end + 1000", arg=end)
     second.clear_output(2)
     assert leaves_nothing_running(second, 3)
 

@@ -10,8 +10,6 @@ from playwright.sync_api import Locator, expect
 from support.live_rows import SOURCES
 from support.pages import Look, OpenNotebook
 
-PATIENCE = 30_000  # ms: the machine may be busy with other tests
-
 RINGS = """
 import json, math, time
 from xdplab import Engine, Lab, Traffic
@@ -70,8 +68,7 @@ def sources(page: NotebookPage) -> dict[str, dict[str, list[Any]]]:
 def wait_for_entries(page: NotebookPage, condition: str) -> None:
     """Wait until a condition on `entries`, the columns of what is drawn, holds."""
     page.wait_until(
-        f"() => {{ const entries = ({SOURCES})()[0]?.entries; return entries && ({condition}); }}",
-        timeout=PATIENCE,
+        f"() => {{ const entries = ({SOURCES})()[0]?.entries; return entries && ({condition}); }}"
     )
 
 
@@ -88,7 +85,7 @@ def button(page: NotebookPage, text: str) -> Locator:
 
 def found(page: NotebookPage, words: str) -> None:
     """Wait until the line below the drawing says so."""
-    expect(page.page.get_by_text(words).first).to_be_visible(timeout=PATIENCE)
+    expect(page.page.get_by_text(words).first).to_be_visible()
 
 
 def open_rings(open_notebook: OpenNotebook, *cells: str) -> NotebookPage:
@@ -108,7 +105,6 @@ def test_what_is_drawn_is_what_the_rings_hold(open_notebook: OpenNotebook) -> No
     page.wait_until(
         f"(text) => ({SOURCES})()[0].words.text.includes(text)",
         arg=f"P {held['completion']['producer']}",
-        timeout=PATIENCE,
     )
     drawn = sources(page)
     for ring, seen in held.items():
@@ -213,11 +209,11 @@ def test_two_views_of_one_engine_agree_and_a_closed_engine_still_shows_its_rings
     page = open_rings(open_notebook, PAUSED, "others = Rings(engine)\nothers", "engine.close()")
     page.run(1)
     page.run(2)
-    page.wait_until(f"() => ({SOURCES})().length === 2", timeout=PATIENCE)
+    page.wait_until(f"() => ({SOURCES})().length === 2")
     button(page, "Step").first.click()
-    expect(page.page.get_by_text("1 turns so far")).to_have_count(2, timeout=PATIENCE)
+    expect(page.page.get_by_text("1 turns so far")).to_have_count(2)
     page.run(3)
-    expect(page.page.get_by_text("engine is closed")).to_have_count(2, timeout=PATIENCE)
+    expect(page.page.get_by_text("engine is closed")).to_have_count(2)
     expect(button(page, "Step").first).to_be_disabled()
     first, second = page.page.evaluate(SOURCES)
     assert first["entries"] == second["entries"]

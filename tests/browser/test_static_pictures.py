@@ -28,7 +28,7 @@ def picture_of(page: NotebookPage) -> Locator:
 
 
 def wait_until_it_lives(page: NotebookPage) -> None:
-    page.page.locator(".xdplab-live").first.wait_for(timeout=30_000)
+    page.page.locator(".xdplab-live").first.wait_for()
 
 
 def holds_a_picture_and_nothing_that_lives(page: NotebookPage) -> None:

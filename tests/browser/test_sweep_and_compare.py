@@ -10,8 +10,6 @@ from playwright.sync_api import expect
 from support.live_rows import SOURCES
 from support.pages import Look, OpenNotebook
 
-PATIENCE = 60_000  # ms: the machine may be busy with other tests
-
 SWEEP = """
 from xdplab import Engine, Lab, Traffic
 from xdplab.widgets import Sweep
@@ -32,8 +30,7 @@ def sources(page: NotebookPage) -> dict[str, dict[str, list[Any]]]:
 def wait_for_source(page: NotebookPage, condition: str) -> None:
     """Wait until a condition on `sources`, those of the one live figure, holds."""
     page.wait_until(
-        f"() => {{ const sources = ({SOURCES})()[0]; return sources && ({condition}); }}",
-        timeout=PATIENCE,
+        f"() => {{ const sources = ({SOURCES})()[0]; return sources && ({condition}); }}"
     )
 
 
@@ -65,18 +62,16 @@ def test_a_sweep_fills_its_map_and_a_click_applies_a_cell(
         [cells["x"][row], cells["y"][row]],
     )
     page.page.mouse.move(*where)
-    expect(page.page.get_by_text("batch 16, wait adaptive").first).to_be_visible(timeout=PATIENCE)
+    expect(page.page.get_by_text("batch 16, wait adaptive").first).to_be_visible()
     page.page.mouse.click(*where)
-    expect(page.page.get_by_text("Applied: batch 16, wait adaptive")).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.page.get_by_text("Applied: batch 16, wait adaptive")).to_be_visible()
     assert page.run(1).split() == ["16", "adaptive"]
 
     page.save()
     page.reload()
     wait_for_source(page, "sources.cells.x.length === 12")
     assert sources(page)["cells"] == cells
-    expect(page.page.get_by_text("12 of 12 runs")).to_be_visible(timeout=PATIENCE)
+    expect(page.page.get_by_text("12 of 12 runs")).to_be_visible()
     look(page)
 
 
@@ -100,13 +95,13 @@ def test_a_comparison_grows_in_a_narrow_dark_page_and_comes_back(
     wait_for_source(page, "sources['heads 0'].text.length === 3")
     press(page, "Run")
     wait_for_source(page, "sources['line 0'].pps.length > 0")
-    expect(page.page.get_by_text("8 of 8 runs")).to_be_visible(timeout=PATIENCE)
+    expect(page.page.get_by_text("8 of 8 runs")).to_be_visible()
     wait_for_source(page, "sources['spread 0'].y.length > 0")
     drawn = sources(page)
     assert drawn["words 0"]["text"].count("refused") == 1
     assert min(drawn["bars 0"]["alpha"]) > 0.5
     assert page.run(1).split() == ["measured", "measured", "measured", "refused"]
-    expect(page.page.get_by_text("must be a power of two")).to_be_visible(timeout=PATIENCE)
+    expect(page.page.get_by_text("must be a power of two")).to_be_visible()
     page.page.locator(".jp-OutputArea-output").first.evaluate("area => area.scrollIntoView()")
     look(page)
     # Nothing sticks out at the right.

@@ -31,7 +31,7 @@ SHOWN = """() => Array.from(
 
 
 def wait_for_marks(page: NotebookPage, count: int) -> list[str]:
-    page.wait_until(f"count => ({SHOWN})().length === count", arg=count, timeout=30_000)
+    page.wait_until(f"count => ({SHOWN})().length === count", arg=count)
     labels: list[str] = page.page.evaluate(SHOWN)
     return labels
 

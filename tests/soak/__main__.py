@@ -1,4 +1,8 @@
-"""``make soak``: run rounds for so many minutes, or one of them again."""
+"""``make soak``: run rounds for so many minutes, or one of them again.
+
+``scripts/soak --frames 10_000_000`` sends so many numbered frames through each way to receive in
+Python instead.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from random import SystemRandom
 
+from soak.patterns import PATTERNS, run_all
 from soak.recipe import draw
 from soak.report import steps, table, write_page
 from soak.rounds import Outcome, run
@@ -22,7 +27,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1 << 32))
     parser.add_argument("--round", type=int, help="this one alone")
     parser.add_argument("--page", type=Path, help="where the figures are written, once all is well")
+    parser.add_argument("--frames", type=int, help="numbered, through each way to receive instead")
+    parser.add_argument("--pattern", choices=PATTERNS, help="this way alone")
     chosen = parser.parse_args()
+    if chosen.frames is not None:
+        return through_patterns(chosen.seed, chosen.frames, chosen.pattern)
     backends = [name for name, backend in BACKENDS.items() if not backend.refusal()]
     print(f"seed {chosen.seed}; backends: {', '.join(backends)}", flush=True)
     begun = time.monotonic()
@@ -40,6 +49,31 @@ def main() -> int:
     if not failed and chosen.page:
         write_page(chosen.page, outcomes, chosen.seed, time.monotonic() - begun)
     return report(outcomes, number)
+
+
+def through_patterns(seed: int, frames: int, only: str | None) -> int:
+    """Send numbered frames through the ways to receive; 1 if a way failed."""
+    failed = 0
+    for name in [only] if only else PATTERNS:
+        begun = time.monotonic()
+        try:
+            outcomes = run_all(name, seed, frames)
+        except Exception as error:
+            failed = 1
+            print(f"{name} failed: {type(error).__name__}: {error}")
+            print(
+                f"again: scripts/soak --seed {seed} --frames {frames} --pattern {name}", flush=True
+            )
+            continue
+        sent, found, answered = (
+            sum(getattr(each, what) for each in outcomes) for what in ("sent", "found", "answered")
+        )
+        print(
+            f"{name}: {sent:,} sent, {found:,} right and in order, {sent - found:,} lost or ends, "
+            f"as the ledgers say; {answered:,} came back; {time.monotonic() - begun:.0f} s",
+            flush=True,
+        )
+    return failed
 
 
 def attempt(seed: int, number: int, backends: list[str]) -> Outcome | None:

@@ -17,5 +17,5 @@ def raw_socket(host: Host) -> socket.socket:
     """Open a socket that sends and receives whole frames."""
     raw = host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
     raw.bind((host.interface.name, 0))
-    raw.settimeout(10)
+    raw.settimeout(30)
     return raw

@@ -290,7 +290,7 @@ def test_a_generator_that_makes_less_than_asked_is_said_beside_its_knobs(lab: La
 
     assert not said()
     with traffic:
-        assert eventually(said, 10)
+        assert eventually(said)
     assert not said()
     controls.close()
     traffic.close()

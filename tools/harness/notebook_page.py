@@ -72,6 +72,9 @@ OUTPUTS = """(index) => {
 }"""
 
 
+PATIENCE_MS = 60_000
+"""Time for what a page is to show: the machine may be busy with other tests."""
+
 _POLLING = 100  # ms
 
 
@@ -110,6 +113,7 @@ class NotebookPage:
         """Errors that the page logged, and requests that left the machine."""
         self.context = browser.new_context(viewport={"width": width, "height": 900})
         self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.add_init_script(script)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", self._on_error)
@@ -163,10 +167,10 @@ class NotebookPage:
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
-        self.wait_until(READY, timeout=60_000)
+        self.wait_until(READY)
         self.change_theme(self.theme)
 
-    def wait_until(self, script: str, *, arg: object = None, timeout: float = 30_000) -> None:
+    def wait_until(self, script: str, *, arg: object = None, timeout: float = PATIENCE_MS) -> None:
         """Wait until a script in the page returns what is true, for at most `timeout` ms.
 
         The page is asked several times a second, and not at each of its frames: a script that reads
@@ -197,7 +201,7 @@ class NotebookPage:
         """Start the cell at `index` and return while it runs."""
         self.page.evaluate(RUN, index)
 
-    def wait_for(self, index: int, timeout: float = 60) -> None:
+    def wait_for(self, index: int, timeout: float = 120) -> None:
         """Wait until the cell that `start` started has ended."""
         done = "index => window.cellsRun[index].done"
         self.wait_until(done, arg=index, timeout=timeout * 1000)

@@ -17,6 +17,8 @@ from xdplab.core.checks import shown
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.table import Table, Tabled
 from xdplab.core.text import counted
+from xdplab.fields.reading import values_of
+from xdplab.fields.table import field_of
 from xdplab.native import lib
 
 Times = npt.NDArray[np.int64]
@@ -57,7 +59,7 @@ class Batch(Tabled):
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
-            return fields.read(key, self._area.array, self._frames)
+            return values_of(field_of(key), self._area.array, self._frames)
         if isinstance(key, int | np.integer):
             return self._packet(int(key))
         return Batch(self._loan, self._times_ns, self._queue, self._chosen(key))

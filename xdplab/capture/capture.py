@@ -91,7 +91,7 @@ class Capture(Engine):
         try:
             self._native.start()
             self.receivers = tuple(
-                Receiver(self._native, number, lambda: self.batch, self._fault, self._offset)
+                Receiver(self._native, number, self._fault, self._offset)
                 for number in range(len(self.queues))
             )
         except BaseException:

@@ -35,7 +35,7 @@ class FrameLoan:
         self.area, self.frames = area, frames
         self.kept = False
         """Whether they stay lent when the next batch is received."""
-        self._give_back = give_back
+        self.give_back = give_back
         self._ended = False
         self._gone: npt.NDArray[np.bool_] | None = None  # of a part; None: none of them
         self._window: Any = None
@@ -60,7 +60,7 @@ class FrameLoan:
         """Return the buffer for views of the frames."""
         if self._window is None:
             self._window = self.area.window()
-            if self._give_back is not None:
+            if self.give_back is not None:
                 self._windows.append(weakref.ref(self._window))
         return self._window
 
@@ -77,7 +77,7 @@ class FrameLoan:
 
     def apart(self, index: Indices) -> FrameLoan:
         """Make a loan of its own of some of the frames."""
-        loan = FrameLoan(self.area, self.take(index), self._give_back)
+        loan = FrameLoan(self.area, self.take(index), self.give_back)
         loan._windows = list(self._windows)
         return loan
 
@@ -96,8 +96,12 @@ class FrameLoan:
 
     def _return(self, frames: Frames) -> None:
         self._window = None
-        if self._give_back is not None and len(frames):
-            _when_unseen(self._windows, partial(self._give_back, self.area, frames))
+        if self.give_back is None or not len(frames):
+            return
+        if self._windows:
+            _when_unseen(self._windows, partial(self.give_back, self.area, frames))
+        else:
+            self.give_back(self.area, frames)
 
     def _count_gone(self, index: Indices | None) -> int:
         gone = self._gone

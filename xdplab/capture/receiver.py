@@ -32,8 +32,6 @@ _SLICE_NS = 100_000_000
 """Longest time in one native call, so that Ctrl-C and `close` don't wait for packets."""
 
 _INSTRUCTION = 8  # bytes, of classic BPF
-_LONGEST_PACKET = 18
-"""Frames of the longest packet (MAX_SKB_FRAGS + 1, Linux 6.18), for which a batch has room."""
 
 
 class _Gate:
@@ -64,8 +62,6 @@ class Receiver:
     ----------
     native, worker
         The engine, and the number of the worker.
-    batch
-        Returns the knob's present value.
     failed
         Makes the error of a worker that ended by itself, from its number and the errno.
     clock_offset_ns
@@ -76,12 +72,11 @@ class Receiver:
         self,
         native: NativeEngine,
         worker: int,
-        batch: Callable[[], int],
         failed: Callable[[int, int], KernelError],
         clock_offset_ns: int,
     ) -> None:
         self._native, self._worker = native, worker
-        self._batch, self._failed, self._offset_ns = batch, failed, clock_offset_ns
+        self._failed, self._offset_ns = failed, clock_offset_ns
         self._gate = _Gate()
         self.lock = self._gate.lock
         """Held during a call."""
@@ -190,16 +185,17 @@ class Receiver:
 
     def __iter__(self) -> Iterator[Batch]:
         """Give batch after batch, until the capture is closed."""
-        return (batch for batch in self._batches() if len(batch))
+        return self._batches()
 
-    def _batches(self) -> Iterator[Batch]:
-        """Give batches, an empty one where none came for a tenth of a second."""
+    def _batches(self, empty_too: bool = False) -> Iterator[Batch]:
+        """Give batches; where asked, an empty one when none came for a tenth of a second."""
         while True:
             try:
                 batch = self._receive(_SLICE_NS)
             except ClosedError:
                 return
-            yield batch
+            if empty_too or len(batch):
+                yield batch
             del batch
 
     def __aiter__(self) -> AsyncIterator[Batch]:
@@ -226,7 +222,7 @@ class Receiver:
         """
         callable_of("function", function)
         cpu = self._native.configuration.cpus[self._worker]
-        return BatchThread(self._batches(), function, cpu)
+        return BatchThread(self._batches(empty_too=True), function, cpu)
 
     def send(self, packets: Batch | Sequence[Any] | Any, timeout: float = 1.0) -> int:
         """Send packets from the interface's queue; return when the kernel has taken all.
@@ -253,7 +249,7 @@ class Receiver:
             When the kernel did not take all in time; ``results`` is how many it took.
         """
         patience = seconds("timeout", timeout, 0, _LONGEST)
-        if is_a(packets, Batch) and packets._loan._give_back is not None:
+        if is_a(packets, Batch) and packets._loan.give_back is not None:
             return self._send_own(packets, patience)
         return self._send_copies(Outgoing.of(packets, self.area.frame_size), patience)
 
@@ -264,6 +260,9 @@ class Receiver:
         with self.lock:
             self._release_last()
             self._pointer = ffi.NULL
+            # UMEM is unmapped now, but for batches that were kept.
+            self.area = Area(np.empty(0, np.uint8), self.area.frame_size)
+            self._returned.clear()
 
     def _enter(self) -> None:
         if not self.lock.acquire(blocking=False):
@@ -294,30 +293,40 @@ class Receiver:
             if not call.count:  # else an interrupt came before the batch was made of it
                 self._release_last()
                 self._give_back()
-                room = max(self._batch(), _LONGEST_PACKET)
-                if len(self._place) < room:
-                    self._place = np.empty(room, FRAME)
-                call.frames = ffi.from_buffer("struct xdplab_frame[]", self._place)
-                call.room, call.timeout_ns = room, timeout_ns
-                code = lib.xdplab_capture_receive(self._pointer, self._worker, call, self._error)
-                if code:
-                    raise self._failed(self._worker, -code)
+                call.timeout_ns = timeout_ns
+                if not call.room:
+                    self._make_place()
+                self._fill_place()
+                while call.wanted > call.room:
+                    self._make_place()
+                    self._fill_place()
             return self._taken()
         finally:
             self._leave()
 
+    def _make_place(self) -> None:
+        """Make a place for the frames of a batch, as large as the last call wanted."""
+        call, place = self._call, np.empty(self._call.wanted, FRAME)
+        frames, room = ffi.from_buffer("struct xdplab_frame[]", place), len(place)
+        # Nothing is called from here on, so that no interrupt comes between.
+        self._place, call.frames, call.room = place, frames, room
+
+    def _fill_place(self) -> None:
+        code = lib.xdplab_capture_receive(self._pointer, self._worker, self._call, self._error)
+        if code:
+            raise self._failed(self._worker, -code)
+
     def _taken(self) -> Batch:
         """Make a batch of the frames that a call has left in its place."""
         call = self._call
-        frames = self._place[: call.count]
-        loan = FrameLoan(self.area, frames, self._take_back)
-        time_ns = call.time_ns + self._offset_ns
+        loan = FrameLoan(self.area, self._place[: call.count], None)
+        batch = Batch(loan, call.time_ns + self._offset_ns, self.queue)
+        # Nothing is called from here on, so that no interrupt comes between.
         if call.count:
-            self._place = np.empty(0, FRAME)
-        # From here on the loan gives the frames back, whatever happens.
-        call.count = 0
-        self._loan = loan
-        return Batch(loan, time_ns, self.queue)
+            call.count = call.room = 0
+            loan.give_back = self._take_back
+            self._loan = loan
+        return batch
 
     def _may_sleep(self) -> bool:
         self._enter()
@@ -332,7 +341,8 @@ class Receiver:
         self._loan = None
 
     def _take_back(self, area: Area, frames: Frames) -> None:
-        self._returned.append((area, frames))
+        if area is self.area:  # else it was closed or replaced, and is to be forgotten
+            self._returned.append((area, frames))
 
     def _give_back(self) -> None:
         """Put returned frames into the fill ring, but those of a UMEM that was replaced."""

@@ -40,36 +40,31 @@ def read(field: str, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any]) -> V
     ConfigurationError
         When there is no such field, an array is of another kind, or a frame is not within `area`.
     """
-    one = field_of(field)
-    values, masked = gather(one, area, frames)
-    found: Any = values.view(Values)
-    # The attribute `mask` would copy it, which takes longer than to read the frames.
-    found._mask = np.repeat(masked[:, None], 16, axis=1) if one.shape else masked
-    return cast("Values", found)
+    return values_of(field_of(field), area_of(area), frames_of(frames))
 
 
-def gather(
-    field: Field, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any]
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """Return a field of every frame, and where a frame has none: the value is 0 there.
+def values_of(field: Field, area: npt.NDArray[np.uint8], frames: npt.NDArray[Any]) -> Values:
+    """Read a field of every frame, of contiguous arrays: `read`.
 
     Raises
     ------
     ConfigurationError
-        When an array is of another kind, or a frame is not within `area`.
+        When a frame is not within `area`.
     """
-    memory, where = area_of(area), frames_of(frames)
-    count = len(where)
+    count = len(frames)
     values, masked = np.empty((count, *field.shape), field.dtype), np.empty(count, np.bool_)
     done = lib.xdplab_field_read(
         field.index,
-        ffi.from_buffer("uint8_t[]", memory),
-        memory.size,
-        ffi.from_buffer("struct xdplab_frame[]", where),
+        ffi.from_buffer("uint8_t[]", area),
+        area.size,
+        ffi.from_buffer("struct xdplab_frame[]", frames),
         count,
         ffi.from_buffer(values),
         ffi.from_buffer("uint8_t[]", masked),
     )
     if done < 0:
-        refuse_outside(memory, where, -1 - done)
-    return values, masked
+        refuse_outside(area, frames, -1 - done)
+    found: Any = values.view(Values)
+    # The attribute `mask` would copy it, which takes longer than to read the frames.
+    found._mask = np.repeat(masked[:, None], 16, axis=1) if field.shape else masked
+    return cast("Values", found)

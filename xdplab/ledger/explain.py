@@ -169,6 +169,8 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         if waiting := counts.get(stage):
             if now.fault:
                 until = "the worker has ended, and they are lost with its sockets"
+            elif now.delivers and stage == Line.WAITING:
+                until = "the program has not asked for them; capture.recv() gives them"
             elif not now.running:
                 until = "the worker is stopped, and goes on with engine.start()"
             else:
