@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.capture_files import RAW_IP, block, interface, option, packet, pcap, section
-from support.loads import DEEP_RING
+from support.loads import RING
 from support.waiting import eventually
 
 from xdplab import Capture, Engine, InterfaceGoneError, Lab, Memory, QueueBusyError, Traffic
@@ -74,7 +74,7 @@ def _microseconds(order: str) -> bytes:
 
 @pytest.fixture
 def capture(lab: Lab) -> Iterator[Capture]:
-    with Capture(lab.port, ring_size=DEEP_RING) as made:
+    with Capture(lab.port, ring_size=RING) as made:
         yield made
 
 
