@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.batches import consecutive, numbers
+from support.child_programs import line, python
 from support.frames import raw_socket
 from support.loads import HOLDABLE_RATE, RING
 from support.waiting import eventually
@@ -286,6 +287,35 @@ def test_who_keeps_too_much_starves_itself_and_is_told(
         assert eventually(lambda: not len(capture.recv(0.01)))
         send(10)
         assert len(capture.recv()) == 10
+
+
+def test_a_forked_child_is_refused_its_parents_packets(lab: Lab) -> None:
+    script = """
+import os, sys
+from xdplab import Capture, ClosedError, Lab, Traffic
+with Lab() as lab, Capture(lab.port) as capture:
+    with Traffic(lab.peer, lab.port, count=10):
+        batch = capture.recv(30)
+    copy = batch.copy()
+    child = os.fork()
+    if child == 0:
+        refused = 0
+        for use in (
+            lambda: batch["udp.dport"], lambda: batch.frames, lambda: list(batch),
+            lambda: batch.where("udp"), batch.copy, batch.keep, capture.recv,
+            lambda: capture.send(batch), lambda: batch.to_pcapng("x.pcapng"), lambda: str(batch[0]),
+        ):
+            try:
+                use()
+            except ClosedError:
+                refused += 1
+        print(refused, set(copy["udp.dport"]) == {9}, flush=True)
+        os._exit(0)
+    print(os.waitpid(child, 0)[1], set(batch["udp.dport"]) == {9}, flush=True)
+"""
+    with python(script) as process:
+        assert line(process) == "10 True"
+        assert line(process) == "0 True"
 
 
 def test_packets_that_nobody_asked_for_yet_wait_and_the_ledger_says_so(

@@ -6,6 +6,7 @@ import os
 import pickle
 
 import pytest
+from soak import memory
 from soak.recipe import draw
 from soak.rounds import run
 
@@ -27,3 +28,9 @@ def test_a_round_can_be_drawn_again() -> None:
     assert {recipe.kind for recipe in again} == {"capture", "sending", "joined", "stream", "path"}
     assert any(step.name == "reconfigure" for recipe in again for step in recipe.steps)
     assert pickle.loads(pickle.dumps(again)) == again
+
+
+def test_a_program_that_receives_takes_no_more_memory_over_time(privileged: None) -> None:
+    looks = memory.run(seconds=2, looks=4)
+    assert looks.packets > 1000
+    assert looks.growth < 4096  # KiB; the place of a batch takes 4

@@ -1,7 +1,8 @@
 """``make soak``: run rounds for so many minutes, or one of them again.
 
 ``scripts/soak --frames 10_000_000`` sends so many numbered frames through each way to receive in
-Python instead.
+Python instead. ``scripts/soak --asyncio 10`` measures for 10 s how late a timer is beside captures,
+``scripts/soak --memory 60`` for 60 minutes what memory a capture's program takes.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from collections import Counter
 from pathlib import Path
 from random import SystemRandom
 
+from soak import memory
 from soak.patterns import PATTERNS, run_all
 from soak.recipe import draw
 from soak.report import steps, table, write_page
+from soak.responsive import run as share_a_loop
 from soak.rounds import Outcome, run
 from xdplab.backends import BACKENDS
+
+_LOOKS = 60
+_MOST_GROWTH_KIB = 4096
 
 
 def main() -> int:
@@ -29,7 +35,17 @@ def main() -> int:
     parser.add_argument("--page", type=Path, help="where the figures are written, once all is well")
     parser.add_argument("--frames", type=int, help="numbered, through each way to receive instead")
     parser.add_argument("--pattern", choices=PATTERNS, help="this way alone")
+    parser.add_argument("--asyncio", type=float, help="a program with captures for so many seconds")
+    parser.add_argument("--rate", type=float, default=250_000, help="of each of its two captures")
+    parser.add_argument("--memory", type=float, help="a program with a capture for so many minutes")
     chosen = parser.parse_args()
+    if chosen.memory is not None:
+        looks = memory.run(60 * chosen.memory, _LOOKS)
+        print(looks)
+        return int(looks.growth > _MOST_GROWTH_KIB)
+    if chosen.asyncio is not None:
+        print(share_a_loop(captures=2, rate=chosen.rate, seconds=chosen.asyncio, least=1))
+        return 0
     if chosen.frames is not None:
         return through_patterns(chosen.seed, chosen.frames, chosen.pattern)
     backends = [name for name, backend in BACKENDS.items() if not backend.refusal()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,17 +32,32 @@ class Area:
 
     def __init__(self, array: Bytes, frame_size: int, memory: Any = None) -> None:
         self.array, self.frame_size, self._memory = array, frame_size, memory
+        self.is_of_parent = False
+        """Whether the process that has it forked this one, where nothing is mapped there."""
 
     @classmethod
     def of_engine(cls, engine: Any, frame_size: int) -> Area:
         """Return an engine's UMEM. It stays mapped as long as this, a window, or an array of it."""
         memory = ffi.gc(lib.xdplab_capture_memory(engine), lib.xdplab_memory_let_go)
-        return cls(np.frombuffer(_window(memory), np.uint8), frame_size, memory)
+        area = cls(np.frombuffer(_window(memory), np.uint8), frame_size, memory)
+        _of_engines.add(area)
+        return area
 
     def window(self) -> Any:
         """Return a new buffer over the whole, which lives as long as it or an array made of it."""
         array: Any = self.array
         return memoryview(array) if self._memory is None else _window(self._memory)
+
+
+_of_engines: weakref.WeakSet[Area] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for area in _of_engines:
+        area.is_of_parent = True
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def stacked(packets: Sequence[Any]) -> tuple[Area, Frames]:

@@ -43,6 +43,11 @@ class FrameLoan:
 
     def check(self, index: Indices | None = None) -> None:
         """Raise `ClosedError` unless all these frames are still lent; without an index, all."""
+        if self.area.is_of_parent:
+            raise ClosedError(
+                "these packets are in memory of the process that forked this one. Hand on a copy, "
+                "made there: batch.copy()."
+            )
         if not self._ended and self._gone is None:
             return
         count = len(self.frames) if index is None else len(index)
