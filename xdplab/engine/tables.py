@@ -58,12 +58,14 @@ def traffic_table(traffic: Traffic) -> Table:
     title = f"Traffic from {sender.name} to {receiver.name}, {state}"
     rows = [
         ("rate asked", rate(traffic.rate)),
-        ("frames", f"{traffic.size:,} bytes"),
+        ("frames", f"{'up to ' if traffic.replays else ''}{traffic.size:,} bytes"),
         ("core", str(traffic.cpu)),
         ("sent", counted(traffic.sent, "frame")),
     ]
     if traffic.too_long:
         rows.append((" of them longer than the MTU", counted(traffic.too_long, "frame")))
+    if traffic.left_out:
+        rows.append(("left out of the file", counted(traffic.left_out, "frame")))
     return Table(title + _mark(sender.namespace.simulated), rows, lines=traffic.remarks)
 
 
