@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/bounds.h"
 #include "base/clock.h"
@@ -72,11 +73,19 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 		    wait_strategies[wait]->name);
 }
 
-void worker_stop(struct worker *worker)
+bool worker_stop(struct worker *worker)
 {
+	struct timespec until;
+
 	if (!worker->joinable)
-		return;
+		return true;
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
-	pthread_join(worker->thread, NULL);
+	do {
+		if (worker_is_held(worker))
+			return false;
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++; /* until the next look at the handler */
+	} while (pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, &until));
 	worker->joinable = false;
+	return true;
 }

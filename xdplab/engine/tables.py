@@ -47,7 +47,8 @@ def engine_table(engine: Engine) -> Table:
     title = f"{kind} {where}, {engine.state}{_mark(engine.simulated)}"
     troubles = [link.trouble() for link in engine.broken_links()]
     error = engine.error
-    return Table(title, rows, lines=[*troubles, *([str(error)] if error else [])])
+    note = [engine.handler_note] if engine.handler_note else []
+    return Table(title, rows, lines=[*troubles, *([str(error)] if error else []), *note])
 
 
 def traffic_table(traffic: Traffic) -> Table:
@@ -76,6 +77,7 @@ def _settings(engine: Engine) -> list[tuple[str, str]]:
     return [
         *path,
         ("action", engine.action),
+        *([("handler", engine.handler.name)] if engine.handler is not None else []),
         ("wait", engine.wait + note),
         ("batch", f"{setting(engine.batch)} packets"),
         ("rings", f"{setting(engine.ring_size)} entries"),
