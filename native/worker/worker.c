@@ -14,6 +14,9 @@
 #include "worker/publish.h"
 #include "xdp/port.h"
 
+/* Between two looks whether the thread has ended: a handler may keep it from that for ever. */
+#define JOIN_NAP_NS (100 * 1000)
+
 static void *worker_main(void *argument)
 {
 	struct worker *worker = argument;
@@ -75,17 +78,16 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 
 bool worker_stop(struct worker *worker)
 {
-	struct timespec until;
+	static const struct timespec nap = { .tv_nsec = JOIN_NAP_NS };
 
 	if (!worker->joinable)
 		return true;
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
-	do {
+	while (pthread_tryjoin_np(worker->thread, NULL)) {
 		if (worker_is_held(worker))
 			return false;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec++; /* until the next look at the handler */
-	} while (pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, &until));
+		nanosleep(&nap, NULL);
+	}
 	worker->joinable = false;
 	return true;
 }

@@ -54,7 +54,7 @@ def watched(telemetry: Telemetry) -> str:
 
 
 def handled(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
-    """Say which packets a handler lost by its verdicts, and what is wrong with it.
+    """Say which packets a handler lost by its verdicts.
 
     Parameters
     ----------
@@ -63,8 +63,6 @@ def handled(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     now
         The settings.
     """
-    if now.handler:
-        yield now.handler
     if refused := counts.get(Line.HANDLER_REFUSED):
         if now.delivers:
             can = "this capture can drop, send back and deliver"
