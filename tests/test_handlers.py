@@ -324,9 +324,8 @@ def test_several_queues_have_the_same_handler_and_a_state_each_may_use() -> None
         assert int(seen.sum()) == COUNT
 
 
+@pytest.mark.kernel  # which alone has other paths
 def test_on_other_paths_there_is_no_handler(lab: Lab) -> None:
-    if lab.simulated:
-        pytest.skip("there are no other paths on a soft NIC")
     with Engine(lab.port, path="packet") as engine:
         with pytest.raises(ConfigurationError, match="action='handler' takes path='xsk'"):
             engine.handler = c_handler(says("XDPLAB_DROP"))
