@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from xdplab import ConfigurationError
@@ -16,7 +18,8 @@ def test_each_way_receives_what_was_sent_and_is_compared(
 ) -> None:
     result = BENCHMARKS["python"].run(rounds=1, seconds=0.3, wait="poll", quiet=True)
     entries = {entry["name"]: entry for entry in result["entries"]}
-    assert list(entries) == ["engine", *WAYS, "Python socket"]
+    handled = ["drop in C", "drop in numba", "reflect", "reflect in C", "reflect in numba"]
+    assert list(entries) == ["engine", *WAYS, "Python socket", *handled]
     for name, entry in entries.items():
         assert entry["status"] == "measured", entry["reason"]
         (run,) = entry["runs"]
@@ -29,7 +32,10 @@ def test_each_way_receives_what_was_sent_and_is_compared(
             assert entry["settings"]["batch"] == 256
     plain, loop = (entries[name]["runs"][0]["rx_pps"] for name in ("for", "async for"))
     assert result["asyncio_to_plain"] == pytest.approx(loop / plain, abs=0.001)
+    same, own = (entries[name]["runs"][0]["rx_pps"] for name in ("reflect", "reflect in C"))
+    assert result["handlers_to_actions"]["reflect in C"] == pytest.approx(own / same, abs=0.001)
     assert "to engine" in table(result)
+    assert re.search(r"reflect in numba \d", table(result))
 
 
 def test_a_strategy_that_there_is_not_is_refused() -> None:

@@ -34,6 +34,14 @@ ELSEWHERE: dict[Line, tuple[str, str]] = {
         "test_large_frames",
         "test_the_advice_for_a_packet_that_is_too_large_lets_it_through",
     ),
+    Line.HANDLER_REFUSED: (
+        "test_handlers",
+        "test_what_an_engine_can_not_do_is_dropped_counted_and_told",
+    ),
+    Line.HANDLER_UNKNOWN: (
+        "test_handlers",
+        "test_what_an_engine_can_not_do_is_dropped_counted_and_told",
+    ),
     Line.FINISHED: ("test_plain_veth", "test_the_remedy_that_the_ledger_names_works_as_typed"),
     Line.UNFINISHED: ("test_plain_veth", "test_the_remedy_that_the_ledger_names_works_as_typed"),
     Line.OVERSIZED: (

@@ -81,7 +81,10 @@ def assert_is_history(table: dict[str, list[Any]], records: Records, telemetry: 
     kinds = [name for name in table if name.startswith("syscalls_")]
     assert [table[name] for name in kinds] == records["syscalls"].T.tolist()
     assert kinds[:2] == ["syscalls_sendto", "syscalls_recvfrom"]
-    assert set(table) == expected | set(kinds)
+    handled = [name for name in table if name.startswith("handled_")]
+    assert [table[name] for name in handled] == records["handled"].T.tolist()
+    assert handled[:2] == ["handled_drop", "handled_send_back"]
+    assert set(table) == expected | set(kinds) | set(handled)
 
 
 @ENDINGS

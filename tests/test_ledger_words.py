@@ -79,3 +79,7 @@ def test_a_generator_whose_frames_can_wait_is_told_how() -> None:
     waits = Situation(generator_queueing=(command,))
     assert f"`{command}`" in "\n".join(explain({"wire full": 5}, 0, waits))
     assert "queueing" not in "\n".join(explain({"wire full": 5}, 0, Situation()))
+    down = Situation(generator_queueing=(command,), broken_links=("peer0 is down.",))
+    assert "5 packets left the generator, but its interface dropped them" in "\n".join(
+        explain({"wire full": 5}, 0, down)
+    )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from support.capture_files import RAW_IP, block, interface, option, packet, pcap, section
-from support.loads import DEEP_RING
+from support.loads import RING
 from support.waiting import eventually
 
-from xdplab import Capture, InterfaceGoneError, Lab, Memory, QueueBusyError, Traffic
+from xdplab import Capture, Engine, InterfaceGoneError, Lab, Memory, QueueBusyError, Traffic
 from xdplab.capture.batch import Batch
 
 IF_TSRESOL = 9
@@ -72,7 +74,7 @@ def _microseconds(order: str) -> bytes:
 
 @pytest.fixture
 def capture(lab: Lab) -> Iterator[Capture]:
-    with Capture(lab.port, ring_size=DEEP_RING) as made:
+    with Capture(lab.port, ring_size=RING) as made:
         yield made
 
 
@@ -245,14 +247,27 @@ def test_a_stopped_replay_that_is_made_anew_finds_its_queue_free(lab: Lab, tmp_p
 
 
 @pytest.mark.kernel  # the soft NIC's replay needs no socket
-def test_a_queue_that_has_another_socket_is_told(lab: Lab, tmp_path: Path) -> None:
+def test_a_queue_that_has_another_socket_is_told_and_a_core_that_takes_another(
+    lab: Lab, tmp_path: Path
+) -> None:
     place = tmp_path / "busy.pcap"
     place.write_bytes(pcap(FRAMES, TIMES_NS))
+    taken = r"queue 0: the kernel said EBUSY .* queue 0 has another one\. "
+    with Engine(lab.peer), pytest.raises(QueueBusyError, match=taken + ".*engine.close()"):
+        Traffic(lab.peer, lab.port, replay=place, cpu=0)
+    Traffic(lab.peer, lab.port, replay=place).close()
     with (
-        Traffic(lab.peer, lab.port, replay=place),
-        pytest.raises(QueueBusyError, match="bind an AF_XDP socket to queue 0"),
+        Lab(number=1, queues=2) as two,
+        Traffic(two.peer, two.port, replay=place, cpu=0, rate="max") as first,
     ):
-        Traffic(lab.peer, lab.port, replay=place)
+        with pytest.raises(QueueBusyError, match=taken) as refused:
+            Traffic(two.peer, two.port, replay=place, cpu=0)
+        if len(os.sched_getaffinity(0)) > 1:
+            (core,) = re.findall(r"Traffic\(cpu=(\d+)\) takes queue 1\.", str(refused.value))
+            with Traffic(two.peer, two.port, replay=place, cpu=int(core), rate="max") as second:
+                assert second.wait(30)
+                assert second.sent == len(FRAMES)
+        assert first.wait(30)
 
 
 def test_an_interface_that_goes_ends_it(lab: Lab, tmp_path: Path) -> None:

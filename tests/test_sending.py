@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from support.batches import consecutive, numbers
 from support.loads import HOLDABLE_RATE, RING
-from support.waiting import eventually
 
 from xdplab import Capture, ClosedError, ConfigurationError, KernelError, Lab, Traffic
 from xdplab.capture.batch import Batch
@@ -95,17 +94,22 @@ def test_a_part_is_sent_and_the_rest_goes_back(ends: tuple[Capture, Capture], la
 def test_more_than_the_ring_holds_is_sent_in_one_call(ends: tuple[Capture, Capture]) -> None:
     port, peer = ends
     count = 3 * RING
-    found: list[bytes] = []
-    taking = threading.Thread(target=lambda: found.extend(collected(peer, count)))
+    found: list[int] = []
+    sent = threading.Event()
+
+    def take() -> None:
+        while len(batch := peer.recv(0.5)) or not sent.is_set():
+            found.extend(int.from_bytes(bytes(each[14:18]), "little") for each in batch)
+
+    taking = threading.Thread(target=take)
     taking.start()
     assert port.send([frame(number) for number in range(count)], timeout=30) == count
-    assert port.telemetry.total()["tx_invalid_descs"] == 0
-    peer_lost = lambda: int(peer.telemetry.total()["rx_ring_full"])  # noqa: E731
-    assert eventually(lambda: not taking.is_alive() or len(found) + peer_lost() >= count)
-    peer.close()
+    sent.set()
     taking.join()
-    ordered = [int.from_bytes(each[14:18], "little") for each in found]
-    assert ordered == sorted(ordered)
+    assert port.telemetry.total()["tx_invalid_descs"] == 0
+    # A busy machine may lose some at the far end, whose ring holds a third.
+    assert found == sorted(set(found))
+    assert len(found) > RING / 2
 
 
 def test_a_batch_of_another_capture_is_sent_as_a_copy(ends: tuple[Capture, Capture]) -> None:

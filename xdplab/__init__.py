@@ -8,6 +8,7 @@ from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.core.errors import (
     ClosedError,
     ConfigurationError,
+    HandlerError,
     InterfaceGoneError,
     KernelError,
     PermissionRefusedError,
@@ -28,12 +29,15 @@ from xdplab.telemetry.region import Latency, Telemetry
 
 if TYPE_CHECKING:
     __version__: str
+    handler_signature: Any
     from xdplab.engine.program import Link, Program
     from xdplab.experiments.measure import measure
     from xdplab.experiments.metrics import METRICS
     from xdplab.experiments.sweep import Grid
     from xdplab.fields.addresses import address
     from xdplab.fields.table import FIELDS
+    from xdplab.handlers.compiling import c_handler
+    from xdplab.handlers.handler import Handler
     from xdplab.lab.loan import Loan
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
@@ -53,6 +57,8 @@ __all__ = [
     "ConfigurationError",
     "Engine",
     "Grid",
+    "Handler",
+    "HandlerError",
     "Host",
     "Interface",
     "InterfaceGoneError",
@@ -77,6 +83,7 @@ __all__ = [
     "XdplabError",
     "address",
     "apply_preset",
+    "c_handler",
     "measure",
     "tune",
     "undo",
@@ -85,6 +92,7 @@ __all__ = [
 # Imported when they are first asked for: a capture does without.
 _LATER = {
     "FIELDS": ("fields.table", "FIELDS"),
+    "Handler": ("handlers.handler", "Handler"),
     "Grid": ("experiments.sweep", "Grid"),
     "Link": ("engine.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
@@ -93,6 +101,7 @@ _LATER = {
     "Program": ("engine.program", "Program"),
     "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),
+    "c_handler": ("handlers.compiling", "c_handler"),
     "measure": ("experiments.measure", "measure"),
     "tune": ("tuning.search", "tune"),
     "undo": ("settings.undo", "undo"),
@@ -103,10 +112,12 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         module, attribute = _LATER[name]
         return getattr(import_module(f"{__name__}.{module}"), attribute)
+    if name == "handler_signature":
+        return import_module(f"{__name__}.handlers.signature").signature()
     if name == "__version__":
         return import_module("importlib.metadata").version(__name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, "__version__", "handler_signature"]

@@ -3,6 +3,7 @@
 from xdplab.core.errors import (
     ClosedError,
     ConfigurationError,
+    HandlerError,
     InterfaceGoneError,
     KernelError,
     PermissionRefusedError,
@@ -15,6 +16,7 @@ from xdplab.core.errors import (
 __all__ = [
     "ClosedError",
     "ConfigurationError",
+    "HandlerError",
     "InterfaceGoneError",
     "KernelError",
     "PermissionRefusedError",

@@ -104,13 +104,16 @@ uint64_t xdplab_umem_bytes(const struct xdplab_config *config);
 int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_config *config,
 			      struct xdplab_error *error);
 int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error);
-void xdplab_engine_stop(struct xdplab_engine *engine);
+/* -EBUSY if a handler (handler.h) has not returned for seconds: its thread ends once it has. */
+int xdplab_engine_stop(struct xdplab_engine *engine);
 int xdplab_engine_started(const struct xdplab_engine *engine); /* and not stopped since */
 /* Writes a record of each stopped worker's rings, where packets go on arriving. Running workers write their own. */
 void xdplab_engine_refresh(struct xdplab_engine *engine);
-void xdplab_engine_close(struct xdplab_engine *engine);
+/* -EBUSY if a handler does not return: the XDP programs were taken off, but thread, sockets, memory and region stay as
+ * long as the process, and so must the handler. */
+int xdplab_engine_close(struct xdplab_engine *engine);
 /* Closes the engine that `held` points to, unless NULL, and sets the pointer to NULL. */
-void xdplab_engine_give_back(struct xdplab_engine **held);
+int xdplab_engine_give_back(struct xdplab_engine **held);
 int xdplab_engine_descriptor(const struct xdplab_engine *engine); /* of the region, owned by the engine */
 struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine, uint32_t worker);
 int xdplab_engine_zero_copy(const struct xdplab_engine *engine);

@@ -15,6 +15,8 @@ struct xdplab_region *xdplab_region_map(int descriptor, struct xdplab_error *err
 void xdplab_region_unmap(struct xdplab_region *region);
 const struct xdplab_header *xdplab_region_header(const struct xdplab_region *region);
 const struct xdplab_control *xdplab_region_control(const struct xdplab_region *region, uint32_t worker);
+/* CLOCK_MONOTONIC when the worker began the batch that it is calling a handler for; 0 if it is calling none. */
+uint64_t xdplab_inside_handler(const struct xdplab_region *region, uint32_t worker);
 /* Load and store a word of a control block. */
 uint64_t xdplab_load(const uint64_t *word);
 void xdplab_store(uint64_t *word, uint64_t value);

@@ -3,13 +3,14 @@
  * The telemetry region: one sealed memfd an engine, which any process may map read-only.
  *
  *     +--------+------------------------------------------------------------------------------+- - -
- *     | header | worker 0: control | latency | rings | history ring | long ring | sample ring | worker 1 ...
+ *     | header | worker 0: control | watch | latency | rings | history ring | long ring | sample ring | worker 1 ...
  *     +--------+------------------------------------------------------------------------------+- - -
  *
  *     block      written by      read by
  *     header     open            everyone
  *     control    Python          the worker, each turn
  *     latency    the worker      everyone
+ *     watch      the worker      everyone
  *     rings      the worker      everyone; with each record, and while the worker is paced more often
  *     history    the worker      everyone; the newest record is the worker's counter block
  *     long       the worker      everyone; a copy of one history record in so many
@@ -33,10 +34,11 @@
 
 enum {
 	XDPLAB_MAGIC = 0x78647031, /* "xdp1" */
-	XDPLAB_ABI_VERSION = 5,
+	XDPLAB_ABI_VERSION = 6,
 	XDPLAB_CACHE_LINE = 64,
 	XDPLAB_BATCH_BUCKETS = 16,
 	XDPLAB_SYSCALL_KINDS = 10,
+	XDPLAB_HANDLED_KINDS = 6,
 	/* 82 s at the default interval of 10 ms. */
 	XDPLAB_HISTORY_RECORDS = 8192,
 	/* 17 min, at a record a second or one each publish interval, whichever is longer. */
@@ -78,6 +80,17 @@ enum xdplab_verdict {
 	XDPLAB_VERDICT_ECHO,
 	XDPLAB_VERDICT_FORWARD,
 	XDPLAB_VERDICT_DELIVER,
+	XDPLAB_VERDICT_HANDLER, /* the handler's, which is not known yet when the sample is taken */
+};
+
+/* What became of the packets that a handler was called for. */
+enum xdplab_handled {
+	XDPLAB_HANDLED_DROP,
+	XDPLAB_HANDLED_SEND_BACK,
+	XDPLAB_HANDLED_FORWARD,
+	XDPLAB_HANDLED_DELIVER,
+	XDPLAB_HANDLED_REFUSED, /* dropped: the engine can't carry out the verdict */
+	XDPLAB_HANDLED_UNKNOWN, /* dropped: it was no verdict, or the length that was set can't be */
 };
 
 /* Who completes the checksum of a packet that is sent on, if its sender left it to a device (checksum.h). */
@@ -123,7 +136,14 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) pace_ns; /* time between batches, one a turn; 0: not paced; UINT64_MAX: only by steps */
 	XDPLAB_SHARED(uint64_t) steps;   /* a paced worker takes one turn for each increment */
 	XDPLAB_SHARED(uint64_t) checksum; /* enum xdplab_checksum */
-	uint64_t padding[2];
+	XDPLAB_SHARED(uint64_t) handler_budget_ns; /* a batch for which the handler takes longer is counted */
+	uint64_t padding[1];
+};
+
+/* Written by the worker at once, since one that does not return from a handler writes no records. */
+struct xdplab_watch {
+	XDPLAB_SHARED(uint64_t) handler_ns; /* CLOCK_MONOTONIC when it began a batch with a handler; 0: outside */
+	uint64_t padding[7];
 };
 
 /* Which fields of a sample are valid, and what its bytes are. */
@@ -203,6 +223,13 @@ struct xdplab_counters {
 	uint64_t tx_too_long; /* packets put into the TX ring that are longer than the interface's MTU allows */
 	uint64_t filtered; /* packets that a capture's filter left out */
 	uint64_t held; /* frames that a capture's user has now, so that the fill ring has fewer */
+	/* Of handlers. */
+	uint64_t handled[XDPLAB_HANDLED_KINDS]; /* packets, by enum xdplab_handled */
+	uint64_t handler_batches;
+	uint64_t handler_ns;          /* wall time in them */
+	uint64_t handler_over_budget; /* batches that took longer than the budget */
+	uint64_t handler_longest_ns;  /* the longest batch of the present one, and its packets */
+	uint64_t handler_longest_packets;
 };
 
 /* Contents of a worker's four rings: the UMEM address in each entry, whether it waits or is free. An entry's place is
@@ -258,6 +285,7 @@ struct xdplab_ring_head {
 
 struct xdplab_worker_block {
 	struct xdplab_control control;
+	struct xdplab_watch watch;
 	XDPLAB_SHARED(uint64_t) latency[XDPLAB_LATENCY_BUCKETS];
 	struct xdplab_rings rings;
 	struct xdplab_ring_head history_head;

@@ -7,6 +7,7 @@
 #include "include/fields.h"
 #include "include/frame.h"
 #include "include/generator.h"
+#include "include/handler.h"
 #include "include/pcapng.h"
 #include "include/privilege.h"
 #include "include/program.h"

@@ -20,6 +20,7 @@ ALIGNED(sizeof(struct xdplab_header));
 ALIGNED(sizeof(struct xdplab_control));
 ALIGNED(sizeof(struct xdplab_ring_head));
 ALIGNED(sizeof(struct xdplab_sample));
+ALIGNED(offsetof(struct xdplab_worker_block, watch));
 ALIGNED(offsetof(struct xdplab_worker_block, latency));
 ALIGNED(offsetof(struct xdplab_worker_block, rings));
 ALIGNED(offsetof(struct xdplab_worker_block, history_head));

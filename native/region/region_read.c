@@ -111,6 +111,11 @@ const struct xdplab_control *xdplab_region_control(const struct xdplab_region *r
 	return &region_worker(region, worker)->control;
 }
 
+uint64_t xdplab_inside_handler(const struct xdplab_region *region, uint32_t worker)
+{
+	return atomic_load_explicit(&region_worker(region, worker)->watch.handler_ns, memory_order_relaxed);
+}
+
 /* Relaxed: only the worker depends on the order in which knobs were set. */
 uint64_t xdplab_load(const uint64_t *word)
 {

@@ -15,6 +15,7 @@ struct action {
 	const char *name;
 	uint32_t verdict; /* enum xdplab_verdict, for the samples */
 	bool transmits;   /* the worker receives no more frames than the TX ring has room for */
+	bool looks_itself; /* at checksums, which else the worker does in front of an action that transmits */
 	/* Recycles, sends or delivers every frame that it is given: whole packets. */
 	void (*run)(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 	/* Sends up to `limit` frames of its own that are due; returns their number. Optional. */
@@ -28,6 +29,7 @@ struct action {
 	entry(echo) \
 	entry(forward) \
 	entry(generate) \
+	entry(handler) \
 	entry(deliver)
 
 #define ACTION_INDEX(name) ACTION_##name,

@@ -19,6 +19,7 @@
 #include <semaphore.h>
 #include <stdbool.h>
 
+#include "include/handler.h"
 #include "shared/delivery.h"
 #include "shared/pace.h"
 #include "shared/path.h"
@@ -47,6 +48,7 @@ struct worker {
 	struct stream *stream;   /* frames that it makes and sends, or NULL */
 	struct spares *spares;   /* frames of its own to send, or NULL */
 	struct delivery *delivery; /* of a capture, or NULL */
+	uint32_t frame_size;       /* of the UMEM */
 	bool ran; /* it was running when its engine was paused to be reconfigured */
 	struct traffic_state streamed; /* state of its stream at that time */
 
@@ -62,6 +64,7 @@ struct worker {
 	uint64_t turn_ns;      /* when it began; later by what was not the worker's own time */
 	uint32_t turn_handled; /* packets received or made */
 	bool turn_spun;        /* it found nothing, and did not sleep */
+	uint64_t timed; /* number of the handler whose longest batch is counted */
 	struct pace pace;
 	uint64_t sample_countdown;
 	uint64_t latency_resets; /* number done so far */
@@ -82,6 +85,8 @@ struct worker {
 	pthread_t thread;
 	bool joinable;
 	_Atomic bool stop;
+	_Atomic(const struct xdplab_handling *) handling; /* of the action handler; NULL: none */
+	_Atomic bool in_call; /* a caller runs its turns (worker/capture.c) */
 	_Atomic bool draining; /* it sends no more of its stream */
 	sem_t prepared;
 	int refusals[WAIT_COUNT]; /* errno for which a strategy can't be used; written before `prepared` */
@@ -91,7 +96,14 @@ struct worker {
 /* For actions: hands the frames of whole packets to the TX ring, which has room for as many as were received. */
 void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 
+/* Checks `count` frames of the batch that are about to be sent on. A worker that must not finish checksums looks at one
+ * packet of a batch, so that the loss can be explained. */
+void worker_look_at_checksums(struct worker *worker, uint32_t count);
+
+/* Whether a handler has not returned for so long that it may never do so (worker/held.c). */
+bool worker_is_held(const struct worker *worker);
 int worker_start(struct worker *worker, struct xdplab_error *error);
-void worker_stop(struct worker *worker);
+/* False if a handler holds it: the thread ends once the handler has returned. */
+bool worker_stop(struct worker *worker);
 
 #endif

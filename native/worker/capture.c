@@ -2,6 +2,7 @@
 #include "include/capture.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -111,6 +112,7 @@ int xdplab_capture_receive(struct xdplab_engine *engine, uint32_t index, struct 
 	struct worker *worker = &engine->workers[index].worker;
 	struct delivery *delivery = worker->delivery;
 	uint64_t until_ns;
+	bool goes_on;
 
 	call->count = 0;
 	if (capture_begin(worker, error))
@@ -125,10 +127,14 @@ int xdplab_capture_receive(struct xdplab_engine *engine, uint32_t index, struct 
 		.filter = delivery->filter,
 	};
 	until_ns = clock_ns(CLOCK_MONOTONIC) + call->timeout_ns;
-	do {
-		if (!loop_turn(worker, until_ns))
-			return fail_path(worker, error);
-	} while (!delivery->count && clock_ns(CLOCK_MONOTONIC) < until_ns);
+	atomic_store_explicit(&worker->in_call, true, memory_order_relaxed);
+	do
+		goes_on = loop_turn(worker, until_ns);
+	while (goes_on && !delivery->count && clock_ns(CLOCK_MONOTONIC) < until_ns);
+	/* Release: who sees that the call has ended sees what it did. */
+	atomic_store_explicit(&worker->in_call, false, memory_order_release);
+	if (!goes_on)
+		return fail_path(worker, error);
 	call->count = delivery->count;
 	call->time_ns = worker->turn_ns;
 	return 0;
@@ -165,7 +171,7 @@ static uint32_t send_next(struct worker *worker, const uint8_t *bytes, struct xd
 		taken = copy_from_caller(worker, bytes, frames, limit);
 	} else {
 		taken = take_from_caller(worker, frames, limit);
-		turn_look_at_checksums(worker, taken);
+		worker_look_at_checksums(worker, taken);
 	}
 	worker_transmit(worker, worker->frames, taken);
 	return taken;

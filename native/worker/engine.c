@@ -2,12 +2,12 @@
 #include "worker/engine.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/give_back.h"
 #include "shared/wait.h"
 #include "worker/capture.h"
 #include "worker/publish.h"
@@ -101,12 +101,21 @@ int xdplab_engine_start(struct xdplab_engine *engine, struct xdplab_error *error
 	return 0;
 }
 
-void xdplab_engine_stop(struct xdplab_engine *engine)
+int xdplab_engine_stop(struct xdplab_engine *engine)
 {
+	int result = 0;
+
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		worker_stop(&engine->workers[i].worker);
-		capture_end(&engine->workers[i].worker);
+		struct worker *worker = &engine->workers[i].worker;
+
+		/* Callers have ended their calls, but one that a handler holds: its worker stays as it is, even if that
+		 * handler returns now. */
+		if (!worker_stop(worker) || atomic_load_explicit(&worker->in_call, memory_order_acquire))
+			result = -EBUSY;
+		else
+			capture_end(worker);
 	}
+	return result;
 }
 
 int xdplab_engine_started(const struct xdplab_engine *engine)
@@ -131,10 +140,9 @@ void xdplab_engine_refresh(struct xdplab_engine *engine)
 	}
 }
 
-/* Frees everything that depends on the configuration. The last records have the rings' last state. */
+/* Frees everything that depends on the configuration of a stopped engine. The last records have the rings' last state. */
 static void release(struct xdplab_engine *engine)
 {
-	xdplab_engine_stop(engine);
 	xdplab_engine_refresh(engine);
 	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
 		engine_close_paths(engine, port);
@@ -145,6 +153,8 @@ static void release(struct xdplab_engine *engine)
 int xdplab_engine_reconfigure(struct xdplab_engine *engine, const struct xdplab_config *config,
 			      struct xdplab_error *error)
 {
+	if (xdplab_engine_stop(engine))
+		return fail(error, XDPLAB_STEP_NONE, EBUSY, "stop a worker whose handler does not return");
 	release(engine);
 	engine->reconfigured = true;
 	return configure(engine, config, error);
@@ -159,20 +169,30 @@ uint32_t xdplab_engine_detachments(const struct xdplab_engine *engine)
 	return sum;
 }
 
-void xdplab_engine_close(struct xdplab_engine *engine)
+int xdplab_engine_close(struct xdplab_engine *engine)
 {
-	xdplab_engine_stop(engine);
+	const bool stopped = !xdplab_engine_stop(engine);
+
 	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
 		port_close(engine->ports + port);
+	if (!stopped)
+		return -EBUSY;
 	release(engine);
 	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
 		port_destroy(engine->ports + i);
 	region_destroy(&engine->region);
 	free(engine->program);
 	free(engine);
+	return 0;
 }
 
-DEFINE_GIVE_BACK(xdplab_engine)
+int xdplab_engine_give_back(struct xdplab_engine **held)
+{
+	struct xdplab_engine *given = *held;
+
+	*held = NULL;
+	return given ? xdplab_engine_close(given) : 0;
+}
 
 int xdplab_engine_descriptor(const struct xdplab_engine *engine)
 {

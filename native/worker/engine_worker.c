@@ -11,6 +11,7 @@
 
 /* Defaults. The worker sleeps, since a spinning one would take a whole core. */
 enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
+enum { DEFAULT_HANDLER_BUDGET_NS = 1000 * 1000 };
 enum { DEFAULT_SPIN_NS = 50000, DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
 
 void engine_worker_set_defaults(struct xdplab_control *control, const struct xdplab_config *config)
@@ -22,6 +23,7 @@ void engine_worker_set_defaults(struct xdplab_control *control, const struct xdp
 	atomic_init(&control->spin_ns, DEFAULT_SPIN_NS);
 	atomic_init(&control->busy_poll_microseconds, DEFAULT_BUSY_POLL_MICROSECONDS);
 	atomic_init(&control->busy_poll_budget, DEFAULT_BUSY_POLL_BUDGET);
+	atomic_init(&control->handler_budget_ns, DEFAULT_HANDLER_BUDGET_NS);
 	atomic_init(&control->action, config->action);
 	if (config->stream)
 		atomic_init(&control->interval_ps, config->stream->interval_ps);
@@ -72,6 +74,7 @@ int engine_worker_set_up(struct engine_worker *one, const struct xdplab_config *
 	const struct xdplab_counters kept = kept_counters(worker);
 	const struct traffic_state streamed = worker->streamed;
 	const bool ran = worker->ran;
+	const struct xdplab_handling *const handling = atomic_load(&worker->handling);
 
 	one->config = config->workers[index];
 	*worker = (struct worker){
@@ -82,11 +85,13 @@ int engine_worker_set_up(struct engine_worker *one, const struct xdplab_config *
 		.cpu = one->config.cpu,
 		.realtime = one->config.realtime,
 		.frames_limit = config->ring_size,
+		.frame_size = config->frame_size,
 		.clock_offset_ns = clock_offset_ns(),
 		.frames = calloc(config->ring_size, sizeof(struct xdp_desc)),
 		.counters = kept,
 		.base = kept,
 		.ran = ran,
+		.handling = handling,
 		.streamed = streamed,
 	};
 	if (!worker->frames)

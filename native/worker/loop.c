@@ -12,13 +12,13 @@
 #include "worker/turn.h"
 
 static_assert(ACTION_drop == 0, "what is clamped to, where a path can do nothing else");
-static_assert(ACTION_deliver == ACTION_COUNT - 1, "left out where nobody takes delivery");
+static_assert(ACTION_deliver == ACTION_handler + 1 && ACTION_deliver == ACTION_COUNT - 1, "left out where nobody takes delivery");
 
 static uint32_t last_action(const struct worker *worker)
 {
 	if (worker->rx->only_drops)
 		return ACTION_drop;
-	return worker->delivery ? ACTION_deliver : ACTION_deliver - 1;
+	return worker->delivery ? ACTION_deliver : ACTION_handler;
 }
 
 static struct settings read_control(struct worker *worker)

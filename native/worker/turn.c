@@ -109,7 +109,7 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 	return limit < room ? limit : room;
 }
 
-void turn_look_at_checksums(struct worker *worker, uint32_t count)
+void worker_look_at_checksums(struct worker *worker, uint32_t count)
 {
 	const struct path *rx = worker->rx;
 	const bool long_packets = path_has_long_packets(rx);
@@ -146,8 +146,8 @@ static inline uint32_t receive_batch(struct worker *worker, const struct setting
 	}
 	sample_batch(worker, &settings->sampling, worker->frames, count);
 	count_batch(worker, worker->frames, count);
-	if (settings->action->transmits)
-		turn_look_at_checksums(worker, count);
+	if (settings->action->transmits && !settings->action->looks_itself)
+		worker_look_at_checksums(worker, count);
 	settings->action->run(worker, worker->frames, count);
 	return count;
 }

@@ -20,9 +20,6 @@ struct settings {
 
 /* Returns sent frames to the fill ring they came from. Bounded like receiving, so that neither starves the other. */
 void turn_take_back_sent(struct worker *worker, uint32_t burst);
-/* Checks `count` frames of the batch that are about to be sent on. A worker that must not finish checksums looks at one
- * packet of a batch, so that the loss can be explained. */
-void turn_look_at_checksums(struct worker *worker, uint32_t count);
 /* Receives one batch and runs the action on it. */
 void turn_receive_batch(struct worker *worker, const struct settings *settings);
 /* Receives batch after batch until no packet is left or the burst is used up; returns the number of frames. */

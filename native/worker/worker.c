@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/bounds.h"
 #include "base/clock.h"
@@ -12,6 +13,9 @@
 #include "worker/loop.h"
 #include "worker/publish.h"
 #include "xdp/port.h"
+
+/* Between two looks whether the thread has ended: a handler may keep it from that for ever. */
+#define JOIN_NAP_NS (100 * 1000)
 
 static void *worker_main(void *argument)
 {
@@ -72,11 +76,18 @@ int worker_start(struct worker *worker, struct xdplab_error *error)
 		    wait_strategies[wait]->name);
 }
 
-void worker_stop(struct worker *worker)
+bool worker_stop(struct worker *worker)
 {
+	static const struct timespec nap = { .tv_nsec = JOIN_NAP_NS };
+
 	if (!worker->joinable)
-		return;
+		return true;
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
-	pthread_join(worker->thread, NULL);
+	while (pthread_tryjoin_np(worker->thread, NULL)) {
+		if (worker_is_held(worker))
+			return false;
+		nanosleep(&nap, NULL);
+	}
 	worker->joinable = false;
+	return true;
 }

@@ -180,7 +180,8 @@ class _Drawing:
     def _actions(self) -> list[str]:
         if self._kind == "joined":
             return ["drop", "forward"]
-        usual = [action for action in ACTIONS if action not in ("forward", "generate", "deliver")]
+        others = ("forward", "generate", "handler", "deliver")
+        usual = [action for action in ACTIONS if action not in others]
         return [*usual, "generate", "generate"] if self._kind == "stream" else usual
 
     def _stop(self) -> dict[str, Any]:

@@ -191,11 +191,15 @@ class OurWorker:
             told_later(),
             Engine(wire.lab.port, cpu=wire.worker, **grouped(self.settings)) as engine,
         ):
+            self._prepare(engine)
             wire.warm_up()
             measured = measure_whole(engine, wire.traffic, seconds)
         return Received(
             measured.seconds, measured.sent or 0, measured.rx_packets, figures(measured)
         )
+
+    def _prepare(self, engine: Engine) -> None:
+        """Set what an engine can be given only once it is made."""
 
 
 @contextmanager

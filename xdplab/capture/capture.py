@@ -209,7 +209,7 @@ class Capture(Engine):
         """
         with ExitStack() as held:
             for each in self.receivers:
-                held.enter_context(each.lock)
+                held.enter_context(each.between_calls())
             try:
                 super().reconfigure(**changes)
             finally:

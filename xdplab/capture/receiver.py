@@ -7,19 +7,20 @@ import time
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from xdplab.capture.area import Area, Frames
 from xdplab.capture.batch import Batch
+from xdplab.capture.gate import Gate
 from xdplab.capture.in_asyncio import Waiter, batches
 from xdplab.capture.loan import FrameLoan
 from xdplab.capture.outgoing import Outgoing
 from xdplab.capture.thread import BatchThread
 from xdplab.core.checks import callable_of, is_a, seconds
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
-from xdplab.core.locks import new_lock
 from xdplab.core.text import counted
 from xdplab.engine.native_engine import NativeEngine
 from xdplab.native import ffi, lib
@@ -32,27 +33,6 @@ _SLICE_NS = 100_000_000
 """Longest time in one native call, so that Ctrl-C and `close` don't wait for packets."""
 
 _INSTRUCTION = 8  # bytes, of classic BPF
-
-
-class _Gate:
-    """Lets one call at a time through, until it is closed."""
-
-    def __init__(self) -> None:
-        self.lock = new_lock()
-        self.closed = False
-        self.in_call = False
-        """Whether a thread receives or sends; else who has the lock has it for a moment."""
-
-    def check(self) -> None:
-        """Raise `ClosedError` once it is closed."""
-        if self.closed:
-            raise ClosedError("this capture was closed. Make a new one: Capture(lab.port).")
-
-    def close(self) -> None:
-        """Let no more calls through, and wait for the present one."""
-        self.closed = True
-        with self.lock:
-            pass
 
 
 class Receiver:
@@ -77,9 +57,12 @@ class Receiver:
     ) -> None:
         self._native, self._worker = native, worker
         self._failed, self._offset_ns = failed, clock_offset_ns
-        self._gate = _Gate()
+        is_held = partial(lib.xdplab_engine_is_held, native.pointer, worker)
+        self._gate = Gate(lambda: bool(is_held()))
         self.lock = self._gate.lock
         """Held during a call."""
+        self.between_calls = self._gate.between_calls
+        """To be used by ``with``: lets nobody call meanwhile."""
         # At exit too, before the engine is closed: a daemon thread may be in a call then.
         weakref.finalize(self, self._gate.close)
         self._call = ffi.new("struct xdplab_call *")
@@ -118,7 +101,7 @@ class Receiver:
             libpcap.
         """
         wanted = PacketFilter(filter)
-        with self.lock:  # a call takes a tenth of a second at most
+        with self.between_calls():  # a call takes a tenth of a second at most
             self._gate.check()
             self._set_filter(wanted)
 
@@ -257,15 +240,19 @@ class Receiver:
         return self._send_copies(Outgoing.of(packets, self.area.frame_size), patience)
 
     def end(self) -> None:
-        """Let calls end and refuse new ones; wait for the present one."""
+        """Let calls end and refuse new ones; wait for the present one unless a handler holds it."""
         self._gate.closed = True
         self._waiter.wake()
-        with self.lock:
+        if not self._gate.wait():
+            return
+        try:
             self._release_last()
             self._pointer = ffi.NULL
             # UMEM is unmapped now, but for batches that were kept.
             self.area = Area(np.empty(0, np.uint8), self.area.frame_size)
             self._returned.clear()
+        finally:
+            self.lock.release()
 
     def _enter(self) -> None:
         if not self.lock.acquire(blocking=False):

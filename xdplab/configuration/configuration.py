@@ -43,7 +43,7 @@ _ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
 _LONGEST_NAME = 40
 LARGEST_RING = 1 << 16
-_JOINED_ACTIONS = ("drop", "forward")
+_JOINED_ACTIONS = ("drop", "forward", "handler")
 
 ACTIONS: tuple[str, ...] = names_in(lib.xdplab_action)
 """Names of the actions, in the order of their indices in the control block."""
@@ -199,6 +199,7 @@ class Configuration:
         """Return the index of an action that this engine can do."""
         action = choice("action", action, ACTIONS)
         index = ACTIONS.index(action)
+        delivers = action == "deliver" or (self.delivers and action == "handler")
         if len(self.interfaces) > 1 and action not in _JOINED_ACTIONS:
             raise ConfigurationError(
                 f"action={action!r} takes an engine of one interface: what one that joins two "
@@ -208,10 +209,10 @@ class Configuration:
             raise ConfigurationError(
                 f"action={action!r} takes path='xsk': path={self.path!r} receives and drops."
             )
-        if (action == "deliver") != self.delivers:
+        if delivers != self.delivers:
             raise ConfigurationError(
                 f"action={action!r} can't be had: a Capture's only action is 'deliver', "
-                "which hands packets to Python."
+                "which hands packets to Python, or the handler that it has."
                 if self.delivers
                 else "action='deliver' hands packets to Python: make a Capture(interface)."
             )
@@ -274,7 +275,7 @@ class Configuration:
             **path_words(self),
             "takes_all": int(len(self.interfaces) > 1),
             "shared_umem": int(backends.of(self.interfaces[0].namespace).shares_umem),
-            "action": self.action_index(self.first_action),
+            "action": self._first_index(),
             "delivers": int(self.delivers),
             "attach_mode": ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
@@ -284,6 +285,15 @@ class Configuration:
             "sample_bytes": self.sampling.bytes,
             "publish_interval_ns": round(self.sampling.publish_interval * 1e9),
         }
+
+    def _first_index(self) -> int:
+        index = self.action_index(self.first_action)
+        if ACTIONS[index] == "handler":
+            raise ConfigurationError(
+                "action='handler' takes a handler, which an engine can have once it is made: "
+                "engine.handler = xdplab.c_handler(source)."
+            )
+        return index
 
     def _metadata(self) -> int:
         if self.sampling.metadata and self.attach == "skb":

@@ -76,6 +76,10 @@ class InterfaceGoneError(KernelError):
     """The interface disappeared or was never there."""
 
 
+class HandlerError(XdplabError):
+    """A handler can't be compiled or loaded, or does not return."""
+
+
 class TelemetryError(XdplabError):
     """A telemetry region has values that no engine can have written, or lacks some it promises."""
 

@@ -19,6 +19,7 @@ _SUBSHELLS = "controls answer while a cell runs (subshells)"
 _PURPOSES = {
     "jupyterlab": _SUBSHELLS,
     "ipykernel": _SUBSHELLS,
+    "numba": "compiles handlers",
     "python-pcapng": "saves sampled frames for Wireshark",
     "scapy": "dissects sampled frames",
 }

@@ -18,11 +18,12 @@ from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
 from xdplab.engine.endless_loops import note, refuse_loop
+from xdplab.engine.handling import Handling, warn_of_what_stays
 from xdplab.engine.native_engine import NativeEngine
 from xdplab.engine.reconfiguring import reconfigure, refuse_unless_of_sockets
 from xdplab.engine.tables import brief, engine_table
 from xdplab.engine.traffic import Traffic
-from xdplab.engine.why_it_ended import Ending, Endings
+from xdplab.engine.why_it_ended import Ending
 from xdplab.knobs.journal import Journal
 from xdplab.knobs.napi import NapiSettings
 from xdplab.knobs.row import Knob
@@ -41,7 +42,7 @@ __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
 @public_as(explain=explain)
-class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
+class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -171,6 +172,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
     ) -> None:
         self.journal = Journal()
         self._ending = Ending()
+        self._begin_handling()
         boolean("allow_default_route", allow_default_route)
         configuration = Configuration(
             interfaces=_resolved(interface, forward_to, allow_default_route),
@@ -280,7 +282,9 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
             if self._native.is_ours:
                 self.napi.restore()
             self._ending.closed = True
-            self._native.close()
+            if not self._native.close():
+                callers = 1 + self._delivers  # `Capture.close` calls this
+                warn_of_what_stays(self.name_of(0), self.configuration.umem_bytes, callers)
 
     @property
     def closed(self) -> bool:
@@ -291,6 +295,7 @@ class Engine(Tabled, Endings, FixedNames, Closing, IsEngine):
         if knob is Engine.action:
             action = self._word(knob, value)
             self.configuration.action_index(ACTIONS[action])
+            self._refuse_without_handler(ACTIONS[action])
             refuse_loop(self, self.configuration.interfaces, ACTIONS[action])
         super()._turn(knob, value)
 

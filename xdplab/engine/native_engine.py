@@ -8,7 +8,7 @@ from xdplab import backends
 from xdplab.backends.backend import PortRequest
 from xdplab.backends.promiscuity import Promiscuity
 from xdplab.configuration.configuration import Configuration
-from xdplab.core.errors import ClosedError, KernelError
+from xdplab.core.errors import ClosedError, HandlerError, KernelError
 from xdplab.native import ffi, lib
 from xdplab.native.handle import NativeHandle
 from xdplab.net.interface import Interface
@@ -96,10 +96,17 @@ class NativeEngine:
         with self.lock:
             return not self.closed and bool(lib.xdplab_engine_started(self.pointer))
 
-    def close(self) -> None:
-        """Stop the workers and give everything back."""
-        self._handle.close()
+    def close(self) -> bool:
+        """Stop the workers and give everything back.
+
+        Returns
+        -------
+        bool
+            False where a handler does not return, and its worker and memory stay.
+        """
+        done = self._handle.close()
         self._promiscuity.close()
+        return done
 
     def start(self) -> None:
         """Let the workers run."""
@@ -114,8 +121,32 @@ class NativeEngine:
         with self.lock:
             if not self.started or not self.is_ours:
                 return False
-            lib.xdplab_engine_stop(self.pointer)
+            if lib.xdplab_engine_stop(self.pointer):
+                raise HandlerError(
+                    "could not stop the worker: it is inside of its handler, which has not "
+                    "returned for seconds. It stops once that returns. engine.close() gives up on "
+                    "it; only the end of the process ends it."
+                )
             return True
+
+    def keep(self, handler: Any) -> None:
+        """Keep a handler from being freed as long as a worker may use it."""
+        self._handle.kept.append(handler)
+
+    def let_go(self, handler: Any) -> None:
+        """Keep a handler no longer, once."""
+        self._handle.kept.remove(handler)
+
+    def set_handler(self, handling: Any) -> None:
+        """Make the workers use another ``struct xdplab_handling``, or NULL for none."""
+        with self.lock:
+            self.check_ours()
+            lib.xdplab_engine_set_handler(self.pointer, handling)
+
+    def inside_handler(self, worker: int) -> int:
+        """Return when a worker began the batch that it calls a handler for; 0 for none."""
+        with self.lock:
+            return int(lib.xdplab_engine_inside_handler(self.pointer, worker))
 
     def pause(self) -> None:
         """Pass packets to the stack until `reconfigure`, so that the rings can be drained."""

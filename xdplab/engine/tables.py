@@ -47,7 +47,8 @@ def engine_table(engine: Engine) -> Table:
     title = f"{kind} {where}, {engine.state}{_mark(engine.simulated)}"
     troubles = [link.trouble() for link in engine.broken_links()]
     error = engine.error
-    return Table(title, rows, lines=[*troubles, *([str(error)] if error else [])])
+    note = [engine.handler_note] if engine.handler_note else []
+    return Table(title, rows, lines=[*troubles, *([str(error)] if error else []), *note])
 
 
 def traffic_table(traffic: Traffic) -> Table:
@@ -57,12 +58,14 @@ def traffic_table(traffic: Traffic) -> Table:
     title = f"Traffic from {sender.name} to {receiver.name}, {state}"
     rows = [
         ("rate asked", rate(traffic.rate)),
-        ("frames", f"{traffic.size:,} bytes"),
+        ("frames", f"{'up to ' if traffic.replays else ''}{traffic.size:,} bytes"),
         ("core", str(traffic.cpu)),
         ("sent", counted(traffic.sent, "frame")),
     ]
     if traffic.too_long:
         rows.append((" of them longer than the MTU", counted(traffic.too_long, "frame")))
+    if traffic.left_out:
+        rows.append(("left out of the file", counted(traffic.left_out, "frame")))
     return Table(title + _mark(sender.namespace.simulated), rows, lines=traffic.remarks)
 
 
@@ -74,6 +77,7 @@ def _settings(engine: Engine) -> list[tuple[str, str]]:
     return [
         *path,
         ("action", engine.action),
+        *([("handler", engine.handler.name)] if engine.handler is not None else []),
         ("wait", engine.wait + note),
         ("batch", f"{setting(engine.batch)} packets"),
         ("rings", f"{setting(engine.ring_size)} entries"),

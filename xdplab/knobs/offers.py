@@ -29,6 +29,8 @@ def possible_actions(engine: Any) -> list[str]:
     """Return the actions that an engine can do."""
     possible = []
     for action in ACTIONS:
+        if action == "handler" and engine.handler is None:
+            continue
         with suppress(ConfigurationError):
             engine.configuration.action_index(action)
             possible.append(action)

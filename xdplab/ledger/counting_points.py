@@ -70,6 +70,9 @@ class Counts:
     rx_closed: int = 0
     waiting: int = 0
     received: int = 0
+    refused: int = 0
+    unknown: int = 0
+    over_budget: int = 0
     handed: int = 0
     finished: int = 0
     unfinished: int = 0
@@ -257,6 +260,9 @@ def _of_workers(counters: Any) -> dict[str, int]:
         "rx_closed": number["rx_closed"],
         "waiting": number["rx_producer"] - number["rx_consumer"],
         "received": number["rx_packets"],
+        "refused": int(counters["handled"][lib.XDPLAB_HANDLED_REFUSED]),
+        "unknown": int(counters["handled"][lib.XDPLAB_HANDLED_UNKNOWN]),
+        "over_budget": number["handler_over_budget"],
         # As the kernel counts: a packet of several frames is several.
         "handed": number["tx_producer"],
         "finished": number["checksums_finished"],

@@ -9,7 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from xdplab.configuration.keywords import typed
 from xdplab.core.text import counted, percent
-from xdplab.ledger import explain_capture, explain_receiving, explain_sockets, explain_wire
+from xdplab.ledger import (
+    explain_capture,
+    explain_handler,
+    explain_receiving,
+    explain_sockets,
+    explain_wire,
+)
 from xdplab.ledger.lines import Line, name_of
 from xdplab.ledger.offered import CATCHES_UP, of_asked
 from xdplab.ledger.situation import Situation
@@ -59,7 +65,9 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
         if counts.get(stage) and not _is_told_below(stage, counts)
     ]
     losses += explain_wire.sent_on(counts, now)
+    losses += explain_handler.handled(counts, now)
     rest = [
+        *([now.handler] if now.handler else []),
         *explain_wire.finished(counts, now),
         *_left_over(counts, now),
         *_remainder(unaccounted, now),
@@ -208,7 +216,12 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
 def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
     if not unaccounted:
         return
-    if now.flowing:
+    if now.handler and now.in_handler:
+        yield (
+            f"{counted(unaccounted, 'packet')} with the worker, or behind them: it counts once its "
+            "handler has returned (above)."
+        )
+    elif now.flowing:
         yield (
             f"{counted(unaccounted, 'packet')} in flight: counted by one counting point and not "
             "yet by the next. Once the traffic has ended, settle() waits for them."

@@ -84,6 +84,12 @@ def too_long(now: Situation) -> str:
 
 def wire_full(now: Situation) -> str:
     """Say why a veth had no room for frames, and which knob helps."""
+    # Of those that came by a socket, what a link refuses is in the same count.
+    if now.generator_queueing and (now.broken_links or now.carrier_losses):
+        return (
+            " left the generator, but its interface dropped them, as it does while a link is down "
+            "or without carrier (above)."
+        )
     apart = another_core(now)
     shares = (
         f" The generator runs on core {now.generator_cpu} like a worker: {apart} gives them "

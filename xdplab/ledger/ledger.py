@@ -32,6 +32,7 @@ from xdplab.core.table import Table, Tabled
 from xdplab.knobs.table import names_of_home
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
+from xdplab.ledger.explain_handler import watched
 from xdplab.ledger.lines import Line, is_there, name_of
 from xdplab.ledger.offered import is_short
 from xdplab.ledger.situation import Situation, other_core, queueing, slower, steering
@@ -245,6 +246,8 @@ class Ledger(Tabled, FixedNames):
             *([Stage(Line.RX_CLOSED, grown.rx_closed)] if grown.rx_closed else []),
             Stage(Line.WAITING, now.waiting),
             Stage(Line.RECEIVED, grown.received),
+            *([Stage(Line.HANDLER_REFUSED, grown.refused)] if grown.refused else []),
+            *([Stage(Line.HANDLER_UNKNOWN, grown.unknown)] if grown.unknown else []),
         ]
         return gaps
 
@@ -338,6 +341,8 @@ class Ledger(Tabled, FixedNames):
         error, ended = str(engine.error or ""), engine.has_ended
         links = dict(self._points.links)
         sender = links.pop(SENDER, None)
+        workers = range(engine.telemetry.workers)
+        inside = any(map(engine.telemetry.inside_handler, workers))
         return Situation(
             interface=" and ".join(link.name for link in links.values()),
             name=engine.configuration.name,
@@ -353,6 +358,9 @@ class Ledger(Tabled, FixedNames):
             carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
             delivers=engine.configuration.delivers,
+            joins=len(engine.configuration.interfaces) > 1,
+            handler=watched(engine.telemetry) if grown.over_budget or inside else "",
+            in_handler=inside,
             held=int(engine.telemetry.total()["held"]),
             path=engine.path,
             kind=engine.configuration.kind.name.lower(),

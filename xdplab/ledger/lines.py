@@ -28,6 +28,8 @@ class Line(StrEnum):
     RX_CLOSED = "in an RX ring that was closed"
     WAITING = "waiting in the RX ring"
     RECEIVED = "received by the worker"
+    HANDLER_REFUSED = "verdict of the handler refused"
+    HANDLER_UNKNOWN = "no verdict of the handler"
     HANDED = "handed to the TX ring"
     FINISHED = "checksum finished"
     UNFINISHED = "checksum unfinished"

@@ -54,6 +54,12 @@ class Situation:
     sends: bool = False
     delivers: bool = False
     """Whether packets go to Python, whose program is the worker."""
+    joins: bool = False
+    """Whether the engine joins two interfaces."""
+    handler: str = ""
+    """What is wrong with its handler, in sentences."""
+    in_handler: bool = False
+    """Whether a worker is inside of it."""
     held: int = 0
     """Frames that it had when the ledger was read."""
     path: str = "xsk"

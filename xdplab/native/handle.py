@@ -33,8 +33,12 @@ class NativeHandle:
         self._closed_words, self._owner = closed_words, os.getpid()
         (held,) = ffi.typeof(give_back).args
         self._held, self._give_back = ffi.new(held), give_back
+        self.kept: list[Any] = []
+        """What the object uses until it is closed; for ever, where it could not be closed."""
         # On exit too: a daemon thread may still be in a call then, which the lock waits for.
-        weakref.finalize(self, _close, self._held, self._give_back, self._owner, self.lock)
+        weakref.finalize(
+            self, _close, self._held, self._give_back, self._owner, self.lock, self.kept
+        )
 
     def open(
         self,
@@ -94,14 +98,22 @@ class NativeHandle:
         """Whether this process opened it, not a parent that it was forked from."""
         return os.getpid() == self._owner
 
-    def close(self) -> None:
-        """Close it. A forked child only forgets it: the parent's threads still use it."""
-        _close(self._held, self._give_back, self._owner, self.lock)
+    def close(self) -> bool:
+        """Close it; return whether that could be done. If not, it stays, and so does what it uses.
+
+        A forked child only forgets it: the parent's threads still use it.
+        """
+        return _close(self._held, self._give_back, self._owner, self.lock, self.kept)
 
 
-def _close(held: Any, give_back: Any, owner: int, lock: Any) -> None:
+_never_closed: list[list[Any]] = []
+
+
+def _close(held: Any, give_back: Any, owner: int, lock: Any, kept: list[Any]) -> bool:
     with lock:
-        if os.getpid() == owner:
-            give_back(held)
-        else:
+        if os.getpid() != owner:
             held[0] = ffi.NULL
+        elif give_back(held):
+            _never_closed.append(kept)
+            return False
+    return True

@@ -40,9 +40,15 @@ def names_in(table: Callable[[int], Any]) -> tuple[str, ...]:
 VERDICTS = names_of("xdplab_verdict", "XDPLAB_VERDICT_")
 """Names of verdicts, by the number in a sample's ``verdict``."""
 
+HANDLED = names_of("xdplab_handled", "XDPLAB_HANDLED_")
+"""What became of packets that a handler was called for, in the order of a record's ``handled``."""
+
 SYSCALLS = names_of("xdplab_syscall", "XDPLAB_SYSCALL_")
 """Kinds of system call, in the order of a record's ``syscalls``. ``publish`` counts those of
 telemetry itself, ``settings`` those of a wait strategy on the socket when it is chosen or left."""
+
+ELEMENTS: Mapping[str, tuple[str, ...]] = {"syscalls": SYSCALLS, "handled": HANDLED}
+"""Names of the elements of arrays in a record, where they stand for something."""
 
 
 def dtype_of(ctype: Any) -> np.dtype[Any]:

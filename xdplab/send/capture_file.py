@@ -24,6 +24,7 @@ _FCS_BYTES = 4  # of Ethernet
 _PCAP = {0xA1B2C3D4: (1000, 16), 0xA1B23C4D: (1, 16), 0xA1B2CD34: (1000, 24)}
 _FILE_HEADER, _FCS_PRESENT = 24, 0x04000000
 _SOME_FCS = 1  # of a length that the file does not tell
+_CUT = "the file ends within it"
 
 _SECTION, _BYTE_ORDER = 0x0A0D0D0A, 0x1A2B3C4D
 _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET = 1, 2, 3, 6
@@ -97,9 +98,12 @@ class _Source:
 
     def take(self, size: int) -> bytes:
         """Read so many bytes, or what is left of the file."""
-        ahead, self._ahead = self._ahead[:size], self._ahead[size:]
         try:
-            found = ahead + self._file.read(size - len(ahead))
+            if self._ahead:
+                ahead, self._ahead = self._ahead[:size], self._ahead[size:]
+                found = ahead + self._file.read(size - len(ahead))
+            else:
+                found = self._file.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DamagedError(f"its gzip data end or are damaged there ({error})") from error
         self.place += len(found)
@@ -118,7 +122,7 @@ class _Source:
             raise DamagedError(f"it is said to have {size:,} bytes")
         found = self.take(size)
         if len(found) < size:
-            raise DamagedError("the file ends within it")
+            raise DamagedError(_CUT)
         return found
 
 
@@ -129,9 +133,10 @@ def _pcap(
     # In 16-bit words. An earlier draft had the number, and the bit that marks it, elsewhere.
     fcs = 2 * words if network & _FCS_PRESENT else min(words, _SOME_FCS)
     record = struct.Struct(f"{order}IIII")
-    while begun := source.take(1):
-        seconds, fraction, captured, length = record.unpack(begun + source.need(record.size - 1))
-        source.need(header - record.size)
+    while begun := source.take(header):
+        if len(begun) < header:
+            raise DamagedError(_CUT)
+        seconds, fraction, captured, length = record.unpack_from(begun)
         frame = source.need(captured)
         yield _frame(frame, length, link, seconds * _NANOSECONDS + fraction * units, fcs)
 

@@ -239,7 +239,8 @@ class _Pile:
 
     def add(self, frame: Frame, due_ns: int) -> None:
         self._frames += frame.bytes
-        self._frames += bytes(frame.length - len(frame.bytes))
+        if frame.length > len(frame.bytes):
+            self._frames += bytes(frame.length - len(frame.bytes))
         self._lengths.append(frame.length)
         self._times.append(due_ns)
 

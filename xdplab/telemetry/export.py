@@ -16,10 +16,10 @@ from xdplab.core.errors import ConfigurationError
 from xdplab.core.files import Saved, place_of, whole_file
 from xdplab.native.records import (
     COUNTERS,
+    ELEMENTS,
     SAMPLE_DEVICE_TIME,
     SAMPLE_HASH,
     SAMPLE_PROGRAM_TIME,
-    SYSCALLS,
     VERDICTS,
     Records,
 )
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 Column = npt.NDArray[Any] | list[str] | list[bytes]
 Table = dict[str, Column]
 """Columns of one length; a masked array where not every row has a value."""
-
-# How the elements of an array are called: by their number, unless it stands for something.
-_ELEMENTS = {"syscalls": SYSCALLS}
 
 _SAMPLE_FIELDS = ("time_ns", "frame", "sent_ns", "length", "captured", "queue")
 
@@ -65,7 +62,7 @@ def history_table(worker: int, records: Records, telemetry: Telemetry) -> Table:
     table = _beginning(worker, records, telemetry)
     for name in COUNTERS.names or ():
         if COUNTERS[name].shape:
-            elements = _ELEMENTS.get(name) or map(str, range(COUNTERS[name].shape[0]))
+            elements = ELEMENTS.get(name) or map(str, range(COUNTERS[name].shape[0]))
             for number, element in enumerate(elements):
                 table[f"{name}_{element}"] = records[name][:, number]
         else:

@@ -282,6 +282,14 @@ class Telemetry(Saving, Tabled, FixedNames, Closing):
         block = lib.xdplab_region_control(region, worker)
         return np.frombuffer(bytes(ffi.buffer(block, CONTROL.itemsize)), tables.SHOWN_CONTROL)[0]
 
+    def inside_handler(self, worker: int = 0) -> int:
+        """Read when a worker began the batch for which it is calling a handler now.
+
+        By CLOCK_MONOTONIC, in ns; 0 if it is calling none. The worker writes it at once, not with
+        its next record.
+        """
+        return int(lib.xdplab_inside_handler(self._mapped(worker), worker))
+
     def close(self) -> None:
         """Release the region. Arrays that were read from it stay valid."""
         self._region = None

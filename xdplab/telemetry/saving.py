@@ -25,7 +25,8 @@ class Saving:
         (1 of a soft NIC, else 0), then the fields of `COUNTERS` under their own names. Times are
         nanoseconds, all else counts packets, bytes, descriptors or events since the engine was
         opened. An array has a column an element: ``batches_3`` counts batches of 2^3 to 2^4 - 1
-        packets, ``syscalls_sendto`` calls of a kind.
+        packets, ``syscalls_sendto`` calls of a kind, ``handled_drop`` what became of packets
+        that a handler saw.
 
         Parameters
         ----------

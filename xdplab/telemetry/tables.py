@@ -11,8 +11,17 @@ import numpy.typing as npt
 from xdplab.core.errors import ClosedError
 from xdplab.core.table import Row, Table, Tabled
 from xdplab.core.tabled_array import TabledArray, TabledRecord, shown_as
-from xdplab.core.text import counted, duration, percent, si
-from xdplab.native.records import CONTROL, COUNTERS, RINGS, SYSCALLS, VERDICTS, names_of
+from xdplab.core.text import counted, duration, percent, si, spaced
+from xdplab.native.records import (
+    CONTROL,
+    COUNTERS,
+    ELEMENTS,
+    HANDLED,
+    RINGS,
+    SYSCALLS,
+    VERDICTS,
+    names_of,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -57,11 +66,17 @@ class Counters(TabledRecord):
         if not count["time_ns"]:
             return Table("Counters: no record yet, the worker has not run.")
         batches, calls = self["batches"], self["syscalls"]
+        verdicts = zip(map(spaced, HANDLED), self["handled"].tolist(), strict=True)
         rows = [
             ("state", _state(self)),
             ("received", _flow(count["rx_packets"], count["rx_bytes"])),
             ("sent", _flow(count["tx_packets"], count["tx_bytes"])),
             *_counted(count, _PACKETS, "packet"),
+            *(
+                (f"handler: {name.replace('_', ' ')}", counted(n, "packet"))
+                for name, n in verdicts
+                if n
+            ),
             ("RX ring, peak", counted(count["rx_peak"], "packet")),
             ("batches", _per(int(batches.sum()), count["rx_packets"], "packets a batch")),
             *_counted(count, _EVENTS, ""),
@@ -81,9 +96,9 @@ class History(TabledArray):
     kind = "record"
 
     def _elements(self, name: str, column: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-        if name != "syscalls":
+        if name not in ELEMENTS:
             return super()._elements(name, column)
-        return {f"{name}_{kind}": column[:, number] for number, kind in enumerate(SYSCALLS)}
+        return {f"{name}_{kind}": column[:, number] for number, kind in enumerate(ELEMENTS[name])}
 
     def _table(self) -> Table:
         if self.dtype.names != COUNTERS.names:
@@ -261,6 +276,8 @@ _COMBINED: dict[str, Any] = {
     "state": np.max,
     "fault": np.max,
     "rx_peak": np.max,
+    "handler_longest_ns": np.max,
+    "handler_longest_packets": np.max,
     "needs_wakeup": np.bitwise_or.reduce,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,10 +84,23 @@ def _bind_patiently(binding: Binding, bind: Callable[[Binding], None]) -> None:
         try:
             bind(binding)
         except QueueBusyError as error:
-            if error.errno != errno.EBUSY or not patience or not _nobody_holds(binding.interface):
-                raise
+            if error.errno == errno.EBUSY and patience and _nobody_holds(binding.interface):
+                continue
+            words = f"{_which_queue(binding)} {error.remedy}"
+            raise QueueBusyError(error.tried, error.errno or 0, words) from error
         else:
             return
+
+
+def _which_queue(binding: Binding) -> str:
+    """Say which queue a replay takes, and which core would bring it to another one."""
+    name, queues = binding.interface.name, binding.interface.now().queues
+    others = [core for core in os.sched_getaffinity(0) if core % queues != binding.queue]
+    other = f" Traffic(cpu={others[0]}) takes queue {others[0] % queues}." if others else ""
+    return (
+        f"A replay sends by a socket of its own on queue (core modulo queues) of {name}, and "
+        f"queue {binding.queue} has another one.{other}"
+    )
 
 
 def _nobody_holds(interface: Interface) -> bool:

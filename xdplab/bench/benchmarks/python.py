@@ -1,7 +1,8 @@
 """The benchmark `python`: packets in Python, beside the engine's own drop.
 
 A program in Python receives batches of 256 in each of its ways, and sums one field of each. Beside
-it: xdplab's worker, which drops, and a raw socket in Python, read packet by packet.
+it: xdplab's worker, which drops, and a raw socket in Python, read packet by packet. And handlers in
+C and by numba, each beside the action whose work it does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark
+from xdplab.bench.handled_worker import HANDLERS, HandledWorker
 from xdplab.bench.one_wire import OneWire
 from xdplab.bench.options import lengths, wait
 from xdplab.bench.peers.python_socket import SocketReceiver
@@ -20,6 +22,8 @@ from xdplab.bench.rounds import Entry, paired_ratio
 
 _BATCH = 256
 _ENGINE = "engine"
+_ACTIONS = {"drop": _ENGINE, "reflect": "reflect"}
+"""What handlers are compared with: the entry of each action."""
 
 
 def _compare(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -34,6 +38,13 @@ def _compare(entries: Sequence[Entry]) -> dict[str, Any]:
         "plain_to_engine": paired_ratio(plain, engine, "rx_pps"),
         "plain_to_socket": paired_ratio(plain, socket, "rx_pps"),
         "asyncio_to_plain": paired_ratio(by_name["async for"], plain, "rx_pps"),
+        "handlers_to_actions": {
+            f"{action} in {made_by}": paired_ratio(
+                by_name[f"{action} in {made_by}"], by_name[name], "rx_pps"
+            )
+            for action, name in _ACTIONS.items()
+            for made_by in HANDLERS
+        },
     }
 
 
@@ -50,6 +61,9 @@ BENCHMARK = Benchmark(
             OurWorker(wait, _ENGINE, batch=_BATCH),
             *(PythonProgram(way, wait, _BATCH) for way in WAYS),
             SocketReceiver(),
+            *(HandledWorker(wait, made_by, "drop", _BATCH) for made_by in HANDLERS),
+            OurWorker(wait, _ACTIONS["reflect"], action="reflect", batch=_BATCH),
+            *(HandledWorker(wait, made_by, "reflect", _BATCH) for made_by in HANDLERS),
         ],
         figures=(*RATES, *COSTS, *OWN),
         compare=_compare,
@@ -65,6 +79,12 @@ BENCHMARK = Benchmark(
     notes=lambda result: [
         COSTS_NOTE,
         "the ratio to the engine is the median of the rounds' ratios",
+        "handlers to the action that does the same: "
+        + ", ".join(
+            f"{name} {ratio:.3f}"
+            for name, ratio in result["handlers_to_actions"].items()
+            if ratio is not None
+        ),
         versions(result),
     ],
 )

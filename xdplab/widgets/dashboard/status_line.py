@@ -173,7 +173,8 @@ class EngineHead(ipywidgets.VBox):  # type: ignore[misc]
         note = ""
         if engine is not None:
             with suppress(ClosedError):
-                note = engine.wait_note and f"{engine.wait} is ineffective here: {engine.wait_note}"
+                wait = engine.wait_note and f"{engine.wait} is ineffective here: {engine.wait_note}"
+                note = " ".join(filter(None, (wait, engine.handler_note)))
         if self._refused:
             state = State(self._refused, "bad")
         elif state.severity == "good":
