@@ -61,6 +61,7 @@ def test_a_loop_ends_when_the_capture_is_closed(lab: Lab, run: Run) -> None:
         return await task
 
     assert run(main()) == []
+    assert run(taken(capture)) == []  # as a plain loop
 
 
 def test_another_thread_may_close_it(lab: Lab, run: Run) -> None:

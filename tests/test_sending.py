@@ -132,6 +132,7 @@ def test_a_batch_of_another_capture_is_sent_as_a_copy(ends: tuple[Capture, Captu
         ([frame(0), frame(0, 5000)], r"packets\[1\] has 5,000 bytes.*2,048"),
         ([frame(0), 7], r"packets\[1\]=7 is not bytes"),
         (np.zeros((2, 60), np.int32), "array of int32"),
+        ([frame(0), np.zeros(60)], r"packets\[1\] has items of 8 bytes"),
         (np.zeros(60, np.uint8), "1 dimensions"),
         (np.zeros((2, 3000), np.uint8), r"packets\[0\] has 3,000 bytes"),
     ],
@@ -183,3 +184,15 @@ def test_two_captures_answer_each_other_for_long_without_losing_a_frame(
         each.try_recv()
         each.refresh()
         assert each.telemetry.total()["held"] == 0
+
+
+def test_a_closed_capture_says_so_whatever_it_is_given(ends: tuple[Capture, Capture]) -> None:
+    port, peer = ends
+    peer.send([frame(0)])
+    kept = port.recv(5).keep()
+    port.close()
+    for given in (kept, kept.copy(), [frame(0)], None):
+        with pytest.raises(ClosedError, match=r"this capture was closed.*Capture\(lab\.port\)"):
+            port.send(given)
+    with pytest.raises(ClosedError, match=r"this capture was closed"):
+        port.batch = 7

@@ -56,7 +56,10 @@ class Waiter:
 
 
 async def batches(
-    take: Callable[[], Batch], may_sleep: Callable[[], bool], descriptor: int, waiter: Waiter
+    take: Callable[[], Batch],
+    may_sleep: Callable[[], bool],
+    descriptor: Callable[[], int],
+    waiter: Waiter,
 ) -> AsyncIterator[Batch]:
     """Give batch after batch, until the capture is closed.
 
@@ -67,7 +70,7 @@ async def batches(
     may_sleep
         Whether still no packet waits, so that the descriptor will tell of the next.
     descriptor
-        Readable when a packet waits.
+        Returns the descriptor that is readable when a packet waits.
     waiter
         Sleeps meanwhile.
     """
@@ -76,7 +79,7 @@ async def batches(
         try:
             batch = take()
             if not len(batch) and may_sleep():
-                await waiter.until_readable(descriptor)
+                await waiter.until_readable(descriptor())
                 since = time.monotonic()
                 continue
         except ClosedError:

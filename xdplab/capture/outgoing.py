@@ -73,12 +73,18 @@ class Outgoing(NamedTuple):
         parts = []
         for number, packet in enumerate(given):
             try:
-                parts.append(bytes(memoryview(packet)))
+                view = memoryview(packet)
+                parts.append(bytes(view))
             except Exception:  # raised by the packet, or TypeError where it has no bytes
                 raise ConfigurationError(
                     f"packets[{number}]={shown(packet)} is not bytes. A packet of scapy's: "
                     "bytes(packet)."
                 ) from None
+            if view.itemsize != 1:  # numbers, whose own bytes would be sent
+                raise ConfigurationError(
+                    f"packets[{number}] has items of {view.itemsize} bytes each, and must be bytes "
+                    "or an array of uint8."
+                )
         frames = np.zeros(len(parts), FRAME)
         frames["length"] = [len(part) for part in parts]
         frames["address"] = np.cumsum(frames["length"]) - frames["length"]

@@ -187,8 +187,10 @@ class Receiver:
         The event loop waits for the socket, not `Engine.wait`. Each millisecond in which packets
         never end, the loop's other tasks get a turn.
         """
-        descriptor = lib.xdplab_capture_descriptor(self._native.pointer, self._worker)
-        return batches(self.try_recv, self._may_sleep, descriptor, self._waiter)
+        return batches(self.try_recv, self._may_sleep, self._descriptor, self._waiter)
+
+    def _descriptor(self) -> int:
+        return int(lib.xdplab_capture_descriptor(self._native.pointer, self._worker))
 
     def on_batch(self, function: Callable[[Batch], object]) -> BatchThread:
         """Call a function with each batch, on a thread of its own, pinned to the queue's core.
@@ -232,6 +234,7 @@ class Receiver:
             When the kernel did not take all in time; ``results`` is how many it took.
         """
         patience = seconds("timeout", timeout, 0, _LONGEST)
+        self._gate.check()
         if is_a(packets, Batch) and packets._loan.give_back is not None:
             return self._send_own(packets, patience)
         return self._send_copies(Outgoing.of(packets, self.area.frame_size), patience)

@@ -43,9 +43,12 @@ class NativeEngine:
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
-        self._handle = NativeHandle(
-            lib.xdplab_engine_give_back, "this engine was closed. Make a new one: Engine(lab.port)."
+        closed = (
+            "this capture was closed. Make a new one: Capture(lab.port)."
+            if configuration.delivers
+            else "this engine was closed. Make a new one: Engine(lab.port)."
         )
+        self._handle = NativeHandle(lib.xdplab_engine_give_back, closed)
         self.lock = self._handle.lock
         """Held by the caller for several calls that belong together."""
         error = new_error()
