@@ -24,9 +24,9 @@
 #include "base/error.h"
 #include "base/headers.h"
 #include "base/knob.h"
-#include "base/thread.h"
 #include "include/traffic.h"
 #include "send/generator.h"
+#include "send/sender.h"
 #include "xdp/program.h"
 
 enum {
@@ -48,9 +48,7 @@ struct kernel_generator {
 	uint32_t size;
 	uint64_t clock_offset_ns;
 
-	pthread_t thread;
-	bool joinable;
-	_Atomic bool stop;
+	struct sender sender;
 };
 
 static struct kernel_generator *self_of(struct xdplab_generator *generator)
@@ -125,9 +123,7 @@ static void *generator_main(void *argument)
 	generator->clock_offset_ns = clock_offset_ns();
 	generator_began(&generator->generator);
 	traffic_begin(state, kernel_ns(generator), generator->generator.limit_frames, generator->generator.limit_ns);
-	/* Acquire pairs with the release in stop. */
-	while (!fault && !traffic_is_finished(state, kernel_ns(generator)) &&
-	       !atomic_load_explicit(&generator->stop, memory_order_acquire)) {
+	while (!fault && !traffic_is_finished(state, kernel_ns(generator)) && !sender_is_to_stop(&generator->sender)) {
 		const uint32_t frames = await_next(generator);
 		const uint64_t sent = state->sent;
 
@@ -178,22 +174,12 @@ static int start(struct xdplab_generator *generator, struct xdplab_error *error)
 {
 	struct kernel_generator *self = self_of(generator);
 
-	atomic_store_explicit(&self->stop, false, memory_order_relaxed); /* the thread begins after this */
-	if (thread_start(&self->thread, generator->cpu, 0, "xdplab-traffic", generator_main, self, error))
-		return -error->code;
-	self->joinable = true;
-	return 0;
+	return sender_start(&self->sender, generator->cpu, "xdplab-traffic", generator_main, self, error);
 }
 
 static void stop(struct xdplab_generator *generator)
 {
-	struct kernel_generator *self = self_of(generator);
-
-	if (!self->joinable)
-		return;
-	atomic_store_explicit(&self->stop, true, memory_order_release);
-	pthread_join(self->thread, NULL);
-	self->joinable = false;
+	sender_stop(&self_of(generator)->sender);
 }
 
 static void close_generator(struct xdplab_generator *generator)

@@ -21,9 +21,9 @@
 #include "base/compat.h"
 #include "base/error.h"
 #include "base/knob.h"
-#include "base/thread.h"
 #include "send/generator.h"
 #include "send/replay.h"
+#include "send/sender.h"
 #include "shared/spares.h"
 #include "xsk/xsk.h"
 
@@ -58,9 +58,7 @@ struct replay_generator {
 	_Atomic uint64_t interval_ps;
 	_Atomic uint64_t sent;
 
-	pthread_t thread;
-	bool joinable;
-	_Atomic bool stop;
+	struct sender sender;
 };
 
 static struct replay_generator *self_of(struct xdplab_generator *generator)
@@ -235,8 +233,7 @@ static void *generator_main(void *argument)
 
 	generator_began(&self->generator);
 	traffic_begin(&self->traffic, now_ns, self->generator.limit_frames, self->generator.limit_ns);
-	/* Acquire pairs with the release in stop. */
-	while (!fault && !is_finished(self, now_ns) && !atomic_load_explicit(&self->stop, memory_order_acquire)) {
+	while (!fault && !is_finished(self, now_ns) && !sender_is_to_stop(&self->sender)) {
 		fault = take_turn(self, now_ns);
 		now_ns = clock_ns(CLOCK_MONOTONIC);
 	}
@@ -253,22 +250,12 @@ static int start(struct xdplab_generator *generator, struct xdplab_error *error)
 	if (!self->bound)
 		return fail(error, XDPLAB_STEP_GENERATE, ENOTCONN, "start a replay that was not bound");
 	replay_rewind(self->replay);
-	atomic_store_explicit(&self->stop, false, memory_order_relaxed); /* the thread begins after this */
-	if (thread_start(&self->thread, generator->cpu, 0, "xdplab-replay", generator_main, self, error))
-		return -error->code;
-	self->joinable = true;
-	return 0;
+	return sender_start(&self->sender, generator->cpu, "xdplab-replay", generator_main, self, error);
 }
 
 static void stop(struct xdplab_generator *generator)
 {
-	struct replay_generator *self = self_of(generator);
-
-	if (!self->joinable)
-		return;
-	atomic_store_explicit(&self->stop, true, memory_order_release);
-	pthread_join(self->thread, NULL);
-	self->joinable = false;
+	sender_stop(&self_of(generator)->sender);
 }
 
 static void close_generator(struct xdplab_generator *generator)
