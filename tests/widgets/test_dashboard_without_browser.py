@@ -15,9 +15,10 @@ import pytest
 from bokeh.models.glyphs import Line, VArea
 from PIL import Image
 from support.seen import box, control, text_of, word
+from support.waiting import eventually
 from traitlets import TraitError
 
-from xdplab import Engine, Lab
+from xdplab import Engine, Lab, Traffic, c_handler
 from xdplab.errors import ConfigurationError
 from xdplab.widgets import Controls, Dashboard, Rings, Timeline
 from xdplab.widgets.dashboard.figure import PLOTS, dashboard_figure
@@ -235,3 +236,19 @@ def test_a_batch_is_typed_in_the_head_of_an_engine(lab: Lab) -> None:
             assert engine.batch == control(head, "Batch").value == batch
             assert box(head, "Batch").value == str(batch)
             assert word(head, "Batch") == said
+
+
+def test_a_handler_that_exceeds_its_budget_is_told_in_the_head_of_an_engine(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        head = EngineHead(EngineView(engine))
+        engine.handler_budget = 0
+        engine.handler = c_handler(
+            "uint32_t handle(uint8_t *data, struct xdplab_packet *packet, void *state)"
+            "{ return XDPLAB_DROP; }"
+        )
+        with Traffic(lab.peer, lab.port, rate=1000, count=10) as traffic:
+            assert traffic.wait(60)
+        assert eventually(lambda: engine.handler_note)
+        for _ in range(BEATS_A_STATUS):
+            head.beat()
+        assert "The handler took" in text_of(head)

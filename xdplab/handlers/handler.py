@@ -7,6 +7,7 @@ from typing import Any
 
 from xdplab.core.calls import public
 from xdplab.core.checks import boolean, is_a, shown, text
+from xdplab.core.closing import Uncopied
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
@@ -18,7 +19,7 @@ _numbers = itertools.count(1)
 
 
 @public
-class Handler(Tabled, FixedNames):
+class Handler(Tabled, FixedNames, Uncopied):
     """A function that a worker calls for each packet, with memory that it shares with Python.
 
     ``engine.handler = ...`` makes one of a function by itself: this is for a function with a state.

@@ -59,9 +59,9 @@ BENCHMARK = Benchmark(
     measure=OneWire(
         receivers=lambda wait: [
             OurWorker(wait, _ENGINE, batch=_BATCH),
+            *(HandledWorker(wait, made_by, "drop", _BATCH) for made_by in HANDLERS),
             *(PythonProgram(way, wait, _BATCH) for way in WAYS),
             SocketReceiver(),
-            *(HandledWorker(wait, made_by, "drop", _BATCH) for made_by in HANDLERS),
             OurWorker(wait, _ACTIONS["reflect"], action="reflect", batch=_BATCH),
             *(HandledWorker(wait, made_by, "reflect", _BATCH) for made_by in HANDLERS),
         ],
