@@ -21,7 +21,7 @@ from xdplab.ledger.lines import Line
 
 _MOST = 1 << 62
 _SMALLEST_FILE = 4096
-_BATCH, _RING = 256, 8192
+_BATCH, _RING = 256, 32_768
 _LOST = (Line.RING_FULL, Line.NO_FILL)
 
 
