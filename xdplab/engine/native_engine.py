@@ -16,7 +16,6 @@ from xdplab.net.namespace import on_a_thread
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.refusals.remedies import Place
 
-
 _HELD = (
     "the worker is inside of its handler, which has not returned for seconds. engine.close() gives "
     "up on it; only the end of the process ends it."
