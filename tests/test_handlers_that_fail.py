@@ -254,7 +254,7 @@ def test_stop_and_close_do_not_wait_for_a_handler_that_never_returns(
     words = held(engine)
     with pytest.raises(HandlerError, match="inside of its handler"):
         engine.stop()
-    with pytest.raises(XdplabError):
+    with pytest.raises(HandlerError, match="and left them"):
         engine.reconfigure(ring_size=RING)
     with pytest.warns(UserWarning, match="its handler does not return.*Until the process ends"):
         engine.close()

@@ -16,6 +16,11 @@ from xdplab.net.namespace import on_a_thread
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.refusals.remedies import Place
 
+_HELD = (
+    "the worker is inside of its handler, which has not returned for seconds. engine.close() gives "
+    "up on it; only the end of the process ends it."
+)
+
 
 class Hold(NamedTuple):
     """The state of a port's XDP program: ``struct xdplab_hold``."""
@@ -123,11 +128,21 @@ class NativeEngine:
                 return False
             if lib.xdplab_engine_stop(self.pointer):
                 raise HandlerError(
-                    "could not stop the worker: it is inside of its handler, which has not "
-                    "returned for seconds. It stops once that returns. engine.close() gives up on "
-                    "it; only the end of the process ends it."
+                    f"could not stop the worker: {_HELD} It stops once that returns."
                 )
             return True
+
+    def check_not_held(self) -> None:
+        """Raise where a worker could not be stopped.
+
+        Raises
+        ------
+        HandlerError
+            When a handler has not returned for seconds.
+        """
+        with self.lock:
+            if any(lib.xdplab_engine_is_held(self.pointer, n) for n in range(self._workers)):
+                raise HandlerError(f"could not change the sockets, and left them: {_HELD}")
 
     def keep(self, handler: Any) -> None:
         """Keep a handler from being freed as long as a worker may use it."""

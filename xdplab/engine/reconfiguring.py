@@ -78,6 +78,7 @@ def reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]
 def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any]) -> None:
     with native.lock:
         native.check_ours()
+        native.check_not_held()
         fault = engine.error
         if fault and engine.has_ended:
             raise fault
