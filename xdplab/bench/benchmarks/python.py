@@ -93,6 +93,7 @@ BENCHMARK = Benchmark(
             for name, ratio in result["handlers_to_actions"].items()
             if ratio is not None
         ),
+        f"capture --write to tcpdump -w: {_ratio({'ratio': result['recorded_to_tcpdump']})}",
         versions(result),
     ],
 )
