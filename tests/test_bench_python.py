@@ -19,8 +19,9 @@ def test_each_way_receives_what_was_sent_and_is_compared(
     result = BENCHMARKS["python"].run(rounds=1, seconds=0.3, wait="poll", quiet=True)
     entries = {entry["name"]: entry for entry in result["entries"]}
     drops = ["engine", "drop in C", "drop in numba"]
+    writers = ["capture --write", "tcpdump -w"]
     reflects = ["reflect", "reflect in C", "reflect in numba"]
-    assert list(entries) == [*drops, *WAYS, "Python socket", *reflects]
+    assert list(entries) == [*drops, *WAYS, "Python socket", *reflects, *writers]
     for name, entry in entries.items():
         assert entry["status"] == "measured", entry["reason"]
         (run,) = entry["runs"]
@@ -35,6 +36,8 @@ def test_each_way_receives_what_was_sent_and_is_compared(
     assert result["asyncio_to_plain"] == pytest.approx(loop / plain, abs=0.001)
     same, own = (entries[name]["runs"][0]["rx_pps"] for name in ("reflect", "reflect in C"))
     assert result["handlers_to_actions"]["reflect in C"] == pytest.approx(own / same, abs=0.001)
+    ours, theirs = (entries[name]["runs"][0]["rx_pps"] for name in writers)
+    assert result["recorded_to_tcpdump"] == pytest.approx(ours / theirs, abs=0.001)
     assert "to engine" in table(result)
     assert re.search(r"reflect in numba \d", table(result))
 

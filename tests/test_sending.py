@@ -112,6 +112,16 @@ def test_more_than_the_ring_holds_is_sent_in_one_call(ends: tuple[Capture, Captu
     assert len(found) > RING / 2
 
 
+def test_what_is_longer_than_the_interface_takes_is_told(ends: tuple[Capture, Capture]) -> None:
+    port, peer = ends
+    ledger = port.ledger()
+    assert port.send([frame(0, 1514), frame(1, 1600)]) == 2
+    assert len(peer.recv(30)) == 1
+    account = ledger.settle()
+    assert account.packets("dropped by the device") == 1
+    assert "capture.send(...) may be given packets of 1,514 bytes" in account.explain()
+
+
 def test_a_batch_of_another_capture_is_sent_as_a_copy(ends: tuple[Capture, Capture]) -> None:
     port, peer = ends
     port.send([frame(1), frame(2)])

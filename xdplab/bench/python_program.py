@@ -59,8 +59,10 @@ class PythonProgram:
 
     Parameters
     ----------
+    name
+        Of the entry.
     way
-        A name in `WAYS`.
+        What receives until the capture is closed.
     wait, batch
         As for `Capture`.
     """
@@ -68,8 +70,8 @@ class PythonProgram:
     program = "xdplab in Python"
     RING_SIZE = 2048
 
-    def __init__(self, way: str, wait: str, batch: int) -> None:
-        self.name, self._way = way, WAYS[way]
+    def __init__(self, name: str, way: Callable[[Capture], None], wait: str, batch: int) -> None:
+        self.name, self._way = name, way
         self.settings: dict[str, Any] = {"wait": wait, "batch": batch, "ring_size": self.RING_SIZE}
         self.version: str | None = version("xdplab")
 

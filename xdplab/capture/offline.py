@@ -7,7 +7,6 @@ import io
 import os
 from collections.abc import Iterator
 from itertools import islice
-from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -48,14 +47,20 @@ class CaptureFile(Tabled, Closing):
         """Why the rest of the file can't be read; empty where it can."""
         self._batch = whole("batch", batch, 1, _LARGEST_BATCH)
         self._filter = PacketFilter("")
-        self._file: BinaryIO | None = None
+        self._file: io.BufferedReader | None = None
         try:
             self._file = self.path.open("rb")
+            self._frames = self._whole_frames(capture_file.read(self._file))
         except OSError as error:
             raise KernelError(
                 f"read {self.path}", error.errno or errno.EIO, "Give the path of a capture file."
             ) from error
-        self._frames = self._whole_frames()
+        except capture_file.NoCaptureFileError as error:
+            self.close()
+            raise ConfigurationError(
+                f"path={shown(str(self.path))} is no pcap or pcapng file. Give one that is: "
+                "`editcap` makes one of other formats."
+            ) from error
 
     def filter(self, filter: str) -> None:
         """Let only packets that pass a filter through, from the next batch on.
@@ -84,8 +89,6 @@ class CaptureFile(Tabled, Closing):
         ------
         ClosedError
             After `close`.
-        ConfigurationError
-            When it is no capture file.
         KernelError
             When it can't be read.
         """
@@ -109,9 +112,11 @@ class CaptureFile(Tabled, Closing):
             self._file.close()
             self._file = None
 
-    def _whole_frames(self) -> Iterator[capture_file.Frame]:
+    def _whole_frames(
+        self, frames: Iterator[capture_file.Frame | capture_file.Unreadable]
+    ) -> Iterator[capture_file.Frame]:
         try:
-            for frame in capture_file.read(cast("io.BufferedReader", self._file)):
+            for frame in frames:
                 if (
                     isinstance(frame, capture_file.Unreadable)
                     or frame.link != capture_file.ETHERNET
@@ -121,11 +126,6 @@ class CaptureFile(Tabled, Closing):
                     yield frame
         except capture_file.DamagedError as error:
             self.damage = str(error)
-        except capture_file.NoCaptureFileError as error:
-            raise ConfigurationError(
-                f"path={shown(str(self.path))} is no capture file: {error} Give a pcap or pcapng "
-                "file."
-            ) from error
         except OSError as error:
             raise KernelError(f"read {self.path}", error.errno or errno.EIO, "") from error
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from xdplab.capture.batch import Batch
     from xdplab.capture.capture import Capture
 
+BATCH, RING_SIZE = 256, 32_768
+"""Of a capture that is recorded: a file system may keep a write for a tenth of a second."""
+
 _LOOK_SECONDS = 0.1
 
 

@@ -7,7 +7,7 @@ import json
 from contextlib import ExitStack, suppress
 
 from xdplab.capture.capture import Capture
-from xdplab.capture.recorder import Recorder, record
+from xdplab.capture.recorder import BATCH, RING_SIZE, Recorder, record
 from xdplab.cli.numbers import reader_of
 from xdplab.cli.opening import opened
 from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, seconds_of
@@ -21,7 +21,6 @@ from xdplab.ledger.lines import Line
 
 _MOST = 1 << 62
 _SMALLEST_FILE = 4096
-_BATCH, _RING = 256, 32_768
 _LOST = (Line.RING_FULL, Line.NO_FILL)
 
 
@@ -42,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--interface", metavar="NAME", help="a real interface instead of a lab")
     add_knob(parser, "queue", "its receive queue")
     add_knob(parser, "wait")
-    add_knob(parser, "batch", f"{KNOBS['batch'].help}; here {_BATCH}, or the ring's size")
+    add_knob(parser, "batch", f"{KNOBS['batch'].help}; here {BATCH}, or the ring's size")
     parser.add_argument(
         "--rate",
         action=AsTyped,
@@ -59,9 +58,9 @@ def _capture(options: argparse.Namespace) -> int:
     count = None if options.count is None else whole("count", options.count, 1, _MOST)
     rotate = _bytes(options.rotate)
     if options.ring_size is None:
-        options.ring_size = _RING
+        options.ring_size = RING_SIZE
     if options.batch is None:
-        options.batch = min(_BATCH, options.ring_size)
+        options.batch = min(BATCH, options.ring_size)
     with ExitStack() as stack:
         capture, traffic = opened(options, stack, Capture)
         capture.filter(options.filter)

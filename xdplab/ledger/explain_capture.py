@@ -15,6 +15,16 @@ def as_typed(line: str) -> str:
     return re.sub(r"\bengine\.", "capture.", re.sub(r"\bEngine\(", "Capture(", line))
 
 
+def longest(now: Situation) -> str:
+    """Say what a capture's user may send, and begin to say what packets are that are longer."""
+    if not now.delivers:
+        return "They are"
+    return (
+        f"capture.send(...) may be given packets of {now.port_mtu + 14:,} bytes, and 4 more with a "
+        "VLAN tag. Received ones that are longer are"
+    )
+
+
 def late(now: Situation, larger: str) -> str:
     """Say why the RX ring was full.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from xdplab.ledger import explain_capture
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation, first
 
@@ -152,7 +153,8 @@ def sent_on(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     if oversized := counts.get(Line.OVERSIZED):
         yield (
             f"{_were(oversized)} handed to the TX ring longer than the MTU of the interface "
-            "allows, and dropped by the device. They are super-packets: several packets of a "
+            f"allows, and dropped by the device. {explain_capture.longest(now)} "
+            "super-packets: several packets of a "
             "stream that the sending stack left to its device to cut apart (GSO, TSO), or that GRO "
             "merged where they arrived; neither an XDP program nor an AF_XDP socket cuts them. "
             f"{uncut(now)}"

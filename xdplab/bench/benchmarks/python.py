@@ -2,7 +2,8 @@
 
 A program in Python receives batches of 256 in each of its ways, and sums one field of each. Beside
 it: xdplab's worker, which drops, and a raw socket in Python, read packet by packet. And handlers in
-C and by numba, each beside the action whose work it does.
+C and by numba, each beside the action whose work it does; and what `xdplab capture` and tcpdump
+write to a file.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from xdplab.bench.handled_worker import HANDLERS, HandledWorker
 from xdplab.bench.one_wire import OneWire
 from xdplab.bench.options import lengths, wait
 from xdplab.bench.peers.python_socket import SocketReceiver
+from xdplab.bench.peers.tcpdump import TcpdumpReceiver
 from xdplab.bench.python_program import WAYS, PythonProgram
 from xdplab.bench.receiver import COSTS, OWN, RATES, OurWorker
+from xdplab.bench.recording_program import RecordingProgram
 from xdplab.bench.report.report import COSTS_NOTE, Column, costs, least_to_most, median, versions
 from xdplab.bench.rounds import Entry, paired_ratio
 
@@ -38,6 +41,9 @@ def _compare(entries: Sequence[Entry]) -> dict[str, Any]:
         "plain_to_engine": paired_ratio(plain, engine, "rx_pps"),
         "plain_to_socket": paired_ratio(plain, socket, "rx_pps"),
         "asyncio_to_plain": paired_ratio(by_name["async for"], plain, "rx_pps"),
+        "recorded_to_tcpdump": paired_ratio(
+            by_name[RecordingProgram.NAME], by_name[TcpdumpReceiver.WRITES], "rx_pps"
+        ),
         "handlers_to_actions": {
             f"{action} in {made_by}": paired_ratio(
                 by_name[f"{action} in {made_by}"], by_name[name], "rx_pps"
@@ -60,10 +66,12 @@ BENCHMARK = Benchmark(
         receivers=lambda wait: [
             OurWorker(wait, _ENGINE, batch=_BATCH),
             *(HandledWorker(wait, made_by, "drop", _BATCH) for made_by in HANDLERS),
-            *(PythonProgram(way, wait, _BATCH) for way in WAYS),
+            *(PythonProgram(name, way, wait, _BATCH) for name, way in WAYS.items()),
             SocketReceiver(),
             OurWorker(wait, _ACTIONS["reflect"], action="reflect", batch=_BATCH),
             *(HandledWorker(wait, made_by, "reflect", _BATCH) for made_by in HANDLERS),
+            RecordingProgram(wait),
+            TcpdumpReceiver(writes=True),
         ],
         figures=(*RATES, *COSTS, *OWN),
         compare=_compare,
@@ -85,6 +93,7 @@ BENCHMARK = Benchmark(
             for name, ratio in result["handlers_to_actions"].items()
             if ratio is not None
         ),
+        f"capture --write to tcpdump -w: {_ratio({'ratio': result['recorded_to_tcpdump']})}",
         versions(result),
     ],
 )

@@ -1,4 +1,4 @@
-"""The peer `tcpdump`: libpcap's own program, which here discards what it captures.
+"""The peer `tcpdump`: libpcap's own program, which writes what it captures, or discards it.
 
 It prints its counts on SIGUSR1 and at its end. See tcpdump(1).
 """
@@ -9,13 +9,16 @@ import os
 import shutil
 import signal
 import time
+from contextlib import ExitStack
 
 from xdplab.bench.peers.peer import Peer, PeerError
 from xdplab.bench.peers.peer_receiver import ANSWER_SECONDS, Counting, PeerReceiver
+from xdplab.bench.temporary_folder import temporary_folder
 from xdplab.bench.wire import Wire
 from xdplab.net.host import Host
 
 PROGRAM = "tcpdump"
+NOWHERE = "/dev/null"
 
 _LOOK_AGAIN_SECONDS = 0.1
 _VERSION = r"tcpdump version (\S+)\s+libpcap version (\S+)"
@@ -34,6 +37,8 @@ class Tcpdump(Counting):
         The host with the interface.
     cpu
         Its core.
+    path
+        Of the file that it writes.
 
     Raises
     ------
@@ -41,11 +46,11 @@ class Tcpdump(Counting):
         When it does not start. Nothing of it is left.
     """
 
-    def __init__(self, host: Host, *, cpu: int) -> None:
+    def __init__(self, host: Host, *, cpu: int, path: str = NOWHERE) -> None:
         with Peer(host, [PROGRAM, "--version"]) as asked:
             told = asked.expect(_VERSION, ANSWER_SECONDS)
             self.version = f"{told[1]}, libpcap {told[2]}"
-        arguments = [PROGRAM, "-i", host.interface.name, "-n", "-w", "/dev/null"]
+        arguments = [PROGRAM, "-i", host.interface.name, "-n", "-w", path]
         # It would change its user, and then the kernel would no longer kill it with this process.
         arguments += ["-Z", "root"] if os.geteuid() == 0 else []
         self._peer = Peer(host, arguments, cpu=cpu)
@@ -89,13 +94,37 @@ class Tcpdump(Counting):
         self._ended()
 
 
+class WritingTcpdump(Tcpdump):
+    """A `tcpdump` that writes to a file, which is removed when it is closed."""
+
+    def __init__(self, host: Host, *, cpu: int) -> None:
+        with ExitStack() as stack:
+            folder = stack.enter_context(temporary_folder("xdplab-tcpdump-"))
+            super().__init__(host, cpu=cpu, path=str(folder / "packets.pcap"))
+            self._file = stack.pop_all()
+
+    def close(self) -> None:
+        """Kill it if it is still running; as for `Counting`."""
+        super().close()
+        self._file.close()
+
+
 class TcpdumpReceiver(PeerReceiver):
-    """Receives a run's traffic with a `tcpdump` of its own."""
+    """Receives a run's traffic with a `tcpdump` of its own.
+
+    Parameters
+    ----------
+    writes
+        Whether it writes the packets to a file, or discards them.
+    """
 
     program = PROGRAM
+    WRITES = "tcpdump -w"
 
-    def __init__(self) -> None:
-        super().__init__(PROGRAM, {"write": "/dev/null"}, beside_stack=True)
+    def __init__(self, *, writes: bool = False) -> None:
+        settings = {} if writes else {"write": NOWHERE}
+        super().__init__(self.WRITES if writes else PROGRAM, settings, beside_stack=True)
+        self._kind = WritingTcpdump if writes else Tcpdump
 
     def missing(self) -> str | None:
         """Return what to do if tcpdump is missing; None if it is installed."""
@@ -103,4 +132,4 @@ class TcpdumpReceiver(PeerReceiver):
 
     def open(self, wire: Wire) -> Tcpdump:
         """Start one; as for `Tcpdump`."""
-        return Tcpdump(wire.lab.port, cpu=wire.worker)
+        return self._kind(wire.lab.port, cpu=wire.worker)
