@@ -94,7 +94,7 @@ def run(lab: Lab, engine: Engine, count: int = COUNT) -> None:
     """Send packets, and wait until the engine has handled all of them."""
     before = sum(handled(engine).values())
     with Traffic(lab.peer, lab.port, rate=20_000, count=count) as traffic:
-        assert traffic.start().wait(60)
+        assert traffic.wait(60)
     assert eventually(lambda: sum(handled(engine).values()) == before + count)
 
 
