@@ -8,6 +8,7 @@ import time
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.napi import thread_napi
+from support.waiting import eventually
 
 from xdplab import Engine, Host, Interface, Lab, Stream, Traffic
 from xdplab.ledger.account import Account
@@ -400,7 +401,12 @@ def test_the_cause_of_a_loss_does_not_change_with_what_comes_after_it(lab: Lab) 
         first = ledger.settle()
         assert lost(first).keys() == {"RX ring full"}
         engine.wait = "spin"
-        send(lab, 300, rate=500).close()  # takes 60 records, without a loss
+        taken = int(engine.telemetry.counters()["rx_packets"])
+        for sent in range(50, 301, 50):  # takes 60 records; without a loss, as the ring holds 64
+            send(lab, 50, rate=500).close()
+            assert eventually(
+                lambda sent=sent: engine.telemetry.counters()["rx_packets"] == taken + sent  # type: ignore[misc]
+            )
         engine.reconfigure(ring_size=8192)
         engine.stop()
         later = ledger.settle()
