@@ -12,7 +12,8 @@ from xdplab.ledger.situation import Situation
 
 def as_typed(line: str) -> str:
     """Write the calls of an engine in a line as a capture's."""
-    return re.sub(r"\bengine\.", "capture.", re.sub(r"\bEngine\(", "Capture(", line))
+    line = re.sub(r"\bengine(?=[.,)])", "capture", line)  # engine.batch, measure(engine, traffic)
+    return re.sub(r"\bEngine\(", "Capture(", line)
 
 
 def longest(now: Situation) -> str:
