@@ -30,7 +30,6 @@ from xdplab.telemetry.region import Latency, Telemetry
 if TYPE_CHECKING:
     __version__: str
     handler_signature: Any
-    from xdplab.engine.program import Link, Program
     from xdplab.experiments.measure import measure
     from xdplab.experiments.metrics import METRICS
     from xdplab.experiments.sweep import Grid
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
+    from xdplab.xdp.program import Link, Program
 
 __all__ = [
     "ACTIONS",
@@ -94,11 +94,11 @@ _LATER = {
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
     "Grid": ("experiments.sweep", "Grid"),
-    "Link": ("engine.program", "Link"),
+    "Link": ("xdp.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
-    "Program": ("engine.program", "Program"),
+    "Program": ("xdp.program", "Program"),
     "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),
     "c_handler": ("handlers.compiling", "c_handler"),

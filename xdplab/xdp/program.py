@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from xdplab import backends
 from xdplab.configuration.configuration import ATTACH_MODES
 from xdplab.core.calls import public
-from xdplab.core.checks import boolean, choice, instance_of, is_a, place, shown, text
+from xdplab.core.checks import boolean, choice, instance_of, text
 from xdplab.core.closing import Closing
-from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.held import HeldDescriptor
 from xdplab.core.locks import new_lock
@@ -22,7 +20,7 @@ from xdplab.core.table import Table, Tabled
 from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
 from xdplab.programs.maps import HEADINGS, Map
-from xdplab.programs.spec import OBJECT_BYTES
+from xdplab.xdp.source import object_bytes
 
 if TYPE_CHECKING:
     from xdplab.backends.backend import LoadedProgram
@@ -76,7 +74,7 @@ class Program(Tabled, FixedNames, Closing):
         self.interface = resolve(interface, allow_default_route=True)
         backend = backends.of(self.interface.namespace)
         named = text("name", name)
-        self._loaded = backend.load_program(self.interface, _object_bytes(source), named)
+        self._loaded = backend.load_program(self.interface, object_bytes(source), named)
         self.maps: Mapping[str, Map] = MappingProxyType(
             {facts.name: Map(facts, descriptor) for facts, descriptor in self._loaded.maps}
         )
@@ -232,23 +230,3 @@ def _loaded(program: Program) -> LoadedProgram:
     if program.closed:
         raise ClosedError("this program was closed. Load it again: Program(source, lab.port).")
     return program._loaded
-
-
-def _object_bytes(source: object) -> bytes:
-    data = source if is_a(source, bytes) else _read(place("source", source))
-    if len(data) > OBJECT_BYTES:
-        raise ConfigurationError(f"the object file has more than {OBJECT_BYTES >> 20} MiB.")
-    return data
-
-
-def _read(path: Path) -> bytes:
-    try:
-        # Another kind of file, such as a pipe, could be waited for without end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ConfigurationError(f"source={shown(str(path))} must be a regular file.")
-        with path.open("rb") as file:
-            return file.read(OBJECT_BYTES + 1)
-    except OSError as error:
-        tried = f"read the object file {str(path)!r}"
-        remedy = "Give the path of an object file that can be read."
-        raise KernelError(tried, error.errno or 0, remedy) from error

@@ -1,0 +1,1 @@
+"""XDP programs of the user's own: compiled, loaded, attached, replaced, read."""
