@@ -65,8 +65,7 @@ HINTS: tuple[tuple[str, str], ...] = (
     (
         r"program is too large|sequence of \d+ jumps is too complex|too many (subprogs|states)",
         "The verifier follows each way through a program, up to a million instructions: make loops "
-        "shorter, or let bpf_loop run them, and do what is common to several branches once, after "
-        "them.",
+        "shorter, and do what is common to several branches once, after them.",
     ),
     (
         r"GPL-restricted function|GPL.compatible",
