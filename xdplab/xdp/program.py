@@ -44,8 +44,9 @@ class Program(Tabled, FixedNames, Closing):
         clang compiles it, with the headers of the kernel and of libbpf, and with ``vmlinux.h``, the
         types of the running kernel. Or a path to an object file that clang compiled for BPF
         (``clang -target bpf -O2 -g``), or its bytes, at most 2 MiB. It may have maps and global
-        variables. Not supported are functions that are not inlined, relocations against the
-        kernel's types (CO-RE), the kernel's functions and variables, maps of maps, and pinned maps.
+        variables. Not supported are functions called by their address (as by ``bpf_loop``),
+        relocations against the kernel's types (CO-RE), the kernel's functions and variables, maps
+        of maps, and pinned maps.
     interface
         A side of a lab (``lab.port``), an `Interface`, or the name of a real one, in whose network
         namespace the program is to be used. An XSKMAP gets an entry for each of its queues, or the
