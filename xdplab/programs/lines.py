@@ -63,6 +63,8 @@ class Lines:
                 for offset in (symbol.value, symbol.value + symbol.size)
             )
             for record in records[first:last]:
+                if not record.line:  # the compiler's own: it is of the line before
+                    continue
                 self._records.append(record)
                 self._starts.append((place + record.offset - symbol.value) // INSTRUCTION.size)
 

@@ -21,6 +21,7 @@ from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
 from xdplab.programs.maps import HEADINGS, Map
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
+from xdplab.xdp.disassembly import Disassembly, disassemble
 from xdplab.xdp.refused import told_by_source
 from xdplab.xdp.runs import ProgramRuns, frames_of
 from xdplab.xdp.source import ProgramObject, object_of
@@ -93,6 +94,7 @@ class Program(Tabled, FixedNames, Closing):
         named = text("name", name)
         made = object_of(source)
         self.said = made.said
+        self._made_of = made.data, named
         with told_by_source(made.data, named):
             self._loaded = backend.load_program(self.interface, made.data, named)
         self.maps: Mapping[str, Map] = MappingProxyType(
@@ -151,6 +153,16 @@ class Program(Tabled, FixedNames, Closing):
         chosen = NO_QUEUE if queue is None else whole("queue", queue, 0, self.interface.queues - 1)
         ran = _loaded(self).run(self.interface, given, times, chosen)
         return ProgramRuns(ran, [len(frame) for frame in given])
+
+    def disassemble(self) -> Disassembly:
+        """Return its instructions, as clang made them, beside the lines of its source.
+
+        Raises
+        ------
+        ConfigurationError
+            When llvm-objdump is missing.
+        """
+        return disassemble(*self._made_of)
 
     @property
     def links(self) -> tuple[Link, ...]:
