@@ -42,9 +42,18 @@ from xdplab.programs.elf import ObjectFileError
 
 DType = np.dtype[Any]
 
+_MOST_AXES = 16  # numpy has at least 32, also where arrays are within arrays of structs
 _MOST_FIELDS = 4096  # of one type, with those of the types in it
 _SIGNED, _TRUTH = 1, 4  # of an integer
 _BIG_ENDIAN = {"__be16", "__be32", "__be64"}
+_NUMPYS = {
+    "dtype",
+    "item",
+    "shape",
+    "tobytes",
+    "tolist",
+    "view",
+}  # used of each value, here and there
 _Void: Any = np.record  # which numpy's annotations call final
 
 
@@ -53,6 +62,12 @@ class Record(_Void):  # type: ignore[misc] # as above
 
     It can be a key of a dict. Two are equal if all of their bytes are, also those of padding.
     """
+
+    def __getattribute__(self, name: str) -> Any:
+        # numpy's records prefer attributes of its own: "flags", "size", "data".
+        if name not in _NUMPYS and name in (super().__getattribute__("dtype").fields or ()):
+            return self[name]
+        return super().__getattribute__(name)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, np.void):
@@ -163,7 +178,12 @@ class Dtypes:
             return np.dtype((np.bytes_, length)), 1
         dtype, count = self._of(element, depth + 1)
         _check_bytes(dtype.itemsize * length)
-        return (np.dtype((dtype, (length,))) if dtype.itemsize * length else np.dtype("V0")), count
+        if not dtype.itemsize * length:
+            return np.dtype("V0"), count
+        base, shape = dtype.subdtype or (dtype, ())
+        if len(shape) == _MOST_AXES:
+            raise ObjectFileError("an array of it has too many axes.")
+        return np.dtype((base, (length, *shape))), count
 
     def _struct(self, struct: Type, depth: int) -> tuple[list[Field], int]:
         # Where its members are tells it from any other.

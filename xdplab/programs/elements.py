@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -19,7 +21,6 @@ from xdplab.programs.maps import HASHES, LPM_TRIE, PER_CPU, MapFacts
 Bytes = npt.NDArray[np.uint8]
 
 _BUCKET = 256  # entries that may come while others are read, or that were deleted and stay a while
-_READ_ONLY = 1 << 3  # BPF_F_RDONLY
 
 
 @cache
@@ -114,8 +115,8 @@ def _refuse(code: int, descriptor: int, facts: MapFacts, tried: str, told: str) 
         remedy = f"A prefix has 0 to {8 * (facts.key_size - 4)} bits."
     elif code == errno.ENOSPC:
         remedy = "It changed too fast to be read: try again."
-    elif code == errno.EPERM and (frozen := _is_fixed(descriptor)):
-        raise ConfigurationError(f"the map {name} can't be written to: it is {frozen}.")
+    elif code == errno.EPERM and (why := _forbidden(descriptor, tried)):
+        raise ConfigurationError(f"the map {name} can't be {why}.")
     elif code in (errno.EPERM, errno.EACCES):
         kind = PermissionRefusedError
         remedy = (
@@ -125,17 +126,18 @@ def _refuse(code: int, descriptor: int, facts: MapFacts, tried: str, told: str) 
     raise kind(f"{tried} the map {name}", code, f"{remedy} {told}".strip())
 
 
-def _is_fixed(descriptor: int) -> str:
-    """Say why nobody may write to a map from here; empty where that is not so."""
-    facts: dict[str, str] = {}
+def _forbidden(descriptor: int, tried: str) -> str:
+    """Say what the map itself forbids; empty where it is something else."""
+    mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    if tried == "read":
+        return "read: it is declared with BPF_F_WRONLY" if mode == os.O_WRONLY else ""
+    if mode == os.O_RDONLY:
+        return "written to: it is declared with BPF_F_RDONLY"
     with suppress(OSError):
         lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
-        facts = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    if facts.get("frozen") == "1":
-        return (
-            "frozen, as constants are. Give them when the program is loaded: "
-            'Program(source, port, constants={"limit": 3})'
-        )
-    if int(facts.get("map_flags", "0"), 0) & _READ_ONLY:
-        return "declared with BPF_F_RDONLY"
+        if ["frozen:", "1"] in (line.split() for line in lines):
+            return (
+                "written to: it is frozen, as constants are. Give them when the program is loaded: "
+                'Program(source, port, constants={"limit": 3})'
+            )
     return ""

@@ -155,6 +155,12 @@ class ArrayMap(Map, Mapping[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         elements.update(self.fileno(), self._facts, self._key(key), self._packed(value))
 
+    def __delitem__(self, key: Any) -> None:
+        raise ConfigurationError(
+            f"the keys of the array {self.name} stay: set a value to 0, or all, "
+            f"program.maps[{self.name!r}].clear()."
+        )
+
     def __contains__(self, key: object) -> bool:
         try:
             return elements.lookup(self.fileno(), self._facts, self._key(key)) is not None
