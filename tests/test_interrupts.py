@@ -88,6 +88,52 @@ print(sum(interrupted.values()), flush=True)
 """
 
 
+WAITS = """
+import random, signal, time
+from xdplab.net.namespace import on_a_thread, to_the_end
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+chance, interrupted = random.Random(26), 0
+for wait in [on_a_thread, to_the_end] * 2000:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 5e-4))
+        assert wait(lambda: time.sleep(chance.uniform(0, 4e-4)) or "returned") == "returned"
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        interrupted += 1
+print(interrupted, flush=True)
+"""
+
+JOIN = """
+import signal, threading
+from xdplab.core.threads import Thread
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+may_end = threading.Event()
+thread = Thread(may_end.wait, name="waits")
+assert not thread.is_alive()
+thread.start()
+try:
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    thread.join()
+except KeyboardInterrupt:
+    thread.join(0.01)
+    print(thread.is_alive())
+    may_end.set()
+    thread.join()
+    print(thread.is_alive(), flush=True)
+"""
+
+
+@pytest.mark.parametrize(("program", "says"), [(WAITS, ""), (JOIN, "True\nFalse\n")])
+def test_an_interrupt_ends_only_the_wait_for_a_thread(program: str, says: str) -> None:
+    """Of Python 3.11, `Future.result`, `Event.wait` and `Thread.join` do not keep this rule."""
+    with python(program) as process:
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 0
+        assert said == says if says else int(said) > 20  # interrupts that came in the middle
+
+
 def test_an_engine_that_was_interrupted_tells_the_truth_and_goes_on() -> None:
     with python(STORM.replace("ROUNDS", "120")) as process:
         said, _ = process.communicate(timeout=240)

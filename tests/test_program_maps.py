@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.installs import SOURCE as SOURCE_TREE
 from support.objects import HEAD, compiled
 from support.odd_values import WILD
 from support.refused_calls import BPF, refuse
@@ -306,6 +309,23 @@ def test_a_closed_program_has_no_maps(lab: Lab) -> None:
     with pytest.raises(ClosedError, match="counts was closed"):
         counts.update({0: 1})
     assert "closed" in str(counts)
+
+
+@pytest.mark.privilege  # in the suites of other backends there are no pages
+def test_the_page_about_maps_can_be_typed(
+    privileged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    page = (SOURCE_TREE / "docs" / "programs.md").read_text()
+    section = page[page.index("## Maps") :]
+    source, code = (
+        re.findall(f"```{language}\n(.*?)```", section, re.DOTALL)[0] for language in ("c", "py")
+    )
+    (tmp_path / "flows.o").write_bytes(compiled(source))
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    said = capsys.readouterr().out
+    assert re.search(r"^key +value.packets +value.longest$", said, re.MULTILINE)
+    assert f"(2, {possible_cpus()})" in said
 
 
 @pytest.mark.privilege  # a filter would reach the broker's client alone

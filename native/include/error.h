@@ -26,6 +26,7 @@ enum xdplab_step {
 	XDPLAB_STEP_BIND_SOCKET,
 	XDPLAB_STEP_PREPARE_PATH,
 	XDPLAB_STEP_VERIFY_PROGRAM, /* of the user's own */
+	XDPLAB_STEP_RUN_PROGRAM,    /* likewise, on a frame of the user's */
 };
 
 struct xdplab_error {

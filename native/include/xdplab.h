@@ -12,6 +12,7 @@
 #include "include/pcapng.h"
 #include "include/privilege.h"
 #include "include/program.h"
+#include "include/program_run.h"
 #include "include/reader.h"
 #include "include/soft.h"
 #include "include/softirq.h"

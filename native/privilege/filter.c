@@ -53,7 +53,7 @@ static const struct rule session[] = {
 	ANY(capset), /* and seccomp: to confine its parser further */
 	ANY(sched_getaffinity), ANY(sched_setaffinity), ANY(sched_yield), ANY(getcpu), ANY(membarrier),
 	ANY(nanosleep), ANY(clock_nanosleep), ANY(clock_getres), ANY(gettimeofday), ANY(getrlimit),
-	ANY(prlimit64),
+	ANY(prlimit64), ANY(setitimer),
 };
 
 /* Calls of the keeper of a lab process, in addition to the parser's. */

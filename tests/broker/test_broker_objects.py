@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,47 @@ def test_a_session_replaces_programs_of_its_own_links_only(
         return said
 
     assert as_user(client) == ["refused"] * 4
+
+
+SLOW = r"""
+SEC("xdp") int slow(struct xdp_md *context)
+{
+	__u32 key = 1;
+	__u64 *counted = bpf_map_lookup_elem(&counts, &key);
+
+	if (counted)
+		*counted += 1;
+	/* Few branches: without CAP_PERFMON the verifier takes 8,192. Helper 8 tells the core. */
+	for (__u32 i = 0; i < 50; i++)
+		asm volatile(".rept 300\n call 8\n .endr" ::: "r0", "r1", "r2", "r3", "r4", "r5");
+	return XDP_PASS;
+}"""
+
+
+def test_a_run_of_a_clients_program_ends_after_its_time(
+    broker: Broker, compiled: Callable[[str], bytes]
+) -> None:
+    """A session would be busy for minutes, and its client's user could not end it."""
+    data = compiled(HEAD + COUNTER + SLOW)
+
+    def client() -> tuple[str, str, int]:
+        namespace = own_network()
+        connection = connect(protocol.NETWORK, descriptor=namespace, path=broker.socket)
+        loaded = {"name": "", "queues": 1}
+        answer, maps = connection.request("load_object", loaded, [sealed(data)])
+        counts = maps[[each["name"] for each in answer["maps"]].index("counts")]
+        frame = b64encode(bytes(60)).decode()
+        run = {"program": answer["program"], "interface": 1, "frame": frame, "queue": -1}
+        with pytest.raises(KernelError, match="a smaller repeat") as refused:
+            connection.request("run_object", {**run, "repeat": 1_000_000})
+        assert 1 < read_counter(counts, 1) < 1_000_000
+        after, _ = connection.request("run_object", {**run, "repeat": 1})
+        assert b64decode(after["output"]) == bytes(60)
+        with pytest.raises(ClosedError, match="no such program"):
+            connection.request("run_object", {**run, "repeat": 1, "program": 99})
+        return type(refused.value).__name__, refused.value.tried, after["verdict"]
+
+    assert as_user(client) == ("KernelError", "run the XDP program on a frame of 60 bytes", 2)
 
 
 @pytest.mark.parametrize("what", SEEN_BY_VERIFIER)

@@ -33,6 +33,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "load_object": {"name": "xdp", "queues": 1},
     "attach_object": {"program": 1, "interface": 2, "attach_mode": 0},
     "replace_object": {"program": 1},
+    "run_object": {
+        "program": 1,
+        "interface": 2,
+        "frame": "AgIC" * 20,
+        "repeat": 1,
+        "queue": -1,
+    },
     "unload_object": {"program": 1},
     "generator_open": {"interface": 2, "cpu": 0, "longest": 1518, "stream": STREAM},
     "generator_start": {},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
     from xdplab.programs.maps import MapFacts
+    from xdplab.programs.running import Ran
     from xdplab.send.generator import Generator
 
 
@@ -60,6 +61,17 @@ class LoadedProgram(Protocol):
         ------
         KernelError
             When the kernel refuses. The present program stays.
+        """
+
+    def run(
+        self, interface: Interface, frames: Sequence[bytes], repeat: int, queue: int
+    ) -> list[Ran]:
+        """Run it on frames, as `xdplab.programs.running.run_program` does on one.
+
+        Raises
+        ------
+        KernelError
+            When the kernel refuses.
         """
 
     def close(self) -> None:

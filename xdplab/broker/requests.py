@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ConfigurationError
+from xdplab.programs.running import LONGEST, MOST_REPEATS, NO_QUEUE, SHORTEST
 
 Check = Callable[[str, Any], object]
 
@@ -60,6 +62,16 @@ def _headers(name: str, value: object) -> bytes:
     return headers
 
 
+def _frame(name: str, value: object) -> bytes:
+    try:
+        frame = b64decode(value, validate=True)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        frame = b""
+    if not SHORTEST <= len(frame) <= LONGEST:
+        raise ConfigurationError(f"{name} must be {SHORTEST} to {LONGEST} bytes in base64.")
+    return frame
+
+
 def _object(checks: Mapping[str, Check]) -> Check:
     return lambda name, value: _checked(name, value, checks)
 
@@ -108,6 +120,15 @@ REQUESTS: Mapping[str, Request] = {
         {"program": _LOADED, "interface": _INTERFACE, "attach_mode": _number(0, 1)}
     ),
     "replace_object": Request({"program": _LOADED}, descriptors=1),
+    "run_object": Request(
+        {
+            "program": _LOADED,
+            "interface": _INTERFACE,
+            "frame": _frame,
+            "repeat": _number(1, MOST_REPEATS),
+            "queue": _number(NO_QUEUE, 4095),
+        }
+    ),
     "unload_object": Request({"program": _LOADED}),
     "generator_open": Request(
         {

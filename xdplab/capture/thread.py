@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from xdplab.core.closing import Uncopied
+from xdplab.core.threads import Thread
 
 if TYPE_CHECKING:
     from xdplab.capture.batch import Batch
@@ -37,7 +38,7 @@ class BatchThread(Uncopied):
         self._stopped = False
         self.error: BaseException | None = None
         """What the function raised, or the receiver."""
-        self._thread = threading.Thread(target=self._run, name="xdplab-batches", daemon=True)
+        self._thread = Thread(self._run, name="xdplab-batches")
         self._thread.start()
 
     @property

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import math
 import os
-import threading
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from numbers import Real
@@ -101,9 +100,7 @@ def seconds(name: str, value: object, least: float, most: float) -> float:
 
 def join_seconds(name: str, value: object) -> float | None:
     """Return the most seconds to wait for a thread; None waits without a limit."""
-    # A lock waits for no longer than this.
-    longest = threading.TIMEOUT_MAX
-    return None if value is None else min(seconds(name, value, 0, math.inf), longest)
+    return None if value is None else seconds(name, value, 0, math.inf)
 
 
 def nanoseconds(name: str, value: object, least: float, most: float) -> int:

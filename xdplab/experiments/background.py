@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable
 
 from xdplab.core.checks import join_seconds
 from xdplab.core.errors import XdplabError
 from xdplab.core.locks import new_lock
+from xdplab.core.threads import Thread
 from xdplab.experiments.in_turn import Stop
 from xdplab.net.replacing import current_cell
 
@@ -32,7 +32,7 @@ class Background:
         self._work = work
         self._lock = new_lock()
         self._stop = Stop()
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self.error = ""
         """The error that ended the work, or empty."""
         self._replaced = _stop_what_this_cell_made(self)
@@ -55,9 +55,7 @@ class Background:
                 return
             before = [self._thread, self._replaced and self._replaced._thread]
             self.error, self._stop = "", Stop()
-            self._thread = threading.Thread(
-                target=self._run, args=(self._stop, before), name="xdplab-series", daemon=True
-            )
+            self._thread = Thread(self._run, self._stop, before, name="xdplab-series")
             self._thread.start()
 
     def stop(self) -> None:
@@ -86,7 +84,7 @@ class Background:
             raise XdplabError(self.error)
         return not self.running
 
-    def _run(self, stop: Stop, before: list[threading.Thread | None]) -> None:
+    def _run(self, stop: Stop, before: list[Thread | None]) -> None:
         for thread in before:
             if thread is not None:
                 thread.join()

@@ -11,16 +11,15 @@ import errno
 import os
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from pathlib import Path
-from threading import Thread
-from typing import ClassVar, ParamSpec, TypeVar
+from typing import ClassVar, Generic, ParamSpec, TypeVar
 
 from xdplab.core.checks import callable_of
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.core.more_power import MORE_POWER
 from xdplab.core.own_limits import MORE_THREADS, more_descriptors
+from xdplab.core.threads import Thread
 from xdplab.native import lib
 
 _OWN_NAMESPACE = Path("/proc/thread-self/ns/net")
@@ -172,7 +171,9 @@ def on_a_thread(function: Callable[[], Result]) -> Result:
     Exception
         Whatever the function raises.
     """
-    return _begin(function).result()
+    call = _Call(function)
+    call.thread.join()
+    return call.result()
 
 
 def to_the_end(function: Callable[[], Result]) -> Result:
@@ -180,36 +181,43 @@ def to_the_end(function: Callable[[], Result]) -> Result:
 
     So the function finishes, whenever the interrupt comes. A second interrupt ends the wait.
     """
-    outcome = _begin(function)
+    call = _Call(function)
     try:
-        return outcome.result()
+        call.thread.join()
     except KeyboardInterrupt:
-        wait([outcome])
+        call.thread.join()
         raise
-    finally:
-        del outcome  # as in `_begin`
+    return call.result()
 
 
-def _begin(function: Callable[[], Result]) -> Future[Result]:
-    outcome: Future[Result] = Future()
+class _Call(Generic[Result]):
+    """A call of a function on a thread of its own."""
 
-    def work(outcome: Future[Result]) -> None:
+    def __init__(self, function: Callable[[], Result]) -> None:
+        self._returned: list[Result] = []
+        self._raised: list[BaseException] = []
+
+        def work(returned: list[Result], raised: list[BaseException]) -> None:
+            try:
+                returned.append(function())
+            except BaseException as error:  # any exception is raised again in the caller
+                raised.append(error)
+            finally:
+                # The exception's traceback holds this frame: the two would hold each other, and
+                # the caller's namespaces, until the garbage collector runs.
+                del returned, raised
+
+        self.thread = Thread(work, self._returned, self._raised, name="xdplab-namespace")
         try:
-            outcome.set_result(function())
-        except BaseException as error:  # any exception is raised again in the caller
-            outcome.set_exception(error)
-        finally:
-            # The exception's traceback holds this frame: the two would hold each other, and the
-            # caller's namespaces, until the garbage collector runs.
-            del outcome
+            self.thread.start()
+        except RuntimeError as error:  # which is what Python makes of pthread_create's EAGAIN
+            raise KernelError("start a thread", errno.EAGAIN, MORE_THREADS) from error
 
-    # A daemon, so that an interpreter that ends does not wait for what may never return.
-    thread = Thread(target=work, args=(outcome,), name="xdplab-namespace", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError as error:  # which is what Python makes of pthread_create's EAGAIN
-        raise KernelError("start a thread", errno.EAGAIN, MORE_THREADS) from error
-    return outcome
+    def result(self) -> Result:
+        """Return or raise, once, what the function did, after the thread's end."""
+        if self._raised:
+            raise self._raised.pop()  # no variable holds it, for the reason above
+        return self._returned.pop()
 
 
 def _check(tried: str, answer: int) -> None:

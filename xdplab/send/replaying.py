@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import weakref
-from threading import Event, Thread
+from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xdplab.core.errors import ClosedError
+from xdplab.core.threads import Thread
 from xdplab.native import ffi
 from xdplab.send.generator import NativeGenerator
 from xdplab.send.replay import Piece, Replay
@@ -57,7 +58,7 @@ class FedGenerator(NativeGenerator):
         self._ended = Event()
         # The thread does not keep it alive.
         arguments = weakref.ref(self), self._replayed, self._ended
-        self._thread = Thread(target=_feed, args=arguments, name="xdplab-feed", daemon=True)
+        self._thread = Thread(_feed, *arguments, name="xdplab-feed")
         self._thread.start()
 
     def stop(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xdplab import backends
 from xdplab.configuration.configuration import ATTACH_MODES
 from xdplab.core.calls import public
-from xdplab.core.checks import boolean, choice, instance_of, mapping, text
+from xdplab.core.checks import boolean, choice, instance_of, mapping, text, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
@@ -21,8 +21,10 @@ from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
 from xdplab.programs.described import Described
 from xdplab.programs.elf import ObjectFileError
+from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.programs.spec import refusal
 from xdplab.xdp.maps import HEADINGS, map_of
+from xdplab.xdp.runs import ProgramRuns, frames_of
 from xdplab.xdp.source import object_bytes
 from xdplab.xdp.variables import Variables
 
@@ -114,6 +116,47 @@ class Program(Tabled, FixedNames, Closing):
     ) -> Link:
         """Attach it, and return the link; parameters and errors are those of `Link`."""
         return Link(self, interface, attach, allow_default_route=allow_default_route)
+
+    def test_run(self, frames: object, *, repeat: int = 1, queue: int | None = None) -> ProgramRuns:
+        """Run it on frames that never were on a wire; nothing is sent, and its maps are its own.
+
+        It need not be attached. A `repeat` of 10,000 or more gives a time that can be compared: a
+        single run pays for what the caches lack.
+
+        Parameters
+        ----------
+        frames
+            One frame, or several: ``bytes``, a list of them, an array of uint8 of shape (bytes,) or
+            (n, bytes), a `Batch` (each of its elements is a frame), a packet of scapy's. A frame
+            has 14 to 32,000 bytes. One of more than about 3,500 is given to the program in several
+            buffers.
+        repeat
+            Runs on each frame, 1 to 1,000,000. The first gives verdict and output, the others the
+            time; each of them gets the frame as the one before left it. Through a broker all runs
+            on a frame may take 2 s.
+        queue
+            The receive queue of `interface` that the program sees as the frame's. By default it
+            sees queue 0 of the loopback interface.
+
+        Returns
+        -------
+        ProgramRuns
+            For each frame: the verdict, the bytes as the program left them, and ns a run.
+
+        Raises
+        ------
+        ClosedError
+            When the program was closed.
+        ConfigurationError
+            For what is no frame.
+        KernelError
+            When the kernel refuses.
+        """
+        given = frames_of(frames)
+        times = whole("repeat", repeat, 1, MOST_REPEATS)
+        chosen = NO_QUEUE if queue is None else whole("queue", queue, 0, self.interface.queues - 1)
+        ran = _loaded(self).run(self.interface, given, times, chosen)
+        return ProgramRuns(ran, [len(frame) for frame in given])
 
     @property
     def closed(self) -> bool:

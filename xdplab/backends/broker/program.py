@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xdplab.backends.broker.refusals import told_here
 from xdplab.core.errors import ClosedError, KernelError
 from xdplab.programs.maps import MapFacts
+from xdplab.programs.running import Ran
 from xdplab.refusals.remedies import Place
 
 if TYPE_CHECKING:
@@ -55,6 +58,24 @@ class BrokerProgram:
     def replace(self, link: int) -> None:
         """Let the session replace it."""
         self._session.request("replace_object", {"program": self._number}, [link])
+
+    def run(
+        self, interface: Interface, frames: Sequence[bytes], repeat: int, queue: int
+    ) -> list[Ran]:
+        """Let the session run it, a frame a request."""
+        return [self._run(interface, frame, repeat, queue) for frame in frames]
+
+    def _run(self, interface: Interface, frame: bytes, repeat: int, queue: int) -> Ran:
+        arguments = {
+            "program": self._number,
+            "interface": interface.index,
+            "frame": b64encode(frame).decode(),
+            "repeat": repeat,
+            "queue": queue,
+        }
+        answer, _ = self._session.request("run_object", arguments)
+        output = b64decode(answer["output"])
+        return Ran(answer["verdict"], output, answer["nanoseconds"])
 
     def close(self) -> None:
         """Let the session close its descriptor."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import weakref
+from collections.abc import Sequence
+from threading import Event
 from typing import TYPE_CHECKING
 
 from xdplab.core.descriptors import close_all
-from xdplab.core.errors import ConfigurationError
+from xdplab.core.errors import ConfigurationError, KernelError
 from xdplab.net.namespace import to_the_end
 from xdplab.programs.loading import attach_program, load_program, replace_program
 from xdplab.programs.maps import MapFacts
+from xdplab.programs.running import Ran, run_program
 from xdplab.programs.spec import parse, refusal
 from xdplab.refusals.remedies import Place
 
@@ -54,6 +58,29 @@ class KernelProgram:
     def replace(self, link: int) -> None:
         """Take the place of the program of a link."""
         replace_program(link, self._program)
+
+    def run(
+        self, interface: Interface, frames: Sequence[bytes], repeat: int, queue: int
+    ) -> list[Ran]:
+        """Run it in the interface's namespace, one frame after the other."""
+        is_given_up = Event()
+        place = Place(interface, own_program=True)
+
+        def run() -> list[Ran]:
+            ran: list[Ran] = []
+            while len(ran) < len(frames) and not is_given_up.is_set():
+                given = frames[len(ran)], repeat, interface.index, queue
+                try:
+                    ran.append(run_program(self._program, *given, place=place))
+                except KernelError as error:
+                    if error.errno != errno.EINTR:  # of a signal that ends nothing
+                        raise
+            return ran
+
+        try:
+            return interface.namespace.run(run)
+        finally:
+            is_given_up.set()  # an interrupt ends the wait, not the thread
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -12,6 +12,8 @@ FIRST_MESSAGE_SECONDS = 3.0
 """Time for a client to send its first message."""
 ANSWER_SECONDS = 5.0
 """Time for a client to make room for an answer."""
+RUN_SECONDS = 2.0
+"""Time for a client's program to run on one frame, all repeats together."""
 PARSER_SECONDS = 10.0
 """Time for an object file to be read."""
 _PARSER_CPU_SECONDS = 5

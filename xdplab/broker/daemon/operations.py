@@ -7,9 +7,12 @@ import fcntl
 import itertools
 import os
 import socket
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from xdplab.broker.daemon.interruption import interrupted_after
+from xdplab.broker.daemon.limits import RUN_SECONDS
 from xdplab.broker.daemon.listener_link import Line
 from xdplab.broker.daemon.object_rules import check_spec, size_of
 from xdplab.broker.daemon.parser import read_apart
@@ -19,6 +22,7 @@ from xdplab.native import ffi, lib
 from xdplab.native.objects import c_path
 from xdplab.net.napi import set_napi
 from xdplab.programs.loading import attach_program, load_program, replace_program
+from xdplab.programs.running import run_program
 from xdplab.programs.spec import refusal
 from xdplab.refusals.errors import new_error, raise_error
 
@@ -118,6 +122,19 @@ class Operations:
             raise ConfigurationError("the descriptor must be of a link that this session made.")
         replace_program(descriptors[0], program)
         return {}, []
+
+    def _run_object(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        program = self._loaded(arguments["program"])
+        given = (arguments[name] for name in ("frame", "repeat", "interface", "queue"))
+        try:
+            with interrupted_after(RUN_SECONDS):
+                ran = run_program(program, *given)
+        except KernelError as error:
+            if error.errno != errno.EINTR:
+                raise
+            remedy = f"A frame gets {RUN_SECONDS:g} s of a broker's time: choose a smaller repeat."
+            raise KernelError(error.tried, errno.ETIMEDOUT, remedy) from error
+        return {**ran._asdict(), "output": b64encode(ran.output).decode()}, []
 
     def _unload_object(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
         os.close(self._loaded(arguments["program"]))

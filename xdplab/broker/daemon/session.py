@@ -44,7 +44,7 @@ from xdplab.refusals.errors import new_error, raise_error
 
 _SO_PEERPIDFD = 77  # asm-generic/socket.h, Linux 6.5
 # Operations that change nothing and come many times a second: they are not logged.
-_LOOKS = ("generator_status",)
+_LOOKS = ("generator_status", "run_object")
 # First words of a line in the log; a client can send any text as the name of an operation.
 _KNOWN = {*REQUESTS, "connect", "lend"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import threading
 from collections.abc import Sequence
 
 import ipywidgets
@@ -11,6 +10,7 @@ import ipywidgets
 from xdplab import doctor
 from xdplab.core.calls import public
 from xdplab.core.checks import join_seconds
+from xdplab.core.threads import Thread
 from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.doctor.table import headline, table_html
@@ -43,7 +43,7 @@ class Doctor(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         )
         self._button.on_click(lambda _button: self.look())
         follow_subshells(self._button)
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._pictured: Sequence[doctor.Finding] = ()
         bar = ipywidgets.HBox([self._button, self._said], layout={"align_items": "center"})
         super().__init__([bar, self._table])
@@ -68,7 +68,7 @@ class Doctor(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         self._button.disabled = True
         self._said.value = "looking …"
         # pyroute2's netlink does not work on a thread with an event loop.
-        self._thread = threading.Thread(target=self._look, name="xdplab-doctor", daemon=True)
+        self._thread = Thread(self._look, name="xdplab-doctor")
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:

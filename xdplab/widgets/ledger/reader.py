@@ -7,13 +7,13 @@ count changes. The thread ends with the reading, so none outlives the views.
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, NamedTuple
 
 from xdplab.core.errors import XdplabError
 from xdplab.core.locks import new_lock
+from xdplab.core.threads import Thread
 from xdplab.ledger.account import Account
 from xdplab.ledger.ledger import Ledger
 
@@ -79,7 +79,7 @@ class LedgerReader:
         if self._busy or now < self._due:
             return
         self._busy = True
-        worker = threading.Thread(target=self._work, name="xdplab-ledger", daemon=True)
+        worker = Thread(self._work, name="xdplab-ledger")
         worker.start()
         if now - before > _LONG_AGO:  # nothing was shown meanwhile, so the reading is old
             worker.join(_PATIENCE)
