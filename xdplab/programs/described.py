@@ -70,7 +70,7 @@ class Described:
             raise ConfigurationError(
                 f"type={name!r} is {'several types' if found else 'no type'} of the object file. "
                 "A compiler keeps the types of maps and of variables: declare one, "
-                f"`{name} *unused_{tag} __attribute__((unused));`."
+                f"{name} *unused_{tag} __attribute__((unused));"
             )
         return self._dtypes.of(found[0])
 
@@ -111,10 +111,10 @@ class Described:
         if name in places:
             return (
                 f"constants={name!r} is a variable: set it when the program is loaded, "
-                f"program.variables[{name!r}] = 3, or declare it as `const volatile`."
+                f"program.variables[{name!r}] = 3, or declare it as const volatile."
             )
         there = [each for each, place in places.items() if place.section.startswith(CONSTANTS)]
-        known = f"It has: {', '.join(there)}." if there else "Declare it as `const volatile`."
+        known = f"It has: {', '.join(there)}." if there else "Declare it as const volatile."
         return f"constants={name!r} is no constant of the object file. {known}"
 
     def _of(self, number: int | None, size: int) -> DType:
