@@ -2,6 +2,7 @@
 
 from xdplab.core.errors import (
     ClosedError,
+    CompileError,
     ConfigurationError,
     HandlerError,
     InterfaceGoneError,
@@ -10,12 +11,14 @@ from xdplab.core.errors import (
     PermissionRefusedError,
     QueueBusyError,
     TelemetryError,
+    VerifierError,
     WrongCallError,
     XdplabError,
 )
 
 __all__ = [
     "ClosedError",
+    "CompileError",
     "ConfigurationError",
     "HandlerError",
     "InterfaceGoneError",
@@ -24,6 +27,7 @@ __all__ = [
     "PermissionRefusedError",
     "QueueBusyError",
     "TelemetryError",
+    "VerifierError",
     "WrongCallError",
     "XdplabError",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ class Described:
     Raises
     ------
     ObjectFileError
-        When it is malformed. The other methods raise it too.
+        When it is malformed; not where `spec.parse` read it.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -130,11 +131,17 @@ class Described:
     def _section(self, name: str, size: int) -> DType | None:
         if not name.startswith(DATA_SECTIONS) or self._types is None or self._dtypes is None:
             return None
-        variables = self._types.variables().get(name)
         try:
+            variables = self._types.variables().get(name)
             return self._dtypes.section(variables, size) if variables else None
         except ObjectFileError:
             return None
 
     def _moved(self, section: Section) -> dict[int, int]:
-        return {each.offset: each.symbol.value for each in self._elf.relocations(section)}
+        moved = {}
+        # Where they are malformed, variables are not where the rest says. The program loads all the
+        # same.
+        with suppress(ObjectFileError):
+            for each in self._elf.relocations(section):
+                moved[each.offset] = each.symbol.value
+        return moved
