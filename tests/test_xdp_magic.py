@@ -145,7 +145,14 @@ def test_a_line_that_is_no_call_says_what_is(run: Run, line: str) -> None:
 def test_the_help_has_an_example_and_each_option(shell: Any, run: Run) -> None:
     assert run("%xdp?" if shell.find_line_magic("xdp") else "%%xdp?") is not None
     told = shell.find_cell_magic("xdp").__doc__
-    for word in ("%%xdp [--attach", "%%xdp count --attach lab.port", "--mode", "--name", "--load", "NAME"):
+    for word in (
+        "%%xdp [--attach",
+        "%%xdp count --attach lab.port",
+        "--mode",
+        "--name",
+        "--load",
+        "NAME",
+    ):
         assert word in told
 
 

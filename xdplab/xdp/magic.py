@@ -145,15 +145,15 @@ def _take_over(program: Program, former: Program | None, asked: Any) -> None:
         return
     moved: list[Link] = []
     stopped: list[Link] = []
+    there = program.interface.namespace.identity
     try:
         for link in former.links:
             here = bool(asked.attach) and is_same(link.interface, program.interface)
             if here and link.attach != asked.mode:
                 link.close()
                 stopped.append(link)
-            elif link.interface.namespace.identity == program.interface.namespace.identity:
-                if _replaced(link, program):
-                    moved.append(link)
+            elif link.interface.namespace.identity == there and _replaced(link, program):
+                moved.append(link)
         if asked.attach and not any(is_same(link.interface, program.interface) for link in moved):
             program.attach(None, asked.mode, allow_default_route=asked.allow_default_route)
     except BaseException:
