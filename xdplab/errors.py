@@ -2,6 +2,7 @@
 
 from xdplab.core.errors import (
     ClosedError,
+    CompileError,
     ConfigurationError,
     HandlerError,
     InterfaceGoneError,
@@ -9,12 +10,14 @@ from xdplab.core.errors import (
     PermissionRefusedError,
     QueueBusyError,
     TelemetryError,
+    VerifierError,
     WrongCallError,
     XdplabError,
 )
 
 __all__ = [
     "ClosedError",
+    "CompileError",
     "ConfigurationError",
     "HandlerError",
     "InterfaceGoneError",
@@ -22,6 +25,7 @@ __all__ = [
     "PermissionRefusedError",
     "QueueBusyError",
     "TelemetryError",
+    "VerifierError",
     "WrongCallError",
     "XdplabError",
 ]

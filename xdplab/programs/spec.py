@@ -102,7 +102,7 @@ def parse(data: bytes, name: str = "") -> ProgramSpec:
         maps and of programs, maps that are pinned.
     """
     elf = ElfObject(data)
-    section, symbol = _function(elf, name)
+    section, symbol = find_function(elf, name)
     types = elf.section(".BTF")
     declared = Types(types.data).declarations() if types else {}
     maps: dict[str, MapSpec] = {
@@ -135,7 +135,8 @@ def refusal(error: ConfigurationError) -> ConfigurationError:
     return ConfigurationError(f"the object file can't be loaded: {error}")
 
 
-def _function(elf: ElfObject, name: str) -> tuple[Section, Symbol]:
+def find_function(elf: ElfObject, name: str) -> tuple[Section, Symbol]:
+    """Find the program; `name` is as `parse` takes it."""
     programs = [
         (section, symbol)
         for section in elf.sections

@@ -22,8 +22,9 @@ from xdplab.net.resolve import End, resolve
 from xdplab.programs.maps import HEADINGS, Map
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.xdp.followers import Follower, lead_over
+from xdplab.xdp.refused import told_by_source
 from xdplab.xdp.runs import ProgramRuns, frames_of
-from xdplab.xdp.source import object_bytes
+from xdplab.xdp.source import ProgramObject, object_of
 
 if TYPE_CHECKING:
     from xdplab.backends.backend import LoadedProgram
@@ -40,10 +41,12 @@ class Program(Tabled, FixedNames, Closing):
     Parameters
     ----------
     source
-        An object file that clang compiled for BPF (``clang -target bpf -O2 -g``), or its bytes, at
-        most 2 MiB. It may have maps and global variables. Not supported are functions that are not
-        inlined, relocations against the kernel's types (CO-RE), the kernel's functions and
-        variables, maps of maps, and pinned maps.
+        A path to a file with C, whose name ends in ``.c``, or C itself, of more than one line:
+        clang compiles it, with the headers of the kernel and of libbpf, and with ``vmlinux.h``, the
+        types of the running kernel. Or a path to an object file that clang compiled for BPF
+        (``clang -target bpf -O2 -g``), or its bytes, at most 2 MiB. It may have maps and global
+        variables. Not supported are functions that are not inlined, relocations against the
+        kernel's types (CO-RE), the kernel's functions and variables, maps of maps, and pinned maps.
     interface
         A side of a lab (``lab.port``), an `Interface`, or the name of a real one, in whose network
         namespace the program is to be used. An XSKMAP gets an entry for each of its queues, or the
@@ -59,25 +62,39 @@ class Program(Tabled, FixedNames, Closing):
     maps
         Its maps, by name. Those of global variables are called as their sections: ``.data``,
         ``.bss``, ``.rodata``.
+    said
+        The compiler's warnings; empty without any.
 
     Raises
     ------
+    CompileError
+        When the source does not compile: with the compiler's words.
     ConfigurationError
-        When the file is no such object, or has what is not supported; and in a simulated lab, where
-        nothing runs XDP programs.
+        When clang is missing; when the file is no such object, or has what is not supported; and in
+        a simulated lab, where nothing runs XDP programs.
     KernelError
-        When the file can't be read, or the kernel refuses the program: with the verifier's log.
+        When the file can't be read, or the kernel refuses the maps.
+    VerifierError
+        When the kernel's verifier refuses the program: with the line of the source, the verifier's
+        reason and log, and what usually helps.
     PermissionRefusedError
         Without CAP_NET_ADMIN and CAP_BPF.
     """
 
     def __init__(
-        self, source: str | os.PathLike[str] | bytes, interface: End, *, name: str = ""
+        self,
+        source: str | os.PathLike[str] | bytes | ProgramObject,
+        interface: End,
+        *,
+        name: str = "",
     ) -> None:
         self.interface = resolve(interface, allow_default_route=True)
         backend = backends.of(self.interface.namespace)
         named = text("name", name)
-        self._loaded = backend.load_program(self.interface, object_bytes(source), named)
+        made = object_of(source)
+        self.said = made.said
+        with told_by_source(made.data, named):
+            self._loaded = backend.load_program(self.interface, made.data, named)
         self.maps: Mapping[str, Map] = MappingProxyType(
             {facts.name: Map(facts, descriptor) for facts, descriptor in self._loaded.maps}
         )
@@ -137,6 +154,11 @@ class Program(Tabled, FixedNames, Closing):
         return ProgramRuns(ran, [len(frame) for frame in given])
 
     @property
+    def links(self) -> tuple[Link, ...]:
+        """The links by which it is attached."""
+        return tuple(self._links)
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
@@ -156,7 +178,7 @@ class Program(Tabled, FixedNames, Closing):
         on = ", ".join(link.interface.name for link in self._links) or "nothing"
         rows = [each.row for each in self.maps.values()]
         title = f"Program for {self.interface.name}, attached to {on}"
-        return Table(title, rows, HEADINGS if rows else ())
+        return Table(title, rows, HEADINGS if rows else (), self.said.splitlines())
 
     def _brief(self) -> str:
         if self.closed:
