@@ -395,9 +395,9 @@ def _batch(asked: int | None, ring_size: int) -> int:
 def _own_program(program: Program | None, xskmap: str, interface: Interface) -> OwnProgram | None:
     """Check the program of the user's, if there is one, and its map."""
     if program is None:
-        if text("xskmap", xskmap):
+        if name := text("xskmap", xskmap):
             raise ConfigurationError(
-                f"xskmap={xskmap!r} names a map of a program of your own: give that, too, "
+                f"xskmap={name!r} names a map of a program of your own: give that, too, "
                 "program=Program(source, interface)."
             )
         return None
