@@ -129,5 +129,12 @@ class TelemetryError(XdplabError):
     """A telemetry region has values that no engine can have written, or lacks some it promises."""
 
 
+class MissingKeyError(XdplabError, KeyError):
+    """A map of an XDP program has no such key."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
 class ClosedError(XdplabError):
     """The lab, engine or traffic was used after it was closed."""

@@ -14,7 +14,7 @@ from xdplab.xdp.program import Link, Program
 if TYPE_CHECKING:
     from xdplab.engine.native_engine import NativeEngine
     from xdplab.net.interface import Interface
-    from xdplab.programs.maps import Map
+    from xdplab.xdp.maps import Map
 
 _PORT = 0  # such an engine has one interface
 

@@ -36,7 +36,9 @@ _DECLARED = {
     "type": "type", "max_entries": "entries", "map_flags": "flags", "key": "key_size",
     "key_size": "key_size", "value": "value_size", "value_size": "value_size",
 }  # fmt: skip
-_DATA_SECTIONS = (".rodata", ".data", ".bss")
+CONSTANTS = ".rodata"
+DATA_SECTIONS = (CONSTANTS, ".data", ".bss")
+"""Sections of global variables, and beginnings of their names. Each is an array of one entry."""
 
 
 class MapSpec(NamedTuple):
@@ -179,7 +181,7 @@ def _refer(
     second = INSTRUCTION.unpack_from(instructions, place + 8)
     if section.name == ".maps" and symbol.name in maps:
         kind, index, number = MAP_INDEX, list(maps).index(symbol.name), second[3]
-    elif section.name.startswith(_DATA_SECTIONS):
+    elif section.name.startswith(DATA_SECTIONS):
         maps.setdefault(section.name, _data_map(section))
         # The compiler puts the offset in the section into the constant.
         kind, index = MAP_VALUE_INDEX, list(maps).index(section.name)
@@ -191,7 +193,7 @@ def _refer(
 
 
 def _data_map(section: Section) -> MapSpec:
-    read_only = section.name.startswith(".rodata")
+    read_only = section.name.startswith(CONSTANTS)
     if section.size > OBJECT_BYTES:
         raise ObjectFileError("its data are too large.")
     initial = section.data or bytes(section.size)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from xdplab.core.checks import shown
 from xdplab.core.errors import ConfigurationError
-from xdplab.programs.maps import TYPES, Map
+from xdplab.programs.maps import TYPES
+from xdplab.xdp.maps import Map
 
 if TYPE_CHECKING:
     from xdplab.xdp.program import Link, Program

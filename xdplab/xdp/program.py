@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xdplab import backends
 from xdplab.configuration.configuration import ATTACH_MODES
 from xdplab.core.calls import public
-from xdplab.core.checks import boolean, choice, instance_of, text, whole
+from xdplab.core.checks import boolean, choice, instance_of, mapping, text, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
@@ -19,12 +19,16 @@ from xdplab.core.locks import new_lock
 from xdplab.core.table import Table, Tabled
 from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
-from xdplab.programs.maps import HEADINGS, Map
+from xdplab.programs.described import Described
+from xdplab.programs.elf import ObjectFileError
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
+from xdplab.programs.spec import refusal
 from xdplab.xdp.followers import Follower, lead_over
+from xdplab.xdp.maps import HEADINGS, map_of
 from xdplab.xdp.refused import told_by_source
 from xdplab.xdp.runs import ProgramRuns, frames_of
 from xdplab.xdp.source import ProgramObject, object_of
+from xdplab.xdp.variables import Variables
 
 if TYPE_CHECKING:
     from xdplab.backends.backend import LoadedProgram
@@ -54,14 +58,19 @@ class Program(Tabled, FixedNames, Closing):
     name
         The program's function, or its section. Needed where the file has several in ``xdp`` and
         ``xdp.frags``.
+    constants
+        Values for global variables that are ``const volatile``, by name, in place of those that
+        they have in the source.
 
     Attributes
     ----------
     interface
         The interface that it was loaded for.
     maps
-        Its maps, by name. Those of global variables are called as their sections: ``.data``,
-        ``.bss``, ``.rodata``.
+        Its maps, by name: an `ArrayMap`, a `HashMap`, or another `Map`. Those of global variables
+        are called as their sections: ``.data``, ``.bss``, ``.rodata``.
+    variables
+        Its global variables, by name, read and set while it runs.
     said
         The compiler's warnings; empty without any.
 
@@ -87,17 +96,26 @@ class Program(Tabled, FixedNames, Closing):
         interface: End,
         *,
         name: str = "",
+        constants: Mapping[str, Any] | None = None,
     ) -> None:
         self.interface = resolve(interface, allow_default_route=True)
         backend = backends.of(self.interface.namespace)
         named = text("name", name)
+        wanted = mapping("constants", {} if constants is None else constants, "names and values")
         made = object_of(source)
         self.said = made.said
-        with told_by_source(made.data, named):
-            self._loaded = backend.load_program(self.interface, made.data, named)
-        self.maps: Mapping[str, Map] = MappingProxyType(
-            {facts.name: Map(facts, descriptor) for facts, descriptor in self._loaded.maps}
+        data = _with_constants(made.data, wanted) if wanted else made.data
+        with told_by_source(data, named):
+            self._loaded = backend.load_program(self.interface, data, named)
+        described = Described(data)
+        self.maps: Mapping[str, Any] = MappingProxyType(
+            {
+                facts.name: map_of(facts, descriptor, described.dtypes(facts))
+                for facts, descriptor in self._loaded.maps
+            }
         )
+        places = described.variables({facts.name: facts for facts, _ in self._loaded.maps})
+        self.variables = Variables(places, self.maps)
         self._links: set[Link] = set()
         self._followers: set[Follower] = set()
         self._closed = False
@@ -168,6 +186,7 @@ class Program(Tabled, FixedNames, Closing):
         self._closed = True
         for link in list(self._links):
             link.close()
+        self.variables.release()
         for each in self.maps.values():
             each.close()
         self._loaded.close()
@@ -312,3 +331,10 @@ def _loaded(program: Program) -> LoadedProgram:
     if program.closed:
         raise ClosedError("this program was closed. Load it again: Program(source, lab.port).")
     return program._loaded
+
+
+def _with_constants(data: bytes, constants: Mapping[str, Any]) -> bytes:
+    try:
+        return Described(data).with_constants(constants)
+    except ObjectFileError as error:
+        raise refusal(error) from error
