@@ -29,28 +29,12 @@ int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error)
 
 int xdplab_program_load(const struct xdplab_program *program, const int32_t *maps, struct xdplab_error *error)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, load, .expected_attach_type = BPF_XDP, .prog_flags = program->flags,
-		    .fd_array = maps, .log_level = 1, .log_buf = error->detail, .log_size = sizeof(error->detail));
-	int descriptor;
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_XDP, .prog_flags = program->flags,
+		    .fd_array = maps);
 
-	if (program_check_descriptors("have the descriptors that an XDP program takes", error))
-		return -error->code;
-	descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, program->name, program->license,
-				   (const struct bpf_insn *)program->instructions, program->instruction_count, &load);
-	/* The log did not fit: that does not mean that the kernel refused the program. */
-	if (descriptor < 0 && errno == ENOSPC) {
-		load.log_level = 0;
-		load.log_buf = NULL;
-		load.log_size = 0;
-		descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, program->name, program->license,
-					   (const struct bpf_insn *)program->instructions,
-					   program->instruction_count, &load);
-	}
-	if (descriptor < 0)
-		/* Without a log the verifier has not seen it. */
-		return fail(error, error->detail[0] ? XDPLAB_STEP_VERIFY_PROGRAM : XDPLAB_STEP_LOAD_PROGRAM, errno,
-			    "load the XDP program %s", program->name);
-	return descriptor;
+	return program_load_instructions(program->name, program->license,
+					 (const struct bpf_insn *)program->instructions, program->instruction_count,
+					 &options, error);
 }
 
 int xdplab_program_attach(int32_t program, uint32_t interface_index, uint32_t attach_mode, struct xdplab_error *error)

@@ -171,8 +171,7 @@ def _sum(counts: Mapping[str, int], stages: Iterable[str]) -> int:
 
 def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     """Explain counts that are no loss but may surprise."""
-    if passed := counts.get(Line.STACK):
-        yield explain_receiving.left_to_the_stack(counted(passed, "packet"), now)
+    yield from explain_receiving.left_to_the_stack(counts, now)
     for stage in _PENDING:
         if waiting := counts.get(stage):
             if now.fault:
@@ -247,7 +246,7 @@ def _all_well(counts: Mapping[str, int], now: Situation) -> str:
         return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
-    if counts.get(Line.STACK):
+    if counts.get(Line.STACK) or counts.get(Line.UNMATCHED):
         return f"No packet for the engine.{explain_receiving.filtered(now)}"
     if ends:
         return f"No packet came to {now.interface}."

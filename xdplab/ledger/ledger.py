@@ -178,8 +178,7 @@ class Ledger(Tabled, FixedNames):
         # A queue that `Engine.reconfigure` turned to was without an engine before.
         captured = self._first_queues.intersection(self._engine.queues)
         strays = sum(by_queue[queue] for queue in by_queue.keys() - captured)
-        counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
-        gap = grown.device - counted - grown.uncounted
+        gap = grown.device - grown.seen - grown.reconfiguring - grown.uncounted
         unseen = max(min(gap, strays - grown.no_socket), 0)
         return replace(grown, no_socket=grown.no_socket + unseen)
 
@@ -216,7 +215,7 @@ class Ledger(Tabled, FixedNames):
     ) -> list[int]:
         # The program counts packets that came while it had no sockets. Packets that came without a
         # program are in the driver's count alone, which is their upper bound.
-        away, seen = grown.reconfiguring, grown.redirected + grown.passed + grown.no_socket
+        away, seen = grown.reconfiguring, grown.seen
         if not self._points.veth:
             stages += [Stage(Line.RECONFIGURING, away)] if away else []
             return wire_gaps
@@ -236,6 +235,7 @@ class Ledger(Tabled, FixedNames):
         gaps = [grown.missing + grown.waiting + begun - now.waiting]
         stages += [
             Stage(Line.STACK, grown.passed),
+            *([Stage(Line.UNMATCHED, grown.unmatched)] if grown.unmatched else []),
             Stage(Line.NO_SOCKET, grown.no_socket),
             Stage(Line.REDIRECTED, grown.redirected),
             *([Stage(Line.BEGUN, begun)] if begun else []),
@@ -358,6 +358,7 @@ class Ledger(Tabled, FixedNames):
             carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
             delivers=engine.configuration.delivers,
+            match=engine.configuration.match,
             joins=len(engine.configuration.interfaces) > 1,
             handler=watched(engine.telemetry) if grown.over_budget or inside else "",
             in_handler=inside,

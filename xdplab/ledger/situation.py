@@ -56,6 +56,8 @@ class Situation:
     """Whether packets go to Python, whose program is the worker."""
     joins: bool = False
     """Whether the engine joins two interfaces."""
+    match: str = ""
+    """Which packets the engine takes; empty for all."""
     handler: str = ""
     """What is wrong with its handler, in sentences."""
     in_handler: bool = False

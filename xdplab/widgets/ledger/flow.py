@@ -30,6 +30,7 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys((Line.OTHERS, Line.TX_OTHERS), Kind.JOINED),
     **dict.fromkeys((Line.WAITING, Line.TX_WAITING, Line.PENDING), Kind.WAITING),
     Line.STACK: Kind.ASIDE,
+    Line.UNMATCHED: Kind.ASIDE,
 }
 
 # Packets in flight when the ledger began, and the counting points that they may not have passed
