@@ -7,13 +7,16 @@ from xdplab.capture.capture import Capture
 from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.core.errors import (
     ClosedError,
+    CompileError,
     ConfigurationError,
     HandlerError,
     InterfaceGoneError,
     KernelError,
+    MissingKeyError,
     PermissionRefusedError,
     QueueBusyError,
     TelemetryError,
+    VerifierError,
     XdplabError,
 )
 from xdplab.engine.engine import ACTIONS, PATHS, WAIT_STRATEGIES, Engine, Verdicts
@@ -54,6 +57,7 @@ __all__ = [
     "Account",
     "Capture",
     "ClosedError",
+    "CompileError",
     "ConfigurationError",
     "Engine",
     "Grid",
@@ -69,6 +73,7 @@ __all__ = [
     "Link",
     "Loan",
     "Memory",
+    "MissingKeyError",
     "PermissionRefusedError",
     "PingResult",
     "Program",
@@ -79,6 +84,7 @@ __all__ = [
     "TelemetryError",
     "Traffic",
     "Verdicts",
+    "VerifierError",
     "Worker",
     "XdplabError",
     "address",
@@ -117,6 +123,11 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version(__name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Make `%%xdp` known, for `%load_ext xdplab`."""
+    import_module(f"{__name__}.xdp.magic").register(shell)
 
 
 def __dir__() -> list[str]:

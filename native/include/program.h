@@ -41,6 +41,9 @@ int xdplab_link_replace(int32_t link, int32_t program, struct xdplab_error *erro
 /* The link's id, which no other link has; 0, or a meaningless number, if the descriptor is of no XDP link. */
 uint32_t xdplab_link_id(int32_t link);
 
+/* Writes the types of the running kernel as C. 0 or a negative errno: ENOENT if the kernel does not tell them. */
+int xdplab_kernel_types(int32_t descriptor);
+
 /* Whether a map with this id exists, or a program if `is_map` is 0. Needs CAP_SYS_ADMIN. */
 int xdplab_bpf_exists(uint32_t is_map, uint32_t id);
 

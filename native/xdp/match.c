@@ -336,11 +336,10 @@ static void write_all(struct translation *to, const struct packet_filter *filter
 int match_load(const struct bpf_program *program, const struct xdplab_match *match, uint32_t interface_index,
 	       int verdicts, struct xdplab_error *error)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_XDP,
-		    .prog_flags = bpf_program__flags(program));
 	struct packet_filter *filter =
 		packet_filter_create((const struct sock_filter *)match->instructions, match->count);
 	const size_t room = MOST_AROUND + (size_t)MOST_FOR_ONE * match->count + bpf_program__insn_cnt(program);
+	const uint32_t flags = bpf_program__flags(program);
 	struct translation to = { 0 };
 	uint32_t *places = NULL;
 	int descriptor;
@@ -350,15 +349,19 @@ int match_load(const struct bpf_program *program, const struct xdplab_match *mat
 		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, match->count > XDPLAB_MATCH_LONGEST ? E2BIG : EINVAL,
 			    "translate the packet filter of match");
 	}
-	if (options.prog_flags & BPF_F_XDP_DEV_BOUND_ONLY)
-		options.prog_ifindex = interface_index;
 	to.instructions = calloc(room, sizeof(*to.instructions));
 	to.jumps = calloc(room, sizeof(*to.jumps));
 	places = calloc(filter->count, sizeof(*places));
 	if (to.instructions && to.jumps && places) {
 		write_all(&to, filter, places, program, verdicts);
-		descriptor = program_load_instructions(bpf_program__name(program), "GPL", to.instructions, to.count,
-						       &options, error);
+		descriptor = program_load_code(&(struct program_code){
+			.name = bpf_program__name(program),
+			.license = "GPL",
+			.instructions = to.instructions,
+			.count = to.count,
+			.flags = flags,
+			.interface_index = flags & BPF_F_XDP_DEV_BOUND_ONLY ? interface_index : 0,
+		}, error);
 	} else {
 		descriptor = fail(error, XDPLAB_STEP_LOAD_PROGRAM, ENOMEM, "translate the packet filter of match");
 	}

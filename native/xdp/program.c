@@ -53,31 +53,6 @@ int program_load(struct bpf_object *object, const char *path, struct xdplab_erro
 	return 0;
 }
 
-int program_load_instructions(const char *name, const char *license, const struct bpf_insn *instructions,
-			      uint32_t count, struct bpf_prog_load_opts *options, struct xdplab_error *error)
-{
-	int descriptor;
-
-	if (program_check_descriptors("have the descriptors that an XDP program takes", error))
-		return -error->code;
-	options->log_level = 1;
-	options->log_buf = error->detail;
-	options->log_size = sizeof(error->detail);
-	descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, name, license, instructions, count, options);
-	/* The log did not fit: that does not mean that the kernel refused the program. */
-	if (descriptor < 0 && errno == ENOSPC) {
-		options->log_level = 0;
-		options->log_buf = NULL;
-		options->log_size = 0;
-		descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, name, license, instructions, count, options);
-	}
-	if (descriptor < 0)
-		/* Without a log the verifier has not seen it. */
-		return fail(error, error->detail[0] ? XDPLAB_STEP_VERIFY_PROGRAM : XDPLAB_STEP_LOAD_PROGRAM, errno,
-			    "load the XDP program %s", name);
-	return descriptor;
-}
-
 int program_descriptor(const struct bpf_object *object, const char *name)
 {
 	return bpf_program__fd(bpf_object__find_program_by_name(object, name));

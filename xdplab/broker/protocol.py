@@ -7,7 +7,7 @@ descriptor comes with it. Every message after it is one JSON object:
     request     {"op": "attach", "arguments": {...}, "number": 7}
     answer      {"answer": {...}, "number": 7}
     refusal     {"error": "QueueBusyError", "tried": "...", "errno": 16, "remedy": "...",
-                 "number": 7}
+                 "number": 7}, and of the verifier's its "log"
 
 An answer or a refusal has the number of its request: a client that was interrupted may have sent a
 request without reading the answer, or without noting that it sent one. The first message is
@@ -26,7 +26,7 @@ from typing import Any
 
 from xdplab.core import errors
 from xdplab.core.descriptors import close_all, receive_with_descriptors
-from xdplab.core.errors import ConfigurationError, KernelError, XdplabError
+from xdplab.core.errors import ConfigurationError, KernelError, VerifierError, XdplabError
 
 SOCKET_PATH = "/run/xdplab/broker.sock"
 SOCKET_VARIABLE = "XDPLAB_BROKER"
@@ -39,6 +39,7 @@ KINDS = (NETWORK, LAB, SOFTIRQ, INTERFACE)
 MESSAGE_BYTES = 64 * 1024
 MOST_DESCRIPTORS = 40
 _MOST_TEXT = 8 * 1024  # of one text in a refusal
+_MOST_LOG = 16 * 1024  # of a verifier's log, which ends with the reason
 
 
 class Malformed(Exception):  # noqa: N818 - of a message, not of what it asks for
@@ -123,6 +124,8 @@ def encode_refusal(error: XdplabError, number: int = 0) -> bytes:
     if isinstance(error, KernelError):
         texts = {"tried": error.tried, "remedy": error.remedy}
         refusal |= {"errno": error.errno or 0}
+        if isinstance(error, VerifierError):
+            refusal |= {"log": error.log[-_MOST_LOG:]}
     else:
         texts = {"tried": str(error)}
     return _encode(refusal | {name: text[:_MOST_TEXT] for name, text in texts.items()})
@@ -246,4 +249,9 @@ def _refusal(parsed: Mapping[str, Any]) -> XdplabError:
         return kind(tried)
     if not isinstance(code, int) or not isinstance(remedy, str):
         raise Malformed("a refusal of the kernel's has an errno and a remedy")
-    return kind(tried, code, remedy)
+    refused = kind(tried, code, remedy)
+    if isinstance(refused, VerifierError):
+        if not isinstance(log := parsed.get("log"), str):
+            raise Malformed("a refusal of the verifier's has its log")
+        refused.log = log
+    return refused

@@ -27,7 +27,7 @@ _USUAL = {
     "tuning": "tune(engine, traffic)",
     "engines": "engine",
     "name": "'eth1'",
-    "source": "'program.o'",
+    "source": "'count.c'",
     "seconds": "1",
     "preset": "'latency'",
     "field": "'ipv4.src'",

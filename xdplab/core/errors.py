@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from typing import Self
 
+from xdplab.core.folded import show_folded
 from xdplab.core.short_traceback import rendered
+from xdplab.core.source_lines import SourceLine
 
 # Where two names share a number, the kernel's documentation uses this one.
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
@@ -20,11 +23,13 @@ class XdplabError(Exception):
 
     results: object = None
     """The results of an experiment that this ended: of `tune` a `Tuning`."""
+    shown_lines: Sequence[str] = ()
+    """Lines that IPython shows in place of those of Python: of a cell in another language."""
     _shown_in: object = None
 
     def _render_traceback_(self) -> list[str]:
         """Return the user's own lines and the message, for IPython."""
-        lines, self._shown_in = rendered(self, self._shown_in)
+        lines, self._shown_in = rendered(self, self._shown_in, self.shown_lines)
         return lines
 
 
@@ -34,6 +39,22 @@ class ConfigurationError(XdplabError, ValueError):
 
 class WrongCallError(ConfigurationError, TypeError):
     """The user gave too few or too many arguments, one by a wrong name, or one of a wrong type."""
+
+
+class CompileError(ConfigurationError):
+    """The source of an XDP program does not compile.
+
+    Attributes
+    ----------
+    said
+        The compiler's words.
+    where
+        The line of the first error: `file`, `line` and `text`; None where it names none.
+    """
+
+    def __init__(self, message: str, said: str = "", where: SourceLine | None = None) -> None:
+        self.said, self.where = said, where
+        super().__init__(message)
 
 
 class KernelError(XdplabError, OSError):
@@ -59,9 +80,33 @@ class KernelError(XdplabError, OSError):
     def __str__(self) -> str:
         return str(self.strerror)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, int, str]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int, str], dict[str, object]]:
         """Be the same error in another process."""
-        return type(self), (self.tried, self.errno or 0, self.remedy)
+        return type(self), (self.tried, self.errno or 0, self.remedy), self.__dict__
+
+
+class VerifierError(KernelError):
+    """The kernel's verifier refuses an XDP program.
+
+    Attributes
+    ----------
+    reason
+        The verifier's words.
+    hint
+        What usually helps; empty where that is not known.
+    where
+        The line of the source that the refused instruction comes from: `file`, `line` and `text`;
+        None where the object file does not tell, as without ``clang -g``.
+    log
+        The verifier's log, as much of its end as 16 KiB hold.
+    """
+
+    reason = hint = log = ""
+    where: SourceLine | None = None
+
+    def _render_traceback_(self) -> list[str]:
+        show_folded("The verifier's log", self.log)
+        return super()._render_traceback_()
 
 
 class PermissionRefusedError(KernelError, PermissionError):
@@ -82,6 +127,13 @@ class HandlerError(XdplabError):
 
 class TelemetryError(XdplabError):
     """A telemetry region has values that no engine can have written, or lacks some it promises."""
+
+
+class MissingKeyError(XdplabError, KeyError):
+    """A map of an XDP program has no such key."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
 
 
 class ClosedError(XdplabError):

@@ -7,16 +7,19 @@ screen and push the message out of view, and a user can change none of them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
 HINT = "%tb shows the whole traceback."
+_WIDTH = 75  # of IPython's rule above an error
 
 _OURS = __name__.partition(".")[0]
 
 
-def rendered(error: BaseException, shown_in: object) -> tuple[list[str], object]:
+def rendered(
+    error: BaseException, shown_in: object, instead: Sequence[str] = ()
+) -> tuple[list[str], object]:
     """Return an error's lines for IPython.
 
     Parameters
@@ -26,6 +29,8 @@ def rendered(error: BaseException, shown_in: object) -> tuple[list[str], object]
     shown_in
         What this returned the first time, or None. In a later cell, as with ``%tb``, and where the
         user chose a mode with ``%xmode``, it is the whole traceback.
+    instead
+        Lines to show in place of the user's lines of Python.
 
     Returns
     -------
@@ -38,6 +43,9 @@ def rendered(error: BaseException, shown_in: object) -> tuple[list[str], object]
     kept = _kept(trace)
     if kept is None or table.mode != "Context" or shown_in not in (None, cell):
         return table.structured_traceback(type(error), error, trace, tb_offset=1), shown_in or cell
+    if instead:
+        name = type(error).__name__
+        return ["-" * _WIDTH, name, *instead, f"\n{name}: {error}", f"\n{HINT}"], cell
     # IPython would show the errors that led to this one, each with a traceback.
     cause, suppressed = error.__cause__, error.__suppress_context__
     error.__cause__ = None  # which suppresses the context, too

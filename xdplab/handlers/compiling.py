@@ -5,13 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from xdplab.core.calls import public_as, public_function
 from xdplab.core.checks import shown, text
+from xdplab.core.compiler import compile_in
 from xdplab.core.errors import ConfigurationError, HandlerError
 from xdplab.core.table import Table
 from xdplab.core.text import si
@@ -22,7 +22,6 @@ from xdplab.handlers.signature import C_SIGNATURE, HEADER, INCLUDE
 COMPILERS = ("cc", "gcc", "clang")
 """Looked for in this order."""
 
-_SECONDS = 60
 _FUNCTION = "handle"
 _FLAGS = (
     *("-std=gnu11", "-O2", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra"),
@@ -85,23 +84,10 @@ class Compiled:
         Path(folder, "before.h").write_text(f"#include <{HEADER}>\nxdplab_handler {_FUNCTION};\n")
         Path(folder, file).write_text(self.source)
         command = [self.compiler, *_FLAGS, "-I", str(INCLUDE), "-include", "before.h", file]
-        try:
-            done = subprocess.run(
-                [*command, "-o", str(made)],
-                cwd=folder,
-                env={**os.environ, "LC_ALL": "C"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise HandlerError(f"{file}: {self.compiler} took more than {_SECONDS} s.") from None
-        said = done.stdout.decode(errors="replace").strip()
-        if done.returncode:
-            raise HandlerError(f"{file} does not compile. {self.compiler} said:\n{said}")
-        return said
+        done = compile_in(folder, [*command, "-o", str(made)])
+        if done.failed:
+            raise HandlerError(f"{file} does not compile. {self.compiler} said:\n{done.said}")
+        return done.said
 
 
 @public_function

@@ -9,37 +9,75 @@ The format is described in the kernel's Documentation/bpf/btf.rst (Linux 6.18). 
 
 is a variable in the section `.maps` whose type is a struct with all fields of the map: a member of
 `__uint` points to an array whose length is the number, a member of `__type` points to the type.
+
+Global variables are those of other sections, such as `.data`.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xdplab.programs.elf import ObjectFileError, text, unpack
 
 _HEADER = struct.Struct("<HBBIIIII")
-_TYPE, _ARRAY, _MEMBER, _VARIABLE = map(struct.Struct, ("<III", "<III", "<III", "<III"))
+_TYPE, _ARRAY, _TRIPLE = map(struct.Struct, ("<III", "<III", "<III"))
+_NUMBER = struct.Struct("<I")
 _MAGIC = 0xEB9F
-_POINTER, _ARRAY_KIND, _STRUCT, _UNION, _DATA_SECTION, _VARIABLE_KIND = 2, 3, 4, 5, 15, 14
+INTEGER, POINTER, ARRAY, STRUCT, UNION, ENUM, FLOAT, LONG_ENUM = 1, 2, 3, 4, 5, 6, 16, 19
+TYPEDEF = 8
+_DATA_SECTION, _VARIABLE_KIND = 15, 14
 # Kinds that wrap another type and don't change its size: typedef, volatile, const, restrict, and a
 # type's tag.
-_SEE_THROUGH = {8, 9, 10, 11, 18}
-_SIZED = {1, _STRUCT, _UNION, 6, 16, 19}  # int, enums and floats, too
+SEE_THROUGH = {TYPEDEF, 9, 10, 11, 18}
+_SIZED = {INTEGER, STRUCT, UNION, ENUM, FLOAT, LONG_ENUM}
 # Bytes that follow a type: so many, and for each of its members.
 _FOLLOWS = {1: (4, 0), 3: (12, 0), 4: (0, 12), 5: (0, 12), 6: (0, 8), 13: (0, 8), 14: (4, 0),
             15: (0, 12), 17: (4, 0), 19: (0, 12)}  # fmt: skip
 _KINDS = 19
-_MOST_TYPES, _DEEPEST, _MOST_SIZE = 50_000, 32, 1 << 24
+_MOST_TYPES = 50_000
+_TYPED = ("key", "value")  # of a map
+_KINDS_BY_WORD = {
+    "struct": (STRUCT,), "union": (UNION,), "enum": (ENUM, LONG_ENUM),
+    "": (INTEGER, TYPEDEF, FLOAT),
+}  # fmt: skip
+DEEPEST, MOST_BYTES = 32, 1 << 24
+"""Most types within each other, and most bytes of a type that is read."""
 
 
-class _Type(NamedTuple):
+class Type(NamedTuple):
+    """A type as the file has it."""
+
     name: str
     kind: int
     members: int
+    """So many."""
     size_or_type: int
-    follows: int  # where its members are
+    """Its bytes, or the number of the type that it refers to."""
+    follows: int
+    """Where its members are."""
+    flag: bool
+    """Of a struct, that it has bit fields; of an enum, that it has a sign."""
+
+
+class Member(NamedTuple):
+    """A part of a struct or a union."""
+
+    name: str
+    type: int
+    bits_before: int
+    bits: int
+    """Of a bit field; else 0."""
+
+
+class Variable(NamedTuple):
+    """A global variable."""
+
+    name: str
+    type: int
+    offset: int
+    """In its section."""
 
 
 class Types:
@@ -49,6 +87,9 @@ class Types:
     ----------
     data
         The section `.BTF`.
+    moved
+        What the file's relocations add to its numbers, by their places in it: without them a
+        variable's offset is not known.
 
     Raises
     ------
@@ -56,7 +97,7 @@ class Types:
         When it is malformed. The other methods raise it too.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, moved: Mapping[int, int] | None = None) -> None:
         magic, _version, _flags, length, types, types_size, strings, strings_size = unpack(
             _HEADER, data, 0
         )
@@ -64,10 +105,11 @@ class Types:
             raise ObjectFileError("its types are not BTF.")
         self._strings = data[length + strings : length + strings + strings_size]
         self._data = data[: length + types + types_size]
-        self._types = [_Type("void", 0, 0, 0, 0)]
+        self._types = [Type("void", 0, 0, 0, 0, False)]
         self._types += self._read(length + types)
+        self._moved = moved or {}
 
-    def _read(self, offset: int) -> Iterator[_Type]:
+    def _read(self, offset: int) -> Iterator[Type]:
         count = 0
         while offset < len(self._data):
             name, info, size_or_type = unpack(_TYPE, self._data, offset)
@@ -77,7 +119,8 @@ class Types:
             count += 1
             if not 0 < kind <= _KINDS or count > _MOST_TYPES:
                 raise ObjectFileError("it has types of an unknown kind, or too many.")
-            yield _Type(text(self._strings, name), kind, members, size_or_type, offset)
+            flag = bool(info >> 31)
+            yield Type(text(self._strings, name), kind, members, size_or_type, offset, flag)
             offset += fixed + each * members
 
     def declarations(self) -> dict[str, dict[str, int]]:
@@ -89,80 +132,134 @@ class Types:
             Map name to its fields: `key` and `value` are sizes of types in bytes, all others are
             the numbers as declared.
         """
-        section = next(
-            (one for one in self._types if one.kind == _DATA_SECTION and one.name == ".maps"), None
-        )
-        found = {}
-        for variable_number, _offset, _size in self._triples(section) if section else ():
-            variable = self._type(variable_number)
-            if variable.kind != _VARIABLE_KIND:
-                raise ObjectFileError("something else than a variable is in .maps.")
-            found[variable.name] = self._declaration(self._plain(variable.size_or_type))
-        return found
+        return {
+            name: {
+                said: self.size(number) if said in _TYPED else self._length(number)
+                for said, number in fields.items()
+            }
+            for name, fields in self._declared()
+        }
 
-    def _declaration(self, structure: _Type) -> dict[str, int]:
-        if structure.kind != _STRUCT:
+    def map_types(self) -> dict[str, dict[str, int]]:
+        """Return the numbers of the types of `key` and `value`, by map, where they are declared."""
+        return {
+            name: {said: number for said, number in fields.items() if said in _TYPED}
+            for name, fields in self._declared()
+        }
+
+    def variables(self) -> dict[str, list[Variable]]:
+        """Read the global variables of each section."""
+        sections = [one for one in self._types if one.kind == _DATA_SECTION]
+        return {one.name: list(self._variables(one)) for one in sections if one.name != ".maps"}
+
+    def named(self, name: str) -> list[int]:
+        """Return the numbers of the types that C calls so, such as "struct event"."""
+        kind, _, tag = name.rpartition(" ")
+        kinds = _KINDS_BY_WORD.get(kind.strip(), ())
+        return [
+            number
+            for number, each in enumerate(self._types)
+            if each.name == tag and each.kind in kinds
+        ]
+
+    def members(self, of: Type) -> Iterator[Member]:
+        """Go through the members of a struct or a union."""
+        for name, number, where in self._triples(of):
+            bits = where >> 24 if of.flag else 0
+            offset = where & 0xFFFFFF if of.flag else where
+            yield Member(text(self._strings, name), number, offset, bits)
+
+    def encoding(self, integer: Type) -> int:
+        """Return the flags of an integer: 1 for a sign, 4 for true and false."""
+        found: int = unpack(_NUMBER, self._data, integer.follows)[0]
+        return found >> 24 & 0xF
+
+    def has_negatives(self, enum: Type) -> bool:
+        """Tell whether a value of an enum of 4 bytes is negative: compilers did not always flag."""
+        values = (
+            unpack(_NUMBER, self._data, enum.follows + 8 * number + 4)[0]
+            for number in range(enum.members)
+        )
+        return any(value >> 31 for value in values)
+
+    def _variables(self, section: Type) -> Iterator[Variable]:
+        for place, (number, offset, _size) in enumerate(self._triples(section)):
+            variable = self.type(number)
+            if variable.kind != _VARIABLE_KIND:
+                raise ObjectFileError(f"something else than a variable is in {section.name}.")
+            moved = self._moved.get(section.follows + place * _TRIPLE.size + _NUMBER.size, 0)
+            yield Variable(variable.name, variable.size_or_type, offset + moved)
+
+    def _declared(self) -> Iterator[tuple[str, dict[str, int]]]:
+        """Go through the maps, and the types that the members of their declarations point to."""
+        sections = [one for one in self._types if one.kind == _DATA_SECTION and one.name == ".maps"]
+        for section in sections[:1]:
+            for variable in self._variables(section):
+                yield variable.name, self._declaration(self.plain(variable.type))
+
+    def _declaration(self, structure: Type) -> dict[str, int]:
+        if structure.kind != STRUCT:
             raise ObjectFileError("a map is declared by something else than a struct.")
         said = {}
-        for name_offset, number, _offset in self._triples(structure):
-            name = text(self._strings, name_offset)
-            member = self._plain(number)
-            if member.kind != _POINTER:
+        for member in self.members(structure):
+            pointer = self.plain(member.type)
+            if pointer.kind != POINTER:
+                name = member.name
                 raise ObjectFileError(f"a map's {name} is declared in a way that is not supported.")
-            said[name] = (
-                self._size(member.size_or_type)
-                if name in ("key", "value")
-                else self._length(member.size_or_type)
-            )
+            said[member.name] = pointer.size_or_type
         return said
 
-    def _triples(self, of: _Type) -> Iterator[tuple[int, ...]]:
+    def _triples(self, of: Type) -> Iterator[tuple[int, ...]]:
         for number in range(of.members):
-            yield unpack(_MEMBER, self._data, of.follows + number * _MEMBER.size)
+            yield unpack(_TRIPLE, self._data, of.follows + number * _TRIPLE.size)
 
-    def _type(self, number: int) -> _Type:
+    def type(self, number: int) -> Type:
+        """Return a type by its number."""
         if number >= len(self._types):
             raise ObjectFileError("a type refers to none.")
         return self._types[number]
 
-    def _plain(self, number: int) -> _Type:
-        for _step in range(_DEEPEST):
-            found = self._type(number)
-            if found.kind not in _SEE_THROUGH:
+    def plain(self, number: int) -> Type:
+        """Return the type behind typedefs and qualifiers."""
+        for _step in range(DEEPEST):
+            found = self.type(number)
+            if found.kind not in SEE_THROUGH:
                 return found
             number = found.size_or_type
         raise ObjectFileError("its types are nested too deeply.")
 
-    def _array(self, array: _Type) -> tuple[int, int]:
+    def array(self, array: Type) -> tuple[int, int]:
+        """Return the number of an array's element type, and its length."""
         element, _index, length = unpack(_ARRAY, self._data, array.follows)
         return element, length
 
     def _length(self, number: int) -> int:
-        array = self._plain(number)
-        if array.kind != _ARRAY_KIND:
+        array = self.plain(number)
+        if array.kind != ARRAY:
             raise ObjectFileError("a map's number is declared in a way that is not supported.")
-        return self._array(array)[1]
+        return self.array(array)[1]
 
-    def _size(self, number: int) -> int:
+    def size(self, number: int) -> int:
+        """Return the bytes of a type."""
         size = 1
-        for _step in range(_DEEPEST):
-            found = self._plain(number)
-            if found.kind == _ARRAY_KIND:
-                number, length = self._array(found)
+        for _step in range(DEEPEST):
+            found = self.plain(number)
+            if found.kind == ARRAY:
+                number, length = self.array(found)
                 size *= length
             else:
                 size *= self._own_size(found)
                 break
-            if size > _MOST_SIZE:
+            if size > MOST_BYTES:
                 break
         else:
             raise ObjectFileError("its types are nested too deeply.")
-        if size > _MOST_SIZE:
+        if size > MOST_BYTES:
             raise ObjectFileError("a map has a key or value that is too large.")
         return size
 
-    def _own_size(self, of: _Type) -> int:
-        if of.kind == _POINTER:
+    def _own_size(self, of: Type) -> int:
+        if of.kind == POINTER:
             return 8
         if of.kind not in _SIZED:
             raise ObjectFileError("a map has a key or value of no size.")

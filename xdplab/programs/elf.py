@@ -43,6 +43,8 @@ class Section(NamedTuple):
     data: bytes
     link: int
     info: int
+    offset: int
+    """In the file."""
 
     @property
     def holds_instructions(self) -> bool:
@@ -101,7 +103,7 @@ class ElfObject:
         self.sections = [
             Section(
                 number, text(strings, fields[0]), fields[1], fields[2], fields[5],
-                self._bytes(fields), fields[6], fields[7],
+                self._bytes(fields), fields[6], fields[7], fields[4],
             )
             for number, fields in enumerate(raw)
         ]  # fmt: skip

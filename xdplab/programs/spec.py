@@ -36,7 +36,9 @@ _DECLARED = {
     "type": "type", "max_entries": "entries", "map_flags": "flags", "key": "key_size",
     "key_size": "key_size", "value": "value_size", "value_size": "value_size",
 }  # fmt: skip
-_DATA_SECTIONS = (".rodata", ".data", ".bss")
+CONSTANTS = ".rodata"
+DATA_SECTIONS = (CONSTANTS, ".data", ".bss")
+"""Sections of global variables, and beginnings of their names. Each is an array of one entry."""
 
 
 class MapSpec(NamedTuple):
@@ -102,7 +104,7 @@ def parse(data: bytes, name: str = "") -> ProgramSpec:
         maps and of programs, maps that are pinned.
     """
     elf = ElfObject(data)
-    section, symbol = _function(elf, name)
+    section, symbol = find_function(elf, name)
     types = elf.section(".BTF")
     declared = Types(types.data).declarations() if types else {}
     maps: dict[str, MapSpec] = {
@@ -135,7 +137,8 @@ def refusal(error: ConfigurationError) -> ConfigurationError:
     return ConfigurationError(f"the object file can't be loaded: {error}")
 
 
-def _function(elf: ElfObject, name: str) -> tuple[Section, Symbol]:
+def find_function(elf: ElfObject, name: str) -> tuple[Section, Symbol]:
+    """Find the program; `name` is as `parse` takes it."""
     programs = [
         (section, symbol)
         for section in elf.sections
@@ -178,7 +181,7 @@ def _refer(
     second = INSTRUCTION.unpack_from(instructions, place + 8)
     if section.name == ".maps" and symbol.name in maps:
         kind, index, number = MAP_INDEX, list(maps).index(symbol.name), second[3]
-    elif section.name.startswith(_DATA_SECTIONS):
+    elif section.name.startswith(DATA_SECTIONS):
         maps.setdefault(section.name, _data_map(section))
         # The compiler puts the offset in the section into the constant.
         kind, index = MAP_VALUE_INDEX, list(maps).index(section.name)
@@ -190,7 +193,7 @@ def _refer(
 
 
 def _data_map(section: Section) -> MapSpec:
-    read_only = section.name.startswith(".rodata")
+    read_only = section.name.startswith(CONSTANTS)
     if section.size > OBJECT_BYTES:
         raise ObjectFileError("its data are too large.")
     initial = section.data or bytes(section.size)

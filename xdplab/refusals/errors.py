@@ -18,9 +18,9 @@ from xdplab.core.own_limits import MORE_THREADS, more_descriptors
 from xdplab.native import ffi, lib
 from xdplab.refusals import remedies
 from xdplab.refusals.remedies import NOWHERE, Place
+from xdplab.refusals.verifier import verifier_error
 
 _CAPABILITIES = f"It needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF: {MORE_POWER}."
-_VERIFIER = "The kernel's verifier refuses the program, and says why:"
 _FORBIDDEN = (
     f"{_CAPABILITIES} Where that is given, a security module or a seccomp filter forbids it: "
     "Lab(backend='soft') takes neither."
@@ -62,8 +62,6 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
         "The link was taken off its interface, or the interface is gone: attach anew, "
         "program.attach(lab.port).",
     ),
-    (lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EACCES): (KernelError, _VERIFIER),
-    (lib.XDPLAB_STEP_VERIFY_PROGRAM, errno.EINVAL): (KernelError, _VERIFIER),
     (lib.XDPLAB_STEP_OPEN_SOCKET, errno.EAFNOSUPPORT): (
         KernelError,
         "This kernel lacks AF_XDP (CONFIG_XDP_SOCKETS), or a sandbox forbids it (systemd's "
@@ -138,9 +136,6 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
 """The same at one step, where the errno has a special meaning there."""
 
 
-_STEPS_OF_VERIFIER = (lib.XDPLAB_STEP_LOAD_PROGRAM, lib.XDPLAB_STEP_VERIFY_PROGRAM)
-
-
 def new_error() -> Any:
     """Allocate the error that a native call fills when it fails."""
     return ffi.new("struct xdplab_error *")
@@ -172,6 +167,8 @@ def raise_error(error: Any, place: Place = NOWHERE) -> NoReturn:
     tried, detail = (
         ffi.string(text).decode("utf-8", "replace") for text in (error.tried, error.detail)
     )
+    if error.step == lib.XDPLAB_STEP_VERIFY_PROGRAM:
+        raise verifier_error(tried, error.code, detail)
     # When it accepts the program, the verifier's log still has the count of instructions.
-    said = detail if error.step in _STEPS_OF_VERIFIER else ""
+    said = detail if error.step == lib.XDPLAB_STEP_LOAD_PROGRAM else ""
     raise error_at(error.step, error.code, tried, said, place)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xdplab import backends
 from xdplab.configuration.configuration import ATTACH_MODES
 from xdplab.core.calls import public
-from xdplab.core.checks import boolean, choice, instance_of, text, whole
+from xdplab.core.checks import boolean, choice, instance_of, mapping, text, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
@@ -19,10 +19,15 @@ from xdplab.core.locks import new_lock
 from xdplab.core.table import Table, Tabled
 from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
-from xdplab.programs.maps import HEADINGS, Map
+from xdplab.programs.described import Described
+from xdplab.programs.elf import ObjectFileError
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
+from xdplab.programs.spec import refusal
+from xdplab.xdp.maps import HEADINGS, map_of
+from xdplab.xdp.refused import told_by_source
 from xdplab.xdp.runs import ProgramRuns, frames_of
-from xdplab.xdp.source import object_bytes
+from xdplab.xdp.source import ProgramObject, object_of
+from xdplab.xdp.variables import Variables
 
 if TYPE_CHECKING:
     from xdplab.backends.backend import LoadedProgram
@@ -39,10 +44,12 @@ class Program(Tabled, FixedNames, Closing):
     Parameters
     ----------
     source
-        An object file that clang compiled for BPF (``clang -target bpf -O2 -g``), or its bytes, at
-        most 2 MiB. It may have maps and global variables. Not supported are functions that are not
-        inlined, relocations against the kernel's types (CO-RE), the kernel's functions and
-        variables, maps of maps, and pinned maps.
+        A path to a file with C, whose name ends in ``.c``, or C itself, of more than one line:
+        clang compiles it, with the headers of the kernel and of libbpf, and with ``vmlinux.h``, the
+        types of the running kernel. Or a path to an object file that clang compiled for BPF
+        (``clang -target bpf -O2 -g``), or its bytes, at most 2 MiB. It may have maps and global
+        variables. Not supported are functions that are not inlined, relocations against the
+        kernel's types (CO-RE), the kernel's functions and variables, maps of maps, and pinned maps.
     interface
         A side of a lab (``lab.port``), an `Interface`, or the name of a real one, in whose network
         namespace the program is to be used. An XSKMAP gets an entry for each of its queues, or the
@@ -50,36 +57,64 @@ class Program(Tabled, FixedNames, Closing):
     name
         The program's function, or its section. Needed where the file has several in ``xdp`` and
         ``xdp.frags``.
+    constants
+        Values for global variables that are ``const volatile``, by name, in place of those that
+        they have in the source.
 
     Attributes
     ----------
     interface
         The interface that it was loaded for.
     maps
-        Its maps, by name. Those of global variables are called as their sections: ``.data``,
-        ``.bss``, ``.rodata``.
+        Its maps, by name: an `ArrayMap`, a `HashMap`, or another `Map`. Those of global variables
+        are called as their sections: ``.data``, ``.bss``, ``.rodata``.
+    variables
+        Its global variables, by name, read and set while it runs.
+    said
+        The compiler's warnings; empty without any.
 
     Raises
     ------
+    CompileError
+        When the source does not compile: with the compiler's words.
     ConfigurationError
-        When the file is no such object, or has what is not supported; and in a simulated lab, where
-        nothing runs XDP programs.
+        When clang is missing; when the file is no such object, or has what is not supported; and in
+        a simulated lab, where nothing runs XDP programs.
     KernelError
-        When the file can't be read, or the kernel refuses the program: with the verifier's log.
+        When the file can't be read, or the kernel refuses the maps.
+    VerifierError
+        When the kernel's verifier refuses the program: with the line of the source, the verifier's
+        reason and log, and what usually helps.
     PermissionRefusedError
         Without CAP_NET_ADMIN and CAP_BPF.
     """
 
     def __init__(
-        self, source: str | os.PathLike[str] | bytes, interface: End, *, name: str = ""
+        self,
+        source: str | os.PathLike[str] | bytes | ProgramObject,
+        interface: End,
+        *,
+        name: str = "",
+        constants: Mapping[str, Any] | None = None,
     ) -> None:
         self.interface = resolve(interface, allow_default_route=True)
         backend = backends.of(self.interface.namespace)
         named = text("name", name)
-        self._loaded = backend.load_program(self.interface, object_bytes(source), named)
-        self.maps: Mapping[str, Map] = MappingProxyType(
-            {facts.name: Map(facts, descriptor) for facts, descriptor in self._loaded.maps}
+        wanted = mapping("constants", {} if constants is None else constants, "names and values")
+        made = object_of(source)
+        self.said = made.said
+        data = _with_constants(made.data, wanted) if wanted else made.data
+        with told_by_source(data, named):
+            self._loaded = backend.load_program(self.interface, data, named)
+        described = Described(data)
+        self.maps: Mapping[str, Any] = MappingProxyType(
+            {
+                facts.name: map_of(facts, descriptor, described.dtypes(facts))
+                for facts, descriptor in self._loaded.maps
+            }
         )
+        places = described.variables({facts.name: facts for facts, _ in self._loaded.maps})
+        self.variables = Variables(places, self.maps)
         self._links: set[Link] = set()
         self._closed = False
 
@@ -135,6 +170,11 @@ class Program(Tabled, FixedNames, Closing):
         return ProgramRuns(ran, [len(frame) for frame in given])
 
     @property
+    def links(self) -> tuple[Link, ...]:
+        """The links by which it is attached."""
+        return tuple(self._links)
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
@@ -144,6 +184,7 @@ class Program(Tabled, FixedNames, Closing):
         self._closed = True
         for link in list(self._links):
             link.close()
+        self.variables.release()
         for each in self.maps.values():
             each.close()
         self._loaded.close()
@@ -154,7 +195,7 @@ class Program(Tabled, FixedNames, Closing):
         on = ", ".join(link.interface.name for link in self._links) or "nothing"
         rows = [each.row for each in self.maps.values()]
         title = f"Program for {self.interface.name}, attached to {on}"
-        return Table(title, rows, HEADINGS if rows else ())
+        return Table(title, rows, HEADINGS if rows else (), self.said.splitlines())
 
     def _brief(self) -> str:
         if self.closed:
@@ -273,3 +314,10 @@ def _loaded(program: Program) -> LoadedProgram:
     if program.closed:
         raise ClosedError("this program was closed. Load it again: Program(source, lab.port).")
     return program._loaded
+
+
+def _with_constants(data: bytes, constants: Mapping[str, Any]) -> bytes:
+    try:
+        return Described(data).with_constants(constants)
+    except ObjectFileError as error:
+        raise refusal(error) from error
