@@ -23,6 +23,7 @@ from xdplab.programs.described import Described
 from xdplab.programs.elf import ObjectFileError
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.programs.spec import refusal
+from xdplab.xdp.followers import Follower, lead_over
 from xdplab.xdp.maps import HEADINGS, map_of
 from xdplab.xdp.refused import told_by_source
 from xdplab.xdp.runs import ProgramRuns, frames_of
@@ -116,6 +117,7 @@ class Program(Tabled, FixedNames, Closing):
         places = described.variables({facts.name: facts for facts, _ in self._loaded.maps})
         self.variables = Variables(places, self.maps)
         self._links: set[Link] = set()
+        self._followers: set[Follower] = set()
         self._closed = False
 
     def attach(
@@ -269,14 +271,17 @@ class Link(Tabled, FixedNames, HeldDescriptor):
     def replace(self, program: Program) -> None:
         """Put another program in the place of the present one: each packet gets one of the two.
 
-        The link then belongs to the new program. The old one stays loaded.
+        The link then belongs to the new program. The old one stays loaded. Engines that receive
+        through the link have their sockets in the new program's XSKMAP before it runs: no packet
+        is lost. It must have one, of the same name where an engine was told a name.
 
         Raises
         ------
         ClosedError
             After `close` of the link or of the program.
         ConfigurationError
-            When the program was loaded for another network namespace.
+            When the program was loaded for another network namespace, or has no XSKMAP for an
+            engine that receives through the link.
         KernelError
             When the kernel refuses: the old program stays, and runs on.
         """
@@ -287,10 +292,22 @@ class Link(Tabled, FixedNames, HeldDescriptor):
                 "Program(source, link.interface)."
             )
         with self._lock:
-            _loaded(program).replace(self.fileno())
-            self._program._links.discard(self)
+            before = self._program
+            if program is before:
+                return
+            loaded = _loaded(program)
+            leading = lead_over(before._followers, self, program)
+            try:
+                loaded.replace(self.fileno())
+            except BaseException:
+                leading.back()
+                raise
+            before._links.discard(self)
             program._links.add(self)
             self._program = program
+            followers = leading.done(program)
+            before._followers.difference_update(followers)
+            program._followers.update(followers)
 
     def close(self) -> None:
         """Detach the program."""
