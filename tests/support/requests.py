@@ -29,6 +29,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "takes_all": 0,
         "counts": 0,
         "address": 0,
+        "match": "",
     },
     "load_object": {"name": "xdp", "queues": 1},
     "attach_object": {"program": 1, "interface": 2, "attach_mode": 0},

@@ -82,7 +82,11 @@ class Operations:
     def _attach(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
         program = c_path(arguments.pop("program"))
         arguments["interface_index"] = arguments.pop("interface")
-        options = ffi.new("struct xdplab_attach *", {"program": program, **arguments})
+        code = arguments.pop("match")
+        match = {"instructions": ffi.from_buffer("uint8_t[]", code), "count": len(code) // 8}
+        options = ffi.new(
+            "struct xdplab_attach *", {"program": program, "match": match, **arguments}
+        )
         made, error = ffi.new("struct xdplab_attachment *"), new_error()
         size = _OWN_OBJECTS_BYTES + _SOCKET_ENTRY_BYTES * arguments["queues"]
         with self._line.reserved("attach an XDP program", size) as reservation:
