@@ -80,6 +80,10 @@ int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment 
  * negative errno. Needs CAP_SYS_ADMIN. */
 int xdplab_detach_programs(uint32_t interface_index);
 
+/* Reads the name of the BPF program with this id, of up to 15 characters. 0 or a negative errno. Needs
+ * CAP_SYS_ADMIN. */
+int xdplab_program_name(uint32_t id, char name[16]);
+
 /* Opens a pinned BPF object, by the path of its file in a BPF filesystem. Returns a descriptor or a negative errno. */
 int xdplab_pinned(const char *path);
 

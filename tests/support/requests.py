@@ -41,6 +41,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "repeat": 1,
         "queue": -1,
     },
+    "runs_of_object": {"program": 1},
     "unload_object": {"program": 1},
     "generator_open": {"interface": 2, "cpu": 0, "longest": 1518, "stream": STREAM},
     "generator_start": {},

@@ -144,6 +144,7 @@ REQUESTS: Mapping[str, Request] = {
             "queue": _number(NO_QUEUE, 4095),
         }
     ),
+    "runs_of_object": Request({"program": _LOADED}),
     "unload_object": Request({"program": _LOADED}),
     "generator_open": Request(
         {

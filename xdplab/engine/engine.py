@@ -336,7 +336,10 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
 
     def verdicts(self) -> Verdicts:
-        """Read the XDP program's counts of its verdicts, summed over all interfaces."""
+        """Read the XDP program's counts of its verdicts, summed over all interfaces.
+
+        A program of your own keeps no such counts: all are 0. The ledger tells what is known.
+        """
         with self._native.lock:
             ports = range(len(self.configuration.interfaces))
             each = [self._native.verdicts(port) for port in ports]

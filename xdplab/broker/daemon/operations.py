@@ -24,6 +24,7 @@ from xdplab.net.napi import set_napi
 from xdplab.programs.loading import attach_program, load_program, replace_program
 from xdplab.programs.running import run_program
 from xdplab.programs.spec import refusal
+from xdplab.programs.statistics import read_runs
 from xdplab.refusals.errors import new_error, raise_error
 
 # linux/socket.h, asm-generic/socket.h, linux/memfd.h; Python lacks them.
@@ -139,6 +140,9 @@ class Operations:
             remedy = f"A frame gets {RUN_SECONDS:g} s of a broker's time: choose a smaller repeat."
             raise KernelError(error.tried, errno.ETIMEDOUT, remedy) from error
         return {**ran._asdict(), "output": b64encode(ran.output).decode()}, []
+
+    def _runs_of_object(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        return read_runs(self._loaded(arguments["program"]))._asdict(), []
 
     def _unload_object(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
         os.close(self._loaded(arguments["program"]))
