@@ -14,7 +14,7 @@ from xdplab.core.held import HeldDescriptor
 from xdplab.core.table import Row, Table, Tabled
 from xdplab.programs import elements
 from xdplab.programs.dtypes import DType
-from xdplab.programs.maps import ARRAYS, HASHES, PER_CPU, TYPES, MapFacts
+from xdplab.programs.maps import PER_CPU, TYPES, MapFacts
 from xdplab.programs.packing import hashable, pack, plain, unpack
 from xdplab.xdp.values import (
     Rows,
@@ -356,12 +356,6 @@ class HashMap(ArrayMap, MutableMapping[Any, Any]):
 
     def _key(self, key: Any) -> bytes:
         return pack(self.key_dtype, key, f"program.maps[{self.name!r}]: key")
-
-
-def map_of(facts: MapFacts, descriptor: int, dtypes: tuple[DType, DType]) -> Map:
-    """Return a map of the class that its type has."""
-    kind = HashMap if facts.type in HASHES else ArrayMap if facts.type in ARRAYS else Map
-    return kind(facts, descriptor, *dtypes)
 
 
 def _pairs(given: Any) -> list[tuple[Any, Any]]:

@@ -23,7 +23,8 @@ from xdplab.programs.described import Described
 from xdplab.programs.elf import ObjectFileError
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.programs.spec import refusal
-from xdplab.xdp.maps import HEADINGS, map_of
+from xdplab.xdp.kinds_of_maps import map_of
+from xdplab.xdp.maps import HEADINGS
 from xdplab.xdp.refused import told_by_source
 from xdplab.xdp.runs import ProgramRuns, frames_of
 from xdplab.xdp.source import ProgramObject, object_of
@@ -66,8 +67,8 @@ class Program(Tabled, FixedNames, Closing):
     interface
         The interface that it was loaded for.
     maps
-        Its maps, by name: an `ArrayMap`, a `HashMap`, or another `Map`. Those of global variables
-        are called as their sections: ``.data``, ``.bss``, ``.rodata``.
+        Its maps, by name: an `ArrayMap`, a `HashMap`, a `RingBuffer`, or another `Map`. Those of
+        global variables are called as their sections: ``.data``, ``.bss``, ``.rodata``.
     variables
         Its global variables, by name, read and set while it runs.
     said
@@ -109,7 +110,7 @@ class Program(Tabled, FixedNames, Closing):
         described = Described(data)
         self.maps: Mapping[str, Any] = MappingProxyType(
             {
-                facts.name: map_of(facts, descriptor, described.dtypes(facts))
+                facts.name: map_of(facts, descriptor, described)
                 for facts, descriptor in self._loaded.maps
             }
         )
