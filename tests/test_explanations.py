@@ -11,8 +11,9 @@ from support.explained import code, words_of
 from support.napi import thread_napi
 from support.typed_remedies import commands, shell
 from support.waiting import eventually
+from support.xskmaps import TO_SOCKET, steering
 
-from xdplab import Engine, Lab, Ledger, Memory, Stream, Traffic, Worker
+from xdplab import Engine, Lab, Ledger, Memory, Program, Stream, Traffic, Worker
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.lines import Line
 
@@ -182,6 +183,20 @@ def test_a_full_wire(lab: Lab, bench: Make, number: int) -> None:
     assert slower.startswith("traffic.rate")
     table.type((slower, unthreaded)[number])
     assert not table.send(2000 if number == 0 else 200_000).packets(Line.WIRE_FULL)
+
+
+@explains(Line.PROGRAM_DROPPED)
+@pytest.mark.kernel
+def test_packets_that_a_program_of_ones_own_dropped(lab: Lab, bench: Make) -> None:
+    drops = "if (bpf_xdp_get_buff_len(context) == 100) return XDP_DROP;"
+    with Program(steering(f"{drops} {TO_SOCKET}"), lab.port) as own:
+        table = bench(lab, program=own)
+        table.another_traffic(size=100)
+        (call,) = code(words_of(table.send(), Line.PROGRAM_DROPPED))
+        assert eval(call, {"program": own, "frame": bytes(100)})[0].verdict == "DROP"
+        table.another_traffic(size=101)
+        assert not table.send().packets(Line.PROGRAM_DROPPED)
+        table.close()
 
 
 @explains(Line.RECONFIGURING)

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.objects import HEAD
+from support.objects import COUNTER, HEAD
 
 from xdplab import CompileError, ConfigurationError, KernelError, Lab, Program
 from xdplab.xdp.kernel_types import kernel_types
@@ -108,3 +108,43 @@ def test_a_source_that_can_not_be_read_is_refused(lab: Lab, tmp_path: Path) -> N
     (tmp_path / "binary.c").write_bytes(bytes(range(256)) * 10)
     with pytest.raises(CompileError):
         Program(tmp_path / "binary.c", lab.port)
+
+
+def test_a_program_is_disassembled_beside_its_source(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = f"""{HEAD}{COUNTER}
+static __attribute__((noinline)) int verdict(int key) {{ return key * 3 - 1; }}
+SEC("xdp") int counts_some(struct xdp_md *context)
+{{
+	__u32 key = 1;
+	__u64 *counted = bpf_map_lookup_elem(&counts, &key);
+
+	return counted ? verdict(context->rx_queue_index) : XDP_PASS;
+}}
+"""
+    with Program(source, lab.port) as program:
+        made = program.disassemble()
+        shown = str(made)
+        numbers = [each.number for each in made.instructions]
+        assert numbers == sorted(set(numbers))
+        assert made.instructions[-1].text == "exit"
+        assert any("(counts)" in each.text for each in made.instructions)
+        lines = source.splitlines()
+        for each in made.instructions:
+            assert each.where is not None
+            assert lines[each.where.line - 1] == each.where.text
+        assert "verdict(int key)" in made.instructions[-1].where.text  # type: ignore[union-attr]
+        for text in (shown, made.text):
+            assert "bpf_map_lookup_elem(&counts, &key);" in text
+        monkeypatch.setenv("PATH", "/nowhere")
+        with pytest.raises(ConfigurationError, match="apt-get install llvm"):
+            program.disassemble()
+
+
+def test_a_simulated_lab_refuses_c_too() -> None:
+    with (
+        Lab(backend="soft") as lab,
+        pytest.raises(ConfigurationError, match=r"simulated.*Lab\(backend='kernel'\)"),
+    ):
+        Program(PASSES, lab.port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -144,7 +145,14 @@ def test_a_line_that_is_no_call_says_what_is(run: Run, line: str) -> None:
 def test_the_help_has_an_example_and_each_option(shell: Any, run: Run) -> None:
     assert run("%xdp?" if shell.find_line_magic("xdp") else "%%xdp?") is not None
     told = shell.find_cell_magic("xdp").__doc__
-    for word in ("%%xdp count --attach lab.port", "--mode", "--name", "--load", "NAME"):
+    for word in (
+        "%%xdp [--attach",
+        "%%xdp count --attach lab.port",
+        "--mode",
+        "--name",
+        "--load",
+        "NAME",
+    ):
         assert word in told
 
 
@@ -162,3 +170,14 @@ def test_a_new_lab_gets_the_program(lab: Lab, shell: Any, run: Run) -> None:
         (link,) = shell.user_ns["count"].links
         assert link.interface.namespace.identity == other.port.interface.namespace.identity
         shell.user_ns["count"].close()
+
+
+@pytest.mark.privilege  # which detaching by the link's descriptor takes
+def test_a_link_that_was_detached_is_attached_anew(shell: Any, run: Run) -> None:
+    run(ATTACH + COUNTS)
+    (link,) = shell.user_ns["count"].links
+    assert ctypes.CDLL("libbpf.so.1").bpf_link_detach(link.fileno()) == 0
+    run(ATTACH + COUNTS)
+    assert link.closed
+    (another,) = shell.user_ns["count"].links
+    assert not another.closed

@@ -59,6 +59,7 @@ struct xdplab_config {
 	uint32_t delivers; /* 1: workers are no threads: callers run their turns and get the frames (capture.h) */
 	uint32_t shared_umem; /* the UMEM is in a memfd, which another process may register */
 	uint32_t multi_buffer; /* a packet may fill several frames */
+	uint32_t users_program; /* 1: the XDP program is the user's, who attaches it; take_map follows open_port */
 	uint32_t metadata;     /* the program writes a struct frame_metadata in front of each packet */
 	uint32_t unaligned;  /* frames need not be a power of two */
 	uint32_t path;       /* index of the receive path; the next two fields are for paths other than AF_XDP */
@@ -84,12 +85,21 @@ struct xdplab_given {
 struct xdplab_engine;
 
 struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, struct xdplab_error *error);
-/* `given` may be NULL. With given sockets it returns 1 if a program must be attached and passed to attach_port. */
+/* `given` may be NULL. With given sockets, or on the user's program, it returns 1 if a program must be attached and
+ * passed to attach_port, or to take_map. */
 int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
 			    const struct xdplab_given *given, struct xdplab_error *error);
 /* For a port that was given its sockets: takes the attached program. If this fails, the port is closed. */
 int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index,
 			      const struct xdplab_attachment *attachment, struct xdplab_error *error);
+/* For an engine on the user's program: takes its XSKMAP. If this fails, the port is closed. */
+int xdplab_engine_take_map(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index, int32_t map,
+			   struct xdplab_error *error);
+/* To change to a program with another XSKMAP: the sockets are entered in that, too, before the user replaces the
+ * program; then the engine changes to it, and takes them out of the former; or leaves it again. */
+int xdplab_engine_enter_map(struct xdplab_engine *engine, uint32_t port, int32_t map, struct xdplab_error *error);
+int xdplab_engine_change_map(struct xdplab_engine *engine, uint32_t port, int32_t map, struct xdplab_error *error);
+void xdplab_engine_leave_map(struct xdplab_engine *engine, uint32_t port, int32_t map);
 /* Lets packets go to the engine's sockets from now on. All its ports must be open. */
 int xdplab_engine_resume(struct xdplab_engine *engine, struct xdplab_error *error);
 /* From now on the XDP programs pass packets to the stack and count them. On return no packet is on its way to a

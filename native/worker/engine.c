@@ -173,6 +173,9 @@ int xdplab_engine_close(struct xdplab_engine *engine)
 {
 	const bool stopped = !xdplab_engine_stop(engine);
 
+	/* Those that stay would go on taking packets from a program of the user's. */
+	if (!stopped)
+		engine_leave_sockets(engine);
 	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
 		port_close(engine->ports + port);
 	if (!stopped)

@@ -24,6 +24,8 @@ struct xdplab_engine {
 	struct engine_worker workers[];
 };
 
+/* Takes the sockets out of the XSKMAPs. */
+void engine_leave_sockets(struct xdplab_engine *engine);
 /* Closes the receive paths of a port. Its XDP program stays attached. */
 void engine_close_paths(struct xdplab_engine *engine, uint32_t port);
 

@@ -52,7 +52,7 @@ void engine_close_paths(struct xdplab_engine *engine, uint32_t port)
 	}
 }
 
-static void leave_sockets(struct xdplab_engine *engine)
+void engine_leave_sockets(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
 		port_leave(engine->ports + engine->workers[i].config.port, engine->workers[i].config.queue);
@@ -65,7 +65,7 @@ static int enter_sockets(struct xdplab_engine *engine, struct xdplab_error *erro
 
 		if (path->operations->attached &&
 		    path->operations->attached(path, &engine->ports[engine->workers[i].config.port].xdp, error)) {
-			leave_sockets(engine);
+			engine_leave_sockets(engine);
 			return -error->code;
 		}
 	}
@@ -95,7 +95,7 @@ static struct program_options options_of(const struct xdplab_engine *engine, uin
 					     uint32_t interface_index)
 {
 	struct program_options options = {
-		.kind = engine->kind->programs,
+		.kind = engine->config.users_program ? &xdp_users : engine->kind->programs,
 		.attach = {
 			.program = engine->program,
 			.interface_index = interface_index,
@@ -132,7 +132,7 @@ int xdplab_engine_open_port(struct xdplab_engine *engine, uint32_t port, uint32_
 
 	if (open_paths(engine, port, interface_index, given, error))
 		return -error->code;
-	if (given)
+	if (given || engine->config.users_program)
 		return !port_keeps(engine->ports + port, &options);
 	if (!port_attach(engine->ports + port, &options, error))
 		return 0;
@@ -149,6 +149,59 @@ int xdplab_engine_attach_port(struct xdplab_engine *engine, uint32_t port, uint3
 		return 0;
 	engine_close_paths(engine, port);
 	return -error->code;
+}
+
+int xdplab_engine_take_map(struct xdplab_engine *engine, uint32_t port, uint32_t interface_index, int32_t map,
+			   struct xdplab_error *error)
+{
+	const struct program_options options = options_of(engine, port, interface_index);
+
+	if (!port_take_users(engine->ports + port, &options, map, error))
+		return 0;
+	engine_close_paths(engine, port);
+	return -error->code;
+}
+
+void xdplab_engine_leave_map(struct xdplab_engine *engine, uint32_t port, int32_t map)
+{
+	const struct xdp other = { .sockets = map };
+
+	for (uint32_t i = 0; i < engine->worker_count; i++)
+		if (engine->workers[i].config.port == port)
+			engine->ports[port].xdp.operations->leave(&other, engine->workers[i].config.queue);
+}
+
+int xdplab_engine_enter_map(struct xdplab_engine *engine, uint32_t port, int32_t map, struct xdplab_error *error)
+{
+	const struct xdp other = { .sockets = map };
+
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct path *path = engine->workers[i].path;
+
+		if (engine->workers[i].config.port != port || !path)
+			continue;
+		if (path->operations->attached(path, &other, error)) {
+			xdplab_engine_leave_map(engine, port, map);
+			return -error->code;
+		}
+	}
+	return 0;
+}
+
+int xdplab_engine_change_map(struct xdplab_engine *engine, uint32_t port, int32_t map, struct xdplab_error *error)
+{
+	struct port *self = engine->ports + port;
+	struct xdp before = self->xdp;
+
+	if (xdp_take_users(&self->xdp, map, error)) {
+		self->xdp = before;
+		return -error->code;
+	}
+	/* A run of the former program may still look into its map. */
+	programs_wait();
+	xdplab_engine_leave_map(engine, port, before.sockets);
+	before.operations->close(&before);
+	return 0;
 }
 
 int xdplab_engine_resume(struct xdplab_engine *engine, struct xdplab_error *error)
@@ -170,7 +223,7 @@ void xdplab_engine_pause(struct xdplab_engine *engine)
 	engine->paused = true;
 	for (uint32_t port = 0; port < XDPLAB_PORTS; port++)
 		port_pause(engine->ports + port);
-	leave_sockets(engine);
+	engine_leave_sockets(engine);
 	for (uint32_t i = 0; i < engine->worker_count; i++) {
 		struct worker *worker = &engine->workers[i].worker;
 

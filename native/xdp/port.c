@@ -192,6 +192,14 @@ int port_take(struct port *port, const struct program_options *options, const st
 	return 0;
 }
 
+int port_take_users(struct port *port, const struct program_options *options, int sockets, struct xdplab_error *error)
+{
+	if (xdp_take_users(&port->xdp, sockets, error))
+		return -error->code;
+	opened(port, options);
+	return 0;
+}
+
 static int replace(struct port *port, const struct program_options *options, struct xdplab_error *error)
 {
 	struct xdp before = port->xdp;

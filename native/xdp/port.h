@@ -42,6 +42,8 @@ bool port_keeps(struct port *port, const struct program_options *options);
 /* Takes a program that another process attached. */
 int port_take(struct port *port, const struct program_options *options, const struct xdplab_attachment *attachment,
 	      struct xdplab_error *error);
+/* Takes the XSKMAP of a program of the user's. */
+int port_take_users(struct port *port, const struct program_options *options, int sockets, struct xdplab_error *error);
 /* From now on the program has no socket on any queue. Packets that it redirected before may be on their way to the
  * sockets until programs_wait returns. */
 void port_pause(struct port *port);

@@ -51,7 +51,7 @@ struct xdp_operations {
 struct xdp {
 	const struct xdp_operations *operations;
 	/* For a kernel program. */
-	struct bpf_object *object; /* NULL if another process loaded it: then it owns the maps' descriptors */
+	struct bpf_object *object; /* NULL if another process or the user loaded it: then it owns its descriptors */
 	int link; /* or -1 once it is detached */
 	int sockets;
 	int verdicts;
@@ -60,6 +60,7 @@ struct xdp {
 };
 
 extern const struct xdp_kind xdp_kernel;
+extern const struct xdp_kind xdp_users; /* attaches nothing: the program is the user's */
 
 /* Attaches a program to a kernel interface. */
 int xdp_attach(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error);
@@ -67,6 +68,8 @@ int xdp_attach(struct xdp *xdp, const struct xdplab_attach *options, struct xdpl
 bool xdp_is_absent(uint32_t interface_index);
 /* Takes a program that another process attached. */
 int xdp_take(struct xdp *xdp, const struct xdplab_attachment *attachment, struct xdplab_error *error);
+/* Takes the XSKMAP of a program of the user's. */
+int xdp_take_users(struct xdp *xdp, int sockets, struct xdplab_error *error);
 /* Packets of the queue go to the socket from now on. */
 int xdp_enter_socket(const struct xdp *xdp, uint32_t queue, int socket, struct xdplab_error *error);
 /* Whether the socket is still in the map. */

@@ -20,7 +20,7 @@ from support.objects import COUNTER, COUNTING, HEAD, read_counter, sealed
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
-from xdplab.broker.daemon.object_rules import check_spec
+from xdplab.broker.daemon.object_rules import check_spec, size_of
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError, PermissionRefusedError
 from xdplab.programs.spec import ProgramSpec, parse
 
@@ -83,10 +83,10 @@ SEC("xdp") int endless(struct xdp_md *context)
 }""",
 }
 NOT_SUPPORTED = {
-    "calls a function": """
-static __attribute__((noinline)) int other(struct xdp_md *context)
-{ return context->rx_queue_index; }
-SEC("xdp") int calls(struct xdp_md *context) { return other(context); }""",
+    "takes the address of a function": """
+static int other(__u32 index, void *at) { return *(__u32 *)at == index; }
+SEC("xdp") int calls(struct xdp_md *context)
+{ __u32 at = 3; return bpf_loop(5, other, &at, 0); }""",
     "calls the kernel": """
 extern int bpf_xdp_metadata_rx_hash(const struct xdp_md *context, __u32 *hash, int *type) __ksym;
 SEC("xdp") int kernel(struct xdp_md *context)
@@ -274,6 +274,16 @@ def test_what_is_no_object_is_refused(broker: Broker, size: int) -> None:
     assert as_user(client) == "refused"
 
 
+def test_each_function_counts_as_a_program(compiled: Callable[[str], bytes]) -> None:
+    body = "static __attribute__((noinline)) int part{0}(int a) {{ return a * a + {0}; }}\n"
+    source = HEAD + "".join(body.format(number) for number in range(9))
+    calls = "".join(f"a += part{number}(a);" for number in range(9))
+    program = f'SEC("xdp") int all(struct xdp_md *at) {{ int a = at->data; {calls} return a; }}'
+    spec = check_spec(parse(compiled(source + program)).plain(), 1)
+    alone = size_of(spec._replace(instructions=bytes(len(spec.instructions))))
+    assert size_of(spec) - alone == 9 * 8192
+
+
 def changed(spec: ProgramSpec, **fields: object) -> dict[str, Any]:
     return spec.plain() | fields
 
@@ -315,9 +325,9 @@ def test_a_lying_parser_gets_nothing_past_the_session(compiled: Callable[[str], 
         *({"maps": [{**map_, **wrong}]} for wrong in of_map),
     ]
     # A map by its descriptor, or what else that is; a type's address; a function's; too many maps;
-    # a function of one's own; one of the kernel's; one by its address.
+    # a function behind the program; one of the kernel's; one by its address.
     instructions = [(load_64, kind, 3) for kind in range(1, 7)]
-    instructions += [(load_64, 6, 2**31), (call, 1, 0), (call, 2, 0), (0x8D, 0, 0)]
+    instructions += [(load_64, 6, 2**31), (call, 1, 1), (call, 2, 0), (0x8D, 0, 0)]
     lies: list[object] = [None, [], {}, 1, *({**plain, **wrong} for wrong in of_all)]
     lies += [program(*each) for each in instructions]
     for lie in lies:

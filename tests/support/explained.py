@@ -8,7 +8,7 @@ from xdplab.ledger.account import Account
 
 _CODE = re.compile(
     r"(?:engine|traffic|lab)(?:\.\w+)+ = (?:'[^']*'|[\w.]+\b)"
-    r"|(?:Engine|Traffic|Lab|engine\.\w+|traffic\.\w+)\((?:[^()]|\([^()]*\))*\)"
+    r"|(?:Engine|Traffic|Lab|engine\.\w+|traffic\.\w+|program\.\w+)\((?:[^()]|\([^()]*\))*\)"
 )
 
 

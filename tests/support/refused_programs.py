@@ -19,6 +19,17 @@ _PROGRAM = """SEC("xdp") int program(struct xdp_md *context)
 	{lookup}{body}
 }}
 """
+_FUNCTION = """
+#define WHOLE(array) asm volatile("" : : "r"(array) : "memory")
+static __attribute__((noinline)) int deep(volatile char *above)
+{
+	volatile char bytes[400];
+
+	WHOLE(bytes);
+	bytes[0] = above[0];
+	return bytes[0];
+}
+"""
 _LOOKUP = "__u64 *value = bpf_map_lookup_elem(&flows, &key);\n\t"
 
 
@@ -29,15 +40,17 @@ class Refused(NamedTuple):
     hint: str
     """A part of the hint that it earns."""
     license: str = "GPL"
+    has_line: bool = True
+    """Whether it is a line that is refused, and not the program as a whole."""
     through_broker: str = ""
     """The same where the loader has no CAP_PERFMON, if it is another."""
 
     @property
     def source(self) -> str:
-        """The whole source."""
+        """The whole source, with a function that is not inlined."""
         lookup = _LOOKUP if "value" in self.body else ""
         program = _PROGRAM.format(lookup=lookup, body=self.body)
-        return HEAD.replace("GPL", self.license) + MAP + program
+        return HEAD.replace("GPL", self.license) + MAP + _FUNCTION + program
 
 
 BOUNDS, INDEX, LOOP = "data_end before each access", "an index or a length", "that a loop ends"
@@ -62,6 +75,11 @@ REFUSED = {
     "never ends": Refused("volatile __u32 on = 1; while (on) {} return XDP_PASS;", LOOP),
     "writes below its stack": Refused(
         'asm volatile("*(u64 *)(r10 - 520) = %0" :: "r"(data)); return XDP_PASS;', STACK
+    ),
+    "calls a function that needs too much stack beside its own": Refused(
+        "volatile char own[300]; WHOLE(own); own[0] = 1; return deep(own) + own[0];",
+        STACK,
+        has_line=False,
     ),
     "returns what has no value": Refused("int verdict; return verdict;", REGISTER),
     "uses an entry that may not be there": Refused("return *value;", NULL),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xdplab.native import lib
+from xdplab.refusals.errors import new_error, raise_error
 from xdplab.refusals.remedies import Asked, Place
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ class PortRequest:
     """``struct xdplab_config *``."""
     busy_poll_budget: int
     """Packets a poll (the knob as it is now)."""
+    xskmap: int | None
+    """Descriptor of the XSKMAP of the user's own program, which the user attaches; None where the
+    backend attaches one of ours."""
 
     @property
     def place(self) -> Place:
@@ -212,6 +216,19 @@ class Backend(ABC):
         KernelError
             When it can't be measured.
         """
+
+
+def take_xskmap(request: PortRequest) -> None:
+    """Let an opened port use the XSKMAP of the user's own program.
+
+    Raises
+    ------
+    KernelError
+        When this process has no descriptor left. The port is closed.
+    """
+    place, error = (request.number, request.interface.index), new_error()
+    if lib.xdplab_engine_take_map(request.engine, *place, request.xskmap, error):
+        raise_error(error, request.place)
 
 
 def xskmap_entries(interface: Interface) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from xdplab.capture.batch import Batch
 from xdplab.capture.offline import CaptureFile
@@ -17,6 +17,9 @@ from xdplab.core.calls import public_as
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import Engine
 from xdplab.net.resolve import End
+
+if TYPE_CHECKING:
+    from xdplab.xdp.program import Program
 
 
 @public_as(explain=explain)
@@ -32,7 +35,7 @@ class Capture(Engine):
     ----------
     interface, promiscuous, allow_default_route, batch, wait, inspect, ring_size, frame_size
         As for `Engine`.
-    attach, bind, name, memory, sampling, worker
+    attach, program, xskmap, bind, name, memory, sampling, worker
         As for `Engine`.
     queue
         Which of its receive queues; or several, each with a `Receiver` of its own in `receivers`.
@@ -60,6 +63,8 @@ class Capture(Engine):
         ring_size: int = 2048,
         frame_size: int = 2048,
         attach: str = "native",
+        program: Program | None = None,
+        xskmap: str = "",
         bind: str = "auto",
         cpu: int | Sequence[int] | None = None,
         name: str = "",
@@ -81,6 +86,8 @@ class Capture(Engine):
             ring_size=ring_size,
             frame_size=frame_size,
             attach=attach,
+            program=program,
+            xskmap=xskmap,
             bind=bind,
             cpu=cpu,
             name=name,

@@ -82,6 +82,8 @@ class Configuration:
     worker: Worker = field(default_factory=Worker)
     delivers: bool = False
     """Whether it is a `Capture`: callers run the workers' turns, and get the packets."""
+    users_program: bool = False
+    """Whether the XDP program is the user's own, who attaches it."""
     remade: bool = field(default=False, compare=False, repr=False)
     """Whether `changed` made it, for `Engine.reconfigure`, which takes settings by flat names."""
 
@@ -177,6 +179,11 @@ class Configuration:
             raise ConfigurationError(
                 f"an engine with path={self.path!r} can't be reconfigured without packets that "
                 f"nobody counts. Make a new one: Engine(..., path={self.path!r}, ...)."
+            )
+        if self.users_program and changes.get("attach", self.attach) != self.attach:
+            raise ConfigurationError(
+                f"attach={shown(changes['attach'])}: your own program's link says how it "
+                "is attached. Close the engine and the link, and make both anew."
             )
         # Queues may have been added or taken away since.
         interfaces = tuple(interface.now() for interface in self.interfaces)
@@ -277,6 +284,7 @@ class Configuration:
             "shared_umem": int(backends.of(self.interfaces[0].namespace).shares_umem),
             "action": self._first_index(),
             "delivers": int(self.delivers),
+            "users_program": int(self._users_program()),
             "attach_mode": ATTACH_MODES[self.attach],
             "bind_mode": self._bind_mode(),
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
@@ -294,6 +302,25 @@ class Configuration:
                 "engine.handler = xdplab.c_handler(source)."
             )
         return index
+
+    def _users_program(self) -> bool:
+        if not self.users_program:
+            return False
+        if len(self.interfaces) > 1:
+            raise ConfigurationError(
+                "forward_to=... joins two interfaces, and program=... is on one. Leave one out."
+            )
+        if self.kind != Kind.XSK:
+            raise ConfigurationError(
+                f"program=... redirects to AF_XDP's sockets, and path={self.path!r} has another. "
+                "Leave one out."
+            )
+        if self.sampling.metadata:
+            raise ConfigurationError(
+                "metadata=True is written by the engine's own XDP program. Leave it out, or "
+                "program=..."
+            )
+        return True
 
     def _metadata(self) -> int:
         if self.sampling.metadata and self.attach == "skb":

@@ -105,7 +105,8 @@ class VerifierError(KernelError):
     where: SourceLine | None = None
 
     def _render_traceback_(self) -> list[str]:
-        show_folded("The verifier's log", self.log)
+        if self._shown_in is None:  # IPython asks more than once
+            show_folded("The verifier's log", self.log)
         return super()._render_traceback_()
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from xdplab.configuration.configuration import ACTIONS, WAIT_STRATEGIES, Configuration
 from xdplab.configuration.groups import Memory, Sampling, Worker
 from xdplab.configuration.keywords import explain, made_with, refuse_group
 from xdplab.configuration.path_rules import refuse_wait
 from xdplab.core.calls import public_as
-from xdplab.core.checks import boolean, choice, whole
+from xdplab.core.checks import boolean, choice, text, whole
 from xdplab.core.checks import seconds as seconds_within
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
@@ -37,6 +37,10 @@ from xdplab.net.resolve import End, is_same, names_of, resolve
 from xdplab.net.stream import Stream
 from xdplab.telemetry.rates import LONGEST_SECONDS, Rates
 from xdplab.telemetry.region import Telemetry
+
+if TYPE_CHECKING:
+    from xdplab.engine.own_program import OwnProgram
+    from xdplab.xdp.program import Program
 
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
@@ -106,6 +110,14 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         Bytes of a UMEM frame; the kernel takes 2048 or 4096. 256 of them are its own.
     attach
         ``"native"`` runs the XDP program in the driver, ``"skb"`` in the stack, on any device.
+    program
+        An XDP program of your own, a `Program` with an XSKMAP, in place of the engine's: the engine
+        puts its sockets into that map, and attaches the program unless it is attached already, in
+        the mode of its link then. `close` takes the sockets out, and detaches what the engine
+        attached. Several engines, of different queues, may share a program. The ledger tells what
+        the program did with other packets where the driver counts that, as a veth's does.
+    xskmap
+        The name of the program's XSKMAP; needed where it has several.
     bind
         ``"auto"`` takes zero-copy where the driver has it; ``"copy"`` and ``"zero-copy"`` force
         that mode. In SKB mode frames are always copied.
@@ -163,6 +175,8 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         ring_size: int = 2048,
         frame_size: int = 2048,
         attach: str = "native",
+        program: Program | None = None,
+        xskmap: str = "",
         bind: str = "auto",
         cpu: int | Sequence[int] | None = None,
         name: str = "",
@@ -174,8 +188,10 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         self._ending = Ending()
         self._begin_handling()
         boolean("allow_default_route", allow_default_route)
+        resolved = _resolved(interface, forward_to, allow_default_route)
+        own = _own_program(program, xskmap, resolved[0])
         configuration = Configuration(
-            interfaces=_resolved(interface, forward_to, allow_default_route),
+            interfaces=resolved,
             path=path,
             queue=queue,
             promiscuous=promiscuous,
@@ -183,7 +199,7 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             stream=stream,
             ring_size=ring_size,
             frame_size=frame_size,
-            attach=attach,
+            attach=own.link.attach if own and own.link else attach,
             bind=bind,
             cpu=cpu,
             name=name,
@@ -191,6 +207,7 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             sampling=sampling,
             worker=worker,
             delivers=self._delivers,
+            users_program=program is not None,
         )
         interfaces = configuration.interfaces
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
@@ -207,9 +224,11 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         }
         replace_what_this_cell_made(self, interfaces[0], configuration.queues[0])
         refuse_loop(self, interfaces, configuration.first_action)
-        self._native = NativeEngine(configuration)
+        self._native = NativeEngine(configuration, own)
         note(self)
         try:
+            if own is not None:
+                own.begin(self._native, configuration.attach, allow_default_route)
             names = [each for each in names_of(interfaces) for _ in self.queues]
             self.telemetry = Telemetry(self._native.descriptor, names)
             for knob, value in knobs.items():
@@ -218,6 +237,8 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             if stream is not None:
                 remember(self)
         except BaseException:  # an interrupt, too, whose traceback may hold the engine for long
+            if own is not None:
+                own.end()
             self._native.close()
             raise
 
@@ -281,6 +302,8 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         if not self.closed:
             if self._native.is_ours:
                 self.napi.restore()
+                if self._native.own_program is not None:
+                    self._native.own_program.end()
             self._ending.closed = True
             if not self._native.close():
                 callers = 1 + self._delivers  # `Capture.close` calls this
@@ -367,6 +390,20 @@ def _batch(asked: int | None, ring_size: int) -> int:
     if asked is None:
         return min(int(Engine.batch.default), ring_size)
     return whole("batch", asked, 1, ring_size)
+
+
+def _own_program(program: Program | None, xskmap: str, interface: Interface) -> OwnProgram | None:
+    """Check the program of the user's, if there is one, and its map."""
+    if program is None:
+        if name := text("xskmap", xskmap):
+            raise ConfigurationError(
+                f"xskmap={name!r} names a map of a program of your own: give that, too, "
+                "program=Program(source, interface)."
+            )
+        return None
+    from xdplab.engine.own_program import OwnProgram  # noqa: PLC0415 - most do without
+
+    return OwnProgram(program, xskmap, interface)
 
 
 def _resolved(

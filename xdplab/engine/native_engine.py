@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xdplab import backends
 from xdplab.backends.backend import PortRequest
@@ -15,6 +15,9 @@ from xdplab.net.interface import Interface
 from xdplab.net.namespace import on_a_thread
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.refusals.remedies import Place
+
+if TYPE_CHECKING:
+    from xdplab.engine.own_program import OwnProgram
 
 _HELD = (
     "the worker is inside of its handler, which has not returned for seconds. engine.close() gives "
@@ -39,6 +42,8 @@ class NativeEngine:
     ----------
     configuration
         The engine to open. On return its sockets are bound and its programs attached.
+    own_program
+        The user's own program, which is not attached here; None where the engine has one of ours.
 
     Raises
     ------
@@ -46,8 +51,9 @@ class NativeEngine:
         When the kernel refuses. Nothing half-made is left.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, own_program: OwnProgram | None = None) -> None:
         self.configuration = configuration
+        self.own_program = own_program
         closed = (
             "this capture was closed. Make a new one: Capture(lab.port)."
             if configuration.delivers
@@ -299,6 +305,7 @@ class NativeEngine:
             program=asked.program,
             config=native,
             busy_poll_budget=self.load("busy_poll_budget"),
+            xskmap=self.own_program.xskmap.fileno() if self.own_program else None,
         )
 
     def _name_napi(self, port: int, interface: Interface) -> None:

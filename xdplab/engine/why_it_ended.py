@@ -177,6 +177,9 @@ class Endings(Waiting):
     def _losses(self) -> Iterator[tuple[set[int], KernelError]]:
         """Find workers that get no packets because of what others did, each with the error."""
         queues = self.configuration.queues
+        own = self._native.own_program
+        if own is not None and not self._native.closed and own.link is None:
+            yield set(range(len(queues))), self._not_attached(queues[0])
         for port in range(len(self.configuration.interfaces)):
             hold = self._hold(port)
             if hold is None or hold.taken_off:
@@ -199,6 +202,13 @@ class Endings(Waiting):
             elif hold.unserved in queues:
                 worker = port * len(queues) + queues.index(hold.unserved)
                 yield {worker}, self._unserved(port, hold.unserved)
+
+    def _not_attached(self, queue: int) -> KernelError:
+        remedy = (
+            f"Your program is not on {self.end(0)} any more: its link was closed. program.attach() "
+            "attaches it anew."
+        )
+        return KernelError(self._tried(0, queue), errno.ENOLINK, remedy)
 
     def _detached(self, port: int, queue: int) -> KernelError:
         tried, name = self._tried(port, queue), self.end(port)

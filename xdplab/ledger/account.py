@@ -14,6 +14,7 @@ from xdplab.ledger.situation import Situation
 _LOSSES = frozenset(
     {
         *(Line.TOO_LONG, Line.WIRE_FULL, Line.RECONFIGURING, Line.NO_SOCKET, Line.RING_FULL),
+        Line.PROGRAM_DROPPED,
         *(Line.NO_FILL, Line.TOO_LARGE, Line.TOO_MANY, Line.RX_CLOSED),
         *(Line.HANDLER_REFUSED, Line.HANDLER_UNKNOWN),
         *(Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED),

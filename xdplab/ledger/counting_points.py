@@ -30,6 +30,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from xdplab.core.errors import ClosedError, InterfaceGoneError
+from xdplab.ledger import own_program
 from xdplab.ledger.overflow import Overflow, Overflows
 from xdplab.native import lib
 from xdplab.native.paths import Kind
@@ -62,6 +63,9 @@ class Counts:
     no_socket: int = 0
     reconfiguring: int = 0
     uncounted: int = 0
+    program_dropped: int = 0
+    program_sent: int = 0
+    program_redirected: int = 0
     redirected: int = 0
     ring_full: int = 0
     no_fill: int = 0
@@ -163,6 +167,9 @@ class CountingPoints:
             counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
             counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
             by_queue += _packets_by_queue(driver)
+            if self._engine.configuration.users_program:
+                for name, count in own_program.of_driver(driver).items():
+                    counts[name] = counts.get(name, 0) + count
         counts["device"] = by_queue.total()
         counts["uncounted"] = self._engine.uncounted
         if self._traffic is not None:
@@ -179,6 +186,8 @@ class CountingPoints:
                 counts["wire"] = counts["sent"] - counts["too_long"] - counts["wire_full"]
         self.gone = tuple(dict.fromkeys(gone.values()))
         found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
+        if self._engine.configuration.users_program:
+            found = own_program.at_sockets(found)
         return self._with_waiting(found), by_queue
 
     def _look(self, place: int, interface: Interface, gone: dict[int, str]) -> Look:

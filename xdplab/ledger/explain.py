@@ -12,6 +12,7 @@ from xdplab.core.text import counted, percent
 from xdplab.ledger import (
     explain_capture,
     explain_handler,
+    explain_program,
     explain_receiving,
     explain_sockets,
     explain_wire,
@@ -48,6 +49,7 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
             (Line.TOO_LONG, explain_wire.too_long(now)),
             (Line.WIRE_FULL, explain_wire.wire_full(now)),
             (Line.RECONFIGURING, _reconfiguring(now)),
+            (Line.PROGRAM_DROPPED, explain_program.dropped()),
             (Line.NO_SOCKET, explain_receiving.no_socket(now)),
             (Line.RING_FULL, explain_receiving.ring_full(now)),
             (Line.NO_FILL, explain_receiving.no_fill(now)),
@@ -171,8 +173,7 @@ def _sum(counts: Mapping[str, int], stages: Iterable[str]) -> int:
 
 def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     """Explain counts that are no loss but may surprise."""
-    if passed := counts.get(Line.STACK):
-        yield explain_receiving.left_to_the_stack(counted(passed, "packet"), now)
+    yield from _not_for_the_engine(counts, now)
     for stage in _PENDING:
         if waiting := counts.get(stage):
             if now.fault:
@@ -213,6 +214,13 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
         )
 
 
+def _not_for_the_engine(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
+    if now.users_program:
+        yield from explain_program.others(counts, now)
+    elif passed := counts.get(Line.STACK):
+        yield explain_receiving.left_to_the_stack(counted(passed, "packet"), now)
+
+
 def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
     if not unaccounted:
         return
@@ -247,7 +255,7 @@ def _all_well(counts: Mapping[str, int], now: Situation) -> str:
         return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
-    if counts.get(Line.STACK):
+    if counts.get(Line.STACK) and not now.users_program:
         return f"No packet for the engine.{explain_receiving.filtered(now)}"
     if ends:
         return f"No packet came to {now.interface}."

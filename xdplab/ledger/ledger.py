@@ -30,6 +30,7 @@ from xdplab.core.errors import ClosedError, InterfaceGoneError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
 from xdplab.knobs.table import names_of_home
+from xdplab.ledger import own_program
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
 from xdplab.ledger.explain_handler import watched
@@ -126,7 +127,7 @@ class Ledger(Tabled, FixedNames):
         stages: list[Stage] = []
         wire_gaps = self._account_for_wire(grown, stages)
         gaps = [
-            *self._account_for_device(grown, stages, wire_gaps),
+            *self._account_for_device(grown, stages, wire_gaps, flowing),
             *self._account_for_reception(grown, now, stages),
             *self._account_for_sending(grown, now, stages),
         ]
@@ -173,7 +174,7 @@ class Ledger(Tabled, FixedNames):
         A veth does not run an attached program on queues that are added later (veth_set_channels,
         Linux 6.18).
         """
-        if not self._points.veth:
+        if not self._points.veth or self._engine.configuration.users_program:
             return grown
         # A queue that `Engine.reconfigure` turned to was without an engine before.
         captured = self._first_queues.intersection(self._engine.queues)
@@ -212,11 +213,13 @@ class Ledger(Tabled, FixedNames):
         return max(grown.besides - self._on_wire, 0) if known else 0
 
     def _account_for_device(
-        self, grown: Counts, stages: list[Stage], wire_gaps: list[int]
+        self, grown: Counts, stages: list[Stage], wire_gaps: list[int], flowing: bool
     ) -> list[int]:
         # The program counts packets that came while it had no sockets. Packets that came without a
         # program are in the driver's count alone, which is their upper bound.
         away, seen = grown.reconfiguring, grown.redirected + grown.passed + grown.no_socket
+        told = self._by_program(grown, flowing)
+        seen += sum(stage.packets for stage in told)
         if not self._points.veth:
             stages += [Stage(Line.RECONFIGURING, away)] if away else []
             return wire_gaps
@@ -227,16 +230,32 @@ class Ledger(Tabled, FixedNames):
             stages.append(Stage(Line.ON_WIRE, begun))
         stages.append(Stage(Line.DEVICE, grown.device))
         stages += [Stage(Line.RECONFIGURING, away)] if away else []
+        stages += told
         return gaps
+
+    def _by_program(self, grown: Counts, flowing: bool) -> list[Stage]:
+        """Say what a program of the user's did with other packets, where it is known."""
+        if not self._engine.configuration.users_program:
+            return []
+        counted = self._counts_verdicts()
+        told = own_program.account_for(
+            grown, counted=counted, flowing=flowing, device=self._points.veth
+        )
+        return [Stage(line, packets) for line, packets in told]
+
+    def _counts_verdicts(self) -> bool:
+        """Tell whether the driver counts the verdicts of a program of the user's."""
+        return self._points.veth and self._engine.attach == "native"
 
     def _account_for_reception(self, grown: Counts, now: Counts, stages: list[Stage]) -> list[int]:
         # From the program on, everything counts from the engine's beginning, so that what was on
         # the way is known exactly. In quiet, what is missing was lost before.
         begun = self._start.waiting + (0 if self._quiet else self._start.missing)
         gaps = [grown.missing + grown.waiting + begun - now.waiting]
+        ours = not self._engine.configuration.users_program
         stages += [
-            Stage(Line.STACK, grown.passed),
-            Stage(Line.NO_SOCKET, grown.no_socket),
+            *([Stage(Line.STACK, grown.passed)] if ours else []),
+            *([Stage(Line.NO_SOCKET, grown.no_socket)] if ours else []),
             Stage(Line.REDIRECTED, grown.redirected),
             *([Stage(Line.BEGUN, begun)] if begun else []),
             Stage(Line.RING_FULL, grown.ring_full),
@@ -358,6 +377,8 @@ class Ledger(Tabled, FixedNames):
             carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
             delivers=engine.configuration.delivers,
+            users_program=engine.configuration.users_program,
+            counts_verdicts=self._counts_verdicts(),
             joins=len(engine.configuration.interfaces) > 1,
             handler=watched(engine.telemetry) if grown.over_budget or inside else "",
             in_handler=inside,

@@ -54,6 +54,10 @@ class Situation:
     sends: bool = False
     delivers: bool = False
     """Whether packets go to Python, whose program is the worker."""
+    users_program: bool = False
+    """Whether the XDP program is the user's own."""
+    counts_verdicts: bool = False
+    """Whether the driver counts what that did."""
     joins: bool = False
     """Whether the engine joins two interfaces."""
     handler: str = ""

@@ -7,14 +7,13 @@ here trusts the file.
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
 from pathlib import PurePath
 from typing import NamedTuple
 
 from xdplab.core.source_lines import SourceLine
 from xdplab.programs.elf import ElfObject, ObjectFileError, unpack
-from xdplab.programs.spec import INSTRUCTION, find_function
+from xdplab.programs.functions import INSTRUCTION, Linked
 
 _EXTENSION = struct.Struct("<HBBIIIII")
 _TYPES = struct.Struct("<HBBIIIII")
@@ -51,13 +50,23 @@ class Lines:
 
     def __init__(self, data: bytes, name: str = "") -> None:
         elf = ElfObject(data)
-        section, symbol = find_function(elf, name)
+        linked = Linked(elf, name)
         extension, types = elf.section(".BTF.ext"), elf.section(".BTF")
         self._strings = _strings(types.data) if types else b""
-        ends = symbol.value + symbol.size
-        found = _records(extension.data, self._strings, section.name) if extension else ()
-        self._records = sorted(each for each in found if symbol.value <= each.offset < ends)
-        self._starts = [(each.offset - symbol.value) // INSTRUCTION.size for each in self._records]
+        read = _records(extension.data, self._strings) if extension else {}
+        self._records: list[_Record] = []
+        self._starts: list[int] = []
+        for section, symbol, place in linked.functions:
+            records = read.get(section.name, [])
+            first, last = (
+                bisect_left(records, offset, key=lambda record: record.offset)
+                for offset in (symbol.value, symbol.value + symbol.size)
+            )
+            for record in records[first:last]:
+                if not record.line:  # the compiler's own: it is of the line before
+                    continue
+                self._records.append(record)
+                self._starts.append((place + record.offset - symbol.value) // INSTRUCTION.size)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -72,13 +81,15 @@ class Lines:
         return SourceLine(file, record.line, _text(self._strings, record.text))
 
 
-def _records(data: bytes, strings: bytes, section: str) -> Iterator[_Record]:
+def _records(data: bytes, strings: bytes) -> dict[str, list[_Record]]:
+    """Read the records of each section, in order."""
     magic, _version, _flags, header, _functions, _size, lines, length = unpack(_EXTENSION, data, 0)
     if magic != _MAGIC:
         raise ObjectFileError("its lines are not BTF.")
     part = data[header + lines : header + lines + length]
+    found: dict[str, list[_Record]] = {}
     if not part:
-        return
+        return found
     size = unpack(_NUMBER, part, 0)[0]
     if not _RECORD.size <= size <= 256:
         raise ObjectFileError("its lines have an odd size.")
@@ -89,11 +100,14 @@ def _records(data: bytes, strings: bytes, section: str) -> Iterator[_Record]:
         count += number
         if count > _MOST_LINES:
             raise ObjectFileError("it has too many lines.")
-        if _text(strings, name) == section:
-            for place in range(offset, offset + number * size, size):
-                start, file, text, line = unpack(_RECORD, part, place)
-                yield _Record(start, file, text, line >> _LINE_SHIFT)
+        records = found.setdefault(_text(strings, name), [])
+        for place in range(offset, offset + number * size, size):
+            start, file, text, line = unpack(_RECORD, part, place)
+            records.append(_Record(start, file, text, line >> _LINE_SHIFT))
         offset += number * size
+    for records in found.values():
+        records.sort()
+    return found
 
 
 def _strings(types: bytes) -> bytes:

@@ -14,22 +14,21 @@ with 1 to 8 bytes changed, 26 crashed it.
 from __future__ import annotations
 
 import base64
-import struct
 from typing import Any, NamedTuple
 
 from xdplab.core.errors import ConfigurationError
 from xdplab.programs.btf import Types
-from xdplab.programs.elf import FUNCTION, UNDEFINED, ElfObject, ObjectFileError, Section, Symbol
+from xdplab.programs.elf import UNDEFINED, ElfObject, ObjectFileError, Section, Symbol
+from xdplab.programs.functions import INSTRUCTION, Linked
 
 OBJECT_BYTES = 2 << 20
 """Most bytes of an object file."""
 
 # linux/bpf.h: what the 64-bit constant of an instruction stands for.
 NUMBER, MAP_INDEX, MAP_VALUE_INDEX = 0, 5, 6
-INSTRUCTION = struct.Struct("<BBhi")
 XSKMAP, ARRAY = 17, 2  # enum bpf_map_type
 FRAGMENTS = 1 << 5  # BPF_F_XDP_HAS_FRAGS
-_TO_64, _TO_CALL = 1, 10  # R_BPF_64_64, R_BPF_64_32
+_TO_64 = 1  # R_BPF_64_64
 _READ_ONLY, _MAPPABLE = 1 << 7, 1 << 10  # BPF_F_RDONLY_PROG, BPF_F_MMAPABLE
 
 _DECLARED = {
@@ -99,27 +98,20 @@ def parse(data: bytes, name: str = "") -> ProgramSpec:
     Raises
     ------
     ObjectFileError
-        When it is malformed, or has what is not supported: calls of functions that are not inlined,
-        relocations against the kernel's types (CO-RE), kernel functions and variables, maps of
-        maps and of programs, maps that are pinned.
+        When it is malformed, or has what is not supported: relocations against the kernel's types
+        (CO-RE), kernel functions and variables, maps of maps and of programs, maps that are pinned.
     """
     elf = ElfObject(data)
-    section, symbol = find_function(elf, name)
+    linked = Linked(elf, name)
+    section, symbol, _place = linked.functions[0]
     types = elf.section(".BTF")
     declared = Types(types.data).declarations() if types else {}
     maps: dict[str, MapSpec] = {
         map_name: _map(map_name, said) for map_name, said in declared.items()
     }
-    instructions = bytearray(section.data[symbol.value : symbol.value + symbol.size])
-    if len(instructions) != symbol.size or symbol.size % INSTRUCTION.size:
-        raise ObjectFileError("its program is cut off.")
-    for relocation in elf.relocations(section):
-        place = relocation.offset - symbol.value
-        if not 0 <= place < symbol.size:
-            continue
-        if relocation.type == _TO_CALL:
-            raise ObjectFileError("it calls a function: declare that as __always_inline.")
-        if relocation.type != _TO_64 or place % 8 or place + 16 > symbol.size:
+    instructions = linked.code
+    for place, relocation in linked.references:
+        if relocation.type != _TO_64:
             raise ObjectFileError("it has relocations that are not supported.")
         _refer(elf, maps, instructions, place, relocation.symbol)
     license_ = elf.section("license")
@@ -135,24 +127,6 @@ def parse(data: bytes, name: str = "") -> ProgramSpec:
 def refusal(error: ConfigurationError) -> ConfigurationError:
     """Return what a user is told where an object file has no spec, or one that is not allowed."""
     return ConfigurationError(f"the object file can't be loaded: {error}")
-
-
-def find_function(elf: ElfObject, name: str) -> tuple[Section, Symbol]:
-    """Find the program; `name` is as `parse` takes it."""
-    programs = [
-        (section, symbol)
-        for section in elf.sections
-        if section.holds_instructions and section.name.split("/")[0] in ("xdp", "xdp.frags")
-        for symbol in elf.symbols
-        if symbol.type == FUNCTION and symbol.section == section.number
-    ]
-    found = [each for each in programs if name in ("", each[0].name, each[1].name)]
-    if len(found) != 1:
-        named = f" {name!r}" if name else ""
-        there = ", ".join(symbol.name for _section, symbol in programs)
-        remedy = f"name one of {there}" if there else 'put one into SEC("xdp")'
-        raise ObjectFileError(f"it has {len(found) or 'no'} XDP programs{named}: {remedy}.")
-    return found[0]
 
 
 def _map(name: str, said: dict[str, int]) -> MapSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import keyword
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,13 @@ from typing import Any
 
 from xdplab.configuration.configuration import ATTACH_MODES
 from xdplab.core.checks import is_a
-from xdplab.core.errors import CompileError, ConfigurationError, VerifierError, XdplabError
+from xdplab.core.errors import (
+    CompileError,
+    ConfigurationError,
+    KernelError,
+    VerifierError,
+    XdplabError,
+)
 from xdplab.core.source_lines import excerpt
 from xdplab.net.resolve import End, is_same
 from xdplab.xdp.program import Link, Program
@@ -27,7 +34,7 @@ def register(shell: Any) -> None:
 def _magic(shell: Any) -> Callable[[str, str], None]:
     # IPython is no dependency of a capture in a terminal.
     arguments: Any = import_module("IPython.core.magic_arguments")
-    error: Any = import_module("IPython.core.error")
+    errors: Any = import_module("IPython.core.error")
 
     def xdp(line: str, cell: str) -> None:
         """Compile C into an XDP program, load it, and put it into the variable NAME.
@@ -51,7 +58,7 @@ def _magic(shell: Any) -> Callable[[str, str], None]:
         """
         asked = arguments.parse_argstring(xdp, line)
         if not asked.variable.isidentifier() or keyword.iskeyword(asked.variable):
-            raise error.UsageError(
+            raise errors.UsageError(
                 f"{asked.variable!r} can't be the name of a variable. Write: {_EXAMPLE}"
             )
         with _shown_at_its_line(f"%%xdp {line}\n{cell}", f"{asked.variable}.c"):
@@ -59,7 +66,7 @@ def _magic(shell: Any) -> Callable[[str, str], None]:
 
     say = arguments.argument
     for decorate in reversed((
-        arguments.magic_arguments(),
+        arguments.magic_arguments("%xdp"),
         say("variable", metavar="NAME", help="the variable that the Program is put into"),
         say(
             "--attach",
@@ -138,14 +145,14 @@ def _take_over(program: Program, former: Program | None, asked: Any) -> None:
         return
     moved: list[Link] = []
     stopped: list[Link] = []
+    there = program.interface.namespace.identity
     try:
         for link in former.links:
             here = bool(asked.attach) and is_same(link.interface, program.interface)
             if here and link.attach != asked.mode:
                 link.close()
                 stopped.append(link)
-            elif link.interface.namespace.identity == program.interface.namespace.identity:
-                link.replace(program)
+            elif link.interface.namespace.identity == there and _replaced(link, program):
                 moved.append(link)
         if asked.attach and not any(is_same(link.interface, program.interface) for link in moved):
             program.attach(None, asked.mode, allow_default_route=asked.allow_default_route)
@@ -155,6 +162,18 @@ def _take_over(program: Program, former: Program | None, asked: Any) -> None:
         for link in stopped:
             former.attach(link.interface, link.attach, allow_default_route=True)
         raise
+
+
+def _replaced(link: Link, program: Program) -> bool:
+    """Replace the program of a link, or close one whose interface is gone; tell which."""
+    try:
+        link.replace(program)
+    except KernelError as refused:
+        if refused.errno != errno.ENOLINK:
+            raise
+        link.close()
+        return False
+    return True
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from xdplab.programs.described import Described
 from xdplab.programs.elf import ObjectFileError
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.programs.spec import refusal
+from xdplab.xdp.disassembly import Disassembly, disassemble
+from xdplab.xdp.followers import Follower, lead_over
 from xdplab.xdp.kinds_of_maps import map_of
 from xdplab.xdp.maps import HEADINGS
 from xdplab.xdp.refused import told_by_source
@@ -49,8 +51,9 @@ class Program(Tabled, FixedNames, Closing):
         clang compiles it, with the headers of the kernel and of libbpf, and with ``vmlinux.h``, the
         types of the running kernel. Or a path to an object file that clang compiled for BPF
         (``clang -target bpf -O2 -g``), or its bytes, at most 2 MiB. It may have maps and global
-        variables. Not supported are functions that are not inlined, relocations against the
-        kernel's types (CO-RE), the kernel's functions and variables, maps of maps, and pinned maps.
+        variables. Not supported are functions called by their address (as by ``bpf_loop``),
+        relocations against the kernel's types (CO-RE), the kernel's functions and variables, maps
+        of maps, and pinned maps.
     interface
         A side of a lab (``lab.port``), an `Interface`, or the name of a real one, in whose network
         namespace the program is to be used. An XSKMAP gets an entry for each of its queues, or the
@@ -102,9 +105,11 @@ class Program(Tabled, FixedNames, Closing):
         backend = backends.of(self.interface.namespace)
         named = text("name", name)
         wanted = mapping("constants", {} if constants is None else constants, "names and values")
-        made = object_of(source)
+        # A simulated lab refuses any program: it need not be compiled for that.
+        made = object_of(b"" if backend.simulated else source)
         self.said = made.said
-        data = _with_constants(made.data, wanted) if wanted else made.data
+        data = _with_constants(made.data, wanted) if wanted and made.data else made.data
+        self._made_of = data, named
         with told_by_source(data, named):
             self._loaded = backend.load_program(self.interface, data, named)
         described = Described(data)
@@ -117,6 +122,7 @@ class Program(Tabled, FixedNames, Closing):
         places = described.variables({facts.name: facts for facts, _ in self._loaded.maps})
         self.variables = Variables(places, self.maps)
         self._links: set[Link] = set()
+        self._followers: set[Follower] = set()
         self._closed = False
 
     def attach(
@@ -169,6 +175,16 @@ class Program(Tabled, FixedNames, Closing):
         chosen = NO_QUEUE if queue is None else whole("queue", queue, 0, self.interface.queues - 1)
         ran = _loaded(self).run(self.interface, given, times, chosen)
         return ProgramRuns(ran, [len(frame) for frame in given])
+
+    def disassemble(self) -> Disassembly:
+        """Return its instructions, as clang made them, beside the lines of its source.
+
+        Raises
+        ------
+        ConfigurationError
+            When llvm-objdump is missing.
+        """
+        return disassemble(*self._made_of)
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -270,14 +286,17 @@ class Link(Tabled, FixedNames, HeldDescriptor):
     def replace(self, program: Program) -> None:
         """Put another program in the place of the present one: each packet gets one of the two.
 
-        The link then belongs to the new program. The old one stays loaded.
+        The link then belongs to the new program. The old one stays loaded. Engines that receive
+        through the link have their sockets in the new program's XSKMAP before it runs: no packet
+        is lost. It must have one, of the same name where an engine was told a name.
 
         Raises
         ------
         ClosedError
             After `close` of the link or of the program.
         ConfigurationError
-            When the program was loaded for another network namespace.
+            When the program was loaded for another network namespace, or has no XSKMAP for an
+            engine that receives through the link.
         KernelError
             When the kernel refuses: the old program stays, and runs on.
         """
@@ -288,10 +307,22 @@ class Link(Tabled, FixedNames, HeldDescriptor):
                 "Program(source, link.interface)."
             )
         with self._lock:
-            _loaded(program).replace(self.fileno())
-            self._program._links.discard(self)
+            before = self._program
+            if program is before:
+                return
+            loaded = _loaded(program)
+            leading = lead_over(before._followers, self, program)
+            try:
+                loaded.replace(self.fileno())
+            except BaseException:
+                leading.back()
+                raise
+            before._links.discard(self)
             program._links.add(self)
             self._program = program
+            followers = leading.done(program)
+            before._followers.difference_update(followers)
+            program._followers.update(followers)
 
     def close(self) -> None:
         """Detach the program."""

@@ -20,7 +20,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary, finalize
 
-from xdplab.backends.backend import PortRequest, xskmap_entries
+from xdplab.backends.backend import PortRequest, take_xskmap, xskmap_entries
 from xdplab.backends.broker.refusals import told_here
 from xdplab.backends.kernel.backend import KernelBackend
 from xdplab.backends.kernel.lab import make_lab, remove_lab
@@ -112,6 +112,9 @@ class BrokerBackend(KernelBackend):
             if opened < 0:
                 raise_error(error, request.place)
             if not opened:  # the program that it has can stay
+                return
+            if request.xskmap is not None:
+                take_xskmap(request)
                 return
             with told_here(request.place):
                 link, verdicts, *rest = _attach(session, request)

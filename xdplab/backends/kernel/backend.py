@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from xdplab.backends.backend import Backend, PortRequest, xskmap_entries
+from xdplab.backends.backend import Backend, PortRequest, take_xskmap, xskmap_entries
 from xdplab.backends.kernel.lab import make_lab, remove_lab
 from xdplab.backends.softirq import SoftirqClock
 from xdplab.core.errors import XdplabError
@@ -92,8 +92,10 @@ class KernelBackend(Backend):
             is_busy = code and (error.step, error.code) == _BUSY
             if not (is_busy and patience and _nobody_is_bound(request.interface)):
                 break
-        if code:
+        if code < 0:
             raise_error(error, request.place)
+        if code:
+            take_xskmap(request)
 
     def open_generator(self, interface: Interface, traffic: Mapping[str, Any]) -> Generator:
         """Load the generator's program in the sender's namespace; a replay needs none."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from xdplab.core.checks import whole
 from xdplab.programs.elf import ObjectFileError
+from xdplab.programs.functions import CALL, INSTRUCTION, LOAD_64, OF_FUNCTION
 from xdplab.programs.spec import (
     ARRAY,
     FRAGMENTS,
-    INSTRUCTION,
     MAP_INDEX,
     MAP_VALUE_INDEX,
     NUMBER,
@@ -29,7 +30,6 @@ MOST_MAPS = 32
 
 _MOST_INSTRUCTIONS = 100_000
 _LONGEST_NAME = 63
-_LOAD_64, _CALL = 0x18, 0x85  # BPF_LD | BPF_IMM | BPF_DW, BPF_JMP | BPF_CALL
 _CALL_ELSEWHERE = {0x8D}  # by register
 
 # linux/bpf.h. None of these holds programs, other maps, or interfaces: the owner of such a map
@@ -48,7 +48,9 @@ _CPUS = int(re.split("[-,]", Path("/sys/devices/system/cpu/possible").read_text(
 
 def size_of(spec: ProgramSpec) -> int:
     """Return the bytes that the kernel takes for it, or more than that."""
-    program = _PROGRAM_OVERHEAD + _COMPILED * len(spec.instructions)
+    # Each function becomes a program of the kernel's.
+    functions = 1 + len(set(_calls(spec.instructions)))
+    program = functions * _PROGRAM_OVERHEAD + _COMPILED * len(spec.instructions)
     return program + sum(_MAP_OVERHEAD + _bytes(one) for one in spec.maps)
 
 
@@ -118,7 +120,7 @@ def _check_name(name: object) -> None:
 
 
 def _check_instructions(instructions: bytes, maps: int) -> None:
-    """Check that instructions refer only to these maps and the kernel's helpers.
+    """Check that instructions refer only to these maps, themselves and the kernel's helpers.
 
     The verifier checks what a program may do. But by a descriptor's number a program could reach
     objects that are the session's and not the client's.
@@ -126,20 +128,32 @@ def _check_instructions(instructions: bytes, maps: int) -> None:
     count = len(instructions) // INSTRUCTION.size
     if not 0 < count <= _MOST_INSTRUCTIONS or len(instructions) % INSTRUCTION.size:
         raise ObjectFileError(f"its program must have 1 to {_MOST_INSTRUCTIONS:,} instructions.")
+    if any(not 0 <= target < count for target in _calls(instructions)):
+        raise ObjectFileError("it calls a function that is not in it.")
     second = False
     for code, registers, _offset, number in INSTRUCTION.iter_unpack(instructions):
         if second:
             second = False
             continue
         source = registers >> 4
-        if code == _LOAD_64:
+        if code == LOAD_64:
             second = True
             if source not in (NUMBER, MAP_INDEX, MAP_VALUE_INDEX):
                 raise ObjectFileError("it refers to something else than its maps.")
             if source != NUMBER and not 0 <= number < maps:
                 raise ObjectFileError("it refers to a map that it does not have.")
-        elif (code == _CALL and source) or code in _CALL_ELSEWHERE:
-            raise ObjectFileError("it calls something else than the kernel's helpers.")
+        elif (code == CALL and source not in (0, OF_FUNCTION)) or code in _CALL_ELSEWHERE:
+            raise ObjectFileError("it calls something else than its functions and helpers.")
+
+
+def _calls(instructions: bytes) -> Iterator[int]:
+    """Go through the calls of functions: the number of the first instruction of each."""
+    for place, (code, registers, _offset, number) in enumerate(
+        INSTRUCTION.iter_unpack(instructions)
+    ):
+        # The second half of a constant can look like one, too: it counts in vain.
+        if code == CALL and registers >> 4 == OF_FUNCTION:
+            yield place + 1 + number
 
 
 def _to_bytes(value: Any) -> bytes:

@@ -29,7 +29,8 @@ class Kind(StrEnum):
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys((Line.OTHERS, Line.TX_OTHERS), Kind.JOINED),
     **dict.fromkeys((Line.WAITING, Line.TX_WAITING, Line.PENDING), Kind.WAITING),
-    Line.STACK: Kind.ASIDE,
+    **dict.fromkeys((Line.STACK, Line.PROGRAM_SENT), Kind.ASIDE),
+    **dict.fromkeys((Line.PROGRAM_REDIRECTED, Line.PROGRAM_OTHERS), Kind.ASIDE),
 }
 
 # Packets in flight when the ledger began, and the counting points that they may not have passed

@@ -1,0 +1,120 @@
+"""An engine on an XDP program of the user's: its sockets are in the program's XSKMAP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdplab.core.checks import instance_of, text
+from xdplab.core.errors import ClosedError, ConfigurationError
+from xdplab.native import lib
+from xdplab.refusals.errors import new_error, raise_error
+from xdplab.xdp.followers import xskmap_of
+from xdplab.xdp.program import Link, Program
+
+if TYPE_CHECKING:
+    from xdplab.engine.native_engine import NativeEngine
+    from xdplab.net.interface import Interface
+    from xdplab.xdp.maps import Map
+
+_PORT = 0  # such an engine has one interface
+
+
+class OwnProgram:
+    """The program of an engine's user, and the engine's part in it.
+
+    Parameters
+    ----------
+    program, xskmap
+        As `Engine` takes them.
+    interface
+        The engine's.
+
+    Raises
+    ------
+    ConfigurationError
+        When the program has no such map, or was loaded for another namespace.
+    ClosedError
+        When it was closed.
+    """
+
+    def __init__(self, program: object, xskmap: object, interface: Interface) -> None:
+        self.program = instance_of("program", program, Program, "a Program")
+        self._name, self._interface = text("xskmap", xskmap), interface
+        if self.program.interface.namespace.identity != interface.namespace.identity:
+            raise ConfigurationError(
+                f"the program was not loaded for the network namespace of {interface.name}: load "
+                "it for that interface, Program(source, interface)."
+            )
+        if self.program.closed:
+            raise ClosedError("this program was closed. Load it again: Program(source, lab.port).")
+        self.xskmap = self.choose(self.program)
+        self._native: NativeEngine | None = None
+        self._made: Link | None = None
+
+    @property
+    def link(self) -> Link | None:
+        """The link by which the program is on the engine's interface; None where it is not."""
+        return next((link for link in self.program._links if self.follows(link)), None)
+
+    def begin(self, native: NativeEngine, attach: str, allow_default_route: bool) -> None:
+        """Attach the program where it is not, now that the sockets are in its map."""
+        self._native = native
+        if self.link is None:
+            self._made = Link(
+                self.program, self._interface, attach, allow_default_route=allow_default_route
+            )
+        self.program._followers.add(self)
+
+    def end(self) -> None:
+        """Leave the program as it was: close the link that was made for engines, with the last."""
+        self.program._followers.discard(self)
+        made, self._made = self._made, None
+        if made is None or made.closed:
+            return
+        others = (each for each in self.program._followers if each.follows(made))
+        if (heir := next(others, None)) is not None:
+            heir.inherit(made)
+        else:
+            made.close()
+
+    def inherit(self, link: Link) -> None:
+        """Close the link at the end."""
+        self._made = link
+
+    def follows(self, link: Link) -> bool:
+        """Tell whether the link is on the engine's interface."""
+        on = link.interface
+        place = on.namespace.identity, on.index
+        return place == (self._interface.namespace.identity, self._interface.index)
+
+    def choose(self, program: Program) -> Map:
+        """Choose the XSKMAP."""
+        return xskmap_of(program.maps, self._name)
+
+    def enter(self, xskmap: Map) -> None:
+        """Enter the sockets in another map, too."""
+        error = new_error()
+        with self._engine.lock:
+            entering = self._engine.pointer, _PORT, xskmap.fileno(), error
+            if lib.xdplab_engine_enter_map(*entering):
+                raise_error(error)
+
+    def leave(self, xskmap: Map) -> None:
+        """Take them out of that."""
+        with self._engine.lock:
+            lib.xdplab_engine_leave_map(self._engine.pointer, _PORT, xskmap.fileno())
+
+    def change(self, program: Program, xskmap: Map) -> None:
+        """Take them out of the former map."""
+        error = new_error()
+        with self._engine.lock:
+            self.program, self.xskmap = program, xskmap
+            changing = self._engine.pointer, _PORT, xskmap.fileno(), error
+            if lib.xdplab_engine_change_map(*changing):
+                raise_error(error)
+
+    @property
+    def _engine(self) -> NativeEngine:
+        if self._native is None:
+            raise ClosedError("this engine is not open.")
+        return self._native

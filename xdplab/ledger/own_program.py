@@ -1,0 +1,85 @@
+"""What an XDP program of the user's did with the packets that it did not redirect to the engine.
+
+Nothing counts inside the program, which is the user's, and runs as it was written. The engine's
+sockets count what they were given or refused. A veth's driver counts verdicts in native mode:
+drops, with those of ``XDP_ABORTED`` among them, packets sent back, redirected, and refused by where
+they were redirected or sent to; the others it passed. A tracing program of ours (fexit) would count
+on other drivers, too, but can't be attached: it needs the program's BTF, which is not loaded, and
+CAP_PERFMON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xdplab.ledger.lines import Line
+
+if TYPE_CHECKING:
+    from xdplab.ledger.counting_points import Counts
+
+_OF_DRIVER = re.compile(r"rx_queue_\d+_(xdp_drops|xdp_tx|xdp_tx_errors|xdp_redirect|drops)")
+_COUNTS = {
+    "xdp_drops": "program_dropped",
+    "xdp_tx": "program_sent",
+    "xdp_tx_errors": "program_sent",
+    "xdp_redirect": "program_redirected",
+    "drops": "program_redirected",  # refused there
+}
+
+
+def of_driver(driver: Mapping[str, int]) -> dict[str, int]:
+    """Sum up a veth's counts of verdicts, as fields of `Counts`."""
+    found = dict.fromkeys(_COUNTS.values(), 0)
+    for name, count in driver.items():
+        if match := _OF_DRIVER.fullmatch(name):
+            found[_COUNTS[match[1]]] += count
+    return found
+
+
+def at_sockets(found: Counts) -> Counts:
+    """Take for redirected what the engine's sockets were given, and what they refused."""
+    lost = found.ring_full + found.no_fill + found.too_large + found.too_many + found.rx_closed
+    return replace(found, redirected=lost + found.waiting + found.received)
+
+
+def elsewhere(grown: Counts) -> int:
+    """Count what the program redirected, and not to the engine's sockets."""
+    return max(grown.program_redirected - grown.redirected, 0)
+
+
+def account_for(
+    grown: Counts, *, counted: bool, flowing: bool, device: bool
+) -> list[tuple[Line, int]]:
+    """Say what the program did.
+
+    Parameters
+    ----------
+    grown
+        The counts since the ledger began.
+    counted
+        Whether the driver counts verdicts.
+    flowing
+        Whether packets flow: then a packet that only the driver has counted is in flight.
+    device
+        Whether the driver counts the packets that came.
+
+    Returns
+    -------
+    list of tuple
+        Lines of the ledger, and the packets of each.
+    """
+    if not device:
+        return []
+    if not counted:
+        return [(Line.PROGRAM_OTHERS, max(grown.device - grown.redirected - grown.uncounted, 0))]
+    went = elsewhere(grown)
+    left = grown.program_dropped + grown.program_sent + grown.redirected + went
+    return [
+        (Line.PROGRAM_DROPPED, grown.program_dropped),
+        (Line.PROGRAM_SENT, grown.program_sent),
+        (Line.PROGRAM_REDIRECTED, 0 if flowing else went),
+        (Line.STACK, max(grown.device - left, 0)),
+    ]
