@@ -35,6 +35,7 @@ WRONG = {
     "--seed": "-1",
     "--write": "",
     "--filter": "prot 53",
+    "--match": "prot 53",
     "--count": "0",
     "--rotate": "5",
 }

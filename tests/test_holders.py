@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -45,6 +46,27 @@ def test_a_program_that_ip_attached_is_taken_off_as_it_says(
     )
     assert ("EBUSY" if (mode == "xdpgeneric") == (attach == "skb") else "EEXIST") in refused
     assert f"dev v0 {'xdp' if mode == 'xdpdrv' else mode} off`" in refused
+    assert not again
+
+
+def test_a_program_and_libxdps_dispatcher_are_called_by_their_names(
+    program: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dispatcher.c").write_text(_PASS.replace("int pass", "int xdp_dispatcher"))
+    command = ["clang", "-target", "bpf", "-O2", "-c", "dispatcher.c", "-o", "dispatcher.o"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    other, dispatcher, again = in_own_namespace(
+        f"""
+        shell('ip link set dev v0 xdp obj {program} sec xdp')
+        typed(lambda: Engine('v0'))
+        shell('ip link set dev v0 xdp obj {tmp_path}/dispatcher.o sec xdp')
+        typed(lambda: Engine('v0'))
+        tried(lambda: Engine('v0'))
+        """
+    )
+    assert re.search(r"XDP program \d+ \(pass\) is on v0", other)
+    assert "(xdp_dispatcher) is on v0, attach='native': libxdp's dispatcher" in dispatcher
+    assert "libxdp" not in other
     assert not again
 
 

@@ -243,6 +243,7 @@ def test_a_program_is_refused_where_it_can_t_be_used(lab: Lab, other: Lab) -> No
                 "metadata=True is written by the engine's",
                 {"program": program, "sampling": Sampling(metadata=True)},
             ),
+            ("match='udp' is put in front of", {"program": program, "match": "udp"}),
             ("names a map of a program of your own", {"xskmap": "sockets"}),
             ("must be a Program", {"program": b"bytes"}),
             ("xskmap=7 must be text", {"program": program, "xskmap": 7}),

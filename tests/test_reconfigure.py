@@ -70,7 +70,7 @@ def test_a_batch_above_the_new_ring_becomes_the_ring(lab: Lab) -> None:
 
 def test_a_stopped_engine_stays_stopped(lab: Lab) -> None:
     engine = Engine(lab.port)
-    engine.reconfigure(ring_size=512)
+    engine.reconfigure(ring_size=1024)
     assert not engine.running
     with engine:
         send(lab)

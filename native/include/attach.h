@@ -27,6 +27,7 @@ enum xdplab_counts {
 struct xdplab_verdicts {
 	uint64_t redirected; /* to the engine's AF_XDP socket; on another path, the packets that are for that path */
 	uint64_t passed;     /* ARP, neighbour discovery and the like, left to the stack */
+	uint64_t unmatched;  /* not for the engine by its match, left to the stack */
 	uint64_t no_socket;  /* arrived on a queue without an engine, left to the stack */
 	uint64_t reconfiguring; /* arrived while the engine had no sockets, left to the stack */
 	uint64_t bytes;      /* in the redirected frames; counted only on paths other than AF_XDP */
@@ -48,6 +49,15 @@ struct xdplab_attachment {
 	int32_t verdicts;
 };
 
+/* Which packets the XDP program is for; all others are left to the stack. Classic BPF, 8 bytes an instruction (struct
+ * sock_filter); none: all packets. */
+enum { XDPLAB_MATCH_LONGEST = 1600 }; /* instructions; libpcap makes some ten for an ordinary filter */
+struct xdplab_match {
+	const uint8_t *instructions;
+	uint32_t count;
+	uint32_t version; /* grows when the engine gets another one */
+};
+
 /* One of our own programs on an interface. */
 struct xdplab_attach {
 	const char *program; /* path of the compiled program */
@@ -59,6 +69,7 @@ struct xdplab_attach {
 	uint32_t takes_all;
 	uint32_t counts;  /* enum xdplab_counts */
 	uint32_t address; /* of a UDP socket, in network byte order */
+	struct xdplab_match match;
 };
 
 /* The caller closes the descriptors. Only the link holds a reference to the program. */
@@ -68,6 +79,10 @@ int xdplab_attach(const struct xdplab_attach *options, struct xdplab_attachment 
 /* Detaches all XDP programs from an interface of this network namespace, even if others hold the links. 0 or a
  * negative errno. Needs CAP_SYS_ADMIN. */
 int xdplab_detach_programs(uint32_t interface_index);
+
+/* Reads the name of the BPF program with this id, of up to 15 characters. 0 or a negative errno. Needs
+ * CAP_SYS_ADMIN. */
+int xdplab_program_name(uint32_t id, char name[16]);
 
 /* Opens a pinned BPF object, by the path of its file in a BPF filesystem. Returns a descriptor or a negative errno. */
 int xdplab_pinned(const char *path);

@@ -50,6 +50,7 @@ struct xdplab_config {
 	uint32_t worker_count;
 	uint32_t attach_mode;
 	uint32_t bind_mode;
+	struct xdplab_match match;
 	uint32_t takes_all; /* 1: redirects ARP and neighbour discovery too; else they stay with the stack */
 	uint32_t action;    /* the first one; the control block changes it later */
 	uint32_t ring_size; /* of RX, TX and completion rings; each fill ring holds twice as many */

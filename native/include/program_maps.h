@@ -30,6 +30,7 @@ struct verdicts {
 	__u64 redirected;
 	__u64 passed;
 	__u64 no_socket;
+	__u64 unmatched;
 	__u64 bytes;
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/housekeeping.h"
+#include "base/packet_filter.h"
 #include "include/program_maps.h"
 #include "soft/delay.h"
 #include "soft/socket.h"
@@ -16,6 +17,9 @@
 
 /* Memory is prefetched this many frames ahead. */
 enum { AHEAD = 8 };
+
+/* Bytes at the beginning of a packet of which the parts are joined for its match. */
+enum { FILTERED = 256 };
 
 /* The results of a batch. */
 struct tally {
@@ -143,13 +147,30 @@ static void finish(struct soft_socket *socket, const struct tally *tally)
 	soft_signal(socket);
 }
 
+/* Whether the engine wants a packet. */
+static bool matches(const struct soft_program *program, const struct soft_frame *frame)
+{
+	uint8_t bytes[FILTERED];
+	uint32_t more;
+
+	if (!program->match || !frame->tail || frame->head_length >= FILTERED)
+		return !program->match ||
+		       packet_filter_passes(program->match, frame->head, frame->head_length, frame->length);
+	more = frame->length - frame->head_length;
+	if (more > FILTERED - frame->head_length)
+		more = FILTERED - frame->head_length;
+	memcpy(bytes, frame->head, frame->head_length);
+	memcpy(bytes + frame->head_length, frame->tail, more);
+	return packet_filter_passes(program->match, bytes, frame->head_length + more, frame->length);
+}
+
 /* Applies the program's verdicts to a batch; passes the others to the stack. */
 static struct tally run_program(struct xdplab_wire *wire, struct soft_program *program, uint32_t queue,
 				const struct soft_frame *frames, uint32_t count)
 {
 	struct soft_socket *socket = queue < program->queues ? program->sockets[queue] : NULL;
 	const uint32_t room = socket ? ring_free(&socket->rx, count) : 0;
-	uint64_t passed = 0, no_socket = 0;
+	uint64_t passed = 0, no_socket = 0, unmatched = 0;
 	struct tally tally = { 0 };
 
 	if (socket)
@@ -159,7 +180,10 @@ static struct tally run_program(struct xdplab_wire *wire, struct soft_program *p
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *head = frames[i].head;
 
-		if (!program->takes_all && belongs_to_stack(head, head + frames[i].head_length)) {
+		if (!matches(program, frames + i)) {
+			unmatched++;
+			soft_stack_receive(wire, program->end, frames + i);
+		} else if (!program->takes_all && belongs_to_stack(head, head + frames[i].head_length)) {
 			passed++;
 			soft_stack_receive(wire, program->end, frames + i);
 		} else if (!socket) {
@@ -173,6 +197,7 @@ static struct tally run_program(struct xdplab_wire *wire, struct soft_program *p
 	}
 	soft_add(&program->passed, passed);
 	soft_add(&program->no_socket, no_socket);
+	soft_add(&program->unmatched, unmatched);
 	soft_add(&program->redirected, tally.redirected);
 	if (socket)
 		finish(socket, &tally);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/packet_filter.h"
 #include "soft/wire.h"
 
 struct attachment {
@@ -65,6 +66,7 @@ static void free_program(struct xdp *xdp)
 	struct soft_program *program = xdp->other;
 
 	soft_release(program->wire);
+	free(program->match);
 	free(program);
 }
 
@@ -76,6 +78,7 @@ static int read_verdicts(const struct xdp *xdp, struct xdplab_verdicts *verdicts
 		.redirected = soft_read(&program->redirected),
 		.passed = soft_read(&program->passed),
 		.no_socket = soft_read(&program->no_socket),
+		.unmatched = soft_read(&program->unmatched),
 	};
 	return 0;
 }
@@ -92,6 +95,7 @@ static int attach(struct xdp *xdp, const struct program_options *options, struct
 	const uint32_t queues = options->wire->config.queues;
 	struct soft_program *program = calloc(1, sizeof(*program) + queues * sizeof(*program->sockets));
 	struct attachment attachment = { .program = program };
+	const struct xdplab_match *match = &options->attach.match;
 
 	if (!program)
 		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, ENOMEM, "allocate a program");
@@ -99,8 +103,16 @@ static int attach(struct xdp *xdp, const struct program_options *options, struct
 	program->end = options->end;
 	program->queues = queues;
 	program->takes_all = options->attach.takes_all;
+	if (match->count) {
+		program->match = packet_filter_create((const struct sock_filter *)match->instructions, match->count);
+		if (!program->match) {
+			free(program);
+			return fail(error, XDPLAB_STEP_LOAD_PROGRAM, EINVAL, "keep the packet filter of match");
+		}
+	}
 	soft_call(program->wire, enter, &attachment);
 	if (attachment.result) {
+		free(program->match);
 		free(program);
 		return fail(error, XDPLAB_STEP_ATTACH_PROGRAM, attachment.result,
 			    "attach a program to a simulated interface");
@@ -113,7 +125,8 @@ static int attach(struct xdp *xdp, const struct program_options *options, struct
 /* One program serves all options of an engine. */
 static bool serves(const struct program_options *now, const struct program_options *wanted)
 {
-	return now->wire == wanted->wire && now->end == wanted->end;
+	return now->wire == wanted->wire && now->end == wanted->end &&
+	       now->attach.match.version == wanted->attach.match.version;
 }
 
 const struct xdp_kind xdp_soft = { .attach = attach, .serves = serves };

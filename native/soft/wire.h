@@ -115,7 +115,8 @@ struct soft_program {
 	uint32_t end;
 	uint32_t queues; /* of its end */
 	bool takes_all;
-	soft_count redirected, passed, no_socket;
+	struct packet_filter *match; /* packets that it rejects go to the stack; or NULL */
+	soft_count redirected, passed, no_socket, unmatched;
 	struct soft_socket *sockets[];
 };
 

@@ -2,6 +2,7 @@
 #include "worker/engine.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +38,31 @@ static void free_shared(struct xdplab_engine *engine)
 	engine->shared = NULL;
 }
 
+static int copy_match(struct xdplab_engine *engine, const struct xdplab_match *match)
+{
+	const size_t size = match->count * sizeof(struct sock_filter);
+	uint8_t *copy = NULL;
+
+	if (match->count == engine->match.count && (!size || !memcmp(match->instructions, engine->match.instructions, size)))
+		return 0;
+	if (size) {
+		copy = malloc(size);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, match->instructions, size);
+	}
+	free((void *)engine->match.instructions);
+	engine->match.instructions = copy;
+	engine->match.count = match->count;
+	engine->match.version++;
+	return 0;
+}
+
 /* Copies the configuration, and allocates everything that depends on it. */
 static int configure(struct xdplab_engine *engine, const struct xdplab_config *config, struct xdplab_error *error)
 {
+	if (copy_match(engine, &config->match))
+		return fail(error, XDPLAB_STEP_LOAD_PROGRAM, ENOMEM, "keep the packet filter of match");
 	engine->config = *config;
 	engine->kind = path_kinds[config->path < PATH_COUNT ? config->path : PATH_xsk];
 	if (engine->kind->share && !(engine->shared = engine->kind->share(config, error)))
@@ -74,8 +97,10 @@ struct xdplab_engine *xdplab_engine_open(const struct xdplab_config *config, str
 	}
 	region_destroy(&engine->region);
 free_engine:
-	if (engine)
+	if (engine) {
+		free((void *)engine->match.instructions);
 		free(engine->program);
+	}
 	free(engine);
 	return NULL;
 }
@@ -184,6 +209,7 @@ int xdplab_engine_close(struct xdplab_engine *engine)
 	for (uint32_t i = 0; i < XDPLAB_PORTS; i++)
 		port_destroy(engine->ports + i);
 	region_destroy(&engine->region);
+	free((void *)engine->match.instructions);
 	free(engine->program);
 	free(engine);
 	return 0;

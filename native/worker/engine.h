@@ -14,6 +14,7 @@
 struct xdplab_engine {
 	struct xdplab_config config; /* its pointers are valid only until the engine is open */
 	char *program;
+	struct xdplab_match match; /* with instructions of its own */
 	const struct path_kind *kind;
 	void *shared; /* shared by its paths, or NULL */
 	bool reconfigured;

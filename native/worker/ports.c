@@ -104,6 +104,7 @@ static struct program_options options_of(const struct xdplab_engine *engine, uin
 			.multi_buffer = engine->config.multi_buffer,
 			.metadata = engine->config.metadata,
 			.takes_all = engine->config.takes_all,
+			.match = engine->match,
 			.counts = engine->kind->counts,
 			.address = engine->config.address,
 		},

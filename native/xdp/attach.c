@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -66,6 +67,21 @@ int xdplab_detach_programs(uint32_t interface_index)
 			result = -errno;
 		close(link);
 	}
+	return result;
+}
+
+int xdplab_program_name(uint32_t id, char name[16])
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t length = sizeof(info);
+	const int program = bpf_prog_get_fd_by_id(id);
+	int result;
+
+	if (program < 0)
+		return -errno;
+	result = bpf_obj_get_info_by_fd(program, &info, &length) ? -errno : 0;
+	close(program);
+	memcpy(name, info.name, sizeof(info.name));
 	return result;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,19 +29,21 @@ int xdplab_map_create(const struct xdplab_map *map, struct xdplab_error *error)
 	return descriptor;
 }
 
-static int load(const struct xdplab_program *program, const int32_t *maps, char *log, size_t size)
+static int load(const struct program_code *code, char *log, size_t size)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_XDP, .prog_flags = program->flags,
-		    .fd_array = maps, .log_level = log ? 1 : 0, .log_buf = log, .log_size = (uint32_t)size);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_XDP, .prog_flags = code->flags,
+		    .prog_ifindex = code->interface_index, .fd_array = code->maps, .log_level = log ? 1 : 0,
+		    .log_buf = log, .log_size = (uint32_t)size);
 
-	return bpf_prog_load(BPF_PROG_TYPE_XDP, program->name, program->license,
-			     (const struct bpf_insn *)program->instructions, program->instruction_count, &options);
+	return bpf_prog_load(BPF_PROG_TYPE_XDP, code->name, code->license, code->instructions, code->count,
+			     &options);
 }
 
 /* Before Linux 6.4 the kernel keeps the beginning of a log that does not fit, and the reason is at its end. */
-static void keep_end_of_log(const struct xdplab_program *program, const int32_t *maps, char *log, size_t size)
+static void keep_end_of_log(const struct program_code *code, char *log, size_t size)
 {
 	enum { LARGE = 16 << 20 };
+	const char *end;
 	char *whole;
 	size_t length;
 	int descriptor;
@@ -52,35 +53,50 @@ static void keep_end_of_log(const struct xdplab_program *program, const int32_t 
 	whole = calloc(1, LARGE);
 	if (!whole)
 		return;
-	descriptor = load(program, maps, whole, LARGE);
+	descriptor = load(code, whole, LARGE);
 	if (descriptor >= 0)
 		close(descriptor);
 	length = strlen(whole);
-	snprintf(log, size, "%s", length < size ? whole : whole + length - size + 1);
+	end = length < size ? whole : whole + length - size + 1;
+	memcpy(log, end, strlen(end) + 1);
 	free(whole);
 }
 
-int xdplab_program_load(const struct xdplab_program *program, const int32_t *maps, struct xdplab_error *error)
+int program_load_code(const struct program_code *program, struct xdplab_error *error)
 {
 	int descriptor, code;
 
 	if (program_check_descriptors("have the descriptors that an XDP program takes", error))
 		return -error->code;
-	descriptor = load(program, maps, error->detail, sizeof(error->detail));
+	descriptor = load(program, error->detail, sizeof(error->detail));
 	if (descriptor >= 0)
 		return descriptor;
 	code = errno;
 	/* The log did not fit: that does not mean that the kernel refused the program. */
 	if (code == ENOSPC) {
-		descriptor = load(program, maps, NULL, 0);
+		descriptor = load(program, NULL, 0);
 		if (descriptor >= 0)
 			return descriptor;
 		code = errno;
-		keep_end_of_log(program, maps, error->detail, sizeof(error->detail));
+		keep_end_of_log(program, error->detail, sizeof(error->detail));
 	}
 	/* Without a log the verifier has not seen it. */
 	return fail(error, error->detail[0] ? XDPLAB_STEP_VERIFY_PROGRAM : XDPLAB_STEP_LOAD_PROGRAM, code,
 		    "load the XDP program %s", program->name);
+}
+
+int xdplab_program_load(const struct xdplab_program *program, const int32_t *maps, struct xdplab_error *error)
+{
+	const struct program_code code = {
+		.name = program->name,
+		.license = program->license,
+		.instructions = (const struct bpf_insn *)program->instructions,
+		.count = program->instruction_count,
+		.flags = program->flags,
+		.maps = maps,
+	};
+
+	return program_load_code(&code, error);
 }
 
 int xdplab_program_attach(int32_t program, uint32_t interface_index, uint32_t attach_mode, struct xdplab_error *error)

@@ -20,6 +20,7 @@ static void add(struct xdplab_verdicts *sum, const struct xdplab_verdicts *more)
 	sum->redirected += more->redirected;
 	sum->passed += more->passed;
 	sum->no_socket += more->no_socket;
+	sum->unmatched += more->unmatched;
 	sum->reconfiguring += more->reconfiguring;
 	sum->bytes += more->bytes;
 }

@@ -28,3 +28,21 @@ int xdplab_program_run(int32_t program, struct xdplab_program_run *run, struct x
 	run->duration_ns = options.duration;
 	return 0;
 }
+
+int xdplab_statistics_enable(void)
+{
+	const int descriptor = bpf_enable_stats(BPF_STATS_RUN_TIME);
+
+	return descriptor < 0 ? -errno : descriptor;
+}
+
+int xdplab_program_runs(int32_t program, struct xdplab_program_runs *runs)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(program, &info, &length))
+		return -errno;
+	*runs = (struct xdplab_program_runs){ .runs = info.run_cnt, .total_ns = info.run_time_ns };
+	return 0;
+}

@@ -12,6 +12,7 @@
 
 #include "base/compat.h"
 #include "base/error.h"
+#include "xdp/match.h"
 #include "xdp/program.h"
 #include "include/program_maps.h"
 
@@ -77,6 +78,8 @@ static void look(const struct xdp *xdp, struct xdplab_hold *hold)
 
 static void close_object(struct xdp *xdp)
 {
+	if (xdp->matching >= 0)
+		close(xdp->matching);
 	bpf_object__close(xdp->object);
 }
 
@@ -115,7 +118,7 @@ static int load(struct xdp *xdp, const struct xdplab_attach *options, struct xdp
 {
 	struct bpf_map *sockets;
 
-	*xdp = (struct xdp){ .object = program_open(options->program, error) };
+	*xdp = (struct xdp){ .object = program_open(options->program, error), .matching = -1 };
 	if (!xdp->object)
 		return -error->code;
 	sockets = bpf_object__find_map_by_name(xdp->object, "sockets");
@@ -128,7 +131,19 @@ static int load(struct xdp *xdp, const struct xdplab_attach *options, struct xdp
 	}
 	xdp->sockets = sockets ? bpf_map__fd(sockets) : -1;
 	xdp->verdicts = bpf_object__find_map_fd_by_name(xdp->object, "verdicts");
-	return 0;
+	if (!options->match.count)
+		return 0;
+	xdp->matching = match_load(bpf_object__find_program_by_name(xdp->object, "capture"), &options->match,
+				   options->interface_index, xdp->verdicts, error);
+	if (xdp->matching >= 0)
+		return 0;
+	bpf_object__close(xdp->object);
+	return -error->code;
+}
+
+static int descriptor_of(const struct xdp *xdp)
+{
+	return xdp->matching >= 0 ? xdp->matching : program_descriptor(xdp->object, "capture");
 }
 
 static int replace(struct xdp *xdp, const struct xdplab_attach *options, struct xdplab_error *error)
@@ -139,9 +154,9 @@ static int replace(struct xdp *xdp, const struct xdplab_attach *options, struct 
 		return -error->code;
 	next.operations = xdp->operations;
 	next.link = xdp->link;
-	if (bpf_link_update(next.link, program_descriptor(next.object, "capture"), NULL)) {
+	if (bpf_link_update(next.link, descriptor_of(&next), NULL)) {
 		program_refuse_link(options->attach_mode, error);
-		bpf_object__close(next.object);
+		close_object(&next);
 		return -error->code;
 	}
 	*xdp = next;
@@ -162,10 +177,9 @@ int xdp_attach(struct xdp *xdp, const struct xdplab_attach *options, struct xdpl
 	if (load(xdp, options, error))
 		return -error->code;
 	xdp->operations = &own_operations;
-	xdp->link = program_link(program_descriptor(xdp->object, "capture"), options->interface_index,
-				 options->attach_mode, error);
+	xdp->link = program_link(descriptor_of(xdp), options->interface_index, options->attach_mode, error);
 	if (xdp->link < 0)
-		bpf_object__close(xdp->object);
+		close_object(xdp);
 	return xdp->link < 0 ? -error->code : 0;
 }
 
@@ -178,7 +192,8 @@ static int attach(struct xdp *xdp, const struct program_options *options, struct
 static bool serves(const struct program_options *now, const struct program_options *wanted)
 {
 	return now->queue_count == wanted->queue_count && now->attach.attach_mode == wanted->attach.attach_mode &&
-	       now->attach.multi_buffer == wanted->attach.multi_buffer && now->attach.queues >= wanted->attach.queues;
+	       now->attach.multi_buffer == wanted->attach.multi_buffer &&
+	       now->attach.match.version == wanted->attach.match.version && now->attach.queues >= wanted->attach.queues;
 }
 
 const struct xdp_kind xdp_kernel = { .attach = attach, .serves = serves };
@@ -225,6 +240,7 @@ int xdp_sum_verdicts(int map, struct verdicts *per_cpu, uint32_t cpus, struct xd
 		verdicts->redirected += per_cpu[cpu].redirected;
 		verdicts->passed += per_cpu[cpu].passed;
 		verdicts->no_socket += per_cpu[cpu].no_socket;
+		verdicts->unmatched += per_cpu[cpu].unmatched;
 		verdicts->bytes += per_cpu[cpu].bytes;
 	}
 	return 0;

@@ -51,6 +51,7 @@ struct xdp_operations {
 struct xdp {
 	const struct xdp_operations *operations;
 	/* For a kernel program. */
+	int matching; /* the program with a match in front of it, which then is the attached one; or -1 */
 	struct bpf_object *object; /* NULL if another process or the user loaded it: then it owns its descriptors */
 	int link; /* or -1 once it is detached */
 	int sockets;

@@ -60,8 +60,9 @@ def test_a_session_has_three_capabilities_and_its_clients_user(broker: Broker) -
         assert len(held_by) <= 6, held_by
 
 
-def test_a_softirq_session_has_no_capability_left(broker: Broker) -> None:
-    with client_with_session(broker, protocol.SOFTIRQ):
+@pytest.mark.parametrize("kind", [protocol.SOFTIRQ, protocol.STATISTICS])
+def test_a_session_that_only_measures_has_no_capability_left(broker: Broker, kind: bytes) -> None:
+    with client_with_session(broker, kind):
         (session,) = broker.sessions()
         seen = status(session)
         assert {seen[name] for name in ("CapEff", "CapPrm", "CapBnd")} == {"0" * 16}

@@ -8,6 +8,8 @@ import json
 import os
 import random
 import socket
+import struct
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -23,6 +25,9 @@ from xdplab.broker import protocol
 from xdplab.broker.client import Connection, connect
 from xdplab.broker.requests import REQUESTS, check_request
 from xdplab.core.errors import ClosedError, ConfigurationError, KernelError, XdplabError
+from xdplab.native import lib
+
+RETURN = struct.pack("=HBBI", 0x06, 0, 0, 1)  # of classic BPF: lets the packet pass
 
 
 def talk(path: str, say: Callable[[Connection], object]) -> object:
@@ -61,12 +66,19 @@ def forged() -> list[tuple[str, object]]:
         found.append((operation, {**arguments, "more": 1}))
         for name in arguments:
             found.append((operation, {key: arguments[key] for key in arguments if key != name}))
-            found += [(operation, {**arguments, name: value}) for value in wrong]
+            found += [
+                (operation, {**arguments, name: value})
+                for value in wrong
+                if value != arguments[name]
+            ]
     found += [
         ("generator_open", {**GOOD["generator_open"], "stream": {**STREAM, name: value}})
         for name in STREAM
         for value in wrong
     ]
+    too_long = b64encode(RETURN * (lib.XDPLAB_MATCH_LONGEST + 1)).decode()
+    for match in ("?", "AAAA", too_long):
+        found.append(("attach", {**GOOD["attach"], "match": match}))
     return found
 
 
@@ -84,6 +96,32 @@ def test_a_forged_request_is_refused_and_the_session_goes_on(broker: Broker) -> 
     assert not [
         line for line in broker.log().splitlines() if "user 0 process 1 attach" in line[:60]
     ]
+
+
+def test_a_filter_that_is_none_does_no_harm(broker: Broker) -> None:
+    dice = random.Random(3)
+    filters = [dice.randbytes(8 * dice.randrange(1, 9)) + RETURN for _ in range(200)]
+    # Classes and modes that there are, so that more of them reach the verifier.
+    codes = (0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0x80, 0xB1, 0x02, 0x60, 0x0C, 0x3C, 0x6C, 0x25)
+    for _ in range(100):
+        several = [
+            struct.pack("=HBBI", dice.choice(codes), 0, dice.randrange(2), dice.randrange(16))
+            for _ in range(dice.randrange(1, 40))
+        ]
+        filters.append(b"".join(several) + RETURN + RETURN)
+    # As much work for the verifier as there can be.
+    filters.append(struct.pack("=HBBI", 0x48, 0, 0, 5) * (lib.XDPLAB_MATCH_LONGEST - 1) + RETURN)
+
+    def say(connection: Connection) -> int:
+        refused = 0
+        for code in filters:
+            attach = {**GOOD["attach"], "match": b64encode(code).decode()}
+            said = raw(connection, {"op": "attach", "arguments": attach})
+            refused += said["error"] in ("KernelError", "VerifierError", "InterfaceGoneError")
+        return refused
+
+    # No interface has the index: one that the verifier accepted is refused then.
+    assert as_user(lambda: talk(broker.socket, say)) == len(filters)
 
 
 MALFORMED = {

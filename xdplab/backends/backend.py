@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from xdplab.backends.lab_plan import LabPlan
+    from xdplab.core.closing import Closing
     from xdplab.native.paths import Kind
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
     from xdplab.programs.maps import MapFacts
     from xdplab.programs.running import Ran
+    from xdplab.programs.statistics import RunCounts
     from xdplab.send.generator import Generator
 
 
@@ -74,6 +76,18 @@ class LoadedProgram(Protocol):
         KernelError
             When the kernel refuses.
         """
+
+    def turn_on_statistics(self) -> Closing:
+        """Have the kernel count runs, until what is returned is closed.
+
+        Raises
+        ------
+        PermissionRefusedError
+            Without CAP_SYS_ADMIN.
+        """
+
+    def runs(self) -> RunCounts:
+        """Read how often it ran while statistics were on."""
 
     def close(self) -> None:
         """Let go of the program. A second call does nothing."""

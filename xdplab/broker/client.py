@@ -170,7 +170,7 @@ def connect(
     Parameters
     ----------
     kind
-        Its purpose: `protocol.NETWORK`, `LAB`, `SOFTIRQ` or `INTERFACE`.
+        Its purpose: `protocol.NETWORK`, `LAB`, `SOFTIRQ`, `STATISTICS` or `INTERFACE`.
     name
         Name of the interface to lend, for `INTERFACE`.
     descriptor

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ConfigurationError
+from xdplab.native import lib
 from xdplab.programs.running import LONGEST, MOST_REPEATS, NO_QUEUE, SHORTEST
 
 Check = Callable[[str, Any], object]
@@ -50,6 +51,19 @@ def _text(name: str, value: object) -> str:
 
 def _program_name(name: str, value: object) -> str:
     return "" if value == "" else _text(name, value)
+
+
+def _match(name: str, value: object) -> bytes:
+    try:
+        code = b64decode(value, validate=True)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        code = b"?"
+    if len(code) % 8 or len(code) > 8 * lib.XDPLAB_MATCH_LONGEST:
+        raise ConfigurationError(
+            f"{name} must be at most {lib.XDPLAB_MATCH_LONGEST:,} instructions of classic BPF, in "
+            "base64."
+        )
+    return code
 
 
 def _headers(name: str, value: object) -> bytes:
@@ -113,6 +127,7 @@ REQUESTS: Mapping[str, Request] = {
             "takes_all": _flag,
             "counts": _number(0, 3),
             "address": _number(0, 2**32 - 1),
+            "match": _match,
         }
     ),
     "load_object": Request({"name": _program_name, "queues": _QUEUES}, descriptors=1),
@@ -129,6 +144,7 @@ REQUESTS: Mapping[str, Request] = {
             "queue": _number(NO_QUEUE, 4095),
         }
     ),
+    "runs_of_object": Request({"program": _LOADED}),
     "unload_object": Request({"program": _LOADED}),
     "generator_open": Request(
         {

@@ -33,7 +33,7 @@ class Capture(Engine):
 
     Parameters
     ----------
-    interface, promiscuous, allow_default_route, batch, wait, inspect, ring_size, frame_size
+    interface, match, promiscuous, allow_default_route, batch, wait, inspect, ring_size, frame_size
         As for `Engine`.
     attach, program, xskmap, bind, name, memory, sampling, worker
         As for `Engine`.
@@ -55,6 +55,7 @@ class Capture(Engine):
         interface: End,
         *,
         queue: int | Sequence[int] = 0,
+        match: str = "",
         promiscuous: bool = False,
         allow_default_route: bool = False,
         batch: int | None = None,
@@ -77,6 +78,7 @@ class Capture(Engine):
         super().__init__(
             interface,
             queue=queue,
+            match=match,
             promiscuous=promiscuous,
             allow_default_route=allow_default_route,
             action="deliver",

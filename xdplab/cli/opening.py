@@ -21,7 +21,7 @@ Kind = TypeVar("Kind", Engine, Capture)
 
 _ENGINE_OPTIONS = (
     *("queue", "wait", "batch", "ring_size", "frame_size", "multi_buffer", "attach", "bind"),
-    *("promiscuous", "allow_default_route"),
+    *("match", "promiscuous", "allow_default_route"),
 )
 """Options that are arguments of `Engine`; None if not given."""
 

@@ -65,7 +65,8 @@ def seconds_of(text: str) -> float:
 
 def add_sockets(parser: argparse.ArgumentParser) -> None:
     """Add the options of sockets and UMEM, and of where they may be."""
-    for name in ("ring_size", "frame_size", "multi_buffer", "attach", "bind", "promiscuous"):
+    of_memory = ("ring_size", "frame_size", "multi_buffer")
+    for name in (*of_memory, "attach", "bind", "match", "promiscuous"):
         add_knob(parser, name)
     parser.add_argument(
         "--allow-default-route",

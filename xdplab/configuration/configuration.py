@@ -31,6 +31,7 @@ from xdplab.native.objects import c_path
 from xdplab.native.paths import PATHS, Kind, kind_of
 from xdplab.native.records import names_in
 from xdplab.net.interface import Interface
+from xdplab.net.packet_filter import PacketFilter
 from xdplab.net.stream import Stream
 
 ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
@@ -68,6 +69,7 @@ class Configuration:
     interfaces: tuple[Interface, ...]
     path: str = "xsk"
     queue: int | Sequence[int] = 0
+    match: str = ""
     promiscuous: bool = False
     action: str | None = None
     stream: Stream | None = None
@@ -97,6 +99,7 @@ class Configuration:
             path=choice("path", self.path, PATHS),
             attach=choice("attach", self.attach, ATTACH_MODES),
             bind=choice("bind", self.bind, BIND_MODES),
+            match=text("match", self.match),
             promiscuous=boolean("promiscuous", self.promiscuous),
             name=_name(self.name),
             queue=_plain(self.queue),
@@ -105,6 +108,7 @@ class Configuration:
         if self.stream is not None:
             instance_of("stream", self.stream, Stream, "a Stream: Stream(receiver)")
         self._check_backend()
+        self.match_code  # noqa: B018 - compiles it
         words = self._words()
         keep(self, ring_size=words["ring_size"], frame_size=words["frame_size"])
         keep(self, queue=_like(self.queue, self.queues))
@@ -137,6 +141,24 @@ class Configuration:
         if self.kind != Kind.XSK:
             return "count"
         return "capture_metadata" if self.sampling.metadata else "capture"
+
+    @cached_property
+    def match_code(self) -> bytes:
+        """What the XDP program is for, in classic BPF: 8 bytes an instruction; none for all."""
+        if not self.match:
+            return b""
+        code = PacketFilter(self.match, "match").code
+        if lib.xdplab_filter_passes(code, len(code) // 8, b"", 0) < 0:
+            raise ConfigurationError(
+                f"match={shown(self.match)} has a loop, as protochain makes one: no XDP program "
+                "takes it. Ask for the protocol without it, such as `ip6 proto 17`."
+            )
+        if len(code) > 8 * lib.XDPLAB_MATCH_LONGEST:
+            raise ConfigurationError(
+                f"match={shown(self.match)} takes {len(code) // 8:,} instructions, and "
+                f"{lib.XDPLAB_MATCH_LONGEST:,} at most go in front of an XDP program. Ask for less."
+            )
+        return code
 
     @property
     def first_action(self) -> str:
@@ -246,7 +268,9 @@ class Configuration:
         # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
         native.queue_counts = [interface.queues for interface in self.interfaces]
         native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
-        held = [program, workers]
+        matching = ffi.from_buffer("uint8_t[]", self.match_code)
+        native.match.instructions, native.match.count = matching, len(self.match_code) // 8
+        held = [program, workers, matching]
         if self.stream:
             stream = self.stream.config(self.interfaces[0])
             held.append(ffi.new("struct xdplab_stream_config *", stream))
@@ -314,6 +338,11 @@ class Configuration:
             raise ConfigurationError(
                 f"program=... redirects to AF_XDP's sockets, and path={self.path!r} has another. "
                 "Leave one out."
+            )
+        if self.match:
+            raise ConfigurationError(
+                f"match={shown(self.match)} is put in front of the engine's own XDP program. Leave "
+                "it out, or program=...: your program chooses what it redirects."
             )
         if self.sampling.metadata:
             raise ConfigurationError(

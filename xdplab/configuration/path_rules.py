@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # What only AF_XDP takes.
 _OF_XSK = (
     *("ring_size", "frame_size", "headroom", "unaligned", "huge_pages", "multi_buffer"),
-    *("metadata", "bind"),
+    *("metadata", "bind", "match"),
 )
 
 

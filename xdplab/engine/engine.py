@@ -81,6 +81,11 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         user space, ARP and neighbour discovery included.
     queue
         Which of its receive queues, from 0; or several. Each has a worker of its own.
+    match
+        Which packets the engine takes, in the syntax of tcpdump, such as ``"tcp port 80"``: libpcap
+        compiles it, and it becomes a part of the XDP program. All others go to the stack as if
+        there were no engine. ARP and neighbour discovery stay with the stack, whatever it says. It
+        reads no more than a packet's first buffer. By default the engine takes all.
     promiscuous
         Whether the interface also accepts unicast and multicast for other addresses, which a card
         or a macvlan filters out: until `close`, or the end of the process, however it ends. A veth
@@ -165,6 +170,7 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         path: str = "xsk",
         forward_to: End | None = None,
         queue: int | Sequence[int] = 0,
+        match: str = "",
         promiscuous: bool = False,
         allow_default_route: bool = False,
         action: str | None = None,
@@ -194,6 +200,7 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             interfaces=resolved,
             path=path,
             queue=queue,
+            match=match,
             promiscuous=promiscuous,
             action=action,
             stream=stream,
@@ -253,9 +260,9 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         ----------
         changes
             Any of the constructor's `queue` (as many as there were), `cpu`, `attach`, `bind`,
-            `ring_size`, `frame_size`, `promiscuous`; of `Memory` `headroom`, `unaligned`,
-            `huge_pages`, `multi_buffer`; of `Worker` `realtime`. Each by its own name, as in
-            ``engine.reconfigure(headroom=64)``, so that the others of its group stay.
+            `ring_size`, `frame_size`, `match`, `promiscuous`; of `Memory` `headroom`,
+            `unaligned`, `huge_pages`, `multi_buffer`; of `Worker` `realtime`. Each by its own
+            name, as in ``engine.reconfigure(headroom=64)``, so that the others of its group stay.
 
         Raises
         ------
@@ -329,7 +336,10 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             return f"/proc/{os.getpid()}/fd/{self._native.descriptor}"
 
     def verdicts(self) -> Verdicts:
-        """Read the XDP program's counts of its verdicts, summed over all interfaces."""
+        """Read the XDP program's counts of its verdicts, summed over all interfaces.
+
+        A program of your own keeps no such counts: all are 0. The ledger tells what is known.
+        """
         with self._native.lock:
             ports = range(len(self.configuration.interfaces))
             each = [self._native.verdicts(port) for port in ports]

@@ -9,6 +9,7 @@ from xdplab.backends.backend import PortRequest
 from xdplab.backends.promiscuity import Promiscuity
 from xdplab.configuration.configuration import Configuration
 from xdplab.core.errors import ClosedError, HandlerError, KernelError
+from xdplab.ledger.subjects import Verdicts
 from xdplab.native import ffi, lib
 from xdplab.native.handle import NativeHandle
 from xdplab.net.interface import Interface
@@ -241,13 +242,13 @@ class NativeEngine:
                     return str(ffi.string(reason).decode())
         return ""
 
-    def verdicts(self, port: int) -> tuple[int, int, int, int]:
+    def verdicts(self, port: int) -> tuple[int, ...]:
         """Read the verdict counts of a port's XDP program, in the order of `Verdicts`."""
         counts = ffi.new("struct xdplab_verdicts *")
         with self.lock:
             if code := lib.xdplab_engine_verdicts(self.pointer, port, counts):
                 raise KernelError("read the XDP program's counters", -code)
-        return counts.redirected, counts.passed, counts.no_socket, counts.reconfiguring
+        return tuple(getattr(counts, name) for name in Verdicts._fields)
 
     def hold(self, port: int) -> Hold | None:
         """Read the state of a port's XDP program; None where none is attached, or simulated.

@@ -114,6 +114,12 @@ class SocketKnobs(Holder):
         label="Multi-buffer",
         help="Whether a packet may fill several frames, as an MTU of 9000 takes",
     )
+    match = Knob[str](
+        other("str", "a filter in the syntax of tcpdump; an empty one takes all"),
+        default="",
+        label="Match",
+        help="Which packets the XDP program takes; all others go to the stack untouched",
+    )
     promiscuous = Knob[bool](
         SWITCH,
         default=False,

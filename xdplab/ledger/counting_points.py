@@ -60,6 +60,7 @@ class Counts:
     wire_full: int = 0
     device: int = 0
     passed: int = 0
+    unmatched: int = 0
     no_socket: int = 0
     reconfiguring: int = 0
     uncounted: int = 0
@@ -97,6 +98,11 @@ class Counts:
     def besides(self) -> int:
         """Frames that XDP programs sent by the sender's interface beyond the generator's."""
         return self.too_long + self.wire + self.wire_full - self.sent
+
+    @property
+    def seen(self) -> int:
+        """Packets that the XDP program counted, but for those while it had no sockets."""
+        return self.redirected + self.passed + self.unmatched + self.no_socket
 
     @property
     def pending(self) -> int:

@@ -217,8 +217,8 @@ def _left_over(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
 def _not_for_the_engine(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     if now.users_program:
         yield from explain_program.others(counts, now)
-    elif passed := counts.get(Line.STACK):
-        yield explain_receiving.left_to_the_stack(counted(passed, "packet"), now)
+    else:
+        yield from explain_receiving.left_to_the_stack(counts, now)
 
 
 def _remainder(unaccounted: int, now: Situation) -> Iterator[str]:
@@ -255,7 +255,7 @@ def _all_well(counts: Mapping[str, int], now: Situation) -> str:
         return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
-    if counts.get(Line.STACK) and not now.users_program:
+    if (counts.get(Line.STACK) or counts.get(Line.UNMATCHED)) and not now.users_program:
         return f"No packet for the engine.{explain_receiving.filtered(now)}"
     if ends:
         return f"No packet came to {now.interface}."

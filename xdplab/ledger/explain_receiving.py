@@ -5,6 +5,8 @@ As in explain.py, counts and settings go in, and sentences come out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from xdplab.configuration.configuration import LARGEST_RING
 from xdplab.configuration.umem import (
     LARGEST_REAL_FRAME,
@@ -12,10 +14,11 @@ from xdplab.configuration.umem import (
     SMALLEST_LONG_RING,
     XDP_HEADROOM,
 )
-from xdplab.core.text import duration, percent, rate
+from xdplab.core.text import counted, duration, percent, rate
 from xdplab.ledger.explain_capture import late, no_frame
 from xdplab.ledger.explain_sockets import buffer_full
 from xdplab.ledger.explain_wire import another_core, lower_rate, uncut
+from xdplab.ledger.lines import Line
 from xdplab.ledger.overflow import SPINNING, Overflow
 from xdplab.ledger.situation import ENDED, STOPPED, Situation, first
 
@@ -301,24 +304,29 @@ def _several(now: Situation, frame_size: int = 0) -> str:
     return f"engine.reconfigure({', '.join(words)})"
 
 
-def left_to_the_stack(passed: str, now: Situation) -> str:
-    """Say which packets went to the stack and not to the path.
+def left_to_the_stack(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
+    """Say which packets went to the stack and not to the path, which is no loss.
 
     Parameters
     ----------
-    passed
-        How many packets, in words.
+    counts
+        Packets by the line.
     now
         The settings.
     """
-    if now.kind == "udp":
-        return (
+    if count := counts.get(Line.STACK):
+        passed = counted(count, "packet")
+        yield (
             f"{passed} went to the stack as ever: not datagrams for this socket. That is no loss."
+            if now.kind == "udp"
+            else f"{passed} went to the stack: ARP and IPv6 neighbour discovery, which the program "
+            f"leaves to it so that {now.interface} can be reached. That is no loss."
         )
-    return (
-        f"{passed} went to the stack: ARP and IPv6 neighbour discovery, which the program leaves "
-        f"to it so that {now.interface} can be reached. That is no loss."
-    )
+    if count := counts.get(Line.UNMATCHED):
+        yield (
+            f"{counted(count, 'packet')} went to the stack untouched: match={now.match!r} does not "
+            "take them. That is no loss; engine.reconfigure(match='') takes them, too."
+        )
 
 
 def filtered(now: Situation) -> str:

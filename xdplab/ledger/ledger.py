@@ -179,8 +179,7 @@ class Ledger(Tabled, FixedNames):
         # A queue that `Engine.reconfigure` turned to was without an engine before.
         captured = self._first_queues.intersection(self._engine.queues)
         strays = sum(by_queue[queue] for queue in by_queue.keys() - captured)
-        counted = grown.redirected + grown.passed + grown.no_socket + grown.reconfiguring
-        gap = grown.device - counted - grown.uncounted
+        gap = grown.device - grown.seen - grown.reconfiguring - grown.uncounted
         unseen = max(min(gap, strays - grown.no_socket), 0)
         return replace(grown, no_socket=grown.no_socket + unseen)
 
@@ -217,7 +216,7 @@ class Ledger(Tabled, FixedNames):
     ) -> list[int]:
         # The program counts packets that came while it had no sockets. Packets that came without a
         # program are in the driver's count alone, which is their upper bound.
-        away, seen = grown.reconfiguring, grown.redirected + grown.passed + grown.no_socket
+        away, seen = grown.reconfiguring, grown.seen
         told = self._by_program(grown, flowing)
         seen += sum(stage.packets for stage in told)
         if not self._points.veth:
@@ -255,6 +254,7 @@ class Ledger(Tabled, FixedNames):
         ours = not self._engine.configuration.users_program
         stages += [
             *([Stage(Line.STACK, grown.passed)] if ours else []),
+            *([Stage(Line.UNMATCHED, grown.unmatched)] if grown.unmatched else []),
             *([Stage(Line.NO_SOCKET, grown.no_socket)] if ours else []),
             Stage(Line.REDIRECTED, grown.redirected),
             *([Stage(Line.BEGUN, begun)] if begun else []),
@@ -377,6 +377,7 @@ class Ledger(Tabled, FixedNames):
             carrier_losses=self._carrier_losses(),
             sends=self._sends(grown),
             delivers=engine.configuration.delivers,
+            match=engine.configuration.match,
             users_program=engine.configuration.users_program,
             counts_verdicts=self._counts_verdicts(),
             joins=len(engine.configuration.interfaces) > 1,

@@ -17,6 +17,7 @@ class Line(StrEnum):
     ON_WIRE = "on the wire when it began"
     DEVICE = "seen by the device"
     STACK = "left to the stack"
+    UNMATCHED = "not taken by match"
     RECONFIGURING = "while it was reconfigured"
     NO_SOCKET = "no socket on the queue"
     PROGRAM_DROPPED = "dropped by your program"

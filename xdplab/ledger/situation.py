@@ -60,6 +60,8 @@ class Situation:
     """Whether the driver counts what that did."""
     joins: bool = False
     """Whether the engine joins two interfaces."""
+    match: str = ""
+    """Which packets the engine takes; empty for all."""
     handler: str = ""
     """What is wrong with its handler, in sentences."""
     in_handler: bool = False

@@ -26,6 +26,8 @@ class Verdicts(NamedTuple):
     passed: int
     """Passed to the stack: ARP, IPv6 neighbour and router discovery, multicast listener reports; on
     a UDP path all that is not for its socket."""
+    unmatched: int
+    """Passed to the stack, since `match` does not take them."""
     no_socket: int
     """Passed to the stack, since no engine has the queue."""
     reconfiguring: int

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xdplab.native import lib
+from xdplab.native import ffi, lib
 from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import netlink
 
@@ -57,11 +57,18 @@ class Attached:
     """Processes that hold a link to it, as far as this process may see them."""
     pinned: tuple[str, ...] = ()
     """Files that hold a link to it."""
+    name: str = ""
+    """Its name, as far as this process may ask; empty where there are several."""
 
     @property
     def attach(self) -> str:
         """The mode as `Engine` calls it."""
         return _MODES.get(self.mode, self.mode)
+
+    @property
+    def is_dispatcher(self) -> bool:
+        """Whether it is libxdp's, which runs the programs of several users one after the other."""
+        return self.name == "xdp_dispatcher"
 
 
 def attached(interface: Interface) -> Attached | None:
@@ -139,7 +146,13 @@ def _with_holders(found: tuple[str, int]) -> Attached | None:
     if not number:
         return Attached(0, _SEVERAL)
     holders = tuple(_named(process) for process in _processes() if _holds(process, number))
-    return Attached(number, mode, holders, tuple(_pinned(number)))
+    return Attached(number, mode, holders, tuple(_pinned(number)), _name_of(number))
+
+
+def _name_of(number: int) -> str:
+    name = ffi.new("char[16]")
+    refused = lib.xdplab_program_name(number, name)
+    return "" if refused else str(ffi.string(name).decode("ascii", "replace"))
 
 
 def _processes() -> Iterator[int]:

@@ -46,6 +46,8 @@ class PacketFilter:
     text
         The expression, see ``man pcap-filter``; an empty one passes every frame. A host's name in
         it is looked up as tcpdump does.
+    name
+        The keyword, for errors.
 
     Raises
     ------
@@ -53,14 +55,14 @@ class PacketFilter:
         With libpcap's own words, if it is no expression; and without libpcap.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text = checked_text("filter", text)
+    def __init__(self, text: str, name: str = "filter") -> None:
+        self.text = checked_text(name, text)
         if len(self.text) > _LONGEST_TEXT:
             raise ConfigurationError(
-                f"filter={shown(self.text)} is too long: {len(self.text):,} characters, and "
+                f"{name}={shown(self.text)} is too long: {len(self.text):,} characters, and "
                 f"{_LONGEST_TEXT:,} at most."
             )
-        self.code = _compiled(self.text)
+        self.code = _compiled(self.text, name)
         """Its program in classic BPF: 8 bytes an instruction, as ``struct sock_filter``."""
         self._instructions = ctypes.create_string_buffer(self.code, len(self.code))
         self._program = _Program(
@@ -114,7 +116,7 @@ def _libpcap() -> Any:
     return library
 
 
-def _compiled(text: str) -> bytes:
+def _compiled(text: str, name: str) -> bytes:
     library = _libpcap()
     capture = library.pcap_open_dead(_ETHERNET, _LONGEST_FRAME)
     if not capture:
@@ -126,7 +128,7 @@ def _compiled(text: str) -> bytes:
             capture, ctypes.byref(program), text.encode(), optimized, _UNKNOWN_MASK
         ):
             words = library.pcap_geterr(capture).decode(errors="replace").strip()
-            raise ConfigurationError(f"filter={text!r}: {words}.")
+            raise ConfigurationError(f"{name}={text!r}: {words}.")
         try:
             return ctypes.string_at(program.instructions, 8 * program.length)
         finally:

@@ -92,8 +92,14 @@ def program_held(place: Place) -> str:
 
 
 def _take_off(found: Attached, name: str, interface: Interface) -> str:
-    words = "XDP programs are" if not found.number else f"XDP program {found.number} is"
+    called = f" ({found.name})" if found.name else ""
+    words = "XDP programs are" if not found.number else f"XDP program {found.number}{called} is"
     there = f"{words} on {name}, attach={found.attach!r}"
+    if found.is_dispatcher:
+        there += (
+            ": libxdp's dispatcher, which runs programs that others put there, and beside which no "
+            "engine runs. With it they all go"
+        )
     if not found.processes and not found.pinned:
         off = _typed(interface, f"{name} {found.mode} off")
         return (

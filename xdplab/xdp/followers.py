@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from xdplab.core.checks import shown
@@ -50,7 +50,7 @@ class Follower(Protocol):
         """Take them out of the former map: from now on this is the engine's."""
 
 
-def lead_over(followers: set[Follower], link: Link, program: Program) -> Leading:
+def lead_over(followers: Collection[Follower], link: Link, program: Program) -> Leading:
     """Enter the sockets of all engines behind a link in the XSKMAP of its next program.
 
     Raises

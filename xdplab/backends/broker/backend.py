@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import socket
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
@@ -271,11 +272,14 @@ def _prepare_sockets(
 def _attach(session: Connection, request: PortRequest) -> list[int]:
     """Let the broker load and attach the program; return descriptors of its link and maps."""
     words = ("attach_mode", "multi_buffer", "metadata", "takes_all", "address")
+    given = request.config.match
+    match = bytes(ffi.buffer(given.instructions, 8 * given.count)) if given.count else b""
     arguments = {
         "program": request.program,
         "interface": request.interface.index,
         "queues": max(*request.queues, lib.XDPLAB_MAP_QUEUES - 1) + 1,
         "counts": lib.xdplab_path_counts(request.config.path),
+        "match": b64encode(match).decode(),
         **{name: getattr(request.config, name) for name in words},
     }
     return session.request("attach", arguments)[1]

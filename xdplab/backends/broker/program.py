@@ -10,13 +10,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xdplab.backends.broker.refusals import told_here
+from xdplab.broker import protocol
+from xdplab.broker.client import connect
 from xdplab.core.errors import ClosedError, KernelError
 from xdplab.programs.maps import MapFacts
 from xdplab.programs.running import Ran
+from xdplab.programs.statistics import CLOSED, RunCounts
 from xdplab.refusals.remedies import Place
 
 if TYPE_CHECKING:
     from xdplab.broker.client import Connection
+    from xdplab.core.closing import Closing
     from xdplab.net.interface import Interface
 
 
@@ -76,6 +80,16 @@ class BrokerProgram:
         answer, _ = self._session.request("run_object", arguments)
         output = b64decode(answer["output"])
         return Ran(answer["verdict"], output, answer["nanoseconds"])
+
+    def turn_on_statistics(self) -> Closing:
+        """Let another session turn them on, which has the privilege and does nothing else."""
+        return connect(protocol.STATISTICS)
+
+    def runs(self) -> RunCounts:
+        """Let the session ask."""
+        if not self._number:
+            raise ClosedError(CLOSED)
+        return RunCounts(**self._session.request("runs_of_object", {"program": self._number})[0])
 
     def close(self) -> None:
         """Let the session close its descriptor."""

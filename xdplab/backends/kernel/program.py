@@ -10,15 +10,17 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from xdplab.core.descriptors import close_all
-from xdplab.core.errors import ConfigurationError, KernelError
+from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.net.namespace import to_the_end
 from xdplab.programs.loading import attach_program, load_program, replace_program
 from xdplab.programs.maps import MapFacts
 from xdplab.programs.running import Ran, run_program
 from xdplab.programs.spec import parse, refusal
+from xdplab.programs.statistics import CLOSED, RunCounts, StatisticsOn, read_runs
 from xdplab.refusals.remedies import Place
 
 if TYPE_CHECKING:
+    from xdplab.core.closing import Closing
     from xdplab.net.interface import Interface
 
 
@@ -81,6 +83,16 @@ class KernelProgram:
             return interface.namespace.run(run)
         finally:
             is_given_up.set()  # an interrupt ends the wait, not the thread
+
+    def turn_on_statistics(self) -> Closing:
+        """Turn them on in this process."""
+        return StatisticsOn()
+
+    def runs(self) -> RunCounts:
+        """Ask the kernel."""
+        if not self._closer.alive:  # the descriptor may be another file's now
+            raise ClosedError(CLOSED)
+        return read_runs(self._program)
 
     def close(self) -> None:
         """Close the descriptor."""

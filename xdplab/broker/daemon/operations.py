@@ -24,6 +24,7 @@ from xdplab.net.napi import set_napi
 from xdplab.programs.loading import attach_program, load_program, replace_program
 from xdplab.programs.running import run_program
 from xdplab.programs.spec import refusal
+from xdplab.programs.statistics import read_runs
 from xdplab.refusals.errors import new_error, raise_error
 
 # linux/socket.h, asm-generic/socket.h, linux/memfd.h; Python lacks them.
@@ -82,7 +83,11 @@ class Operations:
     def _attach(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
         program = c_path(arguments.pop("program"))
         arguments["interface_index"] = arguments.pop("interface")
-        options = ffi.new("struct xdplab_attach *", {"program": program, **arguments})
+        code = arguments.pop("match")
+        match = {"instructions": ffi.from_buffer("uint8_t[]", code), "count": len(code) // 8}
+        options = ffi.new(
+            "struct xdplab_attach *", {"program": program, "match": match, **arguments}
+        )
         made, error = ffi.new("struct xdplab_attachment *"), new_error()
         size = _OWN_OBJECTS_BYTES + _SOCKET_ENTRY_BYTES * arguments["queues"]
         with self._line.reserved("attach an XDP program", size) as reservation:
@@ -135,6 +140,9 @@ class Operations:
             remedy = f"A frame gets {RUN_SECONDS:g} s of a broker's time: choose a smaller repeat."
             raise KernelError(error.tried, errno.ETIMEDOUT, remedy) from error
         return {**ran._asdict(), "output": b64encode(ran.output).decode()}, []
+
+    def _runs_of_object(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
+        return read_runs(self._loaded(arguments["program"]))._asdict(), []
 
     def _unload_object(self, arguments: dict[str, Any], _descriptors: list[int]) -> Answer:
         os.close(self._loaded(arguments["program"]))

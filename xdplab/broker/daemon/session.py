@@ -40,11 +40,12 @@ from xdplab.core.descriptors import close_all
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.native import lib
 from xdplab.native.objects import c_path
+from xdplab.programs.statistics import StatisticsOn
 from xdplab.refusals.errors import new_error, raise_error
 
 _SO_PEERPIDFD = 77  # asm-generic/socket.h, Linux 6.5
 # Operations that change nothing and come many times a second: they are not logged.
-_LOOKS = ("generator_status", "run_object")
+_LOOKS = ("generator_status", "run_object", "runs_of_object")
 # First words of a line in the log; a client can send any text as the name of an operation.
 _KNOWN = {*REQUESTS, "connect", "lend"}
 
@@ -129,6 +130,8 @@ class Session:
             self._keep_lab_process()
         elif kind == protocol.SOFTIRQ:
             self._serve_softirq()
+        elif kind == protocol.STATISTICS:
+            self._keep_statistics_on()
         else:
             self._lend_interface(name, descriptors[0])
 
@@ -198,6 +201,12 @@ class Session:
         self._answer("softirq", {}, [times])
         os.close(times)
         self._wait_for_the_end()
+
+    def _keep_statistics_on(self) -> None:
+        with StatisticsOn():
+            self._confine((), lib.XDPLAB_FILTER_SESSION)
+            self._answer("statistics", {})
+            self._wait_for_the_end()
 
     def _lend_interface(self, name: str, namespace: int) -> None:
         check_namespace(namespace, self._peer.user)

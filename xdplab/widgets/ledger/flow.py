@@ -29,7 +29,7 @@ class Kind(StrEnum):
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys((Line.OTHERS, Line.TX_OTHERS), Kind.JOINED),
     **dict.fromkeys((Line.WAITING, Line.TX_WAITING, Line.PENDING), Kind.WAITING),
-    **dict.fromkeys((Line.STACK, Line.PROGRAM_SENT), Kind.ASIDE),
+    **dict.fromkeys((Line.STACK, Line.UNMATCHED, Line.PROGRAM_SENT), Kind.ASIDE),
     **dict.fromkeys((Line.PROGRAM_REDIRECTED, Line.PROGRAM_OTHERS), Kind.ASIDE),
 }
 
