@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.loads import HOLDABLE_RATE
+from support.loads import DEEP_RING, HOLDABLE_RATE
 from support.objects import COUNTER, HEAD, read_counter
 from support.waiting import eventually
+from support.xskmaps import TO_SOCKET, XSKMAP
 
 pytest.importorskip("IPython")
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from xdplab import Lab, Program, Traffic
+from xdplab import Engine, Lab, Program, Traffic
 
 pytestmark = pytest.mark.kernel
 
@@ -181,3 +182,31 @@ def test_a_link_that_was_detached_is_attached_anew(shell: Any, run: Run) -> None
     assert link.closed
     (another,) = shell.user_ns["count"].links
     assert not another.closed
+
+
+def test_an_engine_follows_the_cells_program_without_loss(lab: Lab, shell: Any, run: Run) -> None:
+    cell = f"""%%xdp steer --attach lab.port
+{HEAD.lstrip()}{XSKMAP.format(name="sockets")}
+SEC("xdp") int steer(struct xdp_md *context)
+{{
+	const char *data = (void *)(long)context->data, *end = (void *)(long)context->data_end;
+
+	if (data + {SIZE} > end || data + {SIZE + 1} <= end)
+		return XDP_PASS;
+	{TO_SOCKET}
+}}
+"""
+    run(cell)
+    with (
+        Engine(lab.port, program=shell.user_ns["steer"], ring_size=DEEP_RING) as engine,
+        Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE // 5, size=SIZE, count=10_000) as traffic,
+    ):
+        swaps = 0
+        while traffic.running:
+            program = shell.user_ns["steer"]
+            run(cell)
+            assert program.closed
+            swaps += 1
+        assert swaps
+        assert traffic.sent == 10_000
+        assert eventually(lambda: engine.telemetry.total()["rx_packets"] == 10_000)
