@@ -230,6 +230,14 @@ def test_what_does_not_fit_is_named(maps: Any) -> None:
         maps["sockets"][0]
 
 
+def test_an_attribute_that_nothing_reads_is_refused(maps: Any) -> None:
+    for name in ("counts", "flows", "sockets"):
+        with pytest.raises(ConfigurationError, match="has no 'limit'"):
+            maps[name].limit = 3
+        with pytest.raises(ConfigurationError, match=r"'entries' of .* can't be set"):
+            maps[name].entries = 3
+
+
 def test_nothing_is_written_of_what_does_not_fit(maps: Any) -> None:
     with pytest.raises(ConfigurationError, match="value=-1"):
         maps["counts"].update({0: 5, 1: -1})
@@ -317,15 +325,17 @@ def test_the_page_about_maps_can_be_typed(
 ) -> None:
     page = (SOURCE_TREE / "docs" / "programs.md").read_text()
     section = page[page.index("## Maps") :]
-    source, code = (
-        re.findall(f"```{language}\n(.*?)```", section, re.DOTALL)[0] for language in ("c", "py")
+    sources, codes = (
+        re.findall(f"```{language}\n(.*?)```", section, re.DOTALL) for language in ("c", "py")
     )
-    (tmp_path / "flows.o").write_bytes(compiled(source))
     monkeypatch.chdir(tmp_path)
-    exec(code, {})
+    for name, source, code in zip(("flows.o", "events.o"), sources, codes, strict=False):
+        Path(name).write_bytes(compiled(source))
+        exec(code, {})
     said = capsys.readouterr().out
     assert re.search(r"^key +value.packets +value.longest$", said, re.MULTILINE)
     assert f"(2, {possible_cpus()})" in said
+    assert len(re.findall(r"^\d+ 98$", said, re.MULTILINE)) >= 3  # pings
 
 
 @pytest.mark.privilege  # a filter would reach the broker's client alone

@@ -99,6 +99,8 @@ def test_a_variable_that_is_not_there_or_does_not_fit_is_named(lab: Lab) -> None
             variables["step"] = 2**31
         with pytest.raises(ConfigurationError, match=r"constants=\{'most': 7\}"):
             variables["most"] = 7
+        with pytest.raises(ConfigurationError, match=r"program\.variables\['step'\] = 3"):
+            variables.step = 3  # type: ignore[attr-defined]
         assert {"counted", "step", "least", "most"} <= set(variables)
         assert "counted" in str(variables)
     with pytest.raises(ClosedError, match="was closed"):

@@ -29,11 +29,11 @@ from xdplab import (
     Traffic,
 )
 from xdplab.programs.maps import TYPES, MapFacts
-from xdplab.xdp.maps import map_of
+from xdplab.xdp.maps import Map
 
 pytestmark = pytest.mark.kernel  # which runs the programs
 
-BYTES = np.dtype("V4"), np.dtype("V4")
+BYTES = np.dtype("V4")
 SIZE = 1000  # bytes of a frame, that no other sender on the wire makes
 COUNTS_FRAMES = f"""{HEAD}{COUNTER}
 SEC("xdp") int count(struct xdp_md *context)
@@ -269,6 +269,6 @@ def test_a_maps_type_has_the_name_that_the_library_gives_it() -> None:
     named = [name.decode() for name in known if name is not None]
     # Two cgroup storages are deprecated in newer headers, which name them so.
     assert [name.removesuffix("_deprecated") for name in named] == list(TYPES[: len(named)])
-    assert str(map_of(MapFacts("flows", 17, 4, 4, 64), os.dup(0), BYTES)).splitlines()[
+    assert str(Map(MapFacts("flows", 17, 4, 4, 64), os.dup(0), BYTES, BYTES)).splitlines()[
         -1
     ].split() == [*("flows", "xskmap", "64", "4", "4")]

@@ -14,6 +14,7 @@
 #include "include/program.h"
 #include "include/program_run.h"
 #include "include/reader.h"
+#include "include/ring_buffer.h"
 #include "include/soft.h"
 #include "include/softirq.h"
 #include "include/udp_echo.h"

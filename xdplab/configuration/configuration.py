@@ -151,7 +151,7 @@ class Configuration:
         if lib.xdplab_filter_passes(code, len(code) // 8, b"", 0) < 0:
             raise ConfigurationError(
                 f"match={shown(self.match)} has a loop, as protochain makes one: no XDP program "
-                "takes it. Ask for the protocol without it, such as `ip6 proto 17`."
+                "takes it. Ask for the protocol without it, such as match='ip6 proto 17'."
             )
         if len(code) > 8 * lib.XDPLAB_MATCH_LONGEST:
             raise ConfigurationError(

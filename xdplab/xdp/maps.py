@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from xdplab.core.checks import boolean, is_a, shown, whole
 from xdplab.core.errors import ConfigurationError, MissingKeyError
+from xdplab.core.fixed_names import FixedNames
 from xdplab.core.held import HeldDescriptor
 from xdplab.core.table import Row, Table, Tabled
 from xdplab.programs import elements
 from xdplab.programs.dtypes import DType
-from xdplab.programs.maps import ARRAYS, HASHES, PER_CPU, TYPES, MapFacts
+from xdplab.programs.maps import PER_CPU, TYPES, MapFacts
 from xdplab.programs.packing import hashable, pack, plain, unpack
 from xdplab.xdp.values import (
     Rows,
@@ -37,7 +38,7 @@ HEADINGS = ("map", "type", "entries", "key, bytes", "value, bytes")
 Array = npt.NDArray[Any]
 
 
-class Map(Tabled, HeldDescriptor):
+class Map(Tabled, FixedNames, HeldDescriptor):
     """A map of a loaded program. `Program` makes it, and `Program.close` closes it.
 
     Arrays and hashes are mappings, too (`ArrayMap`, `HashMap`). Of other types there is the
@@ -66,6 +67,7 @@ class Map(Tabled, HeldDescriptor):
         self.name, self.type, self.key_size, self.value_size, self.entries = facts
         self.key_dtype, self.value_dtype = key_dtype, value_dtype
         super().__init__(descriptor, f"the map {self.name} was closed, with its program.")
+        self._fix_names(type(self))
 
     def close(self) -> None:
         """Close the descriptor. The kernel keeps the map for as long as a program uses it."""
@@ -356,12 +358,6 @@ class HashMap(ArrayMap, MutableMapping[Any, Any]):
 
     def _key(self, key: Any) -> bytes:
         return pack(self.key_dtype, key, f"program.maps[{self.name!r}]: key")
-
-
-def map_of(facts: MapFacts, descriptor: int, dtypes: tuple[DType, DType]) -> Map:
-    """Return a map of the class that its type has."""
-    kind = HashMap if facts.type in HASHES else ArrayMap if facts.type in ARRAYS else Map
-    return kind(facts, descriptor, *dtypes)
 
 
 def _pairs(given: Any) -> list[tuple[Any, Any]]:

@@ -25,7 +25,8 @@ from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.programs.spec import refusal
 from xdplab.xdp.disassembly import Disassembly, disassemble
 from xdplab.xdp.followers import Follower, lead_over
-from xdplab.xdp.maps import HEADINGS, map_of
+from xdplab.xdp.kinds_of_maps import map_of
+from xdplab.xdp.maps import HEADINGS
 from xdplab.xdp.refused import told_by_source
 from xdplab.xdp.runs import ProgramRuns, frames_of
 from xdplab.xdp.source import ProgramObject, object_of
@@ -70,8 +71,8 @@ class Program(Tabled, FixedNames, Closing):
     interface
         The interface that it was loaded for.
     maps
-        Its maps, by name: an `ArrayMap`, a `HashMap`, or another `Map`. Those of global variables
-        are called as their sections: ``.data``, ``.bss``, ``.rodata``.
+        Its maps, by name: an `ArrayMap`, a `HashMap`, a `RingBuffer`, or another `Map`. Those of
+        global variables are called as their sections: ``.data``, ``.bss``, ``.rodata``.
     variables
         Its global variables, by name, read and set while it runs.
     said
@@ -115,7 +116,7 @@ class Program(Tabled, FixedNames, Closing):
         described = Described(data)
         self.maps: Mapping[str, Any] = MappingProxyType(
             {
-                facts.name: map_of(facts, descriptor, described.dtypes(facts))
+                facts.name: map_of(facts, descriptor, described)
                 for facts, descriptor in self._loaded.maps
             }
         )

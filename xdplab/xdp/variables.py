@@ -42,6 +42,14 @@ class Variables(Tabled, Mapping[str, Any]):
         self._places, self._sections = places, sections
         self._mapped: dict[str, mmap.mmap] = {}
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_"):
+            raise ConfigurationError(
+                f"a variable is set by its name in brackets: program.variables[{name!r}] = "
+                f"{shown(value)}."
+            )
+        super().__setattr__(name, value)
+
     def __getitem__(self, name: str) -> Any:
         place = self._place(name)
         memory, size = self._memory(place.section), place.dtype.itemsize
