@@ -244,6 +244,7 @@ def test_a_program_is_refused_where_it_can_t_be_used(lab: Lab, other: Lab) -> No
                 {"program": program, "sampling": Sampling(metadata=True)},
             ),
             ("match='udp' is put in front of", {"program": program, "match": "udp"}),
+            ("in front of the engine's own", {"program": program, "match": "udp"}),
             ("names a map of a program of your own", {"xskmap": "sockets"}),
             ("must be a Program", {"program": b"bytes"}),
             ("xskmap=7 must be text", {"program": program, "xskmap": 7}),
