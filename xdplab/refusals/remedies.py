@@ -113,7 +113,10 @@ def _take_off(found: Attached, name: str, interface: Interface) -> str:
 
 def _end(process: Process) -> str:
     if process.is_ours:
-        return "This process holds it: close the engine, engine.close(), or the link, link.close()."
+        return (
+            "This process holds it: close the engine, engine.close(), or the link, link.close(). "
+            "On a Program of your own, which has an XSKMAP, an engine can run: program=program."
+        )
     return (
         f"Process {process.number} ({process.name}) holds it, as another engine would: "
         f"close that engine there, or end the process, `{_sudo(process)}kill {process.number}`."
