@@ -44,11 +44,13 @@ if TYPE_CHECKING:
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
+    from xdplab.xdp.gallery import GALLERY
     from xdplab.xdp.program import Link, Program
 
 __all__ = [
     "ACTIONS",
     "FIELDS",
+    "GALLERY",
     "KNOBS",
     "METRICS",
     "PATHS",
@@ -99,6 +101,7 @@ __all__ = [
 _LATER = {
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
+    "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
     "Link": ("xdp.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
