@@ -187,6 +187,7 @@ def test_tags_and_extensions_without_end_are_passed(programs: dict[str, Program]
         assert [run.verdict for run in runs] == [expected] * 2, name
 
 
+@pytest.mark.privilege  # 131,072 runs, each of which would be a message to the broker
 def test_all_types_and_all_ports(programs: dict[str, Program]) -> None:
     program = programs["filter"]
     for name in ("networks4", "networks6", "ports"):
