@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from xdplab.handlers.compiling import c_handler
     from xdplab.handlers.handler import Handler
     from xdplab.lab.loan import Loan
+    from xdplab.ledger.drops import DropReasons
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
@@ -61,6 +62,7 @@ __all__ = [
     "ClosedError",
     "CompileError",
     "ConfigurationError",
+    "DropReasons",
     "Engine",
     "Grid",
     "Handler",
@@ -101,6 +103,7 @@ __all__ = [
 _LATER = {
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
+    "DropReasons": ("ledger.drops", "DropReasons"),
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
     "Link": ("xdp.program", "Link"),
