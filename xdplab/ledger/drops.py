@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from xdplab.core.calls import public
+from xdplab.core.checks import is_a
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
@@ -15,6 +16,7 @@ from xdplab.core.text import counted
 from xdplab.native import ffi, lib
 from xdplab.native.handle import NativeHandle
 from xdplab.native.objects import c_path
+from xdplab.net.interface import Interface
 from xdplab.net.namespace import on_a_thread
 from xdplab.net.resolve import End, resolve
 from xdplab.refusals.errors import new_error, raise_error
@@ -115,7 +117,11 @@ class DropReasons(Tabled, FixedNames, Closing):
     """
 
     def __init__(self, *interfaces: End) -> None:
-        found = [resolve(each, allow_default_route=True) for each in interfaces]
+        # A ledger's interfaces may be down by now: that is one reason to lose packets.
+        found = [
+            each if is_a(each, Interface) else resolve(each, allow_default_route=True)
+            for each in interfaces
+        ]
         if not found or len(found) > _MOST:
             raise ConfigurationError(
                 f"DropReasons takes 1 to {_MOST} interfaces: DropReasons(lab.port, lab.peer)."
