@@ -61,8 +61,9 @@ def attach(
 ) -> list[int]:
     request = {"program": program, "interface": index, "attach_mode": 0, "queues": 1}
     flags = {"multi_buffer": 0, "metadata": 0, "takes_all": 0, "counts": 2, "address": 0}
+    all_packets = {"match": ""}
     with connect(protocol.NETWORK, descriptor=namespace, path=path) as connection:
-        return connection.request("attach", request | flags | changes)[1]
+        return connection.request("attach", request | flags | all_packets | changes)[1]
 
 
 def memory(size: int, *seals: int) -> int:

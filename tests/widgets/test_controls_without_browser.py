@@ -148,6 +148,25 @@ def test_what_the_engine_refuses_a_slider_is_said_and_the_slider_goes_back(lab: 
     assert box(controls, "batch").value == "128"
 
 
+def test_a_word_stays_though_the_value_was_changed_elsewhere_just_before(lab: Lab) -> None:
+    engine = Engine(lab.port, batch=64, ring_size=2048)
+    controls = Controls(engine)
+    engine.reconfigure(ring_size=128)
+    engine.batch = 32  # which is not shown yet
+    control(controls, "batch").value = 1024
+    for _beat in range(3):
+        controls.refresh()
+        assert word(controls, "batch") == "batch=1024 must be a whole number, 1 to 128."
+    engine.batch = 16
+    box(controls, "batch").value = "no number"
+    for _beat in range(3):
+        controls.refresh()
+        assert "no number" in word(controls, "batch")
+    engine.batch = 8
+    controls.refresh()
+    assert word(controls, "batch") == ""
+
+
 def test_a_batch_goes_as_far_as_the_ring_and_a_new_ring_moves_the_end(lab: Lab) -> None:
     engine = Engine(lab.port, ring_size=1024)
     controls = Controls(engine)

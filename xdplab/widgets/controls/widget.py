@@ -173,17 +173,24 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
                 self._controls[knob.name].moved(getattr(self, knob.name))
                 self._refused = self._reason = ""
             except XdplabError as error:
+                self._look_before_a_word(knob)
                 self._controls[knob.name].refused(str(error))
 
     def _take(self, knob: AnyKnob, text: str) -> Typed:
         """Set a knob to what was typed."""
         with self._lock:
+            self._look_before_a_word(knob)
             value, held = typed.held(knob, text, self._engine)
             setattr(self, knob.name, value)
             self._refused = self._reason = ""
             value = getattr(self, knob.name)
             self._controls[knob.name].taken(value)
             return Typed(value, held)
+
+    def _look_before_a_word(self, knob: AnyKnob) -> None:
+        """Note a value that was set elsewhere and is not shown yet: no word is on that change."""
+        if (engine := self._view.engine) is not None:
+            self._controls[knob.name].taken(self._value(knob, engine))
 
     def _press(self, action: Callable[..., None], *arguments: str) -> Callable[[object], None]:
         def pressed(_button: object) -> None:
