@@ -116,8 +116,8 @@ def test_a_ledger_tells_what_the_kernel_dropped_and_why(lab: Lab) -> None:
 
 
 def test_what_can_not_be_watched_is_refused(lab: Lab) -> None:
-    with pytest.raises(ConfigurationError, match="takes 1 to 64 interfaces"):
-        DropReasons()
+    with pytest.raises(ConfigurationError, match=r"interfaces=\[\] must be 1 to 64"):
+        DropReasons([])
     with (
         Lab(backend="soft") as soft,
         pytest.raises(ConfigurationError, match="is simulated, and the kernel never sees"),

@@ -88,6 +88,7 @@ static __always_inline bool find_usual(struct xdp_md *context, struct headers *h
 		return false;
 	headers->type = ethernet->h_proto;
 	headers->protocol = ip->protocol;
+	headers->is_later_fragment = false;
 	headers->network = sizeof(*ethernet);
 	headers->transport = sizeof(*ethernet) + sizeof(*ip);
 	headers->ipv4.source = ip->saddr;
@@ -172,15 +173,17 @@ static __always_inline __u32 find_ipv6(struct xdp_md *context, struct headers *h
 	return end;
 }
 
-/* Fills in what the packet has. All else is 0. */
+/* Fills in what the packet has; all else is 0. */
 static __always_inline void find_headers(struct xdp_md *context, struct headers *headers)
 {
 	struct ethhdr ethernet;
 	struct tag tag;
 	__u32 at = sizeof(ethernet), end = 0;
 
+	if (find_usual(context, headers))
+		return;
 	*headers = (struct headers){ 0 };
-	if (find_usual(context, headers) || !read(context, 0, &ethernet, sizeof(ethernet)))
+	if (!read(context, 0, &ethernet, sizeof(ethernet)))
 		return;
 	headers->type = ethernet.h_proto;
 	for (int i = 0; i < MOST_TAGS && is_tag(headers->type); i++) {

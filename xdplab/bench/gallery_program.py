@@ -65,7 +65,7 @@ def _prepare(name: str, program: Program) -> None:
     if name == "filter":
         program.maps["ports"][(_UDP, 0, STREAM_PORT)] = (_DROP, 0, 0)
     if name == "reflect":
-        program.variables["port"] = STREAM_PORT
+        program.variables["port"] = 0  # a frame comes back with its ports swapped, for the next run
 
 
 def _frame(wire: Wire) -> bytes:

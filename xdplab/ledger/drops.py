@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xdplab.core.calls import public
-from xdplab.core.checks import is_a
+from xdplab.core.checks import is_a, shown
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
@@ -20,6 +20,9 @@ from xdplab.net.interface import Interface
 from xdplab.net.namespace import on_a_thread
 from xdplab.net.resolve import End, resolve
 from xdplab.refusals.errors import new_error, raise_error
+
+if TYPE_CHECKING:
+    from xdplab.ledger.subjects import CountedEngine, CountedTraffic
 
 _MOST, _ROOM = 64, 4096  # entries of the program's maps
 _VERDICTS = ("ABORTED", "DROP", "PASS", "TX", "REDIRECT")  # enum xdp_action (linux/bpf.h)
@@ -104,33 +107,36 @@ class DropReasons(Tabled, FixedNames, Closing):
     Parameters
     ----------
     interfaces
-        Sides of a lab (``lab.port``, ``lab.peer``), interfaces, or names of real ones: up to 64.
+        A side of a lab (``lab.port``), an `Interface`, or the name of a real one; or several, in a
+        list: up to 64.
 
     Raises
     ------
     ConfigurationError
-        Without an interface, and for a simulated one, whose packets the kernel never sees.
+        For what is no interface, and for a simulated one, whose packets the kernel never sees.
     PermissionRefusedError
         Without CAP_PERFMON and CAP_BPF.
     KernelError
         When the kernel refuses; it needs Linux 5.17 with its own types (/sys/kernel/btf/vmlinux).
     """
 
-    def __init__(self, *interfaces: End) -> None:
+    def __init__(self, interfaces: End | Sequence[End]) -> None:
+        is_list = is_a(interfaces, list) or is_a(interfaces, tuple)
+        several: Sequence[Any] = interfaces if is_list else [interfaces]  # type: ignore[assignment]
+        if not 0 < len(several) <= _MOST:
+            raise ConfigurationError(
+                f"interfaces={shown(interfaces)} must be 1 to {_MOST} of them, as in "
+                "DropReasons([lab.port, lab.peer])."
+            )
         # A ledger's interfaces may be down by now: that is one reason to lose packets.
         found = [
-            each if is_a(each, Interface) else resolve(each, allow_default_route=True)
-            for each in interfaces
+            each if is_a(each, Interface) else resolve(each, True, "interfaces") for each in several
         ]
-        if not found or len(found) > _MOST:
-            raise ConfigurationError(
-                f"DropReasons takes 1 to {_MOST} interfaces: DropReasons(lab.port, lab.peer)."
-            )
         for each in found:
             if each.namespace.simulated:
                 raise ConfigurationError(
-                    f"{each.name} is simulated, and the kernel never sees its packets: take a "
-                    "real lab, Lab(backend='kernel')."
+                    f"interfaces={shown(interfaces)}: {each.name} is simulated, and the kernel "
+                    "never sees its packets. Take a real lab, Lab(backend='kernel')."
                 )
         self.interfaces = tuple(found)
         self._names = {(each.namespace.identity[1], each.index): each.name for each in found}
@@ -191,3 +197,22 @@ class DropReasons(Tabled, FixedNames, Closing):
     def _brief(self) -> str:
         names = ", ".join(self._names.values())
         return "<DropReasons closed>" if self.closed else f"<DropReasons of {names}>"
+
+
+def drop_reasons_of(engine: CountedEngine, traffic: CountedTraffic | None) -> DropReasons:
+    """Watch the interfaces of an engine, and that of its generator.
+
+    Raises
+    ------
+    ConfigurationError
+        In a simulated lab.
+    PermissionRefusedError, KernelError
+        As of `DropReasons`.
+    """
+    if engine.simulated:
+        raise ConfigurationError(
+            "drop_reasons=True is the kernel's, which never sees the packets of a simulated lab. "
+            "Leave it out, or take a real one, Lab(backend='kernel')."
+        )
+    senders_own = () if traffic is None else (traffic.sender.interface,)
+    return DropReasons([*engine.interfaces, *senders_own])

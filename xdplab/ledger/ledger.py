@@ -33,7 +33,7 @@ from xdplab.knobs.table import names_of_home
 from xdplab.ledger import own_program
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
-from xdplab.ledger.drops import DropReasons
+from xdplab.ledger.drops import drop_reasons_of
 from xdplab.ledger.explain_handler import watched
 from xdplab.ledger.lines import Line, is_there, name_of
 from xdplab.ledger.offered import is_short
@@ -83,8 +83,7 @@ class Ledger(Tabled, FixedNames):
         check_engine(engine)
         check_traffic(traffic)
         asked = boolean("drop_reasons", drop_reasons)
-        senders_own = () if traffic is None else (traffic.sender.interface,)
-        self._drops = DropReasons(*engine.interfaces, *senders_own) if asked else None
+        self._drops = drop_reasons_of(engine, traffic) if asked else None
         self._engine, self._traffic = engine, traffic
         self._points = CountingPoints(engine, traffic)
         deadline = time.monotonic() + _QUIET_SECONDS
