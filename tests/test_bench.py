@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from xdplab import WAIT_STRATEGIES, ConfigurationError, Lab, XdplabError
+from xdplab import GALLERY, WAIT_STRATEGIES, ConfigurationError, Lab, XdplabError
 from xdplab.bench import BENCHMARKS, table, write_report
 from xdplab.bench.benchmark import Benchmark
 from xdplab.bench.one_wire import OneWire
@@ -130,6 +130,23 @@ def test_burst_has_an_entry_for_each_budget_and_action(monkeypatch: pytest.Monke
     shown = shown.replace(" [simulated]", "")
     assert "burst: million packets a second, drop" in shown
     assert "burst: million packets a second, reflect" in shown
+
+
+@pytest.mark.kernel
+def test_programs_are_compared_with_the_least_of_the_same_verdict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result = BENCHMARKS["programs"].run(rounds=2, seconds=0.2, quiet=True)
+    assert {entry["name"] for entry in result["entries"]} == set(GALLERY)
+    for entry in result["entries"]:
+        assert entry["status"] == "measured", entry["reason"]
+        for run in entry["runs"]:
+            assert 0 < run["rx_packets"] <= run["sent"]
+            assert run["run_ns"] > 0
+        assert (entry["ratio"] == 1) >= (entry["settings"]["beside"] == entry["name"])
+    shown = in_80_columns(result, monkeypatch)
+    assert "programs: million packets a second" in shown
+    assert " of drop" in shown
 
 
 @pytest.mark.kernel

@@ -18,7 +18,13 @@ def test_the_wheel_holds_the_engine_the_xdp_programs_and_both_licences(wheel: Pa
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.startswith("xdplab/native/_engine") and name.endswith(".so") for name in names)
     programs = {Path(name).name for name in names if name.endswith(".bpf.o")}
-    assert programs == {f"{source.stem}.o" for source in SOURCE.glob("bpf/*.bpf.c")}
+    gallery = [*SOURCE.glob("bpf/gallery/*/*.bpf.c")]
+    assert programs == {
+        *(f"{source.stem}.o" for source in SOURCE.glob("bpf/*.bpf.c")),
+        *(f"gallery_{source.stem}.o" for source in gallery),
+    }
+    readable = {name.removeprefix("xdplab/bpf/gallery/") for name in names}
+    assert readable > {"headers.bpf.h", *(source.name for source in gallery)}
     assert "xdplab/py.typed" in names
     assert not [name for name in names if "harness" in name or "widgets_benchmark" in name]
     assert not [name for name in names if "__pycache__" in name]  # meson.build names the folders

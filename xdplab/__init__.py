@@ -41,14 +41,17 @@ if TYPE_CHECKING:
     from xdplab.handlers.compiling import c_handler
     from xdplab.handlers.handler import Handler
     from xdplab.lab.loan import Loan
+    from xdplab.ledger.drops import DropReasons
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
+    from xdplab.xdp.gallery import GALLERY
     from xdplab.xdp.program import Link, Program
 
 __all__ = [
     "ACTIONS",
     "FIELDS",
+    "GALLERY",
     "KNOBS",
     "METRICS",
     "PATHS",
@@ -59,6 +62,7 @@ __all__ = [
     "ClosedError",
     "CompileError",
     "ConfigurationError",
+    "DropReasons",
     "Engine",
     "Grid",
     "Handler",
@@ -99,6 +103,8 @@ __all__ = [
 _LATER = {
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
+    "DropReasons": ("ledger.drops", "DropReasons"),
+    "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
     "Link": ("xdp.program", "Link"),
     "Loan": ("lab.loan", "Loan"),

@@ -34,6 +34,18 @@ struct verdicts {
 	__u64 bytes;
 };
 
+/* bpf/drops.bpf.c: an interface, by the number of its network namespace and its index there. */
+struct drop_place {
+	__u32 network;
+	__u32 interface;
+};
+enum drop_kind { DROPPED_BY_STACK, DROPPED_BY_XDP, DROPPED_BY_REDIRECT, DROP_KINDS };
+struct drop {
+	struct drop_place place;
+	__u32 kind;  /* enum drop_kind */
+	__s32 cause; /* enum skb_drop_reason; the verdict that failed; the errno, negative */
+};
+
 /* bpf/softirq.bpf.c */
 struct softirq_time {
 	__u64 entered_ns; /* 0: not in a softirq */

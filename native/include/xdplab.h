@@ -3,6 +3,7 @@
  * The whole public API, for Python. The engine's own code does not include this file.
  */
 #include "include/capture.h"
+#include "include/drops.h"
 #include "include/elements.h"
 #include "include/engine.h"
 #include "include/fields.h"

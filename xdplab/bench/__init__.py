@@ -26,6 +26,7 @@ _NAMES = (
     "latency",
     "softnic",
     "python",
+    "programs",
     "tune",
 )
 

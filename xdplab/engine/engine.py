@@ -349,15 +349,17 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         """Bring a stopped engine's telemetry up to date: its rings fill without the worker."""
         self._native.refresh()
 
-    def ledger(self, traffic: Traffic | None = None) -> Ledger:
+    def ledger(self, traffic: Traffic | None = None, *, drop_reasons: bool = False) -> Ledger:
         """Begin a ledger: where every packet goes from now on.
 
         Parameters
         ----------
         traffic
             The generator, where there is one.
+        drop_reasons
+            Whether it tells which packets the kernel dropped, and why; see `Ledger`.
         """
-        return Ledger(self, traffic)
+        return Ledger(self, traffic, drop_reasons=drop_reasons)
 
     def _load(self, name: str) -> int:
         return self._native.load(name)

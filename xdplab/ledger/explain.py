@@ -70,6 +70,7 @@ def explain(counts: Mapping[str, int], unaccounted: int, now: Situation) -> list
     losses += explain_handler.handled(counts, now)
     rest = [
         *([now.handler] if now.handler else []),
+        *now.drops,
         *explain_wire.finished(counts, now),
         *_left_over(counts, now),
         *_remainder(unaccounted, now),

@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from xdplab.core.calls import public
-from xdplab.core.checks import seconds
+from xdplab.core.checks import boolean, seconds
 from xdplab.core.errors import ClosedError, InterfaceGoneError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
@@ -33,6 +33,7 @@ from xdplab.knobs.table import names_of_home
 from xdplab.ledger import own_program
 from xdplab.ledger.account import Account, Stage
 from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
+from xdplab.ledger.drops import drop_reasons_of
 from xdplab.ledger.explain_handler import watched
 from xdplab.ledger.lines import Line, is_there, name_of
 from xdplab.ledger.offered import is_short
@@ -62,11 +63,27 @@ class Ledger(Tabled, FixedNames):
         Running or stopped.
     traffic
         The generator, where there is one: without it the ledger begins at the device.
+    drop_reasons
+        Whether `explain` also tells which packets of these interfaces the kernel dropped, and why,
+        as `DropReasons` does. It costs nothing where none is dropped, and some 100 ns where one is.
+
+    Raises
+    ------
+    PermissionRefusedError
+        For `drop_reasons` without CAP_PERFMON and CAP_BPF.
     """
 
-    def __init__(self, engine: CountedEngine, traffic: CountedTraffic | None = None) -> None:
+    def __init__(
+        self,
+        engine: CountedEngine,
+        traffic: CountedTraffic | None = None,
+        *,
+        drop_reasons: bool = False,
+    ) -> None:
         check_engine(engine)
         check_traffic(traffic)
+        asked = boolean("drop_reasons", drop_reasons)
+        self._drops = drop_reasons_of(engine, traffic) if asked else None
         self._engine, self._traffic = engine, traffic
         self._points = CountingPoints(engine, traffic)
         deadline = time.monotonic() + _QUIET_SECONDS
@@ -375,6 +392,7 @@ class Ledger(Tabled, FixedNames):
             gone=self._points.gone,
             broken_links=self._broken_links(),
             carrier_losses=self._carrier_losses(),
+            drops=() if self._drops is None else tuple(each.words() for each in self._drops.read()),
             sends=self._sends(grown),
             delivers=engine.configuration.delivers,
             match=engine.configuration.match,

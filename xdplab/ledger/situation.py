@@ -51,6 +51,8 @@ class Situation:
     """Which interfaces frames can't pass, why, and what to do: a sentence each."""
     carrier_losses: Mapping[str, int] = field(default_factory=dict)
     """How often an interface lost its carrier since the ledger began."""
+    drops: tuple[str, ...] = ()
+    """What the kernel dropped, and why, in sentences."""
     sends: bool = False
     delivers: bool = False
     """Whether packets go to Python, whose program is the worker."""

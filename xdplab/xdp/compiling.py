@@ -12,6 +12,7 @@ from xdplab.core.compiler import compile_in
 from xdplab.core.errors import CompileError, ConfigurationError
 from xdplab.core.source_lines import SourceLine
 from xdplab.refusals.verifier_hints import hint_for
+from xdplab.xdp.gallery import headers_folder
 from xdplab.xdp.kernel_types import NAME, kernel_types
 
 _FLAGS = (
@@ -61,7 +62,7 @@ def _compile(source: str, folder: Path, file: str, made: Path) -> tuple[bytes, s
             "a program in C takes a compiler for BPF, and there is none (clang): "
             "`sudo apt-get install clang libbpf-dev`."
         )
-    command = [clang, *_FLAGS]
+    command = [clang, *_FLAGS, "-I", headers_folder()]
     # clang's BPF target ignores the folder with the headers of this machine.
     if machine := sysconfig.get_config_var("MULTIARCH"):
         command += ["-idirafter", f"/usr/include/{machine}"]

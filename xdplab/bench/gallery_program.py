@@ -1,0 +1,85 @@
+"""A program of the gallery, as a benchmark's receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from xdplab.bench.receiver import Received
+from xdplab.bench.wire import Wire, unanswered
+from xdplab.net.interface import Interface
+from xdplab.net.stream import STREAM_PORT, Stream
+from xdplab.xdp.gallery import GALLERY
+from xdplab.xdp.program import Program
+
+_REPEAT = 1_000_000
+_DROP = 1
+_UDP = 17
+
+
+class GalleryReceiver:
+    """Gives a run's traffic to a program of the gallery, and counts the packets that it was given.
+
+    Parameters
+    ----------
+    name
+        The program's.
+    beside
+        The least program that gives the same verdict, with which it is compared.
+    """
+
+    program = "xdplab"
+
+    def __init__(self, name: str, beside: str) -> None:
+        self.name = name
+        self.settings: dict[str, Any] = {"beside": beside}
+        self.version: str | None = version("xdplab")
+
+    def missing(self) -> str | None:
+        """Return None: the program comes with the package."""
+        return None
+
+    def run(self, wire: Wire, seconds: float) -> Received:
+        """Measure once.
+
+        Raises
+        ------
+        XdplabError
+            When the kernel refuses the program, or the generator ended by itself.
+        """
+        port = wire.lab.port
+        with unanswered(port), Program(GALLERY[self.name], port) as program:
+            _prepare(self.name, program)
+            alone = program.test_run(_frame(wire), repeat=_REPEAT)
+            program.attach()
+            wire.warm_up()
+            before = _given(port.interface)
+            sent, sending = wire.send(seconds)
+            given = _given(port.interface) - before
+        return Received(sending, sent, given, {"run_ns": alone[0].nanoseconds})
+
+
+def _prepare(name: str, program: Program) -> None:
+    """Have it do its work on each packet of the generator."""
+    if name == "filter":
+        program.maps["ports"][(_UDP, 0, STREAM_PORT)] = (_DROP, 0, 0)
+    if name == "reflect":
+        program.variables["port"] = 0  # a frame comes back with its ports swapped, for the next run
+
+
+def _frame(wire: Wire) -> bytes:
+    """Make a frame as the generator does."""
+    stream = Stream(wire.lab.port, size=wire.traffic.size)
+    headers: Any = stream.config(wire.lab.peer.interface)["headers"]
+    return bytes(headers).ljust(wire.traffic.size, b"\0")
+
+
+def _given(interface: Interface) -> int:
+    """Return how many packets the driver gave to the program."""
+    counts: Mapping[str, int] = interface.driver_statistics()
+    return sum(
+        count
+        for name, count in counts.items()
+        if name.startswith("rx_queue_") and name.endswith("_xdp_packets")
+    )
