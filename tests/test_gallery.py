@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from ipaddress import ip_address
 from typing import Any
 
@@ -227,9 +228,14 @@ def test_programs_of_the_gallery_see_live_traffic(lab: Lab) -> None:
         link.replace(sample)
         send()
         assert eventually(lambda: sample.variables["seen"] >= COUNT)
-        taken = len(sample.maps["samples"].read("struct sample"))
-        assert taken == -(-sample.variables["seen"] // 10)
         link.replace(filtering)
+        taken: list[Any] = []
+
+        def are_there() -> bool:
+            taken.extend(sample.maps["samples"].read("struct sample"))
+            return len(taken) == -(-sample.variables["seen"] // 10)
+
+        assert eventually(are_there)
         filtering.maps["ports"][(17, 0, 9)] = (DROP, 0, 0)
         send()
         assert eventually(lambda: filtering.maps["ports"][(17, 0, 9)].packets == COUNT)
@@ -242,3 +248,26 @@ def test_programs_of_the_gallery_see_live_traffic(lab: Lab) -> None:
         link.replace(reflect)
         send()
         assert eventually(lambda: reflect.variables["reflected"] == COUNT)
+
+
+def test_500_swaps_among_programs_lose_no_packet_of_a_stream(lab: Lab) -> None:
+    names = ("count", "filter", "reflect")
+    with ExitStack() as stack:
+        programs = [stack.enter_context(Program(GALLERY[name], lab.port)) for name in names]
+        count, filtering, reflect = programs
+        filtering.maps["ports"][(17, 0, 9)] = (DROP, 0, 0)
+        link = count.attach()
+        traffic = stack.enter_context(Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 5))
+        for number in range(500):
+            link.replace(programs[number % len(programs)])
+        traffic.stop()
+
+        def taken() -> list[int]:
+            return [
+                count.maps["counts"].get((0x800, 17, 0), (0, 0))[0],
+                filtering.maps["ports"][(17, 0, 9)].packets,
+                reflect.variables["reflected"],
+            ]
+
+        assert eventually(lambda: sum(taken()) == traffic.sent), (taken(), traffic.sent)
+        assert all(taken())

@@ -116,7 +116,7 @@ def test_it_finds_what_is_best_and_measures_the_leaders_again(
 ) -> None:
     waits = ["poll", "epoll", "uring-oneshot", "spin"]
     tuning = tune(
-        engine, traffic, fewest_calls, budget=8, knobs={"wait": waits, "batch": [4, 16]}, **QUICK
+        engine, traffic, fewest_calls, budget=12, knobs={"wait": waits, "batch": [4, 16]}, **QUICK
     )
     assert tuning.settings["wait"] == "spin"
     assert tuning.front[0]["syscalls_per_packet"] == 0
@@ -209,14 +209,15 @@ def test_an_interrupt_before_anything_was_found_is_an_interrupt(
 def test_what_is_refused_is_recorded_and_the_search_goes_on(
     engine: Engine, traffic: Traffic
 ) -> None:
-    knobs = {"frame_size": [2048, 3000, 4096], "batch": [16, 64]}
-    tuning = tune(engine, traffic, budget=6, knobs=knobs, **QUICK)
-    refused = tuning.trials[tuning.trials["frame_size"] == 3000]
-    assert len(refused) == 2
+    # The figures decide what is proposed next: nothing new but what is refused is left.
+    knobs = {"frame_size": [2048, 3000, 3008, 3016]}
+    tuning = tune(engine, traffic, budget=3, knobs=knobs, **QUICK)
+    refused = tuning.trials[tuning.trials["frame_size"] != 2048]
+    assert len(refused) >= 1
     assert (refused["runs"] == 0).all()
     assert np.isnan(refused["pps"]).all()
     assert all("EINVAL" in reason for reason in refused["reason"])
-    assert tuning.trials["runs"].sum() == 6
+    assert tuning.trials["runs"].sum() == 3
 
 
 @pytest.mark.kernel

@@ -88,7 +88,6 @@ static __always_inline bool find_usual(struct xdp_md *context, struct headers *h
 		return false;
 	headers->type = ethernet->h_proto;
 	headers->protocol = ip->protocol;
-	headers->is_later_fragment = false;
 	headers->network = sizeof(*ethernet);
 	headers->transport = sizeof(*ethernet) + sizeof(*ip);
 	headers->ipv4.source = ip->saddr;
@@ -180,10 +179,9 @@ static __always_inline void find_headers(struct xdp_md *context, struct headers 
 	struct tag tag;
 	__u32 at = sizeof(ethernet), end = 0;
 
-	if (find_usual(context, headers))
-		return;
+	/* All of it: without CAP_PERFMON a program may not read what could be unset. */
 	*headers = (struct headers){ 0 };
-	if (!read(context, 0, &ethernet, sizeof(ethernet)))
+	if (find_usual(context, headers) || !read(context, 0, &ethernet, sizeof(ethernet)))
 		return;
 	headers->type = ethernet.h_proto;
 	for (int i = 0; i < MOST_TAGS && is_tag(headers->type); i++) {

@@ -58,7 +58,7 @@ STACK, REGISTER, NULL = "512 bytes of stack", "before it has a value", "lookup r
 POINTER, HELPER, LARGE = "With pointers only", "may not call this", "up to a million instructions"
 LICENSE, ALIGNED = "programs under the GPL", "at a multiple of its size"
 CONTEXT, NUMBER = "Of struct xdp_md", "for a number, not for a pointer"
-CONSTANTS = "takes constants alone"
+CONSTANTS, UNSET = "takes constants alone", "that may not have been set"
 
 _SUM = "volatile __u64 sum = 0; for (int i = 0; i < {}; i++) {}; return XDP_PASS;"
 REFUSED = {
@@ -83,6 +83,9 @@ REFUSED = {
     ),
     "returns what has no value": Refused("int verdict; return verdict;", REGISTER),
     "uses an entry that may not be there": Refused("return *value;", NULL),
+    "reads what was not set": Refused(
+        "volatile __u64 unset; key = unset; return *value;", NULL, through_broker=UNSET
+    ),
     "counts from an entry that may not be there": Refused("return value[3];", NULL),
     "multiplies a pointer": Refused("return (long)data * 2;", POINTER),
     "rounds a pointer": Refused("return *(char *)((long)data & -16L);", POINTER),

@@ -12,7 +12,7 @@ from pathlib import Path
 from xdplab.doctor.finding import Finding
 from xdplab.native.objects import program_path
 
-XDP_OBJECTS = ("capture", "capture_metadata", "count", "generate", "softirq")
+XDP_OBJECTS = ("capture", "capture_metadata", "count", "drops", "generate", "softirq")
 _ELF_FOR_BPF = 247  # EM_BPF of linux/elf-em.h
 
 _SUBSHELLS = "controls answer while a cell runs (subshells)"

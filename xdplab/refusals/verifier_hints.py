@@ -28,6 +28,14 @@ HINTS: tuple[tuple[str, str], ...] = (
         "`for (int i = 0; i < 16; i++)`, and leave it early by `break`.",
     ),
     (
+        # Within the 512 bytes that there are.
+        r"invalid (indirect )?read from stack .*off[ =]-"
+        r"(\d{1,2}|[1-4]\d\d|50\d|51[0-2])(\+\d+)? size",
+        "Without CAP_PERFMON, as through a broker, no byte of the stack is read that may not have "
+        "been set: give all of a variable a value where it is declared, `struct key key = {};`, "
+        "padding included.",
+    ),
+    (
         r"combined stack size|invalid (write to|read from|indirect \w+ \w+|unbounded .*) stack|"
         r"invalid stack|stack limit of 512 bytes is exceeded",
         "A program and the functions that it calls have 512 bytes of stack together: keep larger "
