@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 from xdplab.bench.receiver import Received
 from xdplab.bench.wire import Wire, unanswered
-from xdplab.net.interface import Interface
+from xdplab.ledger.counting_points import device_packets
 from xdplab.net.stream import STREAM_PORT, Stream
 from xdplab.xdp.gallery import GALLERY
 from xdplab.xdp.program import Program
@@ -54,9 +53,9 @@ class GalleryReceiver:
             alone = program.test_run(_frame(wire), repeat=_REPEAT)
             program.attach()
             wire.warm_up()
-            before = _given(port.interface)
+            before = device_packets(port.interface)
             sent, sending = wire.send(seconds)
-            given = _given(port.interface) - before
+            given = device_packets(port.interface) - before
         return Received(sending, sent, given, {"run_ns": alone[0].nanoseconds})
 
 
@@ -73,13 +72,3 @@ def _frame(wire: Wire) -> bytes:
     stream = Stream(wire.lab.port, size=wire.traffic.size)
     headers: Any = stream.config(wire.lab.peer.interface)["headers"]
     return bytes(headers).ljust(wire.traffic.size, b"\0")
-
-
-def _given(interface: Interface) -> int:
-    """Return how many packets the driver gave to the program."""
-    counts: Mapping[str, int] = interface.driver_statistics()
-    return sum(
-        count
-        for name, count in counts.items()
-        if name.startswith("rx_queue_") and name.endswith("_xdp_packets")
-    )

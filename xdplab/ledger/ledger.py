@@ -65,7 +65,7 @@ class Ledger(Tabled, FixedNames):
         The generator, where there is one: without it the ledger begins at the device.
     drop_reasons
         Whether `explain` also tells which packets of these interfaces the kernel dropped, and why,
-        as `DropReasons` does. It costs nothing where none is dropped, and some 100 ns where one is.
+        as `DropReasons` does.
 
     Raises
     ------

@@ -2,8 +2,8 @@
  *
  * Drops packets by their source's network and by their destination's port. Rules may be changed while it runs.
  *
- * A packet gets the verdict of its network's rule; where that has none, of its port's; else `otherwise`. ARP and
- * neighbour discovery have neither a rule nor ports, so they are passed as long as `otherwise` says so.
+ * A packet gets the verdict of its network's rule; where that has none, of its port's; else `otherwise`. ARP has neither
+ * a network nor a port, and neighbour discovery has the source's network: to drop either cuts the host off.
  */
 #include "gallery/headers.bpf.h"
 
