@@ -10,7 +10,9 @@ from xdplab.programs.spec import CONSTANTS
 # libbpf's macro keeps each format in a constant of this name, bpf/bpf_helpers.h.
 _NAME = re.compile(r"(.*\.)?____?fmt(\.\d+)?")
 # What bpf_trace_printk takes, bpf_bprintf_prepare in kernel/bpf/helpers.c, Linux 6.18.
-_CONVERSION = re.compile(rb"%(?:(%)|[0 +#-]*\d*(?:(l{0,2}[diuxX])|(c)|(s|p(?:[ku]s|[iI][46]|\w?))))")
+_CONVERSION = re.compile(
+    rb"%(?:(%)|[0 +#-]*\d*(?:(l{0,2}[diuxX])|(c)|(s|p(?:[ku]s|[iI][46]|\w?))))"
+)
 _WHOLE_NUMBER = rb" *[-+]?(?:0[xX])?[0-9a-fA-F]+ *"
 
 

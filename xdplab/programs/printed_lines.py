@@ -42,7 +42,9 @@ _LINE = re.compile(
 _LOST = re.compile(rb"CPU:\d+ \[LOST (?:(\d+) )?EVENTS\]")
 # Removes the buffer once this process ended, by whatever signal: reading ends when the last
 # descriptor of the pipe's other end is closed. That of the buffer may be closed after it.
-_REMOVE = 'read -r _; for _ in 1 2 3 4 5 6 7 8 9; do rmdir "$0" || [ ! -d "$0" ] && exit; sleep 1; done'
+_REMOVE = (
+    'read -r _; for _ in 1 2 3 4 5 6 7 8 9; do rmdir "$0" || [ ! -d "$0" ] && exit; sleep 1; done'
+)
 
 
 class RawLine(NamedTuple):
@@ -104,13 +106,18 @@ class PrintedLines(Closing):
                 self.lost += int(lost[1] or 1)
             elif found := _LINE.fullmatch(line):
                 if last:
-                    yield last
+                    yield _ended(last)
                 time_ns = int(found["seconds"]) * 10**9 + int(found["fraction"]) * 1000
                 last = RawLine(time_ns, int(found["cpu"]), found["text"])
             elif last:  # it was printed with a line end in it
                 last = last._replace(text=last.text + b"\n" + line)
         if last:
-            yield last
+            yield _ended(last)
+
+
+def _ended(line: RawLine) -> RawLine:
+    """Leave out a line end that it was printed with: the kernel writes one by itself."""
+    return line._replace(text=line.text.rstrip(b"\n"))
 
 
 @contextmanager
@@ -148,7 +155,7 @@ def _make(root: int, made: ExitStack) -> int:
 
 
 def _remove_forgotten(instances: int) -> None:
-    """Remove what a process left that was killed with its remover: the kernel keeps those in use."""
+    """Remove what a process left that was killed with its remover; those in use stay."""
     for name in os.listdir(instances):
         if name.startswith(_PREFIX):
             _remove(instances, name)

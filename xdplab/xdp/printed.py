@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PrintedLine(NamedTuple):
-    """One line that was printed.
+    r"""One line that was printed.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class PrintedLine(NamedTuple):
     cpu
         The core that the program ran on.
     text
-        What it printed. Bytes that are not UTF-8 are written as ``\\xff``.
+        What it printed. Bytes that are not UTF-8 are written as ``\xff``.
     """
 
     time_ns: int
