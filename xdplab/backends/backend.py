@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
     from xdplab.programs.maps import MapFacts
+    from xdplab.programs.printed_lines import PrintedLines
     from xdplab.programs.running import Ran
     from xdplab.programs.statistics import RunCounts
     from xdplab.send.generator import Generator
@@ -88,6 +89,17 @@ class LoadedProgram(Protocol):
 
     def runs(self) -> RunCounts:
         """Read how often it ran while statistics were on."""
+
+    def open_printed(self) -> PrintedLines:
+        """Receive what BPF programs print, until what is returned is closed.
+
+        Raises
+        ------
+        PermissionRefusedError
+            When this process is not root; through a broker.
+        KernelError
+            When the kernel has no tracefs.
+        """
 
     def close(self) -> None:
         """Let go of the program. A second call does nothing."""
