@@ -58,6 +58,10 @@ def make_wire(
     namespaces[0].run(_make_pair, *ends, namespaces[1], index)
     for end, namespace in zip(ends, namespaces, strict=True):
         namespace.run(_set_up, end)
+    # Only now: a veth that is switched on sees whether its peer has GRO, and takes no frames that a
+    # program redirects to it where the peer has not (veth_set_xdp_features).
+    for end, namespace in zip(ends, namespaces, strict=True):
+        namespace.run(_switch_on, end.name)
     hosts = [
         Host(dataclasses.replace(Interface.find(end.name, space), _peer_namespace=other))
         for end, space, other in zip(ends, namespaces, reversed(namespaces), strict=True)
@@ -145,8 +149,12 @@ def _set_up(end: WireEnd) -> None:
                 prefixlen=address.network.prefixlen,
                 flags=_NO_DUPLICATE_DETECTION * (address.version == 6),
             )
+
+
+def _switch_on(name: str) -> None:
+    with netlink(f"switch on {name}") as route:
         route.link("set", index=_LOOPBACK_INDEX, state="up")
-        route.link("set", index=index, state="up")
+        route.link("set", index=socket.if_nametoindex(name), state="up")
 
 
 def _unlike_a_wire(features: EthtoolFeaturesList) -> Iterator[str]:
