@@ -88,6 +88,61 @@ print(sum(interrupted.values()), flush=True)
 """
 
 
+PROGRAMS = """
+import gc, random, signal, time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from xdplab import GALLERY, Lab, Program
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+chance, data, lab = random.Random(27), GALLERY["reflect"], Lab()
+
+
+def load():
+    Program(data, lab.port).close()
+
+
+def replace():
+    with Program(data, lab.port) as one, Program(data, lab.port) as other:
+        link = one.attach()
+        link.replace(other)
+        link.replace(one)
+
+
+def statistics():
+    with kept.statistics() as counts:
+        counts.runs
+
+
+def held():
+    found = Counter()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # of the listing itself
+            found[str(descriptor.readlink()).partition(":")[0]] += 1
+    return found
+
+
+kept = Program(data, lab.port)
+for function in (load, replace, statistics):
+    began = time.monotonic()
+    function()
+    longest, before, interrupted = time.monotonic() - began, held(), 0
+    for _ in range(60):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, longest))
+            function()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except KeyboardInterrupt:
+            interrupted += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    gc.collect()
+    assert not held() - before, (function.__name__, held() - before)
+    assert interrupted, function.__name__
+kept.attach()  # none is left on the interface
+print("none left", flush=True)
+"""
+
 WAITS = """
 import random, signal, time
 from xdplab.net.namespace import on_a_thread, to_the_end
@@ -132,6 +187,14 @@ def test_an_interrupt_ends_only_the_wait_for_a_thread(program: str, says: str) -
         said, _ = process.communicate(timeout=240)
         assert process.returncode == 0
         assert said == says if says else int(said) > 20  # interrupts that came in the middle
+
+
+@pytest.mark.kernel
+def test_an_interrupt_of_a_program_leaves_no_descriptor() -> None:
+    with python(PROGRAMS) as process:
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 0
+        assert said == "none left\n"
 
 
 def test_an_engine_that_was_interrupted_tells_the_truth_and_goes_on() -> None:
