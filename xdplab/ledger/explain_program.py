@@ -39,6 +39,9 @@ def others(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
             "came while it was off the interface, or had no socket for them."
         )
         counts = {**counts, Line.STACK: 0}
+    if (sent := counts.get(Line.PROGRAM_SENT)) and now.sent_back:
+        yield f"{counted(sent, 'packet')} were sent back by your program. {' '.join(now.sent_back)}"
+        counts = {**counts, Line.PROGRAM_SENT: 0}
     for line, words in (
         (Line.STACK, "went to the stack: your program passed them"),
         (Line.PROGRAM_SENT, "were sent back by your program: XDP_TX"),
