@@ -348,14 +348,25 @@ class Link(Tabled, FixedNames, HeldDescriptor):
         self._lock = new_lock()
         loaded = _loaded(program)
         replace_what_this_cell_made(self, self.interface)
-        descriptor = loaded.attach(self.interface, ATTACH_MODES[self.attach])
-        super().__init__(descriptor, "this link was closed: attach anew, program.attach().")
-        self._facts = link_facts(descriptor)
-        program._links.add(self)
-        _attached.add(self)
-        for each in program._followers:
-            if each.follows(self):
-                each.attached_anew()
+
+        def attach_it() -> None:
+            descriptor = loaded.attach(self.interface, ATTACH_MODES[self.attach])
+            HeldDescriptor.__init__(
+                self, descriptor, "this link was closed: attach anew, program.attach()."
+            )
+            self._facts = link_facts(descriptor)
+            program._links.add(self)
+            _attached.add(self)
+            for each in program._followers:
+                if each.follows(self):
+                    each.attached_anew()
+
+        try:
+            to_the_end(attach_it)  # an interrupt finds the link made, and closes it
+        except BaseException:
+            if self in _attached:
+                self.close()
+            raise
 
     @property
     def program(self) -> Program:
