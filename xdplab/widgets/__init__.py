@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xdplab.widgets.latency.widget import LatencyView
     from xdplab.widgets.ledger.widget import LedgerView
     from xdplab.widgets.live_figure import LiveFigure
+    from xdplab.widgets.program.widget import ProgramView
     from xdplab.widgets.rings.widget import Rings
     from xdplab.widgets.sweep.widget import Sweep
     from xdplab.widgets.timeline.widget import Timeline
@@ -29,6 +30,7 @@ __all__ = [
     "LatencyView",
     "LedgerView",
     "LiveFigure",
+    "ProgramView",
     "Rings",
     "Sweep",
     "Timeline",
@@ -44,6 +46,7 @@ _HOMES = {
     "LatencyView": "latency.widget",
     "LedgerView": "ledger.widget",
     "LiveFigure": "live_figure",
+    "ProgramView": "program.widget",
     "Rings": "rings.widget",
     "Sweep": "sweep.widget",
     "Timeline": "timeline.widget",
