@@ -17,7 +17,7 @@ from ipywidgets.widgets.widget import _instances as registered
 from support.seen import box, control
 from support.waiting import eventually
 
-from xdplab import GALLERY, Engine, Lab, Ledger, Program, Traffic, tune, widgets
+from xdplab import GALLERY, Engine, FilterRules, Lab, Ledger, Program, Traffic, tune, widgets
 from xdplab.tuning.result import Tuning
 
 Make = Callable[[Engine, Traffic, Tuning], Any]
@@ -32,6 +32,12 @@ def some_figure() -> widgets.LiveFigure:
 def program_view() -> widgets.ProgramView:
     lab = Lab()
     return widgets.ProgramView(Program(GALLERY["pass"], lab.port).attach())
+
+
+def rule_editor() -> widgets.RuleEditor:
+    rules = FilterRules(Program(GALLERY["filter"], Lab().port))
+    rules["udp 9"] = "drop"
+    return widgets.RuleEditor(rules)
 
 
 def told(controls: widgets.Controls) -> widgets.Controls:
@@ -57,6 +63,7 @@ WIDGETS: dict[str, Make] = {
     "Front": lambda _engine, _traffic, tuning: widgets.Front(tuning),
     "Doctor": lambda _engine, _traffic, _tuning: widgets.Doctor({}),
     "ProgramView": lambda _engine, _traffic, _tuning: program_view(),
+    "RuleEditor": lambda _engine, _traffic, _tuning: rule_editor(),
     "LiveFigure": lambda _engine, _traffic, _tuning: some_figure(),
 }
 
@@ -81,7 +88,7 @@ def test_every_widget_is_among_those_that_are_closed_here() -> None:
 
 
 # What shows an XDP program takes a lab that is not simulated.
-ON_KERNEL = {"ProgramView": pytest.mark.kernel}
+ON_KERNEL = dict.fromkeys(("ProgramView", "RuleEditor"), pytest.mark.kernel)
 EACH = [pytest.param(name, marks=ON_KERNEL.get(name, ())) for name in WIDGETS]
 
 

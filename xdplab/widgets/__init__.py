@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from xdplab.widgets.controls.widget import Controls
     from xdplab.widgets.dashboard.widget import Dashboard
     from xdplab.widgets.doctor.widget import Doctor
+    from xdplab.widgets.filter_rules.widget import RuleEditor
     from xdplab.widgets.frames.widget import Frames
     from xdplab.widgets.front.widget import Front
     from xdplab.widgets.latency.widget import LatencyView
@@ -32,6 +33,7 @@ __all__ = [
     "LiveFigure",
     "ProgramView",
     "Rings",
+    "RuleEditor",
     "Sweep",
     "Timeline",
 ]
@@ -48,6 +50,7 @@ _HOMES = {
     "LiveFigure": "live_figure",
     "ProgramView": "program.widget",
     "Rings": "rings.widget",
+    "RuleEditor": "filter_rules.widget",
     "Sweep": "sweep.widget",
     "Timeline": "timeline.widget",
 }
