@@ -99,7 +99,7 @@ def test_a_program_that_is_refused_leaves_the_old_one_and_says_why(view: Program
     assert "could not load the XDP program" in word(view, "Program")
     chosen.value = "pass"
     assert word(view, "Program") == ""
-    with pytest.raises(ConfigurationError, match="must be a program of the menu: count, "):
+    with pytest.raises(ConfigurationError, match="name='none' is none of: count, "):
         view.replace("none")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 from xdplab.core.calls import public
-from xdplab.core.checks import is_a
+from xdplab.core.checks import instance_of
 from xdplab.core.errors import XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.core.text import counted
@@ -20,7 +20,6 @@ from xdplab.widgets.live.presence import Presence
 from xdplab.widgets.parts.control import Control
 from xdplab.widgets.pictures.picture import Bundle, Draw, follow_cells
 from xdplab.xdp.filter_rules import VERDICTS, FilterRules, Rule
-from xdplab.xdp.program import Program
 
 MOST_ROWS = 50
 """Rules that the list shows; each is several models in the browser."""
@@ -37,18 +36,12 @@ class RuleEditor(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
     Parameters
     ----------
     rules
-        The rules, or the filter's `Program`.
-
-    Raises
-    ------
-    ConfigurationError
-        When the program is another.
-    ClosedError
-        When it was closed.
+        The rules.
     """
 
-    def __init__(self, rules: FilterRules | Program) -> None:
-        self.rules = rules if is_a(rules, FilterRules) else FilterRules(rules)  # type: ignore[arg-type]
+    def __init__(self, rules: FilterRules) -> None:
+        wanted = "FilterRules: FilterRules(program)"
+        self.rules = instance_of("rules", rules, FilterRules, wanted)
         """The rules."""
         self._lock = new_lock()  # held while the list is made anew
         self._rows: dict[str, RuleRow] = {}

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 from xdplab.core.calls import public
-from xdplab.core.checks import is_a, mapping
+from xdplab.core.checks import choice, is_a, mapping
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.widgets.base.closing import ClosesModels
@@ -119,12 +119,9 @@ class ProgramView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
         CompileError, VerifierError, KernelError, ClosedError
             When it can't be loaded or attached. The present program stays.
         """
-        if not is_a(name, str) or name not in self._sources:
-            raise ConfigurationError(
-                f"name={name!r} must be a program of the menu: {', '.join(self._sources)}."
-            )
+        chosen = choice("name", name, self._sources)
         with self._lock:
-            self._link.replace(self._load(name))
+            self._link.replace(self._load(chosen))
         self._reader.read()
         self._show()
 
