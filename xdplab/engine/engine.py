@@ -222,6 +222,8 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             delivers=self._delivers,
             users_program=program is not None,
         )
+        if own is not None:
+            own.take_entries((max(configuration.queues) + 1) * configuration.sockets)
         interfaces = configuration.interfaces
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
         wait = choice("wait", wait, WAIT_STRATEGIES)

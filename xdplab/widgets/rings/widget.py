@@ -225,8 +225,6 @@ def _worker_names(engine: Engine) -> list[str]:
     return [
         f"{number}: {interface.name} {engine.configuration.place_of(number)}"
         for number, interface in enumerate(
-            interface
-            for interface in engine.interfaces
-            for _ in engine.configuration.worker_queues
+            interface for interface in engine.interfaces for _ in engine.configuration.worker_queues
         )
     ]
