@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from xdplab.backends.lab_plan import LabPlan
+    from xdplab.backends.network_plan import NetworkPlan
     from xdplab.core.closing import Closing
     from xdplab.native.paths import Kind
     from xdplab.net.host import Host
@@ -165,8 +166,20 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def remove_lab(self, port: Host, peer: Host) -> None:
-        """Remove the wire and release both hosts, later if that can't be done now."""
+    def make_network(self, plan: NetworkPlan) -> list[tuple[Host, Host]]:
+        """Make the hosts of a network, with their wires up and quiet; return each wire's ends.
+
+        Raises
+        ------
+        ConfigurationError
+            Where a wire is simulated, which joins two hosts alone.
+        KernelError
+            When the kernel refuses. Nothing half-made is left.
+        """
+
+    @abstractmethod
+    def remove_wires(self, wires: Sequence[tuple[Host, Host]]) -> None:
+        """Remove wires and release the hosts at their ends, later if that can't be done now."""
 
     def engine_words(self, interfaces: Sequence[Interface]) -> dict[str, Any]:
         """Return fields of ``struct xdplab_config`` for an engine on interfaces of this backend."""
