@@ -77,7 +77,8 @@ class Capture(Engine):
         worker: Worker = Worker(),
     ) -> None:
         self.receivers: tuple[Receiver, ...] = ()
-        """One for each socket, queue by queue. They may be used side by side, each by one thread at a time."""
+        """One for each socket, queue by queue. They may be used side by side, each by one thread at
+        a time."""
         super().__init__(
             interface,
             queue=queue,
