@@ -169,6 +169,7 @@ def page() -> dict[str, Any]:
     return names
 
 
+@pytest.mark.privilege  # in the suites of other backends there are no pages
 def test_a_key_is_served_by_its_owner_alone_and_no_request_is_lost(lab: Lab) -> None:
     """Several clients at once ask a service of as many shards."""
     names, clients, keys = page(), 4, 60

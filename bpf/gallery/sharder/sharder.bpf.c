@@ -29,9 +29,13 @@ static __always_inline __u32 hash_of(const __u32 *words, __u32 bytes)
 {
 	__u32 hash = 0;
 
-	for (__u32 i = 0; i < MOST_WORDS && i * sizeof(*words) < bytes; i++) {
-		__u32 word = words[i] * 0xcc9e2d51;
+	/* Unrolled: without CAP_PERFMON the stack is read at known places alone. */
+#pragma unroll
+	for (__u32 i = 0; i < MOST_WORDS; i++) {
+		const __u32 word = words[i] * 0xcc9e2d51;
 
+		if (i * sizeof(*words) >= bytes)
+			break;
 		hash ^= (word << 15 | word >> 17) * 0x1b873593;
 		hash = (hash << 13 | hash >> 19) * 5 + 0xe6546b64;
 	}
