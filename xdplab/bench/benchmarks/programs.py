@@ -24,6 +24,7 @@ _BESIDE = {
     "pass": "pass",
     "count": "pass",
     "sample": "pass",
+    "router": "pass",
 }
 
 
