@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
     from xdplab.xdp.gallery import GALLERY
+    from xdplab.xdp.policy import Policy
     from xdplab.xdp.program import Link, Program
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "Network",
     "PermissionRefusedError",
     "PingResult",
+    "Policy",
     "Program",
     "QueueBusyError",
     "Sampling",
@@ -113,6 +115,7 @@ _LATER = {
     "Network": ("lab.network", "Network"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
+    "Policy": ("xdp.policy", "Policy"),
     "Program": ("xdp.program", "Program"),
     "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),
