@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
+    from xdplab.xdp.filter_rules import FilterRules
     from xdplab.xdp.gallery import GALLERY
     from xdplab.xdp.policy import Policy
     from xdplab.xdp.program import Link, Program
@@ -66,6 +67,7 @@ __all__ = [
     "ConfigurationError",
     "DropReasons",
     "Engine",
+    "FilterRules",
     "Grid",
     "Handler",
     "HandlerError",
@@ -108,6 +110,7 @@ _LATER = {
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
     "DropReasons": ("ledger.drops", "DropReasons"),
+    "FilterRules": ("xdp.filter_rules", "FilterRules"),
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
     "Link": ("xdp.program", "Link"),
