@@ -20,6 +20,7 @@ from xdplab.bench.rounds import Entry, paired_ratio
 _BESIDE = {
     "drop": "drop",
     "filter": "drop",
+    "policy": "drop",
     "reflect": "drop",
     "pass": "pass",
     "count": "pass",
