@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from xdplab.tuning.search import tune
     from xdplab.xdp.filter_rules import FilterRules
     from xdplab.xdp.gallery import GALLERY
+    from xdplab.xdp.policy import Policy
     from xdplab.xdp.program import Link, Program
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "Network",
     "PermissionRefusedError",
     "PingResult",
+    "Policy",
     "Program",
     "QueueBusyError",
     "Sampling",
@@ -116,6 +118,7 @@ _LATER = {
     "Network": ("lab.network", "Network"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
+    "Policy": ("xdp.policy", "Policy"),
     "Program": ("xdp.program", "Program"),
     "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),

@@ -10,9 +10,10 @@ from xdplab.bench.wire import Wire, unanswered
 from xdplab.ledger.counting_points import device_packets
 from xdplab.net.stream import STREAM_PORT, Stream
 from xdplab.xdp.gallery import GALLERY
+from xdplab.xdp.policy import Policy
 from xdplab.xdp.program import Program
 
-_REPEAT = 1_000_000
+REPEAT = 1_000_000
 _DROP = 1
 _UDP = 17
 
@@ -49,8 +50,8 @@ class GalleryReceiver:
         """
         port = wire.lab.port
         with unanswered(port), Program(GALLERY[self.name], port) as program:
-            _prepare(self.name, program)
-            alone = program.test_run(_frame(wire), repeat=_REPEAT)
+            _prepare(self.name, program, wire)
+            alone = program.test_run(frame_of(wire), repeat=REPEAT)
             program.attach()
             wire.warm_up()
             before = device_packets(port.interface)
@@ -59,15 +60,20 @@ class GalleryReceiver:
         return Received(sending, sent, given, {"run_ns": alone[0].nanoseconds})
 
 
-def _prepare(name: str, program: Program) -> None:
+def _prepare(name: str, program: Program, wire: Wire) -> None:
     """Have it do its work on each packet of the generator."""
+    if name == "policy":
+        policy = Policy(program)
+        policy.identify("sender", wire.lab.peer.ipv4)
+        policy.identify("receiver", wire.lab.port.ipv4)
+        policy.deny("sender", "receiver", "udp", STREAM_PORT)
     if name == "filter":
         program.maps["ports"][(_UDP, 0, STREAM_PORT)] = (_DROP, 0, 0)
     if name == "reflect":
         program.variables["port"] = 0  # a frame comes back with its ports swapped, for the next run
 
 
-def _frame(wire: Wire) -> bytes:
+def frame_of(wire: Wire) -> bytes:
     """Make a frame as the generator does."""
     stream = Stream(wire.lab.port, size=wire.traffic.size)
     headers: Any = stream.config(wire.lab.peer.interface)["headers"]
