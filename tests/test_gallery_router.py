@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from ipaddress import ip_address
 
@@ -18,6 +16,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 from support.gallery_frames import frames
 from support.pings import all_answered
+from support.tcp import done, move_tcp
 from support.waiting import eventually
 
 from xdplab import GALLERY, Host, Network, Program
@@ -30,13 +29,6 @@ COUNTS = (
 )
 MEGABYTES = 4
 PINGS = 20
-
-
-def done(host: Host, *words: str) -> str:
-    """Run a command that must succeed."""
-    ran = host.command(words)
-    assert ran.returncode == 0, (words, ran.stderr)
-    return ran.stdout
 
 
 @pytest.fixture
@@ -263,7 +255,7 @@ def test_each_packet_between_hosts_is_counted_and_none_takes_the_stack(
         assert all_answered(client, address, PINGS)
     assert eventually(lambda: risen(program, before).get("forwarded") == 4 * PINGS)
     for address in (server.ipv4, server.ipv6):
-        move_tcp(client, server, address)
+        move_tcp(client, server, address, MEGABYTES)
     assert eventually(added_up), (arrived() - had, risen(program, before))
     assert risen(program, before)["forwarded"] * 1500 > MEGABYTES << 20, "of twice as many"
     assert forwards(router) == by_stack
@@ -276,22 +268,6 @@ def forwards(router: Host) -> tuple[str, ...]:
     )
     ipv6 = done(router, "grep", "Ip6OutForwDatagrams", "/proc/net/snmp6").split()
     return values[names.index("ForwDatagrams")], ipv6[1]
-
-
-def move_tcp(client: Host, server: Host, address: str) -> None:
-    with ThreadPoolExecutor() as pool:
-        serving = pool.submit(server.command, ["iperf3", "-s", "-1"], timeout=60)
-        reports = []
-
-        def is_through() -> bool:
-            sender = ["iperf3", "-c", address, "-n", f"{MEGABYTES}M", "-J"]
-            reports.append(json.loads(client.command(sender).stdout))
-            return "error" not in reports[-1]
-
-        # Refused until the server listens.
-        assert eventually(is_through), reports[-1]["error"]
-        assert serving.result().returncode == 0
-    assert reports[-1]["end"]["sum_sent"]["bytes"] >= MEGABYTES << 20
 
 
 def test_the_stack_finds_a_neighbour_and_the_router_itself_is_reached(

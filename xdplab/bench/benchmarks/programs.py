@@ -26,6 +26,7 @@ _BESIDE = {
     "count": "pass",
     "sample": "pass",
     "router": "pass",
+    "overlay": "pass",
 }
 
 
