@@ -15,7 +15,18 @@ from xdplab.native.objects import program_path
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-_NAMES = ("pass", "drop", "count", "reflect", "sample", "filter", "router", "policy", "overlay")
+_NAMES = (
+    "pass",
+    "drop",
+    "count",
+    "reflect",
+    "sample",
+    "filter",
+    "router",
+    "policy",
+    "overlay",
+    "sharder",
+)
 _ABOUT = re.compile(r"^ \*\n \* (.+?\.)(?:\s|$)", re.MULTILINE | re.DOTALL)
 
 
