@@ -13,7 +13,7 @@ from xdplab.xdp.gallery import GALLERY
 from xdplab.xdp.policy import Policy
 from xdplab.xdp.program import Program
 
-_REPEAT = 1_000_000
+REPEAT = 1_000_000
 _DROP = 1
 _UDP = 17
 
@@ -51,7 +51,7 @@ class GalleryReceiver:
         port = wire.lab.port
         with unanswered(port), Program(GALLERY[self.name], port) as program:
             _prepare(self.name, program, wire)
-            alone = program.test_run(_frame(wire), repeat=_REPEAT)
+            alone = program.test_run(frame_of(wire), repeat=REPEAT)
             program.attach()
             wire.warm_up()
             before = device_packets(port.interface)
@@ -73,7 +73,7 @@ def _prepare(name: str, program: Program, wire: Wire) -> None:
         program.variables["port"] = 0  # a frame comes back with its ports swapped, for the next run
 
 
-def _frame(wire: Wire) -> bytes:
+def frame_of(wire: Wire) -> bytes:
     """Make a frame as the generator does."""
     stream = Stream(wire.lab.port, size=wire.traffic.size)
     headers: Any = stream.config(wire.lab.peer.interface)["headers"]
