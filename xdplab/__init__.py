@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
+    from xdplab.xdp.balancer.balancer import Balancer
     from xdplab.xdp.gallery import GALLERY
     from xdplab.xdp.program import Link, Program
 
@@ -58,6 +59,7 @@ __all__ = [
     "PRESETS",
     "WAIT_STRATEGIES",
     "Account",
+    "Balancer",
     "Capture",
     "ClosedError",
     "CompileError",
@@ -101,6 +103,7 @@ __all__ = [
 
 # Imported when they are first asked for: a capture does without.
 _LATER = {
+    "Balancer": ("xdp.balancer.balancer", "Balancer"),
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
     "DropReasons": ("ledger.drops", "DropReasons"),
