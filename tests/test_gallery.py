@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
-from scapy.packet import Packet
+from support.gallery_frames import frames, value
 from support.installs import SOURCE
 from support.loads import HOLDABLE_RATE
-from support.packets import packets, placed
+from support.packets import placed
 from support.pings import all_answered
 from support.waiting import eventually
 
@@ -36,24 +36,6 @@ def programs(privileged: None) -> Iterator[dict[str, Program]]:
     """Load each program of the gallery."""
     with Lab() as lab:
         yield {name: Program(GALLERY[name], lab.port) for name in GALLERY}
-
-
-def value(field: str, frame: bytes, otherwise: Any = 0) -> Any:
-    """Return a field of a frame, by the engine's own reader, which scapy's answers prove."""
-    found = read(field, *placed([frame]))
-    return otherwise if found.mask.all() else found[0]
-
-
-@st.composite
-def frames(draw: st.DrawFn) -> bytes:
-    """Make a frame: whole, cut off, with wrong bytes, or of random bytes."""
-    packet: Packet = draw(packets)
-    whole = bytearray(bytes(packet))
-    for _ in range(draw(st.sampled_from([0, 0, 1, 3]))):
-        whole[draw(st.integers(12, len(whole) - 1))] = draw(st.integers(0, 255))
-    if draw(st.booleans()):
-        del whole[draw(st.integers(14, len(whole))) :]
-    return bytes(whole)
 
 
 several = settings(deadline=None, max_examples=100)

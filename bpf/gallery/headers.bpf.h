@@ -169,7 +169,7 @@ static __always_inline __u32 find_ipv6(struct xdp_md *context, struct headers *h
 		if (transport + bytes_of(headers->protocol, extension.length) > end)
 			break;
 		if (headers->protocol == IPPROTO_FRAGMENT)
-			fragment = extension.fragment;
+			fragment |= extension.fragment;
 		transport += bytes_of(headers->protocol, extension.length);
 		headers->protocol = extension.next;
 	}

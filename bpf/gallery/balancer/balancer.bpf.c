@@ -152,9 +152,12 @@ struct inner {
 	__u8 protocol; /* as an outer packet calls it */
 };
 
+/* How a packet's connection was found. */
+enum kind { OPENED, CONTINUED, UNKNOWN };
+
 struct choice {
 	__u32 server;
-	bool opens; /* the packet is a connection's first */
+	enum kind kind;
 };
 
 /* What a packet is wrapped in: an IP header, and for GUE a UDP header behind it. */
@@ -295,7 +298,7 @@ static __always_inline bool opens(struct xdp_md *context, const struct headers *
 	       (flags & 0x12) == 2;
 }
 
-/* Returns the server of a packet, and counts the packet; NULL where there is none. */
+/* Returns the server of a packet; NULL where there is none, which is counted. */
 static __always_inline struct server *choose(struct xdp_md *context, const struct headers *headers,
 					     const struct flow *flow, const struct service *service, __u32 hash,
 					     struct service_count *count, struct choice *choice)
@@ -311,8 +314,7 @@ static __always_inline struct server *choose(struct xdp_md *context, const struc
 		server = bpf_map_lookup_elem(&servers, &choice->server);
 		/* A first packet may come twice: it stays where it went. */
 		if (server && server->generation == known->generation && !(is_first && server->draining)) {
-			choice->opens = is_first;
-			count->continued += !is_first && !flow->is_error;
+			choice->kind = is_first ? OPENED : CONTINUED;
 			return server;
 		}
 	}
@@ -328,8 +330,7 @@ static __always_inline struct server *choose(struct xdp_md *context, const struc
 	}
 	if (flow->is_error)
 		return server;
-	choice->opens = is_first || (headers->protocol == IPPROTO_UDP && !known);
-	count->unknown += !choice->opens;
+	choice->kind = is_first || (headers->protocol == IPPROTO_UDP && !known) ? OPENED : UNKNOWN;
 	place.server = choice->server;
 	place.generation = server->generation;
 	bpf_map_update_elem(&connections, &flow->connection, &place, BPF_ANY);
@@ -491,10 +492,17 @@ static __always_inline int serve(struct xdp_md *context, const struct headers *h
 					 send6(context, headers->network, server, &inner, hash);
 	if (!is_sent)
 		return XDP_ABORTED;
-	count->opened += choice.opens;
-	count->errors += flow->is_error;
+	if (flow->is_error) {
+		count->errors++;
+	} else if (choice.kind == OPENED) {
+		count->opened++;
+		served->connections++;
+	} else if (choice.kind == CONTINUED) {
+		count->continued++;
+	} else {
+		count->unknown++;
+	}
 	count->bytes += inner.length;
-	served->connections += choice.opens;
 	served->packets++;
 	served->bytes += inner.length;
 	return XDP_TX;

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
-from itertools import cycle
+from heapq import heapify, heapreplace
 
 import numpy as np
 import numpy.typing as npt
@@ -33,23 +33,19 @@ def maglev(weights: Mapping[str, float]) -> Places:
     weights
         By the name of each server, 0 or more. One with 0 gets no entries.
     """
-    most = max(weights.values(), default=0)
-    if not most:
-        return np.full(TABLE_SIZE, NO_SERVER)
+    taking = {name: weight for name, weight in weights.items() if weight > 0}
+    table, free = [NO_SERVER] * TABLE_SIZE, TABLE_SIZE if taking else 0
     places = {name: place for place, name in enumerate(weights)}
-    # By name, whatever the order in which they were added.
-    orders = {name: _order(name) for name in sorted(weights) if weights[name]}
-    credits = dict.fromkeys(orders, 0.0)
-    table, free = [NO_SERVER] * TABLE_SIZE, TABLE_SIZE
-    for name in cycle(orders):
-        credits[name] += weights[name] / most
-        if credits[name] < 1:
-            continue
-        credits[name] -= 1
-        table[next(entry for entry in orders[name] if table[entry] < 0)] = places[name]
+    orders = {name: _order(name) for name in taking}
+    # A server of weight 2 takes its first entry at 1/2, its second at 1, and so on. What they are
+    # compared with is no other server's weight, so that one that goes does not change their turns.
+    turns = [(1 / weight, name, 1) for name, weight in taking.items()]
+    heapify(turns)
+    while free:
+        _, name, taken = turns[0]
+        table[next(entry for entry in orders[name] if table[entry] == NO_SERVER)] = places[name]
+        heapreplace(turns, ((taken + 1) / taking[name], name, taken + 1))
         free -= 1
-        if not free:
-            break
     return np.array(table)
 
 
