@@ -63,8 +63,9 @@ def test_each_public_door_refuses_a_wrong_call(door: Door) -> None:
     if not takes_any:
         with pytest.raises(WrongCallError, match=r"zzz=5|come from"):
             door.call(**needed, zzz=5)
-    with pytest.raises(WrongCallError, match=r"without a name; 1 is too many|come from"):
-        door.call(*[1] * (1 + len(door.parameters)))
+    if not any(each.kind is each.VAR_POSITIONAL for each in door.parameters):
+        with pytest.raises(WrongCallError, match=r"without a name; 1 is too many|come from"):
+            door.call(*[1] * (1 + len(door.parameters)))
     if needed:
         with pytest.raises(WrongCallError, match=f"needs .*{next(iter(needed))}.*: |come from"):
             door.call()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from xdplab.handlers.compiling import c_handler
     from xdplab.handlers.handler import Handler
     from xdplab.lab.loan import Loan
+    from xdplab.lab.network import Network
     from xdplab.ledger.drops import DropReasons
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
@@ -80,6 +81,7 @@ __all__ = [
     "Loan",
     "Memory",
     "MissingKeyError",
+    "Network",
     "PermissionRefusedError",
     "PingResult",
     "Program",
@@ -111,6 +113,7 @@ _LATER = {
     "Grid": ("experiments.sweep", "Grid"),
     "Link": ("xdp.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
+    "Network": ("lab.network", "Network"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
     "Program": ("xdp.program", "Program"),

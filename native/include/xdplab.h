@@ -18,4 +18,5 @@
 #include "include/ring_buffer.h"
 #include "include/soft.h"
 #include "include/softirq.h"
+#include "include/tracefs.h"
 #include "include/udp_echo.h"

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from xdplab.backends.lab_plan import LabPlan
+    from xdplab.backends.network_plan import NetworkPlan
     from xdplab.core.closing import Closing
     from xdplab.native.paths import Kind
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
     from xdplab.programs.maps import MapFacts
+    from xdplab.programs.printed_lines import PrintedLines
     from xdplab.programs.running import Ran
     from xdplab.programs.statistics import RunCounts
     from xdplab.send.generator import Generator
@@ -89,6 +91,17 @@ class LoadedProgram(Protocol):
     def runs(self) -> RunCounts:
         """Read how often it ran while statistics were on."""
 
+    def open_printed(self) -> PrintedLines:
+        """Receive what BPF programs print, until what is returned is closed.
+
+        Raises
+        ------
+        PermissionRefusedError
+            When this process is not root; through a broker.
+        KernelError
+            When the kernel has no tracefs.
+        """
+
     def close(self) -> None:
         """Let go of the program. A second call does nothing."""
 
@@ -153,8 +166,20 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def remove_lab(self, port: Host, peer: Host) -> None:
-        """Remove the wire and release both hosts, later if that can't be done now."""
+    def make_network(self, plan: NetworkPlan) -> list[tuple[Host, Host]]:
+        """Make the hosts of a network, with their wires up and quiet; return each wire's ends.
+
+        Raises
+        ------
+        ConfigurationError
+            Where a wire is simulated, which joins two hosts alone.
+        KernelError
+            When the kernel refuses. Nothing half-made is left.
+        """
+
+    @abstractmethod
+    def remove_wires(self, wires: Sequence[tuple[Host, Host]]) -> None:
+        """Remove wires and release the hosts at their ends, later if that can't be done now."""
 
     def engine_words(self, interfaces: Sequence[Interface]) -> dict[str, Any]:
         """Return fields of ``struct xdplab_config`` for an engine on interfaces of this backend."""

@@ -19,12 +19,11 @@ from __future__ import annotations
 import os
 import warnings
 
-from xdplab.backends import BEST, Backend, candidates
-from xdplab.backends.lab_plan import LabPlan
+from xdplab.backends import BEST, Backend, candidates, make
+from xdplab.backends.lab_plan import MOST_WIRES, LabPlan
 from xdplab.core.calls import public
 from xdplab.core.checks import whole
 from xdplab.core.closing import Closing
-from xdplab.core.errors import PermissionRefusedError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
 from xdplab.core.text import counted
@@ -33,9 +32,8 @@ from xdplab.net.interface import Interface
 
 __all__ = ["Host", "Interface", "Lab", "PingResult"]
 
-_MOST_LABS = 512
 MOST_QUEUES = 4096  # the kernel's own limit
-_SMALLEST_MTU, _LARGEST_MTU = 1280, 65535  # what IPv6 needs, what veth takes
+SMALLEST_MTU, LARGEST_MTU = 1280, 65535  # what IPv6 needs, what veth takes
 
 
 class BackendWarning(UserWarning):
@@ -82,11 +80,13 @@ class Lab(Tabled, FixedNames, Closing):
         self, queues: int = 1, mtu: int = 1500, number: int = 0, *, backend: str | None = None
     ) -> None:
         self.queues = whole("queues", queues, 1, MOST_QUEUES)
-        self.mtu = whole("mtu", mtu, _SMALLEST_MTU, _LARGEST_MTU)
-        self.number = whole("number", number, 0, _MOST_LABS - 1)
+        self.mtu = whole("mtu", mtu, SMALLEST_MTU, LARGEST_MTU)
+        self.number = whole("number", number, 0, MOST_WIRES - 1)
         self._owner = os.getpid()
         plan = LabPlan(self.queues, self.mtu, self.number)
-        self._backend, refusals, (self.port, self.peer) = _make(plan, candidates(backend))
+        self._backend, refusals, (self.port, self.peer) = make(
+            candidates(backend), lambda each: each.make_lab(plan)
+        )
         self.note = _note(self._backend, refusals)
         """Which backend made it, and how to get a better one; "" where there is none better."""
         if refusals and self.simulated:
@@ -111,7 +111,7 @@ class Lab(Tabled, FixedNames, Closing):
         """Remove the wire and close both namespaces. A second call does nothing."""
         # A forked child holds copies of the descriptors, but the lab is not its to take down.
         if not self.closed and os.getpid() == self._owner:
-            self._backend.remove_lab(self.port, self.peer)
+            self._backend.remove_wires([(self.port, self.peer)])
 
     def _table(self) -> Table:
         if self.closed:
@@ -133,23 +133,6 @@ class Lab(Tabled, FixedNames, Closing):
         way = "" if self.backend == BEST else f", backend {self.backend!r}"
         mark = " [simulated]" if self.simulated else ""
         return f"<Lab {ends}, {queues}, mtu {self.mtu}{way}{mark}>"
-
-
-def _make(plan: LabPlan, tried: list[Backend]) -> tuple[Backend, dict[str, str], tuple[Host, Host]]:
-    """Make the hosts with the first backend that can, and say why no better one did.
-
-    Only a lack of privilege leads to the next: a simulation must not hide another failure.
-    """
-    refusals: dict[str, str] = {}
-    for backend in tried[:-1]:
-        if refusal := backend.refusal():
-            refusals[backend.name] = refusal
-            continue
-        try:
-            return backend, refusals, backend.make_lab(plan)
-        except PermissionRefusedError as error:
-            refusals[backend.name] = str(error)
-    return tried[-1], refusals, tried[-1].make_lab(plan)
 
 
 def _note(backend: Backend, refusals: dict[str, str]) -> str:

@@ -21,12 +21,14 @@ from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
 from xdplab.programs.described import Described
 from xdplab.programs.elf import ObjectFileError
+from xdplab.programs.print_formats import print_formats
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.programs.spec import refusal
 from xdplab.xdp.disassembly import Disassembly, disassemble
 from xdplab.xdp.followers import Follower, lead_over
 from xdplab.xdp.kinds_of_maps import map_of
 from xdplab.xdp.maps import HEADINGS
+from xdplab.xdp.printed import Printed
 from xdplab.xdp.refused import told_by_source
 from xdplab.xdp.runs import ProgramRuns, frames_of
 from xdplab.xdp.source import ProgramObject, object_of
@@ -211,6 +213,43 @@ class Program(Tabled, FixedNames, Closing):
             Without CAP_SYS_ADMIN; a broker has it.
         """
         return ProgramStatistics(_loaded(self))
+
+    def printed(self, *, everything: bool = False) -> Printed:
+        """Receive the lines that it prints with bpf_printk: ``with program.printed() as lines:``.
+
+        The kernel does not tell which program printed a line. Those that match none of this
+        program's formats are left out; one that another program printed with such a format is not.
+
+        Parameters
+        ----------
+        everything
+            Whether to have the lines of all BPF programs of the machine.
+
+        Returns
+        -------
+        Printed
+            `records` gives the lines as they come, `read` those that wait.
+
+        Raises
+        ------
+        ClosedError
+            When the program was closed.
+        ConfigurationError
+            When its object file has no formats of bpf_printk.
+        PermissionRefusedError
+            When this process is not root; through a broker.
+        KernelError
+            When the kernel has no tracefs.
+        """
+        wants_all = boolean("everything", everything)
+        loaded = _loaded(self)
+        formats = None if wants_all else print_formats(self._made_of[0])
+        if formats is not None and not formats:
+            raise ConfigurationError(
+                "the program has no bpf_printk, by whose formats its lines are known: "
+                "program.printed(everything=True) gives the lines of all programs."
+            )
+        return Printed(loaded.open_printed(), formats)
 
     @property
     def closed(self) -> bool:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import os
-import select
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.core.checks import seconds, shown, text
-from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
+from xdplab.core.checks import shown, text
+from xdplab.core.errors import ConfigurationError, KernelError
 from xdplab.core.locks import new_lock
 from xdplab.native import ffi, lib
 from xdplab.programs.described import Described
 from xdplab.programs.dtypes import DType
 from xdplab.programs.maps import MapFacts
-from xdplab.programs.packing import plain
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.xdp.maps import Map
+from xdplab.xdp.records import Records, longest_wait
 
 _AT_ONCE = 4096  # records; native/xdp/ring_buffer.c
-_LOOK_SECONDS = 0.2  # after so long a wait looks whether the program was closed
 
 
 class RingBuffer(Map):
@@ -77,8 +68,9 @@ class RingBuffer(Map):
         KernelError
             When the kernel does not let this process map the ring.
         """
-        longest = math.inf if timeout is None else seconds("timeout", timeout, 0, math.inf)
-        return Records(self, self._dtype(type, dtype), longest)
+        longest = longest_wait(timeout)
+        chosen = self._dtype(type, dtype)
+        return Records(self.fileno, lambda: self._take(chosen), longest)
 
     def read(
         self,
@@ -151,62 +143,3 @@ class RingBuffer(Map):
                 f"dtype={shown(dtype)} must be a dtype of numpy's, of some bytes and no objects."
             )
         return found
-
-
-class Records(Iterator[Any], AsyncIterator[Any]):
-    """Records of a ring buffer as they come. Made by `RingBuffer.records`."""
-
-    def __init__(self, ring: RingBuffer, dtype: DType | None, timeout: float) -> None:
-        self._from, self._dtype, self._timeout = ring, dtype, timeout
-        self._waiting: deque[Any] = deque()
-
-    def __iter__(self) -> Records:
-        return self
-
-    def __next__(self) -> Any:
-        deadline = time.monotonic() + self._timeout
-        with suppress(ClosedError):
-            while not self._fill():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise StopIteration
-                poll = select.poll()
-                poll.register(self._from.fileno(), select.POLLIN)
-                poll.poll(min(left, _LOOK_SECONDS) * 1000)
-            return plain(self._waiting.popleft())
-        raise StopIteration
-
-    def __aiter__(self) -> Records:
-        return self
-
-    async def __anext__(self) -> Any:
-        deadline = time.monotonic() + self._timeout
-        with suppress(ClosedError):
-            while not self._fill():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise StopAsyncIteration
-                await _readable(self._from.fileno(), min(left, _LOOK_SECONDS))
-            return plain(self._waiting.popleft())
-        raise StopAsyncIteration
-
-    def _fill(self) -> bool:
-        """Take what waits, where nothing is left; tell whether there is something."""
-        if not self._waiting:
-            self._waiting.extend(self._from._take(self._dtype))
-        return bool(self._waiting)
-
-
-async def _readable(descriptor: int, timeout: float) -> None:
-    """Let other tasks run until a descriptor is readable, for so many seconds at most."""
-    loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    # A loop has one reader for each descriptor, and another task may wait for this one.
-    copy = os.dup(descriptor)
-    loop.add_reader(copy, told.set)
-    try:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(told.wait(), timeout)
-    finally:
-        loop.remove_reader(copy)
-        os.close(copy)

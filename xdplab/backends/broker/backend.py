@@ -24,7 +24,8 @@ from weakref import WeakSet, WeakValueDictionary, finalize
 from xdplab.backends.backend import PortRequest, take_xskmap, xskmap_entries
 from xdplab.backends.broker.refusals import told_here
 from xdplab.backends.kernel.backend import KernelBackend
-from xdplab.backends.kernel.lab import make_lab, remove_lab
+from xdplab.backends.kernel.lab import make_lab, make_network
+from xdplab.backends.kernel.wire import remove_wires
 from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.core.locks import new_lock
 from xdplab.native import ffi, lib
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from xdplab.backends.kernel.replay import Binding
     from xdplab.backends.lab_plan import LabPlan
     from xdplab.backends.lab_process.client import LabProcess
+    from xdplab.backends.network_plan import NetworkPlan
     from xdplab.backends.softirq import SoftirqMap
     from xdplab.broker.client import Connection
     from xdplab.net.host import Host
@@ -89,12 +91,17 @@ class BrokerBackend(KernelBackend):
         self._reach()
         return self._lab_process().create_namespace()
 
-    def remove_lab(self, port: Host, peer: Host) -> None:
-        """Remove the wire, and close both namespaces."""
-        with suppress(ClosedError):  # the lab process has ended, and with it the wire
-            remove_lab(port, peer)
-        for host in (port, peer):
-            host.interface.namespace.close()
+    def make_network(self, plan: NetworkPlan) -> list[tuple[Host, Host]]:
+        """Make network namespaces in the lab process, and veth pairs between them."""
+        return make_network(plan, self.create_namespace)
+
+    def remove_wires(self, wires: Sequence[tuple[Host, Host]]) -> None:
+        """Remove wires, and close the namespaces at their ends."""
+        with suppress(ClosedError):  # the lab process has ended, and with it the wires
+            remove_wires(wires)
+        for ends in wires:
+            for host in ends:
+                host.interface.namespace.close()
 
     def open_port(self, request: PortRequest) -> None:
         """Open the sockets in the lab process; the broker attaches the program."""

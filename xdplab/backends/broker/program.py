@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from xdplab.backends.broker.refusals import told_here
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
-from xdplab.core.errors import ClosedError, KernelError
+from xdplab.core.errors import ClosedError, KernelError, PermissionRefusedError
 from xdplab.programs.maps import MapFacts
+from xdplab.programs.printed_lines import ONLY_ROOT, TRIED
 from xdplab.programs.running import Ran
 from xdplab.programs.statistics import CLOSED, RunCounts
 from xdplab.refusals.remedies import Place
@@ -90,6 +92,10 @@ class BrokerProgram:
         if not self._number:
             raise ClosedError(CLOSED)
         return RunCounts(**self._session.request("runs_of_object", {"program": self._number})[0])
+
+    def open_printed(self) -> NoReturn:
+        """Refuse it: the lines of all programs are in one buffer, and not for a client to read."""
+        raise PermissionRefusedError(TRIED, errno.EPERM, ONLY_ROOT)
 
     def close(self) -> None:
         """Let the session close its descriptor."""

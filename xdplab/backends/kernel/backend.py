@@ -9,7 +9,8 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from xdplab.backends.backend import Backend, PortRequest, take_xskmap, xskmap_entries
-from xdplab.backends.kernel.lab import make_lab, remove_lab
+from xdplab.backends.kernel.lab import make_lab, make_network
+from xdplab.backends.kernel.wire import remove_wires
 from xdplab.backends.softirq import SoftirqClock
 from xdplab.core.errors import XdplabError
 from xdplab.core.more_power import MORE_POWER
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from xdplab.backends.backend import LoadedProgram, SoftirqReader
     from xdplab.backends.lab_plan import LabPlan
+    from xdplab.backends.network_plan import NetworkPlan
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
@@ -64,9 +66,13 @@ class KernelBackend(Backend):
         """Make two network namespaces, and a veth pair between them."""
         return make_lab(plan, Namespace.create)
 
-    def remove_lab(self, port: Host, peer: Host) -> None:
-        """Remove the wire, and close both namespaces."""
-        remove_lab(port, peer)
+    def make_network(self, plan: NetworkPlan) -> list[tuple[Host, Host]]:
+        """Make network namespaces, and veth pairs between them."""
+        return make_network(plan, Namespace.create)
+
+    def remove_wires(self, wires: Sequence[tuple[Host, Host]]) -> None:
+        """Remove wires, and close the namespaces at their ends."""
+        remove_wires(wires)
 
     def open_port(self, request: PortRequest) -> None:
         """Open the sockets in the interface's namespace, and attach the program."""

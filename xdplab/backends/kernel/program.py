@@ -14,6 +14,7 @@ from xdplab.core.errors import ClosedError, ConfigurationError, KernelError
 from xdplab.net.namespace import to_the_end
 from xdplab.programs.loading import attach_program, load_program, replace_program
 from xdplab.programs.maps import MapFacts
+from xdplab.programs.printed_lines import PrintedLines
 from xdplab.programs.running import Ran, run_program
 from xdplab.programs.spec import parse, refusal
 from xdplab.programs.statistics import CLOSED, RunCounts, StatisticsOn, read_runs
@@ -93,6 +94,10 @@ class KernelProgram:
         if not self._closer.alive:  # the descriptor may be another file's now
             raise ClosedError(CLOSED)
         return read_runs(self._program)
+
+    def open_printed(self) -> PrintedLines:
+        """Have a trace buffer of this process's own."""
+        return PrintedLines()
 
     def close(self) -> None:
         """Close the descriptor."""

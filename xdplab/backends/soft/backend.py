@@ -19,6 +19,7 @@ from xdplab.refusals.errors import error_at, new_error, raise_error
 from xdplab.send.generator import Generator, NativeGenerator
 
 if TYPE_CHECKING:
+    from xdplab.backends.network_plan import NetworkPlan
     from xdplab.net.host import Host
     from xdplab.net.interface import Interface
     from xdplab.net.napi import Napi
@@ -41,9 +42,23 @@ class SoftBackend(Backend):
         wire = Wire(plan)
         return soft_host(plan, PORT_SIDE, wire), soft_host(plan, PEER_SIDE, wire)
 
-    def remove_lab(self, port: Host, peer: Host) -> None:
-        """Cut the wire, and release it."""
-        port.interface.namespace.close()
+    def make_network(self, plan: NetworkPlan) -> NoReturn:
+        """Refuse it: a host of a simulated wire has no stack that could forward.
+
+        Raises
+        ------
+        ConfigurationError
+            Always.
+        """
+        raise ConfigurationError(
+            "a Network needs the kernel: backend='soft' simulates a wire between two hosts, "
+            "Lab(backend='soft'). `xdplab doctor` tells how to get real packets."
+        )
+
+    def remove_wires(self, wires: Sequence[tuple[Host, Host]]) -> None:
+        """Cut wires, and release them."""
+        for port, _ in wires:
+            port.interface.namespace.close()
 
     def engine_words(self, interfaces: Sequence[Interface]) -> dict[str, Any]:
         """Return the wires and the ends of them that an engine is at."""
