@@ -292,10 +292,17 @@ static __always_inline __u32 hash_of(const struct connection *connection)
 
 static __always_inline bool opens(struct xdp_md *context, const struct headers *headers)
 {
-	__u8 flags = 0; /* the 14th byte of a TCP header: SYN is 2, ACK 16 */
+	enum { USUAL = sizeof(struct ethhdr) + sizeof(struct iphdr), FLAGS = 13, SYN = 2, ACK = 16 };
+	const __u8 *data = (void *)(long)context->data, *end = (void *)(long)context->data_end;
+	__u8 flags = 0;
 
-	return headers->protocol == IPPROTO_TCP && read(context, headers->transport + 13, &flags, sizeof(flags)) &&
-	       (flags & 0x12) == 2;
+	if (headers->protocol != IPPROTO_TCP)
+		return false;
+	if (headers->transport == USUAL && data + USUAL + FLAGS + 1 <= end)
+		flags = data[USUAL + FLAGS];
+	else if (!read(context, headers->transport + FLAGS, &flags, sizeof(flags)))
+		return false;
+	return (flags & (SYN | ACK)) == SYN;
 }
 
 /* Returns the server of a packet; NULL where there is none, which is counted. */
@@ -337,12 +344,23 @@ static __always_inline struct server *choose(struct xdp_md *context, const struc
 	return server;
 }
 
+/* The first bytes of an IP header. In most packets it lies where it can be read in place, which is quicker. */
+static __always_inline bool read_begin(struct xdp_md *context, __u32 network, __u8 begin[8])
+{
+	const __u8 *data = (void *)(long)context->data, *end = (void *)(long)context->data_end;
+
+	if (network != sizeof(struct ethhdr) || data + sizeof(struct ethhdr) + 8 > end)
+		return read(context, network, begin, 8);
+	__builtin_memcpy(begin, data + sizeof(struct ethhdr), 8);
+	return true;
+}
+
 /* Traffic class and length of an IP packet; false: it is not all here. */
 static __always_inline bool measure(struct xdp_md *context, const struct headers *headers, struct inner *inner)
 {
 	__u8 begin[8] = { 0 };
 
-	if (!read(context, headers->network, begin, sizeof(begin)))
+	if (!read_begin(context, headers->network, begin))
 		return false;
 	if (is_ipv4(headers)) {
 		inner->traffic_class = begin[1];
@@ -408,22 +426,62 @@ static __always_inline bool has_gateway(void)
 	return all;
 }
 
-/* Puts a wrapping of `size` bytes between the link header, whose tags stay, and the packet. */
-static __always_inline bool wrap(struct xdp_md *context, __u32 link, void *wrapping, const __u32 size, __be16 type)
+static __always_inline void fill_link(struct ethhdr *link)
 {
-	__u8 header[LONGEST_LINK_HEADER] = { 0 }, own[ETH_ALEN];
+	struct ethhdr before = *link;
+
+	if (has_gateway())
+		__builtin_memcpy(link->h_dest, gateway, ETH_ALEN);
+	else
+		__builtin_memcpy(link->h_dest, before.h_source, ETH_ALEN);
+	__builtin_memcpy(link->h_source, before.h_dest, ETH_ALEN);
+}
+
+/* As wrap_behind_tags, in place. */
+static __always_inline bool wrap_usual(struct xdp_md *context, const void *wrapping, const __u32 size, __be16 type)
+{
+	struct ethhdr *link = (void *)(long)context->data, moved;
+
+	if ((void *)(link + 1) > (void *)(long)context->data_end)
+		return false;
+	moved = *link;
+	fill_link(&moved);
+	moved.h_proto = type;
+	if (bpf_xdp_adjust_head(context, -(int)size))
+		return false;
+	link = (void *)(long)context->data;
+	if ((void *)(link + 1) + size > (void *)(long)context->data_end)
+		return false;
+	*link = moved;
+	__builtin_memcpy(link + 1, wrapping, size);
+	return true;
+}
+
+/* Puts a wrapping of `size` bytes between the link header, whose tags stay, and the packet. */
+static __always_inline bool wrap_behind_tags(struct xdp_md *context, __u32 size_of_link, void *wrapping,
+					     const __u32 size, __be16 type)
+{
+	union {
+		__u8 bytes[LONGEST_LINK_HEADER];
+		struct ethhdr link;
+	} moved = { 0 };
 
 	/* The verifier has to see the bounds here. */
-	if (link < sizeof(struct ethhdr) || link > sizeof(header) || !read(context, 0, header, link))
+	if (size_of_link < sizeof(moved.link) || size_of_link > sizeof(moved.bytes) ||
+	    !read(context, 0, moved.bytes, size_of_link))
 		return false;
-	__builtin_memcpy(own, header, ETH_ALEN);
-	if (has_gateway())
-		__builtin_memcpy(header, gateway, ETH_ALEN);
-	else
-		__builtin_memcpy(header, header + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(header + ETH_ALEN, own, ETH_ALEN);
-	return !bpf_xdp_adjust_head(context, -(int)size) && write(context, 0, header, link) &&
-	       write(context, link - sizeof(type), &type, sizeof(type)) && write(context, link, wrapping, size);
+	fill_link(&moved.link);
+	return !bpf_xdp_adjust_head(context, -(int)size) && write(context, 0, moved.bytes, size_of_link) &&
+	       write(context, size_of_link - sizeof(type), &type, sizeof(type)) &&
+	       write(context, size_of_link, wrapping, size);
+}
+
+static __always_inline bool wrap(struct xdp_md *context, __u32 size_of_link, void *wrapping, const __u32 size,
+				 __be16 type)
+{
+	return size_of_link == sizeof(struct ethhdr) ?
+		       wrap_usual(context, wrapping, size, type) :
+		       wrap_behind_tags(context, size_of_link, wrapping, size, type);
 }
 
 static __always_inline bool send4(struct xdp_md *context, __u32 link, const struct server *server,
