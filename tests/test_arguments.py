@@ -24,11 +24,14 @@ from support.waiting import eventually
 from traitlets import TraitError
 
 from xdplab import (
+    GALLERY,
     Capture,
     ConfigurationError,
     Engine,
+    FilterRules,
     Lab,
     Ledger,
+    Program,
     Stream,
     Traffic,
     XdplabError,
@@ -73,7 +76,12 @@ class World:
     def __init__(self, backend: str | None, folder: Path) -> None:
         self.lab, self.free = Lab(backend=backend), Lab(backend=backend)
         self.other = Lab(backend=backend)
-        self._labs = self.lab, self.free, self.other
+        # What runs XDP programs is not simulated.
+        self.real = Lab(backend="kernel")
+        self.program = Program(GALLERY["filter"], self.real.port)
+        self.link = self.program.attach()
+        str(self.program.variables)  # which are mapped when first read
+        self._labs = self.lab, self.free, self.other, self.real
         self.engine = Engine(self.lab.port)
         self.capture = Capture(self.other.port)
         self.flow = Traffic(self.other.peer, self.other.port, rate=10_000).start()  # ends waits
@@ -118,6 +126,9 @@ class World:
             "area": np.zeros(64, np.uint8),
             "frames": np.array([(0, 64, 0)], FRAME),
             "values": 5,
+            "program": self.program,
+            "link": self.link,
+            "rules": FilterRules(self.program),
         }
 
     def objects(self) -> list[object]:
@@ -151,7 +162,11 @@ class World:
         if self._region is not None:
             os.close(self._region)
             self._region = None
-        for made in (*(self.traffic, self.flow, self.engine, self.capture), *self._labs):
+        for made in (
+            *(self.traffic, self.flow, self.engine, self.capture),
+            self.program,
+            *self._labs,
+        ):
             made.close()
 
 

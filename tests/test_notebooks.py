@@ -9,10 +9,15 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from support.courses import needs_kernel
 
 from xdplab.backends import VARIABLE
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+RUN = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.kernel] if needs_kernel(path) else [])
+    for path in NOTEBOOKS
+]
 
 
 def test_there_are_notebooks() -> None:
@@ -22,7 +27,7 @@ def test_there_are_notebooks() -> None:
 @pytest.mark.skipif(
     os.environ[VARIABLE] == "kernel", reason="tests/browser/test_course.py runs it, in a browser"
 )
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUN)
 def test_it_runs_from_top_to_bottom(privileged: None, path: Path) -> None:
     outputs = run(path)
     # Whoever reads it without a browser still sees what each widget stands for.

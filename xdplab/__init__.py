@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
     from xdplab.xdp.balancer.balancer import Balancer
+    from xdplab.xdp.filter_rules import FilterRules
     from xdplab.xdp.gallery import GALLERY
+    from xdplab.xdp.policy import Policy
     from xdplab.xdp.program import Link, Program
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "ConfigurationError",
     "DropReasons",
     "Engine",
+    "FilterRules",
     "Grid",
     "Handler",
     "HandlerError",
@@ -84,6 +87,7 @@ __all__ = [
     "Network",
     "PermissionRefusedError",
     "PingResult",
+    "Policy",
     "Program",
     "QueueBusyError",
     "Sampling",
@@ -109,6 +113,7 @@ _LATER = {
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
     "DropReasons": ("ledger.drops", "DropReasons"),
+    "FilterRules": ("xdp.filter_rules", "FilterRules"),
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
     "Link": ("xdp.program", "Link"),
@@ -116,6 +121,7 @@ _LATER = {
     "Network": ("lab.network", "Network"),
     "METRICS": ("experiments.metrics", "METRICS"),
     "PRESETS": ("settings.presets", "PRESETS"),
+    "Policy": ("xdp.policy", "Policy"),
     "Program": ("xdp.program", "Program"),
     "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),

@@ -1,7 +1,8 @@
 """What somebody does who comes to the container; runs inside of it, as the notebooks' user.
 
-`visitor.py COMMAND...` starts JupyterLab with the command, asks it for its pages, runs every
-notebook from top to bottom meanwhile, and prints what it saw as one JSON object.
+`visitor.py COMMAND...` starts JupyterLab with the command, asks it for its pages, runs from
+top to bottom meanwhile every notebook that takes no kernel, and prints what it saw as one JSON
+object.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from support.courses import needs_kernel
 
 _PATIENCE = 120  # seconds, on one slow core
 _TOKEN = "a-word-of-the-test"
@@ -59,7 +61,8 @@ def main() -> None:
     try:
         status, _ = ask("/api/status")
         page, html = ask("/lab")
-        notebooks = {path.stem: run(path) for path in sorted(Path("notebooks").glob("*.ipynb"))}
+        lessons = sorted(Path("notebooks").glob("*.ipynb"))
+        notebooks = {path.stem: run(path) for path in lessons if not needs_kernel(path)}
     finally:
         server.terminate()
         server.wait(_PATIENCE)

@@ -17,7 +17,7 @@ from ipywidgets.widgets.widget import _instances as registered
 from support.seen import box, control
 from support.waiting import eventually
 
-from xdplab import Engine, Lab, Ledger, Traffic, tune, widgets
+from xdplab import GALLERY, Engine, FilterRules, Lab, Ledger, Program, Traffic, tune, widgets
 from xdplab.tuning.result import Tuning
 
 Make = Callable[[Engine, Traffic, Tuning], Any]
@@ -27,6 +27,17 @@ def some_figure() -> widgets.LiveFigure:
     plot = figure()
     plot.line("x", "y", source=ColumnDataSource({"x": [], "y": []}, name="rows"))
     return widgets.LiveFigure(plot, {"rows": lambda _position: None}, rollover=1)
+
+
+def program_view() -> widgets.ProgramView:
+    lab = Lab()
+    return widgets.ProgramView(Program(GALLERY["pass"], lab.port).attach())
+
+
+def rule_editor() -> widgets.RuleEditor:
+    rules = FilterRules(Program(GALLERY["filter"], Lab().port))
+    rules["udp 9"] = "drop"
+    return widgets.RuleEditor(rules)
 
 
 def told(controls: widgets.Controls) -> widgets.Controls:
@@ -51,6 +62,8 @@ WIDGETS: dict[str, Make] = {
     "Compare": lambda _engine, _traffic, _tuning: widgets.Compare(paths=["xsk"]),
     "Front": lambda _engine, _traffic, tuning: widgets.Front(tuning),
     "Doctor": lambda _engine, _traffic, _tuning: widgets.Doctor({}),
+    "ProgramView": lambda _engine, _traffic, _tuning: program_view(),
+    "RuleEditor": lambda _engine, _traffic, _tuning: rule_editor(),
     "LiveFigure": lambda _engine, _traffic, _tuning: some_figure(),
 }
 
@@ -74,7 +87,12 @@ def test_every_widget_is_among_those_that_are_closed_here() -> None:
     assert made == {name for name in widgets.__all__ if isinstance(getattr(widgets, name), type)}
 
 
-@pytest.mark.parametrize("name", WIDGETS)
+# What shows an XDP program takes a lab that is not simulated.
+ON_KERNEL = dict.fromkeys(("ProgramView", "RuleEditor"), pytest.mark.kernel)
+EACH = [pytest.param(name, marks=ON_KERNEL.get(name, ())) for name in WIDGETS]
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_a_closed_widget_leaves_no_model_and_no_object(
     subjects: tuple[Engine, Traffic, Tuning], name: str
 ) -> None:

@@ -24,7 +24,8 @@ from xdplab.widgets.ledger.flow import (
     Kind,
     flow_of,
 )
-from xdplab.widgets.ledger.layout import LINE, THINNEST, Interval, lay_out
+from xdplab.widgets.ledger.layout import LINE, THINNEST, lay_out
+from xdplab.widgets.parts.bands import Interval
 
 PACKETS = st.one_of(st.just(0), st.integers(0, 20), st.integers(0, 10**9))
 AFTERTHOUGHTS = {Line.BEGUN, Line.TOO_MANY, Line.TX_BEGUN, Line.ON_WIRE}  # only where there is any

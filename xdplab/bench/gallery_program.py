@@ -11,6 +11,7 @@ from xdplab.ledger.counting_points import device_packets
 from xdplab.net.stream import STREAM_PORT, Stream
 from xdplab.xdp.balancer.balancer import Balancer
 from xdplab.xdp.gallery import GALLERY
+from xdplab.xdp.policy import Policy
 from xdplab.xdp.program import Program
 
 _REPEAT = 1_000_000
@@ -51,7 +52,7 @@ class GalleryReceiver:
         """
         port = wire.lab.port
         with unanswered(port), Program(GALLERY[self.name], port) as program:
-            _prepare(self.name, program)
+            _prepare(self.name, program, wire)
             alone = program.test_run(_frame(wire), repeat=_REPEAT)[0].nanoseconds
             program.attach()
             if self.name == "balancer":  # what it wrapped once is to no service of its own
@@ -66,8 +67,13 @@ class GalleryReceiver:
         return Received(sending, sent, given, {"run_ns": alone})
 
 
-def _prepare(name: str, program: Program) -> None:
+def _prepare(name: str, program: Program, wire: Wire) -> None:
     """Have it do its work on each packet of the generator."""
+    if name == "policy":
+        policy = Policy(program)
+        policy.identify("sender", wire.lab.peer.ipv4)
+        policy.identify("receiver", wire.lab.port.ipv4)
+        policy.deny("sender", "receiver", "udp", STREAM_PORT)
     if name == "filter":
         program.maps["ports"][(_UDP, 0, STREAM_PORT)] = (_DROP, 0, 0)
     if name == "reflect":

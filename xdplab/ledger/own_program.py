@@ -10,33 +10,25 @@ CAP_PERFMON.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdplab.ledger.lines import Line
+from xdplab.net.driver_verdicts import DriverVerdicts, verdicts_in
 
 if TYPE_CHECKING:
     from xdplab.ledger.counting_points import Counts
 
-_OF_DRIVER = re.compile(r"rx_queue_\d+_(xdp_drops|xdp_tx|xdp_tx_errors|xdp_redirect|drops)")
-_COUNTS = {
-    "xdp_drops": "program_dropped",
-    "xdp_tx": "program_sent",
-    "xdp_tx_errors": "program_sent",
-    "xdp_redirect": "program_redirected",
-    "drops": "program_redirected",  # refused there
-}
-
 
 def of_driver(driver: Mapping[str, int]) -> dict[str, int]:
-    """Sum up a veth's counts of verdicts, as fields of `Counts`."""
-    found = dict.fromkeys(_COUNTS.values(), 0)
-    for name, count in driver.items():
-        if match := _OF_DRIVER.fullmatch(name):
-            found[_COUNTS[match[1]]] += count
-    return found
+    """Return a driver's counts of verdicts, as fields of `Counts`."""
+    found = verdicts_in(driver) or DriverVerdicts()
+    return {
+        "program_dropped": found.dropped,
+        "program_sent": found.sent,
+        "program_redirected": found.redirected,
+    }
 
 
 def at_sockets(found: Counts) -> Counts:

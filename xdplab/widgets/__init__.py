@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from xdplab.widgets.controls.widget import Controls
     from xdplab.widgets.dashboard.widget import Dashboard
     from xdplab.widgets.doctor.widget import Doctor
+    from xdplab.widgets.filter_rules.widget import RuleEditor
     from xdplab.widgets.frames.widget import Frames
     from xdplab.widgets.front.widget import Front
     from xdplab.widgets.latency.widget import LatencyView
     from xdplab.widgets.ledger.widget import LedgerView
     from xdplab.widgets.live_figure import LiveFigure
+    from xdplab.widgets.program.widget import ProgramView
     from xdplab.widgets.rings.widget import Rings
     from xdplab.widgets.sweep.widget import Sweep
     from xdplab.widgets.timeline.widget import Timeline
@@ -29,7 +31,9 @@ __all__ = [
     "LatencyView",
     "LedgerView",
     "LiveFigure",
+    "ProgramView",
     "Rings",
+    "RuleEditor",
     "Sweep",
     "Timeline",
 ]
@@ -44,7 +48,9 @@ _HOMES = {
     "LatencyView": "latency.widget",
     "LedgerView": "ledger.widget",
     "LiveFigure": "live_figure",
+    "ProgramView": "program.widget",
     "Rings": "rings.widget",
+    "RuleEditor": "filter_rules.widget",
     "Sweep": "sweep.widget",
     "Timeline": "timeline.widget",
 }

@@ -15,7 +15,10 @@ from xdplab.native.objects import program_path
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-_NAMES = ("pass", "drop", "count", "reflect", "sample", "filter", "balancer", "decapsulate")
+_NAMES = (
+    *("pass", "drop", "count", "reflect", "sample", "filter", "router", "policy"),
+    *("balancer", "decapsulate"),
+)
 _ABOUT = re.compile(r"^ \*\n \* (.+?\.)(?:\s|$)", re.MULTILINE | re.DOTALL)
 
 

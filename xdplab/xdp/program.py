@@ -20,7 +20,8 @@ from xdplab.core.table import Table, Tabled
 from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
 from xdplab.programs.described import Described
-from xdplab.programs.elf import ObjectFileError
+from xdplab.programs.elf import ElfObject, ObjectFileError
+from xdplab.programs.functions import Linked
 from xdplab.programs.print_formats import print_formats
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.programs.spec import refusal
@@ -72,6 +73,8 @@ class Program(Tabled, FixedNames, Closing):
     ----------
     interface
         The interface that it was loaded for.
+    name
+        The name of its function.
     maps
         Its maps, by name: an `ArrayMap`, a `HashMap`, a `RingBuffer`, or another `Map`. Those of
         global variables are called as their sections: ``.data``, ``.bss``, ``.rodata``.
@@ -79,6 +82,8 @@ class Program(Tabled, FixedNames, Closing):
         Its global variables, by name, read and set while it runs.
     said
         The compiler's warnings; empty without any.
+    source
+        The C that it was compiled from; empty for an object file, except of the gallery.
 
     Raises
     ------
@@ -110,11 +115,12 @@ class Program(Tabled, FixedNames, Closing):
         wanted = mapping("constants", {} if constants is None else constants, "names and values")
         # A simulated lab refuses any program: it need not be compiled for that.
         made = object_of(b"" if backend.simulated else source)
-        self.said = made.said
+        self.said, self.source = made.said, made.text
         data = _with_constants(made.data, wanted) if wanted and made.data else made.data
         self._made_of = data, named
         with told_by_source(data, named):
             self._loaded = backend.load_program(self.interface, data, named)
+        self.name = Linked(ElfObject(data), named).functions[0].symbol.name
         described = Described(data)
         self.maps: Mapping[str, Any] = MappingProxyType(
             {

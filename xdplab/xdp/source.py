@@ -10,6 +10,7 @@ from xdplab.core.checks import is_a, place, shown, text
 from xdplab.core.errors import ConfigurationError, KernelError
 from xdplab.programs.spec import OBJECT_BYTES
 from xdplab.xdp.compiling import compile_file, compile_text
+from xdplab.xdp.gallery import GalleryProgram
 
 
 class ProgramObject(NamedTuple):
@@ -18,6 +19,8 @@ class ProgramObject(NamedTuple):
     data: bytes
     said: str = ""
     """The compiler's warnings."""
+    text: str = ""
+    """The C that it was compiled from, where that is known."""
 
 
 def object_of(source: object) -> ProgramObject:
@@ -37,12 +40,15 @@ def object_of(source: object) -> ProgramObject:
         return object_of_text(text("source", source), "program.c")
     path = place("source", source)
     data = _read(path)
-    return ProgramObject(*compile_file(path)) if path.suffix == ".c" else _bounded(data)
+    if path.suffix == ".c":
+        return ProgramObject(*compile_file(path), data.decode(errors="replace"))
+    made = _bounded(data)
+    return made._replace(text=source.source) if is_a(source, GalleryProgram) else made
 
 
 def object_of_text(source: str, file: str) -> ProgramObject:
     """Compile C that is in no file, with a name for one in the compiler's words."""
-    return ProgramObject(*compile_text(source, file))
+    return ProgramObject(*compile_text(source, file), source)
 
 
 def _bounded(data: bytes) -> ProgramObject:

@@ -20,11 +20,13 @@ from xdplab.bench.rounds import Entry, paired_ratio
 _BESIDE = {
     "drop": "drop",
     "filter": "drop",
+    "policy": "drop",
     "reflect": "drop",
     "balancer": "drop",
     "pass": "pass",
     "count": "pass",
     "sample": "pass",
+    "router": "pass",
     "decapsulate": "pass",
 }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from xdplab.widgets.base.feed import Columns, SnapshotFeed
 from xdplab.widgets.ledger.figure import COLORS, WORDS
 from xdplab.widgets.ledger.flow import Kind
-from xdplab.widgets.ledger.layout import Band, Interval, Layout, Words
+from xdplab.widgets.ledger.layout import Layout, Words
+from xdplab.widgets.parts.bands import Interval, patches
 
 _LEFT, _RIGHT = 0.55, 1.5  # room for words before the first counting point and after the last
 _HEIGHT_STEP = 20.0  # the figure's height is a multiple of this, so that it changes rarely
@@ -35,7 +35,7 @@ class LedgerFeeds:
         self.feeds[Kind.STREAM].show({"x": x, "y": y})
         for kind in COLORS:
             if kind != Kind.STREAM:
-                self.feeds[kind].show(_patches([b for b in layout.bands if b.kind == kind]))
+                self.feeds[kind].show(patches([b for b in layout.bands if b.kind == kind]))
         points = [(x, layout.stream_at(x)) for x, _, _ in layout.point_words]
         marks = [(x, Interval(place.low - 3, place.high + 3)) for x, place in points]
         self.feeds["points"].show(_lines(marks))
@@ -53,18 +53,6 @@ class LedgerFeeds:
         }
 
 
-def _patches(bands: Sequence[Band]) -> Columns:
-    """Return the outlines of the bands, separated by NaN."""
-    apart = np.array([np.nan])
-    x: list[npt.NDArray[np.float64]] = []
-    y: list[npt.NDArray[np.float64]] = []
-    for band in bands:
-        along, across = band.outline()
-        x += [along, apart]
-        y += [across, apart]
-    return {"x": np.concatenate(x), "y": np.concatenate(y)} if bands else _NOWHERE
-
-
 def _lines(lines: Sequence[tuple[float, Interval]]) -> Columns:
     return {
         "x": np.array([x for x, _ in lines], np.float64),
@@ -79,6 +67,3 @@ def _texts(words: Sequence[Words]) -> Columns:
         "y": np.array([each.y for each in words], np.float64),
         "text": [each.text for each in words],
     }
-
-
-_NOWHERE: Columns = {"x": np.empty(0), "y": np.empty(0)}

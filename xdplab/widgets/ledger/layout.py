@@ -15,10 +15,10 @@ from math import inf
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from xdplab.core.text import percent
 from xdplab.widgets.ledger.flow import CountingPoint, Flow, Kind, Way
+from xdplab.widgets.parts.bands import Band, Floats, Interval
 
 THINNEST = 4.0
 """Least width in pixels. Above it, widths are in proportion to the packets."""
@@ -36,49 +36,6 @@ _ROW_GAP = 6.0
 _ABOVE = 10.0  # the highest words
 _POINT_CHARACTERS, _WAY_CHARACTERS = 13, 19  # of a line of text
 _MANY_POINTS, _FEW_CHARACTERS = 7, 10  # so many points have shorter lines above them
-_POINTS = 24  # of a bend
-
-Floats = npt.NDArray[np.float64]
-
-
-class Interval(NamedTuple):
-    """An interval across the flow, in pixels upwards."""
-
-    low: float
-    high: float
-
-    @property
-    def width(self) -> float:
-        """The thickness of what is drawn there."""
-        return self.high - self.low
-
-
-@dataclass(frozen=True)
-class Band:
-    """The shape of one way into the stream or out of it."""
-
-    kind: Kind
-    start: float
-    """Its beginning, along the flow."""
-    end: float
-    begins: Interval
-    """Its interval across the flow, at `start`."""
-    ends: Interval
-    """Its interval across the flow, at `end`."""
-
-    def at(self, x: float) -> Interval:
-        """Return its interval at a place between its ends."""
-        t = (x - self.start) / (self.end - self.start)
-        bend = t * t * (3 - 2 * t)  # level at both ends
-        low = self.begins.low + (self.ends.low - self.begins.low) * bend
-        return Interval(low, low + self.begins.width)
-
-    def outline(self) -> tuple[Floats, Floats]:
-        """Return the corners of its shape: places along the flow and across it."""
-        along = np.linspace(self.start, self.end, 2 if self.begins == self.ends else _POINTS)
-        across = [self.at(float(x)) for x in along]
-        low, high = ([each[side] for each in across] for side in (0, 1))
-        return np.concatenate((along, along[::-1])), np.array(high + low[::-1])
 
 
 class Words(NamedTuple):

@@ -16,6 +16,7 @@ TOO_LONG, INVALID = TEAL, ROSE
 USER, SYSTEM = GREEN, BROWN  # the worker's own time, and the kernel's for it, with its calls
 IDLE = GREY  # waiting, and the wakeups that end it
 KERNEL_THREAD = OLIVE
+PASSED, REDIRECTED = GREEN, BLUE  # by an XDP program; what it drops or sends is LOST or SENT
 GENERATED = VIOLET  # by a `Traffic`; dashed: what was asked of it
 
 ENGINES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)

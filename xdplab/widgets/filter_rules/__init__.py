@@ -1,0 +1,1 @@
+"""Rules of the gallery's filter, edited while it runs."""

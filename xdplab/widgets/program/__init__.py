@@ -1,0 +1,1 @@
+"""An XDP program, live."""
