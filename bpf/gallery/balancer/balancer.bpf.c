@@ -48,8 +48,10 @@ struct connection {
 };
 
 struct place {
-	__u32 server;
 	__u32 generation;
+	__u16 server;
+	bool begun; /* more than its first packet came */
+	__u8 unused;
 };
 
 struct service_count {
@@ -312,15 +314,18 @@ static __always_inline struct server *choose(struct xdp_md *context, const struc
 {
 	const bool is_first = !flow->is_error && opens(context, headers);
 	struct place *known = bpf_map_lookup_elem(&connections, &flow->connection);
+	struct place place = { 0 };
 	struct server *server;
-	struct place place;
 	__u32 entry, *chosen;
 
 	if (known) {
 		choice->server = known->server;
 		server = bpf_map_lookup_elem(&servers, &choice->server);
-		/* A first packet may come twice: it stays where it went. */
-		if (server && server->generation == known->generation && !(is_first && server->draining)) {
+		/* A first packet may come twice: it stays where it went. After others it is of a new connection. */
+		if (server && server->generation == known->generation &&
+		    !(is_first && (known->begun || server->draining))) {
+			if (!is_first && !flow->is_error && !known->begun)
+				known->begun = true;
 			choice->kind = is_first ? OPENED : CONTINUED;
 			return server;
 		}
@@ -339,6 +344,7 @@ static __always_inline struct server *choose(struct xdp_md *context, const struc
 		return server;
 	choice->kind = is_first || (headers->protocol == IPPROTO_UDP && !known) ? OPENED : UNKNOWN;
 	place.server = choice->server;
+	place.begun = !is_first;
 	place.generation = server->generation;
 	bpf_map_update_elem(&connections, &flow->connection, &place, BPF_ANY);
 	return server;
