@@ -55,7 +55,7 @@ void engine_close_paths(struct xdplab_engine *engine, uint32_t port)
 void engine_leave_sockets(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
-		port_leave(engine->ports + engine->workers[i].config.port, engine->workers[i].config.queue);
+		port_leave(engine->ports + engine->workers[i].config.port, engine->workers[i].config.entry);
 }
 
 static int enter_sockets(struct xdplab_engine *engine, struct xdplab_error *error)
@@ -169,7 +169,7 @@ void xdplab_engine_leave_map(struct xdplab_engine *engine, uint32_t port, int32_
 
 	for (uint32_t i = 0; i < engine->worker_count; i++)
 		if (engine->workers[i].config.port == port)
-			engine->ports[port].xdp.operations->leave(&other, engine->workers[i].config.queue);
+			engine->ports[port].xdp.operations->leave(&other, engine->workers[i].config.entry);
 }
 
 int xdplab_engine_enter_map(struct xdplab_engine *engine, uint32_t port, int32_t map, struct xdplab_error *error)

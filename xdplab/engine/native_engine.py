@@ -302,7 +302,7 @@ class NativeEngine:
             interface=interface,
             asked=asked,
             kind=asked.kind,
-            queues=asked.queues,
+            queues=asked.worker_queues,
             program=asked.program,
             config=native,
             busy_poll_budget=self.load("busy_poll_budget"),
@@ -312,7 +312,7 @@ class NativeEngine:
     def _name_napi(self, port: int, interface: Interface) -> None:
         """Tell the port's workers their NAPI, which some drivers create only now."""
         ids = backends.of(interface.namespace).napi_ids(interface)
-        queues = self.configuration.queues
+        queues = self.configuration.worker_queues
         for place, queue in enumerate(queues):
             worker = port * len(queues) + place
             lib.xdplab_engine_set_napi(self.pointer, worker, ids.get(queue, 0))

@@ -47,9 +47,21 @@ class OwnProgram:
             )
         if self.program.closed:
             raise ClosedError("this program was closed. Load it again: Program(source, lab.port).")
+        self._entries = 0
         self.xskmap = self.choose(self.program)
         self._native: NativeEngine | None = None
         self._made: Link | None = None
+
+    def take_entries(self, entries: int) -> None:
+        """Say how many entries of an XSKMAP the engine needs, the unused ones among them too.
+
+        Raises
+        ------
+        ConfigurationError
+            When it has fewer, now or in `choose`.
+        """
+        self._entries = entries
+        self.choose(self.program)
 
     @property
     def link(self) -> Link | None:
@@ -89,7 +101,14 @@ class OwnProgram:
 
     def choose(self, program: Program) -> Map:
         """Choose the XSKMAP."""
-        return xskmap_of(program.maps, self._name)
+        found = xskmap_of(program.maps, self._name)
+        if found.entries < self._entries:
+            raise ConfigurationError(
+                f"the XSKMAP {found.name} has {found.entries:,} entries, and the "
+                f"engine's sockets take {self._entries:,}: declare it with max_entries "
+                f"{self._entries}."
+            )
+        return found
 
     def enter(self, xskmap: Map) -> None:
         """Enter the sockets in another map, too."""

@@ -140,8 +140,8 @@ class Endings(Waiting):
         return {n: last for n, last in records.items() if last["state"] == lib.XDPLAB_STATE_FAILED}
 
     def _fault(self, worker: int, code: int) -> KernelError:
-        port, place = divmod(worker, len(self.configuration.queues))
-        tried = self._tried(port, self.configuration.queues[place])
+        port, place = divmod(worker, len(self.configuration.worker_queues))
+        tried = self._tried(port, self.configuration.worker_queues[place])
         if code in _GONE:
             # The interface that it sends on may be gone, not the one it receives on.
             for each in (port, 1 - port)[: len(self.configuration.interfaces)]:
@@ -155,7 +155,7 @@ class Endings(Waiting):
         hold, failed = self._hold(port), self._failed()
         if hold is None or not hold.taken_off:
             return False
-        count = len(self.configuration.queues)
+        count = len(self.configuration.worker_queues)
         codes = {int(failed[worker]["fault"]) for worker in failed if worker // count == port}
         # ENXIO alone says nothing: a send gives it, and may be on the other interface.
         return bool(codes & {errno.ENETDOWN, errno.ENODEV}) or not self._is_there(port)
@@ -176,7 +176,7 @@ class Endings(Waiting):
 
     def _losses(self) -> Iterator[tuple[set[int], KernelError]]:
         """Find workers that get no packets because of what others did, each with the error."""
-        queues = self.configuration.queues
+        queues = self.configuration.worker_queues
         own = self._native.own_program
         if own is not None and not self._native.closed and own.link is None:
             yield set(range(len(queues))), self._not_attached(queues[0])

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _NAMES = (
-    *("pass", "drop", "count", "reflect", "sample", "filter", "router", "policy"),
-    *("balancer", "decapsulate"),
+    *("pass", "drop", "count", "reflect", "sample", "filter"),
+    *("router", "policy", "sharder", "balancer", "decapsulate"),
 )
 _ABOUT = re.compile(r"^ \*\n \* (.+?\.)(?:\s|$)", re.MULTILINE | re.DOTALL)
 
