@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
     from xdplab.xdp.balancer.balancer import Balancer
+    from xdplab.xdp.balancer.health import HealthChecks
     from xdplab.xdp.filter_rules import FilterRules
     from xdplab.xdp.gallery import GALLERY
     from xdplab.xdp.policy import Policy
@@ -73,6 +74,7 @@ __all__ = [
     "Grid",
     "Handler",
     "HandlerError",
+    "HealthChecks",
     "Host",
     "Interface",
     "InterfaceGoneError",
@@ -116,6 +118,7 @@ _LATER = {
     "FilterRules": ("xdp.filter_rules", "FilterRules"),
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
+    "HealthChecks": ("xdp.balancer.health", "HealthChecks"),
     "Link": ("xdp.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "Network": ("lab.network", "Network"),

@@ -60,6 +60,7 @@ class Entries:
                 'Program(GALLERY["balancer"], lab.port).'
             )
         self._maps, self.versions = program.maps, versions
+        self.namespace = program.interface.namespace
         self.lock = new_lock()
         """Held while a service changes."""
         for name in _CLEARED:
