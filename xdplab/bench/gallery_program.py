@@ -14,7 +14,7 @@ from xdplab.xdp.gallery import GALLERY
 from xdplab.xdp.policy import Policy
 from xdplab.xdp.program import Program
 
-_REPEAT = 1_000_000
+REPEAT = 1_000_000
 _DROP = 1
 _UDP = 17
 _SERVER = "198.18.255.1"  # which is nowhere: frames end at the generator's interface
@@ -53,7 +53,7 @@ class GalleryReceiver:
         port = wire.lab.port
         with unanswered(port), Program(GALLERY[self.name], port) as program:
             _prepare(self.name, program, wire)
-            alone = program.test_run(_frame(wire), repeat=_REPEAT)[0].nanoseconds
+            alone = program.test_run(frame_of(wire), repeat=REPEAT)[0].nanoseconds
             program.attach()
             if self.name == "balancer":  # what it wrapped once is to no service of its own
                 with program.statistics() as counts:
@@ -83,7 +83,7 @@ def _prepare(name: str, program: Program, wire: Wire) -> None:
         to.add_server(_SERVER)
 
 
-def _frame(wire: Wire) -> bytes:
+def frame_of(wire: Wire) -> bytes:
     """Make a frame as the generator does."""
     stream = Stream(wire.lab.port, size=wire.traffic.size)
     headers: Any = stream.config(wire.lab.peer.interface)["headers"]

@@ -1,7 +1,8 @@
 """The benchmark `programs`: what the XDP programs of the gallery cost.
 
 Each is given all that comes. A packet that is passed goes on to the stack, which costs far more
-than any program: so each is compared with the least program that gives the same verdict.
+than any program: so each is compared with the least program that gives the same verdict. The
+sharder, which delivers to four sockets, is compared with a capture that delivers to one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from xdplab.bench.benchmark import Benchmark
 from xdplab.bench.gallery_program import GalleryReceiver
 from xdplab.bench.one_wire import OneWire
 from xdplab.bench.options import lengths
-from xdplab.bench.receiver import RATES
+from xdplab.bench.receiver import RATES, Receiver
 from xdplab.bench.report.report import Column, least_to_most, median
 from xdplab.bench.rounds import Entry, paired_ratio
+from xdplab.bench.sharded_receiver import CaptureReceiver
 
 _BESIDE = {
     "drop": "drop",
@@ -28,7 +30,15 @@ _BESIDE = {
     "sample": "pass",
     "router": "pass",
     "decapsulate": "pass",
+    "capture": "capture",
+    "sharder": "capture",
 }
+_CAPTURES = ("capture", "sharder")
+"""Those whose packets go to sockets, and are counted there."""
+
+
+def _receiver(name: str, beside: str) -> Receiver:
+    return (CaptureReceiver if name in _CAPTURES else GalleryReceiver)(name, beside)
 
 
 def _compare(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -49,7 +59,7 @@ BENCHMARK = Benchmark(
     help="what the XDP programs of the gallery cost, beside a bare drop or pass",
     options=lengths(8, 1.0),
     measure=OneWire(
-        receivers=lambda: [GalleryReceiver(*each) for each in _BESIDE.items()],
+        receivers=lambda: [_receiver(*each) for each in _BESIDE.items()],
         figures=(*RATES, "run_ns"),
         compare=_compare,
     ),
