@@ -109,6 +109,34 @@ def test_a_full_ring_of_one_socket_takes_nothing_from_the_others(lab: Lab) -> No
         assert taken >= 900
 
 
+def test_frames_that_are_kept_are_missed_by_all_sockets_of_the_queue(lab: Lab) -> None:
+    count, kept = 1_000, []
+    with (
+        Program(in_turn(2), lab.port) as program,
+        Capture(lab.port, program=program, sockets=2, ring_size=64) as capture,
+    ):
+        traffic = Traffic(lab.peer, lab.port, rate=2_000, size=SIZE, count=count)
+        ledger = capture.ledger(traffic)
+        with traffic:
+            while batch := capture.receivers[0].recv(timeout=2):
+                kept.append(batch.keep())
+            assert traffic.wait(60)
+        account = ledger.settle(1)
+        assert account.balanced, account
+        waiting = account.packets("waiting in the RX ring")
+        held = sum(map(len, kept))
+        assert held + waiting == 2 * 2 * 64  # all frames that there are
+        lost = account.packets("no fill descriptor") + account.packets("RX ring full")
+        assert account.packets("no fill descriptor") > 0
+        assert held + waiting + lost == count
+        for each_batch in kept:
+            each_batch.release()
+        capture.receivers[0].try_recv()  # gives them back to the fill ring
+        with Traffic(lab.peer, lab.port, rate=2_000, size=SIZE, count=20) as more:
+            assert more.wait(60)
+            assert len(capture.receivers[0].recv(timeout=20))
+
+
 def test_packets_in_python_by_a_thread_for_each_socket(lab: Lab) -> None:
     count, got, over = 3_000, [0, 0, 0], threading.Event()
 

@@ -45,19 +45,31 @@ static __always_inline __u32 hash_of(const __u32 *words, __u32 bytes)
 	return hash ^ hash >> 16;
 }
 
+/* Bytes of the datagram, by its own header; 0: cut off. In the usual place it is read as find_usual reads. */
+static __always_inline __u32 length_of(struct xdp_md *context, __u32 at)
+{
+	const void *data = (void *)(long)context->data, *end = (void *)(long)context->data_end;
+	const __u32 usual = sizeof(struct ethhdr) + sizeof(struct iphdr);
+	const struct udphdr *there = data + usual;
+	struct udphdr udp;
+
+	if (at == usual && (const void *)(there + 1) <= end)
+		return bpf_ntohs(there->len);
+	return read(context, at, &udp, sizeof(udp)) ? bpf_ntohs(udp.len) : 0;
+}
+
 SEC("xdp.frags")
 int sharder(struct xdp_md *context)
 {
 	__u32 key[MOST_WORDS] = { 0 }, bytes = key_bytes;
 	struct headers headers;
-	struct udphdr udp;
 
 	find_headers(context, &headers);
 	if (!headers.has_ports || headers.protocol != IPPROTO_UDP || headers.ports.destination != bpf_htons(port))
 		return XDP_PASS;
-	if (!shards || !bytes || bytes > sizeof(key) || !read(context, headers.transport, &udp, sizeof(udp)) ||
-	    bpf_ntohs(udp.len) < sizeof(udp) + key_at + bytes ||
-	    !read(context, headers.transport + sizeof(udp) + key_at, key, bytes))
+	if (!shards || !bytes || bytes > sizeof(key) ||
+	    length_of(context, headers.transport) < sizeof(struct udphdr) + key_at + bytes ||
+	    !read(context, headers.transport + sizeof(struct udphdr) + key_at, key, bytes))
 		return XDP_PASS;
 	return bpf_redirect_map(&sockets, context->rx_queue_index * shards + hash_of(key, bytes) % shards, XDP_PASS);
 }
