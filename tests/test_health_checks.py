@@ -16,8 +16,8 @@ from xdplab.xdp.balancer.service import Service
 pytestmark = pytest.mark.kernel  # which runs the program
 
 VIRTUAL, PORT = "198.18.100.1", 8080
-NOBODY = "198.18.0.77"
-QUICK = {"every": 0.01, "timeout": 20.0}  # s; nobody is waited for so long but where a test says
+NOBODY = "203.0.113.1"  # to which no route leads: a check fails at once
+QUICK = {"every": 0.01, "timeout": 20.0}  # s
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_server_that_does_not_answer_is_taken_out_and_comes_back(
 ) -> None:
     peer = lab.peer.ipv4
     service.set_servers({peer: 3, NOBODY: 2})
-    with HealthChecks(service, **{**QUICK, "timeout": 0.3}) as checks:
+    with HealthChecks(service, **QUICK) as checks:
         # It has neither a listener nor a host: both are taken out, and no packet finds a server.
         assert eventually(lambda: checks.down == {peer: 3, NOBODY: 2})
         assert service.servers == {}
@@ -98,14 +98,27 @@ def test_http_asks_for_a_path_and_wants_a_good_status(lab: Lab, service: Service
     assert asked == {b"GET /health?deep=1 HTTP/1.0"}
 
 
-def test_checks_end_with_their_service(lab: Lab, service: Service) -> None:
+def test_a_change_of_servers_by_the_user_is_seen(lab: Lab, service: Service) -> None:
     service.add_server(NOBODY)
-    with HealthChecks(service, failures=1, every=0.01, timeout=0.1) as checks:
+    with HealthChecks(service, failures=1, **QUICK) as checks:
         assert eventually(lambda: checks.down)
         with listening(lab):
             service.set_servers({lab.peer.ipv4: 1})
             assert eventually(lambda: "answered" in str(checks))
         assert eventually(lambda: len(checks.down) == 2)
+
+
+def test_checks_end_where_the_program_was_closed(lab: Lab) -> None:
+    with Program(GALLERY["balancer"], lab.port) as program:
+        service = Balancer(program).add_service(VIRTUAL, PORT)
+        service.add_server(NOBODY)
+        listener = listening(lab)
+        service.add_server(lab.peer.ipv4)
+        checks = HealthChecks(service, **QUICK)
+        assert eventually(lambda: lab.peer.ipv4 in service.servers and checks.down)
+    listener.close()  # what fails now can't be taken out
+    assert eventually(lambda: "ended: " in str(checks))
+    checks.close()
 
 
 def test_wrong_values_are_refused(service: Service) -> None:
@@ -114,3 +127,9 @@ def test_wrong_values_are_refused(service: Service) -> None:
             HealthChecks(service, **wrong)
     with pytest.raises(ConfigurationError, match="a Service"):
         HealthChecks(VIRTUAL)
+
+
+def test_a_server_that_says_nothing_is_taken_out_after_the_timeout(service: Service) -> None:
+    service.add_server("198.18.0.77")  # a host of the wire's network that is not there
+    with HealthChecks(service, every=0.01, timeout=0.05) as checks:
+        assert eventually(lambda: checks.down)

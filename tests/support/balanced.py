@@ -89,7 +89,7 @@ class Balanced:
                 self._stack.callback(server.close)
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
-        self._stack.callback(loop.close)
+        self._stack.callback(_end, loop)
         self._stack.callback(thread.join)
         self._stack.callback(loop.call_soon_threadsafe, loop.stop)
 
@@ -110,6 +110,15 @@ class Balanced:
             writer.close()
 
         return handle
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """End what runs in a loop, such as connections that clients left open."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.close()
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:
