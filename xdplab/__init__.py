@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
+    from xdplab.xdp.balancer.balancer import Balancer
+    from xdplab.xdp.balancer.health import HealthChecks
     from xdplab.xdp.filter_rules import FilterRules
     from xdplab.xdp.gallery import GALLERY
     from xdplab.xdp.policy import Policy
@@ -61,6 +63,7 @@ __all__ = [
     "PRESETS",
     "WAIT_STRATEGIES",
     "Account",
+    "Balancer",
     "Capture",
     "ClosedError",
     "CompileError",
@@ -71,6 +74,7 @@ __all__ = [
     "Grid",
     "Handler",
     "HandlerError",
+    "HealthChecks",
     "Host",
     "Interface",
     "InterfaceGoneError",
@@ -107,12 +111,14 @@ __all__ = [
 
 # Imported when they are first asked for: a capture does without.
 _LATER = {
+    "Balancer": ("xdp.balancer.balancer", "Balancer"),
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
     "DropReasons": ("ledger.drops", "DropReasons"),
     "FilterRules": ("xdp.filter_rules", "FilterRules"),
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
+    "HealthChecks": ("xdp.balancer.health", "HealthChecks"),
     "Link": ("xdp.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "Network": ("lab.network", "Network"),

@@ -137,6 +137,8 @@ int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, st
 /* Looks whether the port's program is still attached. It takes the kernel's lock on interfaces, so no worker calls
  * it. 0, or -ENOENT where the port is closed or simulated. */
 int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold);
+/* Returns a queue whose socket someone took out of the port's XSKMAP, or -1. */
+int32_t xdplab_engine_unserved(struct xdplab_engine *engine, uint32_t port);
 
 /* 0, or the errno for which the strategy can't be used by a running worker. */
 int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index);

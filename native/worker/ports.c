@@ -237,16 +237,24 @@ void xdplab_engine_pause(struct xdplab_engine *engine)
 
 int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold)
 {
-	struct port *self = engine->ports + port;
-
-	if (port_look(self, hold))
+	if (port_look(engine->ports + port, hold))
 		return -ENOENT;
-	for (uint32_t i = 0; i < engine->worker_count && !hold->taken_off && !self->paused; i++) {
+	if (!hold->taken_off)
+		hold->unserved = xdplab_engine_unserved(engine, port);
+	return 0;
+}
+
+int32_t xdplab_engine_unserved(struct xdplab_engine *engine, uint32_t port)
+{
+	struct port *self = engine->ports + port;
+	int32_t unserved = -1;
+
+	for (uint32_t i = 0; i < engine->worker_count && !self->paused; i++) {
 		struct path *path = engine->workers[i].path;
 
 		if (engine->workers[i].config.port == port && path && path->operations->is_reached &&
 		    !path->operations->is_reached(path, &self->xdp))
-			hold->unserved = (int32_t)path->queue;
+			unserved = (int32_t)path->queue;
 	}
-	return 0;
+	return unserved;
 }

@@ -197,6 +197,8 @@ class NativeEngine:
             if lib.xdplab_engine_reconfigure(self.pointer, native, error):
                 raise_error(error, Place(configuration=configuration))
             self._open_ports(native, kept)
+            if self.own_program is not None:
+                self.own_program.attach()
 
     def refresh(self) -> None:
         """Write records of the rings of stopped workers."""
@@ -263,6 +265,13 @@ class NativeEngine:
                 return None
         words = found.interface_index, found.program, found.loaded, found.unserved
         return Hold(*words, bool(found.taken_off))
+
+    def unserved(self, port: int) -> int:
+        """Return a queue whose socket someone took out of a port's XSKMAP, or -1."""
+        with self.lock:
+            if self.closed or not self.is_ours:
+                return -1
+            return int(lib.xdplab_engine_unserved(self.pointer, port))
 
     @property
     def pointer(self) -> Any:
