@@ -16,7 +16,10 @@ from xdplab.native.objects import program_path
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-_NAMES = ("pass", "drop", "count", "reflect", "sample", "filter", "router", "policy", "sharder")
+_NAMES = (
+    *("pass", "drop", "count", "reflect", "sample", "filter"),
+    *("router", "policy", "overlay", "sharder", "balancer", "decapsulate"),
+)
 _ABOUT = re.compile(r"^ \*\n \* (.+?\.)(?:\s|$)", re.MULTILINE | re.DOTALL)
 
 
