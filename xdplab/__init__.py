@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from xdplab.xdp.balancer.health import HealthChecks
     from xdplab.xdp.filter_rules import FilterRules
     from xdplab.xdp.gallery import GALLERY
+    from xdplab.xdp.overlay import Overlay
     from xdplab.xdp.policy import Policy
     from xdplab.xdp.program import Link, Program
 
@@ -87,6 +88,7 @@ __all__ = [
     "Memory",
     "MissingKeyError",
     "Network",
+    "Overlay",
     "PermissionRefusedError",
     "PingResult",
     "Policy",
@@ -123,6 +125,7 @@ _LATER = {
     "Loan": ("lab.loan", "Loan"),
     "Network": ("lab.network", "Network"),
     "METRICS": ("experiments.metrics", "METRICS"),
+    "Overlay": ("xdp.overlay", "Overlay"),
     "PRESETS": ("settings.presets", "PRESETS"),
     "Policy": ("xdp.policy", "Policy"),
     "Program": ("xdp.program", "Program"),

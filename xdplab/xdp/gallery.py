@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _NAMES = (
     *("pass", "drop", "count", "reflect", "sample", "filter"),
-    *("router", "policy", "sharder", "balancer", "decapsulate"),
+    *("router", "policy", "overlay", "sharder", "balancer", "decapsulate"),
 )
 _ABOUT = re.compile(r"^ \*\n \* (.+?\.)(?:\s|$)", re.MULTILINE | re.DOTALL)
 

@@ -29,6 +29,7 @@ _BESIDE = {
     "count": "pass",
     "sample": "pass",
     "router": "pass",
+    "overlay": "pass",
     "decapsulate": "pass",
     "capture": "capture",
     "sharder": "capture",
