@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.batches import batch_of
+from support.objects import HEAD, compiled
 from support.odd_values import WILD
-from support.public_calls import Door, of_names, of_objects, public_names
+from support.public_calls import Door, of_brackets, of_names, of_objects, public_names
 from support.waiting import eventually
 from traitlets import TraitError
 
@@ -27,10 +28,12 @@ from xdplab import (
     GALLERY,
     Capture,
     ConfigurationError,
+    DropReasons,
     Engine,
     FilterRules,
     Lab,
     Ledger,
+    Link,
     Program,
     Stream,
     Traffic,
@@ -170,6 +173,38 @@ class World:
             made.close()
 
 
+class ProgramWorld:
+    """A program of a lab, and what its doors are given beside what is tried."""
+
+    def __init__(self, lab: Lab, program: Program) -> None:
+        self._good: dict[str, object] = {
+            "interface": lab.port,
+            "interfaces": lab.port,
+            "program": program,
+            "source": b"\x7fELF",
+            "frames": bytes(60),
+            "key": 0,
+            "value": 0,
+        }
+
+    def given(self, door: Door) -> dict[str, object]:
+        """Return what a door must be given, and what keeps it short."""
+        taken = {parameter.name for parameter in door.parameters}
+        brief = {name: value for name, value in _BRIEF.items() if name in taken}
+        return {**door.needed(self._good), **brief}
+
+
+MAPS = """
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __type(key, __u32);
+         __type(value, __u64); } counts SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8); __type(key, __u64);
+         __type(value, __u64); } flows SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_XSKMAP); __uint(max_entries, 1); __type(key, __u32);
+         __type(value, __u32); } sockets SEC(".maps");
+"""
+
+
 @pytest.fixture
 def world(
     monkeypatch: pytest.MonkeyPatch,
@@ -219,6 +254,36 @@ def test_methods_and_traits_of_widgets(world: World, thread_errors: list[str]) -
     assert thread_errors == []
 
 
+@pytest.mark.kernel
+def test_programs_and_what_they_have(lab: Lab, thread_errors: list[str]) -> None:
+    source = compiled(f"""{HEAD}{MAPS}
+        volatile int seen; const volatile int most = 3; char words[5];
+        SEC("xdp") int program(struct xdp_md *context)
+        {{
+            __u32 key = 0;
+            __u64 *value = bpf_map_lookup_elem(&counts, &key), flow = 1;
+            __u64 *event = bpf_ringbuf_reserve(&events, 8, 0);
+            if (event)
+                bpf_ringbuf_submit(event, 0);
+            bpf_map_update_elem(&flows, &flow, &flow, 0);
+            seen += most, words[0]++;
+            return bpf_redirect_map(&sockets, context->rx_queue_index, value ? 2 : 1);
+        }}""")
+    with Program(source, lab.port) as program, program.attach() as link:
+        runs, counts = program.test_run(bytes(60)), program.statistics()
+        program.maps["events"].read()  # the first opens what it waits by
+        things = [program, link, program.variables, program.disassemble(), runs, counts, GALLERY]
+        things += [each for each in program.maps.values() if each.name != ".rodata"]  # frozen
+        if lab.backend == "kernel":
+            things.append(DropReasons(lab.port))
+        world = ProgramWorld(lab, program)
+        doors = [*of_objects(things), *of_brackets(things)]
+        doors += of_names({"Program": Program, "Link": Link, "DropReasons": DropReasons})
+        ends = [door for door in doors if door.name.endswith((".close", ".release"))]
+        assert try_all([door for door in doors if door not in ends], world) == []
+    assert thread_errors == []
+
+
 def test_what_was_closed_works_or_says_so(world: World) -> None:
     doors = [*of_names(named(lambda _name: True)), *of_objects(world.objects())]
     world.close()
@@ -230,7 +295,7 @@ def named(wanted: Callable[[str], bool]) -> dict[str, object]:
     return {name: made for name, made in public_names().items() if wanted(name)}
 
 
-def try_all(doors: Iterable[Door], world: World) -> list[str]:
+def try_all(doors: Iterable[Door], world: World | ProgramWorld) -> list[str]:
     """Give each argument of each door each value; return what went wrong, and what is left."""
     before = held()
     wrong = [words for door in doors for words in try_one(door, world) if words]
@@ -241,7 +306,7 @@ def try_all(doors: Iterable[Door], world: World) -> list[str]:
     return wrong
 
 
-def try_one(door: Door, world: World) -> Iterator[str]:
+def try_one(door: Door, world: World | ProgramWorld) -> Iterator[str]:
     refused = False  # also with what is right, as by an engine that does not run
     for parameter in door.parameters:
         for name in names_of(parameter):

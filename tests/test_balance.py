@@ -314,6 +314,14 @@ def test_frames_that_a_link_without_carrier_dropped_are_put_down_to_it() -> None
     assert "5 packets unaccounted: a link that is without carrier, as one was" in said
 
 
+def test_an_interface_that_is_gone_is_the_reason_for_what_its_device_dropped() -> None:
+    counts = {Line.HANDED: 9, Line.TX_DROPPED: 9}
+    queueing = ("tc qdisc replace dev b0 root pfifo",)
+    said = "\n".join(explain(counts, 0, Situation(sends=True, gone=("b0",), queueing=queueing)))
+    assert "the device dropped them: an interface is gone (above)" in said
+    assert "qdisc" not in said
+
+
 @pytest.mark.kernel
 def test_what_nobody_counts_while_the_attach_mode_changes_is_said(lab: Lab) -> None:
     with Engine(lab.port) as engine:

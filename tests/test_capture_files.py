@@ -28,7 +28,7 @@ from support.capture_files import (
 )
 from support.waiting import eventually
 
-from xdplab import Engine, Lab, Traffic, XdplabError
+from xdplab import Capture, Engine, Lab, Traffic, XdplabError
 from xdplab.core.errors import ConfigurationError
 from xdplab.send.replay import Replay
 
@@ -319,6 +319,7 @@ def test_whatever_became_of_a_file_frames_come_out_or_an_error_of_ours(
     dice = random.Random(kind)
     for _ in range(2500):
         content = mutated(_GOOD[kind], dice)
+        in_batches(place, content)
         try:
             replay = read(place, content)
         except XdplabError as error:
@@ -332,11 +333,34 @@ def test_whatever_became_of_a_file_frames_come_out_or_an_error_of_ours(
                 read_again(replay)
 
 
+def in_batches(place: Path, content: bytes) -> None:
+    """Read it as `Capture.from_pcap` does."""
+    place.write_bytes(content)
+    try:
+        with Capture.from_pcap(place) as file:
+            assert all(len(batch.timestamps) == len(batch) > 0 for batch in file)
+    except XdplabError as error:
+        assert os.fspath(place) in str(error)
+
+
+@pytest.mark.parametrize("seconds", [2**62, -(2**62), 2**63 - 1, -(2**63)])
+def test_a_time_that_no_clock_has_is_none(place: Path, seconds: int) -> None:
+    offset = option(IF_TSOFFSET, struct.pack("<q", seconds))
+    content = section() + interface(offset) + interface() + packet(FRAMES[0], 5, number=0)
+    place.write_bytes(content + packet(FRAMES[1], 7, number=1))
+    with Capture.from_pcap(place) as file:
+        batch = file.recv()
+        assert batch.timestamps.tolist() == [0, 7000]
+    with Lab(backend="soft") as lab, Traffic(lab.peer, lab.port, replay=place) as traffic:
+        assert traffic.left_out == 0
+
+
 @given(st.binary(max_size=400), st.sampled_from([b"", pcap([], []), section() + interface()]))
 @settings(
     max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 def test_any_bytes_do_too(tmp_path: Path, content: bytes, start: bytes) -> None:
+    in_batches(tmp_path / "any", start + content)
     try:
         read(tmp_path / "any", start + content)
     except XdplabError as error:

@@ -86,6 +86,22 @@ def test_an_encoding_that_lacks_characters_gets_others(
     assert done.stderr == ""
 
 
+def test_a_limit_is_raised_by_what_is_typed_in_the_shell_afterwards() -> None:
+    type_it = """ulimit -S -n 24
+        typed=$("$@" 2>&1 >/dev/null | grep -oE '`[^`]*prlimit [^`]*`' | tr -d '`')
+        echo "$typed" >&2
+        eval "$typed" >/dev/null && exec "$@"
+    """
+    done = shell(type_it, BRIEF)
+    assert "prlimit --pid $$ --nofile=" in done.stderr
+    assert TOLD in done.stdout
+
+
+def test_the_doctor_names_the_shell_that_it_was_started_by() -> None:
+    done = shell('exec taskset -c 0 "$@"', [str(COMMAND), "doctor", "--json"])
+    assert " $$`" in done.stdout or os.cpu_count() == 1
+
+
 def test_the_live_table_has_a_header_and_in_ascii_its_graph_too() -> None:
     words = " ".join([*RUN, "--seconds", "1"])
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

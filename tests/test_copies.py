@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from xdplab import Engine, Lab, Ledger, Traffic
+from xdplab import GALLERY, Engine, Lab, Ledger, Program, Traffic
 from xdplab.experiments.measure import measure
 from xdplab.experiments.sweep import Grid
 
@@ -39,6 +39,18 @@ def test_what_holds_such_a_thing_refuses_likewise(
             with pytest.raises(TypeError, match="can't be copied"):
                 way(thing)
         assert not lab.closed
+
+
+@pytest.mark.kernel
+@WAYS
+def test_the_variables_of_a_program_are_not_copied(
+    lab: Lab, way: Callable[[object], object]
+) -> None:
+    with Program(GALLERY["reflect"], lab.port) as program:
+        for thing in (program, program.variables, *program.maps.values()):
+            with pytest.raises(TypeError, match="can't be copied"):
+                way(thing)
+        assert program.variables["port"] >= 0
 
 
 def test_figures_are_copied(lab: Lab) -> None:

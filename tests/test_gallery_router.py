@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from ipaddress import ip_address
 
@@ -18,6 +16,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 from support.gallery_frames import frames
 from support.pings import all_answered
+from support.tcp import done, move_tcp
 from support.waiting import eventually
 
 from xdplab import GALLERY, Host, Network, Program
@@ -32,16 +31,18 @@ MEGABYTES = 4
 PINGS = 20
 
 
-def done(host: Host, *words: str) -> str:
-    """Run a command that must succeed."""
-    ran = host.command(words)
-    assert ran.returncode == 0, (words, ran.stderr)
-    return ran.stdout
-
-
 @pytest.fixture
 def routed(privileged: None) -> Iterator[tuple[Network, Program]]:
     """Join a client and a server by a router."""
+    with routing() as (net, program):
+        program.attach()
+        program.attach(net["router", "server"])
+        yield net, program
+
+
+@pytest.fixture
+def loaded(privileged: None) -> Iterator[tuple[Network, Program]]:
+    """Do the same without attaching the program: no other frame raises its counts."""
     with routing() as made:
         yield made
 
@@ -52,8 +53,6 @@ def routing() -> Iterator[tuple[Network, Program]]:
         Network("client-router", "router-server") as net,
         Program(GALLERY["router"], net["router", "client"]) as program,
     ):
-        program.attach()
-        program.attach(net["router", "server"])
         yield net, program
 
 
@@ -171,8 +170,8 @@ def test_the_checksum_of_each_header_is_right(
     assert [run.output for run in runs] == [forwarded(net, frame) for frame in sent]
 
 
-def test_each_kind_of_route_has_its_count(routed: tuple[Network, Program]) -> None:
-    net, program = routed
+def test_each_kind_of_route_has_its_count(loaded: tuple[Network, Program]) -> None:
+    net, program = loaded
     introduce(net)
     router = net["router", "server"]
     for version, network in (("-4", "192.0.2.{}/32"), ("-6", "2001:db8:ffff::{}/128")):
@@ -263,7 +262,7 @@ def test_each_packet_between_hosts_is_counted_and_none_takes_the_stack(
         assert all_answered(client, address, PINGS)
     assert eventually(lambda: risen(program, before).get("forwarded") == 4 * PINGS)
     for address in (server.ipv4, server.ipv6):
-        move_tcp(client, server, address)
+        move_tcp(client, server, address, MEGABYTES)
     assert eventually(added_up), (arrived() - had, risen(program, before))
     assert risen(program, before)["forwarded"] * 1500 > MEGABYTES << 20, "of twice as many"
     assert forwards(router) == by_stack
@@ -276,22 +275,6 @@ def forwards(router: Host) -> tuple[str, ...]:
     )
     ipv6 = done(router, "grep", "Ip6OutForwDatagrams", "/proc/net/snmp6").split()
     return values[names.index("ForwDatagrams")], ipv6[1]
-
-
-def move_tcp(client: Host, server: Host, address: str) -> None:
-    with ThreadPoolExecutor() as pool:
-        serving = pool.submit(server.command, ["iperf3", "-s", "-1"], timeout=60)
-        reports = []
-
-        def is_through() -> bool:
-            sender = ["iperf3", "-c", address, "-n", f"{MEGABYTES}M", "-J"]
-            reports.append(json.loads(client.command(sender).stdout))
-            return "error" not in reports[-1]
-
-        # Refused until the server listens.
-        assert eventually(is_through), reports[-1]["error"]
-        assert serving.result().returncode == 0
-    assert reports[-1]["end"]["sum_sent"]["bytes"] >= MEGABYTES << 20
 
 
 def test_the_stack_finds_a_neighbour_and_the_router_itself_is_reached(

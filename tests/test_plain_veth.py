@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from support.waiting import eventually
+from support.xskmaps import steering
 
-from xdplab import Engine, Lab, Memory, Worker
+from xdplab import GALLERY, Engine, Lab, Memory, Program, Worker
 from xdplab.doctor import interfaces
 from xdplab.net.far_end import far_end
 from xdplab.net.interface import Interface
@@ -228,3 +229,48 @@ def test_a_lab_leaves_nothing_to_its_devices(lab: Lab) -> None:
         end = far_end(host.interface)
         assert end is not None and end.name
         assert "other end" not in interfaces.offloads(host.interface).seen
+
+
+# Swaps addresses and ports of UDP over IPv4.
+ECHO = """
+	__u8 *packet = (__u8 *)(long)data;
+
+	if (data + 42 > end || data[12] != 8 || data[13] || data[23] != 17)
+		return XDP_PASS;
+	for (int at = 0; at < 6; at++) {
+		const __u8 byte = packet[at];
+		packet[at] = packet[at + 6], packet[at + 6] = byte;
+	}
+	for (int at = 26; at < 30; at++) {
+		const __u8 byte = packet[at];
+		packet[at] = packet[at + 4], packet[at + 4] = byte;
+	}
+	for (int at = 34; at < 36; at++) {
+		const __u8 byte = packet[at];
+		packet[at] = packet[at + 2], packet[at + 2] = byte;
+	}
+	return XDP_TX;
+"""
+
+
+def test_what_a_program_sends_back_arrives_once_the_ledgers_words_are_followed(
+    names: tuple[str, str, str],
+) -> None:
+    middle, left, _ = names
+    near, far = Interface.find("v0", namespace(middle)), Interface.find("p0", namespace(left))
+    program = Program(steering(ECHO), near)
+    with program, Engine(near, program=program) as engine:
+        book = engine.ledger()
+        assert udp_answers(left, "10.9.0.1", 2) == 0
+        said = book.explain()
+        assert "2 packets were sent back by your program" in said
+        assert "Program(GALLERY['pass'], 'p0').attach() attaches one" in said
+        assert f"`ip netns exec {left} python3`" in said
+        with Program(GALLERY["pass"], far) as other, other.attach():
+            assert udp_answers(left, "10.9.0.1", 2) == 0
+            said = book.explain()
+            assert "GALLERY" not in said
+            (command,) = commands_in(said)
+            run(*command.split())
+            assert udp_answers(left, "10.9.0.1") == 10
+            assert "14 packets were sent back by your program: XDP_TX. That is no" in book.explain()

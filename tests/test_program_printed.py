@@ -126,7 +126,8 @@ def test_lines_that_found_no_room_are_counted(program: Program) -> None:
         program.test_run(bytes(60), repeat=printed)
         found = list(lines.records(timeout=0))
         assert lines.lost > 0
-        assert len(found) + lines.lost == printed
+        # Others may print meanwhile, such as an example of the pages.
+        assert printed <= len(found) + lines.lost <= printed + 100
         assert found[-1].text.startswith(f"number {printed - 1} ")
 
 

@@ -46,8 +46,12 @@ if TYPE_CHECKING:
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
+    from xdplab.xdp.balancer.balancer import Balancer
+    from xdplab.xdp.balancer.health import HealthChecks
     from xdplab.xdp.filter_rules import FilterRules
     from xdplab.xdp.gallery import GALLERY
+    from xdplab.xdp.overlay import Overlay
+    from xdplab.xdp.policy import Policy
     from xdplab.xdp.program import Link, Program
 
 __all__ = [
@@ -60,6 +64,7 @@ __all__ = [
     "PRESETS",
     "WAIT_STRATEGIES",
     "Account",
+    "Balancer",
     "Capture",
     "ClosedError",
     "CompileError",
@@ -70,6 +75,7 @@ __all__ = [
     "Grid",
     "Handler",
     "HandlerError",
+    "HealthChecks",
     "Host",
     "Interface",
     "InterfaceGoneError",
@@ -82,8 +88,10 @@ __all__ = [
     "Memory",
     "MissingKeyError",
     "Network",
+    "Overlay",
     "PermissionRefusedError",
     "PingResult",
+    "Policy",
     "Program",
     "QueueBusyError",
     "Sampling",
@@ -105,17 +113,21 @@ __all__ = [
 
 # Imported when they are first asked for: a capture does without.
 _LATER = {
+    "Balancer": ("xdp.balancer.balancer", "Balancer"),
     "FIELDS": ("fields.table", "FIELDS"),
     "Handler": ("handlers.handler", "Handler"),
     "DropReasons": ("ledger.drops", "DropReasons"),
     "FilterRules": ("xdp.filter_rules", "FilterRules"),
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
+    "HealthChecks": ("xdp.balancer.health", "HealthChecks"),
     "Link": ("xdp.program", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "Network": ("lab.network", "Network"),
     "METRICS": ("experiments.metrics", "METRICS"),
+    "Overlay": ("xdp.overlay", "Overlay"),
     "PRESETS": ("settings.presets", "PRESETS"),
+    "Policy": ("xdp.policy", "Policy"),
     "Program": ("xdp.program", "Program"),
     "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),

@@ -44,6 +44,7 @@ struct ports {
 struct headers {
 	__be16 type;            /* the EtherType behind all VLAN tags; 0: cut off, or too many tags */
 	__u8 protocol;          /* behind all extension headers; 0: cut off, or none */
+	bool is_fragment;       /* a part of a packet: the first, or a later one */
 	bool is_later_fragment; /* it has no transport header */
 	bool has_ports;         /* a whole header of TCP or UDP */
 	__u32 network;   /* offset of the IP header; 0: there is none */
@@ -102,6 +103,11 @@ static __always_inline bool read(struct xdp_md *context, __u32 offset, void *to,
 	return !bpf_xdp_load_bytes(context, offset, to, size);
 }
 
+static __always_inline bool write(struct xdp_md *context, __u32 offset, void *from, __u32 size)
+{
+	return !bpf_xdp_store_bytes(context, offset, from, size);
+}
+
 /* Where the IP packet ends, which may be before the frame does. */
 static __always_inline __u32 end_of(struct xdp_md *context, __u32 at, __u32 length)
 {
@@ -121,6 +127,7 @@ static __always_inline __u32 find_ipv4(struct xdp_md *context, struct headers *h
 	headers->protocol = ip.protocol;
 	headers->ipv4.source = ip.saddr;
 	headers->ipv4.destination = ip.daddr;
+	headers->is_fragment = ip.frag_off & bpf_htons(0x3fff);
 	headers->is_later_fragment = ip.frag_off & bpf_htons(0x1fff);
 	if (bpf_ntohs(ip.tot_len) >= ip.ihl * 4)
 		headers->transport = at + ip.ihl * 4;
@@ -145,6 +152,7 @@ static __always_inline __u32 find_ipv6(struct xdp_md *context, struct headers *h
 	struct extension extension;
 	struct ipv6hdr ip;
 	__u32 transport = at + sizeof(ip), end;
+	__be16 fragment = 0;
 
 	if (!read(context, at, &ip, sizeof(ip)) || ip.version != 6)
 		return 0;
@@ -154,17 +162,20 @@ static __always_inline __u32 find_ipv6(struct xdp_md *context, struct headers *h
 	headers->ipv6.destination = ip.daddr;
 	end = end_of(context, transport, bpf_ntohs(ip.payload_len));
 	for (int i = 0; i < MOST_EXTENSIONS; i++) {
-		if (headers->is_later_fragment || !is_extension(headers->protocol))
+		if (fragment & bpf_htons(0xfff8) || !is_extension(headers->protocol))
 			break;
 		if (transport + sizeof(extension) > end || !read(context, transport, &extension, sizeof(extension)))
 			break;
 		if (transport + bytes_of(headers->protocol, extension.length) > end)
 			break;
 		if (headers->protocol == IPPROTO_FRAGMENT)
-			headers->is_later_fragment = extension.fragment & bpf_htons(0xfff8);
+			fragment |= extension.fragment;
 		transport += bytes_of(headers->protocol, extension.length);
 		headers->protocol = extension.next;
 	}
+	/* Not within the loop, of which the verifier would follow twice as many ways. */
+	headers->is_fragment = fragment & bpf_htons(0xfff9);
+	headers->is_later_fragment = fragment & bpf_htons(0xfff8);
 	if (headers->is_later_fragment || !is_extension(headers->protocol))
 		headers->transport = transport;
 	else

@@ -28,6 +28,7 @@
 #include "include/umem.h"
 
 enum { XDPLAB_PORTS = 2 };
+enum { XDPLAB_QUEUE_SOCKETS = 64 }; /* most workers of one queue */
 enum xdplab_bind_mode { XDPLAB_BIND_AUTO, XDPLAB_BIND_COPY, XDPLAB_BIND_ZERO_COPY };
 
 /* Whether the UMEM uses pages of 2 MiB, which the administrator reserves. */
@@ -35,7 +36,8 @@ enum xdplab_huge_pages { XDPLAB_HUGE_PAGES_NEVER, XDPLAB_HUGE_PAGES_IF_ANY, XDPL
 
 struct xdplab_worker_config {
 	uint32_t port;     /* the port it receives from */
-	uint32_t queue;
+	uint32_t queue; /* of several workers, too: each then has a socket of its own on it */
+	uint32_t entry; /* in which its socket is in the XSKMAP: the queue, where the program is not the user's */
 	uint32_t transmit; /* number of the worker whose socket it sends through: itself, or one of the other port */
 	int32_t cpu;
 	uint32_t realtime; /* 1 to 99: SCHED_FIFO at this priority; 0: like any other thread */
@@ -135,6 +137,8 @@ int xdplab_engine_verdicts(const struct xdplab_engine *engine, uint32_t port, st
 /* Looks whether the port's program is still attached. It takes the kernel's lock on interfaces, so no worker calls
  * it. 0, or -ENOENT where the port is closed or simulated. */
 int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold);
+/* Returns a queue whose socket someone took out of the port's XSKMAP, or -1. */
+int32_t xdplab_engine_unserved(struct xdplab_engine *engine, uint32_t port);
 
 /* 0, or the errno for which the strategy can't be used by a running worker. */
 int xdplab_engine_wait_refusal(const struct xdplab_engine *engine, uint32_t worker, uint32_t index);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "receive/shared_queue.h"
 #include "xdp/xdp.h"
 #include "xsk/xsk_sockets.h"
 
@@ -279,12 +280,12 @@ static void close_path(struct path *path)
 
 static int attached(struct path *path, const struct xdp *xdp, struct xdplab_error *error)
 {
-	return xdp_enter_socket(xdp, path->queue, path->descriptor, error);
+	return xdp_enter_socket(xdp, path->entry, path->descriptor, error);
 }
 
 static bool is_reached(const struct path *path, const struct xdp *xdp)
 {
-	return xdp_has_socket(xdp, path->queue, path->descriptor);
+	return xdp_has_socket(xdp, path->entry, path->descriptor);
 }
 
 static const struct path_operations plain_operations = {
@@ -326,6 +327,13 @@ void path_xsk_begin(struct path_xsk *self, const struct umem *umem, bool multi_b
 	};
 }
 
+static int open_socket(struct path_xsk *self, const struct path_place *place, struct xdplab_error *error)
+{
+	if (shared_queue_sockets(place) > 1)
+		return shared_queue_open(self, place->shared, place, error);
+	return xsk_sockets_open(place->shared, place, -1, 1, &self->xsk, error);
+}
+
 static struct path *open_path(const struct path_place *place, struct xdplab_error *error)
 {
 	const struct xdplab_config *config = place->config;
@@ -336,13 +344,16 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 		fail(error, XDPLAB_STEP_OPEN_SOCKET, ENOMEM, "allocate a receive path");
 		return NULL;
 	}
-	if (xsk_sockets_open(sockets, place, &self->xsk, error)) {
+	if (open_socket(self, place, error)) {
 		free(self);
 		return NULL;
 	}
 	self->sockets = sockets;
 	path_xsk_begin(self, &sockets->umem, config->multi_buffer);
+	if (self->shared)
+		shared_queue_begin(self);
 	self->path.queue = place->worker->queue;
+	self->path.entry = place->worker->entry;
 	self->path.metadata = config->metadata;
 	self->path.zero_copy = xsk_zero_copy(&self->xsk);
 	return &self->path;

@@ -5,6 +5,7 @@
 #include "shared/path.h"
 #include "xsk/xsk.h"
 
+struct shared_queue;
 struct xsk_sockets;
 
 struct path_xsk {
@@ -13,6 +14,8 @@ struct path_xsk {
 	struct xsk_sockets *sockets; /* the engine's sockets, of which it is one */
 	struct path_operations operations; /* for aligned or unaligned UMEM */
 	uint32_t frame_size;
+	struct shared_queue *shared; /* with other sockets of the engine, or NULL */
+	uint32_t member;             /* which of these it is */
 };
 
 extern const struct port_operations port_xsk;

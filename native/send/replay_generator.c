@@ -352,6 +352,7 @@ int xdplab_replay_bind(struct xdplab_generator *generator, uint32_t queue, int s
 		.queue = queue,
 		.ring_size = RING,
 		.fill_ring_size = RING,
+		.completion_ring_size = RING,
 		.bind_mode = XDPLAB_BIND_AUTO,
 		.multi_buffer = generator->longest > LARGE_FRAME,
 		.umem_owner = -1,

@@ -94,6 +94,7 @@ struct path {
 	int descriptor; /* readable when a frame waits */
 	uint32_t peak;  /* most frames seen waiting since the last record */
 	uint32_t queue;
+	uint32_t entry;         /* of the XSKMAP */
 	uint32_t longest;       /* longest packet that its interface sends, in bytes */
 	uint32_t packet_frames; /* most frames of a packet: 1, or with multi-buffer PACKET_FRAMES */
 	bool metadata;          /* a struct frame_metadata stands in front of each packet */

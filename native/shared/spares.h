@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 struct spares {
-	uint64_t first; /* all frames from this address on are spares */
+	uint64_t first; /* the frames from this address on are spares, */
+	uint64_t bytes; /* so many bytes of them */
 	uint32_t count;
 	uint64_t frames[]; /* a stack: the frame used last is the one most likely to be in the cache */
 };

@@ -144,6 +144,7 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 	self->xsk.operations.close = close_path;
 	self->xsk.path.port = &port_soft;
 	self->xsk.path.queue = place->worker->queue;
+	self->xsk.path.entry = place->worker->entry;
 	self->xsk.path.metadata = config->metadata;
 	return &self->xsk.path;
 }

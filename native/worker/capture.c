@@ -69,7 +69,7 @@ void capture_end(struct worker *worker)
 /* The path has ended: packets of its queue go to the stack from now on. */
 static int fail_path(struct worker *worker, struct xdplab_error *error)
 {
-	port_worker_ended(worker->port, worker->queue);
+	port_worker_ended(worker->port, worker->rx->entry);
 	capture_end(worker);
 	publish_record(worker, clock_ns(CLOCK_MONOTONIC));
 	return ended(worker, error);

@@ -55,7 +55,7 @@ void engine_close_paths(struct xdplab_engine *engine, uint32_t port)
 void engine_leave_sockets(struct xdplab_engine *engine)
 {
 	for (uint32_t i = 0; i < engine->worker_count; i++)
-		port_leave(engine->ports + engine->workers[i].config.port, engine->workers[i].config.queue);
+		port_leave(engine->ports + engine->workers[i].config.port, engine->workers[i].config.entry);
 }
 
 static int enter_sockets(struct xdplab_engine *engine, struct xdplab_error *error)
@@ -169,7 +169,7 @@ void xdplab_engine_leave_map(struct xdplab_engine *engine, uint32_t port, int32_
 
 	for (uint32_t i = 0; i < engine->worker_count; i++)
 		if (engine->workers[i].config.port == port)
-			engine->ports[port].xdp.operations->leave(&other, engine->workers[i].config.queue);
+			engine->ports[port].xdp.operations->leave(&other, engine->workers[i].config.entry);
 }
 
 int xdplab_engine_enter_map(struct xdplab_engine *engine, uint32_t port, int32_t map, struct xdplab_error *error)
@@ -237,16 +237,24 @@ void xdplab_engine_pause(struct xdplab_engine *engine)
 
 int xdplab_engine_hold(struct xdplab_engine *engine, uint32_t port, struct xdplab_hold *hold)
 {
-	struct port *self = engine->ports + port;
-
-	if (port_look(self, hold))
+	if (port_look(engine->ports + port, hold))
 		return -ENOENT;
-	for (uint32_t i = 0; i < engine->worker_count && !hold->taken_off && !self->paused; i++) {
+	if (!hold->taken_off)
+		hold->unserved = xdplab_engine_unserved(engine, port);
+	return 0;
+}
+
+int32_t xdplab_engine_unserved(struct xdplab_engine *engine, uint32_t port)
+{
+	struct port *self = engine->ports + port;
+	int32_t unserved = -1;
+
+	for (uint32_t i = 0; i < engine->worker_count && !self->paused; i++) {
 		struct path *path = engine->workers[i].path;
 
 		if (engine->workers[i].config.port == port && path && path->operations->is_reached &&
 		    !path->operations->is_reached(path, &self->xdp))
-			hold->unserved = (int32_t)path->queue;
+			unserved = (int32_t)path->queue;
 	}
-	return 0;
+	return unserved;
 }

@@ -54,7 +54,7 @@ static void give_back(struct worker *worker, uint32_t count)
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		if (worker->frames[i].addr >= spares->first)
+		if (worker->frames[i].addr - spares->first < spares->bytes)
 			spares->frames[spares->count++] = worker->frames[i].addr;
 		else
 			worker->frames[received++] = worker->frames[i];

@@ -35,7 +35,7 @@ static void *worker_main(void *argument)
 		while (!atomic_load_explicit(&worker->stop, memory_order_acquire) && loop_turn(worker, UINT64_MAX))
 			;
 		if (worker->counters.fault)
-			port_worker_ended(worker->port, worker->queue);
+			port_worker_ended(worker->port, worker->rx->entry);
 		worker->counters.streams = 0;
 		worker->counters.state = worker->counters.fault ? XDPLAB_STATE_FAILED : XDPLAB_STATE_STOPPED;
 		publish(worker, clock_ns(CLOCK_MONOTONIC));

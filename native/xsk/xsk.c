@@ -36,6 +36,15 @@ static int size_ring(int socket, int option, uint32_t size, const char *name, st
 	return 0;
 }
 
+static int size_own_rings(int socket, const struct xsk_options *options, struct xdplab_error *error)
+{
+	const int result = size_ring(socket, XDP_UMEM_FILL_RING, options->fill_ring_size, "fill", error);
+
+	if (result)
+		return result;
+	return size_ring(socket, XDP_UMEM_COMPLETION_RING, options->completion_ring_size, "completion", error);
+}
+
 static uint64_t ring_bytes(const struct xdp_ring_offset *offset, uint32_t size, size_t entry)
 {
 	return offset->desc + size * entry;
@@ -71,11 +80,13 @@ static int map_rings(struct xsk *xsk, const struct xsk_options *options, struct 
 
 	if (getsockopt(socket, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length))
 		return fail(error, XDPLAB_STEP_SIZE_RINGS, errno, "ask where the rings are");
-	if (map_ring(&xsk->fill, socket, XDP_UMEM_PGOFF_FILL_RING, &offsets.fr, options->fill_ring_size,
-		     address, error) ||
-	    map_ring(&xsk->completion, socket, XDP_UMEM_PGOFF_COMPLETION_RING, &offsets.cr,
-		     options->ring_size, address, error) ||
-	    map_ring(&xsk->rx, socket, XDP_PGOFF_RX_RING, &offsets.rx, options->ring_size, descriptor, error) ||
+	if (!options->joins &&
+	    (map_ring(&xsk->fill, socket, XDP_UMEM_PGOFF_FILL_RING, &offsets.fr, options->fill_ring_size, address,
+		      error) ||
+	     map_ring(&xsk->completion, socket, XDP_UMEM_PGOFF_COMPLETION_RING, &offsets.cr,
+		      options->completion_ring_size, address, error)))
+		return -error->code;
+	if (map_ring(&xsk->rx, socket, XDP_PGOFF_RX_RING, &offsets.rx, options->ring_size, descriptor, error) ||
 	    map_ring(&xsk->tx, socket, XDP_PGOFF_TX_RING, &offsets.tx, options->ring_size, descriptor, error))
 		return -error->code;
 	return 0;
@@ -109,12 +120,11 @@ static int bind_queue(const struct xsk *xsk, const struct xsk_options *options, 
 	return 0;
 }
 
-/* At first, all frames of the socket are in the fill ring. */
-static void fill_first(struct xsk *xsk, const struct umem *umem, const struct xsk_options *options)
+void xsk_fill(struct ring *fill, const struct umem *umem, uint32_t first_frame, uint32_t count)
 {
-	for (uint32_t i = 0; i < options->fill_frames; i++)
-		*ring_address(&xsk->fill, i) = (uint64_t)(options->first_frame + i) * umem->frame_size;
-	ring_submit(&xsk->fill, options->fill_frames);
+	for (uint32_t i = 0; i < count; i++)
+		*ring_address(fill, fill->own + i) = (uint64_t)(first_frame + i) * umem->frame_size;
+	ring_submit(fill, count);
 }
 
 /* Raises the limit of packets that one kick sends in copy mode; before Linux 6.17 it is always 32. */
@@ -132,15 +142,16 @@ int xsk_open(struct xsk *xsk, int descriptor, const struct umem *umem, const str
 
 	*xsk = (struct xsk){ .descriptor = descriptor };
 	if ((registers && umem_register(umem, descriptor, error)) ||
-	    size_ring(descriptor, XDP_UMEM_FILL_RING, options->fill_ring_size, "fill", error) ||
-	    size_ring(descriptor, XDP_UMEM_COMPLETION_RING, options->ring_size, "completion", error) ||
+	    (!options->joins && size_own_rings(descriptor, options, error)) ||
 	    size_ring(descriptor, XDP_RX_RING, options->ring_size, "RX", error) ||
 	    size_ring(descriptor, XDP_TX_RING, options->ring_size, "TX", error) ||
 	    map_rings(xsk, options, error)) {
 		xsk_close(xsk);
 		return -error->code;
 	}
-	fill_first(xsk, umem, options);
+	/* At first, all frames of the socket are in the fill ring. */
+	if (!options->joins)
+		xsk_fill(&xsk->fill, umem, options->first_frame, options->fill_frames);
 	widen_kicks(descriptor, options->ring_size);
 	if (bind_queue(xsk, options, error)) {
 		xsk_close(xsk);

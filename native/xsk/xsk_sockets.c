@@ -65,21 +65,33 @@ static bool is_closed(const struct path_place *place)
 	return place->rebinds || (place->socket < 0 && xdp_is_absent(place->interface_index));
 }
 
-int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place, struct xsk *xsk,
-		     struct xdplab_error *error)
+uint32_t xsk_first_frame(const struct path_place *place)
+{
+	return place->index * umem_frames_of_worker(place->config);
+}
+
+static uint32_t power_of_two(uint32_t least)
+{
+	return least > 1 ? 1u << (32 - __builtin_clz(least - 1)) : 1;
+}
+
+int xsk_sockets_open(struct xsk_sockets *sockets, const struct path_place *place, int first, uint32_t count,
+		     struct xsk *xsk, struct xdplab_error *error)
 {
 	const struct xdplab_config *config = place->config;
 	const struct xsk_options options = {
 		.interface_index = place->interface_index,
 		.queue = place->worker->queue,
 		.ring_size = config->ring_size,
-		.fill_ring_size = umem_received_frames(config),
+		.fill_ring_size = power_of_two(count * umem_received_frames(config)),
+		.completion_ring_size = power_of_two(count * config->ring_size),
 		.bind_mode = config->bind_mode,
-		.first_frame = place->index * umem_frames_of_worker(config),
+		.first_frame = xsk_first_frame(place),
 		.fill_frames = umem_received_frames(config),
 		.multi_buffer = config->multi_buffer,
 		.metadata = config->metadata,
-		.umem_owner = sockets->owner,
+		.umem_owner = first < 0 ? sockets->owner : first,
+		.joins = first >= 0,
 		.umem_registered = place->umem_registered,
 		.closed = is_closed(place),
 	};

@@ -79,6 +79,16 @@ def of_objects(objects: Iterable[object]) -> Iterator[Door]:
                 yield Door(label, getattr(thing, name), _parameters(getattr(thing, name)))
 
 
+def of_brackets(objects: Iterable[object]) -> Iterator[Door]:
+    """Return what objects do with a key in brackets."""
+    for thing in objects:
+        kind = type(thing)
+        for name in ("__getitem__", "__setitem__", "__delitem__", "__contains__"):
+            call = getattr(thing, name, None)
+            if call is not None and (call.__module__ or "").startswith("xdplab"):
+                yield Door(f"{kind.__module__}.{kind.__name__}.{name}", call, _parameters(call))
+
+
 def _setter(thing: object, name: str) -> Callable[..., None]:
     def set_it(**values: object) -> None:
         setattr(thing, name, values[name])

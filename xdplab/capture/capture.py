@@ -39,6 +39,8 @@ class Capture(Engine):
         As for `Engine`.
     queue
         Which of its receive queues; or several, each with a `Receiver` of its own in `receivers`.
+    sockets
+        How many sockets each queue has, as `Engine` documents it; each has a `Receiver`.
     cpu
         Core of each queue's `on_batch` thread. Other calls stay on their own thread's cores.
 
@@ -55,6 +57,7 @@ class Capture(Engine):
         interface: End,
         *,
         queue: int | Sequence[int] = 0,
+        sockets: int = 1,
         match: str = "",
         promiscuous: bool = False,
         allow_default_route: bool = False,
@@ -74,10 +77,12 @@ class Capture(Engine):
         worker: Worker = Worker(),
     ) -> None:
         self.receivers: tuple[Receiver, ...] = ()
-        """One for each queue. They may be used side by side, each by one thread at a time."""
+        """One for each socket, queue by queue. They may be used side by side, each by one thread at
+        a time."""
         super().__init__(
             interface,
             queue=queue,
+            sockets=sockets,
             match=match,
             promiscuous=promiscuous,
             allow_default_route=allow_default_route,
@@ -101,7 +106,7 @@ class Capture(Engine):
             self._native.start()
             self.receivers = tuple(
                 Receiver(self._native, number, self._fault, self._offset)
-                for number in range(len(self.queues))
+                for number in range(len(self.configuration.worker_queues))
             )
         except BaseException:
             self.close()

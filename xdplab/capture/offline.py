@@ -22,6 +22,7 @@ from xdplab.net.packet_filter import PacketFilter
 from xdplab.send import capture_file
 
 _LARGEST_BATCH = 1 << 16
+_TIMES = np.iinfo(np.int64)
 
 
 @public_as(made="Capture.from_pcap(path)")
@@ -96,7 +97,7 @@ class CaptureFile(Tabled, Closing):
             raise ClosedError("this capture file was closed. Open it again: Capture.from_pcap(...)")
         found = list(islice(self._frames, self._batch))
         area, frames = stacked([each.bytes for each in found])
-        times = np.array([each.time_ns or 0 for each in found], np.int64)
+        times = np.array([_time(each.time_ns) for each in found], np.int64)
         return Batch(FrameLoan(area, frames, None), times, 0)
 
     recv = try_recv
@@ -136,3 +137,8 @@ class CaptureFile(Tabled, Closing):
     def _table(self) -> Table:
         rows = [("frames left out", f"{self.left_out:,}")]
         return Table(self._brief(), rows, lines=[self.damage] if self.damage else [])
+
+
+def _time(time_ns: int | None) -> int:
+    """Return a frame's time; 0 where the file has none, or one that no clock has."""
+    return time_ns if time_ns is not None and _TIMES.min <= time_ns <= _TIMES.max else 0

@@ -75,7 +75,7 @@ class Receiver:
 
     def open(self) -> None:
         """Use the engine's present sockets and UMEM."""
-        self.queue: int = self._native.configuration.queues[self._worker]
+        self.queue: int = self._native.configuration.worker_queues[self._worker]
         """Its receive queue."""
         self._pointer = self._native.pointer
         self.area = Area.of_engine(self._pointer, self._native.configuration.frame_size)

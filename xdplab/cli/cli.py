@@ -25,6 +25,7 @@ from xdplab.cli.spelling import as_options
 from xdplab.core.checks import choice
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.core.output import complain, laid_out, say, take_any_text
+from xdplab.core.own_process import of_a_shell
 from xdplab.core.signals import Signals
 from xdplab.engine.engine import Engine
 from xdplab.experiments.measure import measure
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     signals = Signals()
     try:
-        with signals:
+        with signals, of_a_shell():
             return _main(arguments, signals)
     except KeyboardInterrupt:
         return signals.status or 128 + signal.SIGINT

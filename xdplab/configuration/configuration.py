@@ -69,6 +69,7 @@ class Configuration:
     interfaces: tuple[Interface, ...]
     path: str = "xsk"
     queue: int | Sequence[int] = 0
+    sockets: int = 1
     match: str = ""
     promiscuous: bool = False
     action: str | None = None
@@ -101,6 +102,7 @@ class Configuration:
             bind=choice("bind", self.bind, BIND_MODES),
             match=text("match", self.match),
             promiscuous=boolean("promiscuous", self.promiscuous),
+            sockets=whole("sockets", self.sockets, 1, lib.XDPLAB_QUEUE_SOCKETS),
             name=_name(self.name),
             queue=_plain(self.queue),
             cpu=None if self.cpu is None else _plain(self.cpu),
@@ -168,7 +170,7 @@ class Configuration:
 
     @cached_property
     def queues(self) -> tuple[int, ...]:
-        """The queues of each interface that have a worker."""
+        """The queues of each interface that have a worker, or several."""
         most = max(min(interface.queues for interface in self.interfaces) - 1, 0)
         several = _several(self.queue)
         wanted = [self.queue] if several is None else several
@@ -179,10 +181,21 @@ class Configuration:
             )
         return queues
 
+    @property
+    def worker_queues(self) -> tuple[int, ...]:
+        """The queue of each worker of an interface."""
+        return tuple(queue for queue in self.queues for _ in range(self.sockets))
+
+    def place_of(self, worker: int) -> str:
+        """Say which of its interface's workers it is, such as "queue 0"."""
+        place, socket = divmod(worker % len(self.worker_queues), self.sockets)
+        which = f" socket {socket}" if self.sockets > 1 else ""
+        return f"queue {self.queues[place]}{which}"
+
     @cached_property  # where this process may run can change, and the workers stay
     def cpus(self) -> tuple[int, ...]:
         """The core of each worker."""
-        workers = len(self.interfaces) * len(self.queues)
+        workers = len(self.interfaces) * len(self.worker_queues)
         if self.cpu is None:
             interrupted = set().union(*(interface.interrupt_cores for interface in self.interfaces))
             return worker_cores(workers, interrupted)
@@ -329,6 +342,11 @@ class Configuration:
 
     def _users_program(self) -> bool:
         if not self.users_program:
+            if self.sockets > 1:
+                raise ConfigurationError(
+                    f"sockets={self.sockets} on a queue take a program that chooses among them: "
+                    "Engine(interface, sockets=..., program=program), with an XSKMAP."
+                )
             return False
         if len(self.interfaces) > 1:
             raise ConfigurationError(
@@ -369,13 +387,14 @@ class Configuration:
         return int(BIND_MODES["copy" if self.attach == "skb" else self.bind])
 
     def _workers(self) -> list[dict[str, int]]:
-        """Lay out one worker for each queue of each interface; of two, each sends on the other."""
-        queues, cpus = self.queues, self.cpus
+        """Lay out the workers of each queue of each interface; of two, each sends on the other."""
+        queues, cpus = self.worker_queues, self.cpus
         places = [(port, queue) for port in range(len(self.interfaces)) for queue in queues]
         return [
             {
                 "port": port,
                 "queue": queue,
+                "entry": queue * self.sockets + number % self.sockets,
                 "transmit": (number + len(queues)) % len(places),
                 "cpu": cpus[number],
                 "realtime": self.worker.realtime,

@@ -131,7 +131,7 @@ class TelemetryError(XdplabError):
 
 
 class MissingKeyError(XdplabError, KeyError):
-    """A map of an XDP program has no such key."""
+    """There is nothing of such a key: in a map of an XDP program, or in a table of names."""
 
     def __str__(self) -> str:
         return Exception.__str__(self)

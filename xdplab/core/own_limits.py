@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import resource
+
+from xdplab.core.own_process import own_process
 
 _PLENTY = 4096
 
@@ -41,5 +42,5 @@ def _raised(kind: int, option: str, wanted: int) -> str:
     _, hard = resource.getrlimit(kind)
     # The process' own user may raise it up to the hard limit.
     if hard == resource.RLIM_INFINITY or wanted <= hard:
-        return f"`prlimit --pid {os.getpid()} --{option}={wanted}:`"
-    return f"`sudo prlimit --pid {os.getpid()} --{option}={wanted}:{wanted}`"
+        return f"`prlimit --pid {own_process()} --{option}={wanted}:`"
+    return f"`sudo prlimit --pid {own_process()} --{option}={wanted}:{wanted}`"

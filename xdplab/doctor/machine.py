@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from xdplab.core.own_process import own_process
 from xdplab.doctor.finding import Finding
 
 _CPUS = Path("/sys/devices/system/cpu")
@@ -26,7 +27,7 @@ def cores(allowed: set[int] | None = None) -> Iterator[Finding]:
     else:
         most = (os.cpu_count() or 1) - 1
         more = (
-            f": `taskset -acp 0-{most} {os.getpid()}`, unless a cpuset forbids it" if most else ""
+            f": `taskset -acp 0-{most} {own_process()}`, unless a cpuset forbids it" if most else ""
         )
         remedy = (
             "Generator, worker and notebook take turns here: keep to wait strategies that sleep, "

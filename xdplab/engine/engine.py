@@ -81,6 +81,10 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         user space, ARP and neighbour discovery included.
     queue
         Which of its receive queues, from 0; or several. Each has a worker of its own.
+    sockets
+        How many sockets each queue has, each with a worker of its own, at most 64. They share a
+        UMEM, and the fill and the completion ring of their queue. More than one takes a `program`
+        that chooses among them: socket s of queue q is entry q * `sockets` + s of its XSKMAP.
     match
         Which packets the engine takes, in the syntax of tcpdump, such as ``"tcp port 80"``: libpcap
         compiles it, and it becomes a part of the XDP program. All others go to the stack as if
@@ -170,6 +174,7 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         path: str = "xsk",
         forward_to: End | None = None,
         queue: int | Sequence[int] = 0,
+        sockets: int = 1,
         match: str = "",
         promiscuous: bool = False,
         allow_default_route: bool = False,
@@ -200,6 +205,7 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             interfaces=resolved,
             path=path,
             queue=queue,
+            sockets=sockets,
             match=match,
             promiscuous=promiscuous,
             action=action,
@@ -216,6 +222,8 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
             delivers=self._delivers,
             users_program=program is not None,
         )
+        if own is not None:
+            own.take_entries((max(configuration.queues) + 1) * configuration.sockets)
         interfaces = configuration.interfaces
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
         wait = choice("wait", wait, WAIT_STRATEGIES)
@@ -236,7 +244,7 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         try:
             if own is not None:
                 own.begin(self._native, configuration.attach, allow_default_route)
-            names = [each for each in names_of(interfaces) for _ in self.queues]
+            names = [each for each in names_of(interfaces) for _ in configuration.worker_queues]
             self.telemetry = Telemetry(self._native.descriptor, names)
             for knob, value in knobs.items():
                 self._store(knob, value)
@@ -387,7 +395,9 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
         """
         length = seconds_within("seconds", seconds, 0.001, LONGEST_SECONDS)
         ports = range(len(self.configuration.interfaces))
-        names = [f"{self.name_of(port)} queue {queue}" for port in ports for queue in self.queues]
+        asked = self.configuration
+        places = [asked.place_of(worker) for worker in range(len(asked.worker_queues))]
+        names = [f"{self.name_of(port)} {place}" for port in ports for place in places]
         return Rates.of(self.telemetry, names, length)
 
     def _brief(self) -> str:

@@ -197,6 +197,8 @@ class NativeEngine:
             if lib.xdplab_engine_reconfigure(self.pointer, native, error):
                 raise_error(error, Place(configuration=configuration))
             self._open_ports(native, kept)
+            if self.own_program is not None:
+                self.own_program.attach()
 
     def refresh(self) -> None:
         """Write records of the rings of stopped workers."""
@@ -264,6 +266,13 @@ class NativeEngine:
         words = found.interface_index, found.program, found.loaded, found.unserved
         return Hold(*words, bool(found.taken_off))
 
+    def unserved(self, port: int) -> int:
+        """Return a queue whose socket someone took out of a port's XSKMAP, or -1."""
+        with self.lock:
+            if self.closed or not self.is_ours:
+                return -1
+            return int(lib.xdplab_engine_unserved(self.pointer, port))
+
     @property
     def pointer(self) -> Any:
         """The C engine, for a call with the lock held, and for a backend that opens its ports.
@@ -302,7 +311,7 @@ class NativeEngine:
             interface=interface,
             asked=asked,
             kind=asked.kind,
-            queues=asked.queues,
+            queues=asked.worker_queues,
             program=asked.program,
             config=native,
             busy_poll_budget=self.load("busy_poll_budget"),
@@ -312,7 +321,7 @@ class NativeEngine:
     def _name_napi(self, port: int, interface: Interface) -> None:
         """Tell the port's workers their NAPI, which some drivers create only now."""
         ids = backends.of(interface.namespace).napi_ids(interface)
-        queues = self.configuration.queues
+        queues = self.configuration.worker_queues
         for place, queue in enumerate(queues):
             worker = port * len(queues) + place
             lib.xdplab_engine_set_napi(self.pointer, worker, ids.get(queue, 0))

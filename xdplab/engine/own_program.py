@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xdplab.core.checks import instance_of, text
 from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.native import lib
+from xdplab.programs.links import link_facts
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.xdp.followers import xskmap_of
 from xdplab.xdp.program import Link, Program
@@ -47,23 +48,59 @@ class OwnProgram:
             )
         if self.program.closed:
             raise ClosedError("this program was closed. Load it again: Program(source, lab.port).")
+        self._entries = 0
         self.xskmap = self.choose(self.program)
+        self.times_attached_anew = 0
+        """How often it was attached again, after it had been taken off."""
         self._native: NativeEngine | None = None
         self._made: Link | None = None
+        self._settings: dict[str, Any] = {}
+
+    def take_entries(self, entries: int) -> None:
+        """Say how many entries of an XSKMAP the engine needs, the unused ones among them too.
+
+        Raises
+        ------
+        ConfigurationError
+            When it has fewer, now or in `choose`.
+        """
+        self._entries = entries
+        self.choose(self.program)
 
     @property
     def link(self) -> Link | None:
         """The link by which the program is on the engine's interface; None where it is not."""
-        return next((link for link in self.program._links if self.follows(link)), None)
+        return next((link for link in self.links if link.attached), None)
+
+    @property
+    def links(self) -> list[Link]:
+        """Its links to the engine's interface, also those that were severed."""
+        return [link for link in self.program._links if self.follows(link)]
+
+    @property
+    def index(self) -> int:
+        """The index that the engine's interface has now, wherever it is; 0 where it is gone."""
+        facts = [link_facts(link.fileno()) for link in self.links if not link.closed]
+        return next((each.interface_index for each in facts if each), 0)
 
     def begin(self, native: NativeEngine, attach: str, allow_default_route: bool) -> None:
         """Attach the program where it is not, now that the sockets are in its map."""
         self._native = native
-        if self.link is None:
-            self._made = Link(
-                self.program, self._interface, attach, allow_default_route=allow_default_route
-            )
+        self._settings = {"attach": attach, "allow_default_route": allow_default_route}
+        self.attach()
         self.program._followers.add(self)
+
+    def attach(self) -> None:
+        """Attach the program where it is not, or not any more."""
+        if self.link is None:
+            made, self._made = self._made, None
+            if made is not None:
+                made.close()
+            self._made = Link(self.program, self._interface, **self._settings)
+
+    def attached_anew(self) -> None:
+        """Note that a link was made while the engine ran."""
+        self.times_attached_anew += 1
 
     def end(self) -> None:
         """Leave the program as it was: close the link that was made for engines, with the last."""
@@ -89,7 +126,14 @@ class OwnProgram:
 
     def choose(self, program: Program) -> Map:
         """Choose the XSKMAP."""
-        return xskmap_of(program.maps, self._name)
+        found = xskmap_of(program.maps, self._name)
+        if found.entries < self._entries:
+            raise ConfigurationError(
+                f"the XSKMAP {found.name} has {found.entries:,} entries, and the "
+                f"engine's sockets take {self._entries:,}: declare it with max_entries "
+                f"{self._entries}."
+            )
+        return found
 
     def enter(self, xskmap: Map) -> None:
         """Enter the sockets in another map, too."""

@@ -80,7 +80,8 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
         native.check_ours()
         native.check_not_held()
         fault = engine.error
-        if fault and engine.has_ended:
+        own = native.own_program
+        if fault and (engine.has_ended or (own is not None and own.program.closed)):
             raise fault
         old, new = native.configuration, native.configuration.changed(changes)
         runs, pace, batch = native.started, native.load("pace_ns"), engine.batch
@@ -101,7 +102,7 @@ def _reconfigure(engine: Engine, native: NativeEngine, changes: Mapping[str, Any
                 _drain(engine, native)
             gap.may_begin()
             go_on_with(new)
-            engine.times_bypassed += fault is not None
+            engine._times_bypassed += fault is not None
         except BaseException:  # an engine must never be left without sockets
             go_on_with(old)
             raise

@@ -41,6 +41,8 @@ def engine_table(engine: Engine) -> Table:
     where = (
         f"{_own_name(engine)}on {names} {'queue' if len(engine.queues) == 1 else 'queues'} {queues}"
     )
+    if (sockets := engine.configuration.sockets) > 1:
+        where += f", {sockets} sockets each"
     if engine.closed:
         return Table(f"{kind} {where}, closed{_mark(engine.simulated)}", rows)
     rows = [*_settings(engine), *rows]

@@ -11,7 +11,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xdplab.core.checks import whole
 from xdplab.core.errors import ClosedError, InterfaceGoneError, KernelError, XdplabError
@@ -24,6 +24,9 @@ from xdplab.net.link_state import LinkState
 from xdplab.net.shell_commands import find_interface
 from xdplab.refusals.errors import error_at
 from xdplab.telemetry.region import Telemetry
+
+if TYPE_CHECKING:
+    from xdplab.engine.own_program import OwnProgram
 
 _GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)
 _BYPASSED = (errno.ENOLINK, errno.ENOENT)  # of what `_losses` finds
@@ -41,9 +44,13 @@ class Endings(Waiting):
 
     _native: NativeEngine
     telemetry: Telemetry
-    times_bypassed = 0
-    """How often packets bypassed the engine because others had changed its XDP program, until it
-    was attached again."""
+    _times_bypassed = 0
+
+    @property
+    def times_bypassed(self) -> int:
+        """How often packets went past it since its XDP program was off, until it was on again."""
+        own = self._native.own_program
+        return self._times_bypassed + (0 if own is None else own.times_attached_anew)
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:
@@ -140,8 +147,8 @@ class Endings(Waiting):
         return {n: last for n, last in records.items() if last["state"] == lib.XDPLAB_STATE_FAILED}
 
     def _fault(self, worker: int, code: int) -> KernelError:
-        port, place = divmod(worker, len(self.configuration.queues))
-        tried = self._tried(port, self.configuration.queues[place])
+        port, place = divmod(worker, len(self.configuration.worker_queues))
+        tried = self._tried(port, self.configuration.worker_queues[place])
         if code in _GONE:
             # The interface that it sends on may be gone, not the one it receives on.
             for each in (port, 1 - port)[: len(self.configuration.interfaces)]:
@@ -153,33 +160,42 @@ class Endings(Waiting):
         """Tell whether an interface left its namespace under the workers that received from it."""
         port = self._checked(port)
         hold, failed = self._hold(port), self._failed()
-        if hold is None or not hold.taken_off:
+        own = self._native.own_program
+        if own is None and (hold is None or not hold.taken_off):
             return False
-        count = len(self.configuration.queues)
+        count = len(self.configuration.worker_queues)
         codes = {int(failed[worker]["fault"]) for worker in failed if worker // count == port}
         # ENXIO alone says nothing: a send gives it, and may be on the other interface.
         return bool(codes & {errno.ENETDOWN, errno.ENODEV}) or not self._is_there(port)
 
     def _departure(self, port: int) -> str:
         """Say where an interface went, if it is no longer where it was."""
-        hold, interface = self._hold(port), self.configuration.interfaces[port]
-        if hold is None or not hold.interface_index or not self.is_gone(port):
+        hold, own = self._hold(port), self._native.own_program
+        index = own.index if own is not None else hold.interface_index if hold else 0
+        if not index or not self.is_gone(port):
             return ""
-        name = self.end(port)
-        where = find_interface(hold.interface_index, interface.mac)
+        name, mac = self.end(port), self.configuration.interfaces[port].mac
+        where = find_interface(index, mac)
         now = f" It is there now: `{where}`." if where else ""
+        program = (
+            "The engine's XDP program was taken off, so its packets go to the stack."
+            if own is None
+            else "Your program is on it still: program.close() takes it off."
+        )
         return (
-            f"{name} was moved out of its network namespace.{now} The engine's XDP program was "
-            "taken off, so its packets go to the stack. Make a new engine where it is, or move it "
-            "back and make a new one."
+            f"{name} was moved out of its network namespace.{now} {program} Make a new engine "
+            "where it is, or move it back and make a new one."
         )
 
     def _losses(self) -> Iterator[tuple[set[int], KernelError]]:
         """Find workers that get no packets because of what others did, each with the error."""
-        queues = self.configuration.queues
+        queues = self.configuration.worker_queues
         own = self._native.own_program
-        if own is not None and not self._native.closed and own.link is None:
-            yield set(range(len(queues))), self._not_attached(queues[0])
+        if own is not None and not self._native.closed:
+            if own.link is None:
+                yield set(range(len(queues))), self._not_attached(queues[0], own)
+            elif (queue := self._native.unserved(0)) in queues:
+                yield {queues.index(queue)}, self._unserved(0, queue)
         for port in range(len(self.configuration.interfaces)):
             hold = self._hold(port)
             if hold is None or hold.taken_off:
@@ -203,11 +219,15 @@ class Endings(Waiting):
                 worker = port * len(queues) + queues.index(hold.unserved)
                 yield {worker}, self._unserved(port, hold.unserved)
 
-    def _not_attached(self, queue: int) -> KernelError:
-        remedy = (
-            f"Your program is not on {self.end(0)} any more: its link was closed. program.attach() "
-            "attaches it anew."
-        )
+    def _not_attached(self, queue: int, own: OwnProgram) -> KernelError:
+        anew = "program.attach() attaches it anew, as engine.reconfigure() does."
+        if own.program.closed:
+            why, anew = "it was closed", f"Load it again, Program(source, port). {self.remedy}"
+        elif own.links:
+            why = "someone took it off (`bpftool link detach`), or put another in its place"
+        else:
+            why = "its link was closed"
+        remedy = f"Your program is not on {self.end(0)} any more: {why}. {anew}"
         return KernelError(self._tried(0, queue), errno.ENOLINK, remedy)
 
     def _detached(self, port: int, queue: int) -> KernelError:
@@ -240,7 +260,10 @@ class Endings(Waiting):
     @property
     def remedy(self) -> str:
         """What makes packets reach a bypassed engine again."""
-        if self.configuration.kind == Kind.XSK:
+        own = self._native.own_program
+        if own is not None and not own.program.closed:
+            return "engine.reconfigure() attaches your program again, with the engine's sockets."
+        if own is None and self.configuration.kind == Kind.XSK:
             return "engine.reconfigure() attaches the engine's program again."
         return "Make a new engine: engine.close() first."
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from xdplab.core.calls import public_function
 from xdplab.core.checks import instance_of
+from xdplab.core.named import Named
 from xdplab.experiments.links import broken_link
 from xdplab.experiments.measure import Measurement, measure_whole
 from xdplab.ledger.subjects import check_engine
@@ -73,7 +73,8 @@ def _percentile(percent: float) -> Callable[[Measurement, Latency], float | None
     return lambda _measured, latency: latency.percentile(percent) if latency.total else None
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
+METRICS: Mapping[str, Metric] = Named(
+    "metric",
     {
         "pps": Metric("received", "packets/s", True, lambda measured, _latency: measured.rx_pps),
         "asked_pps": Metric(
@@ -91,7 +92,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "p50_ns": Metric("latency p50", "ns", False, _percentile(50)),
         "p99_ns": Metric("latency p99", "ns", False, _percentile(99)),
         "syscalls_per_packet": Metric("system calls", "1/packet", False, _syscalls),
-    }
+    },
 )
 """By name: packets received a second, asked for (nan for "max") and sent; the share of the sent
 packets that were lost; the worker's CPU time per packet (with idle polls and io_uring's

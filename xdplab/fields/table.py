@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from xdplab.core.checks import is_a, shown
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.named import Named
 from xdplab.core.table import Table, Tabled
 from xdplab.native import ffi, lib
 from xdplab.native.records import names_in, names_of
@@ -51,20 +52,8 @@ class Field:
         return (16,) if self.kind == "ipv6" else ()
 
 
-class Fields(Tabled, Mapping[str, Field]):
+class Fields(Tabled, Named[Field]):
     """Fields by name."""
-
-    def __init__(self, fields: Mapping[str, Field]) -> None:
-        self._fields = dict(fields)
-
-    def __getitem__(self, name: str) -> Field:
-        return self._fields[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
 
     def _table(self) -> Table:
         rows = [
@@ -92,7 +81,7 @@ def _fields() -> Iterator[Field]:
         )
 
 
-FIELDS = Fields({field.name: field for field in _fields()})
+FIELDS = Fields("field", {field.name: field for field in _fields()})
 """Header fields by name."""
 
 
@@ -105,7 +94,7 @@ def field_of(name: object) -> Field:
         When there is none of that name; the message names those that are near.
     """
     given = str.__str__(name) if is_a(name, str) else ""
-    found = FIELDS._fields.get(given)
+    found = FIELDS.get(given)
     if found is None:
         near = _near(given)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Any, Literal
 
 from xdplab.configuration.configuration import (
@@ -23,6 +22,7 @@ from xdplab.configuration.configuration import (
     WAIT_STRATEGIES,
 )
 from xdplab.configuration.groups import CHECKSUMS, HIGHEST_PRIORITY, RAREST_SAMPLE
+from xdplab.core.named import Named
 from xdplab.core.text import rate
 from xdplab.knobs import offers, words
 from xdplab.knobs.kinds import PACE, RATE, SWITCH, choice, other, whole
@@ -363,8 +363,8 @@ def _rows(*classes: type[Holder]) -> Iterable[Knob[Any]]:
 
 # In the order in which a setting is turned, so that none is refused for what is still to come: the
 # ring bounds the batch.
-KNOBS: Mapping[str, Knob[Any]] = MappingProxyType(
-    {knob.name: knob for knob in _rows(SocketKnobs, NapiKnobs, WorkerKnobs, TrafficKnobs)}
+KNOBS: Mapping[str, Knob[Any]] = Named(
+    "knob", {knob.name: knob for knob in _rows(SocketKnobs, NapiKnobs, WorkerKnobs, TrafficKnobs)}
 )
 """All knobs by name."""
 

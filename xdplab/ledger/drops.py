@@ -16,7 +16,7 @@ from xdplab.core.text import counted
 from xdplab.native import ffi, lib
 from xdplab.native.handle import NativeHandle
 from xdplab.native.objects import c_path
-from xdplab.net.interface import Interface
+from xdplab.net.interface import Interface, name_now
 from xdplab.net.namespace import on_a_thread
 from xdplab.net.resolve import End, resolve
 from xdplab.refusals.errors import new_error, raise_error
@@ -139,11 +139,11 @@ class DropReasons(Tabled, FixedNames, Closing):
                     "never sees its packets. Take a real lab, Lab(backend='kernel')."
                 )
         self.interfaces = tuple(found)
-        self._names = {(each.namespace.identity[1], each.index): each.name for each in found}
+        self._places = {(each.namespace.identity[1], each.index): each for each in found}
         self._handle = NativeHandle(
             lib.xdplab_drops_give_back, "these counts were closed: DropReasons(lab.port)."
         )
-        places = ffi.new("struct xdplab_drop_place[]", list(self._names))
+        places = ffi.new("struct xdplab_drop_place[]", list(self._places))
         error = new_error()
         arguments = c_path("drops"), places, len(places), error
         if not self._handle.open(on_a_thread, lib.xdplab_drops_open, *arguments, kept=arguments):
@@ -180,7 +180,7 @@ class DropReasons(Tabled, FixedNames, Closing):
             named = _VERDICTS[cause] if 0 <= cause < len(_VERDICTS) else ""
         else:
             named = errno.errorcode.get(-cause, "")
-        name = self._names[found.place.network, found.place.interface]
+        name = name_now(self._places[found.place.network, found.place.interface])
         return Drop(name, where, named or str(cause), int(found.packets))
 
     def _table(self) -> Table:
@@ -191,12 +191,14 @@ class DropReasons(Tabled, FixedNames, Closing):
             for drop in self.read()
         ]
         headings = ("interface", "where", "reason", "packets", "meaning")
-        title = f"Dropped by the kernel on {', '.join(self._names.values())}"
+        title = f"Dropped by the kernel on {self._all()}"
         return Table(title if rows else f"{title}: nothing", rows, headings if rows else ())
 
     def _brief(self) -> str:
-        names = ", ".join(self._names.values())
-        return "<DropReasons closed>" if self.closed else f"<DropReasons of {names}>"
+        return "<DropReasons closed>" if self.closed else f"<DropReasons of {self._all()}>"
+
+    def _all(self) -> str:
+        return ", ".join(map(name_now, self._places.values()))
 
 
 def drop_reasons_of(engine: CountedEngine, traffic: CountedTraffic | None) -> DropReasons:

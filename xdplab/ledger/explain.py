@@ -256,7 +256,9 @@ def _all_well(counts: Mapping[str, int], now: Situation) -> str:
         return f"Every packet {which}arrived."
     if now.generator_cpu is not None and not counts.get(Line.SENT):
         return "No packet: the generator has sent none since the ledger began. traffic.start()."
-    if (counts.get(Line.STACK) or counts.get(Line.UNMATCHED)) and not now.users_program:
+    if now.users_program and _sum(counts, explain_program.NOT_FOR_THE_ENGINE):
+        return "No packet for the engine."
+    if counts.get(Line.STACK) or counts.get(Line.UNMATCHED):
         return f"No packet for the engine.{explain_receiving.filtered(now)}"
     if ends:
         return f"No packet came to {now.interface}."

@@ -8,6 +8,12 @@ from xdplab.core.text import counted
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
 
+NOT_FOR_THE_ENGINE = (
+    *(Line.STACK, Line.PROGRAM_DROPPED, Line.PROGRAM_SENT, Line.PROGRAM_REDIRECTED),
+    Line.PROGRAM_OTHERS,
+)
+"""Lines of packets that your program got, and did not redirect to the engine."""
+
 
 def dropped() -> str:
     """Say which packets your program dropped, and how to see why."""
@@ -27,6 +33,15 @@ def others(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
     now
         The settings.
     """
+    if (passed := counts.get(Line.STACK)) and (now.lost_program or now.bypassed):
+        yield (
+            f"{counted(passed, 'packet')} went to the stack: your program passed them, or they "
+            "came while it was off the interface, or had no socket for them."
+        )
+        counts = {**counts, Line.STACK: 0}
+    if (sent := counts.get(Line.PROGRAM_SENT)) and now.sent_back:
+        yield f"{counted(sent, 'packet')} were sent back by your program. {' '.join(now.sent_back)}"
+        counts = {**counts, Line.PROGRAM_SENT: 0}
     for line, words in (
         (Line.STACK, "went to the stack: your program passed them"),
         (Line.PROGRAM_SENT, "were sent back by your program: XDP_TX"),

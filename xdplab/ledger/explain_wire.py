@@ -123,6 +123,10 @@ def device_dropped(now: Situation) -> str:
     )
     return first(
         (
+            now.gone,
+            " got completed, but the device dropped them: an interface is gone (above).",
+        ),
+        (
             now.broken_links,
             " got completed, but the device dropped them: a link is down (above).",
         ),

@@ -41,6 +41,7 @@ from xdplab.ledger.situation import Situation, other_core, queueing, slower, ste
 from xdplab.ledger.subjects import check_engine, check_traffic, senders
 from xdplab.net.filtering import Filtering, filtering
 from xdplab.net.offloads import remedies_for_checksums, remedies_for_length
+from xdplab.net.sent_back import hindrances
 
 if TYPE_CHECKING:
     from xdplab.ledger.subjects import CountedEngine, CountedTraffic
@@ -434,6 +435,7 @@ class Ledger(Tabled, FixedNames):
             checksum_remedies=self._commands(
                 grown.finished + grown.unfinished, remedies_for_checksums
             ),
+            sent_back=self._commands(grown.program_sent, hindrances),
             length_remedies=self._commands(grown.oversized + grown.too_large, remedies_for_length),
             left_out=traffic.left_out if traffic else 0,
             remarks=traffic.remarks if traffic else (),

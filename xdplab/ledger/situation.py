@@ -124,6 +124,8 @@ class Situation:
     """Whether the generator sends a capture file's frames."""
     checksum_remedies: tuple[str, ...] = ()
     """Commands that make packets arrive with finished checksums."""
+    sent_back: tuple[str, ...] = ()
+    """Why what a program of the user's sends back does not arrive, and what helps, in sentences."""
     length_remedies: tuple[str, ...] = ()
     """Commands that keep packets from being longer than the MTU."""
     left_out: int = 0

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 from xdplab.core.calls import public_as
 from xdplab.core.checks import instance_of, text
 from xdplab.core.cores import device_interrupts, interrupt_cores
-from xdplab.core.errors import InterfaceGoneError, KernelError
+from xdplab.core.errors import InterfaceGoneError, KernelError, XdplabError
 from xdplab.core.table import Table, Tabled
 from xdplab.net.interface_names import pick_link
 from xdplab.net.link_pairs import is_other_end
@@ -371,6 +371,13 @@ def _stack_above(index: int, links: list[Any]) -> set[int]:
         grown = not above <= stack
         stack |= above
     return stack
+
+
+def name_now(interface: Interface) -> str:
+    """Return an interface's present name; its last one, if it is gone."""
+    with suppress(XdplabError):
+        return interface.now().name
+    return interface.name
 
 
 def _interrupt_cores(name: str, index: int) -> frozenset[int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from xdplab.core.calls import public_function
 from xdplab.core.checks import choice
+from xdplab.core.named import Named
 from xdplab.core.table import Table, Tabled
 from xdplab.core.text import setting as in_words
 from xdplab.ledger.subjects import check_engine
@@ -28,20 +29,8 @@ class Preset:
     why: str
 
 
-class _Presets(Tabled, Mapping[str, Preset]):
+class _Presets(Tabled, Named[Preset]):
     """Presets by name."""
-
-    def __init__(self, presets: Mapping[str, Preset]) -> None:
-        self._presets = MappingProxyType(dict(presets))
-
-    def __getitem__(self, name: str) -> Preset:
-        return self._presets[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._presets)
-
-    def __len__(self) -> int:
-        return len(self._presets)
 
     def _table(self) -> Table:
         rows = [
@@ -58,6 +47,7 @@ class _Presets(Tabled, Mapping[str, Preset]):
 _AT_ONCE = {"threaded": False, "defer_hard_irqs": 0, "gro_flush_timeout": 0}
 
 PRESETS = _Presets(
+    "preset",
     {
         "throughput": Preset(
             knobs={
@@ -94,7 +84,7 @@ PRESETS = _Presets(
                 "50 µs apart, so that one wake-up serves many. Each packet waits that long at most."
             ),
         ),
-    }
+    },
 )
 """Presets by name."""
 

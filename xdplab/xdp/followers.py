@@ -22,6 +22,9 @@ class Follower(Protocol):
     def follows(self, link: Link) -> bool:
         """Tell whether it receives on the link's interface."""
 
+    def attached_anew(self) -> None:
+        """Note that its program is on the interface again."""
+
     def inherit(self, link: Link) -> None:
         """Close the link, which was made for an engine that has ended, at its own end."""
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
+from xdplab.core.named import Named
 from xdplab.core.table import Table, Tabled
 from xdplab.native.objects import program_path
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-_NAMES = ("pass", "drop", "count", "reflect", "sample", "filter", "router")
+_NAMES = (
+    *("pass", "drop", "count", "reflect", "sample", "filter"),
+    *("router", "policy", "overlay", "sharder", "balancer", "decapsulate"),
+)
 _ABOUT = re.compile(r"^ \*\n \* (.+?\.)(?:\s|$)", re.MULTILINE | re.DOTALL)
 
 
@@ -43,19 +47,11 @@ class GalleryProgram(os.PathLike[str]):
         return f"<GalleryProgram {self.name}: {self.about}>"
 
 
-class Gallery(Tabled, Mapping[str, GalleryProgram]):
+class Gallery(Tabled, Named[GalleryProgram]):
     """Programs by name."""
 
-    def __getitem__(self, name: str) -> GalleryProgram:
-        if name not in _NAMES:
-            raise KeyError(name)
-        return GalleryProgram(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_NAMES)
-
-    def __len__(self) -> int:
-        return len(_NAMES)
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__("program of the gallery", {name: GalleryProgram(name) for name in names})
 
     def _table(self) -> Table:
         rows = [(each.name, each.about) for each in self.values()]
@@ -65,7 +61,7 @@ class Gallery(Tabled, Mapping[str, GalleryProgram]):
         return f"<Gallery: {', '.join(self)}>"
 
 
-GALLERY = Gallery()
+GALLERY = Gallery(_NAMES)
 """Programs that come with the package: ``Program(GALLERY["count"], lab.port)``."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,14 @@ from xdplab.core.fixed_names import FixedNames
 from xdplab.core.held import HeldDescriptor
 from xdplab.core.locks import new_lock
 from xdplab.core.table import Table, Tabled
+from xdplab.net.interface import name_now
+from xdplab.net.namespace import to_the_end
 from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import End, resolve
 from xdplab.programs.described import Described
 from xdplab.programs.elf import ElfObject, ObjectFileError
 from xdplab.programs.functions import Linked
+from xdplab.programs.links import link_facts
 from xdplab.programs.print_formats import print_formats
 from xdplab.programs.running import MOST_REPEATS, NO_QUEUE
 from xdplab.programs.spec import refusal
@@ -118,21 +122,29 @@ class Program(Tabled, FixedNames, Closing):
         self.said, self.source = made.said, made.text
         data = _with_constants(made.data, wanted) if wanted and made.data else made.data
         self._made_of = data, named
-        with told_by_source(data, named):
-            self._loaded = backend.load_program(self.interface, data, named)
-        self.name = Linked(ElfObject(data), named).functions[0].symbol.name
-        described = Described(data)
-        self.maps: Mapping[str, Any] = MappingProxyType(
-            {
-                facts.name: map_of(facts, descriptor, described)
-                for facts, descriptor in self._loaded.maps
-            }
-        )
-        places = described.variables({facts.name: facts for facts, _ in self._loaded.maps})
-        self.variables = Variables(places, self.maps)
         self._links: set[Link] = set()
         self._followers: set[Follower] = set()
         self._closed = False
+        loaded: list[LoadedProgram] = []
+
+        def load() -> None:
+            with told_by_source(data, named):
+                self._loaded = backend.load_program(self.interface, data, named)
+            self.name = Linked(ElfObject(data), named).functions[0].symbol.name
+            described, maps = Described(data), self._loaded.maps
+            self.maps: Mapping[str, Any] = MappingProxyType(
+                {facts.name: map_of(facts, held, described) for facts, held in maps}
+            )
+            places = described.variables({facts.name: facts for facts, _held in maps})
+            self.variables = Variables(places, self.maps)
+            loaded.append(self._loaded)
+
+        try:
+            to_the_end(load)  # an interrupt finds each descriptor held by one that closes it
+        except BaseException:
+            if loaded:
+                self.close()
+            raise
 
     def attach(
         self,
@@ -181,7 +193,9 @@ class Program(Tabled, FixedNames, Closing):
         """
         given = frames_of(frames)
         times = whole("repeat", repeat, 1, MOST_REPEATS)
-        chosen = NO_QUEUE if queue is None else whole("queue", queue, 0, self.interface.queues - 1)
+        chosen = NO_QUEUE
+        if queue is not None:
+            chosen = whole("queue", queue, 0, self.interface.now().queues - 1)
         ran = _loaded(self).run(self.interface, given, times, chosen)
         return ProgramRuns(ran, [len(frame) for frame in given])
 
@@ -197,7 +211,7 @@ class Program(Tabled, FixedNames, Closing):
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """The links by which it is attached."""
+        """The links by which it was attached, until they are closed."""
         return tuple(self._links)
 
     def statistics(self) -> ProgramStatistics:
@@ -265,25 +279,26 @@ class Program(Tabled, FixedNames, Closing):
     def close(self) -> None:
         """Close its links, its maps and the program."""
         self._closed = True
-        for link in list(self._links):
-            link.close()
-        self.variables.release()
-        for each in self.maps.values():
-            each.close()
-        self._loaded.close()
+        with ExitStack() as closing:  # an interrupt in one ends none of the others
+            closing.callback(self._loaded.close)
+            for each in self.maps.values():
+                closing.callback(each.close)
+            closing.callback(self.variables.release)
+            for link in list(self._links):
+                closing.callback(link.close)
 
     def _table(self) -> Table:
         if self.closed:
             return Table(self._brief())
-        on = ", ".join(link.interface.name for link in self._links) or "nothing"
+        on = ", ".join(name_now(link.interface) for link in self._links if link.attached)
         rows = [each.row for each in self.maps.values()]
-        title = f"Program for {self.interface.name}, attached to {on}"
+        title = f"Program for {name_now(self.interface)}, attached to {on or 'nothing'}"
         return Table(title, rows, HEADINGS if rows else (), self.said.splitlines())
 
     def _brief(self) -> str:
         if self.closed:
             return "<Program closed>"
-        return f"<Program on {self.interface.name}: {', '.join(self.maps) or 'no maps'}>"
+        return f"<Program on {name_now(self.interface)}: {', '.join(self.maps) or 'no maps'}>"
 
 
 @public
@@ -339,15 +354,43 @@ class Link(Tabled, FixedNames, HeldDescriptor):
         self._lock = new_lock()
         loaded = _loaded(program)
         replace_what_this_cell_made(self, self.interface)
-        descriptor = loaded.attach(self.interface, ATTACH_MODES[self.attach])
-        super().__init__(descriptor, "this link was closed: attach anew, program.attach().")
-        program._links.add(self)
-        _attached.add(self)
+
+        def attach_it() -> None:
+            descriptor = loaded.attach(self.interface, ATTACH_MODES[self.attach])
+            HeldDescriptor.__init__(
+                self, descriptor, "this link was closed: attach anew, program.attach()."
+            )
+            self._facts = link_facts(descriptor)
+            program._links.add(self)
+            _attached.add(self)
+            for each in program._followers:
+                if each.follows(self):
+                    each.attached_anew()
+
+        try:
+            to_the_end(attach_it)  # an interrupt finds the link made, and closes it
+        except BaseException:
+            if self in _attached:
+                self.close()
+            raise
 
     @property
     def program(self) -> Program:
         """The program that runs."""
         return self._program
+
+    @property
+    def attached(self) -> bool:
+        """Whether the program is on an interface by this link.
+
+        It is not after `close`, once the interface was removed, and where someone else took the
+        program off (``bpftool link detach``) or put another in its place. It stays on an interface
+        that moves to another network namespace.
+        """
+        if self.closed:
+            return False
+        now, then = link_facts(self.fileno()), self._facts
+        return now is None or then is None or (now.interface_index > 0 and now[1] == then[1])
 
     def replace(self, program: Program) -> None:
         """Put another program in the place of the present one: each packet gets one of the two.
@@ -373,36 +416,43 @@ class Link(Tabled, FixedNames, HeldDescriptor):
                 "Program(source, link.interface)."
             )
         with self._lock:
-            before = self._program
-            loaded = _loaded(program)
-            # By itself, it has the sockets already.
-            following = before._followers if program is not before else ()
-            leading = lead_over(following, self, program)
-            try:
-                loaded.replace(self.fileno())
-            except BaseException:
-                leading.back()
-                raise
-            before._links.discard(self)
-            program._links.add(self)
-            self._program = program
-            followers = leading.done(program)
-            before._followers.difference_update(followers)
-            program._followers.update(followers)
+            to_the_end(lambda: self._replace(program))  # an interrupt finds either program
+
+    def _replace(self, program: Program) -> None:
+        before = self._program
+        loaded = _loaded(program)
+        # By itself, it has the sockets already.
+        following = before._followers if program is not before else ()
+        leading = lead_over(following, self, program)
+        try:
+            loaded.replace(self.fileno())
+        except BaseException:
+            leading.back()
+            raise
+        before._links.discard(self)
+        program._links.add(self)
+        self._program, self._facts = program, link_facts(self.fileno())
+        followers = leading.done(program)
+        before._followers.difference_update(followers)
+        program._followers.update(followers)
 
     def close(self) -> None:
         """Detach the program."""
         with self._lock:
-            super().close()
-            self._program._links.discard(self)
-            _attached.discard(self)
+            try:
+                super().close()
+            finally:  # an interrupt comes once the kernel has closed it
+                self._program._links.discard(self)
+                _attached.discard(self)
 
     def _table(self) -> Table:
         return Table(self._brief()[1:-1], self._program._table().rows, HEADINGS)
 
     def _brief(self) -> str:
-        state = "closed" if self.closed else f"on {self.interface.name}, attach={self.attach!r}"
-        return f"<Link {state}>"
+        if self.closed:
+            return "<Link closed>"
+        where = f"on {name_now(self.interface)}" if self.attached else "on no interface any more"
+        return f"<Link {where}, attach={self.attach!r}>"
 
 
 _attached: set[Link] = set()

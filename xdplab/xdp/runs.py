@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.core.checks import is_a, items, shown
+from xdplab.core.checks import is_a, items, shown, whole
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.table import Table, Tabled
 from xdplab.core.text import counted
@@ -47,8 +47,15 @@ class ProgramRuns(Tabled):
     def __len__(self) -> int:
         return len(self._runs)
 
-    def __getitem__(self, number: int) -> ProgramRun:
-        return self._runs[number]
+    @overload
+    def __getitem__(self, number: int) -> ProgramRun: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[ProgramRun]: ...
+    def __getitem__(self, number: int | slice) -> ProgramRun | list[ProgramRun]:
+        if is_a(number, slice):
+            return self._runs[number]
+        most = len(self._runs)
+        return self._runs[whole("number", number, -most, max(most - 1, 0))]
 
     def __iter__(self) -> Iterator[ProgramRun]:
         return iter(self._runs)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from xdplab.core.checks import is_a, shown
+from xdplab.core.closing import Uncopied
 from xdplab.core.errors import ConfigurationError, MissingKeyError
 from xdplab.core.table import Table, Tabled
 from xdplab.programs.described import Place
@@ -20,7 +21,7 @@ from xdplab.xdp.maps import Map
 _AT_ONCE = (1, 2, 4, 8)  # bytes that the processor loads and stores in one step
 
 
-class Variables(Tabled, Mapping[str, Any]):
+class Variables(Tabled, Uncopied, Mapping[str, Any]):
     """Global variables of a loaded program, by name: read and set while it runs.
 
     Values are as those of an `ArrayMap`. One of up to 8 bytes is read and set in one step; of a

@@ -8,11 +8,6 @@
 __u16 port = 9; /* 0: all ports */
 __u64 reflected;
 
-static __always_inline bool write(struct xdp_md *context, __u32 offset, void *from, __u32 size)
-{
-	return !bpf_xdp_store_bytes(context, offset, from, size);
-}
-
 /* Swaps two neighbours of `size` bytes each, in a buffer for both. */
 static __always_inline bool swap(struct xdp_md *context, __u32 offset, __u8 *both, const __u32 size)
 {

@@ -87,7 +87,7 @@ class KernelProgram:
 
     def turn_on_statistics(self) -> Closing:
         """Turn them on in this process."""
-        return StatisticsOn()
+        return to_the_end(StatisticsOn)  # an interrupt must not leave them on
 
     def runs(self) -> RunCounts:
         """Ask the kernel."""

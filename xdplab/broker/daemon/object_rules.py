@@ -39,7 +39,7 @@ _PER_CPU = {5, 6, 10}
 _MAP_TYPES = {1, ARRAY, *_PER_CPU, 9, 11, XSKMAP, 22, 23, _RING_BUFFER}
 # BPF_F_NO_PREALLOC, NO_COMMON_LRU, RDONLY_PROG, WRONLY_PROG, MMAPABLE
 _MAP_FLAGS = 1 | 2 | 1 << 7 | 1 << 8 | 1 << 10
-_ENTRY_OVERHEAD = 64  # bytes; about what a hash table takes
+_ENTRY_OVERHEAD = 64  # bytes; about what a hash table takes beside key and value
 _MAP_OVERHEAD, _PROGRAM_OVERHEAD = 16_384, 8_192
 _COMPILED = 8  # times its size: rewritten by the verifier, and as machine code
 # A per-CPU map has an entry for each possible CPU, also absent ones.
@@ -108,7 +108,8 @@ def _bytes(one: MapSpec) -> int:
         return one.entries
     copies = _CPUS if one.type in _PER_CPU else 1
     value = (one.value_size + 7) // 8 * 8  # as the kernel rounds it
-    return (one.key_size + value * copies + _ENTRY_OVERHEAD) * one.entries
+    beside = 0 if one.type == ARRAY else one.key_size + _ENTRY_OVERHEAD
+    return (value * copies + beside) * one.entries
 
 
 def _check_name(name: object) -> None:

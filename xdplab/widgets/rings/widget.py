@@ -223,8 +223,8 @@ class Rings(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
 
 def _worker_names(engine: Engine) -> list[str]:
     return [
-        f"{number}: {interface.name} queue {queue}"
-        for number, (interface, queue) in enumerate(
-            (interface, queue) for interface in engine.interfaces for queue in engine.queues
+        f"{number}: {interface.name} {engine.configuration.place_of(number)}"
+        for number, interface in enumerate(
+            interface for interface in engine.interfaces for _ in engine.configuration.worker_queues
         )
     ]

@@ -1,0 +1,1 @@
+"""The balancer of the gallery: services, their servers, Maglev tables, counts."""
