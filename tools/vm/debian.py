@@ -78,19 +78,7 @@ class Archive:
             "APT::Sandbox::User": "root",  # apt's own user may not enter a home
         }
         options = [word for name, place in places.items() for word in ("-o", f"{name}={place}")]
-        try:
-            done = subprocess.run(
-                ["apt-get", "--quiet=2", *options, *arguments],
-                cwd=cwd,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_PATIENCE,
-            )
-        except FileNotFoundError:
-            raise VirtualMachineError(
-                "there is no `apt-get` here, which fetches kernels and QEMU from Debian's archive."
-            ) from None
+        done = _run(["apt-get", "--quiet=2", *options, *arguments], cwd)
         if done.returncode:
             said = done.stderr.strip() or done.stdout.strip()
             raise VirtualMachineError(f"`apt-get {' '.join(arguments)}` failed: {said}")
@@ -99,11 +87,19 @@ class Archive:
 
 def _mirror() -> str:
     """Return the mirror that this system uses for Debian's archive."""
-    said = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(RELEASE) $(ORIGIN) $(REPO_URI)"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    shown = "$(RELEASE) $(ORIGIN) $(REPO_URI)"
+    said = _run(["apt-get", "indextargets", "--format", shown], None).stdout
     found = re.findall(r"^\S+ Debian (\S+/debian/)$", said, re.MULTILINE)
     return found[0] if found else _DEFAULT_MIRROR
+
+
+def _run(command: list[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, check=False, timeout=_PATIENCE
+        )
+    except FileNotFoundError:
+        raise VirtualMachineError(
+            f"there is no `{command[0]}` here, which fetches kernels and QEMU from Debian's "
+            "archive. It takes Debian or Ubuntu."
+        ) from None
