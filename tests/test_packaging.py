@@ -24,7 +24,8 @@ def test_the_wheel_holds_the_engine_the_xdp_programs_and_both_licences(wheel: Pa
         *(f"gallery_{source.stem}.o" for source in gallery),
     }
     readable = {name.removeprefix("xdplab/bpf/gallery/") for name in names}
-    assert readable > {"headers.bpf.h", *(source.name for source in gallery)}
+    headers = SOURCE.glob("bpf/gallery/*.bpf.h")
+    assert readable > {source.name for source in (*headers, *gallery)}
     assert "xdplab/py.typed" in names
     assert not [name for name in names if "harness" in name or "widgets_benchmark" in name]
     assert not [name for name in names if "__pycache__" in name]  # meson.build names the folders

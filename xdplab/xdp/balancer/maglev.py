@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 TABLE_SIZE = 16_381
-"""Entries of a table, as in balancer.bpf.c: a prime, so that any step goes through all entries."""
+"""Entries of a table, as in balancer_maps.bpf.h: a prime, so that each step reaches all entries."""
 
 NO_SERVER = -1
 """What an entry has when no server has a weight."""

@@ -1,0 +1,57 @@
+"""Two real cards joined by a wire, in a guest of `make vm`: each in a namespace of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from pyroute2 import IPRoute
+from vm.lists import CARDS, FIRST, SECOND, Card
+
+from support.waiting import eventually
+from xdplab import Host, Interface
+from xdplab.net.namespace import Namespace
+
+_NO_DUPLICATE_DETECTION = 0x02  # IFA_F_NODAD
+
+
+class Cards(NamedTuple):
+    """Hosts with a card each."""
+
+    card: Card
+    """What both are."""
+    first: Host
+    second: Host
+
+
+@contextmanager
+def cards_up() -> Iterator[Cards]:
+    """Have both cards up, with addresses, and frames passing between them."""
+    with ExitStack() as undo:
+        hosts = []
+        for number, name in enumerate((FIRST, SECOND), 1):
+            namespace = undo.enter_context(Namespace.create())
+            with IPRoute() as route:
+                (index,) = route.link_lookup(ifname=name)
+                route.link("set", index=index, net_ns_fd=namespace.fd)
+            namespace.run(_set_up, name, f"198.18.0.{number}", f"2001:db8::{number}")
+            hosts.append(Host(Interface.find(name, namespace)))
+        made = Cards(CARDS[os.environ["XDPLAB_VM_CARD"]], *hosts)
+        wait_for_carrier(made)
+        yield made
+
+
+def wait_for_carrier(cards: Cards) -> None:
+    """Wait until frames pass: a driver may reset its link for an XDP program."""
+    assert eventually(lambda: cards.second.ping(cards.first.ipv4, timeout=0.5).received == 1)
+
+
+def _set_up(name: str, ipv4: str, ipv6: str) -> None:
+    with IPRoute() as route:
+        (card,) = route.link_lookup(ifname=name)
+        for index in (*route.link_lookup(ifname="lo"), card):
+            route.link("set", index=index, state="up")
+        route.addr("add", index=card, address=ipv4, prefixlen=24)
+        route.addr("add", index=card, address=ipv6, prefixlen=112, flags=_NO_DUPLICATE_DETECTION)

@@ -1,0 +1,110 @@
+"""How guests of `make vm` are made, run and ended. Tests in guests are in tests/vm."""
+
+from __future__ import annotations
+
+import lzma
+import subprocess
+from pathlib import Path
+
+import pytest
+from vm.errors import VirtualMachineError
+from vm.guest import Guest
+from vm.initramfs import write_initramfs
+from vm.lists import CARDS, KERNELS
+from vm.store import Store
+
+QEMU = """#!/bin/sh
+for word; do
+    case $word in *mount_tag=results*) results=${word#*path=}; results=${results%%,*} ;; esac
+done
+. "$results/settings"
+echo booting >"$results/console"
+"""
+ENDS = f"""{QEMU}
+sh -c "$COMMAND" >"$results/output" 2>&1
+echo $? >"$results/status"
+"""
+HANGS = f"{QEMU}exec sleep 600\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Have a store with a kernel, and a busybox that packs nothing."""
+    made = Store(tmp_path)
+    tool(made, "bin/busybox", "#!/bin/sh\ncat\n")
+    tool(made, "usr/bin/qemu-system-x86_64", ENDS)
+    modules = tmp_path / "kernel-newest" / "lib" / "modules" / "7.0"
+    modules.mkdir(parents=True)
+    (modules / "vmlinuz").touch()
+    (modules / "modules.dep").write_text(
+        "fs/9p.ko.xz: net/9pnet.ko.xz fs/netfs.ko\nfs/netfs.ko:\nnet/9pnet.ko.xz:\n"
+    )
+    for name in ("fs/9p.ko.xz", "net/9pnet.ko.xz", "fs/netfs.ko"):
+        (modules / name).parent.mkdir(exist_ok=True)
+        (modules / name).write_bytes(lzma.compress(b"") if name.endswith(".xz") else b"")
+    return made
+
+
+def tool(store: Store, place: str, script: str) -> None:
+    """Put a script in the place of a program."""
+    file = store.folder / "tools" / place
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(script)
+    file.chmod(0o755)
+
+
+@pytest.mark.parametrize("card", [*CARDS, ""])
+def test_a_guest_runs_a_command_and_hands_on_its_status_and_output(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], card: str
+) -> None:
+    assert Guest("newest", card).run(store, tmp_path, "echo it\\'s here; exit 3", 60) == 3
+    assert capsys.readouterr().out == "it's here\n"
+
+
+def test_a_guest_that_hangs_is_ended_and_its_console_is_shown(store: Store, tmp_path: Path) -> None:
+    tool(store, "usr/bin/qemu-system-x86_64", HANGS)
+    with pytest.raises(VirtualMachineError, match=r"(?s)newest and igb did not get .*booting"):
+        Guest("newest", "igb").run(store, tmp_path, "true", 0.5)
+
+
+def test_each_card_is_there_twice_on_one_wire(store: Store, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    for name, card in CARDS.items():
+        tool(store, "usr/bin/qemu-system-x86_64", f'{ENDS}echo "$@" >{seen}\n')
+        Guest("newest", name).run(store, tmp_path, "true", 60)
+        words = seen.read_text()
+        assert words.count(f"-device {card.device},netdev=") == 2
+        assert words.count("hubid=0") == 2
+        assert "readonly=on" in words
+
+
+def test_modules_are_loaded_after_those_that_they_need(store: Store, tmp_path: Path) -> None:
+    tool(store, "bin/busybox", "#!/bin/sh\ncat modules/order\n")
+    write_initramfs(store, store.kernel("newest"), tmp_path / "initramfs")
+    assert (tmp_path / "initramfs").read_text().split() == ["netfs.ko", "9pnet.ko", "9p.ko"]
+
+
+def test_a_kernel_that_can_not_be_had_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without apt-get
+    with pytest.raises(
+        VirtualMachineError, match=r"kernel 6\.1 can't be had: there is no `apt-get`"
+    ):
+        store.kernel("6.1")
+    assert not (store.folder / "kernel-6.1").exists()
+
+
+def test_what_is_listed_is_told_on_the_page() -> None:
+    page = Path(__file__).parents[1].joinpath("docs", "virtual-machines.md").read_text()
+    assert all(f"| `{name}` |" in page for name in (*KERNELS, *CARDS))
+    for name, card in CARDS.items():
+        native = ".".join(map(str, card.native_since))
+        zero_copy = ".".join(map(str, card.zero_copy_since)) if card.zero_copy_since else "has none"
+        assert f"| `{name}` | {native} | {zero_copy} |" in page
+
+
+def test_what_runs_in_a_guest_are_shell_scripts() -> None:
+    for name in ("init.sh", "start.sh"):
+        script = Path(__file__).parents[1] / "tools" / "vm" / name
+        subprocess.run(["sh", "-n", script], check=True)

@@ -1,0 +1,1 @@
+"""Virtual machines in which xdplab runs on other kernels and on emulated cards."""

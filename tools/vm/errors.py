@@ -1,0 +1,7 @@
+"""What went wrong with a virtual machine."""
+
+from __future__ import annotations
+
+
+class VirtualMachineError(Exception):
+    """A kernel or QEMU that can't be had, or a guest that does not end."""
