@@ -86,6 +86,7 @@ def test_an_encoding_that_lacks_characters_gets_others(
     assert done.stderr == ""
 
 
+@pytest.mark.privilege  # through a broker it takes fewer descriptors
 def test_a_limit_is_raised_by_what_is_typed_in_the_shell_afterwards() -> None:
     type_it = """ulimit -S -n 24
         typed=$("$@" 2>&1 >/dev/null | grep -oE '`[^`]*prlimit [^`]*`' | tr -d '`')
