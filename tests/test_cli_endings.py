@@ -8,11 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from support.installs import SOURCE
 from support.threads import threads_of
 from support.waiting import eventually
 
@@ -198,6 +200,40 @@ def test_a_run_whose_interface_goes_away_tells_what_it_has(form: tuple[str, ...]
         assert seen["error"] in complained
     else:
         assert "5 packets in" in said
+
+
+BUILDING = """
+import sys, time
+sys.path.append({!r})
+import early_interrupt
+print("building", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("name", "is_ours"), [("xdplab", True), ("another", False)])
+def test_an_interrupt_while_an_editable_install_is_built_ends_the_command_without_a_traceback(
+    tmp_path: Path, name: str, is_ours: bool
+) -> None:
+    (tmp_path / name).write_text(BUILDING.format(str(SOURCE / "scripts")))
+    with subprocess.Popen(
+        [sys.executable, tmp_path / name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "building\n"
+        process.send_signal(signal.SIGINT)
+        _said, complained = process.communicate(timeout=30)
+    assert (process.returncode == 130, complained == "") == (is_ours, is_ours)
+
+
+@pytest.mark.privilege  # another user's install is a wheel
+def test_python_runs_that_at_each_start_of_this_install() -> None:
+    site = Path(sysconfig.get_path("purelib"))
+    lines = "".join(file.read_text() for file in site.glob("xdplab*.pth")).splitlines()
+    assert "import _xdplab_early_interrupt" in lines
 
 
 @pytest.mark.privilege  # its wheel is built from the source tree

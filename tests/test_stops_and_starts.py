@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 import pytest
 from support.waiting import eventually
 
-from xdplab import Engine, Lab, XdplabError, apply_preset, undo
+from xdplab import Engine, KernelError, Lab, Traffic, XdplabError, apply_preset, undo
 from xdplab.settings.settings import kept
 from xdplab.widgets import Timeline
 from xdplab.widgets.history.marks import Marks
@@ -92,3 +93,20 @@ def test_knobs_of_an_engine_that_ended_meanwhile_are_not_put_back(privileged: No
         lab.close()
         assert eventually(lambda: engine.state == "ended")
     assert engine.batch == 16
+
+
+@pytest.mark.parametrize("made", [Engine, Traffic])
+def test_what_can_not_start_is_closed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, made: type[Engine] | type[Traffic]
+) -> None:
+    def refuse(_self: object) -> None:
+        raise KernelError("start", errno.EOPNOTSUPP)
+
+    ends = (lab.port,) if made is Engine else (lab.peer, lab.port)
+    with monkeypatch.context() as patched:
+        patched.setattr(made, "start", refuse)
+        with pytest.raises(KernelError) as error, made(*ends):
+            pass
+    # While the error is held, with all variables of the call.
+    with made(*ends) as another:
+        assert another.running, error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import ExitStack
 
 import pytest
 from support.cards import Cards, wait_for_carrier
@@ -66,7 +67,6 @@ def test_a_mode_receives_every_frame_or_is_refused(
         print(f"{mode} is refused: {refusal.value}")
         return
     with opened(cards, mode) as engine:
-        engine.start()
         wait_for_carrier(cards)
         ledger = engine.ledger()
         send(cards)
@@ -81,14 +81,13 @@ def test_each_wait_strategy_receives_every_frame_or_is_refused(
     cards: Cards, release: tuple[int, int], wait: str
 ) -> None:
     mode = next(mode for mode in MODES if has(mode, cards, release))
-    try:
-        engine = opened(cards, mode, wait=wait)
-    except XdplabError as refusal:
-        assert wait in MAY_BE_REFUSED, refusal
-        print(f"{wait} is refused: {refusal}")
-        return
-    with engine:
-        engine.start()
+    with ExitStack() as undo:
+        try:
+            engine = undo.enter_context(opened(cards, mode, wait=wait))
+        except XdplabError as refusal:
+            assert wait in MAY_BE_REFUSED, refusal
+            print(f"{wait} is refused: {refusal}")
+            return
         wait_for_carrier(cards)
         send(cards)
         assert eventually(lambda: received(engine) == COUNT), received(engine)
@@ -99,7 +98,6 @@ def test_every_frame_is_sent_back(cards: Cards, release: tuple[int, int], mode: 
     if not has(mode, cards, release):
         return  # the test above sees that it is refused
     with opened(cards, mode, action="reflect") as engine, raw_socket(cards.second) as far:
-        engine.start()
         wait_for_carrier(cards)
         far.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
         send(cards)

@@ -36,3 +36,19 @@ class Closing(Uncopied, ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Starting(Closing):
+    """Mixin: entering such an object as a context manager starts it."""
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Start, and return the object."""
+
+    def __enter__(self) -> Self:
+        # Python does not call `__exit__` where this fails, and the object would stay open.
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise

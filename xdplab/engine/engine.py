@@ -13,7 +13,7 @@ from xdplab.configuration.path_rules import refuse_wait
 from xdplab.core.calls import public_as
 from xdplab.core.checks import boolean, choice, text, whole
 from xdplab.core.checks import seconds as seconds_within
-from xdplab.core.closing import Closing
+from xdplab.core.closing import Starting
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
@@ -46,7 +46,7 @@ __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
 
 
 @public_as(explain=explain)
-class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
+class Engine(Tabled, Handling, FixedNames, Starting, IsEngine):
     """An AF_XDP capture: XDP program, UMEM, and for each queue four rings and a pinned worker.
 
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
@@ -375,9 +375,6 @@ class Engine(Tabled, Handling, FixedNames, Closing, IsEngine):
     def _store(self, name: str, value: int) -> None:
         self._refuse_once_ended()
         self._native.store(name, value)
-
-    def __enter__(self) -> Self:
-        return self.start()
 
     def rates(self, seconds: float = 0.5) -> Rates:
         """Say what flows now: "1.24 Mpps received, 0 lost", of each queue where there are several.

@@ -11,7 +11,7 @@ from xdplab import backends
 from xdplab.core.calls import public
 from xdplab.core.checks import core, place, shown, whole
 from xdplab.core.checks import seconds as seconds_within
-from xdplab.core.closing import Closing
+from xdplab.core.closing import Starting
 from xdplab.core.cores import generator_core
 from xdplab.core.errors import ClosedError, ConfigurationError
 from xdplab.core.fixed_names import FixedNames
@@ -44,7 +44,7 @@ _AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
 
 @public
-class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
+class Traffic(Tabled, TrafficKnobs, FixedNames, Starting, IsTraffic):
     """A stream of UDP frames from one host to another, made by an XDP program in the kernel.
 
     Each frame carries a sequence number and the time at which it was made (CLOCK_MONOTONIC), at the
@@ -329,9 +329,6 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Closing, IsTraffic):
         if self._generator is None or self._generator.closed:
             raise ClosedError("this traffic was closed. Make a new one.")
         return self._generator
-
-    def __enter__(self) -> Self:
-        return self.start()
 
     def _table(self) -> Table:
         return traffic_table(self)
