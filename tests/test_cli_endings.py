@@ -232,7 +232,7 @@ def test_an_interrupt_while_an_editable_install_is_built_ends_the_command_withou
 @pytest.mark.privilege  # another user's install is a wheel
 def test_python_runs_that_at_each_start_of_this_install() -> None:
     site = Path(sysconfig.get_path("purelib"))
-    lines = "".join(file.read_text() for file in site.glob("xdplab*.pth")).splitlines()
+    lines = [line for file in site.glob("xdplab*.pth") for line in file.read_text().splitlines()]
     assert "import _xdplab_early_interrupt" in lines
 
 
