@@ -73,6 +73,10 @@ _UNNAMED = "does not name it: "
 _WIDGETS = "xdplab.widgets."
 
 
+# A lab with an XDP program in it is the kernel backend's.
+pytestmark = pytest.mark.privilege
+
+
 class World:
     """Two labs, one with something on it, and what doors are given beside what is tried."""
 

@@ -211,6 +211,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.privilege  # in the suites of other backends there are no scripts/
 @pytest.mark.parametrize(("name", "is_ours"), [("xdplab", True), ("another", False)])
 def test_an_interrupt_while_an_editable_install_is_built_ends_the_command_without_a_traceback(
     tmp_path: Path, name: str, is_ours: bool

@@ -7,11 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from vm.errors import VirtualMachineError
-from vm.guest import Guest
-from vm.initramfs import write_initramfs
-from vm.lists import CARDS, KERNELS
-from vm.store import Store
+from guests.errors import VirtualMachineError
+from guests.guest import Guest
+from guests.initramfs import write_initramfs
+from guests.lists import CARDS, KERNELS
+from guests.store import Store
+
+pytestmark = pytest.mark.privilege  # in the suites of other backends there is no tools/
 
 QEMU = """#!/bin/sh
 for word; do
@@ -106,5 +108,5 @@ def test_what_is_listed_is_told_on_the_page() -> None:
 
 def test_what_runs_in_a_guest_are_shell_scripts() -> None:
     for name in ("init.sh", "start.sh"):
-        script = Path(__file__).parents[1] / "tools" / "vm" / name
+        script = Path(__file__).parents[1] / "tools" / "guests" / name
         subprocess.run(["sh", "-n", script], check=True)

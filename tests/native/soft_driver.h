@@ -49,6 +49,7 @@ static inline void open_kernel_socket(struct driver *driver)
 		.interface_index = driver->side->interface_index,
 		.ring_size = ring_size(driver->scenario),
 		.fill_ring_size = FRAME_COUNT,
+		.completion_ring_size = ring_size(driver->scenario),
 		.bind_mode = XDPLAB_BIND_COPY,
 		.fill_frames = driver->scenario->fill_frames,
 		.umem_owner = -1,

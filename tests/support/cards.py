@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
+from guests.lists import CARDS, FIRST, SECOND, Card
 from pyroute2 import IPRoute
-from vm.lists import CARDS, FIRST, SECOND, Card
 
 from support.waiting import eventually
 from xdplab import Host, Interface

@@ -137,7 +137,10 @@ class Endings(Waiting):
 
     def _refuse_once_ended(self) -> None:
         """Raise the reason why all workers ended, if they did: none reads a knob any more."""
-        if len(self._failed()) == self.telemetry.workers and (fault := self.error):
+        failed = self._failed()
+        # Its interface may be gone, and no worker have noticed yet.
+        has_ended = len(failed) == self.telemetry.workers if failed else self.state == "ended"
+        if has_ended and (fault := self.error):
             raise fault
 
     def _failed(self) -> dict[int, Any]:

@@ -7,10 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from vm.errors import VirtualMachineError
-from vm.guest import Guest
-from vm.lists import CARDS, KERNELS
-from vm.store import Store
+from guests.errors import VirtualMachineError
+from guests.guest import Guest
+from guests.lists import CARDS, KERNELS
+from guests.store import Store
 
 _FOLDER = Path(__file__).resolve().parents[2]
 _TESTS = "PYTHONPATH=tools .venv/bin/python -m pytest -q -rP -p no:cacheprovider tests/vm"

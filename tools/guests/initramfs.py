@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from vm.store import KernelFiles, Store
+from guests.store import KernelFiles, Store
 
 _FOR_ROOT = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _APPLETS = (*("sh", "mount", "umount", "insmod", "mkdir", "cat", "echo", "uname", "switch_root"),)

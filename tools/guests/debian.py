@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from vm.errors import VirtualMachineError
+from guests.errors import VirtualMachineError
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _DEFAULT_MIRROR = "https://deb.debian.org/debian"

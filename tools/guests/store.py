@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from vm.debian import Archive
-from vm.errors import VirtualMachineError
-from vm.lists import KERNELS
+from guests.debian import Archive
+from guests.errors import VirtualMachineError
+from guests.lists import KERNELS
 
 # QEMU comes with all libraries but the C library's, so that it runs beside another system's.
 _TOOLS = ("qemu-system-x86", "busybox-static", "kmod")

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from vm.errors import VirtualMachineError
-from vm.initramfs import write_initramfs
-from vm.lists import CARDS, Card
-from vm.store import Store
+from guests.errors import VirtualMachineError
+from guests.initramfs import write_initramfs
+from guests.lists import CARDS, Card
+from guests.store import Store
 
 _START = Path(__file__).with_name("start.sh")
 _MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
