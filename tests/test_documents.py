@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -159,16 +160,20 @@ def test_the_examples_of_a_page_run_one_after_the_other(
     page: Path, tmp_path: Path, privileged: None
 ) -> None:
     for code in examples(page):
-        done = subprocess.run(
-            [sys.executable, "-W", "error::UserWarning", "-c", code],
+        with subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", "-W", "error::UserWarning", "-c", code],
             cwd=tmp_path,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=60,
-        )
-        assert (done.returncode, done.stderr) == (0, ""), code
-        assert done.stdout, code
+        ) as process:
+            try:
+                said, complained = process.communicate(timeout=120)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGABRT)  # it says where it hangs
+                said, complained = process.communicate()
+        assert (process.returncode, complained) == (0, ""), code
+        assert said, code
 
 
 def test_a_page_that_a_message_names_is_there() -> None:

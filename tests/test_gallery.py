@@ -22,7 +22,7 @@ from support.packets import placed
 from support.pings import all_answered
 from support.waiting import eventually
 
-from xdplab import GALLERY, Lab, Program, Traffic
+from xdplab import GALLERY, FilterRules, Lab, Program, Traffic
 from xdplab.fields import read, swap
 
 pytestmark = pytest.mark.kernel  # which runs the programs
@@ -127,15 +127,14 @@ def test_filter_gives_the_verdict_of_the_longest_prefix_or_of_the_port(
     programs: dict[str, Program], frame: bytes, rules: Any
 ) -> None:
     program = programs["filter"]
-    for name in ("networks4", "networks6", "ports"):
-        program.maps[name].clear()
+    FilterRules(program).clear()
     verdicts = st.sampled_from([DROP, PASS])
     expected = program.variables["otherwise"] = rules.draw(verdicts)
     protocol = value("ip.protocol", frame)
     port = value("udp.dport", frame, value("tcp.dport", frame, None))
     if port is not None and rules.draw(st.booleans()):
         expected = rules.draw(verdicts)
-        program.maps["ports"][(protocol, 0, int(port))] = (expected, 0, 0)
+        program.maps["ports"][place(protocol, int(port))] = (expected, 0, 0)
     source, networks = source_of(frame)
     if source is not None:
         bits = 8 * len(source)
@@ -158,6 +157,11 @@ def source_of(frame: bytes) -> tuple[bytes | None, str]:
     return (None if ipv6.mask.any() else ipv6.tobytes()), "networks6"
 
 
+def place(protocol: int, port: int) -> int:
+    """Return where the filter's array has a port's rule."""
+    return port + 65536 * (protocol == 17)
+
+
 def test_tags_and_extensions_without_end_are_passed(programs: dict[str, Program]) -> None:
     tags = bytes(12) + bytes.fromhex("81000001") * 100 + b"\x08\x00"
     options = bytes(Ether() / IPv6(nh=0)) + bytes(8) * 200
@@ -173,10 +177,9 @@ def test_tags_and_extensions_without_end_are_passed(programs: dict[str, Program]
 @pytest.mark.privilege  # 131,072 runs, each of which would be a message to the broker
 def test_all_types_and_all_ports(programs: dict[str, Program]) -> None:
     program = programs["filter"]
-    for name in ("networks4", "networks6", "ports"):
-        program.maps[name].clear()
+    FilterRules(program).clear()
     program.variables["otherwise"] = PASS
-    program.maps["ports"].update({(17, 0, port): (DROP, 0, 0) for port in range(0, 65536, 17)})
+    program.maps["ports"].update({place(17, port): (DROP, 0, 0) for port in range(0, 65536, 17)})
     frame = bytearray(bytes(Ether() / IP() / UDP(chksum=0)))
     datagrams = []
     for port in range(65536):
@@ -218,9 +221,9 @@ def test_programs_of_the_gallery_see_live_traffic(lab: Lab) -> None:
             return len(taken) == -(-sample.variables["seen"] // 10)
 
         assert eventually(are_there)
-        filtering.maps["ports"][(17, 0, 9)] = (DROP, 0, 0)
+        filtering.maps["ports"][place(17, 9)] = (DROP, 0, 0)
         send()
-        assert eventually(lambda: filtering.maps["ports"][(17, 0, 9)].packets == COUNT)
+        assert eventually(lambda: filtering.maps["ports"][place(17, 9)].packets == COUNT)
         peer = [*ip_address(lab.peer.ipv4).packed]
         assert all_answered(lab.peer, lab.port.ipv4)
         filtering.maps["networks4"][(32, peer)] = (DROP, 0, 0)
@@ -237,7 +240,7 @@ def test_500_swaps_among_programs_lose_no_packet_of_a_stream(lab: Lab) -> None:
     with ExitStack() as stack:
         programs = [stack.enter_context(Program(GALLERY[name], lab.port)) for name in names]
         count, filtering, reflect = programs
-        filtering.maps["ports"][(17, 0, 9)] = (DROP, 0, 0)
+        filtering.maps["ports"][place(17, 9)] = (DROP, 0, 0)
         link = count.attach()
         traffic = stack.enter_context(Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 5))
         for number in range(500):
@@ -247,7 +250,7 @@ def test_500_swaps_among_programs_lose_no_packet_of_a_stream(lab: Lab) -> None:
         def taken() -> list[int]:
             return [
                 count.maps["counts"].get((0x800, 17, 0), (0, 0))[0],
-                filtering.maps["ports"][(17, 0, 9)].packets,
+                filtering.maps["ports"][place(17, 9)].packets,
                 reflect.variables["reflected"],
             ]
 

@@ -10,13 +10,12 @@ from xdplab.bench.wire import Wire, unanswered
 from xdplab.ledger.counting_points import device_packets
 from xdplab.net.stream import STREAM_PORT, Stream
 from xdplab.xdp.balancer.balancer import Balancer
+from xdplab.xdp.filter_rules import FilterRules
 from xdplab.xdp.gallery import GALLERY
 from xdplab.xdp.policy import Policy
 from xdplab.xdp.program import Program
 
 REPEAT = 1_000_000
-_DROP = 1
-_UDP = 17
 _SERVER = "198.18.255.1"  # which is nowhere: frames end at the generator's interface
 
 
@@ -75,7 +74,7 @@ def _prepare(name: str, program: Program, wire: Wire) -> None:
         policy.identify("receiver", wire.lab.port.ipv4)
         policy.deny("sender", "receiver", "udp", STREAM_PORT)
     if name == "filter":
-        program.maps["ports"][(_UDP, 0, STREAM_PORT)] = (_DROP, 0, 0)
+        FilterRules(program)[f"udp {STREAM_PORT}"] = "drop"
     if name == "reflect":
         program.variables["port"] = 0  # a frame comes back with its ports swapped, for the next run
     if name == "balancer":

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from ipaddress import IPv4Network, ip_network
 from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
 
 from xdplab.core.calls import public
 from xdplab.core.checks import choice, instance_of, shown, text
 from xdplab.core.errors import ConfigurationError, MissingKeyError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
-from xdplab.xdp.maps import HashMap
+from xdplab.xdp.maps import ArrayMap
 from xdplab.xdp.program import Program
 
 _VERDICTS = {"drop": 1, "pass": 2}  # enum xdp_action (linux/bpf.h)
 VERDICTS = tuple(_VERDICTS)
 """What a rule can do with a packet."""
 
-_PROTOCOLS = {"tcp": 6, "udp": 17}
+_PROTOCOLS = {"tcp": 0, "udp": 1 << 16}  # where the map has their ports
 _PORT = re.compile(r"(tcp|udp) (?:port )?(\d{1,5})")
 _LARGEST_PORT = 0xFFFF
-_NAMES = {number: name for name, number in _PROTOCOLS.items()}
+_NO_RULE = {"verdict": 0, "unused": 0, "packets": 0}
 _SUCH = "a network, such as '198.18.0.0/15' or '2001:db8::/32', or a port, such as 'udp 9'"
 
 
@@ -63,7 +66,7 @@ class FilterRules(Tabled, FixedNames, MutableMapping[str, Any]):
     MissingKeyError
         When there is no such rule.
     KernelError
-        When the kernel refuses: each kind has room for 4,096 rules.
+        When the kernel refuses: there is room for 4,096 networks of IPv4, and as many of IPv6.
     ClosedError
         After the program was closed.
     """
@@ -71,12 +74,15 @@ class FilterRules(Tabled, FixedNames, MutableMapping[str, Any]):
     def __init__(self, program: Program) -> None:
         instance_of("program", program, Program, 'a Program: Program(GALLERY["filter"], lab.port)')
         maps = {name: program.maps.get(name) for name in ("networks4", "networks6", "ports")}
-        if not all(isinstance(each, HashMap) for each in maps.values()):
+        if not all(isinstance(each, ArrayMap) for each in maps.values()):
             raise ConfigurationError(
                 f"program: {program.name} has not the filter's maps, {', '.join(maps)}. Load it: "
                 'Program(GALLERY["filter"], lab.port).'
             )
         self._maps: dict[str, Any] = maps
+        ports = self._maps["ports"]
+        memory = mmap.mmap(ports.fileno(), ports.entries * ports.value_size, prot=mmap.PROT_READ)
+        self._of_ports = np.frombuffer(memory, ports.value_dtype)
         self._variables = program.variables
         self.program = program
         """The program."""
@@ -103,8 +109,14 @@ class FilterRules(Tabled, FixedNames, MutableMapping[str, Any]):
 
     def __delitem__(self, about: str) -> None:
         place = _place(about)
+        rules = self._maps[place.map]
+        if place.map == "ports":
+            if not rules[place.key].verdict:
+                _miss(place.words)
+            rules[place.key] = _NO_RULE
+            return
         try:
-            del self._maps[place.map][place.key]
+            del rules[place.key]
         except MissingKeyError:
             _miss(place.words)
 
@@ -119,7 +131,7 @@ class FilterRules(Tabled, FixedNames, MutableMapping[str, Any]):
         return (words for words, _rule in self._rules())
 
     def __len__(self) -> int:
-        return sum(map(len, self._maps.values()))
+        return len(self._rules())
 
     def items(self) -> ItemsView[str, Rule]:
         """Return the rules as they are now, by what they are about."""
@@ -131,8 +143,11 @@ class FilterRules(Tabled, FixedNames, MutableMapping[str, Any]):
 
     def clear(self) -> None:
         """Remove all rules; `otherwise` stays."""
-        for each in self._maps.values():
-            each.clear()
+        ports = self._maps["ports"]
+        for place in np.flatnonzero(self._of_ports["verdict"]):
+            ports[int(place)] = _NO_RULE
+        for name in ("networks4", "networks6"):
+            self._maps[name].clear()
 
     def _rules(self) -> list[tuple[str, Rule]]:
         """Read all rules, networks first."""
@@ -141,9 +156,14 @@ class FilterRules(Tabled, FixedNames, MutableMapping[str, Any]):
             for key, value in self._maps[name].items():
                 prefix, address = key
                 found.append((str(ip_network((bytes(address), prefix), strict=False)), value))
-        for (protocol, _unused, port), value in self._maps["ports"].items():
-            found.append((f"{_NAMES.get(protocol, protocol)} {port}", value))
-        return [(words, Rule(_name(value.verdict), value.packets)) for words, value in found]
+        for name, first in _PROTOCOLS.items():
+            of_protocol = self._of_ports[first : first + _LARGEST_PORT + 1]
+            for port in np.flatnonzero(of_protocol["verdict"]):
+                found.append((f"{name} {port}", of_protocol[port]))
+        return [
+            (words, Rule(_name(int(value["verdict"])), int(value["packets"])))
+            for words, value in found
+        ]
 
     def _table(self) -> Table:
         if self.program.closed:
@@ -161,7 +181,7 @@ def _place(about: object) -> _Place:
     if found := _PORT.fullmatch(words):
         protocol, port = found[1], int(found[2])
         if port <= _LARGEST_PORT:
-            return _Place(f"{protocol} {port}", "ports", (_PROTOCOLS[protocol], 0, port))
+            return _Place(f"{protocol} {port}", "ports", _PROTOCOLS[protocol] + port)
     try:
         network = ip_network(words)
     except ValueError as error:

@@ -17,14 +17,10 @@ struct network4 {
 	__u8 address[4];
 };
 
-struct port {
-	__u8 protocol; /* 6: TCP, 17: UDP */
-	__u8 unused;
-	__be16 port;
-};
+enum { PORTS = 1 << 16 };
 
 struct rule {
-	__u32 verdict; /* 1: drop, 2: pass */
+	__u32 verdict; /* 1: drop, 2: pass; 0: a port without a rule */
 	__u32 unused;
 	__u64 packets; /* that it decided */
 };
@@ -45,10 +41,12 @@ struct {
 	__type(value, struct rule);
 } networks6 SEC(".maps");
 
+/* By port: those of TCP, then those of UDP. An array takes 2 MiB, and a packet a third of the time of a hash. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct port);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* so that all rules are read at once */
+	__uint(max_entries, 2 * PORTS);
+	__type(key, __u32);
 	__type(value, struct rule);
 } ports SEC(".maps");
 
@@ -73,9 +71,10 @@ static __always_inline struct rule *rule_of_network(const struct headers *header
 
 static __always_inline struct rule *rule_of_port(const struct headers *headers)
 {
-	struct port port = { .protocol = headers->protocol, .port = headers->ports.destination };
+	__u32 port = bpf_ntohs(headers->ports.destination) + (headers->protocol == IPPROTO_UDP ? PORTS : 0);
+	struct rule *rule = headers->has_ports ? bpf_map_lookup_elem(&ports, &port) : NULL;
 
-	return headers->has_ports ? bpf_map_lookup_elem(&ports, &port) : NULL;
+	return rule && rule->verdict ? rule : NULL;
 }
 
 SEC("xdp.frags")
