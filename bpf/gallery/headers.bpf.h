@@ -41,6 +41,17 @@ struct ports {
 	__be16 destination;
 };
 
+/* Keys of tries of networks. */
+struct network {
+	__u32 prefix; /* bits */
+	__u8 address[16];
+};
+
+struct network4 {
+	__u32 prefix;
+	__u8 address[4];
+};
+
 struct headers {
 	__be16 type;            /* the EtherType behind all VLAN tags; 0: cut off, or too many tags */
 	__u8 protocol;          /* behind all extension headers; 0: cut off, or none */

@@ -7,16 +7,6 @@
  */
 #include "gallery/headers.bpf.h"
 
-struct network {
-	__u32 prefix; /* bits */
-	__u8 address[16];
-};
-
-struct network4 {
-	__u32 prefix;
-	__u8 address[4];
-};
-
 enum { PORTS = 1 << 16 };
 
 struct rule {

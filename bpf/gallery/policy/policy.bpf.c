@@ -10,16 +10,6 @@
  */
 #include "gallery/headers.bpf.h"
 
-struct network {
-	__u32 prefix; /* bits */
-	__u8 address[16];
-};
-
-struct network4 {
-	__u32 prefix;
-	__u8 address[4];
-};
-
 /* Identities are numbers; an address without one has 0. */
 struct pair {
 	__u32 from;
