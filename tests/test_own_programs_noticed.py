@@ -7,13 +7,13 @@ import os
 import pytest
 from support.attached_programs import LIBBPF
 from support.loads import HOLDABLE_RATE
+from support.severed_links import sever
 from support.veth import ip, make_pair, move, queues, send
 from support.waiting import eventually
 from support.xskmaps import steering
 
-from xdplab import GALLERY, Engine, Host, Interface, Lab, Link, Program, Traffic
+from xdplab import GALLERY, Engine, Host, Interface, Lab, Program, Traffic
 from xdplab.ledger.drops import DropReasons
-from xdplab.native import lib
 
 pytestmark = pytest.mark.kernel
 
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.kernel
 @pytest.fixture
 def wire(lab: Lab) -> Interface:
     return make_pair(lab.port)
-
-
-def sever(link: Link) -> None:
-    """Do as `bpftool link detach` does."""
-    interface = link.interface
-    assert interface.namespace.run(lib.xdplab_detach_programs, interface.index) == 0
 
 
 def received(engine: Engine) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.loads import HOLDABLE_RATE
 from support.objects import COUNTING, HEAD, compiled
 from support.seen import control, parts, rows, word
+from support.severed_links import sever
 from support.waiting import eventually
 from support.xskmaps import steering
 
-from xdplab import GALLERY, ConfigurationError, Engine, Lab, Program, Traffic, VerifierError
+from xdplab import GALLERY, ConfigurationError, Engine, Lab, Link, Program, Traffic, VerifierError
 from xdplab.widgets import ProgramView
 
 pytestmark = pytest.mark.kernel  # which runs the programs
@@ -169,8 +170,11 @@ def test_close_frees_what_the_widget_loaded_and_leaves_what_is_attached(
     passing.close()
 
 
-def test_a_detached_program_is_told(lab: Lab, view: ProgramView) -> None:
-    view.program.links[0].close()
+@pytest.mark.parametrize("detach", [Link.close, sever])
+def test_a_detached_program_is_told(
+    lab: Lab, view: ProgramView, detach: Callable[[Link], None]
+) -> None:
+    detach(view.program.links[0])
     assert "count: detached" in repr(view)
     view._beat()
     assert "count: detached" in words(view)

@@ -196,7 +196,7 @@ class ProgramView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
 
     def _words(self) -> str:
         name = self._link.program.name
-        if self._link.closed:
+        if not self._link.attached:
             return f"{name}: detached"
         on = f"{name} on {self._link.interface.name}, attach={self._link.attach!r}"
         reading = self._reader.reading
@@ -208,7 +208,7 @@ class ProgramView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
 
     def _status_html(self) -> str:
         wrong = bool(self._reader.problem)
-        color = GREY if self._link.closed else VERMILLION if wrong else GREEN
+        color = VERMILLION if wrong else GREEN if self._link.attached else GREY
         return (
             '<div class="xdplab-state" style="line-height: 1.6; padding: 2px 0 0 12px">'
             f'<span style="color: {color}; margin-right: 6px">&#9679;</span>'
