@@ -11,8 +11,16 @@ from guests.lists import CARDS, FIRST, SECOND, Card
 from pyroute2 import IPRoute
 
 from support.waiting import eventually
-from xdplab import Host, Interface
+from xdplab import Engine, Host, Interface
 from xdplab.net.namespace import Namespace
+
+PORT = 4711  # which no one else sends to
+MODES = {
+    "zero-copy": ("native", "zero-copy"),
+    "native": ("native", "copy"),
+    "skb": ("skb", "copy"),
+}
+"""Attach and bind, by a name for both."""
 
 _NO_DUPLICATE_DETECTION = 0x02  # IFA_F_NODAD
 
@@ -46,6 +54,31 @@ def cards_up() -> Iterator[Cards]:
 def wait_for_carrier(cards: Cards) -> None:
     """Wait until frames pass: a driver may reset its link for an XDP program."""
     assert eventually(lambda: cards.second.ping(cards.first.ipv4, timeout=0.5).received == 1)
+
+
+def has(mode: str, cards: Cards, release: tuple[int, int]) -> bool:
+    """Tell whether the driver has a mode in this kernel."""
+    if mode == "skb":
+        return True
+    since = cards.card.native_since if mode == "native" else cards.card.zero_copy_since
+    return since is not None and release >= since
+
+
+def send(cards: Cards, count: int) -> None:
+    """Send datagrams from the second card to the first."""
+    with cards.second.socket() as sender:
+        for _ in range(count):
+            sender.sendto(bytes(18), (cards.first.ipv4, PORT))
+
+
+def received(engine: Engine) -> int:
+    return int(engine.telemetry.total()["rx_packets"])
+
+
+def opened(cards: Cards, mode: str, **settings: object) -> Engine:
+    attach, bind = MODES[mode]
+    wanted = {"match": f"udp port {PORT}", **settings}
+    return Engine(cards.first, attach=attach, bind=bind, **wanted)  # type: ignore[arg-type]
 
 
 def _set_up(name: str, ipv4: str, ipv6: str) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xdplab.core.errors import XdplabError
-from xdplab.ledger.counting_points import AS_VETH
 from xdplab.ledger.overflow import Overflow
+from xdplab.net.driver_counters import AS_VETH
 from xdplab.net.filtering import Filtering
 from xdplab.net.shell_commands import ip_in
 
