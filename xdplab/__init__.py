@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from xdplab.fields.table import FIELDS
     from xdplab.handlers.compiling import c_handler
     from xdplab.handlers.handler import Handler
+    from xdplab.knobs.steering import Steering
     from xdplab.lab.loan import Loan
     from xdplab.lab.network import Network
     from xdplab.ledger.drops import DropReasons
+    from xdplab.net.flow_rules import FlowRule
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
@@ -72,6 +74,7 @@ __all__ = [
     "DropReasons",
     "Engine",
     "FilterRules",
+    "FlowRule",
     "Grid",
     "Handler",
     "HandlerError",
@@ -95,6 +98,7 @@ __all__ = [
     "Program",
     "QueueBusyError",
     "Sampling",
+    "Steering",
     "Stream",
     "Telemetry",
     "TelemetryError",
@@ -118,6 +122,7 @@ _LATER = {
     "Handler": ("handlers.handler", "Handler"),
     "DropReasons": ("ledger.drops", "DropReasons"),
     "FilterRules": ("xdp.filter_rules", "FilterRules"),
+    "FlowRule": ("net.flow_rules", "FlowRule"),
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
     "HealthChecks": ("xdp.balancer.health", "HealthChecks"),
@@ -129,6 +134,7 @@ _LATER = {
     "PRESETS": ("settings.presets", "PRESETS"),
     "Policy": ("xdp.policy", "Policy"),
     "Program": ("xdp.program", "Program"),
+    "Steering": ("knobs.steering", "Steering"),
     "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),
     "c_handler": ("handlers.compiling", "c_handler"),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from xdplab.core.calls import public_function
 from xdplab.core.checks import callable_of, mapping
 from xdplab.core.errors import XdplabError
-from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software
+from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software, steering
 from xdplab.doctor.finding import CAPTURE, Finding, Findings, as_json, can_capture, refused
 from xdplab.doctor.report import report
 
@@ -41,6 +41,7 @@ CHECKS: dict[str, Check] = {
     "CPU governor": machine.governor,
     "isolated cores": machine.isolated_cores,
     "interfaces": interfaces.interfaces,
+    "steering": steering.steering,
     "backends": capture.backends,
     CAPTURE: capture.capture,
 }
