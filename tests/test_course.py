@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -105,24 +106,45 @@ def test_copying_prints_the_folder(mine: Path, capsys: pytest.CaptureFixture[str
     assert (mine / LESSONS[0].name).exists()
 
 
-def test_opening_hands_the_readers_own_copy_to_jupyterlab(
-    mine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def opened(mine: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Return a function that opens a lesson, and returns JupyterLab's command in place of it."""
     ran: list[list[str]] = []
 
     def execv(_program: str, command: list[str]) -> None:
         ran.append(command)
         raise SystemExit
 
+    def open_lesson(*words: str) -> list[str]:
+        with pytest.raises(SystemExit):
+            main(["course", "open", *words])
+        return ran.pop()[1:]
+
     monkeypatch.setattr(os, "execv", execv)
-    with pytest.raises(SystemExit):
-        main(["course", "open", "10", "--", "--port", "9000"])
-    (command,) = ran
-    assert command[1:] == [
+    return open_lesson
+
+
+def test_opening_hands_the_readers_own_copy_to_jupyterlab(
+    mine: Path, opened: Callable[..., list[str]]
+) -> None:
+    assert opened("10", "--", "--port", "9000") == [
         "lab",
         "--LabApp.default_url=/lab/tree/10-packets-in-python.ipynb",
         *("--port", "9000"),
         str(mine / "10-packets-in-python.ipynb"),
+    ]
+    assert opened()[-1] == str(mine / LESSONS[0].name)
+
+
+def test_make_lab_opens_the_first_lesson(mine: Path, opened: Callable[..., list[str]]) -> None:
+    last = (SOURCE / "scripts" / "lab").read_text().splitlines()[-1]
+    assert last.endswith(' "${options[@]}" "$@"')
+    words = last.split("xdplab course open ")[1].split(' "')[0].split()
+    assert opened(*words, "--log-level=WARN", "--port", "9000") == [
+        "lab",
+        f"--LabApp.default_url=/lab/tree/{LESSONS[0].name}",
+        *("--log-level=WARN", "--port", "9000"),
+        str(mine / LESSONS[0].name),
     ]
 
 
