@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from fnmatch import fnmatch
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -25,7 +26,7 @@ exclude_patterns = [".*", "**/.*", "build", "course"]
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
+    "numpydoc",
     "sphinx.ext.viewcode",
 ]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
@@ -46,10 +47,11 @@ def _needs_kernel(lesson: Path) -> bool:
 
 def _not_run() -> list[str]:
     lessons = set((SOURCE / "notebooks").glob("*.ipynb"))
-    run = {each for each in lessons if each.match(os.environ.get("XDPLAB_LESSONS", "*"))}
+    asked = os.environ.get("XDPLAB_LESSONS", "*")
+    run = {lesson for lesson in lessons if fnmatch(lesson.name, asked)}
     with Lab() as lab:
         if lab.simulated:
-            run = {each for each in run if not _needs_kernel(each)}
+            run = {lesson for lesson in run if not _needs_kernel(lesson)}
     return [f"notebooks/{lesson.name}" for lesson in sorted(lessons - run)]
 
 
@@ -62,10 +64,20 @@ nb_execution_timeout = 300
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 
+default_role = "code"  # in docstrings, as in Markdown
 autodoc_member_order = "bysource"
+autodoc_default_options = {
+    "members": True,
+    # All that ours have from others of ours, and nothing of these.
+    "inherited-members": ",".join(
+        (
+            *("XdplabError", "BaseException", "Exception", "OSError", "tuple", "dict", "Mapping"),
+            *("MutableMapping", "HasTraits", "Widget", "AnyWidget", "Box", "VBox"),
+        )
+    ),
+}
 autodoc_typehints = "none"  # the docstrings say what a parameter is
-napoleon_google_docstring = False
-napoleon_use_rtype = False
+numpydoc_show_class_members = False  # autodoc does
 nitpicky = True
 
 html_theme = "sphinx_book_theme"
