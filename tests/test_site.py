@@ -12,7 +12,9 @@ from urllib.parse import unquote
 import pytest
 from support.installs import SOURCE
 
-pytestmark = pytest.mark.privilege  # in the suites of other backends there are no pages
+# In the suites of other backends there are no pages. The build takes half a minute of a core, and
+# beside other files of tests several times that.
+pytestmark = [pytest.mark.privilege, pytest.mark.timeout(1200)]
 
 LESSONS = sorted((SOURCE / "notebooks").glob("*.ipynb"))
 # What loads something, as a link does not.
