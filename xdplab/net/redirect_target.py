@@ -15,7 +15,7 @@ from xdplab.net.netlink import netlink
 if TYPE_CHECKING:
     from xdplab.net.interface import Interface
 
-_NATIVE = (1, 4)  # XDP_ATTACHED_DRV and XDP_ATTACHED_MULTI, linux/if_link.h
+_NATIVE = "xdp"  # IFLA_XDP_ATTACHED as pyroute2 has it
 
 
 def drops_redirected(interface: Interface) -> str:
@@ -59,4 +59,4 @@ def _is_card_without_program(index: int) -> bool:
     with netlink("read whether it has an XDP program") as route:
         (link,) = route.get_links(index)
         mode = (link.get("xdp") or {}).get("IFLA_XDP_ATTACHED")
-        return link.get(("linkinfo", "kind")) is None and mode not in _NATIVE
+        return link.get(("linkinfo", "kind")) is None and mode != _NATIVE
