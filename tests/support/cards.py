@@ -14,14 +14,14 @@ from support.waiting import eventually
 from xdplab import Engine, Host, Interface
 from xdplab.net.namespace import Namespace
 
+COUNT = 200
 PORT = 4711  # which no one else sends to
 MODES = {
     "zero-copy": ("native", "zero-copy"),
     "native": ("native", "copy"),
     "skb": ("skb", "copy"),
 }
-"""Attach and bind, by a name for both."""
-
+"""The arguments attach and bind by the names of the modes."""
 _NO_DUPLICATE_DETECTION = 0x02  # IFA_F_NODAD
 
 
@@ -52,7 +52,7 @@ def cards_up() -> Iterator[Cards]:
 
 
 def wait_for_carrier(cards: Cards) -> None:
-    """Wait until frames pass: a driver may reset its link for an XDP program."""
+    """Wait until frames pass."""
     assert eventually(lambda: cards.second.ping(cards.first.ipv4, timeout=0.5).received == 1)
 
 
@@ -64,7 +64,7 @@ def has(mode: str, cards: Cards, release: tuple[int, int]) -> bool:
     return since is not None and release >= since
 
 
-def send(cards: Cards, count: int) -> None:
+def send(cards: Cards, count: int = COUNT) -> None:
     """Send datagrams from the second card to the first."""
     with cards.second.socket() as sender:
         for _ in range(count):
@@ -76,8 +76,10 @@ def received(engine: Engine) -> int:
 
 
 def opened(cards: Cards, mode: str, **settings: object) -> Engine:
+    """Make an engine on all queues of the first card: which of them a flow comes by is chance."""
     attach, bind = MODES[mode]
-    wanted = {"match": f"udp port {PORT}", **settings}
+    queues = range(cards.first.interface.queues)
+    wanted = {"match": f"udp port {PORT}", "queue": [*queues], **settings}
     return Engine(cards.first, attach=attach, bind=bind, **wanted)  # type: ignore[arg-type]
 
 

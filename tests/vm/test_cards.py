@@ -7,13 +7,12 @@ import socket
 from contextlib import ExitStack
 
 import pytest
-from support.cards import MODES, PORT, Cards, has, opened, received, send, wait_for_carrier
+from support.cards import COUNT, MODES, PORT, Cards, has, opened, received, send
 from support.frames import raw_socket
 from support.waiting import eventually
 
 from xdplab import WAIT_STRATEGIES, XdplabError
 
-COUNT = 200
 TO_PORT = slice(36, 38)  # the destination's, of UDP in IPv4
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 ROOM = 16 << 20  # bytes: a card's frame counts with the whole page that it lies in
@@ -36,9 +35,8 @@ def test_a_mode_receives_every_frame_or_is_refused(
         print(f"{mode} is refused: {refusal.value}")
         return
     with opened(cards, mode) as engine:
-        wait_for_carrier(cards)
         ledger = engine.ledger()
-        send(cards, COUNT)
+        send(cards)
         assert eventually(lambda: received(engine) == COUNT), received(engine)
         account = ledger.settle(10)
         assert account.balanced, account
@@ -57,8 +55,7 @@ def test_each_wait_strategy_receives_every_frame_or_is_refused(
             assert wait in MAY_BE_REFUSED, refusal
             print(f"{wait} is refused: {refusal}")
             return
-        wait_for_carrier(cards)
-        send(cards, COUNT)
+        send(cards)
         assert eventually(lambda: received(engine) == COUNT), received(engine)
 
 
@@ -67,9 +64,8 @@ def test_every_frame_is_sent_back(cards: Cards, release: tuple[int, int], mode: 
     if not has(mode, cards, release):
         return  # the test above sees that it is refused
     with opened(cards, mode, action="reflect") as engine, raw_socket(cards.second) as far:
-        wait_for_carrier(cards)
         far.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
-        send(cards, COUNT)
+        send(cards)
         back = 0
         while back < COUNT:
             frame, (_name, _protocol, kind, *_) = far.recvfrom(2048)

@@ -5,12 +5,20 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from support.cards import MODES, PORT, Cards, has, opened, received, send, wait_for_carrier
+from support.cards import (
+    COUNT,
+    MODES,
+    PORT,
+    Cards,
+    has,
+    opened,
+    received,
+    send,
+    wait_for_carrier,
+)
 from support.waiting import eventually
 
 from xdplab import Engine, Traffic
-
-COUNT = 200
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -22,7 +30,7 @@ def test_the_device_saw_what_the_program_counted(
     with opened(cards, mode) as engine:
         wait_for_carrier(cards)
         ledger = engine.ledger()
-        send(cards, COUNT)
+        send(cards)
         assert eventually(lambda: received(engine) == COUNT)
         account = ledger.settle(10)
         # Others may have sent as well: neighbour discovery of both stacks.

@@ -43,7 +43,9 @@ class _DriverInfo(ctypes.Structure):
     _fields_ = (
         ("cmd", ctypes.c_uint32),
         ("driver", ctypes.c_char * 32),
-        ("rest", ctypes.c_char * 160),
+        ("versions", ctypes.c_char * 64),
+        ("bus", ctypes.c_char * 32),
+        ("rest", ctypes.c_char * 64),
     )
 
 
@@ -126,9 +128,18 @@ def request(device: IoctlEthtool, asked: ctypes.Structure) -> None:
 
 def driver_name(device: IoctlEthtool) -> str:
     """Name the driver of the interface, such as ``veth``."""
+    return bytes(_driver_info(device).driver).decode()
+
+
+def bus_address(device: IoctlEthtool) -> str:
+    """Return where the card is on its bus, such as ``0000:00:02.0``; empty for a virtual one."""
+    return bytes(_driver_info(device).bus).decode()
+
+
+def _driver_info(device: IoctlEthtool) -> _DriverInfo:
     info = _DriverInfo(cmd=_ETHTOOL_GDRVINFO)
     request(device, info)
-    return bytes(info.driver).decode()
+    return info
 
 
 def addresses(route: IPRoute, index: int, family: int) -> list[str]:
