@@ -52,7 +52,7 @@ RULES = [
         (2, "c6120002c612000100091267", 12 * "ff", 1, 5),
     ),
     (  # flow-type tcp6 dst-ip 2001:db8::1 dst-port 80 action -1 loc 7
-        FlowRule("tcp", None, destination="2001:db8::1", destination_port=80),
+        FlowRule("tcp", None, destination="2001:db8:0::1", destination_port=80),
         (
             5,
             16 * "00" + "20010db8000000000000000000000001" + "00000050",

@@ -94,11 +94,12 @@ class FlowRule:
         for name in ("source_port", "destination_port"):
             if getattr(self, name) is not None:
                 whole(name, getattr(self, name), 0, 65_535)
-        families = {
-            _address(name, getattr(self, name)).version
-            for name in ("source", "destination")
-            if text(name, getattr(self, name))
-        }
+        families = set()
+        for name in ("source", "destination"):
+            if text(name, getattr(self, name)):
+                address = _address(name, getattr(self, name))
+                families.add(address.version)
+                object.__setattr__(self, name, str(address))  # as the kernel's are read
         if len(families) > 1:
             raise ConfigurationError(
                 f"source={self.source!r} and destination={self.destination!r} must be of one "
