@@ -2,5 +2,6 @@
 
 from xdplab.course.checking import Verdict, check
 from xdplab.course.drawing import way
+from xdplab.course.stepping import follow, rings, step
 
-__all__ = ["Verdict", "check", "way"]
+__all__ = ["Verdict", "check", "follow", "rings", "step", "way"]
