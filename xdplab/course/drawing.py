@@ -53,6 +53,7 @@ class Way:
         self._frames = f"UMEM: frames of {about.frame_size:,} bytes"
         self._hand_over = "no copy" if engine.zero_copy else "copy"
         self._simulated = engine.simulated
+        self._kernel = "played by a thread" if engine.simulated else "the kernel, in softirq"
 
     def __repr__(self) -> str:
         parts = [f"{heading} ({', '.join(lines)})" for heading, lines in self._headings]
@@ -73,9 +74,7 @@ class Way:
             _down(socket.middle, _TOP + _BOX, 176, both=True),
             _text(socket.middle, 192, self._frames),
             _text(interface.left, 20, self._name, anchor="start", bold=True),
-            _text(
-                (interface.left + socket.right) // 2, 46, "the kernel, in softirq", colour=_KERNEL
-            ),
+            _text((interface.left + socket.right) // 2, 46, self._kernel, colour=_KERNEL),
             _text(worker.middle, 46, "a thread of this process", colour=_OURS),
         ]
         width = worker.right + 10
