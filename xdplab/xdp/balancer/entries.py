@@ -87,7 +87,11 @@ class Entries:
         self.free_services.append(number)
 
     def enter_servers(
-        self, before: Mapping[str, Server], wanted: Mapping[IPAddress, float], service: int, gue: bool
+        self,
+        before: Mapping[str, Server],
+        wanted: Mapping[IPAddress, float],
+        service: int,
+        gue: bool,
     ) -> dict[str, Server]:
         """Enter the servers that are new, and return all: those that stay keep their entry.
 
