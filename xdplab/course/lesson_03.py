@@ -23,7 +23,7 @@ def never_sleep(answer: object, each: object) -> None:
             raise WrongAnswerError(f"{name!r} is no strategy that was measured in your table.")
     awake = {name for name in measured if name in _SPINNING}
     if sleeper := next((name for name in named if name not in awake), None):
-        raise WrongAnswerError(f"{sleeper} does sleep: look at its wakeups, and at what it is.")
+        raise WrongAnswerError(f"{sleeper} does sleep: what does it do while its ring is empty?")
     if len(named) < len(awake):
         raise WrongAnswerError(f"there are {len(awake)} of them, and you have {len(named)}.")
 

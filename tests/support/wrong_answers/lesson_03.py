@@ -3,7 +3,10 @@
 from support.wrong_answers import WrongAnswers
 
 WRONG: WrongAnswers = {
-    "1": ['sleepless = ["spin"]', 'sleepless = ["spin", "busy-poll", "adaptive"]'],
+    "1": [
+        'sleepless = ["spin"]',
+        'sleepless = ["spin", "busy-poll", "uring-sqpoll", "timer"]',
+    ],
     "2": ["spin_microseconds = 50", "spin_microseconds = 1_000_000"],
     "3": [
         """
