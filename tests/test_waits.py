@@ -165,16 +165,44 @@ def test_a_stream_of_ones_own_is_sent_the_same_way(lab: Lab, wait: str) -> None:
     assert received["stream_missing"] == received["stream_late"] == 0
 
 
-def test_adaptive_spins_before_it_parks_and_parks_at_once_if_told(lab: Lab) -> None:
-    engine = Engine(lab.port, wait="adaptive")
-    engine.spin_microseconds = 1_000_000
-    with engine:
-        spinning = capture(engine, lab, 2_000)
-        assert calls(spinning) == {}
-        assert spinning["idle_ns"] > 0
-        engine.spin_microseconds = 0
-        parking = capture(engine, lab, 2_000)
-    assert calls(parking)["io_uring_enter"] > 10
+def test_adaptive_learns_when_packets_are_due_and_is_awake_then(lab: Lab) -> None:
+    with Engine(lab.port, wait="adaptive", ring_size=DEEP_RING) as engine:
+        engine.spin_microseconds = 100_000  # far more than a busy machine disturbs the gaps
+        capture(engine, lab, 1_000, rate=HOLDABLE_RATE)
+        before = settled(engine)
+        after = capture(engine, lab, 20_000, rate=HOLDABLE_RATE)
+    assert after["wakeups"] - before["wakeups"] < 10_000
+    assert after["idle_ns"] > before["idle_ns"]
+
+
+@pytest.mark.parametrize(("knob", "value"), [("spin_microseconds", 0), ("spin_share", 0)])
+def test_adaptive_never_spins_if_told(lab: Lab, knob: str, value: int) -> None:
+    with Engine(lab.port, wait="adaptive") as engine:
+        capture(engine, lab, 1_000, rate=2_000)
+        setattr(engine, knob, value)
+        before = settled(engine)
+        after = capture(engine, lab, 1_000, rate=2_000)
+    assert after["idle_ns"] == before["idle_ns"]
+    assert after["wakeups"] > before["wakeups"]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_adaptive_spins_for_no_more_than_its_share(lab: Lab, share: float) -> None:
+    stretch = 10_000_000  # ns over which the share is reckoned: LONGEST_STRETCH_NS
+    with (
+        Engine(lab.port, wait="adaptive", ring_size=DEEP_RING) as engine,
+        Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE) as traffic,
+    ):
+        engine.spin_microseconds = 1_000_000
+        engine.spin_share = share
+        before = settled(engine)
+        time.sleep(1)
+        after = settled(engine)
+        assert traffic.running
+    spun = int(after["idle_ns"] - before["idle_ns"])
+    passed = int(after["time_ns"] - before["time_ns"])
+    # A turn that ends with a packet is counted as spinning, too: a twentieth covers them.
+    assert 0 < spun < (share + 0.05) * passed + 2 * stretch
 
 
 @pytest.mark.kernel  # which has veth
@@ -241,6 +269,7 @@ def test_uring_napi_waits_for_packets_without_leaving_its_core(lab: Lab, wait: s
     ("knob", "least", "most"),
     [
         ("spin_microseconds", 0, 1_000_000),
+        ("spin_share", 0, 1),
         ("busy_poll_microseconds", 1, 10_000),
         ("busy_poll_budget", 1, 65_535),
     ],

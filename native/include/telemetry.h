@@ -128,7 +128,7 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) burst; /* most packets before control and clock are looked at again */
 	XDPLAB_SHARED(uint64_t) sample_every; /* 1 frame in this many becomes a sample; 0: none */
 	XDPLAB_SHARED(uint64_t) inspect;      /* 1: latency and sequence number of each frame, not of samples */
-	XDPLAB_SHARED(uint64_t) spin_ns;      /* adaptive: how long to spin before parking */
+	XDPLAB_SHARED(uint64_t) spin_ns;      /* adaptive: how much spinning a wake-up saved is worth */
 	XDPLAB_SHARED(uint64_t) busy_poll_microseconds;
 	XDPLAB_SHARED(uint64_t) busy_poll_budget;
 	XDPLAB_SHARED(uint64_t) interval_ps; /* generate: between two frames; 0: as fast as it can */
@@ -137,7 +137,7 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) steps;   /* a paced worker takes one turn for each increment */
 	XDPLAB_SHARED(uint64_t) checksum; /* enum xdplab_checksum */
 	XDPLAB_SHARED(uint64_t) handler_budget_ns; /* a batch for which the handler takes longer is counted */
-	uint64_t padding[1];
+	XDPLAB_SHARED(uint64_t) spin_share_ppm; /* adaptive: largest share of the time to spin, in millionths */
 };
 
 /* Written by the worker at once, since one that does not return from a handler writes no records. */

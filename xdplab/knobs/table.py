@@ -25,7 +25,7 @@ from xdplab.configuration.groups import CHECKSUMS, HIGHEST_PRIORITY, RAREST_SAMP
 from xdplab.core.named import Named
 from xdplab.core.text import rate
 from xdplab.knobs import offers, words
-from xdplab.knobs.kinds import PACE, RATE, SWITCH, choice, other, whole
+from xdplab.knobs.kinds import PACE, RATE, SHARE, SWITCH, choice, other, whole
 from xdplab.knobs.row import Holder, Home, Knob, Needs, Search
 from xdplab.native import lib
 from xdplab.net import stream
@@ -217,13 +217,30 @@ class WorkerKnobs(Holder):
         word="spin_ns",
         default=50,
         label="Spin time",
-        help="How long adaptive spins after the last packet before it parks",
+        help="How much spinning it is worth to adaptive to be awake when a packet comes",
+        more="""Of the gaps between the last packets it learns when the next one is likely. It spins
+        then, if that takes no longer a packet, on average; else it sleeps until a packet comes. 0
+        never spins.""",
         unit="µs",
         text=words.microseconds,
         stops=lambda _engine: [0, *words.one_two_five(1, 1_000_000)],
         acts=offers.waits_in_rings,
         needs=Needs("wait", ("adaptive",)),
         search=Search((10, 50, 200, 1000)),
+    )
+    spin_share = Knob[float](
+        SHARE,
+        word="spin_share_ppm",
+        default=1.0,
+        label="Spin share",
+        help="Largest share of the time that adaptive spins; it sleeps for the rest",
+        more="""Reckoned over stretches of 10 ms. What is left of a core for the worker's own work
+        and its wake-ups is not counted.""",
+        text=words.share,
+        stops=lambda _engine: (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1),
+        acts=offers.waits_in_rings,
+        needs=Needs("wait", ("adaptive",)),
+        search=Search((0.1, 0.5, 1)),
     )
     busy_poll_microseconds = Knob[int](
         whole(1, 10_000),
