@@ -172,9 +172,7 @@ def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.kernel
 def test_latency_is_measured_with_bursts_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xdplab.bench.benchmarks.latency.WAIT_STRATEGIES", ("poll",))
-    result = BENCHMARKS["latency"].run(
-        rounds=1, seconds=0.3, rates=[2000], bursts=10.0, quiet=True
-    )
+    result = BENCHMARKS["latency"].run(rounds=1, seconds=0.3, rates=[2000], bursts=10.0, quiet=True)
     (poll, *_) = result["entries"]
     assert result["traffic"]["bursts"] == 10
     # As many as evenly, but for what was due after the last burst.

@@ -23,8 +23,11 @@ from xdplab.experiments.measure import measure
 from xdplab.native.records import SYSCALLS
 
 # On veth, which does not tell an AF_XDP socket its NAPI.
-INEFFECTIVE_ON_VETH = {"busy-poll"}
-SLEEPERS = ("poll", "epoll", "uring-oneshot", "uring-multishot", "uring-napi", "adaptive")
+INEFFECTIVE_ON_VETH = {"busy-poll", "epoll-napi", "irq-suspend"}
+SLEEPERS = (
+    *("poll", "epoll", "epoll-napi", "irq-suspend"),
+    *("uring-oneshot", "uring-multishot", "uring-napi", "adaptive"),
+)
 OF_STRATEGY = {
     "spin": set(),
     "busy-poll": {"recvfrom", "settings"},
@@ -35,6 +38,8 @@ OF_STRATEGY = {
     "uring-sqpoll": set(),
     "uring-napi": {"io_uring_enter", "settings"},
     "adaptive": {"io_uring_enter"},
+    "epoll-napi": {"epoll_wait", "settings"},
+    "irq-suspend": {"epoll_wait", "settings"},
 }
 
 
@@ -137,7 +142,7 @@ def test_a_kick_goes_the_way_of_the_strategy(lab: Lab, wait: str) -> None:
     made = calls(counters)
     assert counters["tx_consumer"] == counters["tx_packets"] == count
     assert 0 < counters["kicks"] <= count
-    if wait in ("spin", "busy-poll", "poll", "epoll"):
+    if wait in ("spin", "busy-poll", "poll", "epoll", "epoll-napi", "irq-suspend"):
         assert made["sendto"] == counters["kicks"]
         assert "io_uring_enter" not in made
     elif wait == "uring-sqpoll":
@@ -242,6 +247,27 @@ def test_what_busy_poll_asks_of_the_socket_follows_its_knobs_and_is_taken_back(l
         assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == 3 * before)
 
 
+@pytest.mark.parametrize("wait", ["epoll-napi", "irq-suspend"])
+def test_what_epoll_is_told_of_busy_polling_follows_its_knobs(lab: Lab, wait: str) -> None:
+    with Engine(lab.port, wait=wait) as engine:
+        before = asked(engine)
+        engine.busy_poll_budget = 8
+        assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == before + 1)
+        engine.busy_poll_microseconds = 200
+        after = before + 1 + (wait == "epoll-napi")
+        assert eventually(lambda: calls(engine.telemetry.counters())["settings"] == after)
+        assert calls(settled(engine))["settings"] == after
+
+
+@pytest.mark.kernel  # which has veth
+@pytest.mark.parametrize("wait", sorted(INEFFECTIVE_ON_VETH))
+def test_a_strategy_without_napi_says_what_to_use_instead(lab: Lab, wait: str) -> None:
+    with Engine(lab.port) as engine:
+        reason = engine.wait_ineffective[wait]
+    assert "NAPI" in reason
+    assert re.search(r"Use (spin|that|epoll)\b", reason)
+
+
 @pytest.mark.kernel  # which has NAPI
 def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
     with Lab(queues=2) as lab, Engine(lab.port, queue=1, wait="uring-napi") as engine:
@@ -288,7 +314,7 @@ def test_a_strategys_knob_keeps_to_its_bounds(lab: Lab, knob: str, least: int, m
 ALL_BUT_NAPI = tuple(wait for wait in WAIT_STRATEGIES if wait != "uring-napi")
 
 
-@pytest.mark.parametrize("waits", [ALL_BUT_NAPI, WAIT_STRATEGIES], ids=["eight", "nine"])
+@pytest.mark.parametrize("waits", [ALL_BUT_NAPI, WAIT_STRATEGIES], ids=["all-but-napi", "all"])
 def test_a_thousand_switches_at_random_lose_repeat_and_reorder_nothing(
     lab: Lab, waits: tuple[str, ...]
 ) -> None:

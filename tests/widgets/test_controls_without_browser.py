@@ -197,6 +197,8 @@ def test_a_value_between_the_stops_gets_a_place_of_its_own(lab: Lab) -> None:
         ("adaptive", {"spin_microseconds", "spin_share"}),
         ("uring-napi", {"busy_poll_microseconds"}),
         ("busy-poll", {"busy_poll_microseconds", "busy_poll_budget"}),
+        ("epoll-napi", {"busy_poll_microseconds", "busy_poll_budget"}),
+        ("irq-suspend", {"busy_poll_budget"}),
     ],
 )
 def test_a_strategys_parameters_are_shown_with_it_alone(

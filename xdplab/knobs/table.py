@@ -173,9 +173,11 @@ class NapiKnobs(Holder):
         whole(0, _LONGEST_TIMEOUT),
         default="the device's",
         label="Suspend IRQs",
-        help="How long interrupts stay off for a program that busy-polls with epoll; none of the "
-        "wait strategies does",
-        more="Only a program that busy-polls through epoll (EPIOCSPARAMS) makes use of it.",
+        help="How long interrupts stay off after packets were found, with the wait strategy "
+        "irq-suspend",
+        more="""It takes effect where `defer_hard_irqs` and `gro_flush_timeout` are set as well
+        (Documentation/networking/napi.rst, "IRQ suspension", Linux 6.13). Another program that
+        busy-polls through epoll (EPIOCSPARAMS) makes use of it, too.""",
         unit="ns",
         text=words.nanoseconds,
         stops=lambda _engine: [0, *words.one_two_five(1_000_000, _LONGEST_TIMEOUT)],
@@ -246,24 +248,25 @@ class WorkerKnobs(Holder):
         whole(1, 10_000),
         default=20,
         label="Busy-poll time",
-        help="How long busy-poll and uring-napi drive NAPI at a time",
+        help="How long busy-poll, uring-napi and epoll-napi drive NAPI at a time",
         unit="µs",
         text=words.microseconds,
         stops=lambda _engine: words.one_two_five(1, 10_000),
         acts=offers.waits_in_rings,
-        needs=Needs("wait", ("busy-poll", "uring-napi")),
+        needs=Needs("wait", ("busy-poll", "uring-napi", "epoll-napi")),
         search=Search((10, 50, 200)),
     )
     busy_poll_budget = Knob[int](
         whole(1, 65_535),
         default=64,
         label="Budget",
-        help="Most packets that busy-poll lets NAPI take at a time",
+        help="Most packets that busy-poll, epoll-napi and irq-suspend let NAPI take at a time",
+        more="The two on epoll take at most 64, as the kernel lets them.",
         unit="packets",
         text=words.number,
         stops=lambda _engine: words.powers_of_two(1024),
         acts=offers.waits_in_rings,
-        needs=Needs("wait", ("busy-poll",)),
+        needs=Needs("wait", ("busy-poll", "epoll-napi", "irq-suspend")),
         search=Search((8, 64, 256)),
     )
     action = Knob[str](
