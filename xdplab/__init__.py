@@ -33,6 +33,7 @@ from xdplab.telemetry.region import Latency, Telemetry
 if TYPE_CHECKING:
     __version__: str
     handler_signature: Any
+    from xdplab.experiments.each import measure_each
     from xdplab.experiments.measure import measure
     from xdplab.experiments.metrics import METRICS
     from xdplab.experiments.sweep import Grid
@@ -107,6 +108,7 @@ __all__ = [
     "apply_preset",
     "c_handler",
     "measure",
+    "measure_each",
     "tune",
     "undo",
 ]
@@ -133,6 +135,7 @@ _LATER = {
     "apply_preset": ("settings.presets", "apply_preset"),
     "c_handler": ("handlers.compiling", "c_handler"),
     "measure": ("experiments.measure", "measure"),
+    "measure_each": ("experiments.each", "measure_each"),
     "tune": ("tuning.search", "tune"),
     "undo": ("settings.undo", "undo"),
 }

@@ -14,7 +14,6 @@ _SAME = (
     # which is run, shows most of them.
     "widgets/",
     "test_notebooks.py::test_it_runs_from_top_to_bottom[02",
-    "test_notebooks.py::test_it_runs_from_top_to_bottom[03",
     # Name their backend themselves; constructors are tried through a broker, too.
     "test_arguments.py::test_constructors_of_widgets",
     "test_arguments.py::test_methods",

@@ -18,7 +18,7 @@ from xdplab.backends import BACKENDS, VARIABLE
 from xdplab.bench import BENCHMARKS
 from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
-from xdplab.cli import benchmarks, recording
+from xdplab.cli import benchmarks, course, recording
 from xdplab.cli.opening import opened
 from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, seconds_of
 from xdplab.cli.spelling import as_options
@@ -138,6 +138,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check what this machine has and lacks")
     doctor.set_defaults(command=_doctor)
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
+
+    course.add_options(
+        commands.add_parser(
+            "course",
+            help="list the lessons, or open one",
+            description="List the lessons, the time that each takes, and the exercises that you "
+            "solved.",
+        )
+    )
 
     add_broker_options(
         broker := commands.add_parser(

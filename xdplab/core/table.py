@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from xdplab.core.output import fitting
 
@@ -24,6 +24,8 @@ _TABLE = (
 _ROW = "background: none; border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, 0.3))"
 _CELL = "padding: 2px 16px 2px 0; vertical-align: top; white-space: pre-wrap; max-width: 60em"
 _RIGHT = "right; white-space: nowrap"  # a number and its unit stay together
+# Behind the number, so that it stays readable in either theme.
+_BAR = "linear-gradient(to left, rgba(70, 130, 220, 0.28) {0:.1f}%, transparent {0:.1f}%)"
 _TITLE = "color: var(--jp-ui-font-color1, inherit); font-size: 13px; font-weight: 600"
 _LINE = "color: var(--jp-ui-font-color1, inherit); font-size: 13px; max-width: 60em"
 
@@ -44,12 +46,16 @@ class Table:
         The columns' headings; empty for names and values.
     lines
         Sentences below the rows.
+    bars
+        Shares from 0 to 1 by the place of a column, one for each row: in a notebook a bar of this
+        length is behind the cell.
     """
 
     title: str
     rows: Sequence[Row] = ()
     headings: Row = ()
     lines: Sequence[str] = ()
+    bars: Mapping[int, Sequence[float]] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return it as aligned lines."""
@@ -68,10 +74,10 @@ class Table:
 
     def html(self) -> str:
         """Return it for a notebook, escaped, in the colours of the page's theme."""
-        sides, rows = self._sides(), self._all_rows()
+        sides = self._sides()
         drawn = [
-            _html_row(row, sides, "th" if self.headings and not number else "td")
-            for number, row in enumerate(rows)
+            _html_row(row, sides, "th" if number < 0 else "td", self._bars_of(number))
+            for number, row in enumerate(self._all_rows(), -1 if self.headings else 0)
         ]
         parts = [f'<div style="{_TITLE}">{_escaped(self.title)}</div>'] if self.title else []
         if drawn:
@@ -91,6 +97,12 @@ class Table:
         half = MOST_ROWS // 2
         left_out = f"... {len(self.rows) - MOST_ROWS:,} rows"
         return [*self.rows[:half], (left_out,), *self.rows[-half:]]
+
+    def _bars_of(self, number: int) -> Mapping[int, float]:
+        """Return a row's bars by their columns; none where rows are left out."""
+        if number < 0 or len(self.rows) > MOST_ROWS:
+            return {}
+        return {column: shares[number] for column, shares in self.bars.items()}
 
     def _sides(self) -> list[bool]:
         """Tell of each column whether it is aligned to the right."""
@@ -143,13 +155,24 @@ def _without_error(thing: object, say: Callable[[], str]) -> str:
         return f"<{kind} that can't be read: {type(error).__name__}: {_printable(str(error))}>"
 
 
-def _html_row(row: Row, sides: Sequence[bool], tag: str) -> str:
+def bars_of(values: Sequence[float]) -> Sequence[float]:
+    """Return each value's share of the largest, 0 for nan and below 0, for `Table.bars`."""
+    known = [value if value > 0 else 0.0 for value in values]
+    most = max(known, default=0.0)
+    return [value / most if most else 0.0 for value in known]
+
+
+def _html_row(row: Row, sides: Sequence[bool], tag: str, bars: Mapping[int, float]) -> str:
     cells = "".join(
-        f'<{tag} style="{_CELL}; text-align: {_RIGHT if is_right else "left"}">'
-        f"{_escaped(cell)}</{tag}>"
-        for cell, is_right in zip(row, sides, strict=True)
+        f'<{tag} style="{_CELL}; text-align: {_RIGHT if is_right else "left"}'
+        f'{_bar(bars.get(place, 0))}">{_escaped(cell)}</{tag}>'
+        for place, (cell, is_right) in enumerate(zip(row, sides, strict=True))
     )
     return f'<tr style="{_ROW}">{cells}</tr>'
+
+
+def _bar(share: float) -> str:
+    return f"; background: {_BAR.format(100 * share)}" if share > 0 else ""
 
 
 def _is_numeric(column: Sequence[str]) -> bool:

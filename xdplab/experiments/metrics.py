@@ -40,10 +40,11 @@ class Metric(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A measured run, and its figures."""
+    """A measured run, its figures, and the latencies that were measured in it."""
 
     measurement: Measurement
     figures: Figures
+    latency: Latency
 
 
 def _lost(measured: Measurement, _latency: Latency) -> float | None:
@@ -149,7 +150,8 @@ def take(
     after = _latency(engine.telemetry)
     # The histogram may have been reset meanwhile.
     is_grown = bool((after.counts >= before.counts).all())
-    return Taken(measurement, metrics(measurement, after - before if is_grown else after))
+    latency = after - before if is_grown else after
+    return Taken(measurement, metrics(measurement, latency), latency)
 
 
 def _latency(telemetry: Telemetry) -> Latency:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xdplab.core.table import Row, Table
+from xdplab.core.table import Row, Table, bars_of
 from xdplab.core.tabled_array import TabledArray, TabledRecord, shown_as
 from xdplab.core.text import setting
 from xdplab.experiments.metrics import METRICS
@@ -42,6 +42,11 @@ class Results(TabledArray):
             [[row[place] for place in shown] for row in cells],
             [_label(names[place]) for place in shown],
             [line for line in dict.fromkeys(told) if line],
+            {
+                column: bars_of([float(row[names[place]]) for row in rows])
+                for column, place in enumerate(shown)
+                if names[place] in METRICS
+            },
         )
 
     def _has(self, name: str) -> bool:

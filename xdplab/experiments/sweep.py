@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +17,7 @@ from xdplab.engine.traffic import Traffic
 from xdplab.experiments import metrics
 from xdplab.experiments.in_turn import Stop, alone, in_turn
 from xdplab.experiments.links import broken_link
+from xdplab.experiments.metrics import Taken
 from xdplab.experiments.progress import Progress, bar
 from xdplab.experiments.results import Results
 from xdplab.experiments.runs import Run, Runs, Status
@@ -175,6 +176,8 @@ def take(
     traffic: Traffic | None,
     stop: Stop,
     progress: Progress | None = None,
+    *,
+    keep: Callable[[Run, Taken], object] = lambda _run, _taken: None,
 ) -> None:
     """Make the remaining runs, and restore the knobs that they changed.
 
@@ -186,6 +189,8 @@ def take(
         Set it to end the runs.
     progress
         Told when a run begins and ends.
+    keep
+        Called with each run that was measured, and with all that was.
 
     Raises
     ------
@@ -197,19 +202,29 @@ def take(
         with settings.kept(engine, runs.knobs, traffic):
             in_turn(
                 runs.left,
-                lambda run: _take_one(runs, run, engine, traffic, stop),
+                lambda run: _take_one(runs, run, engine, traffic, stop, keep=keep),
                 stop=stop,
                 progress=progress,
             )
 
 
-def _take_one(runs: Runs, run: Run, engine: Engine, traffic: Traffic | None, stop: Stop) -> None:
+def _take_one(
+    runs: Runs,
+    run: Run,
+    engine: Engine,
+    traffic: Traffic | None,
+    stop: Stop,
+    *,
+    keep: Callable[[Run, Taken], object],
+) -> None:
     runs.present = run
     if_it_fails: Status = "refused"
     try:
         settings.apply(engine, run.settings, traffic)
         if_it_fails = "failed"
-        run.measured(metrics.take(engine, traffic, runs.seconds, stop.check))
+        taken = metrics.take(engine, traffic, runs.seconds, stop.check)
+        run.measured(taken)
+        keep(run, taken)
     except XdplabError as error:
         _end_if_fatal(error, engine, traffic)
         run.reason, run.status = str(error), if_it_fails

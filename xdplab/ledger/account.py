@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from xdplab.core.checks import choice
-from xdplab.core.table import Table, Tabled
+from xdplab.core.table import Table, Tabled, bars_of
 from xdplab.ledger.explain import explain
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
@@ -108,7 +108,8 @@ class Account(Tabled):
         return Table(f"{self.situation.name} {mark}".strip(), rows)
 
     def _page(self) -> Table:
-        return replace(self._table(), lines=self.explain().splitlines())
+        bars = bars_of([*(stage.packets for stage in self.stages), self.unaccounted])
+        return replace(self._table(), lines=self.explain().splitlines(), bars={1: bars})
 
 
 def _mark(stage: Stage) -> str:
