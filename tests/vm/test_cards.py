@@ -18,7 +18,7 @@ PORT = 4711  # which no one else sends to
 TO_PORT = slice(36, 38)  # the destination's, of UDP in IPv4
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 ROOM = 16 << 20  # bytes: a card's frame counts with the whole page that it lies in
-MAY_BE_REFUSED = ("uring-napi",)  # where the kernel names no NAPI of a queue
+MAY_BE_REFUSED = ("uring-napi", "epoll-napi", "irq-suspend")  # on older kernels
 MODES = {
     "zero-copy": ("native", "zero-copy"),
     "native": ("native", "copy"),
