@@ -1,7 +1,7 @@
 # The commands of the README. Each installs what is missing first (packages.txt, pyproject.toml), into the
 # system and into .venv, and builds. To begin anew: rm -rf .venv build
 
-.PHONY: lab demo test sanitize soak vm vm-all vm-shell
+.PHONY: lab demo docs test sanitize soak vm vm-all vm-shell
 
 # meson and ninja, which an import calls where a source has changed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -15,6 +15,11 @@ lab:
 demo:
 	@scripts/setup
 	@scripts/demo $(OPTIONS)
+
+# The pages of docs/ and the lessons, which it runs, as a site: build/site/index.html.
+docs:
+	@scripts/setup docs
+	@scripts/docs
 
 # Every check and every test.
 test:

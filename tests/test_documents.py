@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from support.documents import examples, run_example, text_of
 from support.installs import SOURCE
 
 from xdplab import ACTIONS, FIELDS, KNOBS, PATHS, WAIT_STRATEGIES
@@ -19,8 +17,11 @@ from xdplab.ledger.lines import Line
 from xdplab.widgets import __all__ as widgets
 
 LONGEST_README = 130
-PAGES = sorted([*SOURCE.glob("*.md"), *SOURCE.glob("docs/*.md")])
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = sorted([*SOURCE.glob("*.md"), *SOURCE.glob("docs/**/*.md")])
+INDEX = SOURCE / "docs" / "index.md"
+# Those of a name each, whose examples test_reference.py runs.
+FOLDERS = ("reference", "widgets")
+TOP = [page for page in PAGES if page.parent.name not in FOLDERS]
 CODE = re.compile(r"`([^`\n]+)`")
 # Sources that name a page in what they say.
 SAY = ("xdplab", "scripts", "binder", "bpf", "native")
@@ -29,11 +30,6 @@ SOURCES = {"", ".c", ".h", ".py", ".js", ".service", ".socket", ".conf"}
 
 def relative(page: Path) -> str:
     return str(page.relative_to(SOURCE))
-
-
-def text_of(page: Path) -> str:
-    """Return a page without its blocks of code."""
-    return BLOCK.sub("", page.read_text())
 
 
 def anchors(page: Path) -> set[str]:
@@ -61,10 +57,6 @@ def missing_files(page: Path) -> Iterator[str]:
             yield named
 
 
-def examples(page: Path) -> list[str]:
-    return [code for language, code in BLOCK.findall(page.read_text()) if language == "python"]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_each_link_leads_to_a_file_and_each_anchor_to_a_heading(page: Path) -> None:
     assert not list(broken_links(page))
@@ -86,10 +78,20 @@ def test_the_readme_is_short_and_leads_to_every_page() -> None:
     readme = SOURCE / "README.md"
     assert len(readme.read_text().splitlines()) <= LONGEST_README
     linked = set(re.findall(r"\]\(([\w./-]+\.md)", text_of(readme)))
-    assert linked == {relative(page) for page in PAGES} - {"README.md"}
+    assert linked == {relative(page) for page in TOP} - {"README.md"}
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.parent != SOURCE], ids=relative)
+def test_the_site_has_every_page_in_its_contents() -> None:
+    trees = re.findall(r"^```{toctree}\n(.*?)^```$", INDEX.read_text(), re.MULTILINE | re.DOTALL)
+    entries = [line for tree in trees for line in tree.splitlines() if not line.startswith(":")]
+    listed = {relative((INDEX.parent / f"{entry}.md").resolve()) for entry in entries}
+    pages = {relative(page) for page in PAGES} - {"README.md", relative(INDEX)}
+    assert listed - {"notebooks/*.md"} == pages
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.parent != SOURCE and page != INDEX], ids=relative
+)
 def test_a_page_begins_with_its_purpose(page: Path) -> None:
     heading, purpose = page.read_text().split("\n\n")[:2]
     assert re.fullmatch(r"# .+", heading)
@@ -155,25 +157,12 @@ def test_each_command_that_a_page_tells_is_there(page: Path) -> None:
 
 
 @pytest.mark.privilege  # in the suites of other backends there are no pages
-@pytest.mark.parametrize("page", [page for page in PAGES if examples(page)], ids=relative)
+@pytest.mark.parametrize("page", [page for page in TOP if examples(page.read_text())], ids=relative)
 def test_the_examples_of_a_page_run_one_after_the_other(
     page: Path, tmp_path: Path, privileged: None
 ) -> None:
-    for code in examples(page):
-        with subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-W", "error::UserWarning", "-c", code],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                said, complained = process.communicate(timeout=120)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGABRT)  # it says where it hangs
-                said, complained = process.communicate()
-        assert (process.returncode, complained) == (0, ""), code
-        assert said, code
+    for code in examples(page.read_text()):
+        run_example(code, tmp_path)
 
 
 def test_a_page_that_a_message_names_is_there() -> None:

@@ -1,0 +1,105 @@
+"""Makes the site of documentation: `make docs`. Its sources are the pages of the source tree.
+
+So a link between two pages is the same on the site and where the code is hosted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from fnmatch import fnmatch
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+import xdplab
+from xdplab import Lab
+
+SOURCE = Path(__file__).parents[2]
+project = "xdplab"
+author = "the authors of xdplab"
+version = release = xdplab.__version__
+
+root_doc = "docs/index"
+include_patterns = ["docs/**.md", "notebooks/*.ipynb", "CHANGELOG.md", "CONTRIBUTING.md"]
+exclude_patterns = [".*", "**/.*", "build", "course"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "numpydoc",
+]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+myst_heading_anchors = 4
+myst_enable_extensions = ["colon_fence"]
+# The C of docs/programs.md is for clang and of the lessons for %%xdp: no lexer knows all of it.
+suppress_warnings = ["misc.highlighting_failure"]
+
+# The lessons run when the site is built: on the kernel where this user may, else on the soft NIC,
+# which marks each figure; a lesson that takes a kernel is then shown without results.
+# XDPLAB_LESSONS="01*" runs those lessons alone.
+
+
+def _needs_kernel(lesson: Path) -> bool:
+    needs = json.loads(lesson.read_text())["metadata"].get("xdplab", {})
+    return bool(needs.get("needs") == "kernel")
+
+
+def _not_run() -> list[str]:
+    lessons = set((SOURCE / "notebooks").glob("*.ipynb"))
+    asked = os.environ.get("XDPLAB_LESSONS", "*")
+    run = {lesson for lesson in lessons if fnmatch(lesson.name, asked)}
+    with Lab() as lab:
+        if lab.simulated:
+            run = {lesson for lesson in run if not _needs_kernel(lesson)}
+    return [f"notebooks/{lesson.name}" for lesson in sorted(lessons - run)]
+
+
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_excludepatterns = _not_run()
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+# Widgets live by a kernel. The picture that each leaves beside itself is shown.
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
+
+default_role = "code"  # in docstrings, as in Markdown
+autodoc_member_order = "bysource"
+autodoc_default_options = {
+    "members": True,
+    # All that ours have from others of ours, and nothing of these.
+    "inherited-members": ",".join(
+        (
+            *("XdplabError", "BaseException", "Exception", "OSError", "tuple", "dict", "Mapping"),
+            *("MutableMapping", "HasTraits", "Widget", "AnyWidget", "Box", "VBox"),
+        )
+    ),
+}
+autodoc_typehints = "none"  # the docstrings say what a parameter is
+numpydoc_show_class_members = False  # autodoc does
+nitpicky = True
+
+html_theme = "sphinx_book_theme"
+html_title = "xdplab"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_theme_options = {
+    "show_toc_level": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+}
+html_copy_source = False
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what this site does beside Sphinx."""
+    app.connect("build-finished", _begin_at_the_root)
+
+
+def _begin_at_the_root(app: Sphinx, error: Exception | None) -> None:
+    """Lead from the site's folder to its first page."""
+    if error is None:
+        Path(app.outdir, "index.html").write_text(
+            '<!doctype html><meta http-equiv="refresh" content="0; url=docs/index.html">'
+            '<title>xdplab</title><a href="docs/index.html">xdplab</a>\n'
+        )
