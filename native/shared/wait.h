@@ -47,6 +47,7 @@ struct wait_strategy {
 	entry(uring_sqpoll) \
 	entry(uring_napi) \
 	entry(adaptive) \
+	entry(timer) \
 	entry(epoll_napi) \
 	entry(irq_suspend)
 

@@ -49,6 +49,7 @@ OTHER_VALUES = {
     "spin_share": 0.5,
     "busy_poll_microseconds": 100,
     "busy_poll_budget": 16,
+    "timer_microseconds": 50,
     "action": "reflect",
     "burst": 512,
     "sample_every": 10,
@@ -199,6 +200,7 @@ def test_a_value_between_the_stops_gets_a_place_of_its_own(lab: Lab) -> None:
         ("busy-poll", {"busy_poll_microseconds", "busy_poll_budget"}),
         ("epoll-napi", {"busy_poll_microseconds", "busy_poll_budget"}),
         ("irq-suspend", {"busy_poll_budget"}),
+        ("timer", {"timer_microseconds"}),
     ],
 )
 def test_a_strategys_parameters_are_shown_with_it_alone(
@@ -207,7 +209,10 @@ def test_a_strategys_parameters_are_shown_with_it_alone(
     engine = Engine(lab.port, wait="spin")
     controls = Controls(engine)
     controls.wait = wait
-    parameters = {"spin_microseconds", "spin_share", "busy_poll_microseconds", "busy_poll_budget"}
+    parameters = {
+        *("spin_microseconds", "spin_share", "timer_microseconds"),
+        *("busy_poll_microseconds", "busy_poll_budget"),
+    }
     assert {name for name in parameters if is_shown(controls, name)} == shown
     assert engine.wait == wait
 
