@@ -30,7 +30,7 @@ from xdplab.net.rss import Rss
 from xdplab.net.steering import Steered
 from xdplab.net.toeplitz import hashed_fields, toeplitz
 
-# A veth has channels, and none of the rest: tests/vm/test_steering_of_cards.py is about cards.
+# A veth has channels, and none of the rest.
 pytestmark = pytest.mark.kernel
 
 # Microsoft, "Verifying the RSS Hash Calculation": the key, and results without and with ports.

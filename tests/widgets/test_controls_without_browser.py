@@ -48,8 +48,10 @@ OTHER_VALUES = {
     "batch": 8,
     "wait": "epoll",
     "spin_microseconds": 200,
+    "spin_share": 0.5,
     "busy_poll_microseconds": 100,
     "busy_poll_budget": 16,
+    "timer_microseconds": 50,
     "action": "reflect",
     "burst": 512,
     "sample_every": 10,
@@ -65,7 +67,7 @@ OF_NAPI = {
     "gro_flush_timeout": 20_000,
     "irq_suspend_timeout": 10_000_000,
 }
-OF_CARD = names_of_home("steering")  # of which a lab has none: tests/vm is about them
+OF_CARD = names_of_home("steering")  # of which a lab has none
 
 
 def value_of(name: str, engine: Engine, traffic: Traffic) -> object:
@@ -208,9 +210,12 @@ def test_a_value_between_the_stops_gets_a_place_of_its_own(lab: Lab) -> None:
     ("wait", "shown"),
     [
         ("poll", set()),
-        ("adaptive", {"spin_microseconds"}),
+        ("adaptive", {"spin_microseconds", "spin_share"}),
         ("uring-napi", {"busy_poll_microseconds"}),
         ("busy-poll", {"busy_poll_microseconds", "busy_poll_budget"}),
+        ("epoll-napi", {"busy_poll_microseconds", "busy_poll_budget"}),
+        ("irq-suspend", {"busy_poll_budget"}),
+        ("timer", {"timer_microseconds"}),
     ],
 )
 def test_a_strategys_parameters_are_shown_with_it_alone(
@@ -219,7 +224,10 @@ def test_a_strategys_parameters_are_shown_with_it_alone(
     engine = Engine(lab.port, wait="spin")
     controls = Controls(engine)
     controls.wait = wait
-    parameters = {"spin_microseconds", "busy_poll_microseconds", "busy_poll_budget"}
+    parameters = {
+        *("spin_microseconds", "spin_share", "timer_microseconds"),
+        *("busy_poll_microseconds", "busy_poll_budget"),
+    }
     assert {name for name in parameters if is_shown(controls, name)} == shown
     assert engine.wait == wait
 
