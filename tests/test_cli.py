@@ -22,7 +22,7 @@ DEEP = ("--traffic", "20000", "--ring-size", "32768")
 PROMISED = {
     *("wait", "batch", "seconds", "sent", "rx_packets", "rx_bytes", "rx_pps", "wakeups", "rearms"),
     *("syscalls", "user_ns_per_packet", "sys_ns_per_packet", "softirq_ns_per_packet", "kernel"),
-    *("ledger", "balanced", "explanation", "simulated"),
+    *("ledger", "balanced", "explanation", "simulated", "zero_copy"),
 }
 
 
@@ -47,6 +47,7 @@ def test_run_prints_one_json_object_with_all_that_is_promised(wait: str) -> None
     assert seen.keys() >= PROMISED
     assert (seen["wait"], seen["batch"]) == (wait, 32)
     assert seen["simulated"] is (os.environ["XDPLAB_BACKEND"] == "soft")
+    assert seen["zero_copy"] is False  # which neither veth nor a simulated NIC has
     assert seen["balanced"]
     assert seen["sent"] >= seen["rx_packets"] > 0  # a busy machine's worker may come too late
     assert seen["rx_bytes"] == 64 * seen["rx_packets"]

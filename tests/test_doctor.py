@@ -361,8 +361,23 @@ def test_cards_that_join_frames_are_told_to_stop_where_they_can() -> None:
     )
     assert (native.verdict, native.seen) == ("limited", "in this driver, but not with rx-gro-hw on")
     assert native.remedy in finding.remedy
+    # virtio_net switches it off itself, if the device lets it.
+    switched = interfaces.judge_offloads("eth7", {"rx-gro-hw": (True, True)}, "virtio_net")
+    assert switched.verdict == "good"
+    fixed = interfaces.judge_offloads("eth7", {"rx-gro-hw": (True, False)}, "virtio_net")
+    assert "use Engine('eth7', attach='skb')" in fixed.remedy
     free = interfaces.judge_offloads("eth7", {"rx-lro": (False, True), "rx-gro": (True, True)})
     assert free.verdict == "good"
+
+
+@pytest.mark.privilege
+def test_zero_copy_is_tried_on_an_interface_that_is_named(lab: Lab) -> None:
+    here = lab.port.interface.namespace
+    checks = {"none": lambda: [Finding("none", "good", "fine")]}
+    _, tried = here.run(doctor.examine, checks, interface="port0")
+    assert (tried.name, tried.verdict) == ("port0: zero-copy", "limited")
+    assert "EOPNOTSUPP" in tried.seen and "bind='copy'" in tried.remedy
+    assert lab.port.interface.attached_program() == 0
 
 
 @pytest.mark.kernel

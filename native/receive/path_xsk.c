@@ -5,6 +5,7 @@
 #include "receive/path_xsk.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -169,6 +170,19 @@ static bool wants_kick(struct path *path)
 	return ring_consumer_position(tx) != tx->own && ring_needs_wakeup(tx);
 }
 
+/* A zero-copy driver sends after a kick, from its NAPI, all that it finds in the TX ring, while the worker goes on: it
+ * is asked once for each frame, not until it has taken them. The fence: either the driver, once it has set the flag,
+ * sees the frames, or this sees the flag. */
+static bool wants_kick_once(struct path *path)
+{
+	const struct path_xsk *self = self_of(path);
+
+	if (self->kicked == self->xsk.tx.own)
+		return false;
+	atomic_thread_fence(memory_order_seq_cst);
+	return wants_kick(path);
+}
+
 static struct xdp_statistics statistics_of(struct path *path, struct xdplab_counters *counters)
 {
 	struct xdp_statistics statistics = { 0 }; /* kernels before 5.9 fill in the first three */
@@ -204,6 +218,8 @@ static void publish_transmit(struct path *path, const struct xdplab_counters *ba
 	const struct xsk *xsk = socket_of(path);
 	const struct xdp_statistics statistics = statistics_of(path, counters);
 
+	/* A driver that sets its rings up anew loses a kick: it is asked again for what it has not taken by now. */
+	self_of(path)->kicked = ring_consumer_position(&xsk->tx);
 	counters->tx_producer = base->tx_producer + xsk->tx.own;
 	counters->tx_consumer = base->tx_consumer + ring_consumer_position(&xsk->tx);
 	counters->completion_producer = base->completion_producer + ring_producer_position(&xsk->completion);
@@ -356,6 +372,8 @@ static struct path *open_path(const struct path_place *place, struct xdplab_erro
 	self->path.entry = place->worker->entry;
 	self->path.metadata = config->metadata;
 	self->path.zero_copy = xsk_zero_copy(&self->xsk);
+	if (self->path.zero_copy)
+		self->operations.wants_kick = wants_kick_once;
 	return &self->path;
 }
 

@@ -14,6 +14,7 @@ struct path_xsk {
 	struct xsk_sockets *sockets; /* the engine's sockets, of which it is one */
 	struct path_operations operations; /* for aligned or unaligned UMEM */
 	uint32_t frame_size;
+	uint64_t kicked; /* position in the TX ring up to which the driver was asked to send */
 	struct shared_queue *shared; /* with other sockets of the engine, or NULL */
 	uint32_t member;             /* which of these it is */
 };

@@ -9,14 +9,23 @@
 
 #include "receive/path_xsk.h"
 
+static void note_kick(struct path *path)
+{
+	struct path_xsk *self = (struct path_xsk *)path;
+
+	self->kicked = self->xsk.tx.own;
+}
+
 static int kick(struct path *path)
 {
+	note_kick(path);
 	/* Other errors, for lack of room or while the interface is down, need only the next kick. */
 	return sendto(path->descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno == ENXIO ? errno : 0;
 }
 
-static void prepare_kick(const struct path *path, struct io_uring_sqe *entry)
+static void prepare_kick(struct path *path, struct io_uring_sqe *entry)
 {
+	note_kick(path);
 	io_uring_prep_send(entry, path->descriptor, NULL, 0, MSG_DONTWAIT);
 }
 

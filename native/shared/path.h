@@ -73,7 +73,7 @@ struct port_operations {
 	/* Asks the kernel to send the frames in the TX ring. 0, or the errno that ends the path. */
 	int (*kick)(struct path *path);
 	/* The same, as an entry of an io_uring. */
-	void (*prepare_kick)(const struct path *path, struct io_uring_sqe *entry);
+	void (*prepare_kick)(struct path *path, struct io_uring_sqe *entry);
 	/* Asks the kernel to receive: drives NAPI and makes it look at the fill ring. */
 	void (*drain)(struct path *path);
 	/* Sets an option of SOL_SOCKET. 0 or a negative errno. */

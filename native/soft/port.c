@@ -23,7 +23,7 @@ static int kick(struct path *path)
 	return 0;
 }
 
-static void prepare_kick(const struct path *path, struct io_uring_sqe *entry)
+static void prepare_kick(struct path *path, struct io_uring_sqe *entry)
 {
 	static const uint64_t one = 1;
 	struct soft_socket *socket = socket_of(path);

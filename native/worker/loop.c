@@ -174,8 +174,8 @@ bool loop_turn(struct worker *worker, uint64_t until_ns)
 		begun += kick_transmit(worker);
 	else
 		wait_submit(worker);
-	/* While frames wait to be sent, it must not sleep. */
-	if (sending)
+	/* While frames wait to be sent, it must not sleep, unless the driver goes on sending by itself. */
+	if (sending && !worker->tx->zero_copy)
 		spun = !handled && wait_kicks_elsewhere(worker);
 	else
 		spun = !handled && (!leisure || wait_for_packets(worker, leisure));

@@ -11,9 +11,17 @@ from guests.lists import CARDS, FIRST, SECOND, Card
 from pyroute2 import IPRoute
 
 from support.waiting import eventually
-from xdplab import Host, Interface
+from xdplab import Engine, Host, Interface
 from xdplab.net.namespace import Namespace
 
+COUNT = 200
+PORT = 4711  # which no one else sends to
+MODES = {
+    "zero-copy": ("native", "zero-copy"),
+    "native": ("native", "copy"),
+    "skb": ("skb", "copy"),
+}
+"""The arguments attach and bind by the names of the modes."""
 _NO_DUPLICATE_DETECTION = 0x02  # IFA_F_NODAD
 
 
@@ -44,8 +52,35 @@ def cards_up() -> Iterator[Cards]:
 
 
 def wait_for_carrier(cards: Cards) -> None:
-    """Wait until frames pass: a driver may reset its link for an XDP program."""
+    """Wait until frames pass."""
     assert eventually(lambda: cards.second.ping(cards.first.ipv4, timeout=0.5).received == 1)
+
+
+def has(mode: str, cards: Cards, release: tuple[int, int]) -> bool:
+    """Tell whether the driver has a mode in this kernel."""
+    if mode == "skb":
+        return True
+    since = cards.card.native_since if mode == "native" else cards.card.zero_copy_since
+    return since is not None and release >= since
+
+
+def send(cards: Cards, count: int = COUNT) -> None:
+    """Send datagrams from the second card to the first."""
+    with cards.second.socket() as sender:
+        for _ in range(count):
+            sender.sendto(bytes(18), (cards.first.ipv4, PORT))
+
+
+def received(engine: Engine) -> int:
+    return int(engine.telemetry.total()["rx_packets"])
+
+
+def opened(cards: Cards, mode: str, **settings: object) -> Engine:
+    """Make an engine on all queues of the first card: which of them a flow comes by is chance."""
+    attach, bind = MODES[mode]
+    queues = range(cards.first.interface.queues)
+    wanted = {"match": f"udp port {PORT}", "queue": [*queues], **settings}
+    return Engine(cards.first, attach=attach, bind=bind, **wanted)  # type: ignore[arg-type]
 
 
 def _set_up(name: str, ipv4: str, ipv6: str) -> None:

@@ -7,54 +7,22 @@ import socket
 from contextlib import ExitStack
 
 import pytest
-from support.cards import Cards, wait_for_carrier
+from support.cards import COUNT, MODES, PORT, Cards, has, opened, received, send
 from support.frames import raw_socket
 from support.waiting import eventually
 
-from xdplab import WAIT_STRATEGIES, Engine, XdplabError
+from xdplab import WAIT_STRATEGIES, XdplabError
 
-COUNT = 200
-PORT = 4711  # which no one else sends to
 TO_PORT = slice(36, 38)  # the destination's, of UDP in IPv4
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 ROOM = 16 << 20  # bytes: a card's frame counts with the whole page that it lies in
 MAY_BE_REFUSED = ("uring-napi",)  # where the kernel names no NAPI of a queue
-MODES = {
-    "zero-copy": ("native", "zero-copy"),
-    "native": ("native", "copy"),
-    "skb": ("skb", "copy"),
-}
 
 
 def test_the_guest_has_the_kernel_and_the_cards_that_were_asked_for(cards: Cards) -> None:
     asked = os.environ["XDPLAB_VM_KERNEL"]
     assert asked == "newest" or os.uname().release.startswith(f"{asked}.")
     assert cards.first.interface.driver == cards.card.driver
-
-
-def has(mode: str, cards: Cards, release: tuple[int, int]) -> bool:
-    """Tell whether the driver has a mode in this kernel."""
-    if mode == "skb":
-        return True
-    since = cards.card.native_since if mode == "native" else cards.card.zero_copy_since
-    return since is not None and release >= since
-
-
-def send(cards: Cards, count: int = COUNT) -> None:
-    """Send datagrams from the second card to the first."""
-    with cards.second.socket() as sender:
-        for _ in range(count):
-            sender.sendto(bytes(18), (cards.first.ipv4, PORT))
-
-
-def received(engine: Engine) -> int:
-    return int(engine.telemetry.total()["rx_packets"])
-
-
-def opened(cards: Cards, mode: str, **settings: object) -> Engine:
-    attach, bind = MODES[mode]
-    wanted = {"match": f"udp port {PORT}", **settings}
-    return Engine(cards.first, attach=attach, bind=bind, **wanted)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -67,7 +35,6 @@ def test_a_mode_receives_every_frame_or_is_refused(
         print(f"{mode} is refused: {refusal.value}")
         return
     with opened(cards, mode) as engine:
-        wait_for_carrier(cards)
         ledger = engine.ledger()
         send(cards)
         assert eventually(lambda: received(engine) == COUNT), received(engine)
@@ -88,7 +55,6 @@ def test_each_wait_strategy_receives_every_frame_or_is_refused(
             assert wait in MAY_BE_REFUSED, refusal
             print(f"{wait} is refused: {refusal}")
             return
-        wait_for_carrier(cards)
         send(cards)
         assert eventually(lambda: received(engine) == COUNT), received(engine)
 
@@ -98,7 +64,6 @@ def test_every_frame_is_sent_back(cards: Cards, release: tuple[int, int], mode: 
     if not has(mode, cards, release):
         return  # the test above sees that it is refused
     with opened(cards, mode, action="reflect") as engine, raw_socket(cards.second) as far:
-        wait_for_carrier(cards)
         far.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
         send(cards)
         back = 0

@@ -41,6 +41,7 @@ CARDS = {
     "virtio-net": Card(
         "virtio_net", "virtio-net-pci,iommu_platform=on,disable-legacy=on", (4, 10), (6, 11)
     ),
+    "virtio-net-plain": Card("virtio_net", "virtio-net-pci", (4, 10), None),
     "vmxnet3": Card("vmxnet3", "vmxnet3", (6, 6), None),
 }
 

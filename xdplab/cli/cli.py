@@ -137,6 +137,12 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="check what this machine has and lacks")
     doctor.set_defaults(command=_doctor)
+    doctor.add_argument(
+        "--interface",
+        metavar="NAME",
+        default="",
+        help="try zero-copy on this real interface, too, whose link may be set up anew for that",
+    )
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
     course.add_options(
@@ -216,7 +222,7 @@ def _run(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from xdplab import doctor  # noqa: PLC0415 - imports modules that a capture does not need
 
-    findings = doctor.examine()
+    findings = doctor.examine(interface=options.interface)
     if options.json:
         words = json.dumps(doctor.as_json(findings))
     else:

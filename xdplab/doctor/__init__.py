@@ -4,19 +4,22 @@ A check is a function that yields findings. If possible it tries the feature its
 reading a version, since containers, distributions and security modules change what a version has.
 A new check is one function, in the file of its subject, and one line in `CHECKS`.
 
-No check changes a real interface; it only reads its state.
+No check changes a real interface; it only reads its state. Where the user names one, zero-copy is
+tried there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from xdplab.core.calls import public_function
-from xdplab.core.checks import callable_of, mapping
+from xdplab.core.checks import callable_of, mapping, text
 from xdplab.core.errors import XdplabError
 from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software
 from xdplab.doctor.finding import CAPTURE, Finding, Findings, as_json, can_capture, refused
 from xdplab.doctor.report import report
+from xdplab.doctor.zero_copy import check_name, zero_copy
 
 __all__ = ["CHECKS", "Check", "Finding", "as_json", "can_capture", "examine", "report"]
 
@@ -62,13 +65,16 @@ def chosen(checks: dict[str, Check] | None) -> dict[str, Check]:
 
 
 @public_function
-def examine(checks: dict[str, Check] | None = None) -> Findings:
+def examine(checks: dict[str, Check] | None = None, *, interface: str = "") -> Findings:
     """Run all checks, which takes about a second.
 
     Parameters
     ----------
     checks
         The checks to run, by name. Default: `CHECKS`.
+    interface
+        The name of a real interface on which zero-copy is tried, too. For that it has an XDP
+        program for a moment, for which some drivers set their link up anew. By default none.
 
     Returns
     -------
@@ -77,7 +83,10 @@ def examine(checks: dict[str, Check] | None = None) -> Findings:
         finding too.
     """
     findings = Findings()
-    for name, check in chosen(checks).items():
+    wanted = dict(chosen(checks))
+    if name := text("interface", interface):
+        wanted[check_name(name)] = partial(zero_copy, name)
+    for name, check in wanted.items():
         try:
             findings.extend(check())
         except XdplabError as error:

@@ -18,6 +18,8 @@ from xdplab.net.link_pairs import PAIRS
 from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import netlink
 from xdplab.net.offloads import command, left_to_device, read
+from xdplab.net.virtio import DRIVER as VIRTIO
+from xdplab.net.virtio import lacks_for_zero_copy
 from xdplab.refusals.remedies import Place, program_held
 
 if TYPE_CHECKING:
@@ -109,11 +111,18 @@ def native_xdp(interface: Interface) -> Finding:
     offloaded: Mapping[str, tuple[bool, bool]] = {}
     with suppress(KernelError):  # which `offloads` tells
         offloaded = interface.namespace.run(read, interface.name)
-    return judge_native_xdp(interface.name, features, offloaded)
+    found = judge_native_xdp(interface.name, features, offloaded, interface.driver)
+    if features and features.zero_copy and (lacks := lacks_for_zero_copy(interface)):
+        seen = "yes; zero-copy in this driver, but not with this device"
+        return Finding(found.name, "limited", seen, f"{lacks[0].upper()}{lacks[1:]}.")
+    return found
 
 
 def judge_native_xdp(
-    interface: str, features: XdpFeatures | None, offloaded: Mapping[str, tuple[bool, bool]]
+    interface: str,
+    features: XdpFeatures | None,
+    offloaded: Mapping[str, tuple[bool, bool]],
+    driver: str = "",
 ) -> Finding:
     """Check what a driver says of itself, and whether an offload keeps it from that.
 
@@ -125,8 +134,11 @@ def judge_native_xdp(
         The driver's XDP features, if the kernel tells.
     offloaded
         Whether each offload is on, and whether that can be changed, by the kernel's names.
+    driver
+        The driver's name.
     """
     name = f"{interface}: native XDP"
+    offloaded = _harmful(offloaded, driver)
     if features is None:
         seen, remedy = "the kernel does not say", "Linux 6.3 and newer do. Engine(...) tries it."
         return Finding(name, "limited", seen, remedy)
@@ -141,7 +153,8 @@ def judge_native_xdp(
     if not features.zero_copy:
         return Finding(name, "good", "yes; no zero-copy in this driver, so frames are copied")
     several = f", up to {features.segments} frames a packet" if (features.segments or 1) > 1 else ""
-    return Finding(name, "good", f"yes, with zero-copy{several}")
+    tries = f"`sudo xdplab doctor --interface {interface}` tries it"
+    return Finding(name, "good", f"yes, and the driver says with zero-copy{several}: {tries}")
 
 
 def offloads(interface: Interface) -> Finding:
@@ -152,7 +165,7 @@ def offloads(interface: Interface) -> Finding:
     except KernelError as error:
         told = f"the driver does not say: {error}"
         return Finding(name, "limited", told, f"`ethtool -k {interface.name}` lists them.")
-    own = judge_offloads(interface.name, features)
+    own = judge_offloads(interface.name, features, interface.driver)
     seen, remedies = _of_other_end(interface)
     if own.verdict != "good":
         return _finding(name, [own.seen, *seen], [own.remedy, *remedies])
@@ -186,7 +199,9 @@ def _of_other_end(interface: Interface) -> tuple[list[str], list[str]]:
     return seen, [f"`sudo {command(end, 'tx off').removeprefix('sudo ')}`."] if seen else []
 
 
-def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) -> Finding:
+def judge_offloads(
+    interface: str, features: Mapping[str, tuple[bool, bool]], driver: str = ""
+) -> Finding:
     """Check an interface's features for those that harm AF_XDP.
 
     Parameters
@@ -195,8 +210,11 @@ def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) ->
         Its name.
     features
         Whether each feature is on, and whether that can be changed, by the kernel's names.
+    driver
+        The driver's name.
     """
     seen, remedies = [], []
+    features = _harmful(features, driver)
     for feature, (short, harm) in _SPOILERS.items():
         on, changeable = features.get(feature, (False, False))
         if not on:
@@ -204,6 +222,16 @@ def judge_offloads(interface: str, features: Mapping[str, tuple[bool, bool]]) ->
         seen.append(f"{short} {harm}")
         remedies.append(_without(interface, feature, changeable))
     return _finding(f"{interface}: offloads", seen or ["none that spoils AF_XDP is on"], remedies)
+
+
+def _harmful(
+    features: Mapping[str, tuple[bool, bool]], driver: str
+) -> Mapping[str, tuple[bool, bool]]:
+    """Leave out those that the driver switches off itself while it has an XDP program."""
+    # virtnet_xdp_set (Linux 6.18), where the device lets it switch them.
+    if driver == VIRTIO and features.get("rx-gro-hw", (False, False)) == (True, True):
+        return {**features, "rx-gro-hw": (False, True)}
+    return features
 
 
 def _without(interface: str, feature: str, changeable: bool) -> str:

@@ -12,6 +12,7 @@ from xdplab.core.errors import ClosedError, HandlerError, KernelError
 from xdplab.ledger.subjects import Verdicts
 from xdplab.native import ffi, lib
 from xdplab.native.handle import NativeHandle
+from xdplab.net.carrier import await_carrier
 from xdplab.net.interface import Interface
 from xdplab.net.namespace import on_a_thread
 from xdplab.refusals.errors import new_error, raise_error
@@ -295,6 +296,7 @@ class NativeEngine:
         error = new_error()
         if lib.xdplab_engine_resume(self.pointer, error):
             raise_error(error)
+        await_carrier(self.configuration.interfaces)
 
     def _request(
         self,

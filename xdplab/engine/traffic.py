@@ -25,6 +25,7 @@ from xdplab.ledger.subjects import IsTraffic
 from xdplab.native import lib
 from xdplab.net.host import Host
 from xdplab.net.link_type import LOOPBACK, require_ethernet
+from xdplab.net.redirect_target import drops_redirected
 from xdplab.net.replacing import replace_what_this_cell_made
 from xdplab.net.resolve import is_same
 from xdplab.net.stream import Rate, Stream, checked_rate, frame_size, host, interval_ps
@@ -165,12 +166,17 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Starting, IsTraffic):
         ------
         ClosedError
             After `close`, and after that of its lab.
+        ConfigurationError
+            When the sender's driver would drop every frame: some send those of an XDP program only
+            while the card has one itself.
         InterfaceGoneError
             When the sender's interface is gone.
         """
         with self._lock:
             generator = self._open()
-            self.sender.interface.now()
+            sender = self.sender.interface.now()
+            if not self.by_socket and (why := drops_redirected(sender)):
+                raise ConfigurationError(why)
             if not generator.running:
                 self._asked.begin(self._rate, generator.sending_ns / 1e9, generator.sent)
                 generator.start()

@@ -67,6 +67,7 @@ class Measurement(Tabled):
     wait: str
     wait_effective: bool
     wait_note: str
+    zero_copy: bool
     batch: int
     seconds: float
     interrupted: bool
@@ -185,6 +186,7 @@ def _measure(
         wait=engine.wait,
         wait_effective=not engine.wait_note,
         wait_note=engine.wait_note,
+        zero_copy=engine.zero_copy,
         batch=engine.batch,
         seconds=round(elapsed, 6),
         interrupted=interrupted,

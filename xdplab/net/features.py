@@ -17,7 +17,7 @@ from xdplab.net.netlink import DESCRIPTORS
 
 # linux/netdev.h, Linux 6.3 and newer; the segments since 6.6.
 _FAMILY, _VERSION, _DEVICE_GET = "netdev", 1, 1
-_BASIC, _REDIRECT, _ZERO_COPY = 1 << 0, 1 << 1, 1 << 3
+_BASIC, _REDIRECT, _REDIRECT_TARGET, _ZERO_COPY = (1 << bit for bit in range(4))
 
 
 class XdpFeatures(NamedTuple):
@@ -29,6 +29,8 @@ class XdpFeatures(NamedTuple):
     """Whether it can put frames straight into a UMEM."""
     segments: int | None
     """Most frames of a zero-copy packet; None where the kernel does not tell."""
+    is_target: bool = True
+    """Whether it sends, as it is now, frames that an XDP program redirects to it."""
 
 
 class _Device(genlmsg):  # type: ignore[misc] # pyroute2 is untyped
@@ -59,4 +61,5 @@ def read_xdp_features(interface_index: int) -> XdpFeatures | None:
         native=flags & (_BASIC | _REDIRECT) == _BASIC | _REDIRECT,
         zero_copy=bool(flags & _ZERO_COPY),
         segments=device.get_attr("NETDEV_A_DEV_XDP_ZC_MAX_SEGS"),
+        is_target=bool(flags & _REDIRECT_TARGET),
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from xdplab.net.namespace import Namespace
 
-_SWITCHED_ON = 1  # IFF_UP
+SWITCHED_ON = 1  # IFF_UP
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def link_state(
     peer_place
         A namespace in which the peer may be, and the `ip` command for it.
     """
-    up, carrier = bool(link["flags"] & _SWITCHED_ON), bool(link.get("carrier"))
+    up, carrier = bool(link["flags"] & SWITCHED_ON), bool(link.get("carrier"))
     needs_peer = up and not carrier and link.get(("linkinfo", "kind")) in PAIRS
     return LinkState(
         name=link.get("ifname"),
@@ -137,5 +137,5 @@ def _peer(
         (found,) = route.get_links(link.get("link"), **place)
     except NetlinkError:  # gone, or in a namespace of someone else's
         return Peer(link.get("link"), "", False, number is not None, "")
-    up = bool(found["flags"] & _SWITCHED_ON)
+    up = bool(found["flags"] & SWITCHED_ON)
     return Peer(found["index"], found.get("ifname"), up, number is not None, there)

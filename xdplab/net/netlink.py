@@ -43,7 +43,9 @@ class _DriverInfo(ctypes.Structure):
     _fields_ = (
         ("cmd", ctypes.c_uint32),
         ("driver", ctypes.c_char * 32),
-        ("rest", ctypes.c_char * 160),
+        ("versions", ctypes.c_char * 64),
+        ("bus", ctypes.c_char * 32),
+        ("rest", ctypes.c_char * 64),
     )
 
 
@@ -105,10 +107,19 @@ def ethtool(name: str, tried: str) -> Iterator[IoctlEthtool]:
 
 def driver_name(device: IoctlEthtool) -> str:
     """Name the driver of the interface, such as ``veth``."""
+    return bytes(_driver_info(device).driver).decode()
+
+
+def bus_address(device: IoctlEthtool) -> str:
+    """Return where the card is on its bus, such as ``0000:00:02.0``; empty for a virtual one."""
+    return bytes(_driver_info(device).bus).decode()
+
+
+def _driver_info(device: IoctlEthtool) -> _DriverInfo:
     info = _DriverInfo(cmd=_ETHTOOL_GDRVINFO)
     device.ifreq.gstats = ctypes.cast(ctypes.byref(info), ctypes.c_void_p)
     device.ioctl()
-    return bytes(info.driver).decode()
+    return info
 
 
 def addresses(route: IPRoute, index: int, family: int) -> list[str]:

@@ -71,12 +71,9 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     (lib.XDPLAB_STEP_REGISTER_UMEM, errno.ENOBUFS): (KernelError, remedies.locked_memory),
     (lib.XDPLAB_STEP_MAP_HUGE_PAGES, errno.ENOMEM): (KernelError, remedies.huge_pages),
     (lib.XDPLAB_STEP_BIND, errno.EBUSY): (QueueBusyError, remedies.queue_held),
-    (lib.XDPLAB_STEP_BIND, errno.EOPNOTSUPP): (
-        KernelError,
-        "The driver has no zero-copy AF_XDP: ask for bind='copy', or 'auto' to take the best there "
-        "is.",
-    ),
+    (lib.XDPLAB_STEP_BIND, errno.EOPNOTSUPP): (KernelError, remedies.no_zero_copy),
     (lib.XDPLAB_STEP_BIND, errno.EINVAL): (KernelError, remedies.queue_or_frame),
+    (lib.XDPLAB_STEP_BIND, errno.ENOENT): (KernelError, remedies.queue_or_frame),
     (lib.XDPLAB_STEP_BIND_SOCKET, errno.EADDRINUSE): (
         QueueBusyError,
         "Another engine or program has UDP port 9 there: close it, or choose path='packet'.",

@@ -19,6 +19,7 @@ from xdplab.native import lib
 from xdplab.net.far_end import far_end
 from xdplab.net.holders import Attached, Process, attached, attached_above, socket_holders
 from xdplab.net.shell_commands import ip_in
+from xdplab.net.virtio import lacks_for_zero_copy
 from xdplab.refusals import io_uring
 
 if TYPE_CHECKING:
@@ -232,6 +233,21 @@ def no_metadata(place: Place) -> str:
     return f"{what}." if found and found.native else f"{what}, and ask for attach='skb'."
 
 
+def no_zero_copy(place: Place) -> str:
+    """Say what a driver without zero-copy takes."""
+    from xdplab.net.features import read_xdp_features  # noqa: PLC0415 - slow to import
+
+    interface = place.interface
+    if interface is not None:
+        found = interface.namespace.run(read_xdp_features, interface.index)
+        if found is not None and not found.native:
+            return (
+                "The driver has neither zero-copy nor native XDP: ask for attach='skb', with which "
+                "frames are copied, and leave out bind."
+            )
+    return "The driver has no zero-copy AF_XDP: ask for bind='copy', or 'auto' to take the best."
+
+
 def features(place: Place) -> str:
     """Say which of the settings needs a newer kernel."""
     asked = place.configuration
@@ -316,6 +332,8 @@ def queue_or_frame(place: Place) -> str:
             most = type(interface).find(interface.name, interface.namespace).queues - 1
         if max(asked.queues) > most:
             return f"{interface.name} has queues 0 to {most} by now: choose queue={most}."
+        if asked.setting("bind") == "zero-copy" and (lacks := lacks_for_zero_copy(interface)):
+            return f"For zero-copy {lacks}: ask for bind='copy'."
         if asked.setting("multi_buffer"):
             return "multi_buffer=True came with Linux 6.6: leave it out."
     return (

@@ -18,6 +18,7 @@ from xdplab.core.fixed_names import FixedNames
 from xdplab.core.held import HeldDescriptor
 from xdplab.core.locks import new_lock
 from xdplab.core.table import Table, Tabled
+from xdplab.net.carrier import await_carrier
 from xdplab.net.interface import name_now
 from xdplab.net.namespace import to_the_end
 from xdplab.net.replacing import replace_what_this_cell_made
@@ -369,6 +370,7 @@ class Link(Tabled, FixedNames, HeldDescriptor):
 
         try:
             to_the_end(attach_it)  # an interrupt finds the link made, and closes it
+            await_carrier([self.interface])
         except BaseException:
             if self in _attached:
                 self.close()
