@@ -46,7 +46,10 @@ struct wait_strategy {
 	entry(uring_multishot) \
 	entry(uring_sqpoll) \
 	entry(uring_napi) \
-	entry(adaptive)
+	entry(adaptive) \
+	entry(timer) \
+	entry(epoll_napi) \
+	entry(irq_suspend)
 
 #define WAIT_INDEX(name) WAIT_##name,
 enum { WAIT_STRATEGIES(WAIT_INDEX) WAIT_COUNT };

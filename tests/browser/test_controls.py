@@ -71,6 +71,11 @@ USES = {
         press("Spin time", "Home"),
         "grown('idle_ns')[1] == 0",
     ),
+    "spin_share": Use(
+        "engine.spin_microseconds = 1_000_000",
+        press("Spin share", "Home"),
+        "grown('idle_ns')[1] == 0",
+    ),
     "busy_poll_microseconds": Use(
         "engine.wait = 'uring-napi'; before = settings_made()",
         press("Busy-poll time", "ArrowRight"),
@@ -81,6 +86,11 @@ USES = {
         "engine.wait = 'busy-poll'; eventually(lambda: grown()); before = settings_made()",
         press("Budget", "End"),
         "settings_made() == before + 3 and engine.busy_poll_budget == 1024",
+    ),
+    "timer_microseconds": Use(
+        "engine.wait = 'timer'",
+        press("Timer", "End"),
+        "engine.timer_microseconds == 10_000 and grown('timeouts')[1] > 0",
     ),
     "action": Use(
         "engine.wait = 'poll'",
