@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xdplab.configuration.configuration import WAIT_STRATEGIES
 from xdplab.configuration.path_rules import refuse_wait
 from xdplab.core.checks import choice
+from xdplab.core.kernel_release import kernel_release
 from xdplab.engine.configured import Configured
 from xdplab.knobs.row import Knob
 from xdplab.native import lib
 from xdplab.native.paths import Kind
 from xdplab.refusals.errors import error_at
 
+if TYPE_CHECKING:
+    from xdplab.telemetry.region import Telemetry
+
+
+_BY_SOCKETS_NAPI = ("busy-poll",)
+"""Strategies that drive the NAPI that the socket knows as its own."""
+
+_NAPI_AT_BIND = (6, 13)
+"""The kernel since which a socket knows that at bind or never; before, it learned it with its first
+packet (__xsk_rcv_check, Linux 6.12), on veth, too."""
+
 
 class Waiting(Configured):
     """The wait strategy of an engine, or none where its path waits in its own way."""
+
+    telemetry: Telemetry
 
     def _read(self, knob: Knob[Any]) -> Any:
         if knob is Waiting.wait and not self.wait_strategies:
@@ -66,7 +80,14 @@ class Waiting(Configured):
             name: self._native.wait_ineffective(index)
             for index, name in enumerate(self.wait_strategies)
         }
+        if self._learns_its_napi():
+            reasons.update(dict.fromkeys(_BY_SOCKETS_NAPI, ""))
         return {name: reason for name, reason in reasons.items() if reason}
+
+    def _learns_its_napi(self) -> bool:
+        """Tell whether the sockets may learn their NAPI with their first packet, still to come."""
+        at_bind = self.simulated or kernel_release() >= _NAPI_AT_BIND
+        return not at_bind and not self.telemetry.total()["rx_packets"]
 
     @property
     def wait_note(self) -> str:
