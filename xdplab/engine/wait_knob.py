@@ -77,17 +77,19 @@ class Waiting(Configured):
         They can still be chosen, with a warning, and measurements with them are labelled.
         """
         reasons = {
-            name: self._native.wait_ineffective(index)
+            name: self._native.wait_ineffective(
+                index, but_for=self._unlearned() if name in _BY_SOCKETS_NAPI else ()
+            )
             for index, name in enumerate(self.wait_strategies)
         }
-        if self._learns_its_napi():
-            reasons.update(dict.fromkeys(_BY_SOCKETS_NAPI, ""))
         return {name: reason for name, reason in reasons.items() if reason}
 
-    def _learns_its_napi(self) -> bool:
-        """Tell whether the sockets may learn their NAPI with their first packet, still to come."""
-        at_bind = self.simulated or kernel_release() >= _NAPI_AT_BIND
-        return not at_bind and not self.telemetry.total()["rx_packets"]
+    def _unlearned(self) -> list[int]:
+        """List the workers whose socket may learn its NAPI with its first packet, still to come."""
+        if self.simulated or kernel_release() >= _NAPI_AT_BIND:
+            return []
+        workers = range(self.telemetry.workers)
+        return [each for each in workers if not self.telemetry.counters(each)["rx_packets"]]
 
     @property
     def wait_note(self) -> str:
