@@ -78,7 +78,7 @@ def test_a_key_has_one_owner_whatever_is_around_it(sharder: Program) -> None:
 def test_the_hash_is_murmurhash3(lab: Lab) -> None:
     with telling(lab, shards=1 << 31) as program:
         found = chosen(program, bytes(Ether() / IP() / request(b"test")))
-    assert found == 0xBA6BD213 % (1 << 31)  # its well-known hash
+    assert found == 0xBA6BD213 >> 1  # its well-known hash
 
 
 def test_what_is_no_request_is_passed(sharder: Program) -> None:

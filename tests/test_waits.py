@@ -35,6 +35,7 @@ OF_STRATEGY = {
     "uring-sqpoll": set(),
     "uring-napi": {"io_uring_enter", "settings"},
     "adaptive": {"io_uring_enter"},
+    "timer": {"nanosleep"},
 }
 
 
@@ -100,6 +101,27 @@ def test_a_strategy_that_sleeps_is_woken_by_packets_and_by_nothing_else(
     assert after["idle_ns"] == before["idle_ns"]
 
 
+def test_by_the_timer_nobody_is_woken_and_all_arrives(lab: Lab) -> None:
+    with Engine(lab.port, wait="timer", ring_size=DEEP_RING, inspect=True) as engine:
+        counters = capture(engine, lab, 2_000, rate=2_000)
+    assert counters["wakeups"] == counters["stream_missing"] == 0
+    assert counters["timeouts"] >= calls(counters)["nanosleep"] > 1
+
+
+def test_the_timer_sets_how_often_a_worker_looks(lab: Lab) -> None:
+    with Engine(lab.port, wait="timer") as engine:
+        engine.timer_microseconds = 10_000
+        before = settled(engine)
+        time.sleep(0.2)
+        after = settled(engine)
+        # It sleeps no less than it was told to, or until the next record.
+        took = (after["time_ns"] - before["time_ns"]) / 1e6
+        assert after["timeouts"] - before["timeouts"] <= took
+        engine.timer_microseconds = 100
+        enough = after["timeouts"] + 500
+        assert eventually(lambda: engine.telemetry.counters()["timeouts"] > enough)
+
+
 @pytest.mark.parametrize("wait", ["uring-multishot", "uring-napi", "adaptive"])
 def test_a_multishot_poll_is_armed_once_by_whoever_uses_it(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait) as engine:
@@ -138,7 +160,7 @@ def test_a_kick_goes_the_way_of_the_strategy(lab: Lab, wait: str) -> None:
     made = calls(counters)
     assert counters["tx_consumer"] == counters["tx_packets"] == count
     assert 0 < counters["kicks"] <= count
-    if wait in ("spin", "busy-poll", "poll", "epoll"):
+    if wait in ("spin", "busy-poll", "poll", "epoll", "timer"):
         assert made["sendto"] == counters["kicks"]
         assert "io_uring_enter" not in made
     elif wait == "uring-sqpoll":
@@ -244,6 +266,7 @@ def test_uring_napi_waits_for_packets_without_leaving_its_core(lab: Lab, wait: s
         ("spin_microseconds", 0, 1_000_000),
         ("busy_poll_microseconds", 1, 10_000),
         ("busy_poll_budget", 1, 65_535),
+        ("timer_microseconds", 1, 10_000),
     ],
 )
 def test_a_strategys_knob_keeps_to_its_bounds(lab: Lab, knob: str, least: int, most: int) -> None:

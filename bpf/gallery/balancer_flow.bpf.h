@@ -18,7 +18,8 @@ struct icmp {
 /* What a packet is of, seen from the client. */
 struct flow {
 	struct virtual to;
-	struct connection connection;
+	__be32 source[4];
+	__be16 port;
 	bool is_error; /* of ICMP, on a packet of this flow */
 };
 
@@ -64,8 +65,8 @@ static __always_inline bool find_flow_of_error4(struct xdp_md *context, const st
 		return false;
 	flow->to.protocol = ip.protocol;
 	flow->to.port = ports.source;
-	flow->connection.source[0] = ip.daddr;
-	flow->connection.port = ports.destination;
+	flow->source[0] = ip.daddr;
+	flow->port = ports.destination;
 	return true;
 }
 
@@ -86,8 +87,8 @@ static __always_inline bool find_flow_of_error6(struct xdp_md *context, const st
 		return false;
 	flow->to.protocol = ip.nexthdr;
 	flow->to.port = ports.source;
-	copy_address(flow->connection.source, &ip.daddr);
-	flow->connection.port = ports.destination;
+	copy_address(flow->source, &ip.daddr);
+	flow->port = ports.destination;
 	return true;
 }
 
@@ -96,11 +97,11 @@ static __always_inline bool find_flow(struct xdp_md *context, const struct heade
 	if (headers->has_ports) {
 		flow->to.protocol = headers->protocol;
 		flow->to.port = headers->ports.destination;
-		flow->connection.port = headers->ports.source;
+		flow->port = headers->ports.source;
 		if (is_ipv4(headers))
-			flow->connection.source[0] = headers->ipv4.source;
+			flow->source[0] = headers->ipv4.source;
 		else
-			copy_address(flow->connection.source, &headers->ipv6.source);
+			copy_address(flow->source, &headers->ipv6.source);
 		return true;
 	}
 	if (!headers->transport)
@@ -111,13 +112,67 @@ static __always_inline bool find_flow(struct xdp_md *context, const struct heade
 	return headers->protocol == IPPROTO_ICMPV6 && find_flow_of_error6(context, headers, flow);
 }
 
-/* Mixes each word into all bits: neighbouring clients and ports go anywhere. The same for all balancers. */
-static __always_inline __u32 hash_of(const struct connection *connection)
+static __always_inline __u32 ports_of(const struct flow *flow)
 {
-	__u64 hash = connection->port | (__u32)connection->service << 16;
+	return (__u32)flow->port << 16 | flow->to.port;
+}
+
+static __always_inline struct connection4 connection4(const struct flow *flow)
+{
+	return (struct connection4){
+		.source = flow->source[0],
+		.destination = flow->to.address[0],
+		.ports = ports_of(flow),
+		.protocol = flow->to.protocol,
+	};
+}
+
+static __always_inline struct connection6 connection6(const struct flow *flow)
+{
+	struct connection6 connection = {
+		.ports = ports_of(flow),
+		.protocol = flow->to.protocol,
+	};
+
+	__builtin_memcpy(connection.source, flow->source, sizeof(connection.source));
+	__builtin_memcpy(connection.destination, flow->to.address, sizeof(connection.destination));
+	return connection;
+}
+
+/* Returns where the packets of a connection go; NULL: it is not known. */
+static __always_inline struct place *find_place(const struct flow *flow)
+{
+	if (flow->to.version == 4) {
+		const struct connection4 connection = connection4(flow);
+
+		return bpf_map_lookup_elem(&connections4, &connection);
+	} else {
+		const struct connection6 connection = connection6(flow);
+
+		return bpf_map_lookup_elem(&connections6, &connection);
+	}
+}
+
+static __always_inline void remember(const struct flow *flow, const struct place *place)
+{
+	if (flow->to.version == 4) {
+		const struct connection4 connection = connection4(flow);
+
+		bpf_map_update_elem(&connections4, &connection, place, BPF_ANY);
+	} else {
+		const struct connection6 connection = connection6(flow);
+
+		bpf_map_update_elem(&connections6, &connection, place, BPF_ANY);
+	}
+}
+
+/* Mixes each word into all bits: neighbouring clients and ports go anywhere. The same for all balancers. */
+static __always_inline __u32 hash_of(const struct flow *flow, __u32 service)
+{
+	__u64 hash = flow->port | service << 16;
 
 	for (int i = 0; i < 4; i++) {
-		hash = (hash ^ connection->source[i]) * 0x9e3779b97f4a7c15;
+		hash = (hash ^ flow->source[i]) * 0x9e3779b97f4a7c15;
 		hash ^= hash >> 32;
 	}
 	hash *= 0xd6e8feb86659fd93;

@@ -33,13 +33,21 @@ struct server {
 	__u8 version;
 	bool gue;
 	bool draining; /* it gets no new connections */
-	__u8 unused;
+	__u8 service;
 };
 
-struct connection {
-	__be32 source[4];
-	__be16 port;
-	__u16 service;
+/* Seen from the client. It has its service's address, too: so a packet of a known connection, as most are, is found by
+ * one lookup. */
+struct connection4 {
+	__be32 source, destination;
+	__u32 ports; /* in one word, since a key is read by words: two stores that one load reads are waited for */
+	__u32 protocol;
+};
+
+struct connection6 {
+	__be32 source[4], destination[4];
+	__u32 ports;
+	__u32 protocol;
 };
 
 struct place {
@@ -92,13 +100,20 @@ struct {
 	__type(value, struct server);
 } servers SEC(".maps");
 
-/* One for all cores: a connection's packets may come to any. */
+/* One for all cores: a connection's packets may come to any. Keys of IPv4 are hashed in less than half the time. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MOST_CONNECTIONS);
-	__type(key, struct connection);
+	__type(key, struct connection4);
 	__type(value, struct place);
-} connections SEC(".maps");
+} connections4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MOST_CONNECTIONS);
+	__type(key, struct connection6);
+	__type(value, struct place);
+} connections6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -121,7 +136,7 @@ struct {
 	__type(value, struct other_count);
 } other_counts SEC(".maps");
 
-__u8 gateway[ETH_ALEN]; /* its MAC address; 0: that of a packet's sender */
+__u8 gateway[ETH_ALEN] __attribute__((aligned(2))); /* its MAC address; 0: that of a packet's sender */
 __be32 source4;         /* of the packets to servers */
 __be32 source6[4];
 __u16 mtu = ETH_DATA_LEN; /* bytes of the longest packet that the wire takes */

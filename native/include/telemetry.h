@@ -65,7 +65,7 @@ enum xdplab_syscall {
 	XDPLAB_SYSCALL_SETTINGS, /* to begin or leave a wait strategy, and to apply its knobs */
 	XDPLAB_SYSCALL_PACE,     /* sleeps of a paced worker */
 	XDPLAB_SYSCALL_RECVMMSG,
-	XDPLAB_SYSCALL_NANOSLEEP, /* of a worker that has no packets to wait for */
+	XDPLAB_SYSCALL_NANOSLEEP, /* of a worker that does not wait for packets */
 };
 
 enum xdplab_state {
@@ -137,7 +137,7 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) steps;   /* a paced worker takes one turn for each increment */
 	XDPLAB_SHARED(uint64_t) checksum; /* enum xdplab_checksum */
 	XDPLAB_SHARED(uint64_t) handler_budget_ns; /* a batch for which the handler takes longer is counted */
-	uint64_t padding[1];
+	XDPLAB_SHARED(uint64_t) timer_ns; /* timer: how long to sleep */
 };
 
 /* Written by the worker at once, since one that does not return from a handler writes no records. */

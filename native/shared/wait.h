@@ -46,7 +46,8 @@ struct wait_strategy {
 	entry(uring_multishot) \
 	entry(uring_sqpoll) \
 	entry(uring_napi) \
-	entry(adaptive)
+	entry(adaptive) \
+	entry(timer)
 
 #define WAIT_INDEX(name) WAIT_##name,
 enum { WAIT_STRATEGIES(WAIT_INDEX) WAIT_COUNT };

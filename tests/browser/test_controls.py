@@ -82,6 +82,11 @@ USES = {
         press("Budget", "End"),
         "settings_made() == before + 3 and engine.busy_poll_budget == 1024",
     ),
+    "timer_microseconds": Use(
+        "engine.wait = 'timer'",
+        press("Timer", "End"),
+        "engine.timer_microseconds == 10_000 and grown('timeouts')[1] > 0",
+    ),
     "action": Use(
         "engine.wait = 'poll'",
         choose("Action", "reflect"),

@@ -48,6 +48,7 @@ OTHER_VALUES = {
     "spin_microseconds": 200,
     "busy_poll_microseconds": 100,
     "busy_poll_budget": 16,
+    "timer_microseconds": 50,
     "action": "reflect",
     "burst": 512,
     "sample_every": 10,
@@ -196,6 +197,7 @@ def test_a_value_between_the_stops_gets_a_place_of_its_own(lab: Lab) -> None:
         ("adaptive", {"spin_microseconds"}),
         ("uring-napi", {"busy_poll_microseconds"}),
         ("busy-poll", {"busy_poll_microseconds", "busy_poll_budget"}),
+        ("timer", {"timer_microseconds"}),
     ],
 )
 def test_a_strategys_parameters_are_shown_with_it_alone(
@@ -204,7 +206,10 @@ def test_a_strategys_parameters_are_shown_with_it_alone(
     engine = Engine(lab.port, wait="spin")
     controls = Controls(engine)
     controls.wait = wait
-    parameters = {"spin_microseconds", "busy_poll_microseconds", "busy_poll_budget"}
+    parameters = {
+        *("spin_microseconds", "timer_microseconds"),
+        *("busy_poll_microseconds", "busy_poll_budget"),
+    }
     assert {name for name in parameters if is_shown(controls, name)} == shown
     assert engine.wait == wait
 

@@ -18,6 +18,7 @@ TYPED: dict[str, list[tuple[str, object, str]]] = {
     "spin_microseconds": [("150", 150, "150 µs"), ("1.5 ms", 1500, "1.5 ms"), ("0", 0, "0")],
     "busy_poll_microseconds": [("30us", 30, "30 µs"), ("max", 10_000, "10 ms")],
     "busy_poll_budget": [("100 packets", 100, "100")],
+    "timer_microseconds": [("1 ms", 1000, "1 ms")],
     "burst": [("5k", 5000, "5,000"), ("1_000", 1000, "1,000")],
     "sample_every": [
         ("1 in 500", 500, "1 in 500"),

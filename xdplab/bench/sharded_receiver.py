@@ -15,9 +15,9 @@ from xdplab.net.stream import STREAM_PORT
 from xdplab.xdp.gallery import GALLERY
 from xdplab.xdp.program import Program
 
-_SOCKETS = 4
+SHARDS = 4
 # The number of a generator's frame, native/include/traffic.h: each is another key.
-_SHARDING = {"port": STREAM_PORT, "shards": _SOCKETS, "key_at": 2, "key_bytes": 8}
+_SHARDING = {"port": STREAM_PORT, "shards": SHARDS, "key_at": 2, "key_bytes": 8}
 
 
 class CaptureReceiver:
@@ -25,17 +25,19 @@ class CaptureReceiver:
 
     Parameters
     ----------
-    name
-        "capture", by the engine's own program, or "sharder", by that to four workers' sockets.
-    beside
-        The name of the one with which it is compared.
+    name, beside
+        Its name, and that of the one with which it is compared.
+    sockets
+        1, by the engine's own program, or `SHARDS`, by the sharder to as many workers'.
+    wait
+        The wait strategy.
     """
 
     program = "xdplab"
 
-    def __init__(self, name: str, beside: str) -> None:
+    def __init__(self, name: str, beside: str, sockets: int, wait: str) -> None:
         self.name = name
-        self.settings: dict[str, Any] = {"beside": beside}
+        self.settings: dict[str, Any] = {"beside": beside, "sockets": sockets, "wait": wait}
         self.version: str | None = version("xdplab")
 
     def missing(self) -> str | None:
@@ -52,10 +54,10 @@ class CaptureReceiver:
         """
         run_ns = None
         with ExitStack() as held:
-            wanted: dict[str, Any] = {"cpu": wire.worker}
-            if self.name == "sharder":
+            wanted: dict[str, Any] = {"cpu": wire.worker, "wait": self.settings["wait"]}
+            if self.settings["sockets"] > 1:
                 program = Program(GALLERY["sharder"], wire.lab.port, constants=_SHARDING)
-                wanted |= {"program": held.enter_context(program), "sockets": _SOCKETS}
+                wanted |= {"program": held.enter_context(program), "sockets": SHARDS}
                 run_ns = program.test_run(frame_of(wire), repeat=REPEAT)[0].nanoseconds
             engine = held.enter_context(Engine(wire.lab.port, **wanted))
             wire.warm_up()

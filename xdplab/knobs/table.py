@@ -249,6 +249,20 @@ class WorkerKnobs(Holder):
         needs=Needs("wait", ("busy-poll",)),
         search=Search((8, 64, 256)),
     )
+    timer_microseconds = Knob[int](
+        whole(1, 10_000, scale=1000),
+        word="timer_ns",
+        default=200,
+        label="Timer",
+        help="How long timer sleeps",
+        more="""The kernel adds up to 50 µs, the timer slack of a thread (prctl(2)).""",
+        unit="µs",
+        text=words.microseconds,
+        stops=lambda _engine: words.one_two_five(1, 10_000),
+        acts=offers.waits_in_rings,
+        needs=Needs("wait", ("timer",)),
+        search=Search((50, 200, 1000)),
+    )
     action = Knob[str](
         choice(ACTIONS),
         default="drop",

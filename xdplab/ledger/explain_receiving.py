@@ -150,6 +150,13 @@ def _rx_ring_full(now: Situation) -> str:
         ),
         (wait in SPINNING, f"More came at once than it could take: {slower} avoids it.{bridge}"),
         (
+            wait == "timer" and 0 < did.fills_in * 1e6 < 2 * now.timer,
+            f"It slept for {now.timer} µs at a time, whatever came (wait='timer'), and at "
+            f"{rate(did.pps, 3)} the ring takes {duration(did.fills_in * 1e9)} to fill: "
+            f"engine.timer_microseconds = {max(int(did.fills_in * 1e6 / 4), 1)} wakes it in time"
+            f"{more_wait}.",
+        ),
+        (
             did.fills_in > _WAKES_WITHIN,
             f"It slept (wait={wait!r}), and did not come back in time: at {rate(did.pps, 3)} the "
             f"ring takes {duration(did.fills_in * 1e9)} to fill, and a wake-up some 50 µs, so "

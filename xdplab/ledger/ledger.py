@@ -410,6 +410,7 @@ class Ledger(Tabled, FixedNames):
             kind=engine.configuration.kind.name.lower(),
             socket_buffer=engine.configuration.memory.socket_buffer,
             wait=engine.wait,
+            timer=engine.timer_microseconds,
             paced=self._was_paced(),
             batch=engine.batch,
             ring_size=engine.ring_size,

@@ -81,6 +81,8 @@ class Situation:
     """The kind of the path: "xsk", "udp", "packet" or "program"."""
     socket_buffer: int = 0
     wait: str = "poll"
+    timer: int = 0
+    """Microseconds that the wait strategy timer sleeps."""
     paced: bool = False
     """Whether `Engine.pace` held the workers back at some time since the ledger began."""
     batch: int = 64

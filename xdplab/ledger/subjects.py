@@ -89,6 +89,9 @@ class CountedEngine(Protocol):
     def wait(self) -> str: ...
 
     @property
+    def timer_microseconds(self) -> int: ...
+
+    @property
     def action(self) -> str: ...
 
     @property

@@ -27,21 +27,32 @@ struct inner {
 enum kind { OPENED, CONTINUED, UNKNOWN };
 
 struct choice {
+	__u32 service;
 	__u32 server;
 	enum kind kind;
+	bool had_place; /* the connection was known, even if its server is gone */
 };
 
-/* What a packet is wrapped in: an IP header, and for GUE a UDP header behind it. */
-union wrapping {
-	struct {
-		struct iphdr ip;
-		struct udphdr udp;
-	} v4;
-	struct {
-		struct ipv6hdr ip;
-		struct udphdr udp;
-	} v6;
+/* An Ethernet header by half words: struct ethhdr, which is packed, is copied by bytes. */
+struct link {
+	__u16 destination[ETH_ALEN / 2];
+	__u16 source[ETH_ALEN / 2];
+	__be16 type;
 };
+
+/* What a packet is wrapped in, and who writes it. */
+struct ip4_udp {
+	struct iphdr ip;
+	struct udphdr udp;
+};
+
+struct ip6_udp {
+	struct ipv6hdr ip;
+	struct udphdr udp;
+};
+
+typedef void (*write_wrapping)(void *to, const struct server *server, const struct inner *inner,
+			       const struct flow *flow);
 
 static __always_inline struct other_count *others(void)
 {
@@ -74,46 +85,51 @@ static __always_inline bool opens(struct xdp_md *context, const struct headers *
 	return (flags & (SYN | ACK)) == SYN;
 }
 
-/* Returns the server of a packet; NULL where there is none, which is counted. */
-static __always_inline struct server *choose(struct xdp_md *context, const struct headers *headers,
-					     const struct flow *flow, const struct service *service, __u32 hash,
-					     struct service_count *count, struct choice *choice)
+/* Returns the server that a packet's connection is at; NULL: it is at none, or begins anew. */
+static __always_inline struct server *known_server(const struct flow *flow, bool is_first, struct choice *choice)
 {
-	const bool is_first = !flow->is_error && opens(context, headers);
-	struct place *known = bpf_map_lookup_elem(&connections, &flow->connection);
+	struct place *place = find_place(flow);
+	struct server *server;
+
+	if (!place)
+		return NULL;
+	choice->had_place = true;
+	choice->server = place->server;
+	server = bpf_map_lookup_elem(&servers, &choice->server);
+	/* A first packet may come twice: it stays where it went. After others it is of a new connection. */
+	if (!server || server->generation != place->generation || (is_first && (place->begun || server->draining)))
+		return NULL;
+	if (!is_first && !flow->is_error && !place->begun)
+		place->begun = true;
+	choice->service = server->service;
+	choice->kind = is_first ? OPENED : CONTINUED;
+	return server;
+}
+
+/* Returns the server that a service's table has for a packet, whose connection is there from now on; NULL: none. */
+static __always_inline struct server *chosen_server(const struct flow *flow, const struct service *service,
+						    bool is_first, struct choice *choice)
+{
+	const __u32 entry =
+		service->table * TABLE_SIZE + ((__u64)hash_of(flow, service->number) * TABLE_SIZE >> 32);
+	const __u32 *chosen = bpf_map_lookup_elem(&tables, &entry);
 	struct place place = { 0 };
 	struct server *server;
-	__u32 entry, *chosen;
 
-	if (known) {
-		choice->server = known->server;
-		server = bpf_map_lookup_elem(&servers, &choice->server);
-		/* A first packet may come twice: it stays where it went. After others it is of a new connection. */
-		if (server && server->generation == known->generation &&
-		    !(is_first && (known->begun || server->draining))) {
-			if (!is_first && !flow->is_error && !known->begun)
-				known->begun = true;
-			choice->kind = is_first ? OPENED : CONTINUED;
-			return server;
-		}
-	}
-	entry = service->table * TABLE_SIZE + ((__u64)hash * TABLE_SIZE >> 32);
-	chosen = bpf_map_lookup_elem(&tables, &entry);
+	choice->service = service->number;
 	if (!chosen)
 		return NULL;
 	choice->server = *chosen;
 	server = bpf_map_lookup_elem(&servers, &choice->server);
-	if (!server || !server->generation) {
-		count->unserved++;
+	if (!server || !server->generation)
 		return NULL;
-	}
 	if (flow->is_error)
 		return server;
-	choice->kind = is_first || (headers->protocol == IPPROTO_UDP && !known) ? OPENED : UNKNOWN;
+	choice->kind = is_first || (flow->to.protocol == IPPROTO_UDP && !choice->had_place) ? OPENED : UNKNOWN;
 	place.server = choice->server;
 	place.begun = !is_first;
 	place.generation = server->generation;
-	bpf_map_update_elem(&connections, &flow->connection, &place, BPF_ANY);
+	remember(flow, &place);
 	return server;
 }
 
@@ -154,89 +170,114 @@ static __always_inline void fill_udp(struct udphdr *udp, __u32 hash, __u32 lengt
 	udp->check = 0; /* what is inside has its own (RFC 6935) */
 }
 
+/* Written by words, as is what it is summed from: to read again what was written by bytes takes longer than all else. */
 static __always_inline void fill_ipv4(struct iphdr *ip, const struct server *server, const struct inner *inner,
-				      __u32 length)
+				      __u8 protocol, __u32 length)
 {
-	const __u16 *halves = (const void *)ip;
+	enum { NOT_TO_BE_CUT = 0x4000 }; /* so it needs no identification */
+	const __u32 words[] = {
+		(4 << 4 | sizeof(*ip) / 4) << 24 | inner->traffic_class << 16 | length,
+		NOT_TO_BE_CUT,
+		HOPS << 24 | protocol << 16,
+		bpf_ntohl(source4),
+		bpf_ntohl(server->address[0]),
+	};
+	__be32 *to = (void *)ip;
 	__u32 sum = 0;
 
-	ip->version = 4;
-	ip->ihl = sizeof(*ip) / 4;
-	ip->tos = inner->traffic_class;
-	ip->tot_len = bpf_htons(length);
-	ip->frag_off = bpf_htons(0x4000); /* not to be cut: so it needs no identification */
-	ip->ttl = HOPS;
-	ip->protocol = server->gue ? IPPROTO_UDP : inner->protocol;
-	ip->saddr = source4;
-	ip->daddr = server->address[0];
 #pragma unroll
-	for (unsigned int i = 0; i < sizeof(*ip) / sizeof(*halves); i++)
-		sum += halves[i];
+	for (int i = 0; i < 5; i++)
+		sum += (words[i] >> 16) + (words[i] & 0xffff);
 	sum = (sum & 0xffff) + (sum >> 16);
-	ip->check = ~((sum & 0xffff) + (sum >> 16));
+	sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
+#pragma unroll
+	for (int i = 0; i < 5; i++)
+		to[i] = bpf_htonl(i == 2 ? words[i] | sum : words[i]);
 }
 
 static __always_inline void fill_ipv6(struct ipv6hdr *ip, const struct server *server, const struct inner *inner,
-				      __u32 hash, __u32 length)
+				      __u8 protocol, __u32 hash, __u32 length)
 {
 	const __be32 first = bpf_htonl(6U << 28 | (__u32)inner->traffic_class << 20 | (hash & 0xfffff));
 
 	__builtin_memcpy(ip, &first, sizeof(first));
 	ip->payload_len = bpf_htons(length);
-	ip->nexthdr = server->gue ? IPPROTO_UDP : inner->protocol;
+	ip->nexthdr = protocol;
 	ip->hop_limit = HOPS;
 	__builtin_memcpy(&ip->saddr, source6, sizeof(ip->saddr));
 	__builtin_memcpy(&ip->daddr, server->address, sizeof(ip->daddr));
 }
 
-static __always_inline bool has_gateway(void)
+static __always_inline void write_ip4(void *to, const struct server *server, const struct inner *inner,
+				      const struct flow *flow)
 {
-	__u8 all = 0;
+	struct iphdr *ip = to;
 
-#pragma unroll
-	for (int i = 0; i < ETH_ALEN; i++)
-		all |= gateway[i];
-	return all;
+	(void)flow;
+	fill_ipv4(ip, server, inner, inner->protocol, sizeof(*ip) + inner->length);
 }
 
-static __always_inline void fill_link(struct ethhdr *link)
+static __always_inline void write_ip4_udp(void *to, const struct server *server, const struct inner *inner,
+					  const struct flow *flow)
 {
-	struct ethhdr before = *link;
+	struct ip4_udp *outer = to;
 
-	if (has_gateway())
-		__builtin_memcpy(link->h_dest, gateway, ETH_ALEN);
-	else
-		__builtin_memcpy(link->h_dest, before.h_source, ETH_ALEN);
-	__builtin_memcpy(link->h_source, before.h_dest, ETH_ALEN);
+	fill_ipv4(&outer->ip, server, inner, IPPROTO_UDP, sizeof(*outer) + inner->length);
+	fill_udp(&outer->udp, hash_of(flow, server->service), sizeof(outer->udp) + inner->length);
 }
 
-/* As wrap_behind_tags, in place. */
-static __always_inline bool wrap_usual(struct xdp_md *context, const void *wrapping, const __u32 size, __be16 type)
+static __always_inline void write_ip6(void *to, const struct server *server, const struct inner *inner,
+				      const struct flow *flow)
 {
-	struct ethhdr *link = (void *)(long)context->data, moved;
+	fill_ipv6(to, server, inner, inner->protocol, hash_of(flow, server->service), inner->length);
+}
+
+static __always_inline void write_ip6_udp(void *to, const struct server *server, const struct inner *inner,
+					  const struct flow *flow)
+{
+	const __u32 hash = hash_of(flow, server->service);
+	struct ip6_udp *outer = to;
+
+	fill_ipv6(&outer->ip, server, inner, IPPROTO_UDP, hash, sizeof(outer->udp) + inner->length);
+	fill_udp(&outer->udp, hash, sizeof(outer->udp) + inner->length);
+}
+
+static __always_inline void fill_link(struct link *link)
+{
+	const struct link before = *link;
+	__u16 to[ETH_ALEN / 2];
+
+	__builtin_memcpy(to, gateway, sizeof(to));
+	__builtin_memcpy(link->destination, to[0] | to[1] | to[2] ? to : before.source, sizeof(to));
+	__builtin_memcpy(link->source, before.destination, sizeof(link->source));
+}
+
+/* Makes room of `size` bytes behind a link header without tags; returns it, or NULL. */
+static __always_inline void *make_room(struct xdp_md *context, const __u32 size, __be16 type)
+{
+	struct link *link = (void *)(long)context->data, moved;
 
 	if ((void *)(link + 1) > (void *)(long)context->data_end)
-		return false;
+		return NULL;
 	moved = *link;
 	fill_link(&moved);
-	moved.h_proto = type;
+	moved.type = type;
 	if (bpf_xdp_adjust_head(context, -(int)size))
-		return false;
+		return NULL;
 	link = (void *)(long)context->data;
 	if ((void *)(link + 1) + size > (void *)(long)context->data_end)
-		return false;
+		return NULL;
 	*link = moved;
-	__builtin_memcpy(link + 1, wrapping, size);
-	return true;
+	return link + 1;
 }
 
-/* Puts a wrapping of `size` bytes between the link header, whose tags stay, and the packet. */
+/* The same behind tags, which stay, with what is to stand there. */
 static __always_inline bool wrap_behind_tags(struct xdp_md *context, __u32 size_of_link, void *wrapping,
 					     const __u32 size, __be16 type)
 {
 	union {
 		__u8 bytes[LONGEST_LINK_HEADER];
-		struct ethhdr link;
+		struct link link;
 	} moved = { 0 };
 
 	/* The verifier has to see the bounds here. */
@@ -249,42 +290,34 @@ static __always_inline bool wrap_behind_tags(struct xdp_md *context, __u32 size_
 	       write(context, size_of_link, wrapping, size);
 }
 
-static __always_inline bool wrap(struct xdp_md *context, __u32 size_of_link, void *wrapping, const __u32 size,
-				 __be16 type)
+/* Puts a wrapping of `size` bytes between the link header and the packet. */
+static __always_inline bool wrap(struct xdp_md *context, __u32 size_of_link, const __u32 size, __be16 type,
+				 write_wrapping write_to, const struct server *server, const struct inner *inner,
+				 const struct flow *flow)
 {
-	return size_of_link == sizeof(struct ethhdr) ?
-		       wrap_usual(context, wrapping, size, type) :
-		       wrap_behind_tags(context, size_of_link, wrapping, size, type);
+	struct ip6_udp longest = { 0 };
+	void *room;
+
+	if (size_of_link != sizeof(struct ethhdr)) {
+		write_to(&longest, server, inner, flow);
+		return wrap_behind_tags(context, size_of_link, &longest, size, type);
+	}
+	room = make_room(context, size, type);
+	if (room)
+		write_to(room, server, inner, flow);
+	return room;
 }
 
-static __always_inline bool send4(struct xdp_md *context, __u32 link, const struct server *server,
-				  const struct inner *inner, __u32 hash)
+static __always_inline bool send(struct xdp_md *context, __u32 link, const struct server *server,
+				 const struct inner *inner, const struct flow *flow)
 {
-	union wrapping wrapping = { 0 };
-	const __be16 type = bpf_htons(ETH_P_IP);
+	const __be16 ip4 = bpf_htons(ETH_P_IP), ip6 = bpf_htons(ETH_P_IPV6);
 
-	if (!server->gue) {
-		fill_ipv4(&wrapping.v4.ip, server, inner, sizeof(wrapping.v4.ip) + inner->length);
-		return wrap(context, link, &wrapping, sizeof(wrapping.v4.ip), type);
-	}
-	fill_ipv4(&wrapping.v4.ip, server, inner, sizeof(wrapping.v4) + inner->length);
-	fill_udp(&wrapping.v4.udp, hash, sizeof(wrapping.v4.udp) + inner->length);
-	return wrap(context, link, &wrapping, sizeof(wrapping.v4), type);
-}
-
-static __always_inline bool send6(struct xdp_md *context, __u32 link, const struct server *server,
-				  const struct inner *inner, __u32 hash)
-{
-	union wrapping wrapping = { 0 };
-	const __be16 type = bpf_htons(ETH_P_IPV6);
-
-	if (!server->gue) {
-		fill_ipv6(&wrapping.v6.ip, server, inner, hash, inner->length);
-		return wrap(context, link, &wrapping, sizeof(wrapping.v6.ip), type);
-	}
-	fill_ipv6(&wrapping.v6.ip, server, inner, hash, sizeof(wrapping.v6.udp) + inner->length);
-	fill_udp(&wrapping.v6.udp, hash, sizeof(wrapping.v6.udp) + inner->length);
-	return wrap(context, link, &wrapping, sizeof(wrapping.v6), type);
+	if (server->version == 4)
+		return server->gue ? wrap(context, link, sizeof(struct ip4_udp), ip4, write_ip4_udp, server, inner, flow) :
+				     wrap(context, link, sizeof(struct iphdr), ip4, write_ip4, server, inner, flow);
+	return server->gue ? wrap(context, link, sizeof(struct ip6_udp), ip6, write_ip6_udp, server, inner, flow) :
+			     wrap(context, link, sizeof(struct ipv6hdr), ip6, write_ip6, server, inner, flow);
 }
 
 static __always_inline __u32 wrapping_of(const struct server *server)
@@ -294,34 +327,40 @@ static __always_inline __u32 wrapping_of(const struct server *server)
 }
 
 /* Sends a packet of a service to its server. */
-static __always_inline int serve(struct xdp_md *context, const struct headers *headers, struct flow *flow,
-				 const struct service *service)
+static __always_inline int serve(struct xdp_md *context, const struct headers *headers, const struct flow *flow)
 {
-	struct service_count *count = bpf_map_lookup_elem(&service_counts, &service->number);
+	const bool is_first = !flow->is_error && opens(context, headers);
 	struct inner inner = { .protocol = is_ipv4(headers) ? IPPROTO_IPIP : IPPROTO_IPV6 };
 	struct choice choice = { 0 };
+	struct service_count *count;
 	struct server_count *served;
+	struct service *service;
 	struct server *server;
-	bool is_sent;
-	__u32 hash;
 
-	if (!count || !measure(context, headers, &inner))
+	if (!measure(context, headers, &inner))
 		return pass();
-	flow->connection.service = service->number;
-	hash = hash_of(&flow->connection);
-	server = choose(context, headers, flow, service, hash, count, &choice);
-	if (!server)
-		return XDP_DROP;
-	served = bpf_map_lookup_elem(&server_counts, &choice.server);
-	if (!served)
+	server = known_server(flow, is_first, &choice);
+	if (!server) {
+		service = bpf_map_lookup_elem(&services, &flow->to);
+		if (!service)
+			return pass();
+		server = chosen_server(flow, service, is_first, &choice);
+	}
+	count = bpf_map_lookup_elem(&service_counts, &choice.service);
+	if (!count)
 		return XDP_ABORTED;
+	if (!server) {
+		count->unserved++;
+		return XDP_DROP;
+	}
 	if (inner.length + wrapping_of(server) > mtu) {
 		count->too_long++;
 		return XDP_DROP;
 	}
-	is_sent = server->version == 4 ? send4(context, headers->network, server, &inner, hash) :
-					 send6(context, headers->network, server, &inner, hash);
-	if (!is_sent)
+	served = bpf_map_lookup_elem(&server_counts, &choice.server);
+	if (!served)
+		return XDP_ABORTED;
+	if (!send(context, headers->network, server, &inner, flow))
 		return XDP_ABORTED;
 	if (flow->is_error) {
 		count->errors++;
@@ -358,7 +397,6 @@ int balancer(struct xdp_md *context)
 {
 	struct headers headers;
 	struct flow flow = { 0 };
-	struct service *service;
 
 	find_headers(context, &headers);
 	if (!headers.network)
@@ -372,10 +410,7 @@ int balancer(struct xdp_md *context)
 	}
 	if (headers.is_fragment)
 		return drop_or_pass(&flow.to);
-	if (!find_flow(context, &headers, &flow))
-		return pass();
-	service = bpf_map_lookup_elem(&services, &flow.to);
-	return service ? serve(context, &headers, &flow, service) : pass();
+	return find_flow(context, &headers, &flow) ? serve(context, &headers, &flow) : pass();
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -45,6 +45,12 @@ static __always_inline __u32 hash_of(const __u32 *words, __u32 bytes)
 	return hash ^ hash >> 16;
 }
 
+/* Equal shares of all hashes: by a multiplication, which is quicker than a division. */
+static __always_inline __u32 shard_of(__u32 hash)
+{
+	return (__u64)hash * shards >> 32;
+}
+
 /* Bytes of the datagram, by its own header; 0: cut off. In the usual place it is read as find_usual reads. */
 static __always_inline __u32 length_of(struct xdp_md *context, __u32 at)
 {
@@ -71,7 +77,7 @@ int sharder(struct xdp_md *context)
 	    length_of(context, headers.transport) < sizeof(struct udphdr) + key_at + bytes ||
 	    !read(context, headers.transport + sizeof(struct udphdr) + key_at, key, bytes))
 		return XDP_PASS;
-	return bpf_redirect_map(&sockets, context->rx_queue_index * shards + hash_of(key, bytes) % shards, XDP_PASS);
+	return bpf_redirect_map(&sockets, context->rx_queue_index * shards + shard_of(hash_of(key, bytes)), XDP_PASS);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -2,7 +2,8 @@
 
 Each is given all that comes. A packet that is passed goes on to the stack, which costs far more
 than any program: so each is compared with the least program that gives the same verdict. The
-sharder, which delivers to four sockets, is compared with a capture that delivers to one.
+sharder, which delivers to four sockets, is compared with a capture that delivers to one. Its four
+workers share a core here: by the timer none is woken, which would take the core from another.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from xdplab.bench.options import lengths
 from xdplab.bench.receiver import RATES, Receiver
 from xdplab.bench.report.report import Column, least_to_most, median
 from xdplab.bench.rounds import Entry, paired_ratio
-from xdplab.bench.sharded_receiver import CaptureReceiver
+from xdplab.bench.sharded_receiver import SHARDS, CaptureReceiver
 
 _BESIDE = {
     "drop": "drop",
@@ -33,13 +34,22 @@ _BESIDE = {
     "decapsulate": "pass",
     "capture": "capture",
     "sharder": "capture",
+    "capture by timer": "capture",
+    "sharder by timer": "capture",
 }
-_CAPTURES = ("capture", "sharder")
-"""Those whose packets go to sockets, and are counted there."""
+_CAPTURES = {
+    "capture": (1, "poll"),
+    "sharder": (SHARDS, "poll"),
+    "capture by timer": (1, "timer"),
+    "sharder by timer": (SHARDS, "timer"),
+}
+"""Those whose packets go to sockets, and are counted there: how many, and how each worker waits."""
 
 
 def _receiver(name: str, beside: str) -> Receiver:
-    return (CaptureReceiver if name in _CAPTURES else GalleryReceiver)(name, beside)
+    if name in _CAPTURES:
+        return CaptureReceiver(name, beside, *_CAPTURES[name])
+    return GalleryReceiver(name, beside)
 
 
 def _compare(entries: Sequence[Entry]) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from xdplab.xdp.balancer.addresses import IPAddress, key_of, words_of
 from xdplab.xdp.balancer.maglev import TABLE_SIZE, Places
 from xdplab.xdp.program import Program
 
-_CLEARED = ("services", "connections", "servers", "service_counts", "server_counts", "other_counts")
+_COUNTS = ("service_counts", "server_counts", "other_counts")
+_CLEARED = ("services", "connections4", "connections6", "servers", *_COUNTS)
 _MAPS = (*_CLEARED, "tables")
 _NOBODY = 0xFFFFFFFF  # no server has this number
 
@@ -86,7 +87,11 @@ class Entries:
         self.free_services.append(number)
 
     def enter_servers(
-        self, before: Mapping[str, Server], wanted: Mapping[IPAddress, float], gue: bool
+        self,
+        before: Mapping[str, Server],
+        wanted: Mapping[IPAddress, float],
+        service: int,
+        gue: bool,
     ) -> dict[str, Server]:
         """Enter the servers that are new, and return all: those that stay keep their entry.
 
@@ -114,7 +119,7 @@ class Entries:
                     "version": address.version,
                     "gue": gue,
                     "draining": not weight,
-                    "unused": 0,
+                    "service": service,
                 }
             found[str(address)] = server
         return found

@@ -174,7 +174,8 @@ class Service(Tabled, FixedNames):
                     f"to send from. Give it one: Balancer(program, ipv{address.version}=...)."
                 )
         before, unused = self._servers, self._in_use ^ 1
-        servers = self._entries.enter_servers(before, weights, self.encapsulation == "gue")
+        gue = self.encapsulation == "gue"
+        servers = self._entries.enter_servers(before, weights, self._number, gue)
         places = maglev({name: server.weight for name, server in servers.items()})
         try:
             self._entries.write_table(unused, places, list(servers.values()))
