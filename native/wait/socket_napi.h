@@ -7,7 +7,7 @@
 #include "shared/worker.h"
 
 /* The id of the NAPI that the worker's socket knows as its own; 0: none. It learns it at bind, from drivers that link
- * their queues to NAPI (since Linux 6.13), or with the first packet of a zero-copy driver. */
+ * their queues to NAPI (since Linux 6.13); before that, with its first packet. */
 static inline int socket_napi(const struct worker *worker)
 {
 	int napi = 0;

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xdplab.configuration.configuration import WAIT_STRATEGIES
 from xdplab.configuration.path_rules import refuse_wait
 from xdplab.core.checks import choice
+from xdplab.core.kernel_release import kernel_release
 from xdplab.engine.configured import Configured
 from xdplab.knobs.row import Knob
 from xdplab.native import lib
@@ -16,6 +17,14 @@ from xdplab.refusals.errors import error_at
 
 if TYPE_CHECKING:
     from xdplab.knobs.napi import NapiSettings
+    from xdplab.telemetry.region import Telemetry
+
+_BY_SOCKETS_NAPI = ("busy-poll", "epoll-napi", "irq-suspend")
+"""Strategies that drive the NAPI that the socket knows as its own."""
+
+_NAPI_AT_BIND = (6, 13)
+"""The kernel since which a socket knows that at bind or never; before, it learned it with its first
+packet (__xsk_rcv_check, Linux 6.12), on veth, too."""
 
 _SUSPENDING = {
     "defer_hard_irqs": 100,
@@ -30,6 +39,7 @@ class Waiting(Configured):
     """The wait strategy of an engine, or none where its path waits in its own way."""
 
     napi: NapiSettings
+    telemetry: Telemetry
 
     def _read(self, knob: Knob[Any]) -> Any:
         if knob is Waiting.wait and not self.wait_strategies:
@@ -76,12 +86,21 @@ class Waiting(Configured):
         They can still be chosen, with a warning, and measurements with them are labelled.
         """
         reasons = {
-            name: self._native.wait_ineffective(index)
+            name: self._native.wait_ineffective(
+                index, but_for=self._unlearned() if name in _BY_SOCKETS_NAPI else ()
+            )
             for index, name in enumerate(self.wait_strategies)
         }
         if reasons.get("irq-suspend") == "":
             reasons["irq-suspend"] = self._why_nothing_is_suspended()
         return {name: reason for name, reason in reasons.items() if reason}
+
+    def _unlearned(self) -> list[int]:
+        """List the workers whose socket may learn its NAPI with its first packet, still to come."""
+        if self.simulated or kernel_release() >= _NAPI_AT_BIND:
+            return []
+        workers = range(self.telemetry.workers)
+        return [each for each in workers if not self.telemetry.counters(each)["rx_packets"]]
 
     def _why_nothing_is_suspended(self) -> str:
         """Say what keeps the NAPI from suspending interrupts; empty where nothing does."""
