@@ -6,16 +6,21 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import redirect_stdout
+from io import StringIO
 from itertools import product
 from pathlib import Path
 
 from guests.errors import BootError, VirtualMachineError
 from guests.guest import Guest
 from guests.lists import CARDS, KERNELS, SELECTED
+from guests.page import write_page
 from guests.store import Store
 
 _FOLDER = Path(__file__).resolve().parents[2]
 _SEVERAL = {"all": tuple(product(KERNELS, CARDS)), "selected": SELECTED}
+_PAGE = _FOLDER / "docs" / "what-works.md"
+_TRIALS = "PYTHONPATH=tools:tests .venv/bin/python -m guests.trials"
 _TESTS = "PYTHONPATH=tools .venv/bin/python -m pytest -q -rP -p no:cacheprovider tests/vm"
 
 
@@ -24,6 +29,9 @@ def main() -> int:
     asked = _parser().parse_args()
     store = Store()
     try:
+        if asked.what == "table":
+            _write_table(store, asked.seconds)
+            return 0
         if asked.what in _SEVERAL:
             return _test_each(_SEVERAL[asked.what], store, asked.seconds)
         guest = Guest(asked.kernel, asked.card, asked.port)
@@ -39,7 +47,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/vm", description=__doc__)
     parser.add_argument(
-        "what", choices=("run", "shell", *_SEVERAL), help="run: the tests, or --command"
+        "what",
+        choices=("run", "shell", "table", *_SEVERAL),
+        help="run: the tests, or --command; table: try all there is, and write it down",
     )
     parser.add_argument("--kernel", choices=KERNELS, default="newest")
     parser.add_argument("--card", choices=CARDS, default="igb")
@@ -58,6 +68,17 @@ def _run(guest: Guest, store: Store, command: str, seconds: float) -> int:
     except BootError as error:
         print(f"xdplab: {error}\nxdplab: one boot in some forty hangs: again", file=sys.stderr)
         return guest.run(store, _FOLDER, command, seconds)
+
+
+def _write_table(store: Store, seconds: float) -> None:
+    """Try modes, actions and wait strategies with each kernel and each card; write the page."""
+    said: dict[tuple[str, str], str] = {}
+    for kernel, card in product(KERNELS, CARDS):
+        with redirect_stdout(StringIO()) as lines:
+            _run(Guest(kernel, card), store, _TRIALS, seconds)
+        said[kernel, card] = lines.getvalue()
+        print(f"kernel {kernel}, {card}: {len(said[kernel, card].splitlines()) - 1}", flush=True)
+    write_page(_PAGE, said)
 
 
 def _test_each(pairs: Iterable[tuple[str, str]], store: Store, seconds: float) -> int:
