@@ -51,6 +51,10 @@ def test_our_worker_is_measured_with_each_strategy_and_loses_nothing_unaccounted
     assert str(result["best"]) in table(result)
 
 
+# Of the strategies that drive NAPI, those that need a socket that knows it.
+INEFFECTIVE_ON_VETH = ("busy-poll", "epoll-napi", "irq-suspend")
+
+
 def in_80_columns(result: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> str:
     """Lay a result out for a narrow terminal; a report of it can be written as well."""
     with tempfile.TemporaryDirectory() as folder:
@@ -162,10 +166,22 @@ def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatc
         assert 0 < run["returned"] <= run["sent"]
         assert run["lost"] == run["sent"] - run["returned"]
         assert 0 < run["p50_ns"] <= run["p99_ns"] <= run["p99_9_ns"]
-        assert bool(entry["ineffective"]) == (entry["name"] == "busy-poll")
+        assert run["cpu_percent"] > 0
+        assert bool(entry["ineffective"]) == (entry["name"] in INEFFECTIVE_ON_VETH)
     shown = in_80_columns(result, monkeypatch)
     assert "latency: round trip in microseconds, at 5,000 a second" in shown
     assert "rests on few round trips" in shown
+
+
+@pytest.mark.kernel
+def test_latency_is_measured_with_bursts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xdplab.bench.benchmarks.latency.WAIT_STRATEGIES", ("poll",))
+    result = BENCHMARKS["latency"].run(rounds=1, seconds=0.3, rates=[2000], bursts=10.0, quiet=True)
+    (poll, *_) = result["entries"]
+    assert result["traffic"]["bursts"] == 10
+    # As many as evenly, but for what was due after the last burst.
+    assert poll["sent"] > 300
+    assert "in bursts, 10 ms" in table(result)
 
 
 @pytest.mark.kernel
@@ -264,6 +280,8 @@ def test_the_command_prints_one_json_object() -> None:
         ("latency", {"rates": []}),
         ("latency", {"rates": [1000, -1]}),
         ("latency", {"rates": ["max"]}),
+        ("latency", {"bursts": -1}),
+        ("latency", {"bursts": 100}),
     ],
 )
 def test_what_can_not_be_measured_is_refused(benchmark: str, wrong: dict[str, Any]) -> None:

@@ -79,10 +79,16 @@ def test_what_leads_nowhere_is_found(tmp_path: Path) -> None:
 
 
 def test_the_readme_is_short_and_leads_to_every_page() -> None:
-    readme = SOURCE / "README.md"
+    readme, how_to = SOURCE / "README.md", SOURCE / "docs" / "how-to.md"
     assert len(readme.read_text().splitlines()) <= LONGEST_README
-    linked = set(re.findall(r"\]\(([\w./-]+\.md)", text_of(readme)))
-    assert linked == {relative(page) for page in TOP} - {"README.md"}
+    assert led_to(readme) >= {relative(how_to), relative(INDEX)}
+    assert led_to(readme) | led_to(how_to) == {relative(page) for page in TOP} - {"README.md"}
+
+
+def led_to(page: Path) -> set[str]:
+    """Return the pages that a page has links to."""
+    targets = re.findall(r"\]\(([\w./-]+\.md)", text_of(page))
+    return {relative((page.parent / target).resolve()) for target in targets}
 
 
 def test_the_site_has_every_page_in_its_contents() -> None:

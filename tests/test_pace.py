@@ -19,7 +19,10 @@ from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Str
 pytestmark = pytest.mark.filterwarnings("ignore:.* is ineffective here")
 
 RINGS = ("fill", "rx", "tx", "completion")
-SLEEPERS = ("poll", "epoll", "uring-oneshot", "uring-multishot", "uring-napi", "adaptive")
+SLEEPERS = (
+    *("poll", "epoll", "epoll-napi", "irq-suspend"),
+    *("uring-oneshot", "uring-multishot", "uring-napi", "adaptive"),
+)
 FRAME = 2048  # bytes, unless told otherwise
 PATIENCE = 30.0  # seconds: the machine may be busy
 

@@ -11,7 +11,10 @@ import pytest
 from support.documents import examples, run_example
 from support.installs import SOURCE
 
-MODULES = ("xdplab", "xdplab.doctor", "xdplab.errors", "xdplab.fields", "xdplab.handlers")
+MODULES = (
+    *("xdplab", "xdplab.course", "xdplab.doctor", "xdplab.errors", "xdplab.fields"),
+    *("xdplab.handlers", "xdplab.widgets"),
+)
 PAGES = sorted([*SOURCE.glob("docs/reference/*.md"), *SOURCE.glob("docs/widgets/*.md")])
 
 

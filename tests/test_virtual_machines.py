@@ -80,12 +80,32 @@ def test_a_guest_that_does_not_boot_is_told_from_one_that_does_not_end(
 def test_each_card_is_there_twice_on_one_wire(store: Store, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     for name, card in CARDS.items():
+        if card.queues > 1:
+            continue  # see below
         tool(store, "usr/bin/qemu-system-x86_64", f'{ENDS}echo "$@" >{seen}\n')
         Guest("newest", name).run(store, tmp_path, "true", 60)
         words = seen.read_text()
         assert words.count(f"-device {card.device},netdev=") == 2
         assert words.count("hubid=0") == 2
         assert "readonly=on" in words
+
+
+@pytest.mark.privilege
+def test_a_card_of_several_queues_has_a_tap_in_a_namespace_of_its_own(
+    privileged: None, store: Store, tmp_path: Path
+) -> None:
+    seen, links = tmp_path / "seen", tmp_path / "links"
+    look = f'echo "$@" >{seen}; ip -o link show master bridge0 >{links}\n'
+    for name, card in CARDS.items():
+        if card.queues == 1:
+            continue
+        tool(store, "usr/bin/qemu-system-x86_64", ENDS + look)
+        Guest("newest", name).run(store, tmp_path, "true", 60)
+        assert seen.read_text().count(f"queues={card.queues},") == 2
+        joined = [line.split(":")[1].strip() for line in links.read_text().splitlines()]
+        assert joined == ["tap0", "tap1"]
+    here = subprocess.run(["ip", "link"], check=True, capture_output=True, text=True)
+    assert "tap0" not in here.stdout
 
 
 def test_modules_are_loaded_after_those_that_they_need(store: Store, tmp_path: Path) -> None:

@@ -8,9 +8,13 @@ from __future__ import annotations
 import json
 import os
 from fnmatch import fnmatch
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
+from ipywidgets import Widget
 from sphinx.application import Sphinx
+from sphinx.util.inspect import stringify_signature
 
 import xdplab
 from xdplab import Lab
@@ -87,13 +91,16 @@ html_theme_options = {
     "show_toc_level": 2,
     "use_download_button": False,
     "use_fullscreen_button": False,
+    "navbar_persistent": [],  # the sidebar has the search
 }
 html_copy_source = False
+html_context = {"default_mode": "auto"}  # light or dark, as the browser has it
 
 
 def setup(app: Sphinx) -> None:
     """Connect what this site does beside Sphinx."""
     app.connect("build-finished", _begin_at_the_root)
+    app.connect("autodoc-process-signature", _signature_of_widgets)
 
 
 def _begin_at_the_root(app: Sphinx, error: Exception | None) -> None:
@@ -103,3 +110,12 @@ def _begin_at_the_root(app: Sphinx, error: Exception | None) -> None:
             '<!doctype html><meta http-equiv="refresh" content="0; url=docs/index.html">'
             '<title>xdplab</title><a href="docs/index.html">xdplab</a>\n'
         )
+
+
+def _signature_of_widgets(
+    _app: Sphinx, what: str, _name: str, documented: Any, *_others: object
+) -> tuple[str, None] | None:
+    """Show what a widget's constructor takes: Sphinx looks at that of ipywidgets first."""
+    if what != "class" or not issubclass(documented, Widget):
+        return None
+    return stringify_signature(signature(documented), show_annotation=False), None

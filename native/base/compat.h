@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <linux/if_xdp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -44,6 +45,15 @@ struct xdplab_uring_napi { /* struct io_uring_napi */
 	uint32_t op_param; /* REGISTER_OP: the kind of tracking; STATIC_ADD_ID: the NAPI's id */
 	uint32_t resv;
 };
+
+/* epoll's NAPI busy polling: Linux 6.9. With names of our own, since newer C libraries define the struct. */
+struct xdplab_epoll_params { /* struct epoll_params */
+	uint32_t busy_poll_usecs;
+	uint16_t busy_poll_budget;
+	uint8_t prefer_busy_poll;
+	uint8_t pad;
+};
+#define XDPLAB_EPIOCSPARAMS _IOW(0x8A, 0x01, struct xdplab_epoll_params)
 
 #ifndef BPF_F_XDP_DEV_BOUND_ONLY
 #define BPF_F_XDP_DEV_BOUND_ONLY (1u << 6) /* Linux 6.3 */

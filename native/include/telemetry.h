@@ -34,7 +34,7 @@
 
 enum {
 	XDPLAB_MAGIC = 0x78647031, /* "xdp1" */
-	XDPLAB_ABI_VERSION = 6,
+	XDPLAB_ABI_VERSION = 7,
 	XDPLAB_CACHE_LINE = 64,
 	XDPLAB_BATCH_BUCKETS = 16,
 	XDPLAB_SYSCALL_KINDS = 10,
@@ -128,7 +128,7 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) burst; /* most packets before control and clock are looked at again */
 	XDPLAB_SHARED(uint64_t) sample_every; /* 1 frame in this many becomes a sample; 0: none */
 	XDPLAB_SHARED(uint64_t) inspect;      /* 1: latency and sequence number of each frame, not of samples */
-	XDPLAB_SHARED(uint64_t) spin_ns;      /* adaptive: how long to spin before parking */
+	XDPLAB_SHARED(uint64_t) spin_ns;      /* adaptive: how much spinning a wake-up saved is worth */
 	XDPLAB_SHARED(uint64_t) busy_poll_microseconds;
 	XDPLAB_SHARED(uint64_t) busy_poll_budget;
 	XDPLAB_SHARED(uint64_t) interval_ps; /* generate: between two frames; 0: as fast as it can */
@@ -138,6 +138,8 @@ struct xdplab_control {
 	XDPLAB_SHARED(uint64_t) checksum; /* enum xdplab_checksum */
 	XDPLAB_SHARED(uint64_t) handler_budget_ns; /* a batch for which the handler takes longer is counted */
 	XDPLAB_SHARED(uint64_t) timer_ns; /* timer: how long to sleep */
+	XDPLAB_SHARED(uint64_t) spin_share_ppm; /* adaptive: largest share of the time to spin, in millionths */
+	uint64_t padding[7];
 };
 
 /* Written by the worker at once, since one that does not return from a handler writes no records. */

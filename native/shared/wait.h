@@ -47,7 +47,9 @@ struct wait_strategy {
 	entry(uring_sqpoll) \
 	entry(uring_napi) \
 	entry(adaptive) \
-	entry(timer)
+	entry(timer) \
+	entry(epoll_napi) \
+	entry(irq_suspend)
 
 #define WAIT_INDEX(name) WAIT_##name,
 enum { WAIT_STRATEGIES(WAIT_INDEX) WAIT_COUNT };

@@ -4,8 +4,7 @@
  * interrupt disturbs it. The control block sets the longest time of one call (SO_BUSY_POLL), and its most packets
  * (SO_BUSY_POLL_BUDGET).
  *
- * The socket has to know its NAPI. It learns it at bind, from drivers that link their queues to NAPI (since
- * Linux 6.13), or with the first packet of a zero-copy driver. On others recvfrom has nothing to drive.
+ * The socket has to know its NAPI (wait/socket_napi.h), or recvfrom has nothing to drive.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "base/bounds.h"
 #include "base/knob.h"
 #include "shared/worker.h"
+#include "wait/socket_napi.h"
 
 struct options {
 	int prefer; /* SO_PREFER_BUSY_POLL: interrupts stay off while we poll often enough */
@@ -131,10 +131,7 @@ static void leave(struct worker *worker, void *state)
 
 static const char *ineffective(const struct worker *worker)
 {
-	int napi = 0;
-	socklen_t length = sizeof(napi);
-
-	if (!getsockopt(worker->rx->descriptor, SOL_SOCKET, SO_INCOMING_NAPI_ID, &napi, &length) && napi)
+	if (socket_napi(worker))
 		return NULL;
 	if (!worker->napi)
 		return "the interface names no NAPI of this queue, so there is nothing to drive: it spins, with a "

@@ -12,7 +12,8 @@
 /* Defaults. The worker sleeps, since a spinning one would take a whole core. */
 enum { DEFAULT_BATCH = 64, DEFAULT_BURST = 256, DEFAULT_SAMPLE_EVERY = 1000, DEFAULT_WAIT = WAIT_poll };
 enum { DEFAULT_HANDLER_BUDGET_NS = 1000 * 1000 };
-enum { DEFAULT_SPIN_NS = 50000, DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
+enum { DEFAULT_SPIN_NS = 50000, DEFAULT_SPIN_SHARE_PPM = 1000000 };
+enum { DEFAULT_BUSY_POLL_MICROSECONDS = 20, DEFAULT_BUSY_POLL_BUDGET = 64 };
 enum { DEFAULT_TIMER_NS = 200000 };
 
 void engine_worker_set_defaults(struct xdplab_control *control, const struct xdplab_config *config)
@@ -22,6 +23,7 @@ void engine_worker_set_defaults(struct xdplab_control *control, const struct xdp
 	atomic_init(&control->sample_every, DEFAULT_SAMPLE_EVERY);
 	atomic_init(&control->wait, DEFAULT_WAIT);
 	atomic_init(&control->spin_ns, DEFAULT_SPIN_NS);
+	atomic_init(&control->spin_share_ppm, DEFAULT_SPIN_SHARE_PPM);
 	atomic_init(&control->busy_poll_microseconds, DEFAULT_BUSY_POLL_MICROSECONDS);
 	atomic_init(&control->busy_poll_budget, DEFAULT_BUSY_POLL_BUDGET);
 	atomic_init(&control->timer_ns, DEFAULT_TIMER_NS);

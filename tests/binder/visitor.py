@@ -42,15 +42,16 @@ def ask(path: str) -> tuple[int, bytes]:
 
 
 def run(path: Path) -> dict[str, object]:
-    """Run a notebook; return what it printed, and how long it took."""
+    """Run a notebook; return what it printed and showed as text, and how long it took."""
     begun = time.monotonic()
     notebook = nbformat.reads(path.read_text(), as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(
         notebook, timeout=_PATIENCE, resources={"metadata": {"path": str(path.parent)}}
     ).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    printed = "".join(output["text"] for output in outputs if output.output_type == "stream")
-    return {"printed": printed, "seconds": time.monotonic() - begun}
+    printed = [output["text"] for output in outputs if output.output_type == "stream"]
+    shown = [output["data"].get("text/plain", "") for output in outputs if "data" in output]
+    return {"text": "\n".join([*printed, *shown]), "seconds": time.monotonic() - begun}
 
 
 def main() -> None:

@@ -71,6 +71,11 @@ USES = {
         press("Spin time", "Home"),
         "grown('idle_ns')[1] == 0",
     ),
+    "spin_share": Use(
+        "engine.spin_microseconds = 1_000_000",
+        press("Spin share", "Home"),
+        "grown('idle_ns')[1] == 0",
+    ),
     "busy_poll_microseconds": Use(
         "engine.wait = 'uring-napi'; before = settings_made()",
         press("Busy-poll time", "ArrowRight"),

@@ -10,10 +10,9 @@ import pytest
 
 # A file or a folder, or a test of one.
 _SAME = (
-    # A widget reads telemetry and sets knobs, which have tests of their own. The first notebook,
-    # which is run, shows most of them.
+    # A widget reads telemetry and sets knobs, which have tests of their own. The lessons, which are
+    # run, show most of them.
     "widgets/",
-    "test_notebooks.py::test_it_runs_from_top_to_bottom[02",
     # Name their backend themselves; constructors are tried through a broker, too.
     "test_arguments.py::test_constructors_of_widgets",
     "test_arguments.py::test_methods",

@@ -16,7 +16,7 @@ from xdplab import WAIT_STRATEGIES, XdplabError
 TO_PORT = slice(36, 38)  # the destination's, of UDP in IPv4
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 ROOM = 16 << 20  # bytes: a card's frame counts with the whole page that it lies in
-MAY_BE_REFUSED = ("uring-napi",)  # where the kernel names no NAPI of a queue
+MAY_BE_REFUSED = ("uring-napi", "epoll-napi", "irq-suspend")  # on older kernels
 
 
 def test_the_guest_has_the_kernel_and_the_cards_that_were_asked_for(cards: Cards) -> None:

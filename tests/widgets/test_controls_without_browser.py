@@ -46,6 +46,7 @@ OTHER_VALUES = {
     "batch": 8,
     "wait": "epoll",
     "spin_microseconds": 200,
+    "spin_share": 0.5,
     "busy_poll_microseconds": 100,
     "busy_poll_budget": 16,
     "timer_microseconds": 50,
@@ -194,9 +195,11 @@ def test_a_value_between_the_stops_gets_a_place_of_its_own(lab: Lab) -> None:
     ("wait", "shown"),
     [
         ("poll", set()),
-        ("adaptive", {"spin_microseconds"}),
+        ("adaptive", {"spin_microseconds", "spin_share"}),
         ("uring-napi", {"busy_poll_microseconds"}),
         ("busy-poll", {"busy_poll_microseconds", "busy_poll_budget"}),
+        ("epoll-napi", {"busy_poll_microseconds", "busy_poll_budget"}),
+        ("irq-suspend", {"busy_poll_budget"}),
         ("timer", {"timer_microseconds"}),
     ],
 )
@@ -207,7 +210,7 @@ def test_a_strategys_parameters_are_shown_with_it_alone(
     controls = Controls(engine)
     controls.wait = wait
     parameters = {
-        *("spin_microseconds", "timer_microseconds"),
+        *("spin_microseconds", "spin_share", "timer_microseconds"),
         *("busy_poll_microseconds", "busy_poll_budget"),
     }
     assert {name for name in parameters if is_shown(controls, name)} == shown

@@ -16,6 +16,7 @@ from xdplab.widgets import Controls
 TYPED: dict[str, list[tuple[str, object, str]]] = {
     "batch": [("100", 100, "100"), ("1k", 1000, "1,000"), ("max", 2048, "2,048"), ("min", 1, "1")],
     "spin_microseconds": [("150", 150, "150 µs"), ("1.5 ms", 1500, "1.5 ms"), ("0", 0, "0")],
+    "spin_share": [("0.35", 0.35, "0.35"), ("1", 1, "1")],
     "busy_poll_microseconds": [("30us", 30, "30 µs"), ("max", 10_000, "10 ms")],
     "busy_poll_budget": [("100 packets", 100, "100")],
     "timer_microseconds": [("1 ms", 1000, "1 ms")],

@@ -26,6 +26,8 @@ class Card(NamedTuple):
     """The kernel since which its driver has AF_XDP's zero-copy; None: none has."""
     needs_port: bool = False
     """Whether each sits behind a PCIe root port of its own."""
+    queues: int = 1
+    """Queues that QEMU gives each; several take a tap in place of its hub, which has one."""
 
 
 KERNELS = {
@@ -34,12 +36,19 @@ KERNELS = {
     "newest": Kernel(("trixie", "trixie-backports"), "the newest that Debian has"),
 }
 
-# More of virtio-net's queues take a tap for each, and virtio-net has an IOMMU's addresses only
-# where it is told so, without which it has no zero-copy. QEMU's igb works behind a root port alone.
+# virtio-net has an IOMMU's addresses only where it is told so, without which it has no zero-copy.
+# QEMU's igb works behind a root port alone.
 CARDS = {
     "igb": Card("igb", "igb", (5, 10), (6, 14), needs_port=True),
     "virtio-net": Card(
         "virtio_net", "virtio-net-pci,iommu_platform=on,disable-legacy=on", (4, 10), (6, 11)
+    ),
+    "virtio-net-queues": Card(
+        "virtio_net",
+        "virtio-net-pci,iommu_platform=on,disable-legacy=on,mq=on,vectors=10",
+        (4, 10),
+        (6, 11),
+        queues=4,
     ),
     "virtio-net-plain": Card("virtio_net", "virtio-net-pci", (4, 10), None),
     "vmxnet3": Card("vmxnet3", "vmxnet3", (6, 6), None),

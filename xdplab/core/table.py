@@ -25,7 +25,9 @@ _ROW = "background: none; border-top: 1px solid var(--jp-border-color2, rgba(128
 _CELL = "padding: 2px 16px 2px 0; vertical-align: top; white-space: pre-wrap; max-width: 60em"
 _RIGHT = "right; white-space: nowrap"  # a number and its unit stay together
 # Behind the number, so that it stays readable in either theme.
-_BAR = "linear-gradient(to left, rgba(70, 130, 220, 0.28) {0:.1f}%, transparent {0:.1f}%)"
+_BAR = (
+    "linear-gradient(to left, rgba(70, 130, 220, 0.28) {0:.1f}%, transparent {0:.1f}%) content-box"
+)
 _TITLE = "color: var(--jp-ui-font-color1, inherit); font-size: 13px; font-weight: 600"
 _LINE = "color: var(--jp-ui-font-color1, inherit); font-size: 13px; max-width: 60em"
 

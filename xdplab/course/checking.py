@@ -127,7 +127,7 @@ def a_number(answer: object, wanted: str) -> float:
     return float(answer)
 
 
-def called(function: object, *arguments: object) -> Any:
+def called(function: object, *arguments: object, may_return_none: bool = False) -> Any:
     """Call a function of the reader's, which returns something.
 
     Raises
@@ -145,6 +145,6 @@ def called(function: object, *arguments: object) -> Any:
         raise WrongAnswerError(f"your function was refused: {error}") from error
     except Exception as error:
         raise WrongAnswerError(f"your function failed: {type(error).__name__}: {error}") from error
-    if returned is None or isinstance(returned, EllipsisType):
+    if isinstance(returned, EllipsisType) or (returned is None and not may_return_none):
         raise UnfilledError("your function returns nothing.")
     return returned

@@ -19,7 +19,7 @@ from xdplab.net.namespace import Namespace
 from xdplab.net.netlink import netlink
 from xdplab.net.offloads import command, left_to_device, read
 from xdplab.net.virtio import DRIVER as VIRTIO
-from xdplab.net.virtio import lacks_for_zero_copy
+from xdplab.net.virtio import lacks_for_zero_copy, queues_that_stay
 from xdplab.refusals.remedies import Place, program_held
 
 if TYPE_CHECKING:
@@ -84,6 +84,11 @@ def describe(interface: Interface) -> Finding:
         remedies.append(link.trouble())
     if interface.queues > 1:
         seen.append("an engine captures from one, or from those that queue=[0, 1] lists")
+    if interface.queues < (most := queues_that_stay(interface)):
+        seen.append(
+            "the driver may have more while it has an XDP program, which no engine can name: "
+            f"`sudo ethtool -L {name} combined {most}` has all of them before"
+        )
     if interface.queues > (cores := os.cpu_count() or 1):
         remedies.append(
             f"There are more queues than cores to serve them: "

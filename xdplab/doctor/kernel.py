@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from xdplab.core.errors import KernelError
+from xdplab.core.kernel_release import kernel_release
 from xdplab.core.more_power import MORE_POWER
 from xdplab.doctor.finding import Finding, Verdict, refused
 from xdplab.doctor.privilege import BY_BROKER, privilege_refused, real_backend, through_broker
@@ -49,8 +49,7 @@ def version(release: str | None = None) -> Iterator[Finding]:
         As printed by ``uname -r``. Default: the running kernel's.
     """
     release = os.uname().release if release is None else release
-    numbers = re.match(r"(\d+)\.(\d+)", release)
-    have = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+    have = kernel_release(release)
     lacking = [feature for feature in _FEATURES if have < feature[0]]
     seen = f"Linux {release}"
     if not lacking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xdplab import backends
@@ -237,10 +238,20 @@ class NativeEngine:
         with self.lock:
             return int(lib.xdplab_engine_wait_refusal(self.pointer, 0, index))
 
-    def wait_ineffective(self, index: int) -> str:
-        """Return why a wait strategy has no effect on one of the devices; empty where it has."""
+    def wait_ineffective(self, index: int, but_for: Collection[int] = ()) -> str:
+        """Return why a wait strategy has no effect on one of the devices; empty where it has.
+
+        Parameters
+        ----------
+        index
+            Of the strategy.
+        but_for
+            Workers that are not asked.
+        """
         with self.lock:
             for worker in range(self._workers):
+                if worker in but_for:
+                    continue
                 if reason := lib.xdplab_engine_wait_ineffective(self.pointer, worker, index):
                     return str(ffi.string(reason).decode())
         return ""

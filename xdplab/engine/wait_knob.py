@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xdplab.configuration.configuration import WAIT_STRATEGIES
 from xdplab.configuration.path_rules import refuse_wait
 from xdplab.core.checks import choice
+from xdplab.core.kernel_release import kernel_release
 from xdplab.engine.configured import Configured
 from xdplab.knobs.row import Knob
 from xdplab.native import lib
 from xdplab.native.paths import Kind
 from xdplab.refusals.errors import error_at
 
+if TYPE_CHECKING:
+    from xdplab.knobs.napi import NapiSettings
+    from xdplab.telemetry.region import Telemetry
+
+_BY_SOCKETS_NAPI = ("busy-poll", "epoll-napi", "irq-suspend")
+"""Strategies that drive the NAPI that the socket knows as its own."""
+
+_NAPI_AT_BIND = (6, 13)
+"""The kernel since which a socket knows that at bind or never; before, it learned it with its first
+packet (__xsk_rcv_check, Linux 6.12), on veth, too."""
+
+_SUSPENDING = {
+    "defer_hard_irqs": 100,
+    "gro_flush_timeout": 20_000,
+    "irq_suspend_timeout": 20_000_000,
+}
+"""Settings of NAPI that must not be 0 for irq-suspend, and values to begin with
+(Documentation/networking/napi.rst, "IRQ suspension", Linux 6.13)."""
+
 
 class Waiting(Configured):
     """The wait strategy of an engine, or none where its path waits in its own way."""
+
+    napi: NapiSettings
+    telemetry: Telemetry
 
     def _read(self, knob: Knob[Any]) -> Any:
         if knob is Waiting.wait and not self.wait_strategies:
@@ -63,10 +86,35 @@ class Waiting(Configured):
         They can still be chosen, with a warning, and measurements with them are labelled.
         """
         reasons = {
-            name: self._native.wait_ineffective(index)
+            name: self._native.wait_ineffective(
+                index, but_for=self._unlearned() if name in _BY_SOCKETS_NAPI else ()
+            )
             for index, name in enumerate(self.wait_strategies)
         }
+        if reasons.get("irq-suspend") == "":
+            reasons["irq-suspend"] = self._why_nothing_is_suspended()
         return {name: reason for name, reason in reasons.items() if reason}
+
+    def _unlearned(self) -> list[int]:
+        """List the workers whose socket may learn its NAPI with its first packet, still to come."""
+        if self.simulated or kernel_release() >= _NAPI_AT_BIND:
+            return []
+        workers = range(self.telemetry.workers)
+        return [each for each in workers if not self.telemetry.counters(each)["rx_packets"]]
+
+    def _why_nothing_is_suspended(self) -> str:
+        """Say what keeps the NAPI from suspending interrupts; empty where nothing does."""
+        instances = self.napi.read()
+        if not instances or instances[0].irq_suspend_timeout is None:
+            return (
+                "this kernel can't suspend interrupts, which takes Linux 6.13: it polls once "
+                "before each sleep. Use epoll-napi."
+            )
+        unset = [name for name in _SUSPENDING if not getattr(instances[0], name)]
+        if not unset:
+            return ""
+        help_ = ", ".join(f"engine.napi.{name} = {_SUSPENDING[name]:_}" for name in unset)
+        return f"its NAPI suspends no interrupts unless it is told for how long. Set {help_}."
 
     @property
     def wait_note(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 
 from xdplab.core.calls import public_function
+from xdplab.core.checks import choice
 from xdplab.core.errors import MissingKeyError
 from xdplab.core.table import Table, Tabled, bars_of
 from xdplab.core.text import duration, percent, rate, short, spaced
@@ -54,6 +55,11 @@ class Tried(Tabled):
         """The share of one core that went into anything else; nan if not measured."""
         parts = ("user_ns_per_packet", "sys_ns_per_packet", "sqpoll_ns_per_packet")
         return sum(self._share(part) for part in parts)
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What was measured, by the headings of the table: shares of 1, and times in ns."""
+        return _figures(self)
 
     def _share(self, part: str) -> float:
         if self.measurement is None:
@@ -116,13 +122,31 @@ class Measurements(Tabled, Mapping[object, Tried]):
         """Those that were neither refused nor failed."""
         return {value: each for value, each in self.items() if each.measurement is not None}
 
+    def ranked(self, figure: str) -> list[object]:
+        """Return the values that were measured, that with the least of a figure first.
+
+        Parameters
+        ----------
+        figure
+            A heading of the table, such as "latency p99".
+
+        Raises
+        ------
+        ConfigurationError
+            For another name; the message lists the headings.
+        """
+        figure = choice("figure", figure, _COLUMNS)
+        known = {value: each.figures.get(figure) for value, each in self.items()}
+        return sorted((v for v, f in known.items() if f is not None), key=lambda v: known[v] or 0.0)
+
     def _brief(self) -> str:
-        return f"<Measurements of {len(self)} settings, {len(self.measured)} of them measured>"
+        of = f"{len(self)} settings{self._mark(self.values())}"
+        return f"<Measurements of {of}, {len(self.measured)} of them measured>"
 
     def _table(self) -> Table:
         tried = list(self._by_value.values())
         knobs = [spaced(name) for name in tried[0].settings]
-        figures = [_figures(each) for each in tried]
+        figures = [each.figures for each in tried]
         columns = [name for name in _COLUMNS if any(name in row for row in figures)]
         told = dict.fromkeys(line for each in tried for line in _lines(each))
         return Table(
@@ -140,7 +164,7 @@ class Measurements(Tabled, Mapping[object, Tried]):
         )
 
     @staticmethod
-    def _mark(tried: list[Tried]) -> str:
+    def _mark(tried: Iterable[Tried]) -> str:
         simulated = any(each.measurement and each.measurement.simulated for each in tried)
         return " [simulated]" if simulated else ""
 

@@ -24,6 +24,7 @@ from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
 from xdplab.ledger.subjects import check_engine, check_traffic
 from xdplab.native.records import SYSCALLS
+from xdplab.telemetry.interrupts import InterruptCounts
 
 KERNEL_STATISTICS = (
     "rx_dropped",
@@ -54,6 +55,10 @@ class Measurement(Tabled):
     worker's empty polls, ``sys`` the rest of the worker's own CPU time, and ``softirq`` the
     network softirqs on the worker's and the generator's core; None: could not be measured.
     ``sqpoll`` is io_uring's submission thread, which a worker has for `uring-sqpoll`.
+
+    ``interrupts`` are those of the engine's device, None where it has none, as a veth. ``softirqs``
+    are by core, how often the softirq that receives packets ran there, for any interface of the
+    machine. A worker that drives its NAPI itself has few of both.
 
     ``wait`` is empty on a `path` without wait strategies. ``wait_effective`` is False if the
     strategy has no effect on this device; ``wait_note`` then says why and what to use instead.
@@ -91,6 +96,8 @@ class Measurement(Tabled):
     sys_ns_per_packet: float | None
     softirq_ns_per_packet: float | None
     sqpoll_ns_per_packet: float | None
+    interrupts: int | None
+    softirqs: dict[int, int]
     kernel: dict[str, int]
     ledger: list[dict[str, str | int]]
     balanced: bool
@@ -148,6 +155,8 @@ def _measure(
         ledger = Ledger(engine, traffic)
         sent = traffic.sent if traffic else 0
         offer = Watch(engine, traffic)
+        numbers = engine.interface.interrupts
+        counted = InterruptCounts.read(numbers)
         before, softirq_before = engine.telemetry.total(), in_softirq()
         started = time.monotonic()
         if traffic:
@@ -166,6 +175,7 @@ def _measure(
             if traffic:
                 traffic.stop()
         elapsed = time.monotonic() - started
+        counted = InterruptCounts.read(numbers).since(counted)
         try:
             account = ledger.settle()
         except XdplabError as error:  # the interface is gone, and its counters with it
@@ -217,6 +227,8 @@ def _measure(
             else None
         ),
         sqpoll_ns_per_packet=each(grown("sqpoll_ns")),
+        interrupts=counted.device,
+        softirqs=counted.softirqs,
         kernel={name: grown(name) for name in KERNEL_STATISTICS},
         ledger=account.as_list(),
         balanced=account.balanced,

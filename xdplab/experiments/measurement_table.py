@@ -27,6 +27,7 @@ def measurement_table(measured: Measurement) -> Table:
         ("received", f"{received}, {rate(measured.rx_pps, 3)}"),
         *_lost(measured),
         *((label, f"{duration(ns)} a packet") for label, ns in _costs(measured)),
+        *_interrupts(measured),
         ("wakeups", f"{measured.wakeups:,}"),
         ("system calls", f"{sum(measured.syscalls.values()):,}"),
         ("ledger", "adds up" if measured.balanced else "does not add up"),
@@ -52,6 +53,14 @@ def _lost(measured: Measurement) -> list[tuple[str, str]]:
         return []
     share = f", {percent(measured.lost / measured.sent)}" if measured.lost and measured.sent else ""
     return [("lost", f"{counted(measured.lost, 'packet')}{share}")]
+
+
+def _interrupts(measured: Measurement) -> list[tuple[str, str]]:
+    ran = [f"{count:,} on core {core}" for core, count in measured.softirqs.items()]
+    rows = [("softirqs of the machine", ", ".join(ran) or "none")]
+    if measured.interrupts is not None:
+        rows.insert(0, ("interrupts", f"{measured.interrupts:,}"))
+    return rows
 
 
 def _costs(measured: Measurement) -> list[tuple[str, float]]:

@@ -11,6 +11,7 @@ from xdplab.core import checks
 from xdplab.net.stream import FASTEST, SLOWEST, checked_rate, interval_ps, rate_of
 
 _ONLY_STEPS = (1 << 64) - 1
+_PPM = 1_000_000
 _SHORTEST_PACE, _LONGEST_PACE = 1e-4, 3600  # seconds
 
 
@@ -86,6 +87,20 @@ def _pace(name: str, value: object, _engine: object) -> float:
         checks.seconds(name, value, _SHORTEST_PACE, _LONGEST_PACE)
     return checks.number(value)
 
+
+def _share(name: str, value: object, _engine: object) -> float:
+    return checks.real(name, value, 0, 1)
+
+
+SHARE = Kind(
+    "float",
+    "0 to 1",
+    _share,
+    lambda value: round(value * _PPM),
+    lambda word: min(word, _PPM) / _PPM,
+    lambda _engine: (0, 1),
+)
+"""A part of the whole, stored in millionths."""
 
 SWITCH = Kind(
     "bool",

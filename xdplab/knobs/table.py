@@ -25,7 +25,7 @@ from xdplab.configuration.groups import CHECKSUMS, HIGHEST_PRIORITY, RAREST_SAMP
 from xdplab.core.named import Named
 from xdplab.core.text import rate
 from xdplab.knobs import offers, words
-from xdplab.knobs.kinds import PACE, RATE, SWITCH, choice, other, whole
+from xdplab.knobs.kinds import PACE, RATE, SHARE, SWITCH, choice, other, whole
 from xdplab.knobs.row import Holder, Home, Knob, Needs, Search
 from xdplab.native import lib
 from xdplab.net import stream
@@ -173,9 +173,11 @@ class NapiKnobs(Holder):
         whole(0, _LONGEST_TIMEOUT),
         default="the device's",
         label="Suspend IRQs",
-        help="How long interrupts stay off for a program that busy-polls with epoll; none of the "
-        "wait strategies does",
-        more="Only a program that busy-polls through epoll (EPIOCSPARAMS) makes use of it.",
+        help="How long interrupts stay off after packets were found, with the wait strategy "
+        "irq-suspend",
+        more="""It takes effect where `defer_hard_irqs` and `gro_flush_timeout` are set as well
+        (Documentation/networking/napi.rst, "IRQ suspension", Linux 6.13). Another program that
+        busy-polls through epoll (EPIOCSPARAMS) makes use of it, too.""",
         unit="ns",
         text=words.nanoseconds,
         stops=lambda _engine: [0, *words.one_two_five(1_000_000, _LONGEST_TIMEOUT)],
@@ -217,7 +219,10 @@ class WorkerKnobs(Holder):
         word="spin_ns",
         default=50,
         label="Spin time",
-        help="How long adaptive spins after the last packet before it parks",
+        help="How much spinning it is worth to adaptive to be awake when a packet comes",
+        more="""Of the gaps between the last packets it learns when the next one is likely. It spins
+        then, if that takes no longer a packet, on average; else it sleeps until a packet comes. 0
+        never spins.""",
         unit="µs",
         text=words.microseconds,
         stops=lambda _engine: [0, *words.one_two_five(1, 1_000_000)],
@@ -225,28 +230,43 @@ class WorkerKnobs(Holder):
         needs=Needs("wait", ("adaptive",)),
         search=Search((10, 50, 200, 1000)),
     )
+    spin_share = Knob[float](
+        SHARE,
+        word="spin_share_ppm",
+        default=1.0,
+        label="Spin share",
+        help="Largest share of the time that adaptive spins; it sleeps for the rest",
+        more="""Reckoned over stretches of 10 ms. What is left of a core for the worker's own work
+        and its wake-ups is not counted.""",
+        text=words.share,
+        stops=lambda _engine: (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1),
+        acts=offers.waits_in_rings,
+        needs=Needs("wait", ("adaptive",)),
+        search=Search((0.1, 0.5, 1)),
+    )
     busy_poll_microseconds = Knob[int](
         whole(1, 10_000),
         default=20,
         label="Busy-poll time",
-        help="How long busy-poll and uring-napi drive NAPI at a time",
+        help="How long busy-poll, uring-napi and epoll-napi drive NAPI at a time",
         unit="µs",
         text=words.microseconds,
         stops=lambda _engine: words.one_two_five(1, 10_000),
         acts=offers.waits_in_rings,
-        needs=Needs("wait", ("busy-poll", "uring-napi")),
+        needs=Needs("wait", ("busy-poll", "uring-napi", "epoll-napi")),
         search=Search((10, 50, 200)),
     )
     busy_poll_budget = Knob[int](
         whole(1, 65_535),
         default=64,
         label="Budget",
-        help="Most packets that busy-poll lets NAPI take at a time",
+        help="Most packets that busy-poll, epoll-napi and irq-suspend let NAPI take at a time",
+        more="The two on epoll take at most 64, as the kernel lets them.",
         unit="packets",
         text=words.number,
         stops=lambda _engine: words.powers_of_two(1024),
         acts=offers.waits_in_rings,
-        needs=Needs("wait", ("busy-poll",)),
+        needs=Needs("wait", ("busy-poll", "epoll-napi", "irq-suspend")),
         search=Search((8, 64, 256)),
     )
     timer_microseconds = Knob[int](

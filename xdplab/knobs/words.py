@@ -24,6 +24,11 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def share(value: float) -> str:
+    """Write a part of the whole: ``0.25``."""
+    return f"{value:g}"
+
+
 def size(value: int) -> str:
     """Write bytes of a frame."""
     return f"{value:,} bytes"

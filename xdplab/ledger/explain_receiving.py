@@ -65,6 +65,11 @@ def _came(now: Situation) -> str:
 
 
 def _more_queues(now: Situation) -> str:
+    if now.queues_first:
+        return (
+            "The driver has more queues while it has an XDP program. Close the engine, set the "
+            f"queues, {now.queues_first}, and {_all_queues(now)} captures on all of them"
+        )
     if not now.stray_queues:
         return f"Name more queues: {_all_queues(now)}"
     queues = sorted({*now.queues, *now.stray_queues})

@@ -37,7 +37,7 @@ from xdplab.ledger.drops import drop_reasons_of
 from xdplab.ledger.explain_handler import watched
 from xdplab.ledger.lines import Line, is_there, name_of
 from xdplab.ledger.offered import is_short
-from xdplab.ledger.situation import Situation, other_core, queueing, slower, steering
+from xdplab.ledger.situation import Situation, other_core, queueing, queues_first, slower, steering
 from xdplab.ledger.subjects import check_engine, check_traffic, senders
 from xdplab.net.filtering import Filtering, filtering
 from xdplab.net.offloads import remedies_for_checksums, remedies_for_length
@@ -380,12 +380,15 @@ class Ledger(Tabled, FixedNames):
         sender = links.pop(SENDER, None)
         workers = range(engine.telemetry.workers)
         inside = any(map(engine.telemetry.inside_handler, workers))
+        queues_command, queues_then = queues_first(engine) if grown.no_socket else ("", 0)
         return Situation(
             interface=" and ".join(link.name for link in links.values()),
             name=engine.configuration.name,
             queues=engine.queues,
             stray_queues=tuple(strays),
-            queue_count=self._queue_count() if grown.ring_full or grown.no_socket else 0,
+            queue_count=queues_then
+            or (self._queue_count() if grown.ring_full or grown.no_socket else 0),
+            queues_first=queues_command,
             running=engine.running or bool(error and not ended),
             fault=error if ended else "",
             lost_program="" if ended else error,

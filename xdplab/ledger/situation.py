@@ -14,14 +14,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xdplab.core.errors import XdplabError
+from xdplab.core.kernel_release import kernel_release
 from xdplab.ledger.counting_points import AS_VETH
 from xdplab.ledger.overflow import Overflow
 from xdplab.net.filtering import Filtering
 from xdplab.net.shell_commands import ip_in
+from xdplab.net.virtio import queues_that_stay
 
 if TYPE_CHECKING:
     from xdplab.ledger.subjects import CountedEngine, CountedTraffic
     from xdplab.net.interface import Interface
+
+_VETH_STOPS = (6, 16)
+"""The kernel since which a veth with a queueing discipline stops its queue when the ring at its far
+end is full; before, it dropped the frame whatever it had."""
 
 _SLOW = 2000  # packets a second: a generator sleeps between them, and a wire holds 0.1 s of them
 
@@ -91,6 +97,8 @@ class Situation:
     """MTU of the generator's interface."""
     port_mtu: int = 1500
     """MTU of the engine's interface."""
+    queues_first: str = ""
+    """The command that sets the queues, where the driver has more of them with an XDP program."""
     attach: str = "native"
     filtering: Filtering | None = None
     """How the engine's interface filters by address, where no packet came."""
@@ -181,12 +189,27 @@ def steering(engine: CountedEngine, traffic: CountedTraffic | None) -> str:
     return f"`ethtool -X {first.name} start {min(engine.queues)} equal {len(engine.queues)}`"
 
 
+def queues_first(engine: CountedEngine) -> tuple[str, int]:
+    """Return the command that sets queues that stay, and their number; "" and 0 without need.
+
+    Needed where the driver added queues for the XDP program: an engine can't name them before.
+    """
+    for before in engine.configuration.interfaces:
+        with suppress(XdplabError):
+            now = before.now()
+            if now.queues > before.queues and (most := queues_that_stay(now)):
+                return f"`ethtool -L {now.name} combined {most}`", most
+    return "", 0
+
+
 def _is_range(numbers: Collection[int]) -> bool:
     return max(numbers) - min(numbers) == len(numbers) - 1
 
 
 def queueing(interfaces: Sequence[Interface]) -> tuple[str, ...]:
     """Return commands that make frames wait where interfaces can't send them at once."""
+    if kernel_release() < _VETH_STOPS:
+        return ()
     found = []
     for interface in interfaces:
         with suppress(XdplabError, OSError):

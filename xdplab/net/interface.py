@@ -63,8 +63,10 @@ class Interface(Tabled):
         The largest packet that it carries, in bytes, without the Ethernet header.
     driver
         The name of its driver, such as ``veth``.
+    interrupts
+        The numbers of its interrupts, as far as they can be known; a veth has none.
     interrupt_cores
-        Cores that serve its interrupts, as far as that can be known; a veth has none.
+        Cores that serve these.
     link_type
         The kind of header of its frames: the kernel's ARPHRD number (link_type.py).
     """
@@ -78,6 +80,7 @@ class Interface(Tabled):
     queues: int
     mtu: int
     driver: str
+    interrupts: frozenset[int] = frozenset()
     interrupt_cores: frozenset[int] = frozenset()
     link_type: int = ETHERNET
     # A veth dies with its peer's namespace, so an interface of a lab keeps that one too.
@@ -134,6 +137,7 @@ class Interface(Tabled):
             name = link.get("ifname")
             ipv4, ipv6 = _addresses(route, link["index"])
         queues, driver = _queues_and_driver(link)
+        numbers = _interrupts(name, link["index"])
         return cls(
             name=name,
             index=link["index"],
@@ -144,7 +148,8 @@ class Interface(Tabled):
             queues=queues,
             mtu=link.get("mtu"),
             driver=driver,
-            interrupt_cores=_interrupt_cores(name, link["index"]),
+            interrupts=numbers,
+            interrupt_cores=frozenset().union(*map(interrupt_cores, numbers)),
             link_type=link["ifi_type"],
         )
 
@@ -380,13 +385,12 @@ def name_now(interface: Interface) -> str:
     return interface.name
 
 
-def _interrupt_cores(name: str, index: int) -> frozenset[int]:
-    """Collect the cores that serve an interface's interrupts, in the calling thread's namespace."""
+def _interrupts(name: str, index: int) -> frozenset[int]:
+    """Find an interface's interrupts, in the calling thread's namespace."""
     from xdplab.net.napi import interrupts  # noqa: PLC0415 - pyroute2 is slow to import
 
     # Few drivers tell which interrupt is which NAPI instance's.
-    numbers = interrupts(index) or device_interrupts(name)
-    return frozenset().union(*map(interrupt_cores, numbers))
+    return interrupts(index) or device_interrupts(name)
 
 
 def _outgoing(route: Any) -> set[int]:

@@ -1,7 +1,7 @@
-"""What a virtio-net device lacks for AF_XDP's zero-copy, which its driver advertises all the same.
+"""What is peculiar to virtio-net: its queues, and what its device lacks for AF_XDP's zero-copy.
 
-The device, and so the hypervisor, decides: the driver refuses the bind of a socket with EINVAL or
-ENOENT (virtnet_xsk_pool_enable, Linux 6.18).
+The driver advertises zero-copy all the same, and refuses the bind of a socket with EINVAL or ENOENT
+(virtnet_xsk_pool_enable, Linux 6.18): the device, and so the hypervisor, decides.
 """
 
 from __future__ import annotations
@@ -44,6 +44,29 @@ def lacks_for_zero_copy(interface: Interface) -> str:
     names = " and ".join(name for name, _option in lacking)
     options = ",".join(option for _name, option in lacking)
     return f"the virtual device lacks {names} (QEMU: -device virtio-net-pci,{options})"
+
+
+def queues_that_stay(interface: Interface) -> int:
+    """Return how many queues to set so that an XDP program adds none.
+
+    The driver adds a queue for each core while it has a program, if the device has as many, and
+    packets arrive on them, too (virtnet_xdp_set, Linux 6.18). No socket can be bound to them
+    before.
+
+    Returns
+    -------
+    int
+        All that the device has; 0 for another driver, and where the driver does not tell.
+    """
+    if interface.driver != DRIVER:
+        return 0
+    return interface.namespace.run(_most_queues, interface.name)
+
+
+def _most_queues(name: str) -> int:
+    with suppress(KernelError), ethtool(name, f"ask the driver of {name}") as device:
+        return int(device.get_channels().max_combined)
+    return 0
 
 
 def _agreed(name: str) -> str:

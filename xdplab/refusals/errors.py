@@ -116,6 +116,10 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
         "It needs Linux 6.13 or newer, built with CONFIG_NET_RX_BUSY_POLL: choose "
         "wait='uring-multishot'.",
     ),
+    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.ENOTTY): (
+        KernelError,
+        "It needs Linux 6.9 or newer, built with CONFIG_NET_RX_BUSY_POLL: choose wait='epoll'.",
+    ),
     (lib.XDPLAB_STEP_PREPARE_WAIT, errno.ENOPROTOOPT): (
         KernelError,
         "It needs Linux 5.11 or newer, built with CONFIG_NET_RX_BUSY_POLL: choose wait='spin'.",

@@ -59,8 +59,8 @@ PRESETS = _Presets(
             },
             why=(
                 "Under load the worker never sleeps, so no ring overflows while it wakes up, and "
-                "large batches spread the cost of a turn over many packets. Without packets for "
-                "200 µs, it leaves its core to others."
+                "large batches spread the cost of a turn over many packets. Where that would "
+                "take more than 200 µs of spinning a packet, it leaves its core to others."
             ),
         ),
         "latency": Preset(

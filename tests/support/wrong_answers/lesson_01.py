@@ -3,7 +3,7 @@
 from support.wrong_answers import WrongAnswers
 
 WRONG: WrongAnswers = {
-    "1": ["seconds = 2 * engine.ring_size / 10_000", "seconds = 10_000 / engine.ring_size"],
+    "1": ["seconds = 2 * 2048 / 10_000", "seconds = 10_000 / 2048"],
     "2": [
         """
 def three_hundred(lab):

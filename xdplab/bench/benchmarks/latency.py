@@ -1,4 +1,4 @@
-"""The benchmark `latency`: the time of a round trip, by the server's way to wait.
+"""The benchmark `latency`: the time of a round trip and the server's CPU time, by its way to wait.
 
 One lab. The client sends 64-byte frames through AF_XDP and spins for the answers, on a core of its
 own. The servers take turns on another core: xdplab's worker with the action "echo" and each wait
@@ -9,18 +9,21 @@ strategy; and, through the normal stack of their host, two ordinary UDP sockets,
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from xdplab.bench.benchmark import Benchmark
-from xdplab.bench.options import lengths, several
+from xdplab.bench.options import Option, lengths, several
 from xdplab.bench.peers.client import Client, Trips
+from xdplab.bench.peers.cpu_time import by_thread
 from xdplab.bench.peers.udp_echo import MODES, UdpEcho
 from xdplab.bench.receiver import told_later
 from xdplab.bench.report.report import Column, least_to_most, median
 from xdplab.bench.rounds import Entry, Rounds
 from xdplab.bench.wire import FRAME_BYTES
+from xdplab.core.checks import real
 from xdplab.core.cores import cores_for_queue
 from xdplab.core.errors import ConfigurationError
 from xdplab.engine.engine import WAIT_STRATEGIES, Engine
@@ -29,6 +32,9 @@ from xdplab.net.stream import STREAM_PORT, checked_rate
 
 _WARM_UP_SECONDS = 0.3
 _FEW_TRIPS = 10
+# After a longer pause, a stream does not send the frames that were due in it: TRAFFIC_PATIENCE_MS
+# of native/include/traffic.h.
+_LONGEST_APART = 50.0  # ms
 
 _TITLE = "round trip in microseconds"
 
@@ -51,21 +57,23 @@ class _Place:
     lab: Lab
     cpu: int
     client: Client
+    apart: float
 
 
-def _measure(turns: Rounds, rates: Sequence[float]) -> dict[str, Any]:
+def _measure(turns: Rounds, rates: Sequence[float], bursts: float) -> dict[str, Any]:
     client_core, server_core = cores_for_queue(0, 1)
     with (
         Lab() as lab,
         Client(lab.peer, lab.port, size=FRAME_BYTES, cpu=client_core) as client,
     ):
-        place = _Place(lab, server_core, client)
+        place = _Place(lab, server_core, client, bursts / 1e3)
         entries = [
             _entry(server, place, rate, turns.seconds) for rate in rates for server in _servers()
         ]
         turns.take(entries)
         traffic = {
             "rates": list(rates),
+            "bursts": bursts,
             "size": FRAME_BYTES,
             "client_core": client_core,
             "server_core": server_core,
@@ -73,7 +81,8 @@ def _measure(turns: Rounds, rates: Sequence[float]) -> dict[str, Any]:
         for entry in entries:
             sums = {name: sum(run[name] for run in entry.runs) for name in ("sent", "returned")}
             entry.labels |= sums
-        return turns.result(lab, entries, (*_PERCENTILES, "sent_pps", "lost"), traffic)
+        figures = (*_PERCENTILES, "cpu_percent", "sent_pps", "lost")
+        return turns.result(lab, entries, figures, traffic)
 
 
 def _servers() -> Iterator[_Server]:
@@ -102,9 +111,15 @@ class _Socket:
 
 def _entry(server: _Server, place: _Place, rate: float, seconds: float) -> Entry:
     def turn() -> dict[str, Any]:
+        others = set(by_thread(os.getpid()))
+
+        def cpu_ns() -> int:
+            times = by_thread(os.getpid())
+            return sum(ns for thread, ns in times.items() if thread not in others)
+
         with server.open(place.lab, place.cpu) as opened:
-            place.client.send(rate, _WARM_UP_SECONDS)
-            trips = place.client.send(rate, seconds)
+            place.client.send(rate, _WARM_UP_SECONDS, apart=place.apart)
+            trips = place.client.send(rate, seconds, apart=place.apart, cpu_clock=cpu_ns)
             if fault := opened.error:
                 raise fault
             note = opened.wait_note if isinstance(opened, Engine) else ""
@@ -121,6 +136,7 @@ def _as_dict(trips: Trips) -> dict[str, Any]:
         "returned": trips.times.total,
         "lost": trips.lost,
         "sent_pps": round(trips.sent / trips.seconds, 1),
+        "cpu_percent": round(trips.cpu_ns / trips.seconds / 1e7, 2),
         **{name: None if math.isnan(ns) else ns for name, ns in percentiles.items()},
     }
 
@@ -132,6 +148,10 @@ def _frames_a_second(name: str, value: object) -> float:
     return rate
 
 
+def _milliseconds(name: str, value: object) -> float:
+    return real(name, value, 0, _LONGEST_APART, "milliseconds")
+
+
 def _rate(place: Mapping[str, Any]) -> str:
     return f"at {place['rate']:,.0f} a second"
 
@@ -140,8 +160,10 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     traffic = result["traffic"]
     notes = [
         f"client spinning on core {traffic['client_core']}, servers on core "
-        f"{traffic['server_core']}; lost is of all rounds",
+        f"{traffic['server_core']}; lost is of all rounds; CPU is of the server's threads",
     ]
+    if traffic["bursts"]:
+        notes.append(f"sent in bursts, {traffic['bursts']:g} ms and a half apart")
     beyond = 1 - _PERCENTILES["p99_9_ns"] / 100
     if few := [r for r in traffic["rates"] if r * result["seconds"] * beyond < _FEW_TRIPS]:
         told = ", ".join(f"{rate:,.0f}" for rate in few)
@@ -160,6 +182,11 @@ BENCHMARK = Benchmark(
             "number of frames a second",
             _frames_a_second,
         ),
+        "bursts": Option(
+            0.0,
+            "milliseconds between bursts, each of the frames that are due by then; 0: evenly",
+            _milliseconds,
+        ),
     },
     measure=_measure,
     title=_TITLE,
@@ -168,6 +195,7 @@ BENCHMARK = Benchmark(
         least_to_most("p50_ns", 1e3),
         median("p99", "p99_ns", 1e3, drawn=f"{_TITLE}: p99"),
         median("p99.9", "p99_9_ns", 1e3, drawn=f"{_TITLE}: p99.9"),
+        median("CPU\n%", "cpu_percent"),
         median("sent/s", "sent_pps", digits=0),
         Column("sent", lambda place: str(place["sent"])),
         Column("lost", lambda place: str(place["sent"] - place["returned"])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ _PAUSE_SECONDS = 0.15
 _QUIET_SECONDS = 0.5  # after this time without an answer, no more are expected
 _LONGEST_SETTLING_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.01
+_BURST_SECONDS = 0.0005  # long enough to send what is due at once
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,14 @@ class Trips:
         Frames sent.
     times
         The round trip of each answered frame.
+    cpu_ns
+        The CPU time that the server took meanwhile.
     """
 
     seconds: float
     sent: int
     times: Latency
+    cpu_ns: int
 
     @property
     def lost(self) -> int:
@@ -75,7 +80,14 @@ class Client(Closing):
             cpu=cpu,
         ).start()
 
-    def send(self, rate: float, seconds: float) -> Trips:
+    def send(
+        self,
+        rate: float,
+        seconds: float,
+        *,
+        apart: float = 0,
+        cpu_clock: Callable[[], int] = int,
+    ) -> Trips:
         """Send for some time, and wait for the answers.
 
         Parameters
@@ -84,6 +96,10 @@ class Client(Closing):
             Frames a second.
         seconds
             How long.
+        apart
+            Seconds between bursts, each of the frames that are due by then; 0: no bursts.
+        cpu_clock
+            Returns the CPU time of the server, in nanoseconds.
 
         Raises
         ------
@@ -93,21 +109,29 @@ class Client(Closing):
         engine, times = self._engine, self._engine.telemetry.latency
         engine.stream_rate = rate
         time.sleep(_PAUSE_SECONDS)
-        sent, before = self._sent(), times()
+        sent, before, cpu_ns = self._sent(), times(), cpu_clock()
         started = time.monotonic()
-        engine.action = "generate"
-        try:
-            time.sleep(seconds)
-        finally:
-            engine.action = "drop"
+        self._generate(started + seconds, apart)
         elapsed = round(time.monotonic() - started, 6)
+        cpu_ns = cpu_clock() - cpu_ns
         sent = self._sent() - sent
         total, changed = times().total, time.monotonic()
         while total - before.total < sent and time.monotonic() < changed + _QUIET_SECONDS:
             time.sleep(_LOOK_AGAIN_SECONDS)
             if (now := times().total) != total:
                 total, changed = now, time.monotonic()
-        return Trips(elapsed, sent, times() - before)
+        return Trips(elapsed, sent, times() - before, cpu_ns)
+
+    def _generate(self, until: float, apart: float) -> None:
+        try:
+            while (left := until - time.monotonic()) > 0:
+                self._engine.action = "generate"
+                time.sleep(min(_BURST_SECONDS, left) if apart else left)
+                if apart:
+                    self._engine.action = "drop"
+                    time.sleep(apart)
+        finally:
+            self._engine.action = "drop"
 
     def _sent(self) -> int:
         """Read the number of frames sent, once a record says that it has stopped sending."""

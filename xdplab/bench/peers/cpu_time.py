@@ -1,4 +1,4 @@
-"""The CPU time of a peer's process, and of network softirqs."""
+"""The CPU time of a process and its threads, and of network softirqs."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def spending(process: int | None, cores: set[int]) -> Iterator[Spent]:
     """
     spent = Spent()
     with _softirq_clock() as clock:
-        before, softirq_before = _by_thread(process), clock.nanoseconds(cores) if clock else None
+        before, softirq_before = by_thread(process), clock.nanoseconds(cores) if clock else None
         yield spent
-        now = _by_thread(process)
+        now = by_thread(process)
         if clock and softirq_before is not None:
             spent.softirq_ns = clock.nanoseconds(cores) - softirq_before
     grown = [time - before.get(thread, 0) for thread, time in now.items()]
@@ -65,7 +65,8 @@ def _softirq_clock() -> SoftirqClock | nullcontext[None]:
         return nullcontext()
 
 
-def _by_thread(process: int | None) -> dict[str, int]:
+def by_thread(process: int | None) -> dict[str, int]:
+    """Return the CPU time of each thread of a process by its id, in nanoseconds."""
     times: dict[str, int] = {}
     if process is None:
         return times

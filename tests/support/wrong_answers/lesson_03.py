@@ -1,0 +1,22 @@
+"""Wrong answers to the exercises of lesson 03."""
+
+from support.wrong_answers import WrongAnswers
+
+WRONG: WrongAnswers = {
+    "1": [
+        'sleepless = ["spin"]',
+        'sleepless = ["spin", "busy-poll", "uring-sqpoll", "timer"]',
+    ],
+    "2": ["spin_microseconds = 50", "spin_microseconds = 1_000_000"],
+    "3": [
+        """
+def choose(figures, limit):
+    return min(figures, key=lambda wait: figures[wait].get("latency p99", limit + 1))
+""",
+        """
+def choose(figures, limit):
+    quick = {w: f for w, f in figures.items() if f and f["latency p99"] <= limit}
+    return min(quick, key=lambda wait: quick[wait]["core: busy"], default=None)
+""",
+    ],
+}

@@ -1,0 +1,97 @@
+"""Three broken setups of lesson 05, Where did my packets go, and the checks of their repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from xdplab.core.calls import public_function
+from xdplab.core.checks import choice
+from xdplab.course.checking import Checks, WrongAnswerError, called
+from xdplab.engine.engine import Engine
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
+from xdplab.ledger.account import Account
+
+_PACKETS, _RATE = 400, 1000
+_PATIENCE = 10
+
+
+def _filtered(lab: Lab) -> tuple[Engine, Traffic]:
+    return Engine(lab.port, match="udp dst port 53").start(), _traffic(lab)
+
+
+def _elsewhere(lab: Lab) -> tuple[Engine, Traffic]:
+    # On veth and on the soft NIC a generator's frames arrive on queue (its core modulo queues).
+    return Engine(lab.port, queue=1).start(), _traffic(lab, cpu=0)
+
+
+def _slow(lab: Lab) -> tuple[Engine, Traffic]:
+    engine = Engine(lab.port, ring_size=64, batch=1).start()
+    engine.pace = 0.05
+    return engine, _traffic(lab)
+
+
+def _traffic(lab: Lab, cpu: int | None = None) -> Traffic:
+    return Traffic(lab.peer, lab.port, rate=_RATE, count=_PACKETS, cpu=cpu)
+
+
+_PATIENTS: Mapping[str, Callable[[Lab], tuple[Engine, Traffic]]] = {
+    "05.1": _filtered,
+    "05.2": _elsewhere,
+    "05.3": _slow,
+}
+
+
+@contextmanager
+def _made(name: str) -> Iterator[tuple[Engine, Traffic]]:
+    with Lab(queues=2) as lab:
+        engine, traffic = _PATIENTS[name](lab)
+        try:
+            yield engine, traffic
+        finally:
+            traffic.close()
+            engine.close()
+
+
+@public_function
+def patient(exercise: str) -> Account:
+    """Send packets through the broken setup of an exercise, and return the account of them.
+
+    Parameters
+    ----------
+    exercise
+        "05.1", "05.2" or "05.3".
+    """
+    exercise = choice("exercise", exercise, _PATIENTS)
+    with _made(exercise) as (engine, traffic):
+        return _sent(engine, traffic, 1)
+
+
+def _sent(engine: Engine, traffic: Traffic, patience: float) -> Account:
+    ledger = engine.ledger(traffic)
+    traffic.start().wait()
+    return ledger.settle(patience)
+
+
+def _repairs(name: str) -> Callable[[object], None]:
+    def check(repair: object) -> None:
+        """Check a function that repairs a setup, so that all packets are received."""
+        with _made(name) as (engine, traffic):
+            called(repair, engine, traffic)
+            if engine.closed or not engine.running:
+                raise WrongAnswerError("after it the engine does not run any more.")
+            if traffic.closed or traffic.rate != _RATE:
+                raise WrongAnswerError("the traffic is to stay as it is: repair the engine.")
+            account = _sent(engine, traffic, _PATIENCE)
+        received = account.packets("received by the worker")
+        if received < _PACKETS:
+            raise WrongAnswerError(
+                f"of {_PACKETS} packets the worker received {received}. The ledger says: "
+                f"{account.explain().splitlines()[0]}"
+            )
+
+    return check
+
+
+CHECKS: Checks = {name.split(".")[1]: _repairs(name) for name in _PATIENTS}
