@@ -1,7 +1,7 @@
 # The commands of the README. Each installs what is missing first (packages.txt, pyproject.toml), into the
 # system and into .venv, and builds. To begin anew: rm -rf .venv build
 
-.PHONY: lab demo docs test sanitize soak vm vm-all vm-shell
+.PHONY: lab demo docs test sanitize soak vm vm-selected vm-all vm-shell
 
 # meson and ninja, which an import calls where a source has changed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -39,14 +39,19 @@ soak:
 	@scripts/soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) \
 		$(if $(PAGE),--page $(PAGE))
 
-# The tests of tests/vm with another kernel and emulated cards: make vm KERNEL=6.1 CARD=virtio-net. vm-all takes each
-# kernel and each card, and vm-shell opens a shell there: with PORT=8888, this machine's port leads to the guest's.
+# The tests of tests/vm with another kernel and emulated cards: make vm KERNEL=6.1 CARD=virtio-net. vm-selected takes
+# those of CI, vm-all each kernel with each card, and vm-shell opens a shell there: with PORT=8888, this machine's port
+# leads to the guest's.
 KERNEL ?= newest
 CARD ?= igb
 PORT ?= 0
 vm:
 	@scripts/setup tests
 	@scripts/vm run --kernel $(KERNEL) --card $(CARD)
+
+vm-selected:
+	@scripts/setup tests
+	@scripts/vm selected
 
 vm-all:
 	@scripts/setup tests

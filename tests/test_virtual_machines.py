@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from guests.errors import VirtualMachineError
+from guests.errors import BootError, VirtualMachineError
 from guests.guest import Guest
 from guests.initramfs import write_initramfs
 from guests.lists import CARDS, KERNELS
@@ -21,10 +21,12 @@ done
 echo booting >"$results/console"
 """
 ENDS = f"""{QEMU}
+: >"$results/booted"
 sh -c "$COMMAND" >"$results/output" 2>&1
 echo $? >"$results/status"
 """
-HANGS = f"{QEMU}exec sleep 600\n"
+NEVER_BOOTS = f"{QEMU}exec sleep 600\n"
+HANGS = f'{QEMU}: >"$results/booted"\nexec sleep 600\n'
 
 
 @pytest.fixture
@@ -63,8 +65,16 @@ def test_a_guest_runs_a_command_and_hands_on_its_status_and_output(
 
 def test_a_guest_that_hangs_is_ended_and_its_console_is_shown(store: Store, tmp_path: Path) -> None:
     tool(store, "usr/bin/qemu-system-x86_64", HANGS)
-    with pytest.raises(VirtualMachineError, match=r"(?s)newest and igb did not get .*booting"):
+    with pytest.raises(VirtualMachineError, match=r"(?s)newest and igb did not end .*booting"):
         Guest("newest", "igb").run(store, tmp_path, "true", 0.5)
+
+
+def test_a_guest_that_does_not_boot_is_told_from_one_that_does_not_end(
+    store: Store, tmp_path: Path
+) -> None:
+    tool(store, "usr/bin/qemu-system-x86_64", NEVER_BOOTS)
+    with pytest.raises(BootError, match=r"(?s)newest and igb did not start.*booting"):
+        Guest("newest", "igb").run(store, tmp_path, "true", 60, boots_within=0.3)
 
 
 def test_each_card_is_there_twice_on_one_wire(store: Store, tmp_path: Path) -> None:

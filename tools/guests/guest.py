@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from guests.errors import VirtualMachineError
+from guests.errors import BootError, VirtualMachineError
 from guests.initramfs import write_initramfs
 from guests.lists import CARDS, Card
 from guests.store import Store
@@ -25,6 +25,7 @@ _MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 _OUTSIDE_MAC = "52:54:00:00:00:03"
 _MEMORY = "3G"
 _LOOK_EVERY = 0.2  # seconds
+_BOOTS_WITHIN = 180.0  # seconds; on a machine with nothing else to do it takes 15 to 30
 
 
 class Guest(NamedTuple):
@@ -37,7 +38,14 @@ class Guest(NamedTuple):
     port: int = 0
     """A TCP port of this machine's loopback that leads to the guest's port 8888; 0: none."""
 
-    def run(self, store: Store, folder: Path, command: str, seconds: float) -> int:
+    def run(
+        self,
+        store: Store,
+        folder: Path,
+        command: str,
+        seconds: float,
+        boots_within: float = _BOOTS_WITHIN,
+    ) -> int:
         """Run a command in the guest, and print what it prints.
 
         Parameters
@@ -50,6 +58,8 @@ class Guest(NamedTuple):
             For bash.
         seconds
             The most that it may take, with start and end of the guest.
+        boots_within
+            The most seconds until the command begins.
 
         Returns
         -------
@@ -58,12 +68,16 @@ class Guest(NamedTuple):
 
         Raises
         ------
+        BootError
+            When the command does not begin in time.
         VirtualMachineError
             When the guest does not end in time, or ends by itself.
         """
         with tempfile.TemporaryDirectory(prefix="xdplab-vm-") as name:
             results = Path(name)
-            output, status, console = (results / each for each in ("output", "status", "console"))
+            booted, output, status, console = (
+                results / each for each in ("booted", "output", "status", "console")
+            )
             output.touch()
             self._prepare(results, folder, command, store)
             arguments = self._arguments(store, results, f"file:{console}")
@@ -71,15 +85,18 @@ class Guest(NamedTuple):
                 arguments, env=store.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
             try:
-                _follow(machine, output, time.monotonic() + seconds)
+                begun = time.monotonic()
+                if _boots(machine, booted, begun + min(boots_within, seconds)):
+                    _follow(machine, output, begun + seconds)
             finally:
                 machine.kill()
                 said = machine.communicate()[1].decode(errors="replace")
             if not status.exists():
                 last = console.read_text(errors="replace")[-3000:] if console.exists() else ""
-                raise VirtualMachineError(
+                got = f"end within {seconds:.0f} s" if booted.exists() else "start"
+                raise (VirtualMachineError if booted.exists() else BootError)(
                     f"the guest with kernel {self.kernel} and {self.card or 'no card'} did not "
-                    f"get to an end within {seconds:.0f} s. {said}Its console ended with:\n{last}"
+                    f"{got}. {said}Its console ended with:\n{last}"
                 )
             return int(status.read_text())
 
@@ -176,6 +193,13 @@ def _outside(port: int) -> list[str]:
         *("-netdev", f"user,id=outside,restrict=on,{forwarded}"),
         *("-device", f"virtio-net-pci,netdev=outside,mac={_OUTSIDE_MAC},romfile="),
     ]
+
+
+def _boots(machine: subprocess.Popen[bytes], booted: Path, end: float) -> bool:
+    """Wait until the guest begins with the command; return whether it does in time."""
+    while not booted.exists() and machine.poll() is None and time.monotonic() < end:
+        time.sleep(_LOOK_EVERY)
+    return booted.exists()
 
 
 def _follow(machine: subprocess.Popen[bytes], output: Path, end: float) -> None:

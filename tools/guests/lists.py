@@ -54,5 +54,8 @@ CARDS = {
     "vmxnet3": Card("vmxnet3", "vmxnet3", (6, 6), None),
 }
 
+SELECTED = (("newest", "igb"), ("newest", "virtio-net"), ("6.1", "virtio-net"))
+"""Kernels with cards for everyday: both cards that have zero-copy, and the oldest kernel."""
+
 FIRST, SECOND = "card0", "card1"
 """Names of a guest's two cards, which are joined by a wire."""

@@ -22,6 +22,7 @@ for place in /sys/class/net/*; do
     esac
 done
 cd "$FOLDER"
+: >/run/guest/booted
 if [ "$INTERACTIVE" ]; then
     setsid --ctty --wait bash --rcfile /run/guest/rc </dev/ttyS0 >/dev/ttyS0 2>&1
     echo 0 >/run/guest/status

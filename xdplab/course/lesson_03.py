@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from xdplab.course.checking import Checks, WrongAnswerError, a_number, an, called
 from xdplab.experiments.each import Measurements
 
-_GAP = 500  # microseconds between two packets of the exercise's feed
-_LONGEST = 4 * _GAP
+_COME = 300  # packets, in a sleep of the exercise
 _SPINNING = ("spin", "busy-poll", "uring-sqpoll")
 
 
@@ -28,19 +27,15 @@ def never_sleep(answer: object, each: object) -> None:
         raise WrongAnswerError(f"there are {len(awake)} of them, and you have {len(named)}.")
 
 
-def spin_time(answer: object) -> None:
-    """Check how long an adaptive worker is to spin, at a rate."""
-    microseconds = a_number(answer, "a number of microseconds")
-    if microseconds <= _GAP:
-        raise WrongAnswerError(
-            f"after {microseconds:g} µs without a packet the worker would sleep. How long is it "
-            "from one packet to the next?"
-        )
-    if microseconds > _LONGEST:
-        raise WrongAnswerError(
-            f"{microseconds:g} µs are far more than the gap between two packets: that is so long "
-            "that it burns its core after each packet that is late."
-        )
+def ring_for_a_sleep(answer: object) -> None:
+    """Check the smallest ring that holds what comes while a worker sleeps."""
+    entries = a_number(answer, "a number of entries")
+    if entries != int(entries) or entries <= 0 or int(entries) & int(entries) - 1:
+        raise WrongAnswerError(f"{entries:g} is no power of two, as a ring's size has to be.")
+    if entries < _COME:
+        raise WrongAnswerError(f"more than {entries:g} packets come in that time.")
+    if entries >= 2 * _COME:
+        raise WrongAnswerError("a ring of half the size would do.")
 
 
 _QUICK, _MEDIUM, _SLOW = 10_000.0, 50_000.0, 400_000.0  # ns
@@ -70,4 +65,4 @@ def chooses(function: object) -> None:
             raise WrongAnswerError(f"where {case}, it chooses {chosen!r}.")
 
 
-CHECKS: Checks = {"1": never_sleep, "2": spin_time, "3": chooses}
+CHECKS: Checks = {"1": never_sleep, "2": ring_for_a_sleep, "3": chooses}

@@ -7,7 +7,7 @@ WRONG: WrongAnswers = {
         'sleepless = ["spin"]',
         'sleepless = ["spin", "busy-poll", "uring-sqpoll", "timer"]',
     ],
-    "2": ["spin_microseconds = 50", "spin_microseconds = 1_000_000"],
+    "2": ["ring_size = 300", "ring_size = 256", "ring_size = 1024"],
     "3": [
         """
 def choose(figures, limit):
