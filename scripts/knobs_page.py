@@ -27,6 +27,8 @@ _IN_WORDS = ("chosen", "the device's")
 _SECTIONS: dict[Home, str] = {
     "engine": "Attributes of the engine. A worker sees a new value on its next turn.",
     "traffic": "Attributes of the generator, also while it runs.",
+    "steering": "What the card of the engine's interface has; None where it has no such setting. "
+    "[Steering](steering.md) tells of its queues, its hash and its rules.",
     "napi": "How packets leave the driver. It takes Linux 6.13, and 6.17 for `threaded`.",
     "sockets": "What takes new sockets, within about a tenth of a second. `engine.configuration` "
     "has the present values. `undo` leaves them alone, and `Controls` has none of them.",

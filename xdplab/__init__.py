@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from xdplab.fields.table import FIELDS
     from xdplab.handlers.compiling import c_handler
     from xdplab.handlers.handler import Handler
+    from xdplab.knobs.steering import Steering
     from xdplab.lab.loan import Loan
     from xdplab.lab.network import Network
     from xdplab.ledger.drops import DropReasons
+    from xdplab.net.flow_rules import FlowRule
     from xdplab.settings.presets import PRESETS, apply_preset
     from xdplab.settings.undo import undo
     from xdplab.tuning.search import tune
@@ -73,6 +75,7 @@ __all__ = [
     "DropReasons",
     "Engine",
     "FilterRules",
+    "FlowRule",
     "Grid",
     "Handler",
     "HandlerError",
@@ -96,6 +99,7 @@ __all__ = [
     "Program",
     "QueueBusyError",
     "Sampling",
+    "Steering",
     "Stream",
     "Telemetry",
     "TelemetryError",
@@ -120,6 +124,7 @@ _LATER = {
     "Handler": ("handlers.handler", "Handler"),
     "DropReasons": ("ledger.drops", "DropReasons"),
     "FilterRules": ("xdp.filter_rules", "FilterRules"),
+    "FlowRule": ("net.flow_rules", "FlowRule"),
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
     "HealthChecks": ("xdp.balancer.health", "HealthChecks"),
@@ -131,6 +136,7 @@ _LATER = {
     "PRESETS": ("settings.presets", "PRESETS"),
     "Policy": ("xdp.policy", "Policy"),
     "Program": ("xdp.program", "Program"),
+    "Steering": ("knobs.steering", "Steering"),
     "address": ("fields.addresses", "address"),
     "apply_preset": ("settings.presets", "apply_preset"),
     "c_handler": ("handlers.compiling", "c_handler"),

@@ -16,13 +16,23 @@ struct capture_constants {
 enum { COUNTS_DATAGRAMS = 1, COUNTS_ALL, COUNTS_DROPPED };
 
 /* bpf/capture_metadata.bpf.c writes this in front of each frame. */
-enum { METADATA_MAGIC = 0x6d657461, METADATA_HASH = 1, METADATA_DEVICE_TIME = 2, METADATA_PROGRAM_TIME = 4 };
+enum {
+	METADATA_MAGIC = 0x6d657461,
+	METADATA_HASH = 1,
+	METADATA_DEVICE_TIME = 2,
+	METADATA_PROGRAM_TIME = 4,
+	METADATA_VLAN = 16,
+};
+/* 32 bytes are the most that drivers take (Linux 6.18: more only where a driver says so). */
 struct frame_metadata {
 	__u64 time_ns; /* of the device's clock, or the kernel's CLOCK_MONOTONIC */
 	__u32 hash;
 	__u32 hash_type; /* enum xdp_rss_hash_type */
 	__u32 flags;
-	__u32 magic; /* absent if the driver had no room for metadata */
+	__u32 magic;         /* absent if the driver had no room for metadata */
+	__u16 vlan_protocol; /* of the tag that the device took off */
+	__u16 vlan_tag;
+	__u32 padding;
 };
 
 /* bpf/capture.bpf.c, bpf/count.bpf.c: counts of one core; attach.h has their sum under the same names. */

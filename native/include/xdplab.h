@@ -10,6 +10,7 @@
 #include "include/frame.h"
 #include "include/generator.h"
 #include "include/handler.h"
+#include "include/metadata.h"
 #include "include/pcapng.h"
 #include "include/privilege.h"
 #include "include/program.h"

@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "base/histogram.h"
-#include "include/program_maps.h"
 #include "base/seqlock.h"
 #include "include/traffic.h"
+#include "worker/metadata.h"
 
 static bool is_ours(const struct traffic_payload *payload)
 {
@@ -81,20 +81,18 @@ static void follow_stream(struct worker *worker, const uint8_t *frame, const str
 	worker->followed_ns = payload->time_ns;
 }
 
-static_assert(METADATA_HASH == (int)XDPLAB_SAMPLE_HASH && METADATA_DEVICE_TIME == (int)XDPLAB_SAMPLE_DEVICE_TIME &&
-		      METADATA_PROGRAM_TIME == (int)XDPLAB_SAMPLE_PROGRAM_TIME,
+enum { OF_SAMPLES = XDPLAB_SAMPLE_HASH | XDPLAB_SAMPLE_DEVICE_TIME | XDPLAB_SAMPLE_PROGRAM_TIME };
+
+static_assert(XDPLAB_METADATA_HASH == (int)XDPLAB_SAMPLE_HASH &&
+		      XDPLAB_METADATA_DEVICE_TIME == (int)XDPLAB_SAMPLE_DEVICE_TIME &&
+		      XDPLAB_METADATA_PROGRAM_TIME == (int)XDPLAB_SAMPLE_PROGRAM_TIME,
 	      "copied as they are");
-static_assert(!((int)XDPLAB_SAMPLE_PAYLOAD & (METADATA_HASH | METADATA_DEVICE_TIME | METADATA_PROGRAM_TIME)), "beside");
+static_assert(!((int)XDPLAB_SAMPLE_PAYLOAD & OF_SAMPLES), "beside");
 
 /* The metadata that the XDP program wrote in front of the frame; the kernel copies it too (__xsk_rcv, Linux 6.18). */
-static struct frame_metadata metadata_of(const struct path *path, const struct xdp_desc *frame)
+static struct xdplab_metadata metadata_of(const struct path *path, const struct xdp_desc *frame)
 {
-	struct frame_metadata metadata = { 0 };
-
-	if (!path->metadata)
-		return metadata;
-	memcpy(&metadata, path->area + frame->addr - sizeof(metadata), sizeof(metadata));
-	return metadata.magic == METADATA_MAGIC ? metadata : (struct frame_metadata){ 0 };
+	return path->metadata ? metadata_before(path->area + frame->addr) : (struct xdplab_metadata){ 0 };
 }
 
 /* A sample has bytes of the packet's first frame only. */
@@ -106,8 +104,8 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 	uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
 	struct xdplab_sample *sample = region_sample(worker->region, worker->index, number);
 	const uint32_t limit = worker->region->header.sample_bytes;
-	const struct frame_metadata metadata = metadata_of(worker->rx, frames);
-	const bool by_kernel = metadata.flags & METADATA_PROGRAM_TIME;
+	const struct xdplab_metadata metadata = metadata_of(worker->rx, frames);
+	const bool by_kernel = metadata.flags & XDPLAB_METADATA_PROGRAM_TIME;
 	const struct xdplab_sample content = {
 		.time_ns = now_ns,
 		.frame = packet,
@@ -116,7 +114,7 @@ static void write_sample(struct worker *worker, const struct sampling *sampling,
 		.captured = frames->len < limit ? frames->len : limit,
 		.queue = worker->queue,
 		.verdict = sampling->verdict,
-		.flags = (uint16_t)(metadata.flags | (worker->rx->bare ? XDPLAB_SAMPLE_PAYLOAD : 0)),
+		.flags = (uint16_t)((metadata.flags & OF_SAMPLES) | (worker->rx->bare ? XDPLAB_SAMPLE_PAYLOAD : 0)),
 		.device_time_ns = metadata.time_ns + (by_kernel ? worker->clock_offset_ns : 0),
 		.hash = metadata.hash,
 		.hash_type = metadata.hash_type,

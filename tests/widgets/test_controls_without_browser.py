@@ -15,8 +15,10 @@ from support.seen import parts, text_of
 from support.waiting import eventually
 
 from xdplab import KNOBS, ClosedError, ConfigurationError, Engine, Lab, Stream, Traffic
+from xdplab.knobs.table import names_of_home
 from xdplab.settings.presets import PRESETS
 from xdplab.widgets import Controls
+from xdplab.widgets.parts.control import Control
 
 # The kernel's alone: what sets NAPI, or says of veth what it can't do.
 
@@ -65,6 +67,7 @@ OF_NAPI = {
     "gro_flush_timeout": 20_000,
     "irq_suspend_timeout": 10_000_000,
 }
+OF_CARD = names_of_home("steering")  # of which a lab has none
 
 
 def value_of(name: str, engine: Engine, traffic: Traffic) -> object:
@@ -75,7 +78,19 @@ def value_of(name: str, engine: Engine, traffic: Traffic) -> object:
 def test_every_knob_is_a_trait_and_every_trait_of_ours_a_knob() -> None:
     own = set(Controls.class_trait_names()) - set(ipywidgets.VBox.class_trait_names())
     assert own == {name for name, knob in KNOBS.items() if knob.home != "sockets"}
-    assert {*OTHER_VALUES, *OF_NAPI} == own - {"stream_rate"}
+    assert {*OTHER_VALUES, *OF_NAPI, *OF_CARD} == own - {"stream_rate"}
+
+
+def test_what_the_card_does_not_have_has_no_control_and_can_not_be_set(lab: Lab) -> None:
+    engine = Engine(lab.port)
+    controls = Controls(engine)
+    shown = {part.control.tooltip for part in parts(controls) if isinstance(part, Control)}
+    assert KNOBS["batch"].help in shown
+    for name in OF_CARD:
+        assert getattr(controls, name) is None
+        assert KNOBS[name].help not in shown
+        with pytest.raises(ConfigurationError, match=f"{name} can't be set"):
+            setattr(controls, name, KNOBS[name].kind.type == "bool" or 64)
 
 
 @pytest.mark.parametrize(

@@ -28,18 +28,24 @@ class Area:
         Bytes of a frame.
     memory
         What keeps it mapped, if Python does not.
+    metadata
+        Whether the XDP program wrote what the device knew in front of each packet.
     """
 
-    def __init__(self, array: Bytes, frame_size: int, memory: Any = None) -> None:
+    def __init__(
+        self, array: Bytes, frame_size: int, memory: Any = None, *, metadata: bool = False
+    ) -> None:
         self.array, self.frame_size, self._memory = array, frame_size, memory
+        self.metadata = metadata
         self.is_of_parent = False
         """Whether the process that has it forked this one, where nothing is mapped there."""
 
     @classmethod
-    def of_engine(cls, engine: Any, frame_size: int) -> Area:
+    def of_engine(cls, engine: Any, frame_size: int, *, metadata: bool) -> Area:
         """Return an engine's UMEM. It stays mapped as long as this, a window, or an array of it."""
         memory = ffi.gc(lib.xdplab_capture_memory(engine), lib.xdplab_memory_let_go)
-        area = cls(np.frombuffer(_window(memory), np.uint8), frame_size, memory)
+        array = np.frombuffer(_window(memory), np.uint8)
+        area = cls(array, frame_size, memory, metadata=metadata)
         _of_engines.add(area)
         return area
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from xdplab import fields
 from xdplab.capture.area import Area, Bytes, Frames, stacked
+from xdplab.capture.from_device import FromDevice
 from xdplab.capture.loan import FrameLoan, Indices
 from xdplab.capture.where import where
 from xdplab.core.checks import shown
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from xdplab.core.files import Saved
 
 
-class Batch(Tabled):
+class Batch(Tabled, FromDevice):
     """Packets that were received together, oldest first.
 
     It is made of UMEM: nothing is copied. Its frames go back to the fill ring when the next batch
@@ -172,6 +173,8 @@ class Batch(Tabled):
         )
         frames["options"] = places["options"]
         loan = FrameLoan(area, frames, None)
+        if self._area.metadata or self._loan.metadata is not None:
+            loan.metadata = self._metadata()
         return Batch(loan, self._times, self._queue)
 
     def keep(self) -> Batch:

@@ -35,6 +35,8 @@ class FrameLoan:
         self.area, self.frames = area, frames
         self.kept = False
         """Whether they stay lent when the next batch is received."""
+        self.metadata: npt.NDArray[Any] | None = None
+        """What the device knew of frames that are copies: it is not in front of those."""
         self.give_back = give_back
         self._ended = False
         self._gone: npt.NDArray[np.bool_] | None = None  # of a part; None: none of them
@@ -84,6 +86,7 @@ class FrameLoan:
         """Make a loan of its own of some of the frames."""
         loan = FrameLoan(self.area, self.take(index), self.give_back)
         loan._windows = list(self._windows)
+        loan.metadata = None if self.metadata is None else self.metadata[index]
         return loan
 
     def release(self, index: Indices | None = None) -> None:

@@ -78,7 +78,10 @@ class Receiver:
         self.queue: int = self._native.configuration.worker_queues[self._worker]
         """Its receive queue."""
         self._pointer = self._native.pointer
-        self.area = Area.of_engine(self._pointer, self._native.configuration.frame_size)
+        asked = self._native.configuration
+        self.area = Area.of_engine(
+            self._pointer, asked.frame_size, metadata=asked.sampling.metadata
+        )
         self._returned.clear()
         self._call.count = 0
         if self._filter is not None:

@@ -99,9 +99,10 @@ class Sampling:
     bytes
         Bytes kept of a sampled frame, 64 to 4096.
     metadata
-        Whether the XDP program asks the device for each packet's hash and receive time, and puts
-        them in front of it and into the samples (``hash``, ``hash_type``, ``device_time_ns``;
-        ``flags`` says which are valid). It needs Linux 6.3 and ``attach="native"``. Drivers differ:
+        Whether the XDP program asks the device for each packet's hash, receive time and VLAN tag,
+        and puts them in front of it and into the samples (``hash``, ``hash_type``,
+        ``device_time_ns``; ``flags`` says which are valid), and into a capture's batches
+        (`Batch.hashes` and so on). It needs Linux 6.3 and ``attach="native"``. Drivers differ:
         veth has a hash for packets from the peer's stack and no receive time, so the program's own
         time takes its place.
     publish_interval

@@ -16,7 +16,7 @@ from functools import partial
 from xdplab.core.calls import public_function
 from xdplab.core.checks import callable_of, mapping, text
 from xdplab.core.errors import XdplabError
-from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software
+from xdplab.doctor import capture, interfaces, kernel, machine, sandbox, software, steering
 from xdplab.doctor.finding import CAPTURE, Finding, Findings, as_json, can_capture, refused
 from xdplab.doctor.report import report
 from xdplab.doctor.zero_copy import check_name, zero_copy
@@ -44,6 +44,7 @@ CHECKS: dict[str, Check] = {
     "CPU governor": machine.governor,
     "isolated cores": machine.isolated_cores,
     "interfaces": interfaces.interfaces,
+    "steering": steering.steering,
     "backends": capture.backends,
     CAPTURE: capture.capture,
 }

@@ -51,7 +51,7 @@ _REFUSED_WITH = ("rx-lro", "rx-gro-hw")
 def interfaces() -> Iterator[Finding]:
     """List the real interfaces, without changing any."""
     here = Namespace.current()
-    names = here.run(_real_interfaces)
+    names = here.run(real_interfaces)
     if not names:
         yield Finding("interfaces", "good", "only virtual ones; labs make their own")
     for name in names:
@@ -287,7 +287,8 @@ def _finding(name: str, seen: list[str], remedies: list[str]) -> Finding:
     return Finding(name, verdict, ", ".join(seen), " ".join(remedies))
 
 
-def _real_interfaces() -> list[str]:
+def real_interfaces() -> list[str]:
+    """List the interfaces that are no virtual ones, in the namespace of the calling thread."""
     with netlink("list the interfaces") as route:
         return [str(link.get("ifname")) for link in route.get_links() if _is_real(link)]
 

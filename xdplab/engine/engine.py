@@ -27,6 +27,7 @@ from xdplab.engine.why_it_ended import Ending
 from xdplab.knobs.journal import Journal
 from xdplab.knobs.napi import NapiSettings
 from xdplab.knobs.row import Knob
+from xdplab.knobs.steering import Steering
 from xdplab.knobs.table import names_of_home
 from xdplab.ledger.ledger import Ledger
 from xdplab.ledger.subjects import IsEngine, Verdicts, remember
@@ -40,6 +41,7 @@ from xdplab.telemetry.region import Telemetry
 
 if TYPE_CHECKING:
     from xdplab.engine.own_program import OwnProgram
+    from xdplab.ledger.flows import Flows
     from xdplab.xdp.program import Program
 
 __all__ = ["ACTIONS", "PATHS", "WAIT_STRATEGIES", "Engine", "Verdicts"]
@@ -52,7 +54,8 @@ class Engine(Tabled, Handling, FixedNames, Starting, IsEngine):
     The constructor attaches and binds; `start` lets the workers run, as does entering the engine as
     a context manager. Its knobs (`action`, `batch`, `wait` and others: `xdplab.KNOBS` has all) are
     plain attributes and take effect on the worker's next turn. `napi` has the settings of the
-    queues' NAPI instances, likewise (`NapiSettings`).
+    queues' NAPI instances, likewise (`NapiSettings`). `steering` has the card's (`Steering`), that
+    of the first interface where there are two.
 
     An interface carries one XDP program, so one engine at a time.
 
@@ -226,6 +229,9 @@ class Engine(Tabled, Handling, FixedNames, Starting, IsEngine):
             own.take_entries((max(configuration.queues) + 1) * configuration.sockets)
         interfaces = configuration.interfaces
         self.napi = NapiSettings(interfaces, configuration.queues, self.journal)
+        self.steering = Steering(
+            interfaces[0], allow_default_route=allow_default_route, journal=self.journal
+        )
         wait = choice("wait", wait, WAIT_STRATEGIES)
         if configuration.kind != Kind.XSK and wait != "poll":
             refuse_wait(configuration.path)
@@ -317,6 +323,7 @@ class Engine(Tabled, Handling, FixedNames, Starting, IsEngine):
         if not self.closed:
             if self._native.is_ours:
                 self.napi.restore()
+                self.steering.close()
                 if self._native.own_program is not None:
                     self._native.own_program.end()
             self._ending.closed = True
@@ -396,6 +403,21 @@ class Engine(Tabled, Handling, FixedNames, Starting, IsEngine):
         places = [asked.place_of(worker) for worker in range(len(asked.worker_queues))]
         names = [f"{self.name_of(port)} {place}" for port in ports for place in places]
         return Rates.of(self.telemetry, names, length)
+
+    def flows(self) -> Flows:
+        """Tell which flow lands on which queue: by the card's settings, and by the sampled packets.
+
+        Of a card, `steering` says which hash, table and rules lead a flow to a queue; a veth has
+        none, and its flows are shown where they arrived. ``engine.sample_every = 1`` samples all.
+
+        Raises
+        ------
+        ConfigurationError
+            On a UDP path, whose samples have no headers.
+        """
+        from xdplab.ledger.flows import flows_of  # noqa: PLC0415 - most do without
+
+        return flows_of(self, self.steering.read(), self.steering.rules)
 
     def _brief(self) -> str:
         return brief(self)

@@ -29,7 +29,12 @@ _DRAIN_SECONDS = 1.0
 _LOOK_SECONDS = 0.01
 
 
-_TYPED = {"engine": "engine", "napi": "engine.napi", "traffic": "traffic"}
+_TYPED = {
+    "engine": "engine",
+    "steering": "engine.steering",
+    "napi": "engine.napi",
+    "traffic": "traffic",
+}
 
 
 def refuse_unless_of_sockets(name: str, value: object, made_with: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from xdplab.core.errors import ConfigurationError
 from xdplab.knobs import words
 
 _LARGEST_SHOWN_RATE = 10_000_000
+_SMALLEST_CARD_RING = 64
 
 
 def waits_in_rings(engine: Any) -> bool:
@@ -47,3 +48,24 @@ def free_cores(engine: Any, traffic: Any) -> Iterable[object]:
 def rates(_engine: object) -> list[object]:
     """Return rates at which a slider can stop."""
     return [*words.one_two_five(1, _LARGEST_SHOWN_RATE), "max"]
+
+
+def card_has(name: str) -> Callable[[Any], bool]:
+    """Return what tells whether the card of an engine has a setting, as last read."""
+
+    def has(engine: Any) -> bool:
+        latest = engine.steering.latest
+        return latest is not None and name in latest.values
+
+    return has
+
+
+def of_card_ring(name: str) -> Callable[[Any], Iterable[object]]:
+    """Return what lists sizes of a ring of a card, up to the largest."""
+
+    def sizes(engine: Any) -> Iterable[object]:
+        latest = engine.steering.latest
+        most = 0 if latest is None else latest.limits.get(name, 0)
+        return [size for size in words.powers_of_two(most) if size >= _SMALLEST_CARD_RING]
+
+    return sizes

@@ -15,12 +15,13 @@ Value = TypeVar("Value")
 # A function of a row takes the engine, which stands above this module and is not imported here.
 OfEngine = Callable[[Any], Any]
 
-Home = Literal["sockets", "napi", "engine", "traffic"]
-"""Where a knob is set: `Engine.reconfigure`, or an attribute of `Engine.napi`, of the engine, or of
-its generator."""
+Home = Literal["sockets", "steering", "napi", "engine", "traffic"]
+"""Where a knob is set: `Engine.reconfigure`, or an attribute of `Engine.steering`, of
+`Engine.napi`, of the engine, or of its generator."""
 
 HOMES: dict[Home, str] = {
     "sockets": "Engine.reconfigure",
+    "steering": "Engine.steering",
     "napi": "Engine.napi",
     "engine": "Engine",
     "traffic": "Traffic",

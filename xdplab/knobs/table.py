@@ -33,6 +33,7 @@ from xdplab.net.stream import Rate
 
 _LONGEST_TIMEOUT = 10**9  # ns; the kernel takes any, but then hardly ever polls the queue
 _MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
+_LARGEST_FIELD = (1 << 32) - 1  # of the kernel's messages; drivers take less
 _LARGEST_SHOWN_BURST = 1 << 16
 
 
@@ -182,6 +183,88 @@ class NapiKnobs(Holder):
         text=words.nanoseconds,
         stops=lambda _engine: [0, *words.one_two_five(1_000_000, _LONGEST_TIMEOUT)],
         slow=True,
+    )
+
+
+class SteeringKnobs(Holder):
+    """When packets leave a card, and how many wait in it: `xdplab.knobs.steering` sets them."""
+
+    home = "steering"
+
+    rx_ring = Knob[int | None](
+        whole(0, _LARGEST_FIELD),
+        default="the device's",
+        label="Card RX ring",
+        help="How many frames wait in each receive queue of the card",
+        more="The kernel tells the most: `Steering` shows it. Drivers round it to what they take.",
+        unit="frames",
+        text=words.number,
+        stops=offers.of_card_ring("rx_ring"),
+        slow=True,
+        exists=offers.card_has("rx_ring"),
+    )
+    tx_ring = Knob[int | None](
+        whole(0, _LARGEST_FIELD),
+        default="the device's",
+        label="Card TX ring",
+        help="How many frames wait in each send queue of the card",
+        unit="frames",
+        text=words.number,
+        stops=offers.of_card_ring("tx_ring"),
+        slow=True,
+        exists=offers.card_has("tx_ring"),
+    )
+    rx_usecs = Knob[int | None](
+        whole(0, _LARGEST_FIELD),
+        default="the device's",
+        label="rx-usecs",
+        help="How long the card waits after a packet before it interrupts",
+        more="igb reads 1 as a rate that it adapts, and 3 as one that it adapts with more care.",
+        unit="µs",
+        text=words.microseconds,
+        stops=lambda _engine: [0, *words.one_two_five(1, 10_000)],
+        slow=True,
+        exists=offers.card_has("rx_usecs"),
+    )
+    rx_frames = Knob[int | None](
+        whole(0, _LARGEST_FIELD),
+        default="the device's",
+        label="rx-frames",
+        help="How many packets the card waits for before it interrupts",
+        unit="packets",
+        text=words.number,
+        stops=lambda _engine: [0, *words.powers_of_two(256)],
+        slow=True,
+        exists=offers.card_has("rx_frames"),
+    )
+    tx_usecs = Knob[int | None](
+        whole(0, _LARGEST_FIELD),
+        default="the device's",
+        label="tx-usecs",
+        help="How long the card waits after it sent a packet before it interrupts",
+        unit="µs",
+        text=words.microseconds,
+        stops=lambda _engine: [0, *words.one_two_five(1, 10_000)],
+        slow=True,
+        exists=offers.card_has("tx_usecs"),
+    )
+    tx_frames = Knob[int | None](
+        whole(0, _LARGEST_FIELD),
+        default="the device's",
+        label="tx-frames",
+        help="How many packets the card sends before it interrupts",
+        unit="packets",
+        text=words.number,
+        stops=lambda _engine: [0, *words.powers_of_two(256)],
+        slow=True,
+        exists=offers.card_has("tx_frames"),
+    )
+    adaptive_rx = Knob[bool | None](
+        SWITCH,
+        default="the device's",
+        label="Adaptive RX",
+        help="Whether the driver chooses the time before an interrupt by the load",
+        exists=offers.card_has("adaptive_rx"),
     )
 
 
@@ -395,11 +478,11 @@ def _rows(*classes: type[Holder]) -> Iterable[Knob[Any]]:
     return (row for each in classes for row in vars(each).values() if isinstance(row, Knob))
 
 
+_HOLDERS = (SocketKnobs, SteeringKnobs, NapiKnobs, WorkerKnobs, TrafficKnobs)
+
 # In the order in which a setting is turned, so that none is refused for what is still to come: the
 # ring bounds the batch.
-KNOBS: Mapping[str, Knob[Any]] = Named(
-    "knob", {knob.name: knob for knob in _rows(SocketKnobs, NapiKnobs, WorkerKnobs, TrafficKnobs)}
-)
+KNOBS: Mapping[str, Knob[Any]] = Named("knob", {knob.name: knob for knob in _rows(*_HOLDERS)})
 """All knobs by name."""
 
 

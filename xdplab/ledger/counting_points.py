@@ -3,9 +3,12 @@
 The generator's program, the sender's and the receiver's driver, the capture program, the socket
 (XDP_STATISTICS), the worker and the link each count for themselves.
 
-- On veth the driver counts each frame that it saw, and its link's ``tx_packets`` are what the far
-  end took in. Other drivers count frames that XDP took in ways of their own, so there the ledger
-  begins at the XDP program and ends at the completions.
+- A driver of the table in net/driver_counters.py counts each frame that it took in. With another
+  one the ledger begins at the XDP program.
+- On veth the link's ``tx_packets`` are what the far end took in; elsewhere the ledger ends at the
+  completions.
+- Where the sender's driver does not tell frames that XDP programs redirect out of it from others,
+  as many left it as the generator sent: what did not arrive is missing at the receiver's.
 - A refused redirect is told by its reason: ``rx_ring_full`` is the kernel's ENOBUFS; ``rx_dropped``
   holds both ENOMEM, which alone is in ``rx_fill_ring_empty_descs`` too, and ENOSPC for a frame
   larger than a UMEM frame. A socket in our map gives no other error (xsk_rcv, Linux 6.18), so the
@@ -22,7 +25,6 @@ The generator's program, the sender's and the receiver's driver, the capture pro
 from __future__ import annotations
 
 import copy
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -34,6 +36,12 @@ from xdplab.ledger import own_program
 from xdplab.ledger.overflow import Overflow, Overflows
 from xdplab.native import lib
 from xdplab.native.paths import Kind
+from xdplab.net.driver_counters import (
+    AS_VETH,
+    counts_received,
+    received_by_queue,
+    redirected_out,
+)
 
 if TYPE_CHECKING:
     from xdplab.ledger.subjects import CountedEngine, CountedTraffic
@@ -41,12 +49,11 @@ if TYPE_CHECKING:
 
 SENDER = -1
 """The place of the generator's interface beside the engine's ports, which count from 0."""
-AS_VETH = ("veth", "soft")
-"""Drivers that count each frame, the latter in veth's way."""
+NO_QUEUE = -1
+"""The place, in counts by queue, of frames whose queue is not known."""
 
 _FRESH_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 0.005
-_OF_QUEUE = re.compile(r"rx_queue_(\d+)_xdp_packets")
 
 
 @dataclass(frozen=True)
@@ -128,9 +135,9 @@ class CountingPoints:
         self._drivers: dict[int, Mapping[str, int]] = {}
         self._begun_ns = time.monotonic_ns()
         self._begun_as = engine.attach
-        self._each_is_veth = all(
-            interface.driver in AS_VETH for interface in engine.configuration.interfaces
-        )
+        drivers = [interface.driver for interface in engine.configuration.interfaces]
+        self._each_is_veth = all(driver in AS_VETH for driver in drivers)
+        self._each_counts = all(map(counts_received, drivers))
         self._overflows = Overflows.from_now_on(engine.telemetry)
 
     def of(self, engine: CountedEngine, traffic: CountedTraffic | None) -> Self:
@@ -151,6 +158,11 @@ class CountingPoints:
         counts = self._each_is_veth and not self.gone
         return counts and (always_native or self._traffic is not None)
 
+    @property
+    def device(self) -> bool:
+        """Whether the drivers count each frame that they take in, and can be read."""
+        return self.veth or (self._each_counts and not self._each_is_veth and not self.gone)
+
     def look(self) -> tuple[Counts, Counter[int]]:
         """Read every counting point, the last ones first, and the device's packets by queue.
 
@@ -167,14 +179,20 @@ class CountingPoints:
             counts["far_end"] += link["tx_packets"]
         counters = self._fresh_counters()
         verdicts = self._engine.verdicts()
-        for port, interface in enumerate(interfaces if self._each_is_veth else ()):
+        for port, interface in enumerate(interfaces if self._each_counts else ()):
             driver = self._ask_driver(port, interface, gone)
-            # The link counts frames that were redirected out of it, by a generator, as well.
-            counts["tx_dropped"] -= _total(driver, "tx_queue_", "_xdp_xmit_errors")
-            counts["far_end"] -= _total(driver, "tx_queue_", "_xdp_xmit")
-            by_queue += _packets_by_queue(driver)
+            if self._each_is_veth:
+                # The link counts frames that were redirected out of it, by a generator, as well.
+                out, refused = redirected_out(interface.driver, driver) or (0, 0)
+                counts["tx_dropped"] -= refused
+                counts["far_end"] -= out
+            if counted := received_by_queue(interface.driver, driver):
+                by_queue += counted
+            else:
+                link = self._look(port, interface, gone).statistics
+                by_queue[NO_QUEUE] += link["rx_packets"]
             if self._engine.configuration.users_program:
-                for name, count in own_program.of_driver(driver).items():
+                for name, count in own_program.of_driver(interface.driver, driver).items():
                     counts[name] = counts.get(name, 0) + count
         counts["device"] = by_queue.total()
         counts["uncounted"] = self._engine.uncounted
@@ -182,13 +200,16 @@ class CountingPoints:
             sender = self._traffic.sender.interface
             link = self._look(SENDER, sender, gone).statistics
             driver = self._ask_driver(SENDER, sender, gone)
-            counts["wire_full"] = _total(driver, "tx_queue_", "_xdp_xmit_errors")
-            counts["wire"] = _total(driver, "tx_queue_", "_xdp_xmit")
+            left = redirected_out(sender.driver, driver)
+            counts["wire"], counts["wire_full"] = left or (0, 0)
             counts["too_long"] = self._traffic.too_long
             counts["sent"] = self._traffic.sent
             counts["asked"] = self._traffic.asked
             if self._traffic.by_socket:
-                counts["wire_full"] = link["tx_dropped"] - counts["wire_full"]
+                # A veth's link has those in its count that were redirected out of it and refused.
+                others = counts["wire_full"] if sender.driver in AS_VETH else 0
+                counts["wire_full"] = link["tx_dropped"] - others
+            if self._traffic.by_socket or left is None:
                 counts["wire"] = counts["sent"] - counts["too_long"] - counts["wire_full"]
         self.gone = tuple(dict.fromkeys(gone.values()))
         found = Counts(**counts, **verdicts._asdict(), **_of_workers(counters))
@@ -295,20 +316,9 @@ def _of_workers(counters: Any) -> dict[str, int]:
     }
 
 
-def _total(statistics: Mapping[str, int], start: str, end: str) -> int:
-    return sum(
-        count for name, count in statistics.items() if name.startswith(start) and name.endswith(end)
-    )
-
-
 def device_packets(interface: Interface) -> int:
     """Read how many frames the driver saw; 0 of one that does not count each."""
-    if interface.driver not in AS_VETH:
+    if not counts_received(interface.driver):
         return 0
-    return _total(interface.driver_statistics(), "rx_queue_", "_xdp_packets")
-
-
-def _packets_by_queue(driver: Mapping[str, int]) -> Counter[int]:
-    """Count by queue; queues may be added while packets flow."""
-    found = ((_OF_QUEUE.fullmatch(name), count) for name, count in driver.items())
-    return Counter({int(match[1]): count for match, count in found if match})
+    by_queue = received_by_queue(interface.driver, interface.driver_statistics())
+    return by_queue.total() if by_queue else interface.link_statistics()["rx_packets"]

@@ -32,7 +32,7 @@ from xdplab.core.table import Table, Tabled
 from xdplab.knobs.table import names_of_home
 from xdplab.ledger import own_program
 from xdplab.ledger.account import Account, Stage
-from xdplab.ledger.counting_points import SENDER, CountingPoints, Counts
+from xdplab.ledger.counting_points import NO_QUEUE, SENDER, CountingPoints, Counts
 from xdplab.ledger.drops import drop_reasons_of
 from xdplab.ledger.explain_handler import watched
 from xdplab.ledger.lines import Line, is_there, name_of
@@ -152,13 +152,13 @@ class Ledger(Tabled, FixedNames):
         # Points are read from last to first, so packets in flight make a gap above 0. A gap below 0
         # is packets that were in flight when the ledger began.
         unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
-        strays = sorted(grown_by_queue.keys() - set(self._engine.queues))
+        strays = sorted(grown_by_queue.keys() - {*self._engine.queues, NO_QUEUE})
         situation = replace(
             self._situation(grown, strays),
             flowing=flowing,
             senders=sending,
             reconfigured=self._reconfigured(),
-            went_uncounted="attach" in self._changed() and not self._points.veth,
+            went_uncounted="attach" in self._changed() and not self._points.device,
         )
         named = tuple(
             Stage(line.stage, line.packets, name_of(line.stage, situation.kind))
@@ -215,12 +215,12 @@ class Ledger(Tabled, FixedNames):
         besides = self._sent_besides(grown)
         gaps = [grown.sent - grown.too_long + besides - grown.wire - grown.wire_full]
         others = 0
-        if self._points.veth:
+        if self._points.device:
             # All other frames that the device counted came from the peer's stack.
             more = grown.device - grown.wire
             others = max(more - self._on_wire, 0)
             gaps.append(others - more)
-        if self._points.veth or besides:
+        if self._points.device or besides:
             stages.append(Stage(Line.OTHERS, others + besides))
         return gaps
 
@@ -237,7 +237,7 @@ class Ledger(Tabled, FixedNames):
         away, seen = grown.reconfiguring, grown.seen
         told = self._by_program(grown, flowing)
         seen += sum(stage.packets for stage in told)
-        if not self._points.veth:
+        if not self._points.device:
             stages += [Stage(Line.RECONFIGURING, away)] if away else []
             return wire_gaps
         uncounted = min(max(grown.device - seen - away, 0), grown.uncounted)
@@ -256,7 +256,7 @@ class Ledger(Tabled, FixedNames):
             return []
         counted = self._counts_verdicts()
         told = own_program.account_for(
-            grown, counted=counted, flowing=flowing, device=self._points.veth
+            grown, counted=counted, flowing=flowing, device=self._points.device
         )
         return [Stage(line, packets) for line, packets in told]
 

@@ -15,15 +15,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdplab.ledger.lines import Line
-from xdplab.net.driver_verdicts import DriverVerdicts, verdicts_in
+from xdplab.net.driver_counters import DriverVerdicts, verdicts
 
 if TYPE_CHECKING:
     from xdplab.ledger.counting_points import Counts
 
 
-def of_driver(driver: Mapping[str, int]) -> dict[str, int]:
+def of_driver(driver: str, statistics: Mapping[str, int]) -> dict[str, int]:
     """Return a driver's counts of verdicts, as fields of `Counts`."""
-    found = verdicts_in(driver) or DriverVerdicts()
+    found = verdicts(driver, statistics) or DriverVerdicts()
     return {
         "program_dropped": found.dropped,
         "program_sent": found.sent,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from xdplab.core.errors import XdplabError
 from xdplab.core.kernel_release import kernel_release
-from xdplab.ledger.counting_points import AS_VETH
 from xdplab.ledger.overflow import Overflow
+from xdplab.net.driver_counters import AS_VETH
 from xdplab.net.filtering import Filtering
 from xdplab.net.shell_commands import ip_in
 from xdplab.net.virtio import queues_that_stay

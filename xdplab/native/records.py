@@ -90,6 +90,9 @@ SAMPLE = dtype_of(ffi.typeof("struct xdplab_sample"))
 FRAME = dtype_of(ffi.typeof("struct xdplab_frame"))
 """A frame in an area of memory: ``address`` from the area's begin, ``length`` and ``options``."""
 
+METADATA = dtype_of(ffi.typeof("struct xdplab_metadata"))
+"""What the device knew of a packet: ``flags`` says which fields are valid."""
+
 
 def sample_dtype(captured: int, stride: int) -> np.dtype[Any]:
     """Build the dtype of a region's samples, each with its frame's bytes.

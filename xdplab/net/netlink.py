@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ class _DriverInfo(ctypes.Structure):
 
 
 @contextmanager
-def netlink(tried: str, remedies: dict[int, str] | None = None) -> Iterator[IPRoute]:
+def netlink(tried: str, remedies: Mapping[int, str] | None = None) -> Iterator[IPRoute]:
     """Open rtnetlink for the block; a refusal in it becomes a `KernelError`.
 
     Parameters
@@ -76,8 +76,17 @@ def netlink(tried: str, remedies: dict[int, str] | None = None) -> Iterator[IPRo
 
 
 @contextmanager
-def ethtool(name: str, tried: str) -> Iterator[IoctlEthtool]:
+def ethtool(
+    name: str, tried: str, remedies: Mapping[int, str] | None = None
+) -> Iterator[IoctlEthtool]:
     """Open ethtool on an interface for the block; a refusal becomes a `KernelError`.
+
+    Parameters
+    ----------
+    name
+        The interface's.
+    tried, remedies
+        As of `netlink`.
 
     Raises
     ------
@@ -100,9 +109,21 @@ def ethtool(name: str, tried: str) -> Iterator[IoctlEthtool]:
     except NoSuchDevice as error:
         raise refusal(tried, errno.ENODEV) from error
     except NotSupportedError as error:
-        raise refusal(tried, errno.EOPNOTSUPP) from error
+        raise refusal(tried, errno.EOPNOTSUPP, remedies) from error
     except OSError as error:
-        raise refusal(tried, error.errno or 0) from error
+        raise refusal(tried, error.errno or 0, remedies) from error
+
+
+def request(device: IoctlEthtool, asked: ctypes.Structure) -> None:
+    """Make a request that pyroute2 has no call for; the answer is in `asked`.
+
+    Raises
+    ------
+    OSError
+        As `ethtool` expects it.
+    """
+    device.ifreq.gstats = ctypes.cast(ctypes.byref(asked), ctypes.c_void_p)
+    device.ioctl()
 
 
 def driver_name(device: IoctlEthtool) -> str:
@@ -117,8 +138,7 @@ def bus_address(device: IoctlEthtool) -> str:
 
 def _driver_info(device: IoctlEthtool) -> _DriverInfo:
     info = _DriverInfo(cmd=_ETHTOOL_GDRVINFO)
-    device.ifreq.gstats = ctypes.cast(ctypes.byref(info), ctypes.c_void_p)
-    device.ioctl()
+    request(device, info)
     return info
 
 
@@ -133,7 +153,7 @@ def _scope(message: Any) -> int:
     return int(message["scope"])
 
 
-def refusal(tried: str, code: int, remedies: dict[int, str] | None = None) -> KernelError:
+def refusal(tried: str, code: int, remedies: Mapping[int, str] | None = None) -> KernelError:
     """Make a `KernelError` of netlink's answer, with the usual remedy, and more."""
     usual = more_descriptors() if code == errno.EMFILE else _REMEDIES.get(code, "")
     remedy = (remedies or {}).get(code) or usual

@@ -25,14 +25,10 @@ def resolve(interface: End, allow_default_route: bool, argument: str = "interfac
     InterfaceGoneError
         When there is none of that name.
     """
+    found = looked_up(interface, argument)
     if is_a(interface, Host):
-        require_ethernet(interface.interface, argument)
-        return interface.interface.now()
-    if is_a(interface, str):
-        found = Interface.find(text(argument, interface))
-    else:
-        wanted = "a side of a lab (lab.port), an Interface, or the name of one"
-        found = instance_of(argument, interface, Interface, wanted).now()
+        require_ethernet(found, argument)
+        return found
     require_ethernet(found, argument)
     if not allow_default_route and found.carries_default_route():
         raise ConfigurationError(
@@ -45,6 +41,22 @@ def resolve(interface: End, allow_default_route: bool, argument: str = "interfac
             f"`{ip_in(found.namespace)} link set {found.name} up`."
         )
     return found
+
+
+def looked_up(interface: End, argument: str = "interface") -> Interface:
+    """Return the interface that an argument names, as it is now.
+
+    Raises
+    ------
+    InterfaceGoneError
+        When there is none of that name.
+    """
+    if is_a(interface, Host):
+        return interface.interface.now()
+    if is_a(interface, str):
+        return Interface.find(text(argument, interface))
+    wanted = "a side of a lab (lab.port), an Interface, or the name of one"
+    return instance_of(argument, interface, Interface, wanted).now()
 
 
 def is_same(one: Interface, other: Interface) -> bool:

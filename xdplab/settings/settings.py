@@ -14,6 +14,7 @@ from xdplab.core.calls import public_function
 from xdplab.core.checks import choice, is_a, items, mapping, power_of_two, text, whole
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.knobs.row import Home
+from xdplab.knobs.steering import knobs_of
 from xdplab.knobs.table import KNOBS
 from xdplab.ledger.subjects import check_engine, check_traffic
 
@@ -54,8 +55,8 @@ def current(
     Returns
     -------
     dict
-        Their values by name; None for a setting of NAPI that the kernel does not have here, and for
-        a ``cpu`` that is left to the engine.
+        Their values by name; None for a setting of NAPI or of the card that is not there, and for a
+        ``cpu`` that is left to the engine.
 
     Raises
     ------
@@ -69,8 +70,12 @@ def current(
     instance = None
     if any(KNOBS[name].home == "napi" for name in names):
         instance = next(iter(engine.napi.read()), None)
+    steered = None
+    if any(KNOBS[name].home == "steering" for name in names):
+        steered = knobs_of(engine.steering.read())
     homes: dict[Home, object] = {
         "sockets": engine.configuration,
+        "steering": steered,
         "napi": instance,
         "engine": engine,
         "traffic": traffic,
@@ -92,7 +97,8 @@ def _value(name: str, home: object) -> object:
 def apply(engine: Engine, settings: Mapping[str, object], traffic: Traffic | None = None) -> None:
     """Set all knobs of a setting, or none: one step for `undo`, except knobs that need new sockets.
 
-    Knobs that have their value already are not touched, nor is a NAPI setting whose value is None.
+    Knobs that have their value already are not touched, nor is a setting of NAPI or of the card
+    whose value is None.
 
     Parameters
     ----------
@@ -213,11 +219,16 @@ def _turns(
     resocketed: bool,
 ) -> Iterator[tuple[object, str, object]]:
     """Return the attributes to set. New sockets lower the batch, and may come with other NAPIs."""
-    homes: dict[Home, object] = {"napi": engine.napi, "engine": engine, "traffic": traffic}
+    homes: dict[Home, object] = {
+        "steering": engine.steering,
+        "napi": engine.napi,
+        "engine": engine,
+        "traffic": traffic,
+    }
     for kind, home in homes.items():
         for name in (name for name in settings if KNOBS[name].home == kind):
             value = settings[name]
-            is_wanted = value is not None if kind == "napi" else True
+            is_wanted = value is not None if kind in ("steering", "napi") else True
             if is_wanted and (resocketed or _differs(value, before[name])):
                 yield home, name, value
 

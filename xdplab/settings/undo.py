@@ -81,5 +81,10 @@ def _home(knob: str, engine: Engine, traffic: Traffic | None) -> object | None:
     if knob not in KNOBS:
         return None
     open_traffic = None if traffic is None or traffic.closed else traffic
-    homes: dict[Home, object] = {"engine": engine, "napi": engine.napi, "traffic": open_traffic}
+    homes: dict[Home, object] = {
+        "engine": engine,
+        "steering": engine.steering,
+        "napi": engine.napi,
+        "traffic": open_traffic,
+    }
     return homes.get(KNOBS[knob].home)

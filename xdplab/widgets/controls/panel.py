@@ -71,6 +71,8 @@ class Panel:
         of_traffic = chosen("traffic")
         self._short = ipywidgets.HTML() if of_traffic else None
         beside = [_group("NAPI", [*chosen("napi"), self._no_napi])]
+        if of_card := chosen("steering"):
+            beside.append(_group("Card", of_card))
         if self._short is not None:
             beside.insert(0, _group("Traffic", [*of_traffic, self._short], self._traffic))
         columns = [

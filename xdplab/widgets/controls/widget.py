@@ -18,6 +18,7 @@ from xdplab.core.locks import new_lock
 from xdplab.knobs import typed
 from xdplab.knobs.journal import Change
 from xdplab.knobs.row import HOMES
+from xdplab.knobs.steering import knobs_of
 from xdplab.knobs.table import KNOBS
 from xdplab.knobs.typed import Typed
 from xdplab.ledger.subjects import check_traffic
@@ -94,6 +95,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
         self._undoes = ""
         self._looked_at_napi = -math.inf
         engine.napi.read()
+        engine.steering.read()
         box_looks = new_box_looks()
         self._controls = {
             name: KnobControl(knob, engine, self._move, self._take, box_looks)
@@ -225,8 +227,9 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
             self._looked_at_napi = now
             try:
                 engine.napi.read()
+                engine.steering.read()
             except XdplabError:  # the interface is gone; the state line says so
-                engine.napi.latest = None
+                engine.napi.latest = engine.steering.latest = None
         self.refresh()
 
     def _fail(self, error: Exception) -> None:
@@ -290,6 +293,8 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
 
     def _home(self, knob: AnyKnob, engine: Engine) -> object:
         """Return the object that has the knob as an attribute."""
+        if knob.home == "steering":  # which says so itself where the card has none
+            return engine.steering
         if knob.name not in self._controls:
             what = "traffic" if knob.home == "traffic" else "stream"
             raise ConfigurationError(
@@ -306,5 +311,10 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
 
     def _value(self, knob: AnyKnob, engine: Engine) -> object:
         """Read a knob without a system call; None if it does not exist."""
-        homes = {"engine": engine, "traffic": self._traffic, "napi": engine.napi.latest}
+        homes = {
+            "engine": engine,
+            "traffic": self._traffic,
+            "steering": knobs_of(engine.steering.latest),
+            "napi": engine.napi.latest,
+        }
         return getattr(homes[knob.home], knob.name, None)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xdplab.core.errors import PermissionRefusedError, XdplabError
 from xdplab.core.locks import new_lock
 from xdplab.core.threads import Thread
-from xdplab.net.driver_verdicts import DriverVerdicts, verdicts_in
+from xdplab.net.driver_counters import DriverVerdicts, verdicts
 
 if TYPE_CHECKING:
     from xdplab.xdp.program import Link, Program
@@ -112,7 +112,8 @@ class ProgramReader:
         # With "skb" the program runs in the stack, behind the driver, which passes it all packets.
         if self.link.attach != "native":
             return None
-        return verdicts_in(self.link.interface.driver_statistics())
+        interface = self.link.interface
+        return verdicts(interface.driver, interface.driver_statistics())
 
     def _time_a_run(self, program: Program) -> float | None:
         end = time.monotonic() + _ENOUGH
