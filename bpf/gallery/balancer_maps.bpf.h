@@ -10,7 +10,8 @@
 enum {
 	MOST_SERVICES = 16,
 	MOST_SERVERS = 512,
-	MOST_CONNECTIONS = 1 << 16,
+	MOST_CONNECTIONS4 = 1 << 16,
+	MOST_CONNECTIONS6 = 1 << 15, /* with all other maps below the 16 MiB that the broker allows a program */
 	TABLE_SIZE = 16381, /* a prime, as Maglev wants it */
 };
 
@@ -103,14 +104,14 @@ struct {
 /* One for all cores: a connection's packets may come to any. Keys of IPv4 are hashed in less than half the time. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, MOST_CONNECTIONS);
+	__uint(max_entries, MOST_CONNECTIONS4);
 	__type(key, struct connection4);
 	__type(value, struct place);
 } connections4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, MOST_CONNECTIONS);
+	__uint(max_entries, MOST_CONNECTIONS6);
 	__type(key, struct connection6);
 	__type(value, struct place);
 } connections6 SEC(".maps");
