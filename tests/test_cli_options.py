@@ -20,6 +20,7 @@ WRONG = {
     "--batch": "0",
     "--batches": "0",
     "--bursts": "0",
+    "--apart": "-1",
     "--seconds": "-1",
     "--rate": "-5",
     "--rates": "-5",

@@ -39,6 +39,7 @@ NOT_HERE: dict[str, str] = {
     "notebook packages": "installing the machine's packages",
     "ping": "installing the machine's packages",
     "isolated cores": "booting anew",
+    "steering": "a real interface, of the kind that no test may set",
     "backends": "says what the backends' refusals say: test_remedies.py",
 }
 """Checks whose remedy can't be typed by a test, or is by another, and what it takes."""

@@ -29,6 +29,7 @@ NOT_HERE: dict[Row, str] = {
     (lib.XDPLAB_STEP_BIND, errno.EINVAL): (
         "takes a kernel older than 6.6, or a zero-copy driver; queues are counted before"
     ),
+    (lib.XDPLAB_STEP_PREPARE_WAIT, errno.ENOTTY): "takes a kernel older than 6.9",
     (lib.XDPLAB_STEP_BIND, errno.ENOENT): "takes a virtio-net device (tests/vm/test_doctor.py)",
 }
 

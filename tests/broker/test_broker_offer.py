@@ -36,14 +36,14 @@ echo "{name} $*" >> {log}
 
 @pytest.fixture
 def tree(root: None) -> Iterator[Path]:
-    """Make a source tree whose jupyter and sudo only note that they were called."""
+    """Make a source tree whose xdplab and sudo only note that they were called."""
     folder = Path(tempfile.mkdtemp(prefix="xdplab-offer-"))
     shutil.copytree(SOURCE / "scripts", folder / "scripts")
     (folder / "bin").mkdir()
     (folder / ".venv" / "bin").mkdir(parents=True)
     log = folder / "log"
     log.touch()
-    for command in (folder / "bin" / "sudo", folder / ".venv" / "bin" / "jupyter"):
+    for command in (folder / "bin" / "sudo", folder / ".venv" / "bin" / "xdplab"):
         command.write_text(INSIDE.format(name=command.name, log=log))
         command.chmod(0o755)
     for each in (folder, log):
@@ -142,11 +142,11 @@ def test_who_declines_gets_the_capabilities(tree: Path) -> None:
 def test_whom_sudo_refuses_gets_the_simulated_nic(tree: Path) -> None:
     with (tree / "bin" / "sudo").open("a") as sudo:
         sudo.write("exit 1\n")
-    assert [line.split()[0] for line in lab(tree).splitlines()] == ["sudo", "jupyter"]
+    assert [line.split()[0] for line in lab(tree).splitlines()] == ["sudo", "xdplab"]
 
 
 def test_who_wants_the_simulated_nic_is_asked_for_nothing(tree: Path) -> None:
-    assert lab(tree, "y", XDPLAB_BACKEND="soft").startswith("jupyter lab")
+    assert lab(tree, "y", XDPLAB_BACKEND="soft").startswith("xdplab course open")
 
 
 def test_who_accepts_gets_a_broker_from_a_root_owned_install(tree: Path) -> None:
@@ -160,14 +160,14 @@ def test_who_accepts_gets_a_broker_from_a_root_owned_install(tree: Path) -> None
         called = lab(tree, "y").splitlines()
     assert "/usr/bin/python3 -m venv --clear /opt/xdplab" in called[0]
     assert "/opt/xdplab/bin/xdplab broker --group" in "".join(called[1:-1])
-    assert called[-1].startswith("jupyter lab")
+    assert called[-1].startswith("xdplab course open")
 
 
 def test_where_a_broker_runs_jupyter_gets_no_power(tree: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(tree / "socket"))
         (tree / "socket").chmod(0o666)
-        assert lab(tree, "y").startswith("jupyter lab")
+        assert lab(tree, "y").startswith("xdplab course open")
 
 
 def unit(name: str) -> configparser.ConfigParser:

@@ -60,20 +60,20 @@ class _Place:
     apart: float
 
 
-def _measure(turns: Rounds, rates: Sequence[float], bursts: float) -> dict[str, Any]:
+def _measure(turns: Rounds, rates: Sequence[float], apart: float) -> dict[str, Any]:
     client_core, server_core = cores_for_queue(0, 1)
     with (
         Lab() as lab,
         Client(lab.peer, lab.port, size=FRAME_BYTES, cpu=client_core) as client,
     ):
-        place = _Place(lab, server_core, client, bursts / 1e3)
+        place = _Place(lab, server_core, client, apart / 1e3)
         entries = [
             _entry(server, place, rate, turns.seconds) for rate in rates for server in _servers()
         ]
         turns.take(entries)
         traffic = {
             "rates": list(rates),
-            "bursts": bursts,
+            "apart": apart,
             "size": FRAME_BYTES,
             "client_core": client_core,
             "server_core": server_core,
@@ -162,8 +162,8 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
         f"client spinning on core {traffic['client_core']}, servers on core "
         f"{traffic['server_core']}; lost is of all rounds; CPU is of the server's threads",
     ]
-    if traffic["bursts"]:
-        notes.append(f"sent in bursts, {traffic['bursts']:g} ms and a half apart")
+    if traffic["apart"]:
+        notes.append(f"sent in bursts, {traffic['apart']:g} ms and a half apart")
     beyond = 1 - _PERCENTILES["p99_9_ns"] / 100
     if few := [r for r in traffic["rates"] if r * result["seconds"] * beyond < _FEW_TRIPS]:
         told = ", ".join(f"{rate:,.0f}" for rate in few)
@@ -182,7 +182,7 @@ BENCHMARK = Benchmark(
             "number of frames a second",
             _frames_a_second,
         ),
-        "bursts": Option(
+        "apart": Option(
             0.0,
             "milliseconds between bursts, each of the frames that are due by then; 0: evenly",
             _milliseconds,
