@@ -74,6 +74,7 @@ def test_a_generated_frame_has_no_hash_but_a_time(lab: Lab) -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.privilege  # a program of tc(8) takes it
 def test_a_tag_that_the_device_took_off_is_told(lab: Lab, tmp_path: Path) -> None:
     # A veth that offers to insert tags leaves them beside the frame. Not each kernel has VLAN
     # interfaces, so that a program of tc(8) adds the tag.

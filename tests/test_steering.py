@@ -248,6 +248,7 @@ def test_a_rule_goes_before_the_hash() -> None:
     assert of_settings(key, steered(ports=True), unknown)[0] is None
 
 
+@pytest.mark.privilege  # to enter the lab's namespace from another process
 def test_the_end_of_a_process_puts_back(lab_of_two: Lab) -> None:
     changes = (
         "import sys; from xdplab import Interface, Steering\n"
