@@ -16,6 +16,8 @@ from xdplab.xdp.gallery import GALLERY
 from xdplab.xdp.program import Program
 
 SHARDS = 4
+# Of all workers together, so that each receiver's frames take as much of the caches.
+_ENTRIES = 2048
 # The number of a generator's frame, native/include/traffic.h: each is another key.
 _SHARDING = {"port": STREAM_PORT, "shards": SHARDS, "key_at": 2, "key_bytes": 8}
 
@@ -37,7 +39,12 @@ class CaptureReceiver:
 
     def __init__(self, name: str, beside: str, sockets: int, wait: str) -> None:
         self.name = name
-        self.settings: dict[str, Any] = {"beside": beside, "sockets": sockets, "wait": wait}
+        self.settings: dict[str, Any] = {
+            "beside": beside,
+            "sockets": sockets,
+            "wait": wait,
+            "ring_size": _ENTRIES // sockets,
+        }
         self.version: str | None = version("xdplab")
 
     def missing(self) -> str | None:
@@ -54,7 +61,8 @@ class CaptureReceiver:
         """
         run_ns = None
         with ExitStack() as held:
-            wanted: dict[str, Any] = {"cpu": wire.worker, "wait": self.settings["wait"]}
+            wanted: dict[str, Any] = {name: self.settings[name] for name in ("wait", "ring_size")}
+            wanted["cpu"] = wire.worker
             if self.settings["sockets"] > 1:
                 program = Program(GALLERY["sharder"], wire.lab.port, constants=_SHARDING)
                 wanted |= {"program": held.enter_context(program), "sockets": SHARDS}
