@@ -29,6 +29,8 @@ def engine(cards: Cards, release: tuple[int, int]) -> Iterator[Engine]:
         pytest.skip("no zero-copy, or no NAPI to be set, in this kernel")
     with opened(cards, "zero-copy", match=f"udp port {PORT}") as made:
         wait_for_carrier(cards)
+        if not made.interface.now().interrupts | made.interface.interrupts:
+            pytest.skip("the interrupts of such a device are not known")
         yield made
 
 
