@@ -25,11 +25,7 @@ def test_packets_larger_than_a_frame_are_counted(case: str, pair: Pair) -> None:
     dice = random.Random(1)
     given = [frame(dice, size) for size in [SMALL, 1514] * 5]
     fit = given[::2]
-    with (
-        pair.capture(pair.second) as sender,
-        pair.capture(frame_size=2048, headroom=1024) as receiver,
-    ):
-        pair.wait()
+    with pair.ends({}, frame_size=2048, headroom=1024) as (sender, receiver):
         assert sender.send(given) == len(given)
         assert taken(receiver, len(fit)) == fit
         assert is_counted(receiver, "rx_dropped", len(given) - len(fit))
@@ -40,8 +36,7 @@ def test_packets_larger_than_a_frame_are_counted(case: str, pair: Pair) -> None:
 @cases("STAT_RX_FULL")
 def test_what_finds_the_ring_full_is_counted(case: str, pair: Pair) -> None:
     given = frames(RING + AT_ONCE)
-    with pair.capture(pair.second) as sender, pair.capture(ring_size=RING) as receiver:
-        pair.wait()
+    with pair.ends({}, ring_size=RING) as (sender, receiver):
         for begin in range(0, len(given), AT_ONCE):
             assert sender.send(given[begin : begin + AT_ONCE]) == AT_ONCE
             assert is_counted(receiver, "rx_producer", min(begin + AT_ONCE, RING))
@@ -55,8 +50,7 @@ def test_what_finds_the_ring_full_is_counted(case: str, pair: Pair) -> None:
 def test_what_finds_no_frame_is_counted_until_some_are_given_back(case: str, pair: Pair) -> None:
     count = 2 * RING  # all frames that the engine has for it
     kept: list[Batch] = []
-    with pair.capture(pair.second) as sender, pair.capture(ring_size=RING) as receiver:
-        pair.wait()
+    with pair.ends({}, ring_size=RING) as (sender, receiver):
         given = frames(count)
         found: list[bytes] = []
         for begin in range(0, count, AT_ONCE):

@@ -64,11 +64,7 @@ def test_a_receiver_that_waits_is_woken(case: str, pair: Pair) -> None:
 @cases("POLL_TX")
 def test_a_sender_whose_ring_is_full_waits_for_room(case: str, pair: Pair) -> None:
     count = 3 * AT_ONCE
-    with (
-        pair.capture(pair.second, ring_size=AT_ONCE) as sender,
-        pair.capture(ring_size=4 * AT_ONCE) as receiver,
-    ):
-        pair.wait()
+    with pair.ends({"ring_size": AT_ONCE}, ring_size=4 * AT_ONCE) as (sender, receiver):
         given = frames(count)
         assert sender.send(given, timeout=30) == count
         assert taken(receiver, count) == given

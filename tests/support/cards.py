@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from guests.lists import CARDS, FIRST, SECOND, Card
@@ -57,8 +57,19 @@ def wait_for_carrier(cards: Cards) -> None:
 
 
 def wait_until_frames_pass(sender: Host, receiver: Host) -> None:
-    """Wait until one host's frames reach another, and the answers come back."""
-    assert eventually(lambda: sender.ping(receiver.ipv4, timeout=0.5).received == 1)
+    """Wait until one host's frames reach another, with the answers of address resolution."""
+    with receiver.socket() as inbox, sender.socket() as outbox:
+        inbox.bind((receiver.ipv4, 0))
+        inbox.settimeout(0.2)
+
+        def passes() -> bool:
+            with suppress(OSError):  # without a link there is no route
+                outbox.sendto(b"", inbox.getsockname())
+                inbox.recv(1)
+                return True
+            return False
+
+        assert eventually(passes)
 
 
 def has(mode: str, cards: Cards, release: tuple[int, int]) -> bool:
