@@ -11,9 +11,8 @@ import pytest
 from selftest.cases import cases
 from support.pairs import AT_ONCE, HEADER, Pair, carry, frame, send_from_stack, taken
 
-from xdplab import ConfigurationError, XdplabError
+from xdplab import ConfigurationError
 
-LONG_MTU = 9000
 LONG = 8000  # bytes of a packet that takes several buffers
 BY = 40  # bytes that a program cuts or adds
 SIZE = 200
@@ -79,26 +78,20 @@ def test_what_a_program_writes_in_front_of_a_packet_comes_with_it(case: str, pai
             pass
         pair.refused(refusal.value)
         return
-    with pair.longest(LONG_MTU) if is_long else pair.own_programs():
-        if is_long and not pair.takes_several_buffers:
-            refuses_several(pair)
-            return
-        with pair.capture(metadata=True, multi_buffer=is_long) as receiver:
-            times = [time.monotonic_ns()]
-            for size in sizes:
-                send_from_stack(pair.second, [frame(random.Random(size), size)])
-                batch = receiver.recv(timeout=30)
-                assert sum(batch.lengths.tolist()) == size
-                times.append(int(batch.program_times[0]))
-            times.append(time.monotonic_ns())
+    if is_long and pair.refuses_several_buffers():
+        return
+    with (
+        pair.long_packets() if is_long else pair.own_programs(),
+        pair.capture(metadata=True, multi_buffer=is_long) as receiver,
+    ):
+        times = [time.monotonic_ns()]
+        for size in sizes:
+            send_from_stack(pair.second, [frame(random.Random(size), size)])
+            batch = receiver.recv(timeout=30)
+            assert sum(batch.lengths.tolist()) == size
+            times.append(int(batch.program_times[0]))
+        times.append(time.monotonic_ns())
     assert times == sorted(times)
-
-
-def refuses_several(pair: Pair) -> None:
-    """See that an engine for packets of several buffers is refused; note it."""
-    with pytest.raises(XdplabError) as refusal, pair.capture(multi_buffer=True):
-        pass
-    pair.refused(refusal.value)
 
 
 ENDS = {
@@ -113,27 +106,26 @@ ENDS = {
 def test_a_packet_comes_with_the_end_that_a_program_gave_it(case: str, pair: Pair) -> None:
     size, by = ENDS[case]
     is_long = size == LONG
-    with pair.longest(LONG_MTU) if is_long else nullcontext():
-        if is_long and not pair.takes_several_buffers:
-            refuses_several(pair)
+    if is_long and pair.refuses_several_buffers():
+        return
+    with (
+        pair.long_packets() if is_long else nullcontext(),
+        pair.program(is_long, lengthens_by=by) as (program, _link),
+        pair.capture(program=program, multi_buffer=is_long) as receiver,
+    ):
+        given = frame(random.Random(1), size)
+        send_from_stack(pair.second, [given])
+        if is_long and by > 0:
+            assert not len(receiver.recv(timeout=0.2))
+            assert program.maps["counts"][0] == errno.EOPNOTSUPP
+            # What the program does where a device lets it is seen without one.
+            assert program.test_run(given).outputs == [given + bytes(by)]
+            pair.not_possible(
+                "bpf_xdp_adjust_tail() says EOPNOTSUPP: the device tells no room behind the "
+                "buffers of a packet (frag_size). BPF_PROG_TEST_RUN lengthens it."
+            )
             return
-        with (
-            pair.program(is_long, lengthens_by=by) as (program, _link),
-            pair.capture(program=program, multi_buffer=is_long) as receiver,
-        ):
-            given = frame(random.Random(1), size)
-            send_from_stack(pair.second, [given])
-            if is_long and by > 0:
-                assert not len(receiver.recv(timeout=0.2))
-                assert program.maps["counts"][0] == errno.EOPNOTSUPP
-                # What the program does where a device lets it is seen without one.
-                assert program.test_run(given).outputs == [given + bytes(by)]
-                pair.not_possible(
-                    "bpf_xdp_adjust_tail() says EOPNOTSUPP: the device tells no room behind the "
-                    "buffers of a packet (frag_size). BPF_PROG_TEST_RUN lengthens it."
-                )
-                return
-            (came,) = taken(receiver, 1)
+        (came,) = taken(receiver, 1)
     assert len(came) == size + by
     assert came[:size] == given[: size + by]
     assert came[size:] == bytes(max(by, 0))

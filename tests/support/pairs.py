@@ -42,6 +42,7 @@ _PROGRAM = f"""
 	return bpf_redirect_map(&sockets, entry, XDP_PASS);"""
 """In C, for `steering`: leaves to the stack what others send. A frame's first byte behind its
 header is its number. One source for all: an emulated processor compiles for ten seconds."""
+_LONG_MTU = 9000
 _PATIENCE = 30.0  # seconds
 
 
@@ -106,11 +107,6 @@ class Pair:
     def on_veth(self) -> bool:
         """Whether there is no card."""
         return self.first.interface.driver == "veth"
-
-    @property
-    def takes_several_buffers(self) -> bool:
-        """Whether a packet may have several in this mode: of cards only their stack's side does."""
-        return self.on_veth or self.mode == "skb"
 
     @property
     def attach(self) -> str:
@@ -213,14 +209,27 @@ class Pair:
         wait_until_frames_pass(self.second, self.first)
 
     @contextmanager
-    def longest(self, mtu: int) -> Iterator[None]:
-        """Set the longest packet of both, in bytes behind the Ethernet header."""
+    def long_packets(self) -> Iterator[None]:
+        """Let both have packets of 9,000 bytes behind the Ethernet header."""
         with self.own_programs(), ExitStack() as undo:
             for host in (self.first, self.second):
                 before = host.interface.look().mtu
                 undo.callback(_set_mtu, host, before)
-                _set_mtu(host, mtu)
+                _set_mtu(host, _LONG_MTU)
             yield
+
+    def refuses_several_buffers(self) -> bool:
+        """See that an engine for packets of several is refused, and note it, where it is."""
+        if self.on_veth or self.mode == "skb":
+            return False
+        # A zero-copy driver refuses the socket, whatever the MTU is.
+        with nullcontext() if self.mode == "zero-copy" else self.long_packets():
+            try:
+                Capture(self.first, **self.settings(self.first, multi_buffer=True)).close()
+            except XdplabError as refusal:
+                self.refused(refusal)
+                return True
+        raise AssertionError("it is not refused")
 
     def refused(self, error: XdplabError) -> None:
         """Note that an engine refuses, as the test has seen."""

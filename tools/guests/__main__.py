@@ -97,7 +97,7 @@ def _write_table(store: Store, seconds: float) -> None:
 def _write_cases(store: Store, seconds: float) -> int:
     """Run the cases of the kernel's selftest here and in a guest; write the page."""
     there = run_there(lambda command: _run(Guest(KERNEL, CARD), store, command, seconds))
-    runs = [read_run(run_here(_FOLDER)), read_run(*there)]
+    runs = [read_run(run_here(_FOLDER)), read_run(there)]
     return int(not write_cases_page(_CASES_PAGE, runs))
 
 
