@@ -67,6 +67,31 @@ struct xdplab_epoll_params { /* struct epoll_params */
 #define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
 #endif
 
+/* Metadata of sent AF_XDP packets: Linux 6.8, and the flag, with which a UMEM is registered for them, 6.11. The structs
+ * with names of our own, since newer headers define them, or more of them. */
+#ifndef XDP_TX_METADATA
+#define XDP_TX_METADATA (1 << 1)
+#define XDP_TXMD_FLAGS_CHECKSUM (1 << 1)
+#endif
+#ifndef XDP_UMEM_TX_METADATA_LEN
+#define XDP_UMEM_TX_METADATA_LEN (1 << 2)
+#endif
+struct xdplab_umem_registration { /* struct xdp_umem_reg */
+	uint64_t addr;
+	uint64_t len;
+	uint32_t chunk_size;
+	uint32_t headroom;
+	uint32_t flags;
+	uint32_t tx_metadata_len; /* padding to kernels without them */
+};
+struct xdplab_transmit_metadata { /* struct xsk_tx_metadata; its end is for launch times */
+	uint64_t flags;
+	uint16_t csum_start;
+	uint16_t csum_offset;
+	uint32_t reserved;
+	uint64_t launch_time;
+};
+
 #ifndef XDP_USE_SG
 #define XDP_USE_SG (1 << 4)    /* Linux 6.6 */
 #define XDP_PKT_CONTD (1 << 0) /* Linux 6.6 */

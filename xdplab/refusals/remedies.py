@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from xdplab.core.errors import XdplabError
+from xdplab.core.kernel_release import kernel_release
 from xdplab.core.own_limits import more_locked_memory
 from xdplab.native import lib
 from xdplab.net.far_end import far_end
@@ -315,7 +316,13 @@ def huge_pages(place: Place) -> str:
 
 
 def frame_sizes(place: Place) -> str:
-    """Say which frames the kernel takes."""
+    """Say which frames the kernel takes, or that it takes no metadata of sent packets."""
+    asked = place.configuration
+    if asked is not None and asked.setting("checksum") == "device" and kernel_release() < (6, 11):
+        return (
+            "checksum='device' takes Linux 6.11 or newer: leave it out, and the worker finishes "
+            "them."
+        )
     return (
         "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page, "
         f"and with {_memory(place, 'unaligned=True')} whatever lies between. With a headroom, "
