@@ -46,6 +46,66 @@ struct xdplab_uring_napi { /* struct io_uring_napi */
 	uint32_t resv;
 };
 
+/* io_uring's zero-copy receive: Linux 6.15, without a device 7.1 (linux/io_uring/zcrx.h of Linux 7.3). With names of our
+ * own, as above. */
+#define XDPLAB_IORING_OP_RECV_ZC 58
+#define XDPLAB_IORING_REGISTER_ZCRX_IFQ 32
+#define XDPLAB_IORING_REGISTER_ZCRX_CTRL 36
+#define XDPLAB_IORING_MEM_REGION_TYPE_USER 1
+#define XDPLAB_ZCRX_REG_NODEV 2
+#define XDPLAB_ZCRX_CTRL_FLUSH_RQ 0
+#define XDPLAB_ZCRX_OFFSET_MASK ((1ull << 48) - 1) /* of an offset, without the area's number above it */
+struct xdplab_uring_region { /* struct io_uring_region_desc */
+	uint64_t user_addr;
+	uint64_t size;
+	uint32_t flags;
+	uint32_t id;
+	uint64_t mmap_offset;
+	uint64_t reserved[4];
+};
+struct xdplab_zcrx_refill { /* struct io_uring_zcrx_rqe */
+	uint64_t off;
+	uint32_t len;
+	uint32_t pad;
+};
+struct xdplab_zcrx_report { /* struct io_uring_zcrx_cqe */
+	uint64_t off;
+	uint64_t pad;
+};
+struct xdplab_zcrx_area { /* struct io_uring_zcrx_area_reg */
+	uint64_t addr;
+	uint64_t len;
+	uint64_t rq_area_token;
+	uint32_t flags;
+	uint32_t dmabuf_fd;
+	uint64_t reserved[2];
+};
+struct xdplab_zcrx_registration { /* struct io_uring_zcrx_ifq_reg */
+	uint32_t if_idx;
+	uint32_t if_rxq;
+	uint32_t rq_entries;
+	uint32_t flags;
+	uint64_t area_ptr;
+	uint64_t region_ptr;
+	struct {
+		uint32_t head;
+		uint32_t tail;
+		uint32_t rqes;
+		uint32_t reserved_2;
+		uint64_t reserved[2];
+	} offsets;
+	uint32_t zcrx_id;
+	uint32_t rx_buf_len;
+	uint64_t event_desc;
+	uint64_t reserved[2];
+};
+struct xdplab_zcrx_control { /* struct zcrx_ctrl */
+	uint32_t zcrx_id;
+	uint32_t op;
+	uint64_t reserved[2];
+	uint64_t of_op[6];
+};
+
 /* epoll's NAPI busy polling: Linux 6.9. With names of our own, since newer C libraries define the struct. */
 struct xdplab_epoll_params { /* struct epoll_params */
 	uint32_t busy_poll_usecs;

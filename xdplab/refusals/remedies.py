@@ -276,8 +276,19 @@ def no_io_uring(step: int, code: int, _place: Place) -> str:
     """Say why io_uring is refused to a receive path or a wait strategy."""
     if step == lib.XDPLAB_STEP_PREPARE_PATH:
         return io_uring.remedy(code, "path='udp-epoll'")
+    if step == lib.XDPLAB_STEP_PREPARE_TCP:
+        return io_uring.remedy(code, "tcp-epoll")
     busy = " For wait='busy-poll' CAP_NET_ADMIN is missing." if code == errno.EPERM else ""
     return io_uring.remedy(code, "wait='poll'") + busy
+
+
+def no_zero_copy_receive(_place: Place) -> str:
+    """Say what a kernel needs to receive TCP by io_uring, with the pages of the program."""
+    release = ".".join(map(str, kernel_release()))
+    return (
+        "tcp-zcrx, io_uring's zero-copy receive without a device, takes Linux 7.1 or newer, built "
+        f"with CONFIG_IO_URING_ZCRX, and this is {release}; tcp-uring takes 6.1. Take tcp-epoll."
+    )
 
 
 def no_call(_place: Place) -> str:
