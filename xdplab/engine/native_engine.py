@@ -16,7 +16,7 @@ from xdplab.native.handle import NativeHandle
 from xdplab.net.carrier import await_carrier
 from xdplab.net.interface import Interface
 from xdplab.net.namespace import on_a_thread
-from xdplab.refusals.device_checksums import refuse_unless_it_finishes_checksums
+from xdplab.refusals.device_checksums import refuse_unless_finished
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.refusals.remedies import Place
 
@@ -312,18 +312,14 @@ class NativeEngine:
         await_carrier(self.configuration.interfaces)
 
     def _refuse_what_no_device_finishes(self) -> None:
-        """Reject checksums left to a driver that does not announce them; copied, the kernel acts.
-
-        A driver with zero-copy that can't do what it is asked in a packet's metadata sends the
-        packet as it is (xsk_tx_metadata_request, Linux 6.18).
-        """
+        """Reject checksums left to a device where nobody would finish them."""
         asked = self.configuration
         if not asked.asks_device:
             return
         for port, interface in enumerate(asked.interfaces):
             worker = port * len(asked.worker_queues)
-            if lib.xdplab_engine_zero_copy(self.pointer, worker):
-                refuse_unless_it_finishes_checksums(interface)
+            zero_copy = bool(lib.xdplab_engine_zero_copy(self.pointer, worker))
+            refuse_unless_finished(interface, zero_copy=zero_copy)
 
     def _request(
         self,

@@ -104,10 +104,7 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
         KernelError,
         "The path needs Linux 6.1 or newer: choose path='udp-epoll'.",
     ),
-    **{
-        (lib.XDPLAB_STEP_PREPARE_TCP, code): (KernelError, remedies.no_zero_copy_receive)
-        for code in (errno.EINVAL, errno.EOPNOTSUPP)
-    },
+    (lib.XDPLAB_STEP_PREPARE_TCP, errno.EINVAL): (KernelError, remedies.no_zero_copy_receive),
     (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
         PermissionRefusedError,
         "A realtime priority needs CAP_SYS_NICE: run as root, or make the engine with "
