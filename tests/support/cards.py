@@ -95,7 +95,9 @@ def opened(cards: Cards, mode: str, **settings: object) -> Engine:
     """Make an engine on all queues of the first card: which of them a flow comes by is chance."""
     attach, bind = MODES[mode]
     queues = range(cards.first.interface.queues)
-    wanted = {"match": f"udp port {PORT}", "queue": [*queues], **settings}
+    # Some cards cut long packets in smaller frames with zero-copy, which an engine refuses.
+    usual = {"match": f"udp port {PORT}", "queue": [*queues], "frame_size": 4096}
+    wanted = {**usual, **settings}
     return Engine(cards.first, attach=attach, bind=bind, **wanted)  # type: ignore[arg-type]
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from support.cards import MODES, wait_until_frames_pass
 from support.xskmaps import steering
-from xdplab import Capture, Engine, Host, Link, Program, XdplabError
+from xdplab import Capture, ConfigurationError, Engine, Host, Link, Program, XdplabError
 from xdplab.capture.receiver import Receiver
 from xdplab.configuration.keywords import grouped
+from xdplab.configuration.umem import longest_with_zero_copy
 
 PROTOCOL = 0x88B5  # for experiments, IEEE 802
 MATCH = f"ether proto {PROTOCOL:#x}"  # which a card hashes not, so that it comes by queue 0
@@ -120,6 +121,7 @@ class Pair:
             "bind": MODES[self.mode][1],
             "wait": "busy-poll" if self.busy else "spin",
             "ring_size": RING,
+            "frame_size": 4096,
         }
         if "program" not in settings:
             link = self.staying.link(host, self.attach) if self.staying else None
@@ -229,6 +231,20 @@ class Pair:
             except XdplabError as refusal:
                 self.refused(refusal)
                 return True
+        raise AssertionError("it is not refused")
+
+    def refuses_small_frames(self) -> bool:
+        """See that frames into which a card puts no whole packet are refused, and note it."""
+        driver, mtu = self.first.interface.driver, self.first.interface.look().mtu
+        longest = longest_with_zero_copy(driver, 2048, 0)
+        if self.mode != "zero-copy" or longest is None or longest > mtu:
+            return False
+        try:
+            Capture(self.first, **self.settings(self.first, frame_size=2048)).close()
+        except ConfigurationError as refusal:
+            assert "frame_size=4096" in str(refusal)
+            self.refused(refusal)
+            return True
         raise AssertionError("it is not refused")
 
     def refused(self, error: XdplabError) -> None:

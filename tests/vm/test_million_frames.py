@@ -87,6 +87,7 @@ def test_a_million_frames_each_way_are_complete_and_the_driver_counts_them(
         pytest.skip("the card has no zero-copy on two queues")
     attach, bind = MODES["zero-copy"]
     settings: dict[str, Any] = {"attach": attach, "bind": bind, "queue": QUEUES, "wait": "spin"}
+    settings["frame_size"] = 4096
     hosts = cards.first, cards.second
     with ExitStack() as undo:
         for host in hosts:

@@ -98,7 +98,10 @@ def write_page(page: Path, runs: Iterable[Run]) -> bool:
     runs = tuple(runs)
     results = [each for run in runs for each in run.results]
     cases = {each.case: f"{each.rule} | {each.test}" for each in results}
-    parts = [_HEAD, f"Made on {datetime.now(UTC):%Y-%m-%d}.\n", "## The cases\n"]
+    made = f"Made on {datetime.now(UTC):%Y-%m-%d}"
+    if not any(run.ports == CARD for run in runs):
+        made += ", without zero-copy mode (`--here`)"
+    parts = [_HEAD, f"{made}.\n", "## The cases\n"]
     parts.append("| case | what it says | test |\n| --- | --- | --- |")
     parts.append("\n".join(f"| `{name}` | {words} |" for name, words in cases.items()) + "\n")
     for run in runs:
