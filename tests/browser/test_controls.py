@@ -130,7 +130,7 @@ USES = {
     ),
     "threaded": Use(
         "",
-        tick("Threaded"),
+        choose("Threaded", "yes"),
         "engine.napi.read()[0].threaded"
         " and open(f'/proc/{engine.napi.latest.thread}/comm').read().startswith('napi/port0')",
     ),
