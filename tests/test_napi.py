@@ -137,11 +137,12 @@ def test_a_kernel_thread_busy_polls_where_the_kernel_has_that(lab: Lab) -> None:
         assert instance == engine.napi.latest._replace(thread=instance.thread)
         assert instance.threaded == engine.napi.threaded == "busy-poll"
         assert f"thread {instance.thread}, busy-polling" in str(engine.napi)
+        # From its first packet on, also when no more come.
+        assert Traffic(lab.peer, lab.port, rate=1_000, count=200).start().wait(30)
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 200)
         clock = Path(f"/proc/{instance.thread}/schedstat")
         before = int(clock.read_text().split()[0])
         assert eventually(lambda: int(clock.read_text().split()[0]) > before + 300_000_000)
-        assert Traffic(lab.peer, lab.port, rate=1_000, count=200).start().wait(30)
-        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 200)
         assert [change.knob for change in undo(engine)] == ["threaded"]
         assert engine.napi.threaded is False
         engine.napi.threaded = "busy-poll"
