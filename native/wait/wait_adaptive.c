@@ -34,6 +34,7 @@ struct adaptive {
 	uint64_t begun_ns;   /* when that gap began */
 	enum wait_kind last; /* how it waited last, since the switch to the strategy */
 	uint64_t last_ns;    /* when that began; of a sleep, when it ended */
+	uint64_t wake_ns;    /* how long before that end the packet came that ended a sleep, as far as one can tell */
 	int64_t to_spin_ns;  /* left of the share of spinning */
 	uint64_t shared_ns;  /* until when that was reckoned */
 	bool resting;        /* it has used up its share */
@@ -53,10 +54,10 @@ static int prepare(struct worker *worker, void **state)
 	return 0;
 }
 
-/* When the packet came that ended the last wait: a wake-up takes about as long as one by a timer. */
+/* When the packet came that ended the last wait. */
 static uint64_t came_ns(const struct adaptive *self)
 {
-	return self->last == SLEPT ? self->last_ns - self->lead_ns : self->last_ns;
+	return self->last == SLEPT ? self->last_ns - self->wake_ns : self->last_ns;
 }
 
 static void plan(struct adaptive *self, uint64_t worth_ns, uint64_t now_ns)
@@ -75,7 +76,7 @@ static void begin_gap(struct adaptive *self, uint64_t packets, uint64_t now_ns)
 	if (self->last != NOT_YET && came_ns(self) > self->begun_ns)
 		gaps_learn(&self->gaps, came_ns(self) - self->begun_ns);
 	self->packets = packets;
-	self->begun_ns = self->last == SLEPT ? now_ns - self->lead_ns : now_ns;
+	self->begun_ns = self->last == SLEPT ? now_ns - self->wake_ns : now_ns;
 }
 
 /* A quarter of the wake-ups may be later: three small steps down balance one large step up. */
@@ -109,6 +110,9 @@ static void sleep_for(struct worker *worker, struct adaptive *self, int64_t slee
 	parking_multishot(worker, self, timed ? (uint64_t)sleep_ns : timeout_ns);
 	self->last_ns = clock_ns(CLOCK_MONOTONIC);
 	slept_ns = self->last_ns - begun_ns;
+	/* A wake-up takes about as long as one by a timer. But a packet that comes during a short sleep did not come before
+	 * it: of a gap thought to be as old as that, the plan says that it is too late to spin, again and again. */
+	self->wake_ns = least(self->lead_ns, slept_ns / 2);
 	/* Also if a packet came meanwhile: just the latest wake-ups find one. */
 	if (timed && slept_ns > (uint64_t)sleep_ns)
 		learn_lead(self, slept_ns - (uint64_t)sleep_ns);

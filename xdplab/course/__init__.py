@@ -3,6 +3,7 @@
 from xdplab.course.checking import Verdict, check
 from xdplab.course.drawing import way
 from xdplab.course.lesson_05 import patient
+from xdplab.course.sending import refused, send
 from xdplab.course.stepping import follow, rings, step
 
-__all__ = ["Verdict", "check", "follow", "patient", "rings", "step", "way"]
+__all__ = ["Verdict", "check", "follow", "patient", "refused", "rings", "send", "step", "way"]

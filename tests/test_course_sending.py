@@ -1,0 +1,33 @@
+"""Packets to an XDP program of the reader's, and calls that are refused on purpose."""
+
+from __future__ import annotations
+
+import pytest
+
+from xdplab import ConfigurationError, Engine, Lab
+from xdplab.course import refused, send
+
+
+def test_what_is_sent_has_come_when_the_call_returns(lab: Lab) -> None:
+    with Engine(lab.port, match="udp dst port 9") as engine:
+        ledger = engine.ledger()
+        send(lab, 300)
+        account = ledger.read()
+    came = ("redirected to the socket", "RX ring full", "no fill descriptor")
+    assert sum(map(account.packets, came)) == 300
+
+
+@pytest.mark.kernel  # a simulated wire is never down
+def test_over_a_link_that_is_down_it_is_refused(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xdplab.course.sending._PATIENCE", 0.5)
+    lab.peer.command(["ip", "link", "set", lab.peer.interface.name, "down"])
+    with pytest.raises(ConfigurationError, match=r"of 3 packets 0 came to port0"):
+        send(lab, 3)
+
+
+def test_a_refusal_is_returned_and_what_is_not_refused_is_told(lab: Lab) -> None:
+    refusal = refused(Lab, 0)
+    assert isinstance(refusal, ConfigurationError)
+    assert "queues=0" in str(refusal)
+    with pytest.raises(ConfigurationError, match="was not refused"):
+        refused(lab.peer.ping, lab.port.ipv4)

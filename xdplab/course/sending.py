@@ -1,0 +1,79 @@
+"""Packets to an XDP program of the reader's, and calls that are refused on purpose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from xdplab.core.calls import public_function
+from xdplab.core.checks import callable_of, instance_of, whole
+from xdplab.core.errors import ConfigurationError, XdplabError
+from xdplab.engine.traffic import Traffic
+from xdplab.lab.lab import Lab
+from xdplab.net.driver_counters import received_by_queue
+from xdplab.net.interface import Interface
+
+_RATE = 5000  # packets a second, which any machine sends
+_PATIENCE, _LOOK_AGAIN = 10.0, 0.02  # seconds
+_MOST = 1_000_000
+
+
+@public_function
+def send(lab: Lab, packets: int) -> None:
+    """Send packets to a lab's port, and return when they have come, and with them their verdicts.
+
+    They are UDP packets of 64 bytes to port 9, 5,000 a second, from `lab.peer`.
+
+    Parameters
+    ----------
+    lab
+        The lab.
+    packets
+        How many, 1 to 1,000,000.
+
+    Raises
+    ------
+    ConfigurationError
+        When not all of them came, as over a link that is down.
+    """
+    instance_of("lab", lab, Lab, "a Lab")
+    packets = whole("packets", packets, 1, _MOST)
+    before = _came(lab.port.interface)
+    with Traffic(lab.peer, lab.port, rate=_RATE, count=packets) as traffic:
+        traffic.wait()
+    deadline, last = time.monotonic() + _PATIENCE, -1
+    # The hosts' own frames, such as ARP, are counted too: so wait until no more come.
+    while (came := _came(lab.port.interface) - before) < packets or came != last:
+        if time.monotonic() > deadline:
+            raise ConfigurationError(
+                f"of {packets:,} packets {came:,} came to {lab.port.interface.name}. "
+                "lab.peer.command(['ip', 'link']) tells whether the link is up."
+            )
+        last = came
+        time.sleep(_LOOK_AGAIN)
+
+
+def _came(interface: Interface) -> int:
+    return received_by_queue(interface.driver, interface.driver_statistics()).total()
+
+
+@public_function
+def refused(function: Callable[..., object], *arguments: object) -> XdplabError:
+    """Call a function that is going to be refused, and return the refusal.
+
+    Parameters
+    ----------
+    function
+        What is called, with the arguments that follow.
+
+    Raises
+    ------
+    ConfigurationError
+        When it was not refused.
+    """
+    callable_of("function", function)
+    try:
+        function(*arguments)
+    except XdplabError as refusal:
+        return refusal
+    raise ConfigurationError("it was not refused.")
