@@ -145,8 +145,8 @@ class NapiKnobs(Holder):
         runs. One that is switched off and on again here is another thread, and goes to the cores
         that the first was bound to.
 
-        A thread that busy-polls takes a whole core, and interrupts stay off
-        (Documentation/networking/napi.rst, "Threaded NAPI Busy Polling", Linux 6.19).""",
+        A thread that busy-polls takes a whole core from its first packet on, and lets no interrupt
+        come (Documentation/networking/napi.rst, "Threaded NAPI Busy Polling", Linux 6.19).""",
         text=words.threaded,
         stops=lambda _engine: THREADED,
         menu=True,
@@ -366,7 +366,7 @@ class WorkerKnobs(Holder):
         default=200,
         label="Timer",
         help="How long timer sleeps",
-        more="""The kernel adds up to 50 µs, the timer slack of a thread (prctl(2)).""",
+        more="""A wake-up comes some 20 µs later, in which the worker gets its core.""",
         unit="µs",
         text=words.microseconds,
         stops=lambda _engine: words.one_two_five(1, 10_000),
