@@ -22,7 +22,6 @@ from xdplab import (
     ConfigurationError,
     Engine,
     Lab,
-    Memory,
     Program,
     QueueBusyError,
     Sampling,
@@ -75,7 +74,6 @@ def test_a_link_of_the_users_is_left_as_it_was(lab: Lab) -> None:
 
 
 def test_half_of_the_packets_dropped_by_the_program(lab: Lab) -> None:
-    """As XDP_DROP_HALF of the kernel's selftest."""
     body = f"{OURS} if (nth % 2) return XDP_DROP; {TO_SOCKET}"
     program = Program(steering(body), lab.port)
     with program, Engine(lab.port, program=program, ring_size=DEEP_RING) as engine:
@@ -130,7 +128,6 @@ def test_where_no_driver_counts_verdicts_the_ledger_says_so(lab: Lab) -> None:
 
 
 def test_a_program_is_swapped_under_a_socket_without_loss(lab: Lab) -> None:
-    """As XDP_PROG_CLEANUP of the kernel's selftest."""
     data = steering(f"{OURS} {TO_SOCKET}")
     with Program(data, lab.port) as one, Program(data, lab.port) as other:
         link = one.attach()
@@ -279,47 +276,6 @@ def test_an_engine_that_sends_receives_by_the_program(lab: Lab) -> None:
         ) as engine,
     ):
         assert eventually(lambda: engine.telemetry.latency().counts.sum() > 100)
-
-
-@pytest.mark.parametrize(
-    ("section", "size", "by", "changed"),
-    [("xdp", 200, -40, 160), ("xdp", 200, 40, 240), ("xdp.frags", 8000, -40, 7960)],
-    ids=["shrink", "grow", "shrink several buffers"],
-)
-def test_packets_come_with_the_end_that_the_program_gave_them(
-    privileged: None, section: str, size: int, by: int, changed: int
-) -> None:
-    """As XDP_ADJUST_TAIL_SHRINK and _GROW of the kernel's selftest, also with several buffers."""
-    body = f"""
-	if (bpf_xdp_get_buff_len(context) != {size})
-		return XDP_PASS;
-	if (bpf_xdp_adjust_tail(context, {by}))
-		return XDP_DROP;
-	{TO_SOCKET}"""
-    memory = Memory(multi_buffer=section == "xdp.frags")
-    with (
-        Lab(mtu=9000 if memory.multi_buffer else 1500) as lab,
-        Program(steering(body, section=section), lab.port) as program,
-        Capture(lab.port, program=program, memory=memory) as capture,
-        raw_socket(lab.peer) as raw,
-    ):
-        frame = b"\2" * 12 + b"\x88\xb5" + bytes(i % 251 for i in range(size - 14))
-        raw.send(frame)
-        came = b"".join(map(bytes, capture.recv(30)))
-        assert len(came) == changed
-        assert came[: min(size, changed)] == frame[:changed]
-        assert came[size:] == bytes(max(by, 0))
-
-
-def test_a_packet_of_several_buffers_grows(privileged: None) -> None:
-    """As XDP_ADJUST_TAIL_GROW with several buffers, which a veth refuses to its packets."""
-    body = "return bpf_xdp_adjust_tail(context, 40) ? XDP_DROP : XDP_PASS;"
-    with (
-        Lab(mtu=9000) as lab,
-        Program(steering(body, section="xdp.frags"), lab.port) as program,
-    ):
-        frame = bytes(i % 251 for i in range(8000))
-        assert program.test_run(frame).outputs == [frame + bytes(40)]
 
 
 @pytest.mark.privilege  # in the suites of other backends there are no pages

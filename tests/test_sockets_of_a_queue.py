@@ -47,7 +47,6 @@ def send(lab: Lab, engine: Engine, count: int, rate: Any = HOLDABLE_RATE) -> Acc
 
 @pytest.mark.parametrize("sockets", [2, 3, 4])
 def test_each_socket_gets_what_the_program_gives_it(lab: Lab, sockets: int) -> None:
-    """As two sockets on one queue of the kernel's selftest."""
     with (
         Program(in_turn(sockets), lab.port) as program,
         Engine(lab.port, program=program, sockets=sockets, ring_size=DEEP_RING // 4) as engine,

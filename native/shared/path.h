@@ -74,6 +74,9 @@ struct port_operations {
 	int (*kick)(struct path *path);
 	/* The same, as an entry of an io_uring. */
 	void (*prepare_kick)(struct path *path, struct io_uring_sqe *entry);
+	/* After the kick of a socket that prefers busy polling, which drives the socket's NAPI alone: asks for frames
+	 * that this left in the TX ring. Whether there were any. */
+	bool (*kick_again)(struct path *path);
 	/* Asks the kernel to receive: drives NAPI and makes it look at the fill ring. */
 	void (*drain)(struct path *path);
 	/* Sets an option of SOL_SOCKET. 0 or a negative errno. */

@@ -70,6 +70,8 @@ void wait_switch(struct worker *worker, uint32_t index);
 /* Asks the kernel to send the frames in worker->tx, and counts the system calls. To be repeated as long as frames
  * wait there: the kernel sends a limited number a kick. */
 void wait_kick(struct worker *worker);
+/* For strategies' kicks. */
+void wait_kick_by_sendto(struct worker *worker);
 /* Whether another thread sends after a kick, while the worker spins; else the kick itself sends. */
 bool wait_kicks_elsewhere(const struct worker *worker);
 /* Once a turn: submits queued kicks and takes in the reports of a submission thread, however long packets keep

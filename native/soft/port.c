@@ -32,6 +32,13 @@ static void prepare_kick(struct path *path, struct io_uring_sqe *entry)
 	io_uring_prep_write(entry, socket->wire->bell, &one, sizeof(one), 0);
 }
 
+/* The wire's thread sends for all. */
+static bool kick_again(struct path *path)
+{
+	(void)path;
+	return false;
+}
+
 /* Only a system call, as with a kernel socket: the wire's thread delivers by itself. */
 static void drain(struct path *path)
 {
@@ -68,6 +75,7 @@ static int fault(struct path *path)
 const struct port_operations port_soft = {
 	.kick = kick,
 	.prepare_kick = prepare_kick,
+	.kick_again = kick_again,
 	.drain = drain,
 	.set_option = set_option,
 	.clear = clear,

@@ -89,12 +89,16 @@ void wait_switch(struct worker *worker, uint32_t index)
 
 void wait_kick(struct worker *worker)
 {
+	if (worker->strategy->kick)
+		worker->strategy->kick(worker, worker->wait_state);
+	else
+		wait_kick_by_sendto(worker);
+}
+
+void wait_kick_by_sendto(struct worker *worker)
+{
 	int fault;
 
-	if (worker->strategy->kick) {
-		worker->strategy->kick(worker, worker->wait_state);
-		return;
-	}
 	worker->counters.kicks++;
 	worker->counters.syscalls[XDPLAB_SYSCALL_SENDTO]++;
 	fault = worker->tx->port->kick(worker->tx);

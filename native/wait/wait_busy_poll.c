@@ -118,6 +118,15 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 	return false;
 }
 
+static void kick(struct worker *worker, void *state)
+{
+	(void)state;
+	wait_kick_by_sendto(worker);
+	/* Another interface's socket has no such option set. */
+	if (worker->tx == worker->rx && worker->tx->port->kick_again(worker->tx))
+		worker->counters.syscalls[XDPLAB_SYSCALL_POLL]++;
+}
+
 static void leave(struct worker *worker, void *state)
 {
 	struct busy_poll *self = state;
@@ -146,5 +155,6 @@ const struct wait_strategy wait_busy_poll = {
 	.wait = wait,
 	.leave = leave,
 	.release = free,
+	.kick = kick,
 	.ineffective = ineffective,
 };

@@ -53,7 +53,12 @@ def cards_up() -> Iterator[Cards]:
 
 def wait_for_carrier(cards: Cards) -> None:
     """Wait until frames pass."""
-    assert eventually(lambda: cards.second.ping(cards.first.ipv4, timeout=0.5).received == 1)
+    wait_until_frames_pass(cards.second, cards.first)
+
+
+def wait_until_frames_pass(sender: Host, receiver: Host) -> None:
+    """Wait until one host's frames reach another, and the answers come back."""
+    assert eventually(lambda: sender.ping(receiver.ipv4, timeout=0.5).received == 1)
 
 
 def has(mode: str, cards: Cards, release: tuple[int, int]) -> bool:

@@ -11,7 +11,7 @@ from support.waiting import eventually
 RECORDS = 100  # a second: what the driver has not taken by the next record is asked for again
 
 
-@pytest.mark.parametrize("wait", ["spin", "poll", "uring-multishot"])
+@pytest.mark.parametrize("wait", ["spin", "poll", "uring-multishot", "busy-poll"])
 def test_a_frame_takes_one_kick(cards: Cards, release: tuple[int, int], wait: str) -> None:
     if not has("zero-copy", cards, release):
         return  # test_cards sees that it is refused

@@ -78,7 +78,7 @@ def _write_table(store: Store, seconds: float) -> None:
             _run(Guest(kernel, card), store, _TRIALS, seconds)
         said[kernel, card] = lines.getvalue()
         print(f"kernel {kernel}, {card}: {len(said[kernel, card].splitlines()) - 1}", flush=True)
-    write_page(_PAGE, said)
+        write_page(_PAGE, said)  # after each: one that fails does not lose those before
 
 
 def _test_each(pairs: Iterable[tuple[str, str]], store: Store, seconds: float) -> int:

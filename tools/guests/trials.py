@@ -18,7 +18,7 @@ from support.cards import MODES, PORT, Cards, cards_up, opened, received, send
 from support.frames import raw_socket
 from support.waiting import eventually
 
-from xdplab import WAIT_STRATEGIES, Engine, XdplabError
+from xdplab import WAIT_STRATEGIES, Engine, Steering, XdplabError
 
 ACTIONS = ("drop", "reflect", "echo")
 WORKS, NO_EFFECT, REFUSED, LOST = "works", "no effect", "refused", "lost"
@@ -41,11 +41,19 @@ class Trial(NamedTuple):
 
 
 def trials(cards: Cards) -> Iterator[Trial]:
-    """Try all combinations."""
+    """Try all combinations, on all queues."""
+    queues = cards.first.interface.queues
+    with Steering(cards.first) as steering:
+        if cards.card.queues > 1:  # whose driver uses more as soon as it has an XDP program
+            queues = steering.channels = cards.card.queues
+        yield from _trials(cards, [*range(queues)])
+
+
+def _trials(cards: Cards, queues: list[int]) -> Iterator[Trial]:
     for mode in MODES:
         for action in ACTIONS:
             try:
-                engine = opened(cards, mode, action=action)
+                engine = opened(cards, mode, action=action, queue=queues)
             except XdplabError as refusal:
                 for wait in WAIT_STRATEGIES:
                     yield Trial(mode, action, wait, REFUSED, str(refusal))

@@ -1,0 +1,82 @@
+"""Checks of lesson 07, Every path compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xdplab.course.checking import Checks, WrongAnswerError, a_number, an, called
+from xdplab.native.paths import PATHS
+
+_UDP = ("udp-blocking", "udp-epoll", "udp-uring")
+_FITS: tuple[tuple[str, ...], ...] = (
+    ("packet", "packet-mmap"),
+    ("xdp",),
+    ("xsk",),
+    ("udp-epoll", "udp-uring", "udp-blocking"),
+)
+_BESIDES: Mapping[str, str] = {
+    "udp-blocking": "its program gets datagrams of its own port, from the stack, when that is done",
+    "udp-epoll": "its program gets datagrams of its own port, from the stack, when that is done",
+    "udp-uring": "its program gets datagrams of its own port, from the stack, when that is done",
+    "packet": "each packet is copied, and goes through the stack all the same",
+    "packet-mmap": "each packet is copied, and goes through the stack all the same",
+    "xsk": "it takes packets away from the stack, into a program with an RX ring of its own",
+    "xdp": "no packet reaches user space",
+}
+"""What speaks against a path where it does not fit."""
+
+
+def fitting(*answer: object) -> None:
+    """Check a path for each of the needs."""
+    for letter, given, fits in zip("abcd", answer, _FITS, strict=True):
+        path = an(str, given, "the name of a path")
+        if path not in PATHS:
+            raise WrongAnswerError(f"{letter}: {path!r} is no path of `PATHS`.")
+        if path not in fits:
+            raise WrongAnswerError(f"{letter}: with {path}, {_BESIDES[path]}.")
+
+
+_ETHERNET, _IPV4, _UDP_HEADER = 14, 20, 8  # bytes
+_FRAMES = ("xsk", "packet-mmap", "udp-epoll")
+
+
+def payload_begins(*answer: object) -> None:
+    """Check where a payload begins in what each path hands over."""
+    for path, given in zip(_FRAMES, answer, strict=True):
+        at = a_number(given, "a number of bytes")
+        right = 0 if path in _UDP else _ETHERNET + _IPV4 + _UDP_HEADER
+        if at == right:
+            continue
+        if path in _UDP:
+            raise WrongAnswerError(f"{path}: who has read the headers before this program?")
+        if at == 0:
+            raise WrongAnswerError(f"{path}: nobody has read the headers before this program.")
+        raise WrongAnswerError(f"{path}: at byte {at:g} there is still a header, or no more one.")
+
+
+_MEASURED: tuple[tuple[str, float, float, float], ...] = (
+    ("udp-epoll", 0.0, 900.0, 2500.0),
+    ("packet", 0.0, 1800.0, 900.0),
+    ("packet-mmap", 0.0, 700.0, 1500.0),
+    ("xsk", 3.5, 200.0, 300.0),
+)
+"""Path, percent lost, and ns a packet of worker and softirqs: figures of no machine."""
+
+
+def cheapest(function: object) -> None:
+    """Check a function that chooses the path which costs the machine least."""
+    for lost, wanted, case in (
+        (0.0, "packet-mmap", "one path loses packets, and the cheapest worker is not the cheapest"),
+        (1.0, None, "each path loses some"),
+    ):
+        names = ("path", "lost_percent", "cpu_ns_per_packet", "softirq_ns_per_packet")
+        rows = [
+            dict(zip(names, (path, max(percent, lost), *spent), strict=True))
+            for path, percent, *spent in _MEASURED
+        ]
+        chosen = called(function, rows, may_return_none=wanted is None)
+        if chosen != wanted:
+            raise WrongAnswerError(f"where {case}, it chooses {chosen!r}.")
+
+
+CHECKS: Checks = {"1": fitting, "2": payload_begins, "3": cheapest}
