@@ -267,12 +267,19 @@ def test_a_ring_that_filled_while_the_worker_slept_by_its_timer(
     table = bench(lab, ring_size=128, wait="timer")
     table.engine.start().timer_microseconds = 10_000
     table.another_traffic()
-    remedies = code(words_of(table.send(), Line.RING_FULL))
-    assert len(remedies) == 2, remedies
-    table.type(remedies[number])
-    assert table.engine.timer_microseconds < 3_000 or table.engine.ring_size == 512
-    # Too long a sleep loses packets each time; a busy machine does so now and then.
-    assert eventually(lambda: not table.send(500).packets(Line.RING_FULL))
+    said = [""]
+
+    def blames_the_sleep() -> bool:
+        """Send once more: where others have the core for most of the time, it says that instead."""
+        account = table.send()
+        said.append(words_of(account, Line.RING_FULL) if account.packets(Line.RING_FULL) else "")
+        return "engine.timer_microseconds" in said[-1]
+
+    assert eventually(blames_the_sleep), said
+    shorter, larger = code(said[-1])
+    table.type((shorter, larger)[number])
+    assert (table.engine.timer_microseconds, table.engine.ring_size) != (10_000, 128)
+    assert eventually(lambda: not blames_the_sleep()), said
 
 
 @explains(Line.RING_FULL)
