@@ -35,7 +35,7 @@ from scapy.layers.inet6 import IPv6ExtHdrFragment
 from scapy.packet import Packet
 from support.waiting import eventually
 
-from xdplab import Engine, Lab, Sampling, Traffic, Worker
+from xdplab import Capture, Engine, Lab, Sampling, Stream, Traffic, Worker
 from xdplab.core.errors import ConfigurationError
 from xdplab.ledger.account import Account
 from xdplab.settings import undo
@@ -226,6 +226,54 @@ def test_told_to_leave_checksums_alone_the_ledger_says_what_that_costs(
     assert "UdpInCsumErrors" in said
     assert "engine.checksum = 'software'" in said
     assert "ethtool -K switches tx off where it sends" in said
+
+
+def test_a_device_is_asked_only_by_an_engine_that_has_room_for_the_request(lab: Lab) -> None:
+    with (
+        Engine(lab.port) as engine,
+        pytest.raises(ConfigurationError, match=r"worker=Worker\(checksum='device'\)"),
+    ):
+        engine.checksum = "device"
+
+
+def test_a_soft_nic_finishes_no_checksum(soft: Lab) -> None:
+    with pytest.raises(ConfigurationError, match="a soft NIC finishes none"):
+        Engine(soft.port, worker=Worker(checksum="device"))
+
+
+@pytest.mark.kernel
+def test_frames_of_its_own_leave_an_engine_that_asks_the_device(lab: Lab) -> None:
+    asks = Worker(checksum="device")
+    with (
+        Engine(lab.port) as far,
+        Engine(lab.peer, stream=Stream(lab.port, rate=500, count=100), worker=asks) as engine,
+    ):
+        assert eventually(lambda: far.telemetry.counters()["rx_packets"] == 100)
+        assert engine.telemetry.counters()["tx_invalid_descs"] == 0
+    with Engine(lab.port) as far, Capture(lab.peer, worker=asks) as capture:
+        longest = 2048 - 24  # less the room in front of it, where the kernel looks for a request
+        with pytest.raises(ConfigurationError, match=r"14 .* to 2,024"):
+            capture.send([bytes(longest + 1)])
+        capture.send([right(V4 / DATAGRAM)] * 10)
+        assert eventually(lambda: far.telemetry.counters()["rx_packets"] == 10)
+
+
+@pytest.mark.kernel
+def test_what_a_capture_sends_on_is_left_to_the_device(lab: Lab) -> None:
+    frame = unfinished(V4 / DATAGRAM)
+    with Capture(lab.port, worker=Worker(checksum="device")) as capture, Capture(lab.peer) as far:
+        far.send([frame] * 10)
+        returned = 0
+        for batch in capture:
+            capture.send(batch)
+            returned += len(batch)
+            if returned >= 10:
+                break
+        capture.refresh()
+        assert capture.telemetry.counters()["checksums_asked"] == 10
+        came = next(iter(far))
+        # The veth of a lab has no such offload, so the kernel does it.
+        assert came[0].tobytes() == right(V4 / DATAGRAM)
 
 
 def test_who_finishes_checksums_is_a_knob_like_any_other(lab: Lab) -> None:

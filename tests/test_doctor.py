@@ -401,3 +401,12 @@ def test_the_report_shows_each_finding_with_its_remedy_as_it_is_written() -> Non
     for part in ("one", "fine", "[two]", "[b]none", "→ `fix [it]`", "can't capture"):
         assert part in text
     assert "can't" not in drawn([Finding("capture", "good", "100 of 100")])
+
+
+@pytest.mark.kernel
+def test_what_a_driver_tells_of_packets_and_does_with_them_is_listed(lab: Lab) -> None:
+    (found,) = interfaces.metadata(lab.port.interface)
+    assert found.verdict == "good"
+    # A veth has no zero-copy, and so nothing to ask for.
+    assert found.seen.endswith("it does with packets sent with zero-copy: nothing")
+    assert "received packet: timestamp, hash, VLAN tag" in found.seen

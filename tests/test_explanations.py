@@ -45,6 +45,10 @@ ELSEWHERE: dict[Line, tuple[str, str]] = {
     ),
     Line.FINISHED: ("test_plain_veth", "test_the_remedy_that_the_ledger_names_works_as_typed"),
     Line.UNFINISHED: ("test_plain_veth", "test_the_remedy_that_the_ledger_names_works_as_typed"),
+    Line.LEFT_TO_DEVICE: (
+        "test_plain_veth",
+        "test_what_is_left_to_the_device_arrives_and_the_worker_does_not_finish_it",
+    ),
     Line.OVERSIZED: (
         "test_plain_veth",
         "test_packets_longer_than_the_mtu_are_told_with_the_remedy",

@@ -128,15 +128,46 @@ def test_echo_over_a_plain_veth_answers_every_datagram(
     assert csum_errors(left) == 1
 
 
+@pytest.mark.parametrize("attach", MODES)
+@pytest.mark.parametrize("multi_buffer", [False, True])
+def test_what_is_left_to_the_device_arrives_and_the_worker_does_not_finish_it(
+    names: tuple[str, str, str], attach: str, multi_buffer: bool
+) -> None:
+    middle, left, _ = names
+    with Engine(
+        Interface.find("v0", namespace(middle)),
+        action="echo",
+        attach=attach,
+        memory=Memory(multi_buffer=multi_buffer, unaligned=multi_buffer),
+        worker=Worker(checksum="device"),
+    ) as engine:
+        book = engine.ledger()
+        for target in ("10.9.0.1", "2001:db8::1"):
+            assert udp_answers(left, target) == 10
+        account = book.settle()
+        assert account.packets("checksum left to the device") >= 20
+        assert account.balanced, account
+        assert "with the request that the device finishes it" in account.explain()
+        assert engine.telemetry.total()["checksums_finished"] == 0
+        # What it is by then can be changed while packets flow.
+        engine.checksum = "none"
+        assert udp_answers(left, "10.9.0.1", 1) == 0
+        engine.checksum = "device"
+        assert udp_answers(left, "10.9.0.1") == 10
+    assert csum_errors(left) == 1
+
+
+@pytest.mark.parametrize("who", ["software", "device"])
 @pytest.mark.parametrize("target", ["10.9.0.3", "2001:db8::3"])
 def test_tcp_passes_an_engine_between_two_plain_veths(
-    names: tuple[str, str, str], target: str
+    names: tuple[str, str, str], target: str, who: str
 ) -> None:
     middle, left, right = names
     near, far = (Interface.find(name, namespace(middle)) for name in ("v0", "w0"))
-    with Engine(near, forward_to=far) as engine:
+    counter = {"software": "checksums_finished", "device": "checksums_asked"}[who]
+    with Engine(near, forward_to=far, worker=Worker(checksum=who)) as engine:
         assert tcp_carries(left, right, target, 100_000)
-        assert eventually(lambda: engine.telemetry.total()["checksums_finished"] > 0)
+        assert eventually(lambda: engine.telemetry.total()[counter] > 0)
     assert csum_errors(left) == csum_errors(right) == 0
 
 

@@ -46,6 +46,19 @@ def measured(lab: Lab, engine: Engine, rate: int = 50_000) -> Account:
         generator.close()
 
 
+def test_the_flows_of_a_simulated_wire_are_marked(soft: Lab) -> None:
+    sampled = Sampling(every=1)
+    traffic = Traffic(soft.peer, soft.port, rate=500, count=20, flows=2)
+    with Engine(soft.port, sampling=sampled) as engine, traffic:
+        ledger = engine.ledger(traffic)
+        traffic.wait()
+        ledger.settle(30)
+        flows = engine.flows()
+    assert [sum(flow.packets.values()) for flow in flows.flows] == [10, 10]
+    assert "2 flows among the samples [simulated]" in str(flows)
+    assert repr(flows).startswith("<Flows [simulated]: 2 flows")
+
+
 @pytest.mark.parametrize("wait", WAIT_STRATEGIES)
 def test_every_strategy_loses_nothing_below_saturation(soft: Lab, wait: str) -> None:
     with Engine(soft.port, ring_size=8192) as engine:

@@ -107,7 +107,7 @@ static void do_without(struct worker *worker, const struct xdp_desc *frames, uin
 		action_deliver.run(worker, frames, count);
 		return;
 	}
-	worker_look_at_checksums(worker, count);
+	worker_look_at_checksums(worker, count, false);
 	actions[index < ACTION_handler ? index : ACTION_drop]->run(worker, frames, count);
 }
 
@@ -143,7 +143,7 @@ static void run(struct worker *worker, const struct xdp_desc *frames, uint32_t c
 	handling = atomic_load(&worker->handling);
 	if (handling) {
 		if (handling->sends)
-			worker_look_at_checksums(worker, count);
+			worker_look_at_checksums(worker, count, false);
 		call = begin_call(worker, handling, begun_ns);
 		for (uint32_t i = 0; i < count; i += size) {
 			size = call.long_packets ? packet_frames(each + i) : 1;

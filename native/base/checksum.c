@@ -43,10 +43,12 @@ struct transport {
 	const uint8_t *destination;
 };
 
-/* The place of an unfinished checksum, and its finished bytes. */
+/* The place of an unfinished checksum, what it covers, and its finished bytes. */
 struct missing {
 	uint32_t offset;
 	uint32_t bytes;
+	uint32_t begin;
+	uint32_t length;
 	uint8_t value[SCTP_FIELD_BYTES];
 };
 
@@ -132,35 +134,52 @@ static inline uint32_t sum_pseudo_header(const struct transport *of)
 	return fold(sum);
 }
 
-/* Whether the 16-bit field at `offset` holds only the pseudo-header's sum, which is never 0. */
-static bool is_short_of_a_sum(const struct packet *packet, const struct transport *of, uint32_t offset,
+static struct missing missing_at(const struct transport *of, uint32_t field, uint32_t bytes)
+{
+	return (struct missing){
+		.offset = of->offset + field,
+		.bytes = bytes,
+		.begin = of->offset,
+		.length = of->length,
+	};
+}
+
+/* Whether a 16-bit field holds only the pseudo-header's sum, which is never 0. */
+static bool is_short_of_a_sum(const struct packet *packet, const struct transport *of, uint32_t at,
 			      struct missing *missing)
 {
-	uint16_t field, finished;
+	uint16_t field;
 
-	memcpy(&field, packet->bytes + offset, sizeof(field));
-	if (!field || field != sum_pseudo_header(of))
-		return false;
-	finished = (uint16_t)~sum_packet(packet, of->offset, of->length);
-	if (!finished)
-		finished = UINT16_MAX; /* 0 would mean no checksum (RFC 768); both are equal in a sum */
-	*missing = (struct missing){ .offset = offset, .bytes = sizeof(finished) };
-	memcpy(missing->value, &finished, sizeof(finished));
-	return finished != field;
+	memcpy(&field, packet->bytes + of->offset + at, sizeof(field));
+	*missing = missing_at(of, at, sizeof(field));
+	return field && field == sum_pseudo_header(of);
 }
 
 static bool is_short_of_a_crc(const struct packet *packet, const struct transport *of, struct missing *missing)
 {
-	const uint32_t offset = of->offset + SCTP_FIELD;
-	uint32_t field, finished;
+	uint32_t field;
 
-	memcpy(&field, packet->bytes + offset, sizeof(field));
-	if (field)
-		return false;
-	finished = htole32(crc32c_packet(packet, of->offset, of->length));
-	*missing = (struct missing){ .offset = offset, .bytes = sizeof(finished) };
-	memcpy(missing->value, &finished, sizeof(finished));
-	return finished;
+	memcpy(&field, packet->bytes + of->offset + SCTP_FIELD, sizeof(field));
+	*missing = missing_at(of, SCTP_FIELD, sizeof(field));
+	return !field;
+}
+
+/* Sets the finished bytes; false if they are those that are there. */
+static bool finish(const struct packet *packet, struct missing *missing)
+{
+	uint32_t crc;
+	uint16_t sum;
+
+	if (missing->bytes == sizeof(crc)) {
+		crc = htole32(crc32c_packet(packet, missing->begin, missing->length));
+		memcpy(missing->value, &crc, sizeof(crc));
+	} else {
+		sum = (uint16_t)~sum_packet(packet, missing->begin, missing->length);
+		if (!sum)
+			sum = UINT16_MAX; /* 0 would mean no checksum (RFC 768); both are equal in a sum */
+		memcpy(missing->value, &sum, sizeof(sum));
+	}
+	return memcmp(packet->bytes + missing->offset, missing->value, missing->bytes);
 }
 
 /* Skips the addresses and all tags after them. */
@@ -294,18 +313,19 @@ static bool enter(const struct packet *packet, const struct transport *of, struc
 	}
 }
 
-static bool is_unfinished(const struct packet *packet, const struct transport *of, struct missing *missing)
+/* Whether a checksum looks unfinished. */
+static bool is_begun(const struct packet *packet, const struct transport *of, struct missing *missing)
 {
 	const uint32_t offset = of->offset;
 
 	switch (of->protocol) {
 	case IPPROTO_TCP:
 		return of->length >= TCP_BYTES && has(packet, offset, TCP_BYTES) &&
-		       is_short_of_a_sum(packet, of, offset + TCP_FIELD, missing);
+		       is_short_of_a_sum(packet, of, TCP_FIELD, missing);
 	case IPPROTO_UDP:
 		return of->length >= UDP_BYTES && has(packet, offset, UDP_BYTES) &&
 		       load(packet, offset + 4) == of->length &&
-		       is_short_of_a_sum(packet, of, offset + UDP_FIELD, missing);
+		       is_short_of_a_sum(packet, of, UDP_FIELD, missing);
 	case IPPROTO_SCTP:
 		return of->length >= SCTP_BYTES && has(packet, offset, SCTP_BYTES) &&
 		       is_short_of_a_crc(packet, of, missing);
@@ -314,7 +334,10 @@ static bool is_unfinished(const struct packet *packet, const struct transport *o
 	}
 }
 
-static bool find(const uint8_t *area, const struct xdp_desc *frames, uint32_t count, struct missing *missing)
+/* A device that is to finish it reads the payload itself, unless that is a tunnel's: if the outer checksum only looks
+ * unfinished, the inner one may be it. */
+static bool find(const uint8_t *area, const struct xdp_desc *frames, uint32_t count, bool by_device,
+		 struct missing *missing)
 {
 	const struct packet packet = {
 		.area = area,
@@ -325,6 +348,7 @@ static bool find(const uint8_t *area, const struct xdp_desc *frames, uint32_t co
 	};
 	struct cursor cursor = { .type = ETH_P_TEB };
 	struct transport transport;
+	bool enters;
 
 	for (uint32_t depth = 0; depth < DEEPEST; depth++) {
 		if (cursor.type == ETH_P_TEB && !skip_ethernet(&packet, &cursor))
@@ -333,9 +357,10 @@ static bool find(const uint8_t *area, const struct xdp_desc *frames, uint32_t co
 					      cursor.type != ETH_P_IPV6 ||
 						      !skip_ipv6(&packet, cursor.offset, &transport))
 			return false;
-		if (is_unfinished(&packet, &transport, missing))
+		enters = enter(&packet, &transport, &cursor);
+		if (is_begun(&packet, &transport, missing) && ((by_device && !enters) || finish(&packet, missing)))
 			return true;
-		if (!enter(&packet, &transport, &cursor))
+		if (!enters)
 			return false;
 	}
 	return false;
@@ -350,15 +375,31 @@ uint32_t checksum_unfinished_at(const uint8_t *area, const struct xdp_desc *fram
 {
 	struct missing missing;
 
-	return find(area, frames, count, &missing) ? missing.offset : 0;
+	return find(area, frames, count, false, &missing) ? missing.offset : 0;
 }
 
 bool checksum_finish(uint8_t *area, const struct xdp_desc *frames, uint32_t count)
 {
 	struct missing missing;
 
-	if (!find(area, frames, count, &missing))
+	if (!find(area, frames, count, false, &missing))
 		return false;
 	memcpy(area + frames->addr + missing.offset, missing.value, missing.bytes);
+	return true;
+}
+
+/* A device adds up bytes to the packet's end, also those that only fill its frame. */
+bool checksum_for_device(const uint8_t *area, const struct xdp_desc *frames, uint32_t count,
+			 struct checksum_place *place)
+{
+	struct missing missing;
+
+	if (!find(area, frames, count, true, &missing) || missing.bytes != sizeof(uint16_t) ||
+	    missing.begin + missing.length != packet_length(frames, count))
+		return false;
+	*place = (struct checksum_place){
+		.begin = (uint16_t)missing.begin,
+		.field = (uint16_t)(missing.offset - missing.begin),
+	};
 	return true;
 }

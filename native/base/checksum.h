@@ -32,4 +32,13 @@ uint32_t checksum_unfinished_at(const uint8_t *area, const struct xdp_desc *fram
 /* Finishes it; true if it was unfinished. */
 bool checksum_finish(uint8_t *area, const struct xdp_desc *frames, uint32_t count);
 
+/* What a device must know to finish a checksum: which bytes it covers, and where it goes. */
+struct checksum_place {
+	uint16_t begin; /* offset in the packet, from which the sum runs to the packet's end */
+	uint16_t field; /* offset behind `begin` */
+};
+/* Finds an unfinished checksum that a device can finish: a sum, over the packet to its end. */
+bool checksum_for_device(const uint8_t *area, const struct xdp_desc *frames, uint32_t count,
+			 struct checksum_place *place);
+
 #endif

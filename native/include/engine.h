@@ -63,6 +63,7 @@ struct xdplab_config {
 	uint32_t shared_umem; /* the UMEM is in a memfd, which another process may register */
 	uint32_t multi_buffer; /* a packet may fill several frames */
 	uint32_t users_program; /* 1: the XDP program is the user's, who attaches it; take_map follows open_port */
+	uint32_t transmit_metadata; /* 1: the device can be asked to finish checksums of packets that are sent on */
 	uint32_t metadata;     /* the program writes a struct frame_metadata in front of each packet */
 	uint32_t unaligned;  /* frames need not be a power of two */
 	uint32_t path;       /* index of the receive path; the next two fields are for paths other than AF_XDP */
@@ -129,7 +130,7 @@ int xdplab_engine_close(struct xdplab_engine *engine);
 int xdplab_engine_give_back(struct xdplab_engine **held);
 int xdplab_engine_descriptor(const struct xdplab_engine *engine); /* of the region, owned by the engine */
 struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine, uint32_t worker);
-int xdplab_engine_zero_copy(const struct xdplab_engine *engine);
+int xdplab_engine_zero_copy(const struct xdplab_engine *engine, uint32_t worker);
 int xdplab_engine_huge_pages(const struct xdplab_engine *engine);
 /* How many times an interface was without a program for a moment, because the attach mode was changed. */
 uint32_t xdplab_engine_detachments(const struct xdplab_engine *engine);

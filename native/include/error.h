@@ -27,6 +27,7 @@ enum xdplab_step {
 	XDPLAB_STEP_PREPARE_PATH,
 	XDPLAB_STEP_VERIFY_PROGRAM, /* of the user's own */
 	XDPLAB_STEP_RUN_PROGRAM,    /* likewise, on a frame of the user's */
+	XDPLAB_STEP_PREPARE_TCP,
 };
 
 struct xdplab_error {

@@ -97,6 +97,7 @@ enum xdplab_handled {
 enum xdplab_checksum {
 	XDPLAB_CHECKSUM_SOFTWARE, /* the worker */
 	XDPLAB_CHECKSUM_NONE,     /* nobody */
+	XDPLAB_CHECKSUM_DEVICE,   /* the device by which it is sent, asked by the worker (native/xsk/umem.h) */
 };
 
 /* The kernel asks for a system call before it goes on with the ring. */
@@ -222,6 +223,7 @@ struct xdplab_counters {
 	uint64_t tx_closed;
 	uint64_t checksums_finished;   /* packets whose checksum the worker completed before it sent them on */
 	uint64_t checksums_unfinished; /* sent on incomplete, as far as seen: the worker looks at one of a batch */
+	uint64_t checksums_asked; /* packets whose checksum the worker asked the device to complete */
 	uint64_t tx_too_long; /* packets put into the TX ring that are longer than the interface's MTU allows */
 	uint64_t filtered; /* packets that a capture's filter left out */
 	uint64_t held; /* frames that a capture's user has now, so that the fill ring has fewer */

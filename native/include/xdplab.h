@@ -19,5 +19,6 @@
 #include "include/ring_buffer.h"
 #include "include/soft.h"
 #include "include/softirq.h"
+#include "include/tcp_receiver.h"
 #include "include/tracefs.h"
 #include "include/udp_echo.h"

@@ -308,7 +308,7 @@ static int set_up(struct replay_generator *self, const struct xdplab_replay *rep
 		return fail(error, XDPLAB_STEP_GENERATE, refusal, "take the frames of a capture file");
 	if (umem_allocate(&self->umem, &options, error))
 		return -error->code;
-	self->spares = spares_create(options.frame_size, 0, options.frame_count);
+	self->spares = spares_create(options.frame_size, 0, options.frame_count, 0);
 	return self->spares ? 0 : fail(error, XDPLAB_STEP_GENERATE, ENOMEM, "allocate a generator");
 }
 

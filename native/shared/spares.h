@@ -14,7 +14,8 @@ struct spares {
 	uint64_t frames[]; /* a stack: the frame used last is the one most likely to be in the cache */
 };
 
-/* Makes spares of the UMEM's frames from `first_frame` on; NULL if there is no memory. */
-struct spares *spares_create(uint32_t frame_size, uint64_t first_frame, uint32_t frame_count);
+/* Makes spares of the UMEM's frames from `first_frame` on, each with `room` bytes in front that stay free; NULL if there
+ * is no memory. */
+struct spares *spares_create(uint32_t frame_size, uint64_t first_frame, uint32_t frame_count, uint32_t room);
 
 #endif

@@ -49,6 +49,7 @@ struct worker {
 	struct spares *spares;   /* frames of its own to send, or NULL */
 	struct delivery *delivery; /* of a capture, or NULL */
 	uint32_t frame_size;       /* of the UMEM */
+	bool asks_device;          /* the UMEM is registered for metadata of sent packets */
 	bool ran; /* it was running when its engine was paused to be reconfigured */
 	struct traffic_state streamed; /* state of its stream at that time */
 
@@ -96,9 +97,10 @@ struct worker {
 /* For actions: hands the frames of whole packets to the TX ring, which has room for as many as were received. */
 void worker_transmit(struct worker *worker, const struct xdp_desc *frames, uint32_t count);
 
-/* Checks `count` frames of the batch that are about to be sent on. A worker that must not finish checksums looks at one
- * packet of a batch, so that the loss can be explained. */
-void worker_look_at_checksums(struct worker *worker, uint32_t count);
+/* Finishes the checksums of `count` frames of the batch that are about to be sent on, or, if nobody changes the frames
+ * any more, asks the device to. A worker that must not finish checksums looks at one packet of a batch, so that the loss
+ * can be explained. */
+void worker_look_at_checksums(struct worker *worker, uint32_t count, bool may_ask);
 
 /* Whether a handler has not returned for so long that it may never do so (worker/held.c). */
 bool worker_is_held(const struct worker *worker);

@@ -171,7 +171,7 @@ static uint32_t send_next(struct worker *worker, const uint8_t *bytes, struct xd
 		taken = copy_from_caller(worker, bytes, frames, limit);
 	} else {
 		taken = take_from_caller(worker, frames, limit);
-		worker_look_at_checksums(worker, taken);
+		worker_look_at_checksums(worker, taken, true);
 	}
 	worker_transmit(worker, worker->frames, taken);
 	return taken;

@@ -233,9 +233,9 @@ struct xdplab_control *xdplab_engine_control(const struct xdplab_engine *engine,
 	return &region_worker(&engine->region, worker)->control;
 }
 
-int xdplab_engine_zero_copy(const struct xdplab_engine *engine)
+int xdplab_engine_zero_copy(const struct xdplab_engine *engine, uint32_t worker)
 {
-	return engine->workers[0].path && engine->workers[0].path->zero_copy;
+	return engine->workers[worker].path && engine->workers[worker].path->zero_copy;
 }
 
 int xdplab_engine_huge_pages(const struct xdplab_engine *engine)

@@ -64,8 +64,9 @@ static int set_up_spares(struct worker *worker, const struct xdplab_config *conf
 	const uint64_t first =
 		(uint64_t)worker->index * umem_frames_of_worker(config) + umem_received_frames(config);
 	const uint32_t count = umem_spare_frames(config);
+	const uint32_t room = config->transmit_metadata ? XDPLAB_TRANSMIT_METADATA : 0;
 
-	worker->spares = count ? spares_create(config->frame_size, first, count) : NULL;
+	worker->spares = count ? spares_create(config->frame_size, first, count, room) : NULL;
 	if (count && !worker->spares)
 		return fail(error, XDPLAB_STEP_START_THREAD, ENOMEM, "allocate a list of %u frames", count);
 	return 0;
@@ -90,6 +91,7 @@ int engine_worker_set_up(struct engine_worker *one, const struct xdplab_config *
 		.realtime = one->config.realtime,
 		.frames_limit = config->ring_size,
 		.frame_size = config->frame_size,
+		.asks_device = config->transmit_metadata,
 		.clock_offset_ns = clock_offset_ns(),
 		.frames = calloc(config->ring_size, sizeof(struct xdp_desc)),
 		.counters = kept,

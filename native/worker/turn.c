@@ -2,8 +2,10 @@
 #include "worker/turn.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/checksum.h"
+#include "base/compat.h"
 #include "base/knob.h"
 
 /* If the stream's next frame is due sooner than this, the worker does not sleep. */
@@ -109,14 +111,32 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 	return limit < room ? limit : room;
 }
 
-void worker_look_at_checksums(struct worker *worker, uint32_t count)
+/* Writes into the room in front of a packet's first frame what the device is to do with its checksum; false if it can't
+ * finish it, or if there is no room, since an XDP program moved the packet's beginning. */
+static bool ask_device(uint8_t *area, struct xdp_desc *frames, uint32_t count, uint32_t frame_size)
+{
+	struct xdplab_transmit_metadata metadata = { .flags = XDP_TXMD_FLAGS_CHECKSUM };
+	struct checksum_place place;
+
+	if (frames->addr % frame_size < sizeof(metadata) || !checksum_for_device(area, frames, count, &place))
+		return false;
+	metadata.csum_start = place.begin;
+	metadata.csum_offset = place.field;
+	memcpy(area + frames->addr - sizeof(metadata), &metadata, sizeof(metadata));
+	frames->options |= XDP_TX_METADATA;
+	return true;
+}
+
+void worker_look_at_checksums(struct worker *worker, uint32_t count, bool may_ask)
 {
 	const struct path *rx = worker->rx;
 	const bool long_packets = path_has_long_packets(rx);
-	const struct xdp_desc *frames = worker->frames;
+	const uint64_t who = knob(&worker->block->control.checksum);
+	const bool asks = may_ask && worker->asks_device && who == XDPLAB_CHECKSUM_DEVICE;
+	struct xdp_desc *frames = worker->frames;
 	uint32_t each;
 
-	if (knob(&worker->block->control.checksum) == XDPLAB_CHECKSUM_NONE) {
+	if (who == XDPLAB_CHECKSUM_NONE) {
 		each = long_packets ? packet_frames(frames) : 1;
 		worker->counters.checksums_unfinished += checksum_is_unfinished(rx->area, frames, each);
 		return;
@@ -126,7 +146,10 @@ void worker_look_at_checksums(struct worker *worker, uint32_t count)
 		if (i + CHECKSUM_AHEAD < count)
 			__builtin_prefetch(rx->area + frames[i + CHECKSUM_AHEAD].addr);
 		each = long_packets ? packet_frames(frames + i) : 1;
-		worker->counters.checksums_finished += checksum_finish(rx->area, frames + i, each);
+		if (asks && ask_device(rx->area, frames + i, each, worker->frame_size))
+			worker->counters.checksums_asked++;
+		else
+			worker->counters.checksums_finished += checksum_finish(rx->area, frames + i, each);
 	}
 }
 
@@ -147,7 +170,7 @@ static inline uint32_t receive_batch(struct worker *worker, const struct setting
 	sample_batch(worker, &settings->sampling, worker->frames, count);
 	count_batch(worker, worker->frames, count);
 	if (settings->action->transmits && !settings->action->looks_itself)
-		worker_look_at_checksums(worker, count);
+		worker_look_at_checksums(worker, count, true);
 	settings->action->run(worker, worker->frames, count);
 	return count;
 }

@@ -15,6 +15,7 @@ int xdplab_register_umem(int socket, int memory, const struct xdplab_umem *frame
 		.frame_count = frames->frame_count,
 		.headroom = frames->headroom,
 		.unaligned = frames->unaligned,
+		.transmit_metadata = frames->transmit_metadata,
 		.descriptor = -1, /* the caller keeps its own */
 	};
 	int result;

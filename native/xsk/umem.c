@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xsk/umem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -14,6 +15,8 @@
 #include "base/memory.h"
 
 #define HUGE_PAGE (2ull << 20)
+
+static_assert(sizeof(struct xdplab_transmit_metadata) == XDPLAB_TRANSMIT_METADATA, "the kernel's layout");
 
 static void *map_memory(int descriptor, uint64_t size, int flags)
 {
@@ -87,6 +90,7 @@ int umem_allocate(struct umem *umem, const struct umem_options *options, struct 
 		.frame_count = options->frame_count,
 		.headroom = options->headroom,
 		.unaligned = options->unaligned,
+		.transmit_metadata = options->transmit_metadata,
 		.descriptor = -1,
 	};
 	map_area(umem, options);
@@ -110,7 +114,7 @@ int umem_allocate(struct umem *umem, const struct umem_options *options, struct 
 
 int umem_register(const struct umem *umem, int socket, struct xdplab_error *error)
 {
-	struct xdp_umem_reg registration = {
+	struct xdplab_umem_registration registration = {
 		.addr = (uint64_t)(uintptr_t)umem->area,
 		/* Maybe without the end of the last huge page: the kernel requires a whole number of frames. */
 		.len = (uint64_t)umem->frame_size * umem->frame_count,
@@ -119,6 +123,10 @@ int umem_register(const struct umem *umem, int socket, struct xdplab_error *erro
 		.flags = umem->unaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0,
 	};
 
+	if (umem->transmit_metadata) {
+		registration.flags |= XDP_UMEM_TX_METADATA_LEN;
+		registration.tx_metadata_len = XDPLAB_TRANSMIT_METADATA;
+	}
 	if (setsockopt(socket, SOL_XDP, XDP_UMEM_REG, &registration, sizeof(registration)))
 		return fail(error, XDPLAB_STEP_REGISTER_UMEM, errno, "register a UMEM of %u frames of %u bytes",
 			    umem->frame_count, umem->frame_size);

@@ -8,6 +8,10 @@
  * Aligned, the kernel finds the base by masking, so a frame is a power of two. Unaligned, a frame may begin
  * anywhere; a received descriptor then carries the base in its lower 48 bits and in the upper 16 where the
  * packet begins within (Documentation/networking/af_xdp.rst, Linux 6.18, "XDP_UMEM_REG").
+ *
+ * With transmit metadata, what the device is asked to do with a packet that is sent lies right in front of it, if its
+ * descriptor says so (Documentation/networking/xsk-tx-metadata.rst, Linux 6.18). The kernel then rejects a descriptor
+ * without room for that in its frame, whether it has any or not.
  */
 #ifndef XDPLAB_UMEM_H
 #define XDPLAB_UMEM_H
@@ -23,6 +27,7 @@ struct umem_options {
 	uint32_t headroom;
 	uint32_t huge_pages; /* enum xdplab_huge_pages */
 	bool unaligned;
+	bool transmit_metadata;
 	bool shared; /* in a memfd */
 };
 
@@ -33,6 +38,7 @@ struct umem {
 	uint32_t frame_count;
 	uint32_t headroom;
 	bool unaligned;
+	bool transmit_metadata;
 	bool huge;
 	int descriptor; /* of its sealed memfd, or -1 */
 	struct xdplab_memory *memory; /* the area; others may hold it longer than the UMEM */

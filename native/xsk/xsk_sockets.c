@@ -21,6 +21,7 @@ void *xsk_sockets_share(const struct xdplab_config *config, struct xdplab_error 
 		.headroom = config->headroom,
 		.huge_pages = config->huge_pages,
 		.unaligned = config->unaligned,
+		.transmit_metadata = config->transmit_metadata,
 		.shared = config->shared_umem,
 	};
 	struct xsk_sockets *sockets = calloc(1, sizeof(*sockets));
@@ -55,6 +56,7 @@ struct xdplab_umem xsk_sockets_umem(const void *shared)
 		.frame_count = umem->frame_count,
 		.headroom = umem->headroom,
 		.unaligned = umem->unaligned,
+		.transmit_metadata = umem->transmit_metadata,
 	};
 }
 

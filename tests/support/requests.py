@@ -52,7 +52,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "generator_close": {},
     "set_napi": {"number": 8193, "settings": {"threaded": 1}},
     "prefer_busy_poll": {"budget": 64},
-    "register_umem": {"frame_size": 4096, "frame_count": 16, "headroom": 0, "unaligned": 0},
+    "register_umem": {
+        "frame_size": 4096,
+        "frame_count": 16,
+        "headroom": 0,
+        "unaligned": 0,
+        "transmit_metadata": 0,
+    },
 }
 
 

@@ -59,6 +59,28 @@ for refused_with in (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS):
         )
 
 
+def try_tcp_by_io_uring_refused(code: int) -> None:
+    refused, other = in_a_child(
+        f"""
+        from xdplab.bench.peers.tcp_receiver import TcpReceiver
+        one, two = socket.socketpair()
+        refuse(IO_URING_SETUP, {code})
+        core = min(os.sched_getaffinity(0))
+        tried(lambda: TcpReceiver(one, 'tcp-uring', cpu=core).close())
+        tried(lambda: TcpReceiver(two, 'tcp-epoll', cpu=core).close())
+        """
+    )
+    assert errno.errorcode[code] in refused
+    assert "tcp-epoll" in refused
+    assert not other
+
+
+for refused_with in (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS):
+    provokes(lib.XDPLAB_STEP_PREPARE_TCP, refused_with)(
+        lambda code=refused_with: try_tcp_by_io_uring_refused(code)
+    )
+
+
 @provokes(lib.XDPLAB_STEP_PREPARE_WAIT, errno.EOPNOTSUPP)
 def try_napi_by_io_uring_on_an_older_kernel() -> None:
     refused, other = in_a_child(

@@ -27,6 +27,7 @@ _NAMES = (
     "softnic",
     "python",
     "programs",
+    "tcp",
     "tune",
 )
 

@@ -183,6 +183,7 @@ REQUESTS: Mapping[str, Request] = {
             "frame_count": _number(1, 2**26),
             "headroom": _number(0, 2**20),
             "unaligned": _flag,
+            "transmit_metadata": _flag,
         },
         descriptors=2,
     ),

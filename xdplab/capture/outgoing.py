@@ -50,7 +50,7 @@ class Outgoing(NamedTuple):
         for bad in np.flatnonzero((lengths < _ETHERNET_HEADER) | (lengths > longest))[:1]:
             raise ConfigurationError(
                 f"packets[{bad}] has {lengths[bad]:,} bytes: a frame has {_ETHERNET_HEADER} "
-                f"(its Ethernet header) to {longest:,} (frame_size={longest})."
+                f"(its Ethernet header) to {longest:,}, as frame_size allows."
             )
         return outgoing
 

@@ -82,6 +82,7 @@ class Receiver:
         self.area = Area.of_engine(
             self._pointer, asked.frame_size, metadata=asked.sampling.metadata
         )
+        self._longest = asked.frame_size - lib.XDPLAB_TRANSMIT_METADATA * asked.asks_device
         self._returned.clear()
         self._call.count = 0
         if self._filter is not None:
@@ -240,7 +241,7 @@ class Receiver:
         self._gate.check()
         if is_a(packets, Batch) and packets._loan.give_back is not None:
             return self._send_own(packets, patience)
-        return self._send_copies(Outgoing.of(packets, self.area.frame_size), patience)
+        return self._send_copies(Outgoing.of(packets, self._longest), patience)
 
     def end(self) -> None:
         """Let calls end and refuse new ones; wait for the present one unless a handler holds it."""

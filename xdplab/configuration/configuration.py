@@ -291,6 +291,11 @@ class Configuration:
         return native, held
 
     @property
+    def asks_device(self) -> bool:
+        """Whether the UMEM has room for what a device is to do with a packet that it sends."""
+        return self.worker.checksum == "device"
+
+    @property
     def umem_bytes(self) -> int:
         """Bytes of the UMEM."""
         native, _held = self.native()
@@ -307,6 +312,11 @@ class Configuration:
             raise ConfigurationError(
                 "multi_buffer=True is not simulated: a soft NIC has one frame a packet. Leave it "
                 "out, and take a larger frame_size."
+            )
+        if any(simulated) and self.asks_device:
+            raise ConfigurationError(
+                "checksum='device' is not simulated: a soft NIC finishes none. Take "
+                "checksum='software', with which the worker finishes them."
             )
         if any(simulated) and self.path != "xsk":
             raise ConfigurationError(
@@ -327,6 +337,7 @@ class Configuration:
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
             **layout(self.frame_size, self.memory, ring_size=self.ring_size),
             "metadata": self._metadata(),
+            "transmit_metadata": int(self.asks_device),
             "sample_bytes": self.sampling.bytes,
             "publish_interval_ns": round(self.sampling.publish_interval * 1e9),
         }

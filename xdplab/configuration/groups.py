@@ -144,7 +144,12 @@ class Worker:
     checksum
         Who finishes the checksum of a packet that is sent on (reflect, echo, forward), where a
         local stack left it to its device, as on every veth. ``"software"``: the worker, which needs
-        some 10 ns a packet to look, and 0.1 ns a byte to finish. ``"none"``: nobody.
+        some 10 ns a packet to look, and 0.1 ns a byte to finish. ``"none"``: nobody. ``"device"``:
+        the device by which the packet leaves. In copy mode the kernel sees to it on every device;
+        with zero-copy the driver must announce it. It takes Linux 6.11 or newer, and 24 bytes in
+        front of each packet (``struct xsk_tx_metadata``), so an engine that begins with another
+        can't change to it. What only software can finish, the worker does: SCTP's, those of frames
+        with bytes behind the packet, and of packets that a handler sees.
         `Engine.checksum` changes it later.
     realtime
         Priority, 1 to 99, at which the workers run as SCHED_FIFO threads, which needs CAP_SYS_NICE;

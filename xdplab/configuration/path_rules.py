@@ -68,6 +68,8 @@ def _check_other(configuration: Configuration, path: str) -> None:
         )
     if configuration.stream is not None:
         raise ConfigurationError(f"stream=... is sent through AF_XDP. {remedy}")
+    if configuration.asks_device:
+        raise ConfigurationError(f"checksum='device' is for packets that are sent on. {remedy}")
     for name in _OF_XSK:
         if not configuration.is_usual(name):
             value = shown(configuration.setting(name))

@@ -2,8 +2,20 @@
 
 from xdplab.course.checking import Verdict, check
 from xdplab.course.drawing import way
+from xdplab.course.farm import Farm
 from xdplab.course.lesson_05 import patient
 from xdplab.course.sending import refused, send
 from xdplab.course.stepping import follow, rings, step
 
-__all__ = ["Verdict", "check", "follow", "patient", "refused", "rings", "send", "step", "way"]
+__all__ = [
+    "Farm",
+    "Verdict",
+    "check",
+    "follow",
+    "patient",
+    "refused",
+    "rings",
+    "send",
+    "step",
+    "way",
+]

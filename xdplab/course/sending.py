@@ -19,7 +19,7 @@ _MOST = 1_000_000
 
 
 @public_function
-def send(lab: Lab, packets: int) -> None:
+def send(lab: Lab, packets: int, flows: int = 1) -> None:
     """Send packets to a lab's port, and return when they have come, and with them their verdicts.
 
     They are UDP packets of 64 bytes to port 9, 5,000 a second, from `lab.peer`.
@@ -30,6 +30,8 @@ def send(lab: Lab, packets: int) -> None:
         The lab.
     packets
         How many, 1 to 1,000,000.
+    flows
+        How many source ports they have in turn, as for `Traffic`.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def send(lab: Lab, packets: int) -> None:
     instance_of("lab", lab, Lab, "a Lab")
     packets = whole("packets", packets, 1, _MOST)
     before = _came(lab.port.interface)
-    with Traffic(lab.peer, lab.port, rate=_RATE, count=packets) as traffic:
+    with Traffic(lab.peer, lab.port, rate=_RATE, count=packets, flows=flows) as traffic:
         traffic.wait()
     deadline, last = time.monotonic() + _PATIENCE, -1
     # The hosts' own frames, such as ARP, are counted too: so wait until no more come.
@@ -58,13 +60,13 @@ def _came(interface: Interface) -> int:
 
 
 @public_function
-def refused(function: Callable[..., object], *arguments: object) -> XdplabError:
+def refused(function: Callable[..., object], *arguments: object, **named: object) -> XdplabError:
     """Call a function that is going to be refused, and return the refusal.
 
     Parameters
     ----------
     function
-        What is called, with the arguments that follow.
+        What is called, with the arguments and keywords that follow.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def refused(function: Callable[..., object], *arguments: object) -> XdplabError:
     """
     callable_of("function", function)
     try:
-        function(*arguments)
+        function(*arguments, **named)
     except XdplabError as refusal:
         return refusal
     raise ConfigurationError("it was not refused.")

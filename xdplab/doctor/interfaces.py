@@ -59,6 +59,7 @@ def interfaces() -> Iterator[Finding]:
             interface = Interface.find(name, here)
             yield describe(interface)
             yield native_xdp(interface)
+            yield from metadata(interface)
             yield offloads(interface)
             yield interrupts(interface)
     for name in here.run(_ends_of_pairs):
@@ -160,6 +161,19 @@ def judge_native_xdp(
     several = f", up to {features.segments} frames a packet" if (features.segments or 1) > 1 else ""
     tries = f"`sudo xdplab doctor --interface {interface}` tries it"
     return Finding(name, "good", f"yes, and the driver says with zero-copy{several}: {tries}")
+
+
+def metadata(interface: Interface) -> Iterator[Finding]:
+    """Tell what a driver tells of received packets, and does with sent ones, where it says so."""
+    # It imports pyroute2, which is slow.
+    from xdplab.net.features import read_xdp_features  # noqa: PLC0415
+
+    features = interface.namespace.run(read_xdp_features, interface.index)
+    if features is None or features.tells is None or features.does is None:
+        return
+    told, done = (", ".join(each) or "nothing" for each in (features.tells, features.does))
+    seen = f"it tells an XDP program of a received packet: {told}; it does with packets sent with "
+    yield Finding(f"{interface.name}: metadata", "good", f"{seen}zero-copy: {done}")
 
 
 def offloads(interface: Interface) -> Finding:

@@ -342,6 +342,11 @@ class Engine(Tabled, Handling, FixedNames, Starting, IsEngine):
             self.configuration.action_index(ACTIONS[action])
             self._refuse_without_handler(ACTIONS[action])
             refuse_loop(self, self.configuration.interfaces, ACTIONS[action])
+        if knob is Engine.checksum and value == "device" and not self.configuration.asks_device:
+            raise ConfigurationError(
+                "checksum='device' takes room in front of each packet, which this engine's memory "
+                "has not. Make another one: Engine(..., worker=Worker(checksum='device'))."
+            )
         super()._turn(knob, value)
 
     @property

@@ -16,6 +16,7 @@ from xdplab.native.handle import NativeHandle
 from xdplab.net.carrier import await_carrier
 from xdplab.net.interface import Interface
 from xdplab.net.namespace import on_a_thread
+from xdplab.refusals.device_checksums import refuse_unless_finished
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.refusals.remedies import Place
 
@@ -225,7 +226,7 @@ class NativeEngine:
     def zero_copy(self) -> bool:
         """Whether the driver fills and sends the UMEM's frames without copying them."""
         with self.lock:
-            return bool(lib.xdplab_engine_zero_copy(self.pointer))
+            return bool(lib.xdplab_engine_zero_copy(self.pointer, 0))
 
     @property
     def huge_pages(self) -> bool:
@@ -304,10 +305,21 @@ class NativeEngine:
         for port, interface in enumerate(self.configuration.interfaces):
             backends.of(interface.namespace).open_port(self._request(port, interface, native, kept))
             self._name_napi(port, interface)
+        self._refuse_what_no_device_finishes()
         error = new_error()
         if lib.xdplab_engine_resume(self.pointer, error):
             raise_error(error)
         await_carrier(self.configuration.interfaces)
+
+    def _refuse_what_no_device_finishes(self) -> None:
+        """Reject checksums left to a device where nobody would finish them."""
+        asked = self.configuration
+        if not asked.asks_device:
+            return
+        for port, interface in enumerate(asked.interfaces):
+            worker = port * len(asked.worker_queues)
+            zero_copy = bool(lib.xdplab_engine_zero_copy(self.pointer, worker))
+            refuse_unless_finished(interface, zero_copy=zero_copy)
 
     def _request(
         self,

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from xdplab.configuration.configuration import ACTIONS
+from xdplab.configuration.groups import CHECKSUMS
 from xdplab.core.errors import ConfigurationError
 from xdplab.knobs import words
 
@@ -36,6 +37,12 @@ def possible_actions(engine: Any) -> list[str]:
             engine.configuration.action_index(action)
             possible.append(action)
     return possible
+
+
+def checksums(engine: Any) -> Iterable[object]:
+    """Return who can finish checksums of what an engine sends on."""
+    device = engine.configuration.asks_device
+    return [who for who in CHECKSUMS if who != "device" or device]
 
 
 def free_cores(engine: Any, traffic: Any) -> Iterable[object]:

@@ -417,8 +417,9 @@ class WorkerKnobs(Holder):
         say so, and its receiver drops it. With ``"software"`` the worker looks for such packets,
         behind VLAN tags, IP options and tunnels too, and adds what is missing; it changes no other.
         With ``"none"`` packets leave as they came, and one of each batch is looked at, so that the
-        ledger can tell.""",
-        stops=lambda _engine: CHECKSUMS,
+        ledger can tell. With ``"device"`` the device is asked to add it; `Worker` tells what that
+        takes, and an engine must begin with it.""",
+        stops=offers.checksums,
         menu=True,
         needs=Needs("action", ("reflect", "echo", "forward")),
     )

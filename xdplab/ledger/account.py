@@ -20,7 +20,9 @@ _LOSSES = frozenset(
         *(Line.TX_CLOSED, Line.TX_INVALID, Line.TX_DROPPED),
     }
 )
-_NOTES = frozenset({Line.ASKED, Line.FINISHED, Line.UNFINISHED, Line.OVERSIZED})
+_NOTES = frozenset(
+    {Line.ASKED, Line.FINISHED, Line.UNFINISHED, Line.LEFT_TO_DEVICE, Line.OVERSIZED}
+)
 
 
 @dataclass(frozen=True)

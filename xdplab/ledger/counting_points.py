@@ -88,6 +88,7 @@ class Counts:
     handed: int = 0
     finished: int = 0
     unfinished: int = 0
+    left_to_device: int = 0
     oversized: int = 0
     tx_waiting: int = 0
     tx_invalid: int = 0
@@ -303,6 +304,7 @@ def _of_workers(counters: Any) -> dict[str, int]:
         "handed": number["tx_producer"],
         "finished": number["checksums_finished"],
         "unfinished": number["checksums_unfinished"],
+        "left_to_device": number["checksums_asked"],
         "oversized": number["tx_too_long"],
         "tx_waiting": number["tx_producer"] - number["tx_consumer"],
         "tx_invalid": number["tx_invalid_descs"],

@@ -177,6 +177,12 @@ def finished(counts: Mapping[str, int], now: Situation) -> Iterator[str]:
                 else "."
             )
         )
+    if number := counts.get(Line.LEFT_TO_DEVICE):
+        yield (
+            f"{_were(number)} received with an unfinished checksum, and sent on with the request "
+            "that the device finishes it. That is no loss: a card adds it, or the kernel in its "
+            "place. A veth whose offload tx is on passes the request to the stack at its other end."
+        )
 
 
 def uncut(now: Situation) -> str:

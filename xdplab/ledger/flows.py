@@ -75,10 +75,13 @@ class Flows(Tabled):
         The flows.
     queues
         The engine's queues.
+    simulated
+        Whether a soft NIC simulates the wire.
     """
 
     flows: tuple[Flow, ...]
     queues: tuple[int, ...]
+    simulated: bool = False
 
     @property
     def elsewhere(self) -> tuple[Flow, ...]:
@@ -86,7 +89,8 @@ class Flows(Tabled):
         return tuple(flow for flow in self.flows if flow.as_expected is False)
 
     def _brief(self) -> str:
-        return f"<Flows: {counted(len(self.flows), 'flow')}, {len(self.elsewhere)} elsewhere>"
+        mark = " [simulated]" if self.simulated else ""
+        return f"<Flows{mark}: {counted(len(self.flows), 'flow')}, {len(self.elsewhere)} elsewhere>"
 
     def _table(self) -> Table:
         by_queue: Counter[int] = Counter()
@@ -111,7 +115,8 @@ class Flows(Tabled):
             for queue in sorted({*self.queues, *by_queue})
         ]
         headings = ("flow", "sampled", "arrived on", "leads to", "by", "")
-        title = f"{counted(len(self.flows), 'flow')} among the samples"
+        mark = " [simulated]" if self.simulated else ""
+        title = f"{counted(len(self.flows), 'flow')} among the samples{mark}"
         return Table(title, rows, headings if rows else (), bars)
 
 
@@ -171,7 +176,7 @@ def flows_of(engine: CountedEngine, steered: Steered, rules: Mapping[int, FlowRu
         for key, packets in found.items()
     ]
     flows.sort(key=lambda flow: (-sum(flow.packets.values()), flow.key))
-    return Flows(tuple(flows), engine.queues)
+    return Flows(tuple(flows), engine.queues, engine.simulated)
 
 
 def keys_of(samples: Records) -> Iterable[FlowKey | None]:

@@ -296,6 +296,7 @@ class Ledger(Tabled, FixedNames):
             Stage(Line.HANDED, grown.handed),
             *([Stage(Line.FINISHED, grown.finished)] if grown.finished else []),
             *([Stage(Line.UNFINISHED, grown.unfinished)] if grown.unfinished else []),
+            *([Stage(Line.LEFT_TO_DEVICE, grown.left_to_device)] if grown.left_to_device else []),
             *([Stage(Line.OVERSIZED, grown.oversized)] if grown.oversized else []),
             *([Stage(Line.TX_BEGUN, begun)] if begun else []),
             Stage(Line.TX_WAITING, now.tx_waiting),

@@ -38,6 +38,7 @@ class Line(StrEnum):
     HANDED = "handed to the TX ring"
     FINISHED = "checksum finished"
     UNFINISHED = "checksum unfinished"
+    LEFT_TO_DEVICE = "checksum left to the device"
     OVERSIZED = "too long to be sent"
     TX_BEGUN = "being sent when it began"
     TX_WAITING = "waiting in the TX ring"

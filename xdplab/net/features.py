@@ -15,7 +15,8 @@ from pyroute2.netlink.generic import GenericNetlinkSocket
 from xdplab.core.descriptors import check_spare
 from xdplab.net.netlink import DESCRIPTORS
 
-# linux/netdev.h, Linux 6.3 and newer; the segments since 6.6.
+# linux/netdev.h, Linux 6.3 and newer; the segments since 6.6, what is told of received packets
+# since 6.7 (enum netdev_xdp_rx_metadata), what is done with sent ones since 6.8 (netdev_xsk_flags).
 _FAMILY, _VERSION, _DEVICE_GET = "netdev", 1, 1
 _BASIC, _REDIRECT, _REDIRECT_TARGET, _ZERO_COPY = (1 << bit for bit in range(4))
 
@@ -31,6 +32,15 @@ class XdpFeatures(NamedTuple):
     """Most frames of a zero-copy packet; None where the kernel does not tell."""
     is_target: bool = True
     """Whether it sends, as it is now, frames that an XDP program redirects to it."""
+    tells: tuple[str, ...] | None = None
+    """What it tells an XDP program of a received packet; None where the kernel does not say."""
+    does: tuple[str, ...] | None = None
+    """What it can be asked to do with an AF_XDP packet that is sent with zero-copy; likewise."""
+
+
+_TOLD = ("timestamp", "hash", "VLAN tag")
+CHECKSUM = "checksum"
+_DONE = ("timestamp", CHECKSUM, "launch time")
 
 
 class _Device(genlmsg):  # type: ignore[misc] # pyroute2 is untyped
@@ -40,6 +50,8 @@ class _Device(genlmsg):  # type: ignore[misc] # pyroute2 is untyped
         ("NETDEV_A_DEV_PAD", "none"),
         ("NETDEV_A_DEV_XDP_FEATURES", "uint64"),
         ("NETDEV_A_DEV_XDP_ZC_MAX_SEGS", "uint32"),
+        ("NETDEV_A_DEV_XDP_RX_METADATA_FEATURES", "uint64"),
+        ("NETDEV_A_DEV_XSK_FEATURES", "uint64"),
     )
 
 
@@ -62,4 +74,12 @@ def read_xdp_features(interface_index: int) -> XdpFeatures | None:
         zero_copy=bool(flags & _ZERO_COPY),
         segments=device.get_attr("NETDEV_A_DEV_XDP_ZC_MAX_SEGS"),
         is_target=bool(flags & _REDIRECT_TARGET),
+        tells=_named(device.get_attr("NETDEV_A_DEV_XDP_RX_METADATA_FEATURES"), _TOLD),
+        does=_named(device.get_attr("NETDEV_A_DEV_XSK_FEATURES"), _DONE),
     )
+
+
+def _named(flags: int | None, names: tuple[str, ...]) -> tuple[str, ...] | None:
+    if flags is None:
+        return None
+    return tuple(name for bit, name in enumerate(names) if flags >> bit & 1)

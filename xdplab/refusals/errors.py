@@ -89,7 +89,11 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
     ),
     **{
         (step, code): (kind, partial(remedies.no_io_uring, step, code))
-        for step in (lib.XDPLAB_STEP_PREPARE_PATH, lib.XDPLAB_STEP_PREPARE_WAIT)
+        for step in (
+            lib.XDPLAB_STEP_PREPARE_PATH,
+            lib.XDPLAB_STEP_PREPARE_TCP,
+            lib.XDPLAB_STEP_PREPARE_WAIT,
+        )
         for code, kind in (
             (errno.EPERM, PermissionRefusedError),
             (errno.EACCES, PermissionRefusedError),
@@ -100,6 +104,7 @@ BY_STEP: Mapping[tuple[int, int], tuple[type[KernelError], Remedy]] = {
         KernelError,
         "The path needs Linux 6.1 or newer: choose path='udp-epoll'.",
     ),
+    (lib.XDPLAB_STEP_PREPARE_TCP, errno.EINVAL): (KernelError, remedies.no_zero_copy_receive),
     (lib.XDPLAB_STEP_START_THREAD, errno.EPERM): (
         PermissionRefusedError,
         "A realtime priority needs CAP_SYS_NICE: run as root, or make the engine with "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from xdplab.core.errors import XdplabError
+from xdplab.core.kernel_release import kernel_release
 from xdplab.core.own_limits import more_locked_memory
 from xdplab.native import lib
 from xdplab.net.far_end import far_end
@@ -275,8 +276,19 @@ def no_io_uring(step: int, code: int, _place: Place) -> str:
     """Say why io_uring is refused to a receive path or a wait strategy."""
     if step == lib.XDPLAB_STEP_PREPARE_PATH:
         return io_uring.remedy(code, "path='udp-epoll'")
+    if step == lib.XDPLAB_STEP_PREPARE_TCP:
+        return io_uring.remedy(code, "tcp-epoll")
     busy = " For wait='busy-poll' CAP_NET_ADMIN is missing." if code == errno.EPERM else ""
     return io_uring.remedy(code, "wait='poll'") + busy
+
+
+def no_zero_copy_receive(_place: Place) -> str:
+    """Say what a kernel needs to receive TCP by io_uring, with the pages of the program."""
+    release = ".".join(map(str, kernel_release()))
+    return (
+        "tcp-zcrx, io_uring's zero-copy receive without a device, takes Linux 7.1 or newer, built "
+        f"with CONFIG_IO_URING_ZCRX, and this is {release}; tcp-uring takes 6.1. Take tcp-epoll."
+    )
 
 
 def no_call(_place: Place) -> str:
@@ -315,7 +327,13 @@ def huge_pages(place: Place) -> str:
 
 
 def frame_sizes(place: Place) -> str:
-    """Say which frames the kernel takes."""
+    """Say which frames the kernel takes, or that it takes no metadata of sent packets."""
+    asked = place.configuration
+    if asked is not None and asked.setting("checksum") == "device" and kernel_release() < (6, 11):
+        return (
+            "checksum='device' takes Linux 6.11 or newer: leave it out, and the worker finishes "
+            "them."
+        )
     return (
         "Choose frame_size 2048 or 4096: the kernel takes a power of two from 2048 to one page, "
         f"and with {_memory(place, 'unaligned=True')} whatever lies between. With a headroom, "

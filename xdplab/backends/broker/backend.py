@@ -253,10 +253,10 @@ def _bind_replay(binding: Binding) -> None:
 
 
 def _register(session: Connection, owner: socket.socket, umem: Any) -> None:
-    sizes = {name: getattr(umem, name) for name in ("frame_size", "frame_count", "headroom")}
+    words = ("frame_size", "frame_count", "headroom", "unaligned", "transmit_metadata")
     session.request(
         "register_umem",
-        {**sizes, "unaligned": umem.unaligned},
+        {name: getattr(umem, name) for name in words},
         [owner.fileno(), umem.descriptor],
     )
 
