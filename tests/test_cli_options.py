@@ -39,6 +39,10 @@ WRONG = {
     "--match": "prot 53",
     "--count": "0",
     "--rotate": "5",
+    "--action": "juggle",
+    "--pace": "-1",
+    "--address": "198.18.77.7",
+    "--port": "-1",
 }
 """A value that each option can't have."""
 
@@ -88,7 +92,9 @@ def parsed(words: tuple[str, ...], option: str, action: argparse.Action) -> argp
 
 
 def test_all_options_are_tried() -> None:
-    assert {words[0] for words, _, _ in OPTIONS} == {"run", "capture", "doctor", "bench", "broker"}
+    assert {words[0] for words, _, _ in OPTIONS} == {
+        *("run", "capture", "show", "doctor", "bench", "broker")
+    }
     assert {option for words, option, _ in OPTIONS if words != ("broker",)} == {*WRONG, *SWITCHES}
 
 

@@ -40,6 +40,10 @@ def picture(browser: Browser, server: JupyterServer, page: Path) -> bytes:
     notebook.run(0)
     notebook.scroll_to_active_cell()
     widget = notebook.page.locator(_WIDGET).first
+    if page.stem == "livepage":  # which is not in the notebook
+        link = notebook.page.locator(".jp-OutputArea-output a").get_attribute("href")
+        notebook.page.goto(link or "")
+        widget = notebook.page.locator("body")
     widget.wait_for()
     time.sleep(_SECONDS)
     png = widget.screenshot()

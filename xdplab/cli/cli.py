@@ -18,7 +18,7 @@ from xdplab.backends import BACKENDS, VARIABLE
 from xdplab.bench import BENCHMARKS
 from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
-from xdplab.cli import benchmarks, course, recording
+from xdplab.cli import benchmarks, course, recording, show
 from xdplab.cli.opening import opened
 from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, seconds_of
 from xdplab.cli.spelling import as_options
@@ -132,6 +132,15 @@ def _parser() -> argparse.ArgumentParser:
             help="record packets into a file, whole",
             description="Record packets into a pcapng file with AF_XDP, whole. What is captured "
             "does not reach the stack. Without --interface, in a lab of its own.",
+        )
+    )
+
+    show.add_options(
+        commands.add_parser(
+            "show",
+            help="show rings and dashboard to many browsers",
+            description="Show an engine's rings and dashboard on a page for many browsers, which "
+            "change nothing. Without --interface, in a lab of its own.",
         )
     )
 

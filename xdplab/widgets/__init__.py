@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xdplab.widgets.latency.widget import LatencyView
     from xdplab.widgets.ledger.widget import LedgerView
     from xdplab.widgets.live_figure import LiveFigure
+    from xdplab.widgets.page.page import LivePage
     from xdplab.widgets.program.widget import ProgramView
     from xdplab.widgets.rings.widget import Rings
     from xdplab.widgets.sweep.widget import Sweep
@@ -31,6 +32,7 @@ __all__ = [
     "LatencyView",
     "LedgerView",
     "LiveFigure",
+    "LivePage",
     "ProgramView",
     "Rings",
     "RuleEditor",
@@ -48,6 +50,7 @@ _HOMES = {
     "LatencyView": "latency.widget",
     "LedgerView": "ledger.widget",
     "LiveFigure": "live_figure",
+    "LivePage": "page.page",
     "ProgramView": "program.widget",
     "Rings": "rings.widget",
     "RuleEditor": "filter_rules.widget",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -41,6 +41,9 @@ class View:
 
 _VIEW = Path(__file__).with_name("view.js").read_text()
 
+Outlet = Callable[[ToViews, Sequence[Any]], None]
+"""Sends a message with its buffers to views."""
+
 AnyView = TypeVar("AnyView", bound=View)
 
 
@@ -60,6 +63,7 @@ class Viewed(ClosesModels, anywidget.AnyWidget, Generic[AnyView]):
     def __init__(self) -> None:
         self._views: dict[str, AnyView] = {}
         self._inbox: deque[FromView] = deque()
+        self._outlets: dict[str, Outlet] = {}  # of views outside of a notebook, by name
         super().__init__()
         follow_subshells(self)
         self.on_msg(self._receive)
@@ -78,7 +82,27 @@ class Viewed(ClosesModels, anywidget.AnyWidget, Generic[AnyView]):
         """Send each view the data that it lacks. There is at least one view."""
 
     def _tell(self, message: ToViews, buffers: Sequence[Any] = ()) -> None:
+        by_outlet: dict[Outlet, list[str]] = {}
+        for view in message["views"]:
+            by_outlet.setdefault(self._outlets.get(view, self._to_notebook), []).append(view)
+        for outlet, views in by_outlet.items():
+            outlet(cast(ToViews, {**message, "views": views}), buffers)
+
+    def _to_notebook(self, message: ToViews, buffers: Sequence[Any]) -> None:
         self.send(message, list(buffers))
+
+    def hear(self, content: FromView, outlet: Outlet) -> None:
+        """Take a message of a view that is not in a notebook.
+
+        Parameters
+        ----------
+        content
+            The message.
+        outlet
+            Sends messages to the view: on the pump's thread, and the same one each time.
+        """
+        self._outlets[content["view"]] = outlet
+        self._receive(self, content, ())
 
     def _receive(self, _widget: object, content: FromView, _buffers: object) -> None:
         self._inbox.append(content)
@@ -90,9 +114,9 @@ class Viewed(ClosesModels, anywidget.AnyWidget, Generic[AnyView]):
         now = time.monotonic()
         while self._inbox:
             self._hear(self._inbox.popleft(), now)
-        self._views = {
-            name: view for name, view in self._views.items() if now - view.heard < FORGET_AFTER
-        }
+        for name, view in list(self._views.items()):
+            if now - view.heard >= FORGET_AFTER:
+                self._forget(name)
         if self.comm is not None and self._views:
             self._tick(now)
             return
@@ -117,9 +141,13 @@ class Viewed(ClosesModels, anywidget.AnyWidget, Generic[AnyView]):
 
     def _hear(self, message: FromView, now: float) -> None:
         if message["kind"] == "bye":
-            self._views.pop(message["view"], None)
+            self._forget(message["view"])
         elif message["kind"] != "got":
             self._asked(message, now)
         # Not from a view that was removed: it will ask for rows soon.
         elif view := self._views.get(message["view"]):
             view.answered, view.heard = cast(Got, message)["number"], now
+
+    def _forget(self, name: str) -> None:
+        self._views.pop(name, None)
+        self._outlets.pop(name, None)

@@ -1,0 +1,1 @@
+"""A page that shows widgets to many browsers, which change nothing."""

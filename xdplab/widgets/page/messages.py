@@ -1,0 +1,53 @@
+"""The messages between a page's server and its browsers.
+
+::
+
+    browser                               server
+    (connects)                      ──▶
+                                    ◀──   page: the widgets, as a tree of `tree.Node`
+                                    ◀──   text: what one of them says now
+    a message of live/messages.py   ──▶   as {"model": id, "content": ...}
+                                    ◀──   binary: one of those, see `packed`
+
+All are JSON but the last. `page.js` is the browser's half.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from xdplab.widgets.live.messages import FromView
+
+_READS = ("figure", "library", "rows", "here", "bye")
+_READS_OF_A_NUMBER = ("got", "frame")
+
+
+def read(message: str | bytes) -> tuple[str, FromView]:
+    """Take a browser's message apart: the widget's id, and what a view of it says.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it is none, or of a kind that changes something for others.
+    """
+    asked = json.loads(message)
+    said: dict[str, Any] = {name: str(asked["content"][name]) for name in ("view", "kind")}
+    if said["kind"] in _READS_OF_A_NUMBER:
+        said["number"] = int(asked["content"]["number"])
+    elif said["kind"] not in _READS:
+        raise ValueError(said["kind"])
+    return str(asked["model"]), cast(FromView, said)
+
+
+def packed(model: str, content: Mapping[str, Any], buffers: Iterable[Any]) -> bytes:
+    """Return a widget's message with its buffers.
+
+    The length of a header (uint32, little endian), the header as JSON, which has the lengths of
+    the buffers in bytes, and the buffers.
+    """
+    parts = [bytes(buffer) for buffer in buffers]
+    lengths = [len(part) for part in parts]
+    header = json.dumps({"model": model, "content": content, "lengths": lengths}).encode()
+    return b"".join((len(header).to_bytes(4, "little"), header, *parts))
