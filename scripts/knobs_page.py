@@ -29,7 +29,8 @@ _SECTIONS: dict[Home, str] = {
     "traffic": "Attributes of the generator, also while it runs.",
     "steering": "What the card of the engine's interface has; None where it has no such setting. "
     "[Steering](steering.md) tells of its queues, its hash and its rules.",
-    "napi": "How packets leave the driver. It takes Linux 6.13, and 6.17 for `threaded`.",
+    "napi": "How packets leave the driver. It takes Linux 6.13, 6.17 for `threaded`, and "
+    '6.19 for `threaded="busy-poll"`.',
     "sockets": "What takes new sockets, within about a tenth of a second. `engine.configuration` "
     "has the present values. `undo` leaves them alone, and `Controls` has none of them.",
 }

@@ -172,6 +172,20 @@ def test_latency_times_every_server_at_every_rate(monkeypatch: pytest.MonkeyPatc
     shown = in_80_columns(result, monkeypatch)
     assert "latency: round trip in microseconds, at 5,000 a second" in shown
     assert "rests on few round trips" in shown
+    for rate in (500, 5000):
+        places = {entry["name"]: entry for entry in result["entries"] if entry["rate"] == rate}
+        own = places["adaptive"]
+        assert own["p50_to_adaptive"] == own["cpu_to_adaptive"] == 1
+        ratio = own["runs"][0]["p50_ns"] / places["udp-blocking"]["runs"][0]["p50_ns"]
+        assert own["p50_to_socket"] == pytest.approx(ratio, abs=0.001)
+        better = {
+            name
+            for name, entry in places.items()
+            if entry["p50_to_adaptive"] < 1 and entry["cpu_to_adaptive"] < 1
+        }
+        (line,) = (line for line in shown.splitlines() if f"at {rate:,} a second better" in line)
+        words = line.partition("CPU: ")[2].partition(";")[0]
+        assert {each.split()[0] for each in words.split("), ")} == better or {"none"}
 
 
 @pytest.mark.kernel

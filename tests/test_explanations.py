@@ -264,6 +264,29 @@ def account_of_a_stop(table: Bench) -> Account:
 
 
 @explains(Line.RING_FULL)
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_ring_that_filled_while_the_worker_slept_by_its_timer(
+    lab: Lab, bench: Make, number: int
+) -> None:
+    table = bench(lab, ring_size=128, wait="timer")
+    table.engine.start().timer_microseconds = 10_000
+    table.another_traffic()
+    said = [""]
+
+    def blames_the_sleep() -> bool:
+        """Send once more: where others have the core for most of the time, it says that instead."""
+        account = table.send()
+        said.append(words_of(account, Line.RING_FULL) if account.packets(Line.RING_FULL) else "")
+        return "engine.timer_microseconds" in said[-1]
+
+    assert eventually(blames_the_sleep), said
+    shorter, larger = code(said[-1])
+    table.type((shorter, larger)[number])
+    assert (table.engine.timer_microseconds, table.engine.ring_size) != (10_000, 128)
+    assert eventually(lambda: not blames_the_sleep()), said
+
+
+@explains(Line.RING_FULL)
 def test_a_ring_that_a_paced_worker_did_not_empty(lab: Lab, bench: Make) -> None:
     table = bench(lab, ring_size=512)
     table.engine.start().pace = 0.5

@@ -40,6 +40,16 @@ def test_every_packet_arrived_only_says_so_of_all_that_were_asked() -> None:
             Situation(overflow=Overflow(away=0.0023)),
             "came back to its core after 2.30 ms on average. A wake-up takes some 50 µs, so",
         ),
+        (
+            Situation(timer=200, overflow=Overflow(wait="timer", ring_size=64, pps=640_000)),
+            "takes 100 µs to fill: engine.timer_microseconds = 12 wakes it in time, or let more",
+        ),
+        (
+            Situation(
+                timer=10, ring_size=64, overflow=Overflow(wait="timer", ring_size=64, pps=1.2e6)
+            ),
+            "no longer than a wake-up after the shortest sleep: engine.reconfigure(ring_size=256)",
+        ),
         (Situation(paced=True), "engine.pace = 0"),
         (Situation(running=False, fault="port0 is gone"), "The worker has ended"),
     ],

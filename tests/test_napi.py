@@ -22,6 +22,7 @@ from xdplab import (
     Traffic,
     backends,
 )
+from xdplab.core.kernel_release import kernel_release
 from xdplab.knobs.napi import NapiSettings
 from xdplab.net.napi import Napi, read_napi, set_napi
 from xdplab.settings.undo import undo
@@ -120,6 +121,34 @@ def test_threaded_napi_runs_in_a_thread_of_its_own(lab: Lab) -> None:
         assert int(clock.read_text().split()[0]) > before
 
 
+def test_a_kernel_thread_busy_polls_where_the_kernel_has_that(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        if kernel_release() < (6, 19):
+            with pytest.raises(
+                KernelError,
+                match=r"set threaded to busy-poll on NAPI \d+: .* ERANGE .*needs Linux 6\.19",
+            ):
+                engine.napi.threaded = "busy-poll"
+            assert settings(engine.napi.read()[0]) == UNTOUCHED
+            assert engine.journal.changes == ()
+            return
+        engine.napi.threaded = "busy-poll"
+        (instance,) = engine.napi.read()
+        assert instance == engine.napi.latest._replace(thread=instance.thread)
+        assert instance.threaded == engine.napi.threaded == "busy-poll"
+        assert f"thread {instance.thread}, busy-polling" in str(engine.napi)
+        # From its first packet on, also when no more come.
+        assert Traffic(lab.peer, lab.port, rate=1_000, count=200).start().wait(30)
+        assert eventually(lambda: engine.telemetry.counters()["rx_packets"] == 200)
+        clock = Path(f"/proc/{instance.thread}/schedstat")
+        before = int(clock.read_text().split()[0])
+        assert eventually(lambda: int(clock.read_text().split()[0]) > before + 300_000_000)
+        assert [change.knob for change in undo(engine)] == ["threaded"]
+        assert engine.napi.threaded is False
+        engine.napi.threaded = "busy-poll"
+    assert NapiSettings([lab.port.interface], [0]).threaded is False
+
+
 def test_a_thread_that_is_switched_off_and_on_again_goes_back_to_its_core(
     may_place: None, lab: Lab
 ) -> None:
@@ -160,6 +189,7 @@ def test_deferred_interrupts_hand_packets_over_in_batches_a_flush_timeout_apart(
     ("name", "wrong"),
     [
         ("threaded", 2),
+        ("threaded", "busy_poll"),
         ("defer_hard_irqs", -1),
         ("defer_hard_irqs", 1 << 31),
         ("gro_flush_timeout", 10**9 + 1),

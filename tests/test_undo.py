@@ -128,8 +128,8 @@ def test_a_preset_does_without_io_uring_where_that_is_forbidden(lab: Lab) -> Non
         closing(Engine(lab.port)) as engine,
     ):
         container.submit(engine.start).result()
-        assert set(engine.wait_refused) >= {"uring-multishot", "adaptive"}
-        for preset, wait in (("low CPU", "poll"), ("throughput", "spin")):
+        assert "uring-multishot" in engine.wait_refused
+        for preset, wait in (("low CPU", "poll"), ("throughput", "adaptive")):
             container.submit(apply_preset, engine, preset).result()
             assert engine.wait == wait
             assert engine.burst == PRESETS[preset].knobs["burst"]

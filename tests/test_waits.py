@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import re
 import subprocess
@@ -17,7 +18,16 @@ from support.loads import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
 from support.threads import threads_of
 from support.waiting import eventually
 
-from xdplab import WAIT_STRATEGIES, ConfigurationError, Engine, Lab, Ledger, Stream, Traffic
+from xdplab import (
+    WAIT_STRATEGIES,
+    Capture,
+    ConfigurationError,
+    Engine,
+    Lab,
+    Ledger,
+    Stream,
+    Traffic,
+)
 from xdplab.cli.terminal import _summary
 from xdplab.experiments.measure import measure
 from xdplab.native.records import SYSCALLS
@@ -37,7 +47,7 @@ OF_STRATEGY = {
     "uring-multishot": {"io_uring_enter"},
     "uring-sqpoll": set(),
     "uring-napi": {"io_uring_enter", "settings"},
-    "adaptive": {"io_uring_enter"},
+    "adaptive": {"poll"},
     "timer": {"nanosleep"},
     "epoll-napi": {"epoll_wait", "settings"},
     "irq-suspend": {"epoll_wait", "settings"},
@@ -127,7 +137,27 @@ def test_the_timer_sets_how_often_a_worker_looks(lab: Lab) -> None:
         assert eventually(lambda: engine.telemetry.counters()["timeouts"] > enough)
 
 
-@pytest.mark.parametrize("wait", ["uring-multishot", "uring-napi", "adaptive"])
+@pytest.mark.parametrize("wait", ["timer", "adaptive"])
+def test_a_strategy_with_a_timer_has_no_timer_slack_and_puts_it_back(lab: Lab, wait: str) -> None:
+    def slack() -> int:
+        get_timer_slack = 30  # linux/prctl.h
+        return int(ctypes.CDLL(None).prctl(get_timer_slack))
+
+    before = slack()
+    assert before > 1
+    with Capture(lab.port, wait=wait) as capture:  # whose worker is this thread
+        capture.recv(timeout=0.05)
+        assert slack() == 1
+        capture.wait = "poll"
+        capture.recv(timeout=0.05)
+        assert slack() == before
+        capture.wait = wait
+        capture.recv(timeout=0.05)
+        assert slack() == 1
+    assert slack() == before
+
+
+@pytest.mark.parametrize("wait", ["uring-multishot", "uring-napi"])
 def test_a_multishot_poll_is_armed_once_by_whoever_uses_it(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait) as engine:
         engine.spin_microseconds = 0
@@ -165,7 +195,7 @@ def test_a_kick_goes_the_way_of_the_strategy(lab: Lab, wait: str) -> None:
     made = calls(counters)
     assert counters["tx_consumer"] == counters["tx_packets"] == count
     assert 0 < counters["kicks"] <= count
-    if wait in ("spin", "busy-poll", "poll", "epoll", "timer", "epoll-napi", "irq-suspend"):
+    if "uring" not in wait:
         assert made["sendto"] == counters["kicks"]
         assert "io_uring_enter" not in made
     elif wait == "uring-sqpoll":
@@ -399,7 +429,7 @@ def test_where_io_uring_is_refused_the_other_strategies_work(privileged: None) -
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines())
     assert tuple(lines) == WAIT_STRATEGIES, done.stderr
     for wait, said in lines.items():
-        if "uring" in wait or wait == "adaptive":
+        if "uring" in wait:
             assert re.search(r"EPERM.*seccomp filter refuses io_uring.*wait='poll'", said)
         else:
             assert said == "captured"

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * adaptive: learns the gaps between packets (wait/gaps.h), and spins where the next packet is so likely that the wake-up
- * saved is worth it. Before that it sleeps until a timer, else on a multishot poll until a packet comes. The control
- * block sets what a wake-up saved is worth (spin_ns), and the largest share of the time to spin (spin_share_ppm).
+ * saved is worth it. Before that it sleeps until a timer, else until a packet comes. The control block sets what a
+ * wake-up saved is worth (spin_ns), and the largest share of the time to spin (spin_share_ppm).
+ *
+ * It sleeps in poll(2), not on a poll of io_uring: that stays armed while the worker spins, so that each packet wakes
+ * somebody who is awake, and reports afterwards what was received long ago.
  */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/knob.h"
 #include "wait/gaps.h"
-#include "wait/parking.h"
+#include "wait/sleep.h"
 #include "shared/worker.h"
 
 #define PPM 1000000
@@ -24,7 +30,7 @@ enum { FIRST_LEAD_NS = 20 * 1000, SHORTEST_LEAD_NS = 1000, LONGEST_LEAD_NS = 100
 enum wait_kind { NOT_YET, SPUN, SLEPT };
 
 struct adaptive {
-	struct parking parking;
+	struct slack slack;
 	struct gaps gaps;
 	uint64_t lead_ns;    /* within which a timer has woken it three times out of four */
 	uint64_t worth_ns;   /* of the plan */
@@ -42,13 +48,12 @@ struct adaptive {
 
 static int prepare(struct worker *worker, void **state)
 {
-	struct adaptive *self;
-	int result = parking_prepare(state, sizeof(struct adaptive), uring_open);
+	struct adaptive *self = calloc(1, sizeof(*self));
 
 	(void)worker;
-	if (result)
-		return result;
-	self = *state;
+	if (!self)
+		return -ENOMEM;
+	*state = self;
 	self->lead_ns = FIRST_LEAD_NS;
 	gaps_plan(&self->gaps, self->worth_ns, self->lead_ns);
 	return 0;
@@ -107,7 +112,8 @@ static void sleep_for(struct worker *worker, struct adaptive *self, int64_t slee
 	const uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
 	uint64_t slept_ns;
 
-	parking_multishot(worker, self, timed ? (uint64_t)sleep_ns : timeout_ns);
+	slack_take(&self->slack);
+	sleep_in_poll(worker, timed ? (uint64_t)sleep_ns : timeout_ns);
 	self->last_ns = clock_ns(CLOCK_MONOTONIC);
 	slept_ns = self->last_ns - begun_ns;
 	/* A wake-up takes about as long as one by a timer. But a packet that comes during a short sleep did not come before
@@ -144,8 +150,9 @@ static void leave(struct worker *worker, void *state)
 {
 	struct adaptive *self = state;
 
+	(void)worker;
 	self->last = NOT_YET;
-	parking_leave(worker, state);
+	slack_put_back(&self->slack);
 }
 
 const struct wait_strategy wait_adaptive = {
@@ -153,7 +160,5 @@ const struct wait_strategy wait_adaptive = {
 	.prepare = prepare,
 	.wait = wait,
 	.leave = leave,
-	.release = parking_release,
-	.kick = parking_kick,
-	.submit = parking_submit,
+	.release = free,
 };

@@ -97,10 +97,10 @@ def test_jupyterlab_starts_and_every_notebook_runs_without_any_privilege(
     assert (seen["status"], seen["lab"], seen["is_lab"]) == (200, 200, True)
     lessons = SOURCE.glob("notebooks/*.ipynb")
     assert set(seen["notebooks"]) == {path.stem for path in lessons if not needs_kernel(path)}
-    # Four strategies of io_uring's are refused, and adaptive, which sleeps on one.
+    # Four strategies of io_uring's are refused.
     said = seen["notebooks"]["03-how-should-a-thread-wait"]["text"]
     settings = len(WAIT_STRATEGIES)
-    words = f"<Measurements of {settings} settings [simulated], {settings - 5} of them measured>"
+    words = f"<Measurements of {settings} settings [simulated], {settings - 4} of them measured>"
     assert words in said
     print({name: round(each["seconds"]) for name, each in seen["notebooks"].items()})
     print(seen["largest_process"] >> 20, "MiB in the largest process")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -95,6 +96,21 @@ with Lab() as lab:
 """
     with client(installed, broker.socket, text) as process:
         assert line(process) == "3 0"
+
+
+def test_a_thread_that_busy_polls_is_refused_with_the_reason(
+    broker: Broker, installed: Path
+) -> None:
+    text = """
+from xdplab import Engine, Lab, XdplabError
+with Lab() as lab, Engine(lab.port) as engine:
+    try:
+        engine.napi.threaded = "busy-poll"
+    except XdplabError as error:
+        print(engine.napi.threaded, error)
+"""
+    with client(installed, broker.socket, text) as process:
+        assert re.match(r"False .*lets no thread of the kernel busy-poll: .*core", line(process))
 
 
 def test_without_a_broker_it_says_how_to_start_one(installed: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -130,7 +131,7 @@ USES = {
     ),
     "threaded": Use(
         "",
-        tick("Threaded"),
+        choose("Threaded", "yes"),
         "engine.napi.read()[0].threaded"
         " and open(f'/proc/{engine.napi.latest.thread}/comm').read().startswith('napi/port0')",
     ),
@@ -332,6 +333,37 @@ def test_two_controls_and_two_browsers_agree(open_notebook: OpenNotebook) -> Non
     for nth in (0, 1):
         expect(box(page, "Batch size", nth)).to_have_value("1")
     assert int(page.run(2)) == 1
+
+
+SEVERAL = """
+traffic.close()
+engine.close()
+lab.close()
+lab = Lab(queues=2)
+engine = Engine(lab.port, queue=[0, 1]).start()
+traffic = Traffic(lab.peer, lab.port, rate=5_000).start()
+Controls(engine, traffic)
+"""
+BUSY = """
+eventually(lambda: engine.telemetry.total()["rx_packets"] > 0)
+print(*(int(engine.telemetry.counters(queue)["rx_packets"] > 0) for queue in (0, 1)))
+"""
+
+
+def test_what_arrives_on_each_queue_is_seen_beside_the_sliders(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(CAPTURE.replace("\ncontrols\n", SEVERAL), BUSY, "traffic.stop() and None")
+    page.run(0)
+    busy = page.run(1).split()
+    assert sorted(busy) == ["0", "1"]  # a veth's queue is the sender's core
+    rows = page.page.locator(".xdplab-queues tr")
+    rates = [rows.nth(queue).locator("td").nth(2) for queue in (0, 1)]
+    for queue, is_busy in enumerate(busy):
+        expect(rows.nth(queue).locator("td").first).to_have_text(f"Queue {queue}")
+        wanted = re.compile(r"^[1-9][\d.]* k?pps$") if is_busy == "1" else "0 pps"
+        expect(rates[queue]).to_have_text(wanted)
+    page.run(2)
+    for rate in rates:
+        expect(rate).to_have_text("0 pps")
 
 
 USED = """

@@ -12,7 +12,7 @@ def read(engine: Engine, traffic: Traffic) -> None:
     assert_type(engine.inspect, bool)
     assert_type(engine.stream_rate, int | float | Literal["max"])
     assert_type(traffic.size, int)
-    assert_type(engine.napi.threaded, bool | None)
+    assert_type(engine.napi.threaded, bool | Literal["busy-poll"] | None)
 
 
 def turn(engine: Engine) -> None:

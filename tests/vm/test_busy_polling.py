@@ -1,9 +1,11 @@
-"""Busy polling on a real driver: a worker that drives its NAPI is interrupted less."""
+"""Busy polling on a real driver: a worker or a thread that drives its NAPI is interrupted less."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.cards import Cards, opened, wait_for_carrier
@@ -69,3 +71,33 @@ def test_a_worker_that_drives_its_napi_is_interrupted_less(
     assert driving.device is not None
     assert wait not in engine.wait_ineffective
     assert driving.device < sleeping.device * DRIVERS[wait]
+
+
+def cpu_seconds(thread: int) -> float:
+    """Return the CPU time that a thread has taken, in user and kernel mode."""
+    fields = Path(f"/proc/{thread}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_kernel_thread_that_busy_polls_runs_without_a_pause(
+    engine: Engine, cards: Cards, release: tuple[int, int]
+) -> None:
+    # QEMU's igb interrupts for each packet all the same: it does not mask the interrupt meanwhile.
+    if release < (6, 19):
+        pytest.skip("no thread that busy-polls in this kernel")
+    engine.napi.threaded = "busy-poll"
+    instances = engine.napi.read()
+    threads = [napi.thread for napi in instances if napi.thread is not None]
+    names = [Path(f"/proc/{thread}/comm").read_text().strip() for thread in threads]
+    assert names == [f"napi/card0-{napi.id}" for napi in instances]
+    counted(engine, cards)  # from its first packet on, a queue's thread is awake
+    before = [cpu_seconds(thread) for thread in threads]
+
+    def ran() -> list[float]:
+        return [cpu_seconds(n) - then for n, then in zip(threads, before, strict=True)]
+
+    assert eventually(lambda: max(ran()) > 0.5), ran()  # and no packet comes
+    engine.napi.restore()
+    assert engine.napi.threaded is False
+    assert eventually(lambda: not any(Path(f"/proc/{thread}").exists() for thread in threads))
+    counted(engine, cards)

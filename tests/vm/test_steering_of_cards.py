@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.cards import PORT, Cards, opened, received, wait_for_carrier
+from support.cards import PORT, Cards, opened, received, send, wait_for_carrier
+from support.queue_lines import queue_lines
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, FlowRule, KernelError, Sampling, Steering
 from xdplab.net.toeplitz import hashed_fields, toeplitz
+from xdplab.widgets import Controls
 
 _PORTS = range(20_000, 20_032)  # of senders: so many flows
 
@@ -94,6 +96,28 @@ def test_flows_go_where_hash_and_table_say(cards: Cards) -> None:
         assert all(flow.as_expected for flow in ours), flows
     assert (steering.table, steering.hashes_ports) == (table, ports)
     wait_for_carrier(cards)
+
+
+def test_controls_show_at_once_where_a_change_of_the_table_leads_packets(cards: Cards) -> None:
+    with opened(cards, "native") as engine:
+        wait_for_carrier(cards)
+        if (table := engine.steering.table) is None:
+            return  # as the test above says
+        controls = Controls(engine)
+        for queue in engine.queues:
+            engine.steering.table = [queue]
+            wait_for_carrier(cards)
+
+            def moving() -> list[int]:
+                send(cards, 20)
+                lines = queue_lines(controls)
+                return [n for n, line in enumerate(lines) if line[1] not in ("...", "0 pps")]
+
+            assert eventually(lambda: moving() == [queue]), queue_lines(controls)  # noqa: B023
+            led = [len(table) if n == queue else 0 for n in engine.queues]
+            assert [(name, leads) for name, _rate, leads in queue_lines(controls)] == [
+                (f"Queue {n}", f"RSS: {entries} of {len(table)}") for n, entries in enumerate(led)
+            ]
 
 
 def queue_of(table: tuple[int, ...], key: bytes, cards: Cards, port: int) -> int:

@@ -41,13 +41,13 @@ KERNELS = {
 CARDS = {
     "igb": Card("igb", "igb", (5, 10), (6, 14), needs_port=True),
     "virtio-net": Card(
-        "virtio_net", "virtio-net-pci,iommu_platform=on,disable-legacy=on", (4, 10), (6, 11)
+        "virtio_net", "virtio-net-pci,iommu_platform=on,disable-legacy=on", (4, 10), (6, 13)
     ),
     "virtio-net-queues": Card(
         "virtio_net",
         "virtio-net-pci,iommu_platform=on,disable-legacy=on,mq=on,vectors=10",
         (4, 10),
-        (6, 11),
+        (6, 13),
         queues=4,
     ),
     "virtio-net-plain": Card("virtio_net", "virtio-net-pci", (4, 10), None),

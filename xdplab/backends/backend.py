@@ -243,7 +243,9 @@ class Backend(ABC):
         """Read the settings of the NAPI behind each queue; a queue without one is left out."""
 
     @abstractmethod
-    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+    def set_napi(
+        self, interface: Interface, number: int, settings: Mapping[str, int | str]
+    ) -> None:
         """Change settings of one of an interface's NAPI, as `xdplab.net.napi.set_napi`."""
 
     @abstractmethod

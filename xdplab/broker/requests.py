@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from xdplab.core.checks import choice, whole
 from xdplab.core.errors import ConfigurationError
+from xdplab.core.more_power import MORE_POWER
 from xdplab.native import lib
 from xdplab.programs.running import LONGEST, MOST_REPEATS, NO_QUEUE, SHORTEST
 
@@ -93,6 +94,11 @@ def _object(checks: Mapping[str, Check]) -> Check:
 def _napi_settings(name: str, value: object) -> dict[str, int]:
     if not isinstance(value, dict) or not value or not value.keys() <= _NAPI_SETTINGS.keys():
         raise ConfigurationError(f"{name} must be some of: {', '.join(_NAPI_SETTINGS)}.")
+    if value.get("threaded") == "busy-poll":
+        raise ConfigurationError(
+            "a broker lets no thread of the kernel busy-poll: it takes a core for as long as it is "
+            f"set, and none of its user's limits covers it. For this {MORE_POWER}."
+        )
     return {
         key: whole(key, int(number) if isinstance(number, bool) else number, 0, _NAPI_SETTINGS[key])
         for key, number in value.items()

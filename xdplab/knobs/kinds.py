@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from xdplab.core import checks
+from xdplab.core.errors import ConfigurationError
 from xdplab.net.stream import FASTEST, SLOWEST, checked_rate, interval_ps, rate_of
+from xdplab.net.threaded import THREADED, Threaded
 
 _ONLY_STEPS = (1 << 64) - 1
 _PPM = 1_000_000
@@ -92,6 +95,17 @@ def _share(name: str, value: object, _engine: object) -> float:
     return checks.real(name, value, 0, 1)
 
 
+def _threaded(name: str, value: object, _engine: object) -> Threaded:
+    if checks.is_a(value, str):
+        given = str.__str__(value)
+        if given == "busy-poll":
+            return "busy-poll"
+    else:
+        with suppress(ConfigurationError):
+            return checks.boolean(name, value)
+    raise ConfigurationError(f"{name}={checks.shown(value)} must be True, False or 'busy-poll'.")
+
+
 SHARE = Kind(
     "float",
     "0 to 1",
@@ -108,6 +122,15 @@ SWITCH = Kind(
     lambda name, value, _engine: checks.boolean(name, value),
     value=bool,
 )
+
+THREADED_NAPI = Kind(
+    "bool or str",
+    'True, False, or "busy-poll"',
+    _threaded,
+    THREADED.index,
+    THREADED.__getitem__,
+)
+"""Where NAPI runs."""
 
 RATE = Kind(
     "float or str",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xdplab import backends
 from xdplab.core.closing import Uncopied
@@ -18,6 +18,7 @@ from xdplab.knobs.journal import Journal
 from xdplab.knobs.row import Knob
 from xdplab.knobs.table import NapiKnobs
 from xdplab.net.interface import Interface
+from xdplab.net.threaded import THREADED
 
 if TYPE_CHECKING:
     from xdplab.net.napi import Napi
@@ -28,8 +29,8 @@ class NapiSettings(Tabled, NapiKnobs, FixedNames, Uncopied):
 
     Each setting is an attribute. An assignment sets it on every instance, or on none; a read asks
     the kernel for that of the first instance, and is None where the kernel names no instance or
-    lacks the setting. They need Linux 6.13, and `threaded` 6.17. On veth there is NAPI while an XDP
-    program is attached natively, or GRO is on, as in a lab.
+    lacks the setting. They need Linux 6.13, `threaded` 6.17, and its value ``"busy-poll"`` 6.19. On
+    veth there is NAPI while an XDP program is attached natively, or GRO is on, as in a lab.
 
     The settings are the device's, not the engine's: they stay when the process is killed, except in
     a lab, which goes with it. `Engine.close` restores settings that were changed through
@@ -58,11 +59,11 @@ class NapiSettings(Tabled, NapiKnobs, FixedNames, Uncopied):
         self.interfaces, self.queues = tuple(interfaces), tuple(queues)
         self.journal = Journal() if journal is None else journal
         self._lock = new_lock()
-        self._before: dict[tuple[Interface, int], dict[str, int]] = {}
+        self._before: dict[tuple[Interface, int], dict[str, int | str]] = {}
         self._cores: dict[tuple[Interface, int], set[int]] = {}  # of threads that were switched off
         self._fix_names(NapiSettings)
 
-    def _read(self, knob: Knob[Any]) -> int | bool | None:
+    def _read(self, knob: Knob[Any]) -> int | str | None:
         first = self._first()
         return None if first is None else getattr(first, knob.name)
 
@@ -113,11 +114,11 @@ class NapiSettings(Tabled, NapiKnobs, FixedNames, Uncopied):
         self.latest = found[0][1] if found else None
         return found
 
-    def _set(self, name: str, value: int) -> None:
+    def _set(self, name: str, value: int | str) -> None:
         with self._lock:
             instances = self._instances()
             self._check(name, instances)
-            done: list[tuple[Interface, int, int]] = []
+            done: list[tuple[Interface, int, int | str]] = []
             try:
                 for interface, napi in instances:
                     self._tell(interface, napi.id, {name: value})
@@ -129,18 +130,17 @@ class NapiSettings(Tabled, NapiKnobs, FixedNames, Uncopied):
             for interface, number, before in done:
                 self._before.setdefault((interface, number), {}).setdefault(name, before)
             first = instances[0][1]
-            kind = type(getattr(first, name))
-            self.latest = first._replace(**{name: kind(value)})
-            self.journal.note(name, getattr(first, name), kind(value))
+            self.latest = first._replace(**cast("dict[str, Any]", {name: value}))
+            self.journal.note(name, getattr(first, name), value)
 
-    def _tell(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+    def _tell(self, interface: Interface, number: int, settings: Mapping[str, int | str]) -> None:
         """Set one instance; a NAPI thread that is switched on again gets its old cores."""
         place, threaded = (interface, number), settings.get("threaded")
-        if threaded == 0 and (thread := self._thread(place)) is not None:
+        if threaded is False and (thread := self._thread(place)) is not None:
             with suppress(OSError):
                 self._cores[place] = os.sched_getaffinity(thread)
         backends.of(interface.namespace).set_napi(interface, number, settings)
-        if threaded == 1 and place in self._cores and (thread := self._thread(place)) is not None:
+        if threaded and place in self._cores and (thread := self._thread(place)) is not None:
             with suppress(OSError):  # as where those cores are not there any more
                 os.sched_setaffinity(thread, self._cores[place])
 
@@ -194,4 +194,5 @@ def _table_of(instances: Sequence[Napi]) -> Table:
 def _runs_in(napi: Napi) -> str:
     if napi.threaded is None:
         return "-"
-    return f"thread {napi.thread}" if napi.threaded else "softirq"
+    ways = ("softirq", f"thread {napi.thread}", f"thread {napi.thread}, busy-polling")
+    return ways[THREADED.index(napi.threaded)]

@@ -25,11 +25,12 @@ from xdplab.configuration.groups import CHECKSUMS, HIGHEST_PRIORITY, RAREST_SAMP
 from xdplab.core.named import Named
 from xdplab.core.text import rate
 from xdplab.knobs import offers, words
-from xdplab.knobs.kinds import PACE, RATE, SHARE, SWITCH, choice, other, whole
+from xdplab.knobs.kinds import PACE, RATE, SHARE, SWITCH, THREADED_NAPI, choice, other, whole
 from xdplab.knobs.row import Holder, Home, Knob, Needs, Search
 from xdplab.native import lib
 from xdplab.net import stream
 from xdplab.net.stream import Rate
+from xdplab.net.threaded import THREADED, Threaded
 
 _LONGEST_TIMEOUT = 10**9  # ns; the kernel takes any, but then hardly ever polls the queue
 _MOST_DEFERRALS = (1 << 31) - 1  # the kernel's own limit
@@ -134,14 +135,21 @@ class NapiKnobs(Holder):
 
     home = "napi"
 
-    threaded = Knob[bool | None](
-        SWITCH,
+    threaded = Knob[Threaded | None](
+        THREADED_NAPI,
         default="the device's",
         label="Threaded",
-        help="Whether a kernel thread runs NAPI, not a softirq",
+        help='Whether a kernel thread runs NAPI, not a softirq; with "busy-poll" the thread polls '
+        "without a pause",
         more="""The scheduler places the thread. On the core of a worker that spins, it hardly ever
         runs. One that is switched off and on again here is another thread, and goes to the cores
-        that the first was bound to.""",
+        that the first was bound to.
+
+        A thread that busy-polls takes a whole core from its first packet on, and lets no interrupt
+        come (Documentation/networking/napi.rst, "Threaded NAPI Busy Polling", Linux 6.19).""",
+        text=words.threaded,
+        stops=lambda _engine: THREADED,
+        menu=True,
         search=Search((False, True)),
     )
     defer_hard_irqs = Knob[int | None](
@@ -358,7 +366,7 @@ class WorkerKnobs(Holder):
         default=200,
         label="Timer",
         help="How long timer sleeps",
-        more="""The kernel adds up to 50 µs, the timer slack of a thread (prctl(2)).""",
+        more="""A wake-up comes some 20 µs later, in which the worker gets its core.""",
         unit="µs",
         text=words.microseconds,
         stops=lambda _engine: words.one_two_five(1, 10_000),

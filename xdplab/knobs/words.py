@@ -6,6 +6,7 @@ import math
 from itertools import count, takewhile
 
 from xdplab.core.text import seconds
+from xdplab.net.threaded import THREADED, Threaded
 
 
 def powers_of_two(most: int) -> list[int]:
@@ -42,6 +43,11 @@ def microseconds(value: int) -> str:
 def nanoseconds(value: int) -> str:
     """Write nanoseconds in the unit that suits; 0 is ``off``."""
     return "off" if value == 0 else seconds(value / 1e9)
+
+
+def threaded(value: Threaded) -> str:
+    """Write whether NAPI runs in a thread."""
+    return ("no", "yes", "busy-poll")[THREADED.index(value)]
 
 
 def pace(value: float) -> str:

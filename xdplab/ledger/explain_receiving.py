@@ -25,6 +25,7 @@ from xdplab.ledger.situation import ENDED, STOPPED, Situation, first
 _FAIR_BATCH = 64  # packets: from here on a larger batch makes a worker hardly faster
 _NEARLY_ALL = 0.95  # of the time
 _WAKES_WITHIN = 0.5e-3  # seconds, if its core is free
+_WAKE_UP = 50e-6  # seconds, as a rule; by a timer as by a packet
 _HEADERS = 18  # Ethernet, with one VLAN tag
 
 
@@ -150,11 +151,8 @@ def _rx_ring_full(now: Situation) -> str:
         ),
         (wait in SPINNING, f"More came at once than it could take: {slower} avoids it.{bridge}"),
         (
-            wait == "timer" and 0 < did.fills_in * 1e6 < 2 * now.timer,
-            f"It slept for {now.timer} µs at a time, whatever came (wait='timer'), and at "
-            f"{rate(did.pps, 3)} the ring takes {duration(did.fills_in * 1e9)} to fill: "
-            f"engine.timer_microseconds = {max(int(did.fills_in * 1e6 / 4), 1)} wakes it in time"
-            f"{more_wait}.",
+            wait == "timer" and 0 < did.fills_in < 2e-6 * now.timer + _WAKE_UP,
+            _slept_by_the_timer(now, did, awake),
         ),
         (
             did.fills_in > _WAKES_WITHIN,
@@ -178,6 +176,20 @@ def _rx_ring_full(now: Situation) -> str:
         f" came while the RX ring was full: all of its {size:,} entries held packets that the "
         f"worker had not taken yet. {why}"
     )
+
+
+def _slept_by_the_timer(now: Situation, did: Overflow, awake: str) -> str:
+    """Say which sleep is short enough, with the wake-up after it; or that none is."""
+    words = (
+        f"It slept for {now.timer} µs at a time, whatever came (wait='timer'), and at "
+        f"{rate(did.pps, 3)} the ring takes {duration(did.fills_in * 1e9)} to fill"
+    )
+    larger = _larger(now)
+    if (short := int((did.fills_in - _WAKE_UP) * 1e6 / 4)) > 0:
+        more_wait = f", or let more packets wait: {larger}" if larger else ""
+        return f"{words}: engine.timer_microseconds = {short} wakes it in time{more_wait}."
+    helps = f"{larger} lets more packets wait" if larger else f"{awake} avoids it"
+    return f"{words}, no longer than a wake-up after the shortest sleep: {helps}."
 
 
 def _helps(its_own: list[str], slower: str) -> str:

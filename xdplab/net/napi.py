@@ -19,6 +19,7 @@ from xdplab.core.descriptors import check_spare
 from xdplab.core.errors import KernelError
 from xdplab.core.more_power import MORE_POWER
 from xdplab.net.netlink import DESCRIPTORS, refusal
+from xdplab.net.threaded import THREADED, Threaded
 
 # linux/netdev.h, Linux 6.8 and newer.
 _FAMILY, _VERSION = "netdev", 1
@@ -30,6 +31,7 @@ _REMEDIES = {
     errno.ENOENT: "It is gone: NAPI instances come and go with interfaces, XDP programs and GRO.",
     errno.EOPNOTSUPP: "It needs Linux 6.13, and 6.17 for threaded.",
     errno.EINVAL: "It needs Linux 6.13, and 6.17 for threaded.",
+    errno.ERANGE: "threaded='busy-poll' needs Linux 6.19.",
 }
 
 
@@ -37,8 +39,9 @@ class Napi(NamedTuple):
     """The settings of one NAPI instance; None where the kernel does not know such a setting."""
 
     id: int
-    threaded: bool | None
-    """Whether a kernel thread runs it, instead of softirqs."""
+    threaded: Threaded | None
+    """Whether a kernel thread runs it, instead of softirqs; ``"busy-poll"`` for one that never
+    waits for an interrupt."""
     defer_hard_irqs: int | None
     gro_flush_timeout: int | None
     """ns"""
@@ -148,7 +151,7 @@ def interrupts(interface_index: int) -> frozenset[int]:
     return frozenset(number for number in found if number)
 
 
-def set_napi(number: int, settings: Mapping[str, int | bool]) -> None:
+def set_napi(number: int, settings: Mapping[str, int | str]) -> None:
     """Change settings of one NAPI instance, all or none of them.
 
     Parameters
@@ -171,7 +174,7 @@ def set_napi(number: int, settings: Mapping[str, int | bool]) -> None:
         ("NETDEV_A_NAPI_ID", number),
         *((f"NETDEV_A_NAPI_{name.upper()}", _encoded(name, settings[name])) for name in settings),
     ]
-    changes = ", ".join(f"{name} to {int(value)}" for name, value in settings.items())
+    changes = ", ".join(f"{name} to {value}" for name, value in settings.items())
     try:
         check_spare(DESCRIPTORS)
         with GenericNetlinkSocket() as socket:
@@ -213,7 +216,7 @@ def _napi(instance: Any) -> Napi:
     threaded = instance.get_attr("NETDEV_A_NAPI_THREADED")
     return Napi(
         id=instance.get_attr("NETDEV_A_NAPI_ID"),
-        threaded=None if threaded is None else bool(threaded),
+        threaded=None if threaded is None else THREADED[threaded],
         defer_hard_irqs=instance.get_attr("NETDEV_A_NAPI_DEFER_HARD_IRQS"),
         gro_flush_timeout=_decoded(instance.get_attr("NETDEV_A_NAPI_GRO_FLUSH_TIMEOUT")),
         irq_suspend_timeout=_decoded(instance.get_attr("NETDEV_A_NAPI_IRQ_SUSPEND_TIMEOUT")),
@@ -221,8 +224,9 @@ def _napi(instance: Any) -> Napi:
     )
 
 
-def _encoded(name: str, value: int) -> int | bytes:
-    return value.to_bytes(8, sys.byteorder) if name.endswith("_timeout") else int(value)
+def _encoded(name: str, value: int | str) -> int | bytes:
+    number = THREADED.index(value) if name == "threaded" else int(value)
+    return number.to_bytes(8, sys.byteorder) if name.endswith("_timeout") else number
 
 
 def _decoded(value: bytes | None) -> int | None:

@@ -88,7 +88,7 @@ PRESETS = _Presets(
 )
 """Presets by name."""
 
-_WITHOUT_IO_URING = MappingProxyType({"adaptive": "spin", "uring-multishot": "poll"})
+_WITHOUT_IO_URING = MappingProxyType({"uring-multishot": "poll"})
 """The nearest strategies without io_uring, which many containers forbid."""
 
 

@@ -163,7 +163,9 @@ class BrokerBackend(KernelBackend):
                 finalize(session, session.socket.close)
             return session
 
-    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+    def set_napi(
+        self, interface: Interface, number: int, settings: Mapping[str, int | str]
+    ) -> None:
         """Let the broker set it."""
         with _session(interface.namespace) as session:
             session.request("set_napi", {"number": number, "settings": dict(settings)})

@@ -142,7 +142,9 @@ class KernelBackend(Backend):
             read_queues, interface.index, interface.now().queues, tuple(queues)
         )
 
-    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> None:
+    def set_napi(
+        self, interface: Interface, number: int, settings: Mapping[str, int | str]
+    ) -> None:
         """Set it in the interface's namespace."""
         from xdplab.net.napi import set_napi  # noqa: PLC0415 - as above
 

@@ -107,7 +107,9 @@ class SoftBackend(Backend):
         """Return none: a simulated interface has no NAPI."""
         return []
 
-    def set_napi(self, interface: Interface, number: int, settings: Mapping[str, int]) -> NoReturn:
+    def set_napi(
+        self, interface: Interface, number: int, settings: Mapping[str, int | str]
+    ) -> NoReturn:
         """Raise: a simulated interface has no NAPI."""
         raise ConfigurationError(f"{interface.name} is simulated, and has no NAPI to be set.")
 

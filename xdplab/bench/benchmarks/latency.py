@@ -21,7 +21,7 @@ from xdplab.bench.peers.cpu_time import by_thread
 from xdplab.bench.peers.udp_echo import MODES, UdpEcho
 from xdplab.bench.receiver import told_later
 from xdplab.bench.report.report import Column, least_to_most, median
-from xdplab.bench.rounds import Entry, Rounds
+from xdplab.bench.rounds import Entry, Rounds, paired_ratio
 from xdplab.bench.wire import FRAME_BYTES
 from xdplab.core.checks import real
 from xdplab.core.cores import cores_for_queue
@@ -37,6 +37,9 @@ _FEW_TRIPS = 10
 _LONGEST_APART = 50.0  # ms
 
 _TITLE = "round trip in microseconds"
+
+_LEARNING = "adaptive"  # is to be beaten by no other in both round trip and CPU time
+_SOCKET = "udp-blocking"  # as most servers are written
 
 _PERCENTILES = {"p50_ns": 50, "p99_ns": 99, "p99_9_ns": 99.9}
 
@@ -80,9 +83,28 @@ def _measure(turns: Rounds, rates: Sequence[float], apart: float) -> dict[str, A
         }
         for entry in entries:
             sums = {name: sum(run[name] for run in entry.runs) for name in ("sent", "returned")}
-            entry.labels |= sums
+            entry.labels |= sums | _ratios(entry, entries)
         figures = (*_PERCENTILES, "cpu_percent", "sent_pps", "lost")
         return turns.result(lab, entries, figures, traffic)
+
+
+def _ratios(entry: Entry, entries: Sequence[Entry]) -> dict[str, float | None]:
+    """Compare an entry with two others at the same rate, round by round."""
+    others = {each.name: each for each in entries if each.labels["rate"] == entry.labels["rate"]}
+
+    def ratio(other: str, figure: str) -> float | None:
+        if other not in others:
+            return None
+        runs = [*entry.runs, *others[other].runs]
+        if any(run[figure] is None for run in runs):  # nothing came back
+            return None
+        return paired_ratio(entry, others[other], figure)
+
+    return {
+        "p50_to_socket": ratio(_SOCKET, "p50_ns"),
+        "p50_to_adaptive": ratio(_LEARNING, "p50_ns"),
+        "cpu_to_adaptive": ratio(_LEARNING, "cpu_percent"),
+    }
 
 
 def _servers() -> Iterator[_Server]:
@@ -164,11 +186,28 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     ]
     if traffic["apart"]:
         notes.append(f"sent in bursts, {traffic['apart']:g} ms and a half apart")
+    notes += [_front(rate, result["entries"]) for rate in traffic["rates"]]
     beyond = 1 - _PERCENTILES["p99_9_ns"] / 100
     if few := [r for r in traffic["rates"] if r * result["seconds"] * beyond < _FEW_TRIPS]:
         told = ", ".join(f"{rate:,.0f}" for rate in few)
         notes.append(f"p99.9 at {told} a second rests on few round trips: take more --seconds")
-    return notes
+    return [note for note in notes if note]
+
+
+def _front(rate: float, entries: Sequence[Mapping[str, Any]]) -> str:
+    """Say which servers are better than adaptive in both round trip and CPU time at a rate."""
+    there = {entry["name"]: entry for entry in entries if entry["rate"] == rate}
+    if (own := there.get(_LEARNING)) is None or own["p50_to_adaptive"] is None:
+        return ""
+    better = [
+        f"{name} ({entry['p50_to_adaptive']:.2f} and {entry['cpu_to_adaptive']:.2f} of it)"
+        for name, entry in there.items()
+        if (entry["p50_to_adaptive"] or 1) < 1 and (entry["cpu_to_adaptive"] or 1) < 1
+    ]
+    words = f"better than adaptive in both p50 and CPU: {', '.join(better) or 'none'}"
+    if own["p50_to_socket"] is not None:
+        words += f"; its p50 is {own['p50_to_socket']:.2f} of {_SOCKET}'s"
+    return f"at {rate:,.0f} a second {words}"
 
 
 BENCHMARK = Benchmark(

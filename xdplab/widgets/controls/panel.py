@@ -38,6 +38,8 @@ class Panel:
     ----------
     controls
         The controls by knob.
+    queues
+        What arrives on each queue of the card.
     on_traffic
         Called when the button that starts and stops the generator is pressed; None: no button.
     on_preset
@@ -49,6 +51,7 @@ class Panel:
     def __init__(
         self,
         controls: Mapping[str, Control],
+        queues: ipywidgets.HTML,
         *,
         on_traffic: Pressed | None,
         on_preset: Mapping[str, Pressed],
@@ -71,8 +74,9 @@ class Panel:
         of_traffic = chosen("traffic")
         self._short = ipywidgets.HTML() if of_traffic else None
         beside = [_group("NAPI", [*chosen("napi"), self._no_napi])]
-        if of_card := chosen("steering"):
-            beside.append(_group("Card", of_card))
+        self._of_card = chosen("steering")
+        self._card = _group("Card", [*self._of_card, queues])
+        beside.append(self._card)
         if self._short is not None:
             beside.insert(0, _group("Traffic", [*of_traffic, self._short], self._traffic))
         columns = [
@@ -132,6 +136,10 @@ class Panel:
     def show_napi(self, exists: bool) -> None:
         """Show a note if the queue has no NAPI settings."""
         self._no_napi.layout.display = "none" if exists else None
+
+    def show_card(self, has_queues: bool) -> None:
+        """Show the group of the card, if that has settings or several queues."""
+        self._card.layout.display = None if self._of_card or has_queues else "none"
 
 
 def _group(

@@ -27,6 +27,7 @@ from xdplab.settings.undo import next_undo, undo
 from xdplab.widgets.base.closing import ClosesModels
 from xdplab.widgets.controls.knob import AnyKnob, KnobControl
 from xdplab.widgets.controls.panel import Panel
+from xdplab.widgets.controls.queues import QueueRates
 from xdplab.widgets.history.generator import GeneratorFeed
 from xdplab.widgets.live.presence import Presence
 from xdplab.widgets.parts.control import new_box_looks
@@ -69,6 +70,9 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
     A value can also be typed beside its slider, or given as text: ``200k``, ``1.5M``, ``20 µs``,
     ``max``. One that was typed beyond the knob's bounds is held there, and the widget says so.
 
+    Of a card with several queues it shows what arrives on each, over the last second, beside how
+    many entries of the RSS table lead there; ``engine.steering.table = [0]`` is seen at once.
+
     It keeps neither engine nor traffic alive.
 
     Parameters
@@ -103,8 +107,10 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
             if knob.exists(engine) and (knob.home != "traffic" or traffic is not None)
         }
         self._presence = Presence(self._beat, self._fail)
+        self._queues = QueueRates(engine)
         self._panel = Panel(
             {name: control.widget for name, control in self._controls.items()},
+            self._queues.widget,
             on_traffic=self._press(self._start_or_stop) if traffic is not None else None,
             on_preset={name: self._press(self.apply, name) for name in presets.PRESETS},
             on_undo=self._press(self.undo),
@@ -258,6 +264,7 @@ class Controls(ClosesModels, _Traits, ipywidgets.VBox):  # type: ignore[misc]
             self._look_for_changes(engine)
             note = note or (engine.wait_note and f"{engine.wait}: {engine.wait_note}")
             self._panel.show_napi(engine.napi.latest is not None)
+            self._panel.show_card(self._queues.show(engine))
         self._panel.show(
             self._view,
             State(self._refused, "bad") if self._refused else state,
