@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from guests.lists import CARDS
+from selftest.cases import CASES
 from support.cards import MODES, Cards, cards_up
-from support.pairs import Pair
+from support.pairs import Pair, StayingPrograms
 
 _CARD = os.environ.get("XDPLAB_VM_CARD")
 
@@ -36,9 +38,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cards() -> Iterator[Cards]:
-    """Have two cards."""
+    """Have two cards, and huge pages, with which a driver takes frames across pages."""
+    Path("/proc/sys/vm/nr_hugepages").write_text("16")
     with cards_up() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def staying(cards: Cards) -> Iterator[StayingPrograms]:
+    """Have the cards' programs."""
+    made = StayingPrograms()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,11 +63,14 @@ def _where(record_testsuite_property: Callable[[str, object], None]) -> None:
 def pair(request: pytest.FixtureRequest, mode: str, busy: bool, case: str) -> Pair:
     """Have two ports in a mode, with and without busy polling."""
     record = request.getfixturevalue("record_property")
-    for name, value in (("case", case), ("mode", mode), ("busy", busy)):
+    place = list(CASES).index(case)
+    facts = {"case": case, "place": place, "rule": CASES[case], "mode": mode, "busy": busy}
+    for name, value in facts.items():
         record(name, value)
     if _CARD:
         cards = request.getfixturevalue("cards")
-        return Pair(cards.first, cards.second, mode, busy, record)
+        staying = request.getfixturevalue("staying")
+        return Pair(cards.first, cards.second, mode, busy, record, staying)
     lab = request.getfixturevalue("lab")
     return Pair(lab.port, lab.peer, mode, busy, record)
 

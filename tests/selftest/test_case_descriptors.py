@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from selftest.cases import cases
 from support.foreign_sockets import CONTINUES, ForeignSender
 from support.pairs import Pair, frame, frames, taken
 
-from xdplab import GALLERY, Capture, Program
+from xdplab import Capture
 
 PAGE = mmap.PAGESIZE
 SIZE = 60  # bytes of a frame, and of a part of one
@@ -54,14 +54,13 @@ def around_the_umem(size: int, frame_size: int, unaligned: bool) -> list[Given]:
 def ends(pair: Pair, **settings: Any) -> Iterator[tuple[ForeignSender, Capture]]:
     """Have a stranger's socket on the second host, and a capture on the first."""
     zero_copy = pair.mode == "zero-copy"
-    with ExitStack() as undo:
-        if zero_copy:  # a driver sends from such a socket once it has a program
-            program = undo.enter_context(Program(GALLERY["pass"], pair.second))
-            undo.enter_context(program.attach())
-        sender = ForeignSender(pair.second, zero_copy=zero_copy, **settings)
-        undo.enter_context(sender)
-        receiver = undo.enter_context(pair.capture())
-        pair.wait()
+    huge = zero_copy and settings.get("unaligned", False)
+    if pair.staying:  # a driver sends from a zero-copy socket once it has a program
+        pair.staying.link(pair.second, pair.attach)
+    with (
+        ForeignSender(pair.second, zero_copy=zero_copy, huge=huge, **settings) as sender,
+        pair.capture() as receiver,
+    ):
         yield sender, receiver
 
 
@@ -136,7 +135,7 @@ def test_a_packet_with_a_part_that_is_none_is_not_sent(case: str, pair: Pair) ->
     if refuses_several(pair):
         return
     unaligned = case.startswith("UN")
-    with ends(pair, several=True, unaligned=unaligned, count=64) as (sender, receiver):
+    with ends(pair, several=True, unaligned=unaligned) as (sender, receiver):
         parts = Parts(sender)
         parts.packet(1)
         parts.packet(2, last=(0, 0, 0))
@@ -159,7 +158,7 @@ def test_a_packet_has_as_many_parts_as_may_be_and_no_more(case: str, pair: Pair)
     if refuses_several(pair):
         return
     most = int(_MOST_FRAGMENTS.read_text()) + 1
-    with ends(pair, several=True, count=64) as (sender, receiver):
+    with ends(pair, several=True) as (sender, receiver):
         parts = Parts(sender)
         parts.packet(1)
         parts.packet(most)

@@ -24,6 +24,8 @@ _COPY, _ZERO_COPY, _NEED_WAKEUP, _USE_SG = 2, 4, 8, 16
 _UNALIGNED = 1  # XDP_UMEM_UNALIGNED_CHUNK_FLAG
 _TX_PAGES = 0x80000000  # XDP_PGOFF_TX_RING
 _COMPLETION_PAGES = 0x180000000  # XDP_UMEM_PGOFF_COMPLETION_RING
+_FILL_PAGES = 0x100000000  # XDP_UMEM_PGOFF_FILL_RING
+_ANONYMOUS, _HUGE, _HUGE_PAGE = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, 0x40000, 2 << 20
 _RING = 64
 _DESCRIPTOR = struct.Struct("=QII")  # address, length, options
 _LATER = {errno.EAGAIN, errno.EBUSY, errno.ENOBUFS}
@@ -56,6 +58,8 @@ class ForeignSender:
         Whether a frame may begin anywhere.
     several
         Whether a packet may have several descriptors.
+    huge
+        Whether the UMEM is in a huge page, so that a driver takes frames across pages.
     """
 
     def __init__(
@@ -64,14 +68,16 @@ class ForeignSender:
         *,
         zero_copy: bool = False,
         frame_size: int = 4096,
-        count: int = 32,
+        count: int = 128,
         unaligned: bool = False,
         several: bool = False,
+        huge: bool = False,
     ) -> None:
         self.size = frame_size * count
         """Bytes of its UMEM."""
-        self.memory = mmap.mmap(-1, self.size)
-        """Its UMEM."""
+        memory = (_HUGE_PAGE, _ANONYMOUS | _HUGE) if huge else (self.size, _ANONYMOUS)
+        self.memory = mmap.mmap(-1, *memory)
+        """Its UMEM; pages of its second half, but for the last, are for what comes."""
         self._socket = host.socket(_AF_XDP, socket.SOCK_RAW)
         self._queued = 0
         try:
@@ -82,6 +88,7 @@ class ForeignSender:
             self._tx = _Ring(self._socket, _TX_PAGES, offsets[4:8], _DESCRIPTOR.size)
             self._completion = _Ring(self._socket, _COMPLETION_PAGES, offsets[12:16], 8)
             wished = _ZERO_COPY if zero_copy else _COPY
+            self._fill(offsets[8:12], frame_size * count)
             self._bind(host, _NEED_WAKEUP | wished | (_USE_SG if several else 0))
         except BaseException:
             self.close()
@@ -138,6 +145,15 @@ class ForeignSender:
         flags = _UNALIGNED if unaligned else 0
         wanted = struct.pack("=QQIIII", place, self.size, frame_size, 0, flags, 0)
         self._socket.setsockopt(_SOL_XDP, _UMEM_REG, wanted)
+
+    def _fill(self, offsets: Sequence[int], size: int) -> None:
+        """Give the driver frames for what the stack is sent: the pages of the second half."""
+        ring = _Ring(self._socket, _FILL_PAGES, offsets, 8)
+        pages = range(size // 2 // mmap.PAGESIZE + 1, size // mmap.PAGESIZE - 1)
+        for number, page in enumerate(pages[:_RING]):
+            ring.put(number, struct.pack("=Q", page * mmap.PAGESIZE))
+        ring.produce(min(len(pages), _RING))
+        self._filling = ring
 
     def _bind(self, host: Host, flags: int) -> None:
         name = host.interface.name

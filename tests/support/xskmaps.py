@@ -12,7 +12,11 @@ TO_SOCKET = "return bpf_redirect_map(&sockets, context->rx_queue_index, XDP_PASS
 
 
 def steering(
-    body: str = TO_SOCKET, *, names: tuple[str, ...] = ("sockets",), section: str = "xdp"
+    body: str = TO_SOCKET,
+    *,
+    names: tuple[str, ...] = ("sockets",),
+    section: str = "xdp",
+    variables: str = "",
 ) -> bytes:
     """Compile a program with XSKMAPs.
 
@@ -24,10 +28,12 @@ def steering(
         Of the XSKMAPs.
     section
         Of the program.
+    variables
+        Declarations of global ones, for the body.
     """
     maps = "".join(XSKMAP.format(name=name) for name in names)
     return compiled(
-        f"""{HEAD}{COUNTER}{maps}
+        f"""{HEAD}{COUNTER}{maps}{variables}
 SEC("{section}") int steer(struct xdp_md *context)
 {{
 	__u32 key = 0;

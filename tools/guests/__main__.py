@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ from io import StringIO
 from itertools import product
 from pathlib import Path
 
+from guests.cases_page import CARD, KERNEL, read_run, run_here, run_there
+from guests.cases_page import write_page as write_cases_page
 from guests.errors import BootError, VirtualMachineError
 from guests.guest import Guest
 from guests.lists import CARDS, KERNELS, SELECTED
@@ -20,6 +23,7 @@ from guests.store import Store
 _FOLDER = Path(__file__).resolve().parents[2]
 _SEVERAL = {"all": tuple(product(KERNELS, CARDS)), "selected": SELECTED}
 _PAGE = _FOLDER / "docs" / "what-works.md"
+_CASES_PAGE = _FOLDER / "docs" / "selftest-cases.md"
 _TRIALS = "PYTHONPATH=tools:tests .venv/bin/python -m guests.trials"
 _TESTS = "PYTHONPATH=tools .venv/bin/python -m pytest -q -rP -p no:cacheprovider tests/vm"
 
@@ -32,13 +36,15 @@ def main() -> int:
         if asked.what == "table":
             _write_table(store, asked.seconds)
             return 0
+        if asked.what == "cases":
+            return _write_cases(store, asked.seconds, asked.here)
         if asked.what in _SEVERAL:
             return _test_each(_SEVERAL[asked.what], store, asked.seconds)
         guest = Guest(asked.kernel, asked.card, asked.port)
         if asked.what == "shell":
             guest.shell(store, _FOLDER)
             return 0
-        return _run(guest, store, asked.command or _TESTS, asked.seconds)
+        return _run(guest, store, asked.command or _tests(asked.long), asked.seconds)
     except VirtualMachineError as error:
         print(f"xdplab: {error}", file=sys.stderr)
         return 1
@@ -48,8 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/vm", description=__doc__)
     parser.add_argument(
         "what",
-        choices=("run", "shell", "table", *_SEVERAL),
-        help="run: the tests, or --command; table: try all there is, and write it down",
+        choices=("run", "shell", "table", "cases", *_SEVERAL),
+        help="run: the tests, or --command; table: try all there is, and write it down; cases: "
+        "those of the kernel's selftest, here and in a guest, likewise",
     )
     parser.add_argument("--kernel", choices=KERNELS, default="newest")
     parser.add_argument("--card", choices=CARDS, default="igb")
@@ -57,8 +64,15 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=int, default=0, help="of 127.0.0.1, that leads to the guest's port 8888"
     )
     parser.add_argument("--command", default="", help="for bash, in place of the tests")
+    parser.add_argument("--here", action="store_true", help="the cases on veth alone")
+    parser.add_argument("--long", action="store_true", help="the tests that take minutes, alone")
     parser.add_argument("--seconds", type=float, default=900, help="the most for each guest")
     return parser
+
+
+def _tests(long: bool = False) -> str:
+    """Return the command of the tests, or of those that take minutes."""
+    return f"{_TESTS} -m {'long' if long else shlex.quote('not long')}"
 
 
 def _run(guest: Guest, store: Store, command: str, seconds: float) -> int:
@@ -81,6 +95,15 @@ def _write_table(store: Store, seconds: float) -> None:
         write_page(_PAGE, said)  # after each: one that fails does not lose those before
 
 
+def _write_cases(store: Store, seconds: float, here_alone: bool) -> int:
+    """Run the cases of the kernel's selftest here and in a guest; write the page."""
+    runs = [read_run(run_here(_FOLDER))]
+    if not here_alone:
+        guest = Guest(KERNEL, CARD)
+        runs.append(read_run(run_there(lambda command: _run(guest, store, command, seconds))))
+    return int(not write_cases_page(_CASES_PAGE, runs))
+
+
 def _test_each(pairs: Iterable[tuple[str, str]], store: Store, seconds: float) -> int:
     """Run the tests with each kernel and card of these, and list how it went."""
     ended: list[tuple[str, str, str, float]] = []
@@ -88,7 +111,7 @@ def _test_each(pairs: Iterable[tuple[str, str]], store: Store, seconds: float) -
         print(f"== kernel {kernel}, {card}", flush=True)
         begun = time.monotonic()
         try:
-            status = _run(Guest(kernel, card), store, _TESTS, seconds)
+            status = _run(Guest(kernel, card), store, _tests(), seconds)
             outcome = "passed" if status == 0 else "failed"
         except VirtualMachineError as error:
             print(f"xdplab: {error}", file=sys.stderr)

@@ -11,7 +11,7 @@ from xdplab import backends
 from xdplab.configuration.groups import Memory, Sampling, Worker, keep
 from xdplab.configuration.keywords import PLACES, groups
 from xdplab.configuration.path_rules import path_words
-from xdplab.configuration.umem import layout
+from xdplab.configuration.umem import LARGEST_REAL_FRAME, layout, longest_with_zero_copy
 from xdplab.core.checks import (
     boolean,
     choice,
@@ -333,9 +333,9 @@ class Configuration:
             "delivers": int(self.delivers),
             "users_program": int(self._users_program()),
             "attach_mode": ATTACH_MODES[self.attach],
-            "bind_mode": self._bind_mode(),
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
             **layout(self.frame_size, self.memory, ring_size=self.ring_size),
+            "bind_mode": self._bind_mode(),
             "metadata": self._metadata(),
             "transmit_metadata": int(self.asks_device),
             "sample_bytes": self.sampling.bytes,
@@ -395,7 +395,38 @@ class Configuration:
                 "attach='native', or leave out bind."
             )
         # A driver with zero-copy would fill frames that the stack fills, too.
-        return int(BIND_MODES["copy" if self.attach == "skb" else self.bind])
+        copies = self.attach == "skb" or (self.bind != "copy" and self._would_be_cut())
+        return int(BIND_MODES["copy" if copies else self.bind])
+
+    def _would_be_cut(self) -> bool:
+        """Tell whether a card would cut long packets with zero-copy, which must not be asked for.
+
+        Raises
+        ------
+        ConfigurationError
+            When it was.
+        """
+        for interface in self.interfaces:
+            held = (interface.driver, self.frame_size, self.memory.headroom)
+            longest, needed = longest_with_zero_copy(*held), interface.mtu + _ETHERNET
+            if longest is None or longest >= needed:
+                continue
+            if self.bind == "zero-copy":
+                raise ConfigurationError(
+                    f"with zero-copy the driver {interface.driver} has the card of "
+                    f"{interface.name} put at most {longest:,} bytes of a packet into a frame of "
+                    f"{self.frame_size:,} bytes, and the rest is lost: its MTU of "
+                    f"{interface.mtu:,} allows packets of {needed:,} bytes. Ask for "
+                    f"{self._for_whole_packets(interface)}."
+                )
+            return True
+        return False
+
+    def _for_whole_packets(self, interface: Interface) -> str:
+        """Return the setting with which a card puts whole packets into frames."""
+        largest = longest_with_zero_copy(interface.driver, LARGEST_REAL_FRAME, self.memory.headroom)
+        enough = largest is not None and largest >= interface.mtu + _ETHERNET
+        return f"frame_size={LARGEST_REAL_FRAME}" if enough else "bind='copy'"
 
     def _workers(self) -> list[dict[str, int]]:
         """Lay out the workers of each queue of each interface; of two, each sends on the other."""

@@ -12,8 +12,14 @@ XDP_HEADROOM = 256
 # Room that xdp_umem_reg wants behind a frame's headrooms (Linux 6.18.44): a skb_shared_info, of 320
 # bytes unless built with another CONFIG_MAX_SKB_FRAGS, and 128 for the shortest packet. Older
 # kernels want one byte.
-_LEAST_ROOM = 320 + 128
+_SHARED_INFO = 320
+_LEAST_ROOM = _SHARED_INFO + 128
 _LARGEST_FRAME = 1 << 20
+
+# What a card is told of a frame's room, in bytes: so many times this. With zero-copy it writes no
+# more of a packet, and the rest is lost without a word. igb: SRRCTL.BSIZEPKT, which igb_main.c sets
+# (igb_setup_srrctl); seen with Linux 7.3 and QEMU's card.
+_UNITS_OF_ROOM = {"igb": 1024}
 LARGEST_REAL_FRAME = 4096
 """Bytes of the largest frame that the kernel takes: a page."""
 
@@ -22,6 +28,23 @@ MOST_FRAMES = 18
 
 SMALLEST_LONG_RING = 32
 """Entries of the smallest ring that holds as many."""
+
+
+def longest_with_zero_copy(driver: str, frame_size: int, headroom: int) -> int | None:
+    """Return the bytes of a packet that a card writes whole into a frame; None if not known.
+
+    Parameters
+    ----------
+    driver
+        The card's.
+    frame_size, headroom
+        Bytes.
+    """
+    unit = _UNITS_OF_ROOM.get(driver)
+    if unit is None:
+        return None
+    room = frame_size - XDP_HEADROOM - headroom - _SHARED_INFO
+    return max(room // unit * unit, 0)
 
 
 def layout(frame_size: int, memory: Memory, *, ring_size: int) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xdplab.configuration.umem import LARGEST_REAL_FRAME
 from xdplab.core.errors import XdplabError
 from xdplab.doctor.finding import Finding, refused
 from xdplab.engine.engine import Engine
@@ -23,7 +24,7 @@ def zero_copy(interface: str) -> Iterator[Finding]:
     """
     name = check_name(interface)
     try:
-        with Engine(interface, bind="zero-copy", match=_NOTHING):
+        with Engine(interface, bind="zero-copy", match=_NOTHING, frame_size=LARGEST_REAL_FRAME):
             yield Finding(name, "good", "a socket was bound to queue 0 with it")
     except XdplabError as error:
         yield refused(name, "limited", error)
