@@ -64,6 +64,7 @@ _NEVER_NONE = ("checks", "paths")
 
 LEFT_OUT = {
     "xdplab.widgets.live_figure.LiveFigure.failed": "the pump calls it, with an exception",
+    "xdplab.widgets.live_figure.LiveFigure.hear": "a page calls it, with a browser's message",
     "xdplab.widgets.live_figure.LiveFigure.error =": "the widget's own word to the browser",
 }
 """Doors that are not tried, and why."""
@@ -243,12 +244,14 @@ def test_methods_and_attributes(world: World, thread_errors: list[str]) -> None:
 
 def test_constructors_of_widgets(world: World, thread_errors: list[str]) -> None:
     world.good["figure"] = pytest.importorskip("bokeh.plotting").figure()
+    world.good["widgets"] = pytest.importorskip("ipywidgets").HTML("words")
     assert try_all(of_names(named(lambda name: name.startswith(_WIDGETS))), world) == []
     assert thread_errors == []
 
 
 def test_methods_and_traits_of_widgets(world: World, thread_errors: list[str]) -> None:
     world.good["figure"] = pytest.importorskip("bokeh.plotting").figure()
+    world.good["widgets"] = pytest.importorskip("ipywidgets").HTML("words")
     doors = of_names(named(lambda name: name.startswith(_WIDGETS)))
     widgets = [door.call(**world.given(door)) for door in doors]
     tried = {door.name: door for door in of_objects(widgets)}

@@ -46,7 +46,7 @@ def reads(chromium: Browser) -> Iterator[list[Page]]:
 def test_all_browsers_follow_one_engine_and_none_has_a_control(reads: list[Page], lab: Lab) -> None:
     with Engine(lab.port, ring_size=16, batch=1, action="reflect") as engine:
         traffic = Traffic(lab.peer, lab.port, rate=20).start()
-        live = LivePage(Rings(engine), Dashboard(engine, traffic, compact=True), title="A <lab>")
+        live = LivePage([Rings(engine), Dashboard(engine, traffic, compact=True)], title="A <lab>")
         for page in reads:
             page.goto(live.url)
             page.wait_for_function(FIGURES_HAVE_ROWS)

@@ -194,7 +194,7 @@ def test_a_view_in_a_page_is_forgotten_with_its_browser(engine: Engine) -> None:
 
 def test_a_closed_page_answers_no_more_and_its_widgets_go_on(engine: Engine) -> None:
     words = ipywidgets.HTML("here")
-    page = LivePage(words, Rings(engine))
+    page = LivePage([words, Rings(engine)])
     browser = Browser(page)
     page.close()
     page.close()
@@ -208,11 +208,11 @@ def test_a_closed_page_answers_no_more_and_its_widgets_go_on(engine: Engine) -> 
 
 
 def test_a_page_that_can_not_be_is_refused_with_a_remedy(engine: Engine) -> None:
-    with pytest.raises(ConfigurationError, match=r"LivePage\(Rings\(engine\)\)"):
-        LivePage()
+    with pytest.raises(ConfigurationError, match=r"widgets=\[\] must have"):
+        LivePage([])
     with pytest.raises(ConfigurationError, match="shows nothing of"):
         LivePage(ipywidgets.IntSlider())
-    with pytest.raises(ConfigurationError, match="as Rings"):
+    with pytest.raises(ConfigurationError, match="or one widget"):
         LivePage(engine)
     rings = Rings(engine)
     with LivePage(rings) as page:

@@ -61,8 +61,7 @@ def _show(options: argparse.Namespace) -> int:
         if options.pace is not None:
             engine.pace = options.pace
         page = LivePage(
-            Rings(engine),
-            Dashboard(engine, traffic, compact=True),
+            [Rings(engine), Dashboard(engine, traffic, compact=True)],
             address=options.address,
             port=options.port,
             title=f"xdplab: {engine.name_of(0)} queue {engine.queue}",

@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 
 from xdplab.core.calls import public
-from xdplab.core.checks import instance_of, shown, text, whole
+from xdplab.core.checks import instance_of, is_a, items, shown, text, whole
 from xdplab.core.errors import ConfigurationError
 from xdplab.widgets.live.viewed import Viewed
 from xdplab.widgets.page.messages import packed, read
@@ -24,6 +24,7 @@ from xdplab.widgets.style.sheet import SHEET
 _HERE = Path(__file__).parent
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 _MOST_PORT = 65_535
+_MOST = 100  # widgets
 
 
 @public
@@ -39,8 +40,8 @@ class LivePage:
     Parameters
     ----------
     widgets
-        What to show, below each other: `Rings`, `Dashboard` and other widgets. They may be shown in
-        the notebook, too.
+        What to show: one of `Rings`, `Dashboard` and other widgets, or several, below each other.
+        They may be shown in the notebook, too.
     address
         The address to listen on; ``"0.0.0.0"`` is all that this machine has.
     port
@@ -66,20 +67,23 @@ class LivePage:
 
     def __init__(
         self,
-        *widgets: ipywidgets.Widget,
+        widgets: ipywidgets.Widget | Sequence[ipywidgets.Widget],
+        *,
         address: str = "127.0.0.1",
         port: int = 0,
         title: str = "xdplab",
     ) -> None:
-        for widget in widgets:
-            instance_of("widgets", widget, ipywidgets.Widget, "a widget, as Rings(engine)")
-            if not isinstance(widget, SHOWN):
-                raise ConfigurationError(f"widgets: a page shows nothing of {shown(widget)}.")
-        if not widgets:
-            raise ConfigurationError("widgets: give it one to show, as LivePage(Rings(engine)).")
+        several: object = [widgets] if is_a(widgets, ipywidgets.Widget) else widgets
+        parts = items("widgets", several, "widgets, as [Rings(engine)], or one widget", _MOST)
+        if not parts:
+            raise ConfigurationError("widgets=[] must have a widget: give it one, or several.")
+        for part in parts:
+            instance_of("widgets", part, ipywidgets.Widget, "a widget, as Rings(engine)")
+            if not isinstance(part, SHOWN):
+                raise ConfigurationError(f"widgets: a page shows nothing of {shown(part)}.")
         address, title = text("address", address), text("title", title)
         port = whole("port", port, 0, _MOST_PORT)
-        self._pages = _Pages(widgets, title)
+        self._pages = _Pages(parts, title)
         self._server = Server(address, port, self._pages.files(), self._pages)
         self._pages.serve(self._server)
         named = socket.gethostname() if address in _EVERY_ADDRESS else address

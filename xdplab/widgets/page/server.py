@@ -14,6 +14,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from xdplab.core.checks import shown
 from xdplab.core.errors import KernelError
 from xdplab.core.threads import Thread
 
@@ -112,10 +113,10 @@ class Server:
     ) -> None:
         try:
             self._sockets = bind_sockets(port, address)
-        except OSError as error:  # also socket.gaierror, whose numbers are negative
-            code = error.errno or 0
+        except (OSError, UnicodeError) as error:  # the latter: too long for a name
+            code = getattr(error, "errno", 0)  # negative where the name stands for no address
             raise KernelError(
-                f"listen on address={address!r}, port={port}",
+                f"listen on address={shown(address)}, port={port}",
                 code if code > 0 else errno.EADDRNOTAVAIL,
                 "Choose an address that this machine has, '0.0.0.0' for all of them, and a port "
                 "that is free; port=0 takes one.",
