@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import random
 import re
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -137,24 +137,37 @@ def test_the_timer_sets_how_often_a_worker_looks(lab: Lab) -> None:
         assert eventually(lambda: engine.telemetry.counters()["timeouts"] > enough)
 
 
+def slack_of(thread: int) -> int:
+    """Return the timer slack of a thread of this process, in ns."""
+    return int(Path(f"/proc/{thread}/timerslack_ns").read_text())
+
+
 @pytest.mark.parametrize("wait", ["timer", "adaptive"])
 def test_a_strategy_with_a_timer_has_no_timer_slack_and_puts_it_back(lab: Lab, wait: str) -> None:
-    def slack() -> int:
-        get_timer_slack = 30  # linux/prctl.h
-        return int(ctypes.CDLL(None).prctl(get_timer_slack))
+    before = threads_of()
+    with Engine(lab.port, wait="poll") as engine:
+        (worker,) = (
+            thread
+            for thread, name in threads_of().items()
+            if thread not in before and name.startswith("xdplab-worker")
+        )
+        usual = slack_of(worker)
+        assert usual > 1
+        for _ in range(2):
+            engine.wait = wait
+            assert eventually(lambda: slack_of(worker) == 1)
+            engine.wait = "poll"
+            assert eventually(lambda: slack_of(worker) == usual)
 
-    before = slack()
-    assert before > 1
-    with Capture(lab.port, wait=wait) as capture:  # whose worker is this thread
+
+@pytest.mark.parametrize("wait", ["timer", "adaptive"])
+def test_the_timer_slack_of_a_captures_caller_stays(lab: Lab, wait: str) -> None:
+    caller = threading.get_native_id()
+    before = slack_of(caller)
+    with Capture(lab.port, wait=wait) as capture:
         capture.recv(timeout=0.05)
-        assert slack() == 1
-        capture.wait = "poll"
-        capture.recv(timeout=0.05)
-        assert slack() == before
-        capture.wait = wait
-        capture.recv(timeout=0.05)
-        assert slack() == 1
-    assert slack() == before
+        assert slack_of(caller) == before
+    assert slack_of(caller) == before
 
 
 @pytest.mark.parametrize("wait", ["uring-multishot", "uring-napi"])

@@ -50,6 +50,7 @@ struct missing {
 	uint32_t begin;
 	uint32_t length;
 	uint8_t value[SCTP_FIELD_BYTES];
+	bool tunnelled; /* it is of a packet in another one */
 };
 
 struct part {
@@ -358,6 +359,7 @@ static bool find(const uint8_t *area, const struct xdp_desc *frames, uint32_t co
 						      !skip_ipv6(&packet, cursor.offset, &transport))
 			return false;
 		enters = enter(&packet, &transport, &cursor);
+		missing->tunnelled = depth;
 		if (is_begun(&packet, &transport, missing) && ((by_device && !enters) || finish(&packet, missing)))
 			return true;
 		if (!enters)
@@ -388,14 +390,15 @@ bool checksum_finish(uint8_t *area, const struct xdp_desc *frames, uint32_t coun
 	return true;
 }
 
-/* A device adds up bytes to the packet's end, also those that only fill its frame. */
+/* A device adds up bytes to the packet's end, also those that only fill its frame. One that looks for the place by itself
+ * (mlx5e_xsk_request_checksum, Linux 6.18) finds the outermost. */
 bool checksum_for_device(const uint8_t *area, const struct xdp_desc *frames, uint32_t count,
 			 struct checksum_place *place)
 {
 	struct missing missing;
 
-	if (!find(area, frames, count, true, &missing) || missing.bytes != sizeof(uint16_t) ||
-	    missing.begin + missing.length != packet_length(frames, count))
+	if (!find(area, frames, count, true, &missing) || missing.tunnelled ||
+	    missing.bytes != sizeof(uint16_t) || missing.begin + missing.length != packet_length(frames, count))
 		return false;
 	*place = (struct checksum_place){
 		.begin = (uint16_t)missing.begin,

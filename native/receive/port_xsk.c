@@ -30,9 +30,8 @@ static void prepare_kick(struct path *path, struct io_uring_sqe *entry)
 	io_uring_prep_send(entry, path->descriptor, NULL, 0, MSG_DONTWAIT);
 }
 
-/* sendto wakes no driver for a socket that prefers busy polling (xsk_no_wakeup, Linux 6.18), and on kernels before 6.4 it
- * sends nothing in copy mode either; poll does both. There are frames left where a queue sends from another NAPI than it
- * receives with, as igb's do where it has an interrupt for each. */
+/* sendto wakes no zero-copy driver for a socket that prefers busy polling (xsk_no_wakeup, Linux 6.18); poll does. There are
+ * frames left where a queue sends from another NAPI than it receives with, as igb's do where it has an interrupt for each. */
 static bool kick_again(struct path *path)
 {
 	const struct ring *tx = &((struct path_xsk *)path)->xsk.tx;

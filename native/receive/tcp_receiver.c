@@ -141,6 +141,11 @@ struct xdplab_tcp_receiver *xdplab_tcp_receiver_start(int descriptor, uint32_t w
 	struct xdplab_tcp_receiver *receiver = calloc(1, sizeof(*receiver));
 	struct tcp_receiver *own;
 
+	if (way >= WAYS) {
+		free(receiver);
+		fail(error, XDPLAB_STEP_NONE, EINVAL, "receive TCP in way %u", way);
+		return NULL;
+	}
 	if (!receiver || !(receiver->own.state = calloc(1, ways[way]->state_size))) {
 		free(receiver);
 		fail(error, XDPLAB_STEP_NONE, ENOMEM, "allocate a TCP receiver");

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "shared/worker.h"
 
-/* 0 stands for the default of the thread. */
 enum { LEAST_SLACK_NS = 1 };
 
 void sleep_in_poll(struct worker *worker, uint64_t timeout_ns)
@@ -24,17 +23,19 @@ void sleep_in_poll(struct worker *worker, uint64_t timeout_ns)
 		worker->counters.timeouts++;
 }
 
-void slack_take(struct slack *slack)
+void slack_take(const struct worker *worker, struct slack *slack)
 {
-	if (slack->before_ns)
+	if (worker->delivery || slack->taken)
 		return;
+	slack->taken = true;
 	slack->before_ns = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
 	prctl(PR_SET_TIMERSLACK, LEAST_SLACK_NS, 0, 0, 0);
 }
 
+/* A realtime thread has 0, and keeps it whatever is set; 0 would mean the default. */
 void slack_put_back(struct slack *slack)
 {
-	if (slack->before_ns > 0)
+	if (slack->taken && slack->before_ns > 0)
 		prctl(PR_SET_TIMERSLACK, slack->before_ns, 0, 0, 0);
-	slack->before_ns = 0;
+	slack->taken = false;
 }

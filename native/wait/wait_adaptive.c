@@ -112,7 +112,7 @@ static void sleep_for(struct worker *worker, struct adaptive *self, int64_t slee
 	const uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
 	uint64_t slept_ns;
 
-	slack_take(&self->slack);
+	slack_take(worker, &self->slack);
 	sleep_in_poll(worker, timed ? (uint64_t)sleep_ns : timeout_ns);
 	self->last_ns = clock_ns(CLOCK_MONOTONIC);
 	slept_ns = self->last_ns - begun_ns;

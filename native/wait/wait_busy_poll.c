@@ -122,8 +122,7 @@ static void kick(struct worker *worker, void *state)
 {
 	(void)state;
 	wait_kick_by_sendto(worker);
-	/* Another interface's socket has no such option set. */
-	if (worker->tx == worker->rx && worker->tx->port->kick_again(worker->tx))
+	if (worker->tx->port->kick_again(worker->tx))
 		worker->counters.syscalls[XDPLAB_SYSCALL_POLL]++;
 }
 

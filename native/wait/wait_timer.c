@@ -26,7 +26,7 @@ static bool wait(struct worker *worker, void *state, uint64_t timeout_ns)
 {
 	const struct timespec sleep = clock_timespec(least(knob(&worker->block->control.timer_ns), timeout_ns));
 
-	slack_take(state);
+	slack_take(worker, state);
 	worker->counters.syscalls[XDPLAB_SYSCALL_NANOSLEEP]++;
 	worker->counters.timeouts++;
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &sleep, NULL);

@@ -158,11 +158,19 @@ static uint32_t copy_from_caller(struct worker *worker, const uint8_t *bytes, co
 	return count;
 }
 
+/* How many of so many frames are of whole packets. */
+static uint32_t of_whole_packets(const struct xdplab_frame *frames, uint32_t count)
+{
+	while (count && frames[count - 1].options & XDPLAB_FRAME_CONTINUES)
+		count--;
+	return count;
+}
+
 /* Hands the next frames to the TX ring, as many as there is room for; returns their number. */
 static uint32_t send_next(struct worker *worker, const uint8_t *bytes, struct xdplab_frame *frames, uint32_t count)
 {
-	const uint32_t limit = (uint32_t)least(least(count, worker->frames_limit),
-					       worker->tx->operations->room(worker->tx));
+	const uint32_t room = (uint32_t)least(worker->frames_limit, worker->tx->operations->room(worker->tx));
+	const uint32_t limit = of_whole_packets(frames, (uint32_t)least(count, room));
 	uint32_t taken;
 
 	if (!limit)

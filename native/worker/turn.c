@@ -112,7 +112,7 @@ static uint32_t batch_limit(struct worker *worker, const struct settings *settin
 }
 
 /* Writes into the room in front of a packet's first frame what the device is to do with its checksum; false if it can't
- * finish it, or if there is no room, since an XDP program moved the packet's beginning. */
+ * finish it, or if there is no room. */
 static bool ask_device(uint8_t *area, struct xdp_desc *frames, uint32_t count, uint32_t frame_size)
 {
 	struct xdplab_transmit_metadata metadata = { .flags = XDP_TXMD_FLAGS_CHECKSUM };

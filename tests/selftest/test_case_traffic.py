@@ -87,11 +87,13 @@ def test_a_sender_from_which_nothing_is_taken_is_told(case: str, pair: Pair) -> 
     link = ["ip", "link", "set", pair.second.interface.name]
     with pair.ends() as (sender, receiver):
         pair.second.command([*link, "down"]).check_returncode()
-        with pytest.raises(KernelError, match=r"send 192 packets in 0\.2 s") as refused:
-            sender.send(frames(COUNT), timeout=0.2)
+        try:
+            with pytest.raises(KernelError, match=r"send 192 packets in 0\.2 s") as refused:
+                sender.send(frames(COUNT), timeout=0.2)
+        finally:
+            pair.second.command([*link, "up"]).check_returncode()
         assert isinstance(refused.value.results, int)
         assert refused.value.results < COUNT
-        pair.second.command([*link, "up"]).check_returncode()
         assert receiver.error is None
 
 

@@ -84,7 +84,8 @@ def subjects() -> Iterator[tuple[Engine, Traffic, Tuning]]:
 
 def test_every_widget_is_among_those_that_are_closed_here() -> None:
     made = {name.partition(",")[0].partition(" ")[0] for name in WIDGETS}
-    assert made == {name for name in widgets.__all__ if isinstance(getattr(widgets, name), type)}
+    public = {name: getattr(widgets, name) for name in widgets.__all__}
+    assert made == {name for name, kind in public.items() if issubclass(kind, ipywidgets.Widget)}
 
 
 # What shows an XDP program takes a lab that is not simulated.

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import ipywidgets
 import pytest
@@ -124,12 +124,11 @@ def test_all_browsers_get_a_figure_and_its_rows(engine: Engine) -> None:
             (figure,) = live_of(browser.hear_one("page")["nodes"])
             browser.say(figure, "figure", view=f"view {number}")
             header, buffers = browser.hear_one("figure")
-            assert header["content"]["views"] == [f"view {number}"]
             assert header["lengths"] == [len(buffers)]
             browser.say(figure, "rows", view=f"view {number}")
-        for number, browser in enumerate(browsers):
+        for browser in browsers:
             header, buffers = browser.hear_one("rows")
-            assert f"view {number}" in header["content"]["views"]
+            assert "views" not in header["content"]  # whose names are each browser's own
             assert sum(header["lengths"]) == len(buffers)
             browser.close()
 
@@ -162,7 +161,7 @@ def test_what_a_browser_asks_for_changes_nothing_for_others(engine: Engine) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{", "[]", "null", '{"model": 1}'),
+        *("", "{", "[]", "null", '{"model": 1}', "[" * 60_000),
         '{"model": [], "content": {"view": 1, "kind": "rows"}}',
         '{"model": "x", "content": {"view": "v", "kind": "rows"}}',
     ],
@@ -173,10 +172,73 @@ def test_what_is_no_message_is_left_alone(engine: Engine, text: str) -> None:
         browser.say_text(text)
         browser.say(figure, "rows")
         browser.hear_one("rows")
-        for number in ({}, {"number": "x"}, {"number": None}):
+        for number in ({}, {"number": "x"}, {"number": None}, {"number": 1e999}, {"number": 1.5}):
             browser.say(figure, "got", **number)
         browser.say(figure, "figure")
         assert browser.hear_one("figure")
+
+
+def test_a_browser_can_not_speak_for_another(engine: Engine) -> None:
+    rings = Rings(engine)
+    with LivePage(rings) as page, closing(Browser(page)) as other:
+        (figure,) = live_of(other.hear_one("page")["nodes"])
+        with closing(Browser(page)) as browser:
+            browser.hear_one("page")
+            browser.say(figure, "rows", view="mine")
+            browser.hear_one("rows")
+            other.say(figure, "bye", view="mine")
+            other.say(figure, "figure", view="other's")
+            other.hear_one("figure")  # so the goodbye was heard, too
+            assert "mine" in rings._figure._views
+        assert eventually(lambda: "mine" not in rings._figure._views)
+
+
+def test_what_is_added_or_hidden_is_told_with_the_page_anew(engine: Engine) -> None:
+    words = ipywidgets.HTML("first")
+    box = ipywidgets.VBox([words])
+    with LivePage(box) as page, closing(Browser(page)) as browser:
+        (node,) = browser.hear_one("page")["nodes"]
+        assert len(node["children"]) == 1
+        second = ipywidgets.HTML("second")
+        box.children = [words, second]
+        (node,) = browser.hear_one("page")["nodes"]
+        assert [each["text"] for each in node["children"]] == ["first", "second"]
+        second.value = "changed"
+        assert browser.hear_one("text")["text"] == "changed"
+        words.layout.display = "none"
+        (node,) = browser.hear_one("page")["nodes"]
+        assert node["children"][0]["style"]["display"] == "none"
+
+
+def test_why_a_widget_stands_still_is_told(engine: Engine) -> None:
+    rings = Rings(engine)
+    with LivePage(rings) as page:
+        with closing(Browser(page)) as browser:
+            (figure,) = live_of(browser.hear_one("page")["nodes"])
+            rings._figure.failed(ValueError("no rings"))
+            told = browser.hear_one("error")
+            assert (told["id"], told["text"]) == (figure, "ValueError: no rings")
+        with closing(Browser(page)) as browser:
+            assert "ValueError: no rings" in json.dumps(browser.hear_one("page"))
+
+
+def test_a_page_of_this_machine_alone_has_no_other_name(engine: Engine) -> None:
+    with LivePage(Rings(engine)) as page:
+        rebound = Request(page.url, headers={"Host": "rebound.example"})
+        with pytest.raises(OSError, match="404"):
+            urlopen(rebound, timeout=30)
+
+
+def test_a_browser_that_takes_nothing_is_left(engine: Engine) -> None:
+    words = ipywidgets.HTML("words")
+    with LivePage(words) as page:
+        browser = Browser(page)
+        browser.hear_one("page")
+        assert page.readers == 1
+        for number in range(400):  # far more than the sockets between them hold
+            words.value = f"{number:03}" * 50_000
+        assert eventually(lambda: page.readers == 0)
+        browser.close()
 
 
 def test_a_view_in_a_page_is_forgotten_with_its_browser(engine: Engine) -> None:
@@ -210,8 +272,9 @@ def test_a_closed_page_answers_no_more_and_its_widgets_go_on(engine: Engine) -> 
 def test_a_page_that_can_not_be_is_refused_with_a_remedy(engine: Engine) -> None:
     with pytest.raises(ConfigurationError, match=r"widgets=\[\] must have"):
         LivePage([])
-    with pytest.raises(ConfigurationError, match="shows nothing of"):
-        LivePage(ipywidgets.IntSlider())
+    for nothing in (ipywidgets.IntSlider(), ipywidgets.VBox([ipywidgets.IntSlider()])):
+        with pytest.raises(ConfigurationError, match="shows nothing of"):
+            LivePage(nothing)
     with pytest.raises(ConfigurationError, match="or one widget"):
         LivePage(engine)
     rings = Rings(engine)

@@ -72,7 +72,13 @@ def run_there(in_guest: Callable[[str], object]) -> str:
 
 
 def read_run(xml: str) -> Run:
-    """Read the results of a run."""
+    """Read the results of a run.
+
+    Raises
+    ------
+    ValueError
+        When a file of cases could not be run.
+    """
     suite = next(ElementTree.fromstring(xml).iter("testsuite"))
     where = _properties(suite)
     found = [_result(each) for each in suite.iter("testcase")]
@@ -114,6 +120,8 @@ def write_page(page: Path, runs: Iterable[Run]) -> bool:
 def _result(testcase: ElementTree.Element) -> Result | None:
     found = _properties(testcase)
     if "case" not in found:
+        if testcase.find("error") is not None:  # a file of cases that can't be imported
+            raise ValueError(f"{testcase.attrib['name']}: {testcase.findtext('error')}")
         return None
     failed = testcase.find("failure") is not None or testcase.find("error") is not None
     skipped = testcase.find("skipped") is not None

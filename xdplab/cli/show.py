@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from xdplab.cli.numbers import reader_of
 from xdplab.cli.opening import opened
 from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, seconds_of
+from xdplab.cli.spelling import as_options
 from xdplab.core.output import complain, say
 from xdplab.core.signals import Signals
 from xdplab.engine.engine import Engine
@@ -76,6 +77,6 @@ def _show(options: argparse.Namespace) -> int:
         while not signals.status and (end is None or time.monotonic() < end):
             time.sleep(_LOOK_SECONDS)
             if engine.error is not None:
-                complain(f"xdplab: {engine.error}")
+                complain(f"xdplab: {as_options(str(engine.error), options)}")
                 return 1
         return signals.status

@@ -317,8 +317,11 @@ class NativeEngine:
         if not asked.asks_device:
             return
         for port, interface in enumerate(asked.interfaces):
-            worker = port * len(asked.worker_queues)
-            zero_copy = bool(lib.xdplab_engine_zero_copy(self.pointer, worker))
+            each = len(asked.worker_queues)  # whose queues may be bound in different ways
+            zero_copy = any(
+                lib.xdplab_engine_zero_copy(self.pointer, worker)
+                for worker in range(port * each, (port + 1) * each)
+            )
             refuse_unless_finished(interface, zero_copy=zero_copy)
 
     def _request(

@@ -29,11 +29,16 @@ def replace_what_this_cell_made(made: Closable, interface: Interface, queue: int
 
     Does nothing outside a notebook, and leaves objects of other cells alone.
     """
+    # An interface that is looked up again comes with another descriptor of the same namespace.
+    replace_at(made, interface.namespace.identity, interface.index, queue)
+
+
+def replace_at(made: Closable, *place: object) -> None:
+    """Do the same for a place that is no interface."""
     cell = current_cell()
     if cell is None:
         return
-    # An interface that is looked up again comes with another descriptor of the same namespace.
-    maker = (type(made), cell, interface.namespace.identity, interface.index, queue)
+    maker = (type(made), cell, *place)
     for other in [other for other, made_by in _makers.items() if made_by == maker]:
         other.close()
     _makers[made] = maker

@@ -114,14 +114,14 @@ def _take(way: str, place: _Place, seconds: float) -> dict[str, Any]:
     counts = receiver.counts
     if fault := receiver.error:
         raise fault
-    if not counts.bytes:
+    if not counts.bytes or not counts.ended:  # of one that stands still there are no figures
         raise KernelError(f"receive TCP by {way}", errno.ETIMEDOUT)
-    taken = (counts.last_ns - counts.first_ns) / 1e9 if counts.ended else seconds
+    taken = (counts.last_ns - counts.first_ns) / 1e9
     return {
         "seconds": round(taken, 6),
         "sent": sender.sent,
         "received": counts.bytes,
-        "complete": bool(counts.ended) and counts.bytes == sender.sent,
+        "complete": counts.bytes == sender.sent,
         "gigabits": round(counts.bytes * 8 / taken / 1e9, 3),
         "cpu_ns_per_kilobyte": round(counts.cpu_ns / counts.bytes * 1e3, 2),
         "calls_per_megabyte": round(counts.calls / counts.bytes * 1e6, 2),

@@ -24,6 +24,8 @@ from xdplab.widgets.base.subshells import follow_subshells
 from xdplab.widgets.live.messages import FromView, Got, ToViews
 from xdplab.widgets.style.sheet import SHEET
 
+_MOST_WAITING = 1_000  # messages: a view says again what is not answered
+
 FORGET_AFTER = 10.0
 """Seconds without a message after which a view counts as gone."""
 
@@ -62,7 +64,7 @@ class Viewed(ClosesModels, anywidget.AnyWidget, Generic[AnyView]):
 
     def __init__(self) -> None:
         self._views: dict[str, AnyView] = {}
-        self._inbox: deque[FromView] = deque()
+        self._inbox: deque[FromView] = deque(maxlen=_MOST_WAITING)
         self._outlets: dict[str, Outlet] = {}  # of views outside of a notebook, by name
         super().__init__()
         follow_subshells(self)
@@ -105,14 +107,14 @@ class Viewed(ClosesModels, anywidget.AnyWidget, Generic[AnyView]):
         self._receive(self, content, ())
 
     def _receive(self, _widget: object, content: FromView, _buffers: object) -> None:
-        self._inbox.append(content)
         if not self.error:
+            self._inbox.append(content)
             pump.subscribe(self)
 
     def beat(self) -> None:
         """Answer the browsers' requests, then send each view the data that it lacks."""
         now = time.monotonic()
-        while self._inbox:
+        for _ in range(len(self._inbox)):  # and what comes meanwhile at the next beat
             self._hear(self._inbox.popleft(), now)
         for name, view in list(self._views.items()):
             if now - view.heard >= FORGET_AFTER:

@@ -6,6 +6,8 @@
     (connects)                      ──▶
                                     ◀──   page: the widgets, as a tree of `tree.Node`
                                     ◀──   text: what one of them says now
+                                    ◀──   error: why a view of it stands still
+                                    ◀──   readers: how many browsers there are
     a message of live/messages.py   ──▶   as {"model": id, "content": ...}
                                     ◀──   binary: one of those, see `packed`
 
@@ -32,10 +34,15 @@ def read(message: str | bytes) -> tuple[str, FromView]:
     KeyError, TypeError, ValueError
         If it is none, or of a kind that changes something for others.
     """
-    asked = json.loads(message)
+    try:
+        asked = json.loads(message)
+    except RecursionError:
+        raise ValueError("brackets in brackets") from None
     said: dict[str, Any] = {name: str(asked["content"][name]) for name in ("view", "kind")}
     if said["kind"] in _READS_OF_A_NUMBER:
-        said["number"] = int(asked["content"]["number"])
+        said["number"] = asked["content"]["number"]
+        if type(said["number"]) is not int:
+            raise ValueError(said["number"])
     elif said["kind"] not in _READS:
         raise ValueError(said["kind"])
     return str(asked["model"]), cast(FromView, said)
@@ -45,9 +52,11 @@ def packed(model: str, content: Mapping[str, Any], buffers: Iterable[Any]) -> by
     """Return a widget's message with its buffers.
 
     The length of a header (uint32, little endian), the header as JSON, which has the lengths of
-    the buffers in bytes, and the buffers.
+    the buffers in bytes, and the buffers. It is the same for all views that it is for, and has not
+    their names: a browser knows its own.
     """
     parts = [bytes(buffer) for buffer in buffers]
     lengths = [len(part) for part in parts]
-    header = json.dumps({"model": model, "content": content, "lengths": lengths}).encode()
+    nameless = {name: value for name, value in content.items() if name != "views"}
+    header = json.dumps({"model": model, "content": nameless, "lengths": lengths}).encode()
     return b"".join((len(header).to_bytes(4, "little"), header, *parts))

@@ -10,17 +10,28 @@ let removes = []; // functions that end the views
 let socket;
 
 // What a view's module (live/view.js) has of a model of ipywidgets.
-function modelOf(id) {
-  const heard = { "msg:custom": new Set() };
-  return {
-    heard,
-    get: () => "", // its error, of which the page's own line tells
+function modelOf(id, error) {
+  const heard = { "msg:custom": new Set(), "change:error": new Set() };
+  const views = new Set(); // their names, which the server's messages leave out
+  const model = {
+    tell(name, ...said) {
+      for (const listener of heard[name]) listener(...said);
+    },
+    hear: (content, buffers) => model.tell("msg:custom", { ...content, views: [...views] }, buffers),
+    fail(reason) {
+      error = reason;
+      model.tell("change:error");
+    },
+    get: () => error,
     on: (name, listener) => heard[name]?.add(listener),
     off: (name, listener) => heard[name]?.delete(listener),
-    send: (content) => {
+    send(content) {
+      views.add(content.view);
+      if (content.kind === "bye") views.delete(content.view);
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ model: id, content }));
     },
   };
+  return model;
 }
 
 function elementOf(node) {
@@ -35,7 +46,7 @@ function elementOf(node) {
   }
   el.append(...node.children.map(elementOf));
   if (node.kind === "live") {
-    const model = modelOf(node.id);
+    const model = modelOf(node.id, node.error);
     models.set(node.id, model);
     import(`./${node.text}`).then(({ default: { render } }) => {
       if (models.get(node.id) === model) removes.push(render({ model, el }));
@@ -58,6 +69,9 @@ const answers = {
     const el = texts.get(id);
     if (el) el.innerHTML = text;
   },
+  error({ id, text }) {
+    models.get(id)?.fail(text);
+  },
   readers({ count }) {
     about.textContent = count === 1 ? "read by you" : `read by ${count} browsers`;
   },
@@ -72,9 +86,7 @@ function hearWidget(data) {
     begin += size;
     return new DataView(data, begin - size, size);
   });
-  for (const listener of models.get(header.model)?.heard["msg:custom"] ?? []) {
-    listener(header.content, buffers);
-  }
+  models.get(header.model)?.hear(header.content, buffers);
 }
 
 function connect() {

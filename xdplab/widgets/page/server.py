@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
+import re
 from abc import ABC, abstractmethod
+from asyncio import Future
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -20,6 +23,8 @@ from xdplab.core.threads import Thread
 
 _LONGEST_MESSAGE = 1 << 16  # bytes; a browser's have some hundred
 _LONGEST_STOP = 30.0  # seconds
+_PING_SECONDS = 10.0  # between two: a browser that answers none is gone
+_MOST_UNDER_WAY = 200  # messages to a browser, which a figure sends ten of at most
 
 
 class File(NamedTuple):
@@ -36,6 +41,7 @@ class Connection(WebSocketHandler):
     def initialize(self, listener: Listener) -> None:
         """Have it tell a listener."""
         self._listener = listener
+        self._under_way = 0
 
     def open(self, *_path: str, **_more: str) -> None:
         """Be connected."""
@@ -56,9 +62,19 @@ class Connection(WebSocketHandler):
             stream.close()
 
     def tell(self, message: str | bytes) -> None:
-        """Send a message, unless the browser is gone."""
+        """Send a message, unless the browser is gone; it is, if it takes none."""
+        if self._under_way >= _MOST_UNDER_WAY:
+            self.end()
+            return
         with suppress(WebSocketClosedError):
-            self.write_message(message, binary=isinstance(message, bytes))
+            sent = self.write_message(message, binary=isinstance(message, bytes))
+            self._under_way += 1
+            sent.add_done_callback(self._sent)
+
+    def _sent(self, sent: Future[None]) -> None:
+        self._under_way -= 1
+        if not sent.cancelled():
+            sent.exception()  # the browser is gone: nobody's error
 
 
 class Listener(ABC):
@@ -124,12 +140,16 @@ class Server:
         self.port: int = self._sockets[0].getsockname()[1]
         """Where it listens."""
         self._application = Application(
+            websocket_max_message_size=_LONGEST_MESSAGE,
+            websocket_ping_interval=_PING_SECONDS,
+            log_function=lambda _handler: None,  # a line for each request is nobody's to read
+        )
+        self._application.add_handlers(
+            _hosts(address),
             [
                 ("/live", Connection, {"listener": listener}),
                 ("/(.*)", _Files, {"files": files}),
             ],
-            websocket_max_message_size=_LONGEST_MESSAGE,
-            log_function=lambda _handler: None,  # a line for each request is nobody's to read
         )
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(self._run, name="xdplab-page")
@@ -154,3 +174,16 @@ class Server:
         server.stop()
         self._loop.run_until_complete(server.close_all_connections())
         self._loop.close()
+
+
+def _hosts(address: str) -> str:
+    """Return a pattern of the names by which browsers may call it.
+
+    A page of this machine's own is called by its address: a site that gives its own name that
+    address can't read it.
+    """
+    try:
+        own = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        own = False
+    return rf"localhost|\[?{re.escape(address)}\]?" if own else ".*"

@@ -26,6 +26,8 @@ class Node(TypedDict):
     style: dict[str, str]
     text: str
     """HTML of a text; the name of a live view's module."""
+    error: str
+    """Why a live view stands still."""
     children: list[Node]
 
 
@@ -46,10 +48,12 @@ def node_of(widget: ipywidgets.DOMWidget) -> Node:
         kind="column",
         style={name: value for name in _STYLES if (value := getattr(widget.layout, name))},
         text="",
+        error="",
         children=[],
     )
     if isinstance(widget, Viewed):
         node["kind"], node["text"] = "live", module_name(widget)
+        node["error"] = str(widget.error)
     elif isinstance(widget, ipywidgets.Box):
         if isinstance(widget, ipywidgets.HBox):
             node["kind"] = "row"
