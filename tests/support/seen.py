@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import ipywidgets
@@ -19,6 +19,11 @@ def parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
     yield widget
     for child in getattr(widget, "children", ()):
         yield from parts(child)
+
+
+def without_code(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's state, as notebooks save it, without what each of its kind has."""
+    return {name: value for name, value in state.items() if name not in ("_esm", "_css")}
 
 
 def figure(widget: ipywidgets.Widget) -> LiveFigure:

@@ -14,7 +14,7 @@ import weakref
 import pytest
 from bokeh.models.glyphs import Line, VArea
 from PIL import Image
-from support.seen import box, control, text_of, word
+from support.seen import box, control, text_of, without_code, word
 from support.waiting import eventually
 from traitlets import TraitError
 
@@ -149,9 +149,7 @@ def test_state_that_a_notebook_saves_holds_no_figure(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         figure = Dashboard(engine).children[-1]
         state = figure.get_state()
-        for of_every_widget in ("_esm", "_css"):
-            state.pop(of_every_widget)
-        assert len(json.dumps(state)) < 1_000
+        assert len(json.dumps(without_code(state))) < 1_000
 
 
 def pixels(dashboard: Dashboard) -> int:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.seen import without_code
 from support.waiting import eventually
 
 from xdplab import ConfigurationError, Engine, Lab, Sampling, Traffic, XdplabError
@@ -169,12 +170,9 @@ def test_state_that_a_notebook_saves_holds_no_frame(lab: Lab) -> None:
         ping(lab, 3)
         wait_for_rows(frames, 3)
         for widget in (frames, *frames.children):
-            state = {name: value for name, value in widget.get_state().items() if name not in CODE}
+            state = without_code(widget.get_state())
             assert lab.peer.ipv4 not in json.dumps(state, default=str)
             assert len(json.dumps(state, default=str)) < 2_000
-
-
-CODE = ("_esm", "_css")
 
 
 def test_refusals_are_errors_of_ours(lab: Lab, tmp_path: Path) -> None:
