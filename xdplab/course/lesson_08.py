@@ -102,7 +102,7 @@ def _is_swapped(lab: Lab, link: Link, old: Program, new: Program) -> None:
         raise WrongAnswerError("packets still get their verdict of the former program.")
     send(lab, _PACKETS)
     if new.variables["seen"] < _PACKETS:
-        raise WrongAnswerError(f"of {_PACKETS} packets the new program saw not all.")
+        raise WrongAnswerError(f"the new program saw fewer than {_PACKETS} packets.")
 
 
 def _loaded(source: str, lab: Lab) -> Program:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+
+import cloudpickle
 
 from xdplab.course.checking import Checks, WrongAnswerError, a_number, called
 
@@ -54,6 +60,8 @@ def by_score(function: object) -> None:
             )
     if first != _choices(function, _SERVERS[::-1]):
         raise WrongAnswerError("in another order, the same servers get other keys.")
+    if first != _choices_elsewhere(function):
+        raise WrongAnswerError("in another process it says something else.")
 
 
 def _choices(function: object, servers: Iterable[str]) -> list[object]:
@@ -61,7 +69,31 @@ def _choices(function: object, servers: Iterable[str]) -> list[object]:
     return [called(function, list(given), key) for key in _KEYS]
 
 
-_WEIGHTS, _ENTRIES = (3, 2, 1, 0), 16_384
+_ELSEWHERE = """
+import json, pickle, sys
+choose, servers, keys = pickle.load(sys.stdin.buffer)
+json.dump([choose(list(servers), key) for key in keys], sys.stdout)
+"""
+_SEED = "PYTHONHASHSEED"  # salts Python's hash of a text
+
+
+def _choices_elsewhere(function: object) -> object:
+    """Return what a function chooses in a process with another salt for `hash`."""
+    seed = "2" if os.environ.get(_SEED) == "1" else "1"
+    child = subprocess.run(
+        [sys.executable, "-c", _ELSEWHERE],
+        input=cloudpickle.dumps((function, _SERVERS, _KEYS)),
+        env={**os.environ, _SEED: seed},
+        capture_output=True,
+        check=False,
+    )
+    if child.returncode:
+        *_, why = child.stderr.decode().splitlines()
+        raise WrongAnswerError(f"in another process your function failed: {why}")
+    return json.loads(child.stdout)
+
+
+_WEIGHTS, _ENTRIES = (3, 2, 1, 0), 16_380
 
 
 def entries_by_weight(answer: object) -> None:
@@ -71,10 +103,10 @@ def entries_by_weight(answer: object) -> None:
     entries = [a_number(each, "a number of entries") for each in answer]
     if len(entries) != len(_WEIGHTS):
         raise WrongAnswerError("a list of four numbers is wanted.")
-    if abs(sum(entries) - _ENTRIES) > len(_WEIGHTS):
+    if sum(entries) != _ENTRIES:
         raise WrongAnswerError(f"together they have {sum(entries):g} entries.")
     for weight, has in zip(_WEIGHTS, entries, strict=True):
-        if abs(has - _ENTRIES * weight / sum(_WEIGHTS)) > 1:
+        if has * sum(_WEIGHTS) != _ENTRIES * weight:
             raise WrongAnswerError(f"{has:g} entries are not the share of weight {weight}.")
 
 

@@ -14,10 +14,13 @@ WRONG: WrongAnswers = {
         _choose("return random.choice(servers)"),
         _choose("return max(servers)"),
         _choose("return max(enumerate(servers), key=lambda s: hash((s[0], key)))[1]"),
+        _choose('return max(servers, key=lambda server: hash(f"{server} {key}"))'),
     ],
     "3": [
-        "entries = [8192, 4096, 2048, 0]",
-        "entries = [4096, 4096, 4096, 4096]",
-        "entries = [8192, 5461, 2731]",
+        "entries = [8190, 4095, 2730, 1365]",
+        "entries = [4095, 4095, 4095, 4095]",
+        "entries = [8189, 5460, 2730, 1]",
+        "entries = [8192, 5461, 2731, 0]",
+        "entries = [8190, 5460, 2730]",
     ],
 }
