@@ -11,7 +11,7 @@ from support.cards import COUNT, MODES, PORT, Cards, has, opened, received, send
 from support.frames import raw_socket
 from support.waiting import eventually
 
-from xdplab import WAIT_STRATEGIES, KernelError, XdplabError
+from xdplab import WAIT_STRATEGIES, KernelError, Memory, XdplabError
 
 TO_PORT = slice(36, 38)  # the destination's, of UDP in IPv4
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
@@ -47,8 +47,8 @@ def test_packets_of_several_frames_are_refused_in_the_words_of_the_driver(
 ) -> None:
     if not has("zero-copy", cards, release):
         return  # the test above sees that it is refused
-    with pytest.raises(KernelError, match="EOPNOTSUPP.*xdp_zc_max_segs is 1.*multi_buffer=True"):
-        opened(cards, "zero-copy", multi_buffer=True)
+    with pytest.raises(KernelError, match=r"EOPNOTSUPP.*xdp_zc_max_segs is 1.*multi_buffer=True"):
+        opened(cards, "zero-copy", memory=Memory(multi_buffer=True))
 
 
 @pytest.mark.parametrize("wait", WAIT_STRATEGIES)
