@@ -11,7 +11,7 @@ from support.cards import COUNT, MODES, PORT, Cards, has, opened, received, send
 from support.frames import raw_socket
 from support.waiting import eventually
 
-from xdplab import WAIT_STRATEGIES, XdplabError
+from xdplab import WAIT_STRATEGIES, KernelError, Memory, XdplabError
 
 TO_PORT = slice(36, 38)  # the destination's, of UDP in IPv4
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
@@ -40,6 +40,15 @@ def test_a_mode_receives_every_frame_or_is_refused(
         assert eventually(lambda: received(engine) == COUNT), received(engine)
         account = ledger.settle(10)
         assert account.balanced, account
+
+
+def test_packets_of_several_frames_are_refused_in_the_words_of_the_driver(
+    cards: Cards, release: tuple[int, int]
+) -> None:
+    if not has("zero-copy", cards, release):
+        return  # the test above sees that it is refused
+    with pytest.raises(KernelError, match=r"EOPNOTSUPP.*xdp_zc_max_segs is 1.*multi_buffer=True"):
+        opened(cards, "zero-copy", memory=Memory(multi_buffer=True))
 
 
 @pytest.mark.parametrize("wait", WAIT_STRATEGIES)

@@ -246,6 +246,12 @@ def no_zero_copy(place: Place) -> str:
                 "The driver has neither zero-copy nor native XDP: ask for attach='skb', with which "
                 "frames are copied, and leave out bind."
             )
+        asked = place.configuration
+        if found is not None and found.zero_copy and asked and asked.setting("multi_buffer"):
+            return (
+                "The driver has zero-copy, but for packets of one frame only (its xdp_zc_max_segs "
+                f"is {found.segments or 1}): ask for bind='copy', or leave out multi_buffer=True."
+            )
     return "The driver has no zero-copy AF_XDP: ask for bind='copy', or 'auto' to take the best."
 
 
