@@ -7,6 +7,7 @@ import ctypes
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib import import_module
 from threading import Event
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from xdplab.capture.capture import Capture
 from xdplab.core.errors import XdplabError
 from xdplab.course.checking import Checks, UnfilledError, WrongAnswerError, a_number, an, called
+from xdplab.course.sending import send
 from xdplab.engine.traffic import Traffic
 from xdplab.handlers import DELIVER, PACKET, signature
 from xdplab.lab.lab import Lab
@@ -76,8 +78,8 @@ def _while_sending(
 
 
 _WANTED, _RATE = 100, 500
-_TICK = 0.005  # seconds; a fifth of a second of packets has some forty of them
-_TICKS = 3
+_WAITING = 60  # packets that wait when the coroutine begins, of which one batch has many
+_TICK, _TICKS, _QUIET = 0.005, 40, 2.0  # seconds: no packet comes until so many ticks, or so long
 
 
 def count(function: object) -> None:
@@ -85,37 +87,51 @@ def count(function: object) -> None:
     if not inspect.iscoroutinefunction(function):
         raise WrongAnswerError("a coroutine function is wanted: `async def`.")
     with Lab() as lab, Capture(lab.port, wait="poll") as capture, ThreadPoolExecutor(1) as pool:
-        traffic = Traffic(lab.peer, lab.port, rate=_RATE)
-        # A notebook's thread runs an event loop already.
-        counted, ticks = pool.submit(asyncio.run, _beside(function, capture, traffic)).result()
+        send(lab, _WAITING)
+        with closing(Traffic(lab.peer, lab.port, rate=_RATE)) as traffic:
+            # A notebook's thread runs an event loop already.
+            counted, ticked = pool.submit(asyncio.run, _beside(function, capture, traffic)).result()
+        capture.refresh()
+        received = int(capture.telemetry.total()["rx_packets"])
     if counted is None or counted is ...:
         raise UnfilledError("your function returns nothing.")
     if a_number(counted, "a number of packets") < _WANTED:
         raise WrongAnswerError(f"it returned {counted}, and {_WANTED} were wanted.")
-    if ticks < _TICKS:
-        raise WrongAnswerError(f"meanwhile the event loop had {ticks} turns for anything else.")
+    if counted != received:
+        raise WrongAnswerError(f"it returned {counted}, and received {received} packets.")
+    if not ticked:
+        raise WrongAnswerError(
+            f"in {_QUIET:g} s without packets, a clock of {1000 * _TICK:g} ms beside it ticked "
+            f"fewer than {_TICKS} times: the event loop had to wait."
+        )
 
 
-async def _beside(function: Any, capture: Capture, traffic: Traffic) -> tuple[object, int]:
-    ticks = 0
+async def _beside(function: Any, capture: Capture, traffic: Traffic) -> tuple[object, bool]:
+    """Return what a coroutine counts, and whether a clock ticked while no packets came."""
+    ticked = Event()
 
     async def tick() -> None:
-        nonlocal ticks
-        while True:
+        for _ in range(_TICKS):
             await asyncio.sleep(_TICK)
-            ticks += 1
+        ticked.set()
+
+    def begin() -> bool:
+        in_time = ticked.wait(_QUIET)
+        traffic.start()
+        return in_time
 
     clock = asyncio.create_task(tick())
-    try:
-        with traffic.start():
+    with ThreadPoolExecutor(1) as pool:
+        beginning = pool.submit(begin)  # not on the loop, which may have to wait
+        try:
             counted = await asyncio.wait_for(function(capture, _WANTED), _PATIENCE)
-    except TimeoutError:
-        raise WrongAnswerError(f"it did not return in {_PATIENCE:g} s.") from None
-    except XdplabError as error:
-        raise WrongAnswerError(f"your function was refused: {error}") from error
-    finally:
-        clock.cancel()
-    return counted, ticks
+        except TimeoutError:
+            raise WrongAnswerError(f"it did not return in {_PATIENCE:g} s.") from None
+        except XdplabError as error:
+            raise WrongAnswerError(f"your function was refused: {error}") from error
+        finally:
+            clock.cancel()
+        return counted, beginning.result()
 
 
 _DNS = 53
@@ -141,8 +157,9 @@ def only_dns(function: object) -> None:
 
 def _compiled(function: object) -> tuple[object, Callable[..., int]]:
     """Return what holds the compiled code, and a function that calls it."""
-    if not callable(function):
-        raise WrongAnswerError(f"{function!r} is no answer: a function is wanted.")
+    function = inspect.unwrap(function) if callable(function) else None  # of a decorator of numba
+    if function is None:
+        raise WrongAnswerError("a function is wanted.")
     if _returns_nothing(function):
         raise UnfilledError("your function returns nothing.")
     try:

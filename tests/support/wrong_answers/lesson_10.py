@@ -27,7 +27,17 @@ def ports(capture):
 
 
 def _count(line: str) -> str:
-    return f"async def count(capture, wanted):\n    packets = 0\n    {line}\n    return packets\n"
+    head = "import asyncio\n\n\nasync def count(capture, wanted):\n    packets = 0"
+    return f"{head}\n    {line}\n    return packets\n"
+
+
+_BY_BATCH = """async for batch in capture:
+        packets += 1
+        if packets >= wanted:
+            break"""
+_BLOCKING = """while packets < wanted:
+        packets += len(capture.recv(timeout=0.5))
+        await asyncio.sleep(0)"""
 
 
 def _handler(*lines: str) -> str:
@@ -53,6 +63,8 @@ WRONG: WrongAnswers = {
     "2": [
         _count("while packets < wanted: packets += len(capture.recv(timeout=1))"),
         _count("async for batch in capture: return len(batch)"),
+        _count(_BY_BATCH),
+        _count(_BLOCKING),
         "def count(capture, wanted): return len(capture.recv())",
     ],
     "3": [
