@@ -121,6 +121,7 @@ def test_threaded_napi_runs_in_a_thread_of_its_own(lab: Lab) -> None:
         assert int(clock.read_text().split()[0]) > before
 
 
+@pytest.mark.privilege  # a broker refuses it: tests/broker
 def test_a_kernel_thread_busy_polls_where_the_kernel_has_that(lab: Lab) -> None:
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
         if kernel_release() < (6, 19):
