@@ -142,6 +142,7 @@ def slack_of(thread: int) -> int:
     return int(Path(f"/proc/{thread}/timerslack_ns").read_text())
 
 
+@pytest.mark.privilege  # to read another thread's slack takes CAP_SYS_NICE
 @pytest.mark.parametrize("wait", ["timer", "adaptive"])
 def test_a_strategy_with_a_timer_has_no_timer_slack_and_puts_it_back(lab: Lab, wait: str) -> None:
     before = threads_of()
