@@ -83,7 +83,8 @@ def read_run(xml: str) -> Run:
     where = _properties(suite)
     found = [_result(each) for each in suite.iter("testcase")]
     results = sorted((each for each in found if each), key=lambda each: each.place)
-    return Run(where["ports"], where["release"], tuple(results))
+    version, _, _build = where["release"].partition("-")
+    return Run(where["ports"], version, tuple(results))
 
 
 def write_page(page: Path, runs: Iterable[Run]) -> bool:

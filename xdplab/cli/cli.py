@@ -20,7 +20,7 @@ from xdplab.broker.command import add_options as add_broker_options
 from xdplab.broker.command import start_isolated
 from xdplab.cli import benchmarks, course, recording, show
 from xdplab.cli.opening import opened
-from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, seconds_of
+from xdplab.cli.options import add_backend, add_knob, add_sockets, add_traffic, seconds_of
 from xdplab.cli.spelling import as_options
 from xdplab.core.checks import choice
 from xdplab.core.errors import ConfigurationError, XdplabError
@@ -115,13 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     add_knob(run, "wait")
     add_knob(run, "batch", f"{KNOBS['batch'].help}, at most the ring's size")
     run.add_argument("--seconds", type=seconds_of, default=10.0, metavar="N", help="how long (10)")
-    run.add_argument(
-        *("--rate", "--traffic"),
-        action=AsTyped,
-        metavar="max|PPS|none",
-        help="packets a second in the lab (max); with --interface: none",
-    )
-    add_knob(run, "size")
+    add_traffic(run, "--traffic")
     add_sockets(run)
     add_backend(run)
     run.add_argument("--json", action="store_true", help="print one JSON object at the end")

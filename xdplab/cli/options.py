@@ -52,6 +52,17 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_traffic(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Add the options of what is sent in a lab; `more` are other names of the rate."""
+    parser.add_argument(
+        *("--rate", *more),
+        action=AsTyped,
+        metavar="max|PPS|none",
+        help="packets a second in the lab (max); with --interface: none",
+    )
+    add_knob(parser, "size")
+
+
 def seconds_of(text: str) -> float:
     """Read how long something is to take, for `argparse`."""
     try:

@@ -10,7 +10,7 @@ from xdplab.capture.capture import Capture
 from xdplab.capture.recorder import BATCH, RING_SIZE, Recorder, record
 from xdplab.cli.numbers import reader_of
 from xdplab.cli.opening import opened
-from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, seconds_of
+from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, add_traffic, seconds_of
 from xdplab.core.checks import whole
 from xdplab.core.errors import ConfigurationError, KernelError
 from xdplab.core.output import complain, say
@@ -42,13 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_knob(parser, "queue", "its receive queue")
     add_knob(parser, "wait")
     add_knob(parser, "batch", f"{KNOBS['batch'].help}; here {BATCH}, or the ring's size")
-    parser.add_argument(
-        "--rate",
-        action=AsTyped,
-        metavar="max|PPS|none",
-        help="packets a second in the lab (max); with --interface: none",
-    )
-    add_knob(parser, "size")
+    add_traffic(parser)
     add_sockets(parser)
     add_backend(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from xdplab.cli.numbers import reader_of
 from xdplab.cli.opening import opened
-from xdplab.cli.options import AsTyped, add_backend, add_knob, add_sockets, seconds_of
+from xdplab.cli.options import add_backend, add_knob, add_sockets, add_traffic, seconds_of
 from xdplab.cli.spelling import as_options
 from xdplab.core.output import complain, say
 from xdplab.core.signals import Signals
@@ -29,13 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pace", type=seconds_of, metavar="N", help="slow motion: a batch every so many seconds"
     )
-    parser.add_argument(
-        "--rate",
-        action=AsTyped,
-        metavar="max|PPS|none",
-        help="packets a second in the lab (max); with --interface: none",
-    )
-    add_knob(parser, "size")
+    add_traffic(parser)
     add_sockets(parser)
     add_backend(parser)
     parser.add_argument(
