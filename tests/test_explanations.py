@@ -177,6 +177,7 @@ def test_frames_longer_than_the_mtu(privileged: None, bench: Make, number: int) 
 @explains(Line.WIRE_FULL)
 @pytest.mark.kernel
 @pytest.mark.privilege
+@pytest.mark.alone  # a thread that takes frames off a wire of 256 must not wait for a core
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_full_wire(lab: Lab, bench: Make, number: int) -> None:
     table = bench(lab, ring_size=1 << 15)
