@@ -193,6 +193,16 @@ def test_a_browser_can_not_speak_for_another(engine: Engine) -> None:
         assert eventually(lambda: "mine" not in rings._figure._views)
 
 
+def test_a_browser_may_open_and_end_as_many_views_as_it_likes(engine: Engine) -> None:
+    with LivePage(Rings(engine)) as page, closing(Browser(page)) as browser:
+        (figure,) = live_of(browser.hear_one("page")["nodes"])
+        for number in range(150):
+            browser.say(figure, "rows", view=f"view {number}")
+            browser.say(figure, "bye", view=f"view {number}")
+        browser.say(figure, "figure", view="last")
+        assert browser.hear_one("figure")
+
+
 def test_what_is_added_or_hidden_is_told_with_the_page_anew(engine: Engine) -> None:
     words = ipywidgets.HTML("first")
     box = ipywidgets.VBox([words])

@@ -15,6 +15,7 @@ from xdplab.core.errors import ConfigurationError
 from xdplab.net.replacing import replace_at
 from xdplab.widgets.page.pages import Pages
 from xdplab.widgets.page.server import Server
+from xdplab.widgets.page.tree import shows_nothing
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 _MOST_PORT = 65_535
@@ -76,7 +77,7 @@ class LivePage(Closing):
             raise ConfigurationError("widgets=[] must have a widget: give it one, or several.")
         for part in parts:
             instance_of("widgets", part, ipywidgets.Widget, "a widget, as Rings(engine)")
-            if Pages([part], "").empty:
+            if shows_nothing(part):
                 raise ConfigurationError(f"widgets: a page shows nothing of {shown(part)}.")
         address, title = text("address", address), text("title", title)
         port = whole("port", port, 0, _MOST_PORT)

@@ -57,11 +57,6 @@ class Pages(Listener):
         """How many browsers are connected."""
         return len(self._connections)
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return all(isinstance(widget, ipywidgets.Box) for widget in self._shown.values())
-
     def serve(self, server: Server) -> None:
         """Have a server for what browsers are told."""
         self._server = server
@@ -98,6 +93,9 @@ class Pages(Listener):
         if len(views) < _MOST_VIEWS and self._owners.setdefault(view, connection) is connection:
             views.add(view)
             widget.hear(content, self._outlets[model])
+            if content["kind"] == "bye":
+                views.discard(view)
+                del self._owners[view]
 
     def left(self, connection: Connection) -> None:
         """End a browser's views."""

@@ -41,6 +41,11 @@ def shown_in(*widgets: ipywidgets.Widget) -> Iterator[ipywidgets.DOMWidget]:
             yield widget
 
 
+def shows_nothing(widget: ipywidgets.Widget) -> bool:
+    """Tell whether a page would show nothing of a widget."""
+    return all(isinstance(each, ipywidgets.Box) for each in shown_in(widget))
+
+
 def node_of(widget: ipywidgets.DOMWidget) -> Node:
     """Describe a widget with all in it."""
     node = Node(
