@@ -69,7 +69,11 @@ class Browser:
 
     def close(self) -> None:
         """Close the connection, and wait until it is."""
-        self.connection.close()
+
+        async def close() -> None:  # in the loop, for a thread need not have a loop besides
+            self.connection.close()
+
+        self._loop.run_sync(close, timeout=30)
         while not self._is_over:
             self.hear()
         self._loop.close()
