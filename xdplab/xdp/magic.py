@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from xdplab.configuration.configuration import ATTACH_MODES
+from xdplab.configuration.binding import ATTACH_MODES
 from xdplab.core.checks import is_a
 from xdplab.core.errors import (
     CompileError,

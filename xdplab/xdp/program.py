@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from xdplab import backends
-from xdplab.configuration.configuration import ATTACH_MODES
+from xdplab.configuration.binding import ATTACH_MODES
 from xdplab.core.calls import public
 from xdplab.core.checks import boolean, choice, instance_of, mapping, text, whole
 from xdplab.core.closing import Closing
