@@ -65,7 +65,7 @@ _PORT = 7400
 
 
 def _request(user: int, turn: int) -> bytes:
-    name, article = f"{user:03} user".encode(), f"{turn:03} item".encode()
+    name, article = f"user {user:03}".encode(), f"{turn:02}. item".encode()
     version, operation = bytes([0, turn % 2]), b"P" if turn % 2 else b"B"
     return version + operation + name + article + turn.to_bytes(4)
 
