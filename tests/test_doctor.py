@@ -398,8 +398,9 @@ def test_the_report_shows_each_finding_with_its_remedy_as_it_is_written() -> Non
         Finding("[two]", "missing", "[b]none", "`fix [it]`"),
     ]
     text = drawn(findings)
-    for part in ("one", "fine", "[two]", "[b]none", "→ `fix [it]`", "can't capture"):
+    for part in ("one", "fine", "[two]", "[b]none", "→ `fix [it]`", "was not examined"):
         assert part in text
+    assert "can't capture" in drawn([Finding("capture", "missing", "0 of 100", "Try again.")])
     assert "can't" not in drawn([Finding("capture", "good", "100 of 100")])
 
 

@@ -1,4 +1,4 @@
-"""A card that would cut long packets with zero-copy is not let to."""
+"""Zero-copy with frames that would cut packets, or that the kernel would not take, is not had."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from xdplab import ConfigurationError, Lab, Memory
-from xdplab.configuration.configuration import BIND_MODES, Configuration
+from xdplab.configuration.binding import BIND_MODES
+from xdplab.configuration.configuration import Configuration
 from xdplab.configuration.umem import longest_with_zero_copy
 
 pytestmark = pytest.mark.kernel  # whose drivers they are
@@ -46,3 +47,14 @@ def test_left_alone_the_kernel_copies_where_packets_would_be_cut(lab: Lab) -> No
     assert asked(lab, frame_size=4096) == "auto"
     assert asked(lab, "ice") == "auto"
     assert asked(lab, bind="copy") == "copy"
+
+
+def test_zero_copy_takes_frames_across_pages_in_huge_ones_only(lab: Lab) -> None:
+    across, in_huge = Memory(unaligned=True), Memory(unaligned=True, huge_pages=True)
+    with pytest.raises(ConfigurationError, match=r"frame_size=3000.*Ask for huge_pages=True"):
+        asked(lab, "ice", bind="zero-copy", frame_size=3000, memory=across)
+    assert asked(lab, "ice", bind="zero-copy", frame_size=3000, memory=in_huge) == "zero-copy"
+    assert asked(lab, "ice", bind="zero-copy", memory=across) == "zero-copy"
+    assert asked(lab, "ice", frame_size=3000, memory=across) == "copy"
+    wish = replace(across, huge_pages="auto")  # which may get none
+    assert asked(lab, "ice", frame_size=3000, memory=wish) == "copy"

@@ -53,9 +53,10 @@ if TYPE_CHECKING:
     from xdplab.xdp.balancer.health import HealthChecks
     from xdplab.xdp.filter_rules import FilterRules
     from xdplab.xdp.gallery import GALLERY
+    from xdplab.xdp.link import Link
     from xdplab.xdp.overlay import Overlay
     from xdplab.xdp.policy import Policy
-    from xdplab.xdp.program import Link, Program
+    from xdplab.xdp.program import Program
 
 __all__ = [
     "ACTIONS",
@@ -128,7 +129,7 @@ _LATER = {
     "GALLERY": ("xdp.gallery", "GALLERY"),
     "Grid": ("experiments.sweep", "Grid"),
     "HealthChecks": ("xdp.balancer.health", "HealthChecks"),
-    "Link": ("xdp.program", "Link"),
+    "Link": ("xdp.link", "Link"),
     "Loan": ("lab.loan", "Loan"),
     "Network": ("lab.network", "Network"),
     "METRICS": ("experiments.metrics", "METRICS"),

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uring: a multishot receive of io_uring, which copies into buffers of a ring until that is empty. The thread sleeps in
- * io_uring_enter, and takes all reports that are there.
+ * uring: a multishot receive, which copies into buffers of a ring until that is empty.
  */
 #include <errno.h>
-#include <liburing.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
-#include "receive/tcp_receiver.h"
+#include "receive/tcp_multishot.h"
 
 enum { ENTRIES = 8, BUFFERS = 64, GROUP = 1 };
 
 struct state {
-	struct io_uring ring;
+	struct tcp_multishot multishot;
 	struct io_uring_buf_ring *offers;
 	uint8_t *buffers;
-	bool armed;
 };
 
 static void offer(struct state *self, uint32_t buffer, int place)
@@ -40,7 +36,7 @@ static int offer_all(struct state *self)
 		.ring_entries = BUFFERS,
 		.bgid = GROUP,
 	};
-	const int result = io_uring_register_buf_ring(&self->ring, &registration, 0);
+	const int result = io_uring_register_buf_ring(&self->multishot.ring, &registration, 0);
 
 	if (result)
 		return result;
@@ -49,6 +45,25 @@ static int offer_all(struct state *self)
 		offer(self, (uint32_t)buffer, buffer);
 	io_uring_buf_ring_advance(self->offers, BUFFERS);
 	return 0;
+}
+
+static void prepare(struct tcp_receiver *receiver, void *state, struct io_uring_sqe *entry)
+{
+	(void)state;
+	io_uring_prep_recv_multishot(entry, tcp_receiver_socket(receiver), NULL, 0, 0);
+	entry->flags |= IOSQE_BUFFER_SELECT;
+	entry->buf_group = GROUP;
+}
+
+static int take(struct tcp_receiver *receiver, void *state, const struct io_uring_cqe *report)
+{
+	struct state *self = state;
+	const uint32_t buffer = report->flags >> IORING_CQE_BUFFER_SHIFT;
+	const int result = tcp_receiver_take(receiver, self->buffers + (size_t)buffer * TCP_PIECE, (uint64_t)report->res);
+
+	offer(self, buffer, 0);
+	io_uring_buf_ring_advance(self->offers, 1);
+	return result;
 }
 
 static int begin(struct tcp_receiver *receiver, void *state)
@@ -61,6 +76,7 @@ static int begin(struct tcp_receiver *receiver, void *state)
 	int result;
 
 	(void)receiver;
+	self->multishot = (struct tcp_multishot){ .no_room = ENOBUFS, .prepare = prepare, .take = take };
 	self->buffers = malloc((size_t)BUFFERS * TCP_PIECE);
 	self->offers = mmap(NULL, BUFFERS * sizeof(struct io_uring_buf), PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -68,70 +84,24 @@ static int begin(struct tcp_receiver *receiver, void *state)
 		free_memory(self);
 		return -ENOMEM;
 	}
-	result = io_uring_queue_init_params(ENTRIES, &self->ring, &parameters);
+	result = io_uring_queue_init_params(ENTRIES, &self->multishot.ring, &parameters);
 	if (!result && (result = offer_all(self)))
-		io_uring_queue_exit(&self->ring);
+		io_uring_queue_exit(&self->multishot.ring);
 	if (result)
 		free_memory(self);
 	return result;
 }
 
-static void arm(struct tcp_receiver *receiver, struct state *self)
-{
-	struct io_uring_sqe *entry = io_uring_get_sqe(&self->ring);
-
-	io_uring_prep_recv_multishot(entry, tcp_receiver_socket(receiver), NULL, 0, 0);
-	entry->flags |= IOSQE_BUFFER_SELECT;
-	entry->buf_group = GROUP;
-	self->armed = true;
-}
-
-/* 0; 1 at the end of the stream; or a negative errno. */
-static int take(struct tcp_receiver *receiver, struct state *self, const struct io_uring_cqe *report)
-{
-	const uint32_t buffer = report->flags >> IORING_CQE_BUFFER_SHIFT;
-	int result;
-
-	if (!(report->flags & IORING_CQE_F_MORE))
-		self->armed = false;
-	if (report->res == -ENOBUFS) /* all were full; they are offered again by now */
-		return 0;
-	if (report->res <= 0)
-		return report->res ? report->res : 1;
-	result = tcp_receiver_take(receiver, self->buffers + (size_t)buffer * TCP_PIECE, (uint64_t)report->res);
-	offer(self, buffer, 0);
-	io_uring_buf_ring_advance(self->offers, 1);
-	return result;
-}
-
 static int receive(struct tcp_receiver *receiver, void *state)
 {
-	struct state *self = state;
-	struct io_uring_cqe *report;
-	unsigned int head, count = 0;
-	int result;
-
-	if (!self->armed)
-		arm(receiver, self);
-	tcp_receiver_called(receiver, 1);
-	result = io_uring_submit_and_wait(&self->ring, 1);
-	if (result < 0)
-		return result == -EINTR ? 0 : result;
-	result = 0;
-	io_uring_for_each_cqe(&self->ring, head, report) {
-		count++;
-		if ((result = take(receiver, self, report)))
-			break;
-	}
-	io_uring_cq_advance(&self->ring, count);
-	return result;
+	return tcp_multishot_receive(&((struct state *)state)->multishot, receiver, state);
 }
 
 static void end(void *state)
 {
 	struct state *self = state;
 
-	io_uring_queue_exit(&self->ring);
+	io_uring_queue_exit(&self->multishot.ring);
 	free_memory(self);
 }
 

@@ -8,36 +8,37 @@
  *
  * Nobody looks into the refill ring without a device until it is told to (ZCRX_CTRL_FLUSH_RQ).
  */
+#include <assert.h>
 #include <errno.h>
-#include <liburing.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/compat.h"
-#include "receive/tcp_receiver.h"
+#include "receive/tcp_multishot.h"
 
 /* As many entries as pages, so that neither ring overflows. */
 enum { ENTRIES = 8, PAGE = 4096, PAGES = 512, FLUSHED = PAGES / 4 };
 #define AREA_BYTES ((size_t)PAGES * PAGE)
-/* The ring's header, whose size only the kernel knows, takes less than a page. */
-#define REFILL_BYTES (PAGE + PAGES * sizeof(struct xdplab_zcrx_refill))
+/* The kernel takes whole pages of its own, of at most 64 KiB. The ring's header, whose size only it knows, takes a few
+ * bytes. */
+#define REFILL_BYTES ((size_t)64 * 1024)
+static_assert(PAGES * sizeof(struct xdplab_zcrx_refill) <= REFILL_BYTES / 2, "there is room for the header");
 
 struct state {
-	struct io_uring ring;
+	struct tcp_multishot multishot;
 	uint8_t *area;
 	uint8_t *refill;
 	struct xdplab_zcrx_registration registration;
 	uint64_t token; /* of the area, in a refill entry */
 	uint32_t given; /* pages put into the refill ring */
 	uint32_t flushed; /* of them */
-	bool armed;
 };
 
 static int registers(const struct state *self, unsigned int operation, void *argument, unsigned int count)
 {
-	return syscall(SYS_io_uring_register, self->ring.ring_fd, operation, argument, count) < 0 ? -errno : 0;
+	return syscall(SYS_io_uring_register, self->multishot.ring.ring_fd, operation, argument, count) < 0 ? -errno : 0;
 }
 
 static int register_area(struct state *self)
@@ -74,6 +75,34 @@ static void free_memory(struct state *self)
 		munmap(self->refill, REFILL_BYTES);
 }
 
+static void prepare(struct tcp_receiver *receiver, void *state, struct io_uring_sqe *entry)
+{
+	io_uring_prep_rw(XDPLAB_IORING_OP_RECV_ZC, entry, tcp_receiver_socket(receiver), NULL, 0, 0);
+	entry->file_index = ((struct state *)state)->registration.zcrx_id;
+	entry->ioprio |= IORING_RECV_MULTISHOT;
+}
+
+static void give_back(struct state *self, uint64_t offset, uint32_t length)
+{
+	struct xdplab_zcrx_refill *entries = (void *)(self->refill + self->registration.offsets.rqes);
+
+	entries[self->given++ % PAGES] = (struct xdplab_zcrx_refill){ .off = offset | self->token, .len = length };
+}
+
+static int take(struct tcp_receiver *receiver, void *state, const struct io_uring_cqe *report)
+{
+	struct state *self = state;
+	struct xdplab_zcrx_report where; /* the second half of a report of 32 bytes */
+	uint64_t offset;
+	int result;
+
+	memcpy(&where, report + 1, sizeof(where));
+	offset = where.off & XDPLAB_ZCRX_OFFSET_MASK;
+	result = tcp_receiver_take(receiver, self->area + offset, (uint64_t)report->res);
+	give_back(self, offset, (uint32_t)report->res);
+	return result;
+}
+
 static int begin(struct tcp_receiver *receiver, void *state)
 {
 	struct state *self = state;
@@ -85,32 +114,16 @@ static int begin(struct tcp_receiver *receiver, void *state)
 	int result = -ENOMEM;
 
 	(void)receiver;
+	self->multishot = (struct tcp_multishot){ .no_room = ENOMEM, .prepare = prepare, .take = take };
 	self->area = map(AREA_BYTES);
 	self->refill = map(REFILL_BYTES);
 	if (self->area != MAP_FAILED && self->refill != MAP_FAILED)
-		result = io_uring_queue_init_params(ENTRIES, &self->ring, &parameters);
+		result = io_uring_queue_init_params(ENTRIES, &self->multishot.ring, &parameters);
 	if (!result && (result = register_area(self)))
-		io_uring_queue_exit(&self->ring);
+		io_uring_queue_exit(&self->multishot.ring);
 	if (result)
 		free_memory(self);
 	return result;
-}
-
-static void arm(struct tcp_receiver *receiver, struct state *self)
-{
-	struct io_uring_sqe *entry = io_uring_get_sqe(&self->ring);
-
-	io_uring_prep_rw(XDPLAB_IORING_OP_RECV_ZC, entry, tcp_receiver_socket(receiver), NULL, 0, 0);
-	entry->file_index = self->registration.zcrx_id;
-	entry->ioprio |= IORING_RECV_MULTISHOT;
-	self->armed = true;
-}
-
-static void give_back(struct state *self, uint64_t offset, uint32_t length)
-{
-	struct xdplab_zcrx_refill *entries = (void *)(self->refill + self->registration.offsets.rqes);
-
-	entries[self->given++ % PAGES] = (struct xdplab_zcrx_refill){ .off = offset | self->token, .len = length };
 }
 
 static int flush(struct tcp_receiver *receiver, struct state *self)
@@ -127,48 +140,13 @@ static int flush(struct tcp_receiver *receiver, struct state *self)
 	return registers(self, XDPLAB_IORING_REGISTER_ZCRX_CTRL, &control, 0);
 }
 
-/* 0; 1 at the end of the stream; or a negative errno. */
-static int take(struct tcp_receiver *receiver, struct state *self, const struct io_uring_cqe *report)
-{
-	struct xdplab_zcrx_report where; /* the second half of a report of 32 bytes */
-	uint64_t offset;
-	int result;
-
-	if (!(report->flags & IORING_CQE_F_MORE))
-		self->armed = false;
-	if (report->res == -ENOMEM) /* all pages were full; they are given back by now */
-		return 0;
-	if (report->res <= 0)
-		return report->res ? report->res : 1;
-	memcpy(&where, report + 1, sizeof(where));
-	offset = where.off & XDPLAB_ZCRX_OFFSET_MASK;
-	result = tcp_receiver_take(receiver, self->area + offset, (uint64_t)report->res);
-	give_back(self, offset, (uint32_t)report->res);
-	return result;
-}
-
 static int receive(struct tcp_receiver *receiver, void *state)
 {
 	struct state *self = state;
-	struct io_uring_cqe *report;
-	unsigned int head, count = 0;
-	int result;
+	const int result = tcp_multishot_receive(&self->multishot, receiver, self);
 
-	if (!self->armed)
-		arm(receiver, self);
-	tcp_receiver_called(receiver, 1);
-	result = io_uring_submit_and_wait(&self->ring, 1);
-	if (result < 0)
-		return result == -EINTR ? 0 : result;
-	result = 0;
-	io_uring_for_each_cqe(&self->ring, head, report) {
-		count++;
-		if ((result = take(receiver, self, report)))
-			break;
-	}
-	io_uring_cq_advance(&self->ring, count);
-	if (!result && (self->given - self->flushed >= FLUSHED || !self->armed))
-		result = flush(receiver, self);
+	if (!result && (self->given - self->flushed >= FLUSHED || !self->multishot.armed))
+		return flush(receiver, self);
 	return result;
 }
 
@@ -176,7 +154,7 @@ static void end(void *state)
 {
 	struct state *self = state;
 
-	io_uring_queue_exit(&self->ring);
+	io_uring_queue_exit(&self->multishot.ring);
 	free_memory(self);
 }
 

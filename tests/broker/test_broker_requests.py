@@ -226,6 +226,21 @@ def test_descriptors_that_are_not_what_they_claim_are_refused(broker: Broker) ->
     assert as_user(lambda: talk(broker.socket, say)) == "refused"
 
 
+def test_a_socket_that_may_busy_poll_does_not_until_it_is_told_to(broker: Broker) -> None:
+    busy_poll, prefer = 46, 69  # SO_BUSY_POLL, SO_PREFER_BUSY_POLL
+
+    def say(connection: Connection) -> tuple[int, int]:
+        with socket.socket(AF_XDP, socket.SOCK_RAW, 0) as xsk:
+            xsk.setsockopt(socket.SOL_SOCKET, busy_poll, 50)  # as by net.core.busy_read
+            connection.request("prefer_busy_poll", {"budget": 64}, [xsk.fileno()])
+            return (
+                xsk.getsockopt(socket.SOL_SOCKET, busy_poll),
+                xsk.getsockopt(socket.SOL_SOCKET, prefer),
+            )
+
+    assert as_user(lambda: talk(broker.socket, say)) == (0, 1)
+
+
 def test_a_session_pins_no_more_memory_than_it_may(broker: Broker) -> None:
     size = 1 << 29
 

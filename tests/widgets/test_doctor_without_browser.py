@@ -23,8 +23,8 @@ def found() -> Iterator[Finding]:
 
 def test_its_words_have_every_finding_and_what_helps() -> None:
     words = repr(Doctor({"all": found}))
-    assert words.startswith("<Doctor: This machine can't capture with AF_XDP yet, and labs are")
-    assert "simulated: 1 good, 0 limited, 1 missing.>" in words
+    assert words.startswith("<Doctor: Whether this machine captures with AF_XDP was not examined")
+    assert "examined: 1 good, 0 limited, 1 missing.>" in words
     for part in ("one: fine", "<two>: nothing & more", "-> `fix <it>` or leave it."):
         assert part in words
 

@@ -52,21 +52,27 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/vm", description=__doc__)
-    parser.add_argument(
-        "what",
-        choices=("run", "shell", "table", "cases", *_SEVERAL),
-        help="run: the tests, or --command; table: try all there is, and write it down; cases: "
-        "those of the kernel's selftest, here and in a guest, likewise",
-    )
-    parser.add_argument("--kernel", choices=KERNELS, default="newest")
-    parser.add_argument("--card", choices=CARDS, default="igb")
-    parser.add_argument(
-        "--port", type=int, default=0, help="of 127.0.0.1, that leads to the guest's port 8888"
-    )
-    parser.add_argument("--command", default="", help="for bash, in place of the tests")
-    parser.add_argument("--here", action="store_true", help="the cases on veth alone")
-    parser.add_argument("--long", action="store_true", help="the tests that take minutes, alone")
-    parser.add_argument("--seconds", type=float, default=900, help="the most for each guest")
+    kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    run = kinds.add_parser("run", help="run the tests, or a command, in a guest")
+    shell = kinds.add_parser("shell", help="open a shell in a guest")
+    table = kinds.add_parser("table", help="try all there is, and write it down")
+    cases = kinds.add_parser("cases", help="the cases of the kernel's selftest, likewise")
+    several = [
+        kinds.add_parser(name, help=f"the tests in {len(_SEVERAL[name])} guests")
+        for name in _SEVERAL
+    ]
+    for one in (run, shell):
+        one.add_argument("--kernel", choices=KERNELS, default="newest")
+        one.add_argument("--card", choices=CARDS, default="igb")
+        one.add_argument(
+            "--port", type=int, default=0, help="of 127.0.0.1, that leads to the guest's port 8888"
+        )
+    which = run.add_mutually_exclusive_group()
+    which.add_argument("--command", default="", help="for bash, in place of the tests")
+    which.add_argument("--long", action="store_true", help="the tests that take minutes, alone")
+    cases.add_argument("--here", action="store_true", help="the cases on veth alone")
+    for each in (run, table, cases, *several):
+        each.add_argument("--seconds", type=float, default=900, help="the most for each guest")
     return parser
 
 

@@ -8,10 +8,17 @@ from functools import cached_property
 from typing import Any
 
 from xdplab import backends
+from xdplab.configuration.binding import (
+    ATTACH_MODES,
+    BIND_MODES,
+    binding_words,
+    longest_frame,
+)
 from xdplab.configuration.groups import Memory, Sampling, Worker, keep
 from xdplab.configuration.keywords import PLACES, groups
 from xdplab.configuration.path_rules import path_words
-from xdplab.configuration.umem import LARGEST_REAL_FRAME, layout, longest_with_zero_copy
+from xdplab.configuration.simulation import refuse_what_is_not_simulated
+from xdplab.configuration.umem import layout
 from xdplab.core.checks import (
     boolean,
     choice,
@@ -34,13 +41,6 @@ from xdplab.net.interface import Interface
 from xdplab.net.packet_filter import PacketFilter
 from xdplab.net.stream import Stream
 
-ATTACH_MODES = {"native": lib.XDPLAB_ATTACH_NATIVE, "skb": lib.XDPLAB_ATTACH_SKB}
-BIND_MODES = {
-    "auto": lib.XDPLAB_BIND_AUTO,
-    "copy": lib.XDPLAB_BIND_COPY,
-    "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
-}
-_ETHERNET = 14 + 4
 _LONGEST = (1 << 32) - 1
 _LONGEST_NAME = 40
 LARGEST_RING = 1 << 16
@@ -109,7 +109,7 @@ class Configuration:
         )
         if self.stream is not None:
             instance_of("stream", self.stream, Stream, "a Stream: Stream(receiver)")
-        self._check_backend()
+        refuse_what_is_not_simulated(self)
         self.match_code  # noqa: B018 - compiles it
         words = self._words()
         keep(self, ring_size=words["ring_size"], frame_size=words["frame_size"])
@@ -278,9 +278,8 @@ class Configuration:
                 **backends.of(self.interfaces[0].namespace).engine_words(self.interfaces),
             },
         )
-        # A device sends what its MTU allows, besides Ethernet's header and a VLAN tag.
         native.queue_counts = [interface.queues for interface in self.interfaces]
-        native.longest = [min(interface.mtu + _ETHERNET, _LONGEST) for interface in self.interfaces]
+        native.longest = [min(longest_frame(each), _LONGEST) for each in self.interfaces]
         matching = ffi.from_buffer("uint8_t[]", self.match_code)
         native.match.instructions, native.match.count = matching, len(self.match_code) // 8
         held = [program, workers, matching]
@@ -301,29 +300,6 @@ class Configuration:
         native, _held = self.native()
         return int(lib.xdplab_umem_bytes(native))
 
-    def _check_backend(self) -> None:
-        simulated = [interface.namespace.simulated for interface in self.interfaces]
-        if any(simulated) and not all(simulated):
-            raise ConfigurationError(
-                "forward_to=... can't join a simulated interface and a real one: no packet gets "
-                "from one to the other. Take two labs of one backend: Lab(backend='soft')."
-            )
-        if any(simulated) and self.memory.multi_buffer:
-            raise ConfigurationError(
-                "multi_buffer=True is not simulated: a soft NIC has one frame a packet. Leave it "
-                "out, and take a larger frame_size."
-            )
-        if any(simulated) and self.asks_device:
-            raise ConfigurationError(
-                "checksum='device' is not simulated: a soft NIC finishes none. Take "
-                "checksum='software', with which the worker finishes them."
-            )
-        if any(simulated) and self.path != "xsk":
-            raise ConfigurationError(
-                f"path={self.path!r} is the kernel's, and a simulated NIC has AF_XDP's rings only. "
-                "Take path='xsk', or a real lab: Lab(backend='kernel')."
-            )
-
     def _words(self) -> dict[str, int]:
         return {
             **path_words(self),
@@ -332,10 +308,9 @@ class Configuration:
             "action": self._first_index(),
             "delivers": int(self.delivers),
             "users_program": int(self._users_program()),
-            "attach_mode": ATTACH_MODES[self.attach],
             "ring_size": power_of_two("ring_size", self.ring_size, LARGEST_RING),
             **layout(self.frame_size, self.memory, ring_size=self.ring_size),
-            "bind_mode": self._bind_mode(),
+            **binding_words(self),
             "metadata": self._metadata(),
             "transmit_metadata": int(self.asks_device),
             "sample_bytes": self.sampling.bytes,
@@ -387,46 +362,6 @@ class Configuration:
                 "attach='native', or leave out metadata."
             )
         return int(self.sampling.metadata)
-
-    def _bind_mode(self) -> int:
-        if self.attach == "skb" and self.bind == "zero-copy":
-            raise ConfigurationError(
-                "bind='zero-copy' is the driver's, and attach='skb' goes around it. Ask for "
-                "attach='native', or leave out bind."
-            )
-        # A driver with zero-copy would fill frames that the stack fills, too.
-        copies = self.attach == "skb" or (self.bind != "copy" and self._would_be_cut())
-        return int(BIND_MODES["copy" if copies else self.bind])
-
-    def _would_be_cut(self) -> bool:
-        """Tell whether a card would cut long packets with zero-copy, which must not be asked for.
-
-        Raises
-        ------
-        ConfigurationError
-            When it was.
-        """
-        for interface in self.interfaces:
-            held = (interface.driver, self.frame_size, self.memory.headroom)
-            longest, needed = longest_with_zero_copy(*held), interface.mtu + _ETHERNET
-            if longest is None or longest >= needed:
-                continue
-            if self.bind == "zero-copy":
-                raise ConfigurationError(
-                    f"with zero-copy the driver {interface.driver} has the card of "
-                    f"{interface.name} put at most {longest:,} bytes of a packet into a frame of "
-                    f"{self.frame_size:,} bytes, and the rest is lost: its MTU of "
-                    f"{interface.mtu:,} allows packets of {needed:,} bytes. Ask for "
-                    f"{self._for_whole_packets(interface)}."
-                )
-            return True
-        return False
-
-    def _for_whole_packets(self, interface: Interface) -> str:
-        """Return the setting with which a card puts whole packets into frames."""
-        largest = longest_with_zero_copy(interface.driver, LARGEST_REAL_FRAME, self.memory.headroom)
-        enough = largest is not None and largest >= interface.mtu + _ETHERNET
-        return f"frame_size={LARGEST_REAL_FRAME}" if enough else "bind='copy'"
 
     def _workers(self) -> list[dict[str, int]]:
         """Lay out the workers of each queue of each interface; of two, each sends on the other."""

@@ -45,7 +45,8 @@ class Memory:
         most the engine's `frame_size` less 704, which the kernel keeps for itself and the shortest
         packet.
     unaligned
-        Whether `frame_size` may be no power of two: a multiple of 8 from 2048 to 4096.
+        Whether `frame_size` may be no power of two: a multiple of 8 from 2048 to 4096. Zero-copy
+        with such frames takes ``huge_pages=True``.
     huge_pages
         True puts the UMEM into reserved huge pages of 2 MiB, ``"auto"`` where enough are reserved.
         Not the default, since another program may need them.

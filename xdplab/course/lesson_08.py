@@ -8,7 +8,8 @@ from xdplab.core.errors import CompileError, VerifierError, XdplabError
 from xdplab.course.checking import Checks, UnfilledError, WrongAnswerError, an, called
 from xdplab.course.sending import send
 from xdplab.lab.lab import Lab
-from xdplab.xdp.program import Link, Program
+from xdplab.xdp.link import Link
+from xdplab.xdp.program import Program
 
 _HERE = "/* here */"
 _TO, _FROM, _IPV4, _ARP = (

@@ -10,7 +10,8 @@ from xdplab.native import lib
 from xdplab.programs.links import link_facts
 from xdplab.refusals.errors import new_error, raise_error
 from xdplab.xdp.followers import xskmap_of
-from xdplab.xdp.program import Link, Program
+from xdplab.xdp.link import Link
+from xdplab.xdp.program import Program
 
 if TYPE_CHECKING:
     from xdplab.engine.native_engine import NativeEngine

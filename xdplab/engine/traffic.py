@@ -8,6 +8,7 @@ import time
 from typing import Any, Literal, Self
 
 from xdplab import backends
+from xdplab.configuration.binding import longest_frame
 from xdplab.core.calls import public
 from xdplab.core.checks import core, place, shown, whole
 from xdplab.core.checks import seconds as seconds_within
@@ -38,8 +39,6 @@ from xdplab.send.replaying import Replayed
 RECORDED: Literal["recorded"] = "recorded"
 """The rate of a replay that keeps to its own times."""
 
-_ETHERNET = 14
-_TAG = 4  # bytes by which a frame may exceed the MTU's: a VLAN tag
 _MOST_REPEATS = (1 << 32) - 1
 _AT_ONCE_PS = 1  # between two frames of a replay; 0 stands for its own times
 
@@ -137,7 +136,7 @@ class Traffic(Tabled, TrafficKnobs, FixedNames, Starting, IsTraffic):
         stream = Stream(receiver, "max", size, count, seconds, flows)
         repeats = whole("repeat", repeat, 0, _MOST_REPEATS)
         self.cpu = generator_core() if cpu is None else core(cpu)
-        longest = sender.interface.now().mtu + _ETHERNET + _TAG
+        longest = longest_frame(sender.interface.now())
         self._replay = None if replay is None else Replay.read(place("replay", replay), longest)
         usual: Rate | Literal["recorded"] = RECORDED if self._replay else "max"
         self._rate = usual if rate is None else self._checked_rate(rate)

@@ -14,13 +14,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from xdplab.configuration.configuration import (
-    ACTIONS,
-    ATTACH_MODES,
-    BIND_MODES,
-    LARGEST_RING,
-    WAIT_STRATEGIES,
-)
+from xdplab.configuration.binding import ATTACH_MODES, BIND_MODES
+from xdplab.configuration.configuration import ACTIONS, LARGEST_RING, WAIT_STRATEGIES
 from xdplab.configuration.groups import CHECKSUMS, HIGHEST_PRIORITY, RAREST_SAMPLE
 from xdplab.core.named import Named
 from xdplab.core.text import rate

@@ -19,33 +19,25 @@ import math
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from xdplab.core.calls import public
 from xdplab.core.checks import boolean, seconds
-from xdplab.core.errors import ClosedError, InterfaceGoneError
 from xdplab.core.fixed_names import FixedNames
 from xdplab.core.table import Table, Tabled
 from xdplab.knobs.table import names_of_home
 from xdplab.ledger import own_program
 from xdplab.ledger.account import Account, Stage
-from xdplab.ledger.counting_points import NO_QUEUE, SENDER, CountingPoints, Counts
+from xdplab.ledger.counting_points import NO_QUEUE, CountingPoints, Counts
 from xdplab.ledger.drops import drop_reasons_of
-from xdplab.ledger.explain_handler import watched
 from xdplab.ledger.lines import Line, is_there, name_of
 from xdplab.ledger.offered import is_short
-from xdplab.ledger.situation import Situation, other_core, queueing, queues_first, slower, steering
+from xdplab.ledger.read_situation import situation_of
 from xdplab.ledger.subjects import check_engine, check_traffic, senders
-from xdplab.net.filtering import Filtering, filtering
-from xdplab.net.offloads import remedies_for_checksums, remedies_for_length
-from xdplab.net.sent_back import hindrances
 
 if TYPE_CHECKING:
     from xdplab.ledger.subjects import CountedEngine, CountedTraffic
-    from xdplab.net.interface import Interface
 
 _SETTLE_SECONDS = 1.0
 _QUIET_SECONDS = 0.2
@@ -154,7 +146,7 @@ class Ledger(Tabled, FixedNames):
         unaccounted = sum(abs(gap) if self._quiet else max(gap, 0) for gap in gaps)
         strays = sorted(grown_by_queue.keys() - {*self._engine.queues, NO_QUEUE})
         situation = replace(
-            self._situation(grown, strays),
+            situation_of(self, grown, strays),
             flowing=flowing,
             senders=sending,
             reconfigured=self._reconfigured(),
@@ -327,9 +319,6 @@ class Ledger(Tabled, FixedNames):
     def _sends(self, grown: Counts) -> bool:
         return bool(grown.handed or grown.taken) or self._engine.action != "drop"
 
-    def _was_paced(self) -> bool:
-        return bool(self._engine.pace) or "pace" in self._changed()
-
     def _had_multi_buffer(self) -> bool:
         return self._engine.configuration.memory.multi_buffer or "multi_buffer" in self._changed()
 
@@ -342,124 +331,3 @@ class Ledger(Tabled, FixedNames):
         """Return the changes by `reconfigure` since the ledger began."""
         sockets = names_of_home("sockets")
         return {name: value for name, value in self._changed().items() if name in sockets}
-
-    def _faults(self) -> dict[str, int]:
-        """Read the faults of the engine's ends; of two the more frequent one."""
-        told: dict[str, int] = {}
-        for interface in self._engine.configuration.interfaces:
-            for name, every in interface.faults().items():
-                told[name] = min(every, told.get(name, every))
-        return told
-
-    def _broken_links(self) -> tuple[str, ...]:
-        """Say of each link why frames can't pass it; once where both of its ends are ours."""
-        found: dict[str, str] = {}
-        for place, link in sorted(self._points.links.items()):  # the sender first
-            label = link.name if place == SENDER else self._engine.end(place)
-            state = replace(link.state, label=label)
-            if not state.passes and link.name not in self._points.gone:
-                found.setdefault(state.remedy, state.trouble())
-        return tuple(found.values())
-
-    def _queue_count(self) -> int:
-        """Return how many queues an engine may name; they can be added while packets flow."""
-        return min(interface.queues for interface in self._engine.interfaces)
-
-    def _carrier_losses(self) -> dict[str, int]:
-        """Count how often each interface lost its carrier since the ledger began."""
-        found = {}
-        for place, link in self._points.links.items():
-            before = self._links_before[place].state.carrier_losses
-            if lost := link.state.carrier_losses - before:
-                found[link.name] = lost
-        return found
-
-    def _situation(self, grown: Counts, strays: list[int]) -> Situation:
-        engine, traffic = self._engine, self._traffic
-        error, ended = str(engine.error or ""), engine.has_ended
-        links = dict(self._points.links)
-        sender = links.pop(SENDER, None)
-        workers = range(engine.telemetry.workers)
-        inside = any(map(engine.telemetry.inside_handler, workers))
-        queues_command, queues_then = queues_first(engine) if grown.no_socket else ("", 0)
-        return Situation(
-            interface=" and ".join(link.name for link in links.values()),
-            name=engine.configuration.name,
-            queues=engine.queues,
-            stray_queues=tuple(strays),
-            queue_count=queues_then
-            or (self._queue_count() if grown.ring_full or grown.no_socket else 0),
-            queues_first=queues_command,
-            running=engine.running or bool(error and not ended),
-            fault=error if ended else "",
-            lost_program="" if ended else error,
-            bypassed=engine.times_bypassed > self._bypassed,
-            gone=self._points.gone,
-            broken_links=self._broken_links(),
-            carrier_losses=self._carrier_losses(),
-            drops=() if self._drops is None else tuple(each.words() for each in self._drops.read()),
-            sends=self._sends(grown),
-            delivers=engine.configuration.delivers,
-            match=engine.configuration.match,
-            users_program=engine.configuration.users_program,
-            counts_verdicts=self._counts_verdicts(),
-            joins=len(engine.configuration.interfaces) > 1,
-            handler=watched(engine.telemetry) if grown.over_budget or inside else "",
-            in_handler=inside,
-            held=int(engine.telemetry.total()["held"]),
-            path=engine.path,
-            kind=engine.configuration.kind.name.lower(),
-            socket_buffer=engine.configuration.memory.socket_buffer,
-            wait=engine.wait,
-            timer=engine.timer_microseconds,
-            paced=self._was_paced(),
-            batch=engine.batch,
-            ring_size=engine.ring_size,
-            cpus=engine.cpus,
-            overflow=self._points.overflow() if grown.ring_full else None,
-            generator_cpu=traffic.cpu if traffic else None,
-            sent_besides=self._sent_besides(grown),
-            slower=slower(engine, traffic),
-            other_core=other_core(engine, traffic),
-            steering=steering(engine, traffic) if grown.no_socket else "",
-            queueing=queueing(engine.interfaces) if grown.tx_dropped else (),
-            generator_queueing=queueing([traffic.sender.interface])
-            if traffic and traffic.by_socket and grown.wire_full
-            else (),
-            frame_size=traffic.size if traffic else 0,
-            mtu=sender.mtu if sender else 0,
-            port_mtu=max(link.mtu for link in links.values()),
-            attach=engine.attach,
-            filtering=None if grown.received else self._filtering(),
-            umem_frame=engine.configuration.frame_size,
-            headroom=engine.configuration.memory.headroom,
-            began_quiet=self._quiet,
-            simulated=engine.simulated,
-            faults=self._faults(),
-            replays=traffic is not None and traffic.replays,
-            checksum_remedies=self._commands(
-                grown.finished + grown.unfinished, remedies_for_checksums
-            ),
-            sent_back=self._commands(grown.program_sent, hindrances),
-            length_remedies=self._commands(grown.oversized + grown.too_large, remedies_for_length),
-            left_out=traffic.left_out if traffic else 0,
-            remarks=traffic.remarks if traffic else (),
-        )
-
-    def _filtering(self) -> Filtering | None:
-        """Look how the first of the engine's interfaces filters, if it is still there."""
-        with suppress(InterfaceGoneError, ClosedError):
-            return filtering(self._engine.interface)
-        return None
-
-    def _commands(
-        self, packets: int, remedies: Callable[[Interface], list[str]]
-    ) -> tuple[str, ...]:
-        """Collect the commands that would help, where any packet needs them."""
-        if not packets or self._engine.simulated:
-            return ()
-        found = []
-        for interface in self._engine.interfaces:
-            with suppress(InterfaceGoneError, ClosedError):
-                found.append(remedies(interface))
-        return tuple(dict.fromkeys(command for commands in found for command in commands))

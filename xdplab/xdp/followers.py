@@ -11,7 +11,8 @@ from xdplab.programs.maps import TYPES
 from xdplab.xdp.maps import Map
 
 if TYPE_CHECKING:
-    from xdplab.xdp.program import Link, Program
+    from xdplab.xdp.link import Link
+    from xdplab.xdp.program import Program
 
 _XSKMAP = TYPES.index("xskmap")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from xdplab.configuration.configuration import ATTACH_MODES
+from xdplab.configuration.binding import ATTACH_MODES
 from xdplab.core.checks import is_a
 from xdplab.core.errors import (
     CompileError,
@@ -20,7 +20,8 @@ from xdplab.core.errors import (
 )
 from xdplab.core.source_lines import excerpt
 from xdplab.net.resolve import End, is_same
-from xdplab.xdp.program import Link, Program
+from xdplab.xdp.link import Link
+from xdplab.xdp.program import Program
 from xdplab.xdp.source import object_of_text
 
 _EXAMPLE = "%%xdp count --attach lab.port"

@@ -29,7 +29,7 @@ from xdplab.refusals.errors import new_error, raise_error
 
 # linux/socket.h, asm-generic/socket.h, linux/memfd.h; Python lacks them.
 _AF_XDP = 44
-_SO_DOMAIN, _SO_PREFER_BUSY_POLL, _SO_BUSY_POLL_BUDGET = 39, 69, 70
+_SO_DOMAIN, _SO_BUSY_POLL, _SO_PREFER_BUSY_POLL, _SO_BUSY_POLL_BUDGET = 39, 46, 69, 70
 
 # Upper bound of the memory of our programs and their maps.
 _OWN_OBJECTS_BYTES = 128 * 1024
@@ -211,6 +211,9 @@ class Operations:
     def _prefer_busy_poll(self, arguments: dict[str, Any], descriptors: list[int]) -> Answer:
         with _af_xdp(descriptors[0]) as given:
             try:
+                # The strategy sets the time. With the default of net.core.busy_read above 0, a kick
+                # of any other would wake no zero-copy driver (xsk_no_wakeup, Linux 6.18).
+                given.setsockopt(socket.SOL_SOCKET, _SO_BUSY_POLL, 0)
                 given.setsockopt(socket.SOL_SOCKET, _SO_PREFER_BUSY_POLL, 1)
                 given.setsockopt(socket.SOL_SOCKET, _SO_BUSY_POLL_BUDGET, arguments["budget"])
             except OSError as error:

@@ -18,7 +18,8 @@ from xdplab.core.threads import Thread
 from xdplab.net.driver_counters import DriverVerdicts, verdicts
 
 if TYPE_CHECKING:
-    from xdplab.xdp.program import Link, Program
+    from xdplab.xdp.link import Link
+    from xdplab.xdp.program import Program
 
 INTERVAL = 0.5
 """Seconds from one reading to the next."""

@@ -22,7 +22,8 @@ from xdplab.widgets.program.tables import source_html, state_html
 from xdplab.widgets.program.ways import WAYS
 from xdplab.widgets.style.palette import GREEN, GREY, VERMILLION
 from xdplab.xdp.gallery import GALLERY, GalleryProgram
-from xdplab.xdp.program import Link, Program
+from xdplab.xdp.link import Link
+from xdplab.xdp.program import Program
 
 _HALF = {"flex": "1 1 380px", "min_width": "0", "margin": "0 12px 0 0"}
 
