@@ -43,3 +43,18 @@ def test_a_farm_that_was_closed_has_no_hosts(privileged: None) -> None:
     farm.close()
     farm.close()
     assert host.interface.namespace.closed
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        ([], r"names=\[\] has no server"),
+        (["router"], "'router' is another host of each farm, as are client, router, balancer"),
+        (["one", "two", "one"], "'one' is there 2 times"),
+        (["no-dash"], "'no-dash' can't be a server's name. It is a letter, and up to 11"),
+        (["twelve_bytes_"], "can't be a server's name"),
+    ],
+)
+def test_names_that_no_server_can_have_are_refused(names: list[str], why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        Farm(names)

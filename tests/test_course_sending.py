@@ -1,11 +1,11 @@
-"""Packets to an XDP program of the reader's, and calls that are refused on purpose."""
+"""Packets to a lab's port, answers to them, and calls that are refused on purpose."""
 
 from __future__ import annotations
 
 import pytest
 
 from xdplab import ConfigurationError, Engine, Lab
-from xdplab.course import refused, send
+from xdplab.course import answers, refused, send
 
 
 def test_what_is_sent_has_come_when_the_call_returns(lab: Lab) -> None:
@@ -31,3 +31,16 @@ def test_a_refusal_is_returned_and_what_is_not_refused_is_told(lab: Lab) -> None
     assert "queues=0" in str(refusal)
     with pytest.raises(ConfigurationError, match="was not refused"):
         refused(lab.peer.ping, lab.port.ipv4)
+
+
+@pytest.mark.kernel
+def test_answers_are_counted(lab: Lab) -> None:
+    with Engine(lab.port, action="echo") as engine:
+        assert answers(lab, 5) == 5
+        engine.action = "drop"
+        assert answers(lab, 5) == 0
+
+
+def test_simulated_hosts_answer_no_socket() -> None:
+    with Lab(backend="soft") as lab, pytest.raises(ConfigurationError, match="simulated"):
+        answers(lab)

@@ -249,6 +249,15 @@ def test_an_interface_that_is_down_for_a_while_is_waited_for(
         assert engine.error is None
 
 
+def test_two_interfaces_of_one_name_are_told_apart_by_their_addresses(
+    labs: tuple[Lab, Lab],
+) -> None:
+    left, right = labs
+    with Engine(left.port, forward_to=right.port) as engine:
+        assert "on port0 (198.18.0.1) and port0 (198.18.1.1) queue 0" in str(engine)
+        assert "port0 (198.18.1.1) queue 0" in str(engine.rates())
+
+
 @pytest.mark.kernel
 def test_an_interface_can_not_be_joined_to_itself(lab: Lab) -> None:
     again = Interface.find("port0", lab.port.interface.namespace)

@@ -14,6 +14,7 @@ from support.waiting import eventually
 from support.xskmaps import steering
 
 from xdplab import GALLERY, Engine, Lab, Memory, Program, Worker
+from xdplab.course import answers
 from xdplab.doctor import interfaces
 from xdplab.net.far_end import far_end
 from xdplab.net.interface import Interface
@@ -305,3 +306,15 @@ def test_what_a_program_sends_back_arrives_once_the_ledgers_words_are_followed(
             run(*command.split())
             assert udp_answers(left, "10.9.0.1") == 10
             assert "14 packets were sent back by your program: XDP_TX. That is no" in book.explain()
+
+
+def test_a_program_says_that_the_other_end_does_not_notice_what_it_sends_back(lab: Lab) -> None:
+    words = "peer0, the other end of port0, does not notice them, as it has no XDP program"
+    with Program(GALLERY["reflect"], lab.port) as reflect:
+        reflect.attach()
+        assert words not in str(reflect)
+        assert answers(lab) == 0
+        assert f"On port0, programs sent 10 packets back (XDP_TX). {words}" in str(reflect)
+        with Program(GALLERY["pass"], lab.peer) as other, other.attach():
+            assert answers(lab) == 10
+            assert words not in str(reflect)

@@ -5,17 +5,20 @@ The checks of lesson NN are in `xdplab/course/lesson_NN.py`, in its table ``CHEC
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from types import EllipsisType
 from typing import Any, TypeVar
 
 from xdplab.core.calls import public_function
-from xdplab.core.checks import shown
+from xdplab.core.checks import items, number, shown
 from xdplab.core.errors import ConfigurationError, XdplabError
 from xdplab.core.table import Table, Tabled
+from xdplab.core.text import counted
 from xdplab.course import progress
 
 Check = Callable[..., None]
@@ -121,10 +124,63 @@ def an(kind: type[Thing], answer: object, wanted: str) -> Thing:
 
 
 def a_number(answer: object, wanted: str) -> float:
-    """Return an answer if it is a number, numpy's included."""
-    if isinstance(answer, bool) or not hasattr(answer, "__float__"):
+    """Return an answer if it is a finite number, numpy's included."""
+    found = number(answer)
+    if math.isfinite(found):
+        return found
+    raise WrongAnswerError(f"{shown(answer)} is no answer: {wanted} is wanted.")
+
+
+def a_whole_number(answer: object, wanted: str) -> int:
+    """Return an answer if it is a whole number; 3.0 is one."""
+    found = a_number(answer, wanted)
+    if found % 1:
+        raise WrongAnswerError(f"{shown(answer)} is no whole number, and {wanted} is one.")
+    return int(found)
+
+
+def several(answer: object, wanted: str, count: int | None = None) -> list[Any]:
+    """Return the parts of an answer; with a count, of one that has an order and so many parts."""
+    try:
+        parts = items("answer", answer, wanted)
+    except ConfigurationError:
+        parts = None
+    if parts is None or (count is not None and isinstance(answer, Set)):
         raise WrongAnswerError(f"{shown(answer)} is no answer: {wanted} is wanted.")
-    return float(answer)
+    if count is not None and len(parts) != count:
+        raise WrongAnswerError(f"{wanted} is wanted, and this has {counted(len(parts), 'part')}.")
+    return parts
+
+
+def letters(answer: object, known: Collection[str]) -> frozenset[str]:
+    """Return an answer if it is letters of a list of sentences, each a known one."""
+    parts = several(answer, 'a set of letters, such as {"a"},')
+    named = frozenset(str(part).lower() for part in parts)
+    if unknown := sorted(named - set(known)):
+        raise WrongAnswerError(f"{unknown[0]!r} is none of the letters.")
+    return named
+
+
+_SHARE_MARGIN = 0.006  # an answer may be rounded to two digits
+
+
+def is_share(answer: object, right: float) -> bool:
+    """Tell whether an answer is a share; one in percent is a `WrongAnswerError`."""
+    share = a_number(answer, "a share, 0 to 1,")
+    if abs(share - 100 * right) < 100 * _SHARE_MARGIN:
+        raise WrongAnswerError("a share is wanted, not percent.")
+    return abs(share - right) < _SHARE_MARGIN
+
+
+@contextmanager
+def running_theirs() -> Iterator[None]:
+    """Run code of the reader's: what it raises is a `WrongAnswerError`, in words."""
+    try:
+        yield
+    except XdplabError as error:
+        raise WrongAnswerError(f"your function was refused: {error}") from error
+    except Exception as error:
+        raise WrongAnswerError(f"your function failed: {type(error).__name__}: {error}") from error
 
 
 def called(function: object, *arguments: object, may_return_none: bool = False) -> Any:
@@ -139,12 +195,13 @@ def called(function: object, *arguments: object, may_return_none: bool = False) 
     """
     if not callable(function):
         raise WrongAnswerError(f"{shown(function)} is no answer: a function is wanted.")
-    try:
+    with running_theirs():
         returned = function(*arguments)
-    except XdplabError as error:
-        raise WrongAnswerError(f"your function was refused: {error}") from error
-    except Exception as error:
-        raise WrongAnswerError(f"your function failed: {type(error).__name__}: {error}") from error
-    if isinstance(returned, EllipsisType) or (returned is None and not may_return_none):
+    return filled(returned, may_be_none=may_return_none)
+
+
+def filled(returned: Any, *, may_be_none: bool = False) -> Any:
+    """Return what a function of the reader's returned; `UnfilledError` where that is nothing."""
+    if isinstance(returned, EllipsisType) or (returned is None and not may_be_none):
         raise UnfilledError("your function returns nothing.")
     return returned

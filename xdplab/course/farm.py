@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from xdplab.core.calls import public
-from xdplab.core.checks import items, text, whole
+from xdplab.core.checks import items, shown, text, whole
 from xdplab.core.closing import Closing
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.table import Table, Tabled
 from xdplab.core.threads import Thread
-from xdplab.lab.network import Network
+from xdplab.lab.network import HOST_NAME, Network
 from xdplab.net.host import Host
 from xdplab.xdp.gallery import GALLERY
 from xdplab.xdp.program import Program
 
 _PORT, _PATIENCE = 80, 30.0  # seconds
 _MOST_SERVERS, _MOST_CONNECTIONS = 32, 100_000
+_OTHERS = ("client", "router", "balancer")  # hosts of each farm
 
 
 @public
@@ -33,7 +35,8 @@ class Farm(Tabled, Closing):
     Parameters
     ----------
     names
-        The servers' names, as `Network` takes them.
+        The servers' names, 1 to 32, each once: a letter, then up to 11 letters, digits and
+        underscores; and none of client, router and balancer.
 
     Attributes
     ----------
@@ -52,7 +55,7 @@ class Farm(Tabled, Closing):
     """The address that clients know."""
 
     def __init__(self, names: Sequence[str] = ("one", "two", "three")) -> None:
-        named = [text("names", each) for each in items("names", names, "names", _MOST_SERVERS)]
+        named = _checked(names)
         with ExitStack() as stack:
             wires = ("client-router", "balancer-router", *(f"router-{name}" for name in named))
             net = stack.enter_context(Network(*wires))
@@ -125,6 +128,29 @@ class Farm(Tabled, Closing):
 
     def _brief(self) -> str:
         return f"<Farm of {self.VIRTUAL}: {', '.join(self.servers)}>"
+
+
+def _checked(names: object) -> list[str]:
+    named = [text("names", each) for each in items("names", names, "names", _MOST_SERVERS)]
+    if not named:
+        raise ConfigurationError('names=[] has no server. Name one or more: Farm(["one", "two"]).')
+    for name in named:
+        if not re.fullmatch(HOST_NAME, name):
+            raise ConfigurationError(
+                f"names: {shown(name)} can't be a server's name. It is a letter, and up to 11 "
+                "letters, digits and underscores."
+            )
+        if name in _OTHERS:
+            raise ConfigurationError(
+                f"names: {shown(name)} is another host of each farm, as are {', '.join(_OTHERS)}. "
+                "Give the server another name."
+            )
+        if named.count(name) > 1:
+            raise ConfigurationError(
+                f"names: {shown(name)} is there {named.count(name)} times. Give each server a name "
+                "of its own."
+            )
+    return named
 
 
 def _attach(name: str, host: Host, stack: ExitStack) -> None:

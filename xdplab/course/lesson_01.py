@@ -29,6 +29,8 @@ def time_until_full(answer: object) -> None:
     ):
         if abs(seconds - wrong) <= 0.01 * wrong:
             raise WrongAnswerError(hint)
+    if abs(seconds - right) <= 0.1 * right:
+        raise WrongAnswerError(f"{seconds:g} s is near: count all entries, and do not round.")
     raise WrongAnswerError(
         f"{seconds:g} s is not it. One entry holds one packet, whatever its size: which ring holds "
         "packets that have arrived, and how many entries has it?"

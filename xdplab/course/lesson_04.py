@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from xdplab.course.checking import Checks, WrongAnswerError, a_number, an, called
+from xdplab.course.checking import Checks, WrongAnswerError, a_number, called, several
 
 _WAITING, _BATCH = 10, 32  # as the exercise has it
 _TURN, _PACKET = 200, 50  # ns, likewise
@@ -26,9 +24,8 @@ def taken_now(answer: object) -> None:
 
 def rates_of_batches(answer: object) -> None:
     """Check the rates of two batches, given what a turn and a packet take."""
-    if not isinstance(answer, Sequence) or len(answer) != len(_BATCHES):
-        raise WrongAnswerError("a pair of numbers is wanted.")
-    for batch, given in zip(_BATCHES, answer, strict=True):
+    given_rates = several(answer, "a pair of numbers", len(_BATCHES))
+    for batch, given in zip(_BATCHES, given_rates, strict=True):
         rate = a_number(given, "a rate")
         right = 1e9 / (_TURN / batch + _PACKET)
         if abs(rate * 1e9 - right) < _CLOSE * right or rate < 1000:
@@ -51,9 +48,9 @@ _RUNS = (
 def finds_the_knee(function: object) -> None:
     """Check a function that finds the largest rate without loss."""
     for runs, right, case in _RUNS:
-        found = called(function, list(runs))
-        if an(int, found, "a rate of those given, or 0,") != right:
-            raise WrongAnswerError(f"where {case}, it returns {found}.")
+        found = a_number(called(function, list(runs)), "a rate of those given, or 0,")
+        if found != right:
+            raise WrongAnswerError(f"where {case}, it returns {found:g}.")
 
 
 CHECKS: Checks = {"1": taken_now, "2": rates_of_batches, "3": finds_the_knee}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from xdplab.core.calls import public_function
 from xdplab.core.checks import choice
-from xdplab.course.checking import Checks, WrongAnswerError, called
+from xdplab.course.checking import Checks, WrongAnswerError, an, called
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.lab.lab import Lab
@@ -78,12 +78,13 @@ def _repairs(name: str) -> Callable[[object], None]:
     def check(repair: object) -> None:
         """Check a function that repairs a setup, so that all packets are received."""
         with _made(name) as (engine, traffic):
-            called(repair, engine, traffic)
-            if engine.closed or not engine.running:
-                raise WrongAnswerError("after it the engine does not run any more.")
-            if traffic.closed or traffic.rate != _RATE:
-                raise WrongAnswerError("the traffic is to stay as it is: repair the engine.")
-            account = _sent(engine, traffic, _PATIENCE)
+            repaired = an(Engine, called(repair, engine, traffic), "the engine")
+            with closing(repaired):
+                if not repaired.running:
+                    raise WrongAnswerError("the engine that it returns does not run.")
+                if traffic.closed or traffic.rate != _RATE:
+                    raise WrongAnswerError("the traffic is to stay as it is: repair the engine.")
+                account = _sent(repaired, traffic, _PATIENCE)
         received = account.packets("received by the worker")
         if received < _PACKETS:
             raise WrongAnswerError(

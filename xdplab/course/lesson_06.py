@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil
 
-from xdplab.course.checking import Checks, WrongAnswerError, a_number, an, called
+from xdplab.course.checking import (
+    Checks,
+    WrongAnswerError,
+    a_number,
+    a_whole_number,
+    an,
+    called,
+    several,
+)
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.lab.lab import Lab
@@ -29,10 +36,8 @@ _DOES = (
 
 def way_to_the_left(answer: object) -> None:
     """Check in which rings a frame is whose packet goes from right to left."""
-    if isinstance(answer, str) or not isinstance(answer, Sequence):
-        raise WrongAnswerError("a list of pairs is wanted, of a side and a ring.")
     path = []
-    for pair in answer:
+    for pair in several(answer, "a list of pairs, of a side and a ring,"):
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise WrongAnswerError(f"{pair!r} is no pair of a side and a ring.")
         side, ring = pair
@@ -63,16 +68,13 @@ def until_the_fill_ring_is_dry(answer: object) -> None:
 
 def kicks_by_budget(answer: object) -> None:
     """Check how many kicks so many packets take, by what one kick sends at most."""
-    if not isinstance(answer, Sequence) or len(answer) != len(_BUDGETS):
-        raise WrongAnswerError("a pair of numbers is wanted.")
-    for budget, given, when in zip(_BUDGETS, answer, ("before", "since"), strict=True):
-        kicks = a_number(given, "a number of kicks")
-        if kicks % 1:
-            raise WrongAnswerError(f"{kicks:g} is no whole number of kicks.")
+    pair = several(answer, "a pair of numbers", len(_BUDGETS))
+    for budget, given in zip(_BUDGETS, pair, strict=True):
+        kicks = a_whole_number(given, "a number of kicks")
         if kicks < ceil(_WAITING / budget):
-            raise WrongAnswerError(f"{when} Linux 6.17, {kicks:g} kicks leave some in the ring.")
+            raise WrongAnswerError(f"at {budget} a kick, {kicks:,} kicks leave some in the ring.")
         if kicks > ceil(_WAITING / budget):
-            raise WrongAnswerError(f"{when} Linux 6.17, fewer kicks than {kicks:g} would do.")
+            raise WrongAnswerError(f"at {budget} a kick, fewer kicks than {kicks:,} would do.")
 
 
 def joins(function: object) -> None:

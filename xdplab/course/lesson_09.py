@@ -7,27 +7,24 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import cloudpickle
 
-from xdplab.course.checking import Checks, WrongAnswerError, a_number, called
+from xdplab.course.checking import Checks, WrongAnswerError, a_number, called, is_share, several
 
 _BEFORE, _AFTER = 5, 4  # servers, as the exercise has them
-_MARGIN = 0.005
 
 
 def share_that_moves(answer: object) -> None:
     """Check which share of the connections moves when a server of a modulus goes."""
-    share = a_number(answer, "a share, 0 to 1,")
     hashes = range(_BEFORE * _AFTER)
     moves = sum(each % _BEFORE != each % _AFTER for each in hashes) / len(hashes)
-    if abs(share - moves) < _MARGIN:
+    if is_share(answer, moves):
         return
-    if abs(share - 100 * moves) < 100 * _MARGIN:
-        raise WrongAnswerError("a share is wanted, not percent.")
-    if abs(share - 1 / _BEFORE) < _MARGIN:
+    if is_share(answer, 1 / _BEFORE):
         raise WrongAnswerError("so many were at the server that went. Do the others stay?")
+    share = a_number(answer, "a share")
     if share >= 1:
         raise WrongAnswerError("some hashes have the same remainder by both numbers.")
     raise WrongAnswerError(f"{share:g} is not it: for which hashes are both remainders the same?")
@@ -98,11 +95,8 @@ _WEIGHTS, _ENTRIES = (3, 2, 1, 0), 16_380
 
 def entries_by_weight(answer: object) -> None:
     """Check how many entries of a table servers get by their weight."""
-    if isinstance(answer, str) or not isinstance(answer, Sequence):
-        raise WrongAnswerError("a list of four numbers is wanted.")
-    entries = [a_number(each, "a number of entries") for each in answer]
-    if len(entries) != len(_WEIGHTS):
-        raise WrongAnswerError("a list of four numbers is wanted.")
+    parts = several(answer, "a list of four numbers", len(_WEIGHTS))
+    entries = [a_number(each, "a number of entries") for each in parts]
     if sum(entries) != _ENTRIES:
         raise WrongAnswerError(f"together they have {sum(entries):g} entries.")
     for weight, has in zip(_WEIGHTS, entries, strict=True):

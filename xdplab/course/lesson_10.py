@@ -15,8 +15,16 @@ from typing import Any
 import numpy as np
 
 from xdplab.capture.capture import Capture
-from xdplab.core.errors import XdplabError
-from xdplab.course.checking import Checks, UnfilledError, WrongAnswerError, a_number, an, called
+from xdplab.course.checking import (
+    Checks,
+    UnfilledError,
+    WrongAnswerError,
+    a_number,
+    an,
+    called,
+    filled,
+    running_theirs,
+)
 from xdplab.course.sending import send
 from xdplab.engine.traffic import Traffic
 from xdplab.handlers import DELIVER, PACKET, signature
@@ -93,9 +101,7 @@ def count(function: object) -> None:
             counted, ticked = pool.submit(asyncio.run, _beside(function, capture, traffic)).result()
         capture.refresh()
         received = int(capture.telemetry.total()["rx_packets"])
-    if counted is None or counted is ...:
-        raise UnfilledError("your function returns nothing.")
-    if a_number(counted, "a number of packets") < _WANTED:
+    if a_number(filled(counted), "a number of packets") < _WANTED:
         raise WrongAnswerError(f"it returned {counted}, and {_WANTED} were wanted.")
     if counted != received:
         raise WrongAnswerError(f"it returned {counted}, and received {received} packets.")
@@ -124,11 +130,13 @@ async def _beside(function: Any, capture: Capture, traffic: Traffic) -> tuple[ob
     with ThreadPoolExecutor(1) as pool:
         beginning = pool.submit(begin)  # not on the loop, which may have to wait
         try:
-            counted = await asyncio.wait_for(function(capture, _WANTED), _PATIENCE)
-        except TimeoutError:
-            raise WrongAnswerError(f"it did not return in {_PATIENCE:g} s.") from None
-        except XdplabError as error:
-            raise WrongAnswerError(f"your function was refused: {error}") from error
+            with running_theirs():
+                counting = asyncio.create_task(function(capture, _WANTED))
+            await asyncio.wait({counting}, timeout=_PATIENCE)
+            if not counting.done():
+                raise WrongAnswerError(f"it did not return in {_PATIENCE:g} s.")
+            with running_theirs():
+                counted = counting.result()
         finally:
             clock.cancel()
         return counted, beginning.result()

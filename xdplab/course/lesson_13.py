@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from xdplab.course.checking import Checks, WrongAnswerError, a_number, called
+from xdplab.course.checking import (
+    Checks,
+    WrongAnswerError,
+    a_number,
+    a_whole_number,
+    called,
+    several,
+)
 
 _TABLES = ([n % 3 for n in range(128)], [0, 0, 0, 1])
 _HASHES = (0, 1, 77, 127, 128, 0x6000_0001, 0x8765_4321, 0xFFFF_FFFF)
@@ -29,11 +36,8 @@ _SHARES: Mapping[int, float] = {0: 0.5, 1: 0.25, 2: 0.25, 3: 0.0}
 
 def table_by_share(answer: object) -> None:
     """Check a table that gives queues their shares."""
-    if isinstance(answer, str) or not isinstance(answer, Iterable):
-        raise WrongAnswerError(f"a list of {_ENTRIES} queues is wanted.")
-    queues = [int(a_number(each, "the number of a queue")) for each in answer]
-    if len(queues) != _ENTRIES:
-        raise WrongAnswerError(f"it has {len(queues)} entries, and the card's has {_ENTRIES}.")
+    entries = several(answer, f"a list of {_ENTRIES} queues", _ENTRIES)
+    queues = [a_whole_number(entry, "the number of a queue") for entry in entries]
     each = Counter(queues)
     if unknown := set(each) - set(range(_QUEUES)):
         raise WrongAnswerError(f"there is no queue {unknown.pop()}.")
@@ -49,12 +53,10 @@ _FRAMES, _RATE = 64, 1_000_000  # as the exercise has them
 
 def clock_decides(answer: object) -> None:
     """Check the largest time with which a card's clock decides when it interrupts."""
-    usecs = a_number(answer, "a number of microseconds")
+    usecs = a_whole_number(answer, "a number of microseconds")
     counted = (_FRAMES - 1) * 1_000_000 / _RATE
-    if usecs % 1:
-        raise WrongAnswerError("a whole number is wanted.")
     if usecs >= counted + 1:
-        raise WrongAnswerError(f"within {usecs:g} µs, {_FRAMES} packets have come.")
+        raise WrongAnswerError(f"within {usecs:,} µs, {_FRAMES} packets have come.")
     if usecs == counted:
         raise WrongAnswerError(f"just then packet number {_FRAMES} comes: both are as early.")
     if usecs != counted - 1:

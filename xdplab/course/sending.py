@@ -1,9 +1,10 @@
-"""Packets to an XDP program of the reader's, and calls that are refused on purpose."""
+"""Packets to a lab's port, answers to them, and calls that are refused on purpose."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from xdplab.core.calls import public_function
 from xdplab.core.checks import callable_of, instance_of, whole
@@ -14,8 +15,10 @@ from xdplab.net.driver_counters import received_by_queue
 from xdplab.net.interface import Interface
 
 _RATE = 5000  # packets a second, which any machine sends
-_PATIENCE, _LOOK_AGAIN = 10.0, 0.02  # seconds
+_PATIENCE, _LOOK_AGAIN, _ANSWERED_WITHIN = 10.0, 0.02, 2.0  # seconds
 _MOST = 1_000_000
+_MOST_DATAGRAMS = 100  # a socket's buffer holds so many
+_PORT, _DATAGRAM = 9, b"is anyone there?"
 
 
 @public_function
@@ -53,6 +56,39 @@ def send(lab: Lab, packets: int, flows: int = 1) -> None:
             )
         last = came
         time.sleep(_LOOK_AGAIN)
+
+
+@public_function
+def answers(lab: Lab, datagrams: int = 10) -> int:
+    """Send UDP datagrams from a socket of a lab's peer to port 9 of its port; count the answers.
+
+    Parameters
+    ----------
+    lab
+        The lab.
+    datagrams
+        How many, 1 to 100.
+
+    Returns
+    -------
+    int
+        How many came back. It waits until none came for 2 s.
+
+    Raises
+    ------
+    ConfigurationError
+        In a simulated lab, whose hosts have no sockets.
+    """
+    instance_of("lab", lab, Lab, "a Lab")
+    datagrams = whole("datagrams", datagrams, 1, _MOST_DATAGRAMS)
+    answered = 0
+    with lab.peer.socket() as client, suppress(TimeoutError):
+        client.settimeout(_ANSWERED_WITHIN)
+        for _ in range(datagrams):
+            client.sendto(_DATAGRAM, (lab.port.ipv4, _PORT))
+        while answered < datagrams:
+            answered += client.recv(len(_DATAGRAM)) == _DATAGRAM
+    return answered
 
 
 def _came(interface: Interface) -> int:

@@ -406,7 +406,7 @@ class Engine(Tabled, Handling, FixedNames, Starting, IsEngine):
         ports = range(len(self.configuration.interfaces))
         asked = self.configuration
         places = [asked.place_of(worker) for worker in range(len(asked.worker_queues))]
-        names = [f"{self.name_of(port)} {place}" for port in ports for place in places]
+        names = [f"{self.end(port)} {place}" for port in ports for place in places]
         return Rates.of(self.telemetry, names, length)
 
     def flows(self) -> Flows:

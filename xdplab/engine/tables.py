@@ -36,7 +36,7 @@ def engine_table(engine: Engine) -> Table:
         ("lost at the socket", counted(lost, "packet")),
         ("sent", counted(int(count["tx_packets"]), "packet")),
     ]
-    names = " and ".join(map(engine.name_of, range(len(engine.configuration.interfaces))))
+    names = " and ".join(map(engine.end, range(len(engine.configuration.interfaces))))
     queues = ", ".join(map(str, engine.queues))
     where = (
         f"{_own_name(engine)}on {names} {'queue' if len(engine.queues) == 1 else 'queues'} {queues}"

@@ -28,8 +28,8 @@ from xdplab.lab.lab import LARGEST_MTU, MOST_QUEUES, SMALLEST_MTU
 from xdplab.net.host import Host
 
 _MOST_WIRES = 64  # each takes 20 ms to make
-_NAME = r"[A-Za-z][A-Za-z0-9_]{0,11}"  # with "to-", what an interface's name has room for
-_WIRE = re.compile(rf"({_NAME})-({_NAME})")
+HOST_NAME = r"[A-Za-z][A-Za-z0-9_]{0,11}"  # with "to-", what an interface's name has room for
+_WIRE = re.compile(rf"({HOST_NAME})-({HOST_NAME})")
 _EXAMPLE = 'Network("client-router", "router-server")'
 
 

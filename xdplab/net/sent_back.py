@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from xdplab.core.errors import XdplabError
+from xdplab.core.text import counted
+from xdplab.net.driver_counters import verdicts
 from xdplab.net.far_end import FarEnd, far_end
 from xdplab.net.interface import Interface
 from xdplab.net.netlink import netlink
@@ -33,6 +37,16 @@ def hindrances(interface: Interface) -> list[str]:
     except XdplabError:  # gone by now
         return []
     return said
+
+
+def unnoticed(interface: Interface) -> str:
+    """Say how many packets programs sent back on a veth, and why they were lost, if they were."""
+    with suppress(XdplabError):  # gone by now
+        told = verdicts(interface.driver, interface.driver_statistics())
+        if told is not None and told.sent and (why := hindrances(interface)):
+            packets = counted(told.sent, "packet")
+            return f"On {interface.name}, programs sent {packets} back (XDP_TX). {' '.join(why)}"
+    return ""
 
 
 def _there(end: FarEnd) -> str:

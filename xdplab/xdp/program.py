@@ -17,6 +17,7 @@ from xdplab.core.table import Table, Tabled
 from xdplab.net.interface import name_now
 from xdplab.net.namespace import to_the_end
 from xdplab.net.resolve import End, resolve
+from xdplab.net.sent_back import unnoticed
 from xdplab.programs.described import Described
 from xdplab.programs.elf import ElfObject, ObjectFileError
 from xdplab.programs.functions import Linked
@@ -278,10 +279,12 @@ class Program(Tabled, FixedNames, Attachable):
     def _table(self) -> Table:
         if self.closed:
             return Table(self._brief())
-        on = ", ".join(name_now(link.interface) for link in self._links if link.attached)
+        attached = [link.interface for link in self._links if link.attached]
+        on = ", ".join(map(name_now, attached))
         rows = [each.row for each in self.maps.values()]
         title = f"Program for {name_now(self.interface)}, attached to {on or 'nothing'}"
-        return Table(title, rows, HEADINGS if rows else (), self.said.splitlines())
+        lines = [*self.said.splitlines(), *filter(None, map(unnoticed, attached))]
+        return Table(title, rows, HEADINGS if rows else (), lines)
 
     def _brief(self) -> str:
         if self.closed:

@@ -3,7 +3,12 @@
 from support.wrong_answers import WrongAnswers
 
 WRONG: WrongAnswers = {
-    "1": ['believable = {"a", "b", "c"}', 'believable = {"c"}'],
+    "1": [
+        'believable = {"a", "b", "c"}',
+        'believable = {"c"}',
+        'believable = ["a", "c", "e"]',
+        'believable = "a"',
+    ],
     "2": [
         """
 def one_in_five(lab):

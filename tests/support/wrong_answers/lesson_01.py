@@ -3,7 +3,12 @@
 from support.wrong_answers import WrongAnswers
 
 WRONG: WrongAnswers = {
-    "1": ["seconds = 2 * 2048 / 10_000", "seconds = 10_000 / 2048"],
+    "1": [
+        "seconds = 2 * 2048 / 10_000",
+        "seconds = 10_000 / 2048",
+        "seconds = 0.2",
+        "import numpy\nseconds = numpy.array([0.2, 0.4])",
+    ],
     "2": [
         """
 def three_hundred(lab):

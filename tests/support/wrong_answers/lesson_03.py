@@ -6,8 +6,9 @@ WRONG: WrongAnswers = {
     "1": [
         'sleepless = ["spin"]',
         'sleepless = ["spin", "busy-poll", "uring-sqpoll", "timer"]',
+        'sleepless = [["spin", "busy-poll"]]',
     ],
-    "2": ["ring_size = 300", "ring_size = 256", "ring_size = 1024"],
+    "2": ["ring_size = 300", "ring_size = 256", "ring_size = 1024", "ring_size = 1e400"],
     "3": [
         """
 def choose(figures, limit):
@@ -17,6 +18,11 @@ def choose(figures, limit):
 def choose(figures, limit):
     quick = {w: f for w, f in figures.items() if f and f["latency p99"] <= limit}
     return min(quick, key=lambda wait: quick[wait]["core: busy"], default=None)
+""",
+        """
+def choose(figures, limit):
+    quick = {w: f for w, f in figures.items() if f and f["latency p99"] <= limit}
+    return min(quick, key=lambda wait: quick[wait]["CPU/packet"], default=None)
 """,
     ],
 }

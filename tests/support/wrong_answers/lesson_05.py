@@ -11,7 +11,12 @@ WRONG: WrongAnswers = {
     "1": [
         _repair("engine.reconfigure(ring_size=4096)"),
         _repair("engine.reconfigure(match='tcp')"),
+        _repair("engine = traffic"),
     ],
     "2": [_repair("engine.reconfigure(ring_size=4096)"), _repair("traffic.rate = 10")],
-    "3": [_repair("engine.reconfigure(ring_size=128)"), _repair("engine.close()")],
+    "3": [
+        _repair("engine.reconfigure(ring_size=128)"),
+        _repair("engine.close()"),
+        _repair("engine.stop()"),
+    ],
 }

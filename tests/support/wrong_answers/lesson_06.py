@@ -19,7 +19,7 @@ WRONG: WrongAnswers = {
         'path = ["fill", "rx", "tx", "completion", "fill"]',
     ],
     "2": ["forwarded = 256", "forwarded = 64"],
-    "3": ["needed = (18, 2)", "needed = (600, 600)", "needed = (3, 19)"],
+    "3": ["needed = (18, 2)", "needed = (600, 600)", "needed = (3, 19)", "needed = (18.75, 2.34)"],
     "4": [
         _join('return Engine(left.port, action="reflect").start()'),
         _join('return Engine(left.port, forward_to=right.port, match="icmp").start()'),

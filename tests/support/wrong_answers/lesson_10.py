@@ -65,6 +65,8 @@ WRONG: WrongAnswers = {
         _count("async for batch in capture: return len(batch)"),
         _count(_BY_BATCH),
         _count(_BLOCKING),
+        _count("packets += len(await capture.rcv())"),
+        "async def count(capture): return 100",
         "def count(capture, wanted): return len(capture.recv())",
     ],
     "3": [

@@ -27,6 +27,7 @@ WRONG: WrongAnswers = {
         "table = [0, 0, 1, 2]",
         "table = [0, 1, 2, 3] * 32",
         "table = [0] * 64 + [1] * 64",
+        "table = [0.9] * 64 + [1.2] * 32 + [2] * 32",
     ],
     "3": ["rx_usecs = 64", "rx_usecs = 63", "rx_usecs = 50", "rx_usecs = 15.6"],
     "4": [

@@ -90,9 +90,7 @@ class EngineView:
             queues = ", ".join(map(str, engine.queues))
             many = "s" * (len(engine.queues) > 1)
             ports = range(len(engine.configuration.interfaces))
-            self._name = " and ".join(
-                f"{engine.name_of(port)} queue{many} {queues}" for port in ports
-            )
+            self._name = " and ".join(f"{engine.end(port)} queue{many} {queues}" for port in ports)
         return f"{self.prefix}{self._name}"
 
     @property
