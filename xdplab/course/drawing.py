@@ -60,7 +60,7 @@ class Way:
         mark = " [simulated]" if self._simulated else ""
         return f"{' → '.join(parts)}; what is not taken → the stack{mark}"
 
-    def _repr_svg_(self) -> str:
+    def _repr_html_(self) -> str:
         boxes = list(self._boxes())
         interface, program, socket, worker = boxes
         drawn = [_drawn(box) for box in boxes]
