@@ -1,6 +1,6 @@
 """Make the pictures of docs/widgets/: of each page's example, in JupyterLab.
 
-PYTHONPATH=tests .venv/bin/python tools/widget_pictures.py [NAME ...]
+PYTHONPATH=tests .venv/bin/python tools/widget_pictures.py [NAME ...], as root
 
 Look at each picture before it is committed. NAME is a page's, such as "dashboard".
 """
@@ -19,6 +19,7 @@ from harness.notebook_page import NotebookPage, write_notebook
 from PIL import Image
 from support.documents import examples
 
+from xdplab import Lab
 from xdplab.bench.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
@@ -58,9 +59,8 @@ def write(png: bytes, path: Path) -> None:
     image.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def main(names: list[str]) -> None:
-    """Make the pictures of these pages, or of all."""
-    pages = [page for page in sorted(PAGES.glob("*.md")) if not names or page.stem in names]
+def take(pages: list[Path]) -> None:
+    """Make the pictures of these pages."""
     with temporary_folder("xdplab-") as folder, open_chromium() as browser:
         server = JupyterServer(folder)
         try:
@@ -70,6 +70,14 @@ def main(names: list[str]) -> None:
         finally:
             server.shut_kernels_down()
             server.stop()
+
+
+def main(names: list[str]) -> None:
+    """Make the pictures of these pages, or of all."""
+    pages = [page for page in sorted(PAGES.glob("*.md")) if not names or page.stem in names]
+    with Lab() as lab:
+        # Jupyter runs where the only interfaces are a lab's, and the doctor tells of no others.
+        lab.port.interface.namespace.run(take, pages)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from bokeh.settings import settings
 from ipywidgets import Widget
 from sphinx.application import Sphinx
 from sphinx.util.inspect import stringify_signature
 
 import xdplab
 from xdplab import Lab
+from xdplab.widgets import LiveFigure
 
 SOURCE = Path(__file__).parents[2]
 project = "xdplab"
@@ -63,7 +65,9 @@ nb_execution_in_temp = True
 nb_execution_excludepatterns = _not_run()
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
-# Widgets live by a kernel. The picture that each leaves beside itself is shown.
+# Widgets live by a kernel. What each leaves beside itself is shown: its figures, with the rows that
+# they had last, or its table.
+os.environ["PYTHONSTARTUP"] = str(SOURCE / "docs/site/interactive.py")
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 
@@ -85,7 +89,8 @@ nitpicky = True
 
 html_theme = "sphinx_book_theme"
 html_title = "xdplab"
-html_static_path = ["static"]
+# BokehJS stands beside the pages once, and those with figures load it.
+html_static_path = ["static", str(settings.bokehjs_path() / "js" / "bokeh.min.js")]
 html_css_files = ["site.css"]
 html_theme_options = {
     "show_toc_level": 2,
@@ -94,12 +99,17 @@ html_theme_options = {
     "navbar_persistent": [],  # the sidebar has the search
 }
 html_copy_source = False
-html_context = {"default_mode": "auto"}  # light or dark, as the browser has it
+html_context = {
+    "default_mode": "auto",  # light or dark, as the browser has it
+    # For static/figures.js.jinja, where the widget's module is the body of a function.
+    "live_figure": LiveFigure._esm.replace("export default", "return"),
+}
 
 
 def setup(app: Sphinx) -> None:
     """Connect what this site does beside Sphinx."""
     app.connect("build-finished", _begin_at_the_root)
+    app.connect("html-page-context", _draw_figures)
     app.connect("autodoc-process-signature", _signature_of_widgets)
 
 
@@ -110,6 +120,15 @@ def _begin_at_the_root(app: Sphinx, error: Exception | None) -> None:
             '<!doctype html><meta http-equiv="refresh" content="0; url=docs/index.html">'
             '<title>xdplab</title><a href="docs/index.html">xdplab</a>\n'
         )
+
+
+def _draw_figures(
+    app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Load what draws figures where a page has any."""
+    if 'class="xdplab-figure"' in context.get("body", ""):
+        app.add_js_file("bokeh.min.js", loading_method="defer")
+        app.add_js_file("figures.js", loading_method="defer")
 
 
 def _signature_of_widgets(

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from support.artefacts import ARTEFACTS
 from support.forked_kernels import forked_kernels
 from support.layout import faults
-from support.pages import Look, OpenNotebook, Picture
+from support.pages import SUITS_THE_THEME, Look, OpenNotebook, Picture
 from support.waiting import eventually
 
 _CELLS_TO_FILL = 8
@@ -24,17 +24,6 @@ expect.set_options(timeout=PATIENCE_MS)
 
 NOTHING_STICKS_OUT = """() => [...document.querySelectorAll('.jp-OutputArea-output')].every(
     (output) => output.scrollWidth <= output.clientWidth)"""
-
-# The figures have the ink of the page's theme.
-SUITS_THE_THEME = """() => {
-    const live = document.querySelector('.xdplab-live');
-    const ink = live && getComputedStyle(live).color;
-    const dressed = ({properties, tags, major_label_text_color: color}) =>
-        !properties?.major_label_text_color || color === null || tags?.includes('keep-ink')
-        || color === ink;
-    return (window.Bokeh?.documents ?? []).flatMap((document) => document.roots()).every(
-        (root) => [...root.references()].every(dressed));
-}"""
 
 
 @contextmanager

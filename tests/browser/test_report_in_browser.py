@@ -7,16 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 from support.artefacts import ARTEFACTS
+from support.pages import DRAWN
 
 from xdplab.bench import BENCHMARKS, write_report
 
 INK = "Bokeh.documents[0].roots()[0].children[0].title.text_color"
-# How many pixels of a canvas are not see-through.
-DRAWN = """canvas => {
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-    return data.filter((value, place) => place % 4 === 3 && value > 0).length;
-}"""
 
 
 @pytest.fixture(scope="module")

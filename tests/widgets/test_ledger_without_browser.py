@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import threading
 import time
 
@@ -17,6 +18,7 @@ from xdplab.widgets.ledger.feeds import LedgerFeeds
 from xdplab.widgets.ledger.flow import MADE, Kind, flow_of
 from xdplab.widgets.ledger.layout import lay_out
 from xdplab.widgets.ledger.reader import LedgerReader
+from xdplab.widgets.pictures.picture import pictured
 
 DEEP_RING = 1 << 15
 
@@ -69,6 +71,20 @@ def test_a_generating_worker_makes_what_it_sends(lab: Lab) -> None:
     flow = flow_of(reading.account, generates=reading.generates)
     assert {way.name: way.packets for way in flow.ways_in}[MADE] == 1000
     engine.close()
+
+
+def test_a_static_picture_shows_the_moment_at_which_it_is_taken(lab: Lab) -> None:
+    with Engine(lab.port, ring_size=DEEP_RING) as engine:
+        traffic = Traffic(lab.peer, lab.port, rate=20_000, count=123)
+        (figure,) = pictured(LedgerView(engine, traffic))
+        assert figure.static_picture()
+        assert traffic.start().wait(30)
+        assert eventually(lambda: engine.telemetry.total()["rx_packets"] == 123)
+        assert figure.static_picture()
+        _, rows, _ = figure.present()
+        texts = (source["texts"].get("text", []) for source in rows["sources"])
+        assert "received by\nthe worker\n123" in itertools.chain(*texts)
+        traffic.close()
 
 
 def test_begin_anew_counts_from_then_on_and_takes_another_generator(lab: Lab) -> None:

@@ -101,6 +101,19 @@ def test_all_sources_and_settings_share_one_message_a_tick(
     assert list(message["properties"].values()) == [{"start": 1, "end": 2}]
 
 
+def test_what_stands_on_a_page_without_a_kernel_is_what_a_new_view_gets(
+    live: Heard, numbers: Numbers, words: Words
+) -> None:
+    numbers.count, words.words = 2, ["a"]
+    live.set("window", start=1, end=2)
+    _, present, its_buffers = live.present()
+    live.hear("new", "rows")
+    live.beat()
+    ((message, buffers),) = live.sent
+    assert {**present, "views": ["new"], "number": message["number"]} == message
+    assert list(map(bytes, its_buffers)) == list(map(bytes, buffers))
+
+
 def test_view_is_sent_only_what_it_lacks(live: Heard, numbers: Numbers) -> None:
     live.hear("one", "rows")
     numbers.count = 2

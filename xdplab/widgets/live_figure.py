@@ -52,9 +52,10 @@ class LiveFigure(FigureStream):
         description: str = "a live figure",
         simulated: bool = False,
     ) -> None:
-        simulated = boolean("simulated", simulated)
+        self.simulated = boolean("simulated", simulated)
+        """Whether what stands in for it is marked as simulated."""
         super().__init__(figure, feeds, rollover=rollover, on_beat=on_beat, description=description)
-        self._picture: FigurePicture | None = FigurePicture(figure, feeds, simulated)
+        self._picture: FigurePicture | None = FigurePicture(figure, feeds, self.simulated)
         follow_cells()
 
     def static_picture(self) -> Draw | None:

@@ -10,6 +10,7 @@ from xdplab.widgets.pictures.picture import Bundle
 
 MOST_ROWS = 20
 
+_CELL = "padding: 1px 12px 1px 0; text-align: left; white-space: nowrap"
 _COLUMNS = ("time", "queue", "verdict", "source", "destination", "protocol", "length", "summary")
 
 
@@ -31,7 +32,8 @@ def picture_of(rows: Sequence[FrameRow], simulated: bool = False) -> Bundle:
     above = ", ".join(said)
     return {
         # Frames hold bytes that others have sent, so all text is escaped.
-        "text/html": f'<div class="xdplab-picture">{above}<table><thead>'
+        "text/html": '<div class="xdplab-picture" style="font-size: 13px; overflow-x: auto">'
+        f"{above}<table><thead>"
         f"{_row('th', _COLUMNS)}</thead><tbody>{''.join(_row('td', row) for row in cells)}"
         "</tbody></table></div>",
         "text/plain": "\n".join(
@@ -42,4 +44,5 @@ def picture_of(rows: Sequence[FrameRow], simulated: bool = False) -> Bundle:
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
+    marked = (f'<{tag} style="{_CELL}">{html.escape(cell)}</{tag}>' for cell in cells)
+    return f"<tr>{''.join(marked)}</tr>"

@@ -134,7 +134,10 @@ class LedgerView(ClosesModels, ipywidgets.VBox):  # type: ignore[misc]
 
     def _beat(self) -> None:
         now = time.monotonic()
-        if now - self._drawn >= _DRAWING_INTERVAL:
+        if not self._figure.watched:  # for a static picture, which shows this moment
+            self._reader.read()
+            self._show()
+        elif now - self._drawn >= _DRAWING_INTERVAL:
             self._drawn = now
             self._reader.look()
             self._show()

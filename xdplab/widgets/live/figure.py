@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from bokeh.embed import json_item
@@ -183,7 +184,7 @@ class FigureStream(Viewed[_View]):
                 view.positions |= {name: update.position for name, update in updates.items()}
                 view.properties = self._properties_set
                 view.number, view.sent = self._number, now
-            self._send_news(updates, properties, [view.name for view in views])
+            self._tell(*self._rows(updates, properties, [view.name for view in views]))
 
     def _updates(self, positions: Mapping[str, int]) -> dict[str, Update]:
         updates = {}
@@ -207,14 +208,24 @@ class FigureStream(Viewed[_View]):
                     news.setdefault(model, {})[name] = value
         return news
 
-    def _send_news(
+    def present(self) -> tuple[bytes, FigureRows, list[Any]]:
+        """Return the figure as JSON and its present rows with their buffers, as a view gets them.
+
+        The pump's thread calls this, as it does feeds.
+        """
+        updates = self._updates({})
+        self._take_settings()
+        return self._figure, *self._rows(updates, self._news(0), [])
+
+    def _rows(
         self,
         updates: Mapping[str, Update],
         properties: Mapping[str, Mapping[str, object]],
         views: list[str],
-    ) -> None:
+    ) -> tuple[FigureRows, list[Any]]:
+        """Return the message with rows and properties, and its buffers."""
         sources: list[Source] = []
-        buffers = []
+        buffers: list[Any] = []
         for name, (columns, _, replace) in updates.items():
             texts = {key: values for key, values in columns.items() if isinstance(values, list)}
             numbers = {key: values for key, values in columns.items() if key not in texts}
@@ -236,4 +247,4 @@ class FigureStream(Viewed[_View]):
             "properties": properties,
             "sources": sources,
         }
-        self._tell(message, buffers)
+        return message, buffers
