@@ -80,7 +80,7 @@ class Way:
         width = worker.right + 10
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" '
-            f'width="{width}" height="{_HEIGHT}" role="img" style="max-width: 100%; '
+            f'width="{width}" height="{_HEIGHT}" role="img" style="max-width: 100%; height: auto; '
             f'color: var(--jp-ui-font-color1, inherit)"><title>{html.escape(repr(self))}</title>'
             f"{''.join(drawn)}</svg>"
         )
