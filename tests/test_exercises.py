@@ -13,6 +13,9 @@ from nbformat import NotebookNode
 from support.courses import NOTEBOOKS, SOLUTIONS, needs_kernel, tagged
 from support.wrong_answers import wrong_answers
 
+from xdplab import Engine, Traffic
+from xdplab.course import check
+
 EXERCISES = [
     pytest.param(
         path,
@@ -79,6 +82,14 @@ def test_a_check_refuses_what_is_wrong_and_takes_the_solution(
             assert run(client, solution, name) == f"✓ {name}: right."
             solved.append(name)
         assert solved == list(exercises)
+
+
+def test_a_repair_may_be_a_new_engine(privileged: None) -> None:
+    def repair(engine: Engine, traffic: Traffic) -> Engine:
+        engine.close()
+        return Engine(traffic.receiver, queue=[0, 1]).start()
+
+    assert check("05.2", repair)
 
 
 @pytest.mark.parametrize("path", EXERCISES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdplab.course.checking import Checks, WrongAnswerError, a_number, an, called
+from xdplab.course.checking import Checks, WrongAnswerError, a_number, an, called, several
 from xdplab.lab.lab import Lab
 from xdplab.ledger.account import Account
 
@@ -13,7 +13,7 @@ _LOST = 50  # likewise
 
 def path_of_a_dropped_frame(answer: object) -> None:
     """Check the rings that a frame is in whose packet is dropped."""
-    names = [str(each).lower() for each in an(list, answer, "a list of names")]
+    names = [str(each).lower() for each in several(answer, "a list of names")]
     if names == _DROPPED:
         return
     if {"tx", "completion"} & {*names}:
