@@ -23,7 +23,7 @@ def test_a_way_is_drawn_from_the_engine_as_it_is(lab: Lab) -> None:
     with Engine(lab.port, match="less 100", ring_size=512) as engine:
         engine.wait = "spin"
         drawn = way(engine)
-        words = "".join(ET.fromstring(drawn._repr_svg_()).itertext())
+        words = "".join(ET.fromstring(drawn._repr_html_()).itertext())
         for part in ("takes: less 100", "RX ring: 512", "fill ring: 1,024", "wait=spin"):
             assert part in words
             assert part in repr(drawn)

@@ -96,6 +96,13 @@ def test_columns_are_aligned_numbers_to_the_right() -> None:
     assert Table("", [("a", "198.18.0.1"), ("b", "198.18.0.22")]).text().endswith("198.18.0.22")
 
 
+def test_a_row_with_bars_is_one_line_high() -> None:
+    rows = [("uring-oneshot", "5"), ("uring-multishot", "4")]
+    with_bars = Table("", rows, bars={1: [1.0, 0.8]}).html()
+    assert 'text-align: left; white-space: nowrap">uring-oneshot' in with_bars
+    assert 'text-align: left">uring-oneshot' in Table("", rows).html()
+
+
 def test_a_long_table_shows_its_ends_and_says_what_is_left_out() -> None:
     said = Table("", [(f"{n}",) for n in range(10_000)]).text().split("\n")
     assert len(said) == MOST_ROWS + 1

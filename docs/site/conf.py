@@ -79,7 +79,7 @@ autodoc_default_options = {
     "inherited-members": ",".join(
         (
             *("XdplabError", "BaseException", "Exception", "OSError", "tuple", "dict", "Mapping"),
-            *("MutableMapping", "HasTraits", "Widget", "AnyWidget", "Box", "VBox"),
+            *("MutableMapping", "HasTraits", "Widget", "DOMWidget", "AnyWidget", "Box", "VBox"),
         )
     ),
 }

@@ -10,6 +10,7 @@ import pytest
 from harness.jupyter_server import JupyterServer
 from playwright.sync_api import expect
 from support.pages import OpenNotebook, Picture
+from support.waiting import eventually
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -18,6 +19,14 @@ WIDGETS = ".jp-Notebook .jp-OutputArea-output > .jupyter-widgets"
 
 # Widgets that draw a figure of Bokeh's.
 FIGURES = ("Dashboard(", "LatencyView(", "Compare(", "ProgramView(", "Rings(")
+
+DRAWING = """
+from xdplab import Engine, Lab
+from xdplab.course import way
+lab = Lab()
+engine = Engine(lab.port)
+way(engine)
+"""
 
 # How many of these cells end in a widget.
 SHOWN = """cells => {
@@ -50,3 +59,16 @@ def test_a_notebook_runs_in_the_browser_without_a_complaint(
         shown.last.evaluate("widget => widget.scrollIntoView()")
     picture(page)
     page.run(closing)
+
+
+def test_a_drawing_has_the_ink_of_the_theme(open_notebook: OpenNotebook) -> None:
+    page = open_notebook(DRAWING)
+    page.run(0)
+    words = page.page.locator(".jp-OutputArea-output svg text", has_text="worker")
+
+    def ink() -> str:
+        return str(words.evaluate("each => getComputedStyle(each).fill"))
+
+    in_light = ink()
+    page.change_theme("dark")
+    assert eventually(lambda: ink() != in_light)

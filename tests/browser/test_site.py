@@ -107,6 +107,13 @@ def test_nothing_is_loaded_from_the_internet(pages: dict[Path, Markup]) -> None:
     assert not {each for each in loaded if each.startswith(("http", "//"))}
 
 
+def test_a_widgets_page_has_nothing_of_ipywidgets(pages: dict[Path, Markup]) -> None:
+    places = {place for page in pages.values() for place in page.places}
+    assert "xdplab.widgets.Dashboard.seconds" in places
+    own_names = {place.rpartition(".")[2] for place in places if place.startswith("xdplab.widgets")}
+    assert not own_names & {"add_class", "blur", "comm", "focus", "layout", "tooltip"}
+
+
 @contextmanager
 def visitor(chromium: Browser, theme: str = "light", width: int = 1280) -> Iterator[Page]:
     """Open a page without a network, which may complain of nothing and ask for files alone."""

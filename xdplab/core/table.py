@@ -24,6 +24,7 @@ _TABLE = (
 _ROW = "background: none; border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, 0.3))"
 _CELL = "padding: 2px 16px 2px 0; vertical-align: top; white-space: pre-wrap; max-width: 60em"
 _RIGHT = "right; white-space: nowrap"  # a number and its unit stay together
+_NAME = "left; white-space: nowrap"  # of a row with bars, which are as high as the row
 # Behind the number, so that it stays readable in either theme.
 _BAR = (
     "linear-gradient(to left, rgba(70, 130, 220, 0.28) {0:.1f}%, transparent {0:.1f}%) content-box"
@@ -165,8 +166,9 @@ def bars_of(values: Sequence[float]) -> Sequence[float]:
 
 
 def _html_row(row: Row, sides: Sequence[bool], tag: str, bars: Mapping[int, float]) -> str:
+    first = _NAME if bars else "left"
     cells = "".join(
-        f'<{tag} style="{_CELL}; text-align: {_RIGHT if is_right else "left"}'
+        f'<{tag} style="{_CELL}; text-align: {_RIGHT if is_right else "left" if place else first}'
         f'{_bar(bars.get(place, 0))}">{_escaped(cell)}</{tag}>'
         for place, (cell, is_right) in enumerate(zip(row, sides, strict=True))
     )

@@ -60,7 +60,7 @@ class Way:
         mark = " [simulated]" if self._simulated else ""
         return f"{' → '.join(parts)}; what is not taken → the stack{mark}"
 
-    def _repr_svg_(self) -> str:
+    def _repr_html_(self) -> str:
         boxes = list(self._boxes())
         interface, program, socket, worker = boxes
         drawn = [_drawn(box) for box in boxes]
@@ -80,7 +80,7 @@ class Way:
         width = worker.right + 10
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" '
-            f'width="{width}" height="{_HEIGHT}" role="img" style="max-width: 100%; '
+            f'width="{width}" height="{_HEIGHT}" role="img" style="max-width: 100%; height: auto; '
             f'color: var(--jp-ui-font-color1, inherit)"><title>{html.escape(repr(self))}</title>'
             f"{''.join(drawn)}</svg>"
         )
