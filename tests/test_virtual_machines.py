@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import lzma
+import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,9 @@ from guests.guest import Guest
 from guests.initramfs import write_initramfs
 from guests.lists import CARDS, KERNELS
 from guests.store import Store
+from support.waiting import eventually
 
+TOOLS = {"PYTHONPATH": str(Path(__file__).parents[1] / "tools")}
 QEMU = """#!/bin/sh
 for word; do
     case $word in *mount_tag=results*) results=${word#*path=}; results=${results%%,*} ;; esac
@@ -67,6 +72,22 @@ def test_a_guest_that_hangs_is_ended_and_its_console_is_shown(store: Store, tmp_
     tool(store, "usr/bin/qemu-system-x86_64", HANGS)
     with pytest.raises(VirtualMachineError, match=r"(?s)newest and igb did not end .*booting"):
         Guest("newest", "igb").run(store, tmp_path, "true", 0.5)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_guest_ends_with_the_process_that_started_it(
+    store: Store, tmp_path: Path, how: signal.Signals
+) -> None:
+    number = tmp_path / "pid"
+    tool(store, "usr/bin/qemu-system-x86_64", f"#!/bin/sh\necho $$ >{number}\nexec sleep 600\n")
+    script = (
+        "from pathlib import Path\nfrom guests.guest import Guest\nfrom guests.store import Store\n"
+        f"Guest('newest', 'igb').run(Store(Path({str(tmp_path)!r})), Path('/'), 'true', 600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], env=os.environ | TOOLS) as process:
+        assert eventually(lambda: number.exists() and number.read_text().strip())
+        process.send_signal(how)
+    assert eventually(lambda: not Path("/proc", number.read_text().strip()).exists())
 
 
 def test_a_guest_that_does_not_boot_is_told_from_one_that_does_not_end(

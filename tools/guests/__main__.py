@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ _TESTS = "PYTHONPATH=tools .venv/bin/python -m pytest -q -rP -p no:cacheprovider
 
 def main() -> int:
     """Read the command line, and do what it says."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     asked = _parser().parse_args()
     store = Store()
     try:

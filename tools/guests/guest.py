@@ -140,6 +140,8 @@ class Guest(NamedTuple):
         data = store.tools / "usr" / "share"
         return [
             *(_with_taps() if self.card and CARDS[self.card].queues > 1 else ()),
+            # It ends with this process, however that ends.
+            *("setpriv", "--pdeathsig", "KILL", "--"),
             str(store.tools / "usr" / "bin" / "qemu-system-x86_64"),
             *("-L", str(data / "qemu"), "-L", str(data / "seabios")),
             # A /dev/kvm may be there and not work.
