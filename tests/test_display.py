@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import html
 import pickle
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from IPython.lib.pretty import pretty
 from support.fixed_results import fixed_front, fixed_sweep
 from support.reachable import reachable
 from support.waiting import eventually
@@ -58,6 +60,18 @@ def test_all_is_a_table_in_a_notebook_and_text_in_a_terminal(
             assert "can't be read" not in said
             assert " object at 0x" not in said
         assert "<div" in thing._repr_html_()  # type: ignore[attr-defined]
+
+
+def test_an_explanation_is_text_and_in_a_notebook_a_paragraph_for_each_line(
+    engine: Engine, traffic: Traffic
+) -> None:
+    words = engine.ledger(traffic).explain()
+    assert isinstance(words, str)
+    assert pickle.loads(pickle.dumps(words)) == words
+    lines = words.splitlines()
+    assert words._repr_html_().count("<div style") == len(lines)
+    assert all(html.escape(line) in words._repr_html_() for line in lines)
+    assert pretty(words) == words
 
 
 def test_nothing_that_a_user_reaches_shows_an_address(

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from xdplab.core.output import fitting
 
@@ -148,6 +149,18 @@ class Tabled:
     def _repr_html_(self) -> str | None:
         shown = _without_error(self, lambda: self._page().html())
         return shown if shown.startswith("<div") else Table(shown).html()
+
+
+class Sentences(str):
+    """Text of several lines: a notebook shows each as a paragraph, a terminal the text as it is."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return Table("", lines=self.splitlines()).html()
+
+    def _repr_pretty_(self, printer: Any, _in_a_circle: bool) -> None:
+        printer.text(str(self))
 
 
 def _without_error(thing: object, say: Callable[[], str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from xdplab.core.checks import choice
-from xdplab.core.table import Table, Tabled, bars_of
+from xdplab.core.table import Sentences, Table, Tabled, bars_of
 from xdplab.ledger.explain import explain
 from xdplab.ledger.lines import Line
 from xdplab.ledger.situation import Situation
@@ -94,7 +94,7 @@ class Account(Tabled):
     def explain(self) -> str:
         """Say in words what was lost or left, why, and which knob would help; a line for each."""
         counts = {line.stage: line.packets for line in self.stages}
-        return "\n".join(explain(counts, self.unaccounted, self.situation))
+        return Sentences("\n".join(explain(counts, self.unaccounted, self.situation)))
 
     def as_list(self) -> list[dict[str, str | int]]:
         """Return the lines for JSON; the last is the unaccounted packets."""
