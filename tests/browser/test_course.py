@@ -70,7 +70,7 @@ USES: dict[tuple[str, str], Callable[[NotebookPage], None]] = {
     ("10-packets-in-python", "Dashboard(capture)"): show_five_minutes,
 }
 
-SPANS_FIVE_MINUTES = """() => window.Bokeh.documents.some(document => {
+SPANS_FIVE_MINUTES = """() => window.Bokeh?.documents.some(document => {
     const span = document.get_model_by_name('window');
     return span && Math.abs(span.end - span.start - 300_000) < 1;
 })"""
