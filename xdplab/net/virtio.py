@@ -43,7 +43,7 @@ def lacks_for_zero_copy(interface: Interface) -> str:
         return ""
     names = " and ".join(name for name, _option in lacking)
     options = ",".join(option for _name, option in lacking)
-    return f"the virtual device lacks {names} (QEMU: -device virtio-net-pci,{options})"
+    return f"the virtual device lacks {names} (QEMU: `-device virtio-net-pci,{options}`)"
 
 
 def queues_that_stay(interface: Interface) -> int:
