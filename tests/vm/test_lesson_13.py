@@ -41,7 +41,6 @@ def test_the_lines_of_lesson_13_do_on_a_card_what_it_says(
     with Steering(card) as steering, engine:
         steering.table = [0]  # the engine's queue
         assert engine.zero_copy
-        assert engine.wait_effective
         assert "busy-poll" not in engine.wait_ineffective
 
         def comes() -> bool:
