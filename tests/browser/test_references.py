@@ -45,7 +45,11 @@ SHOWN = {
     "sweep": "fixed_sweep(engine)",
     "timeline": "Timeline(engine)",
 }
-WAIT_FOR = {"controls": ".widget-vbox", "doctor": "table", "frames": "tbody tr"}
+WAIT_FOR = {
+    "controls": ".widget-vbox",
+    "doctor": "table",
+    "frames": ".xdplab-frames-table tbody tr",
+}
 
 
 def settled(page: NotebookPage) -> bytes:
