@@ -18,6 +18,7 @@ BIND_MODES = {
     "copy": lib.XDPLAB_BIND_COPY,
     "zero-copy": lib.XDPLAB_BIND_ZERO_COPY,
 }
+_IN_HUGE_PAGES = "memory=Memory(unaligned=True, huge_pages=True)"
 _ETHERNET = 14 + 4  # its header, and a VLAN tag
 
 
@@ -85,10 +86,11 @@ def _would_be_left_out(configuration: Configuration) -> bool:
     if not crosses or memory.huge_pages is True:
         return False
     if configuration.bind == "zero-copy":
+        huge = "huge_pages=True" if configuration.remade else _IN_HUGE_PAGES
         raise ConfigurationError(
             "with zero-copy the kernel takes no frame that crosses into another page of memory, "
-            f"as most of frame_size={frame_size} would. Ask for huge_pages=True, with pages large "
-            "enough for many, or for frame_size=2048."
+            f"as most of frame_size={frame_size} would. Ask for {huge}, with pages large "
+            f"enough for many, or for frame_size={LARGEST_REAL_FRAME}."
         )
     return True
 
