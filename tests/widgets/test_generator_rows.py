@@ -17,22 +17,22 @@ from xdplab.widgets.live_figure import LiveFigure
 
 
 def test_the_area_under_the_rate_made_is_what_was_sent(lab: Lab) -> None:
-    with Traffic(lab.peer, lab.port, rate=500, count=500) as traffic:
-        feed = GeneratorFeed(traffic)
-        feed.seconds = 10
-        look_twice(feed)
-        traffic.start()
+    traffic = Traffic(lab.peer, lab.port, rate=500, count=500)
+    feed = GeneratorFeed(traffic)
+    feed.seconds = 10
+    look_twice(feed)
+    with traffic:
         while traffic.running:
             feed.look()
             time.sleep(0.02)
         look_twice(feed)
         assert traffic.sent == 500
-        update = feed(None)
-        assert update is not None
-        made, asked = np.array(update.columns["made"]), np.array(update.columns["asked"])
-        assert made.sum() * STEPS[10] == pytest.approx(500)
-        assert 500 in asked
-        assert feed(update.position) is None
+    update = feed(None)
+    assert update is not None
+    made, asked = np.array(update.columns["made"]), np.array(update.columns["asked"])
+    assert made.sum() * STEPS[10] == pytest.approx(500)
+    assert 500 in asked
+    assert feed(update.position) is None
 
 
 def look_twice(feed: GeneratorFeed) -> None:
