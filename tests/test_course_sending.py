@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.actions import act
 
 from xdplab import ConfigurationError, Engine, Lab
 from xdplab.course import answers, refused, send
@@ -37,7 +38,7 @@ def test_a_refusal_is_returned_and_what_is_not_refused_is_told(lab: Lab) -> None
 def test_answers_are_counted(lab: Lab) -> None:
     with Engine(lab.port, action="echo") as engine:
         assert answers(lab, 5) == 5
-        engine.action = "drop"
+        act(engine, "drop")
         assert answers(lab, 5) == 0
 
 
