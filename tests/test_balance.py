@@ -10,12 +10,13 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from support.actions import act
+from support.loads import DEEP_RING
 from support.waiting import eventually
 
 from xdplab import Engine, KernelError, Lab, Memory, Stream, Traffic
 from xdplab.configuration.keywords import grouped
 from xdplab.engine import reconfiguring
-from xdplab.engine.engine import ACTIONS
 from xdplab.engine.native_engine import NativeEngine
 from xdplab.ledger.account import Account
 from xdplab.ledger.explain import explain
@@ -212,15 +213,13 @@ def test_a_paced_engine_is_reconfigured_without_losing_count(lab: Lab) -> None:
 
 def test_a_generating_engine_loses_no_frame_of_its_stream(lab: Lab) -> None:
     sender = Engine(lab.port, stream=Stream(lab.peer, rate=RATE))
-    with Engine(lab.peer) as receiver, closing(sender):
+    with Engine(lab.peer, ring_size=DEEP_RING) as receiver, closing(sender):
         ledger, arrivals = sender.ledger(), receiver.ledger()
         sender.start()
         some_flow(receiver)
         sender.reconfigure(ring_size=1024)
         some_flow(receiver)
-        sender.action = "drop"
-        used = sender.telemetry.counters  # the worker reads the knob on its next turn
-        assert eventually(lambda: used()["control_action"] == ACTIONS.index("drop"))
+        act(sender, "drop")
         account = ledger.settle(10)
         assert account.balanced, account
         handed = account.packets("handed to the TX ring")
@@ -232,7 +231,10 @@ def test_a_generating_engine_loses_no_frame_of_its_stream(lab: Lab) -> None:
 
 def test_a_stream_goes_on_where_it_was(lab: Lab) -> None:
     stream = Stream(lab.peer, rate=RATE, count=RATE // 2)
-    with Engine(lab.peer, inspect=True) as receiver, Engine(lab.port, stream=stream) as sender:
+    with (
+        Engine(lab.peer, inspect=True, ring_size=DEEP_RING) as receiver,
+        Engine(lab.port, stream=stream) as sender,
+    ):
         some_flow(receiver)
         sender.reconfigure(ring_size=1024)
         sender.reconfigure(frame_size=4096)
@@ -272,7 +274,7 @@ def test_frames_that_could_not_be_sent_before_the_ring_was_closed_are_told(
 
 def test_a_stream_that_is_still_sending_when_the_ledger_settles_is_named(lab: Lab) -> None:
     sender = Engine(lab.port, stream=Stream(lab.peer, rate=RATE))
-    with Engine(lab.peer) as receiver, closing(sender):
+    with Engine(lab.peer, ring_size=DEEP_RING) as receiver, closing(sender):
         ledger, arrivals = sender.ledger(), receiver.ledger()
         sender.start()
         some_flow(receiver)
@@ -327,7 +329,7 @@ def test_what_nobody_counts_while_the_attach_mode_changes_is_said(lab: Lab) -> N
     with Engine(lab.port) as engine:
         ledger = engine.ledger()  # without a generator, a veth in SKB mode need not count
         engine.reconfigure(attach="skb")
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert account.balanced
         assert "port0 was without an XDP program for a moment" in account.explain()
         assert "Engine(attach='skb')" in account.explain()

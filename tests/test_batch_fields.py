@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
@@ -142,6 +142,7 @@ def test_what_is_no_condition_is_refused_in_words(batch: Batch, condition: Any, 
 
 
 @given(st.text(max_size=80))
+@settings(deadline=None)
 def test_no_text_does_more_than_choose_or_be_refused(condition: str) -> None:
     with suppress(ConfigurationError):
         assert len(made().where(condition)) <= len(PACKETS)
@@ -157,7 +158,7 @@ def test_what_is_set_by_no_name_is_refused(batch: Batch) -> None:
 def test_fields_end_with_their_batch() -> None:
     with Lab(backend="soft") as lab, Capture(lab.port) as capture, Capture(lab.peer) as sender:
         sender.send([bytes(PACKETS[0])])
-        batch = capture.recv(5)
+        batch = capture.recv(30)
         capture.try_recv()
         for use in (lambda: batch["udp.dport"], lambda: batch.where("udp"), batch.to_scapy):
             with pytest.raises(ClosedError, match="no longer its own"):

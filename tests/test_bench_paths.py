@@ -108,7 +108,7 @@ def test_what_is_too_little_for_saturation_all_arrives(privileged: None) -> None
             ledger = engine.ledger(wires.traffic)
             before = wires.arrived()
             sent, _ = wires.send(0.3)
-            account = ledger.settle()
+            account = ledger.settle(30)
             assert account.balanced
             # Neighbours ask each other too, now and then, and that is carried as well.
             assert wires.arrived() - before >= sent

@@ -37,7 +37,7 @@ def test_a_million_numbered_frames_arrive_each_exactly_once(lab: Lab) -> None:
             assert eventually(
                 lambda sent=sent: engine.telemetry.counters()["rx_packets"] == sent  # type: ignore[misc]
             )
-        account = ledger.settle()
+        account = ledger.settle(30)
         counters = engine.telemetry.counters()
     assert account.balanced
     assert account.packets("sent by the generator") == million
@@ -52,7 +52,7 @@ def test_at_full_speed_what_was_not_delivered_is_in_the_ledger(lab: Lab, attach:
         traffic = Traffic(lab.peer, lab.port, rate="max", seconds=1)
         ledger = Ledger(engine, traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     lost = sum(stage.packets for stage in account.stages if stage.lost)
     left = account.packets("left to the stack")
     assert account.balanced
@@ -72,7 +72,7 @@ def test_a_packet_too_long_for_a_frame_is_not_taken_for_a_missing_descriptor(
         for _ in range(10):
             udp.sendto(bytes(2500), (lab.port.ipv4, 4000))
         assert eventually(lambda: ledger.read().packets("larger than a UMEM frame") == 10)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert account.packets("no fill descriptor") == 0
 
@@ -91,7 +91,7 @@ def test_the_ledger_of_a_veth_without_napi_begins_at_the_program(lab: Lab) -> No
         for _ in range(10):
             wire.send(bytes(60))
         assert eventually(lambda: ledger.read().packets("received by the worker") >= 10)
-        assert ledger.settle().balanced
+        assert ledger.settle(30).balanced
 
 
 def test_knobs_turn_while_packets_flow_and_none_is_lost(lab: Lab) -> None:
@@ -107,7 +107,7 @@ def test_knobs_turn_while_packets_flow_and_none_is_lost(lab: Lab) -> None:
             engine.sample_every = dice.choice([0, 1, 1000])
             time.sleep(0.002)
         traffic.stop()
-        account = ledger.settle()
+        account = ledger.settle(30)
         counters = engine.telemetry.counters()
     lost = lost_on_the_wire(account, *WAIT_STRATEGIES)
     assert account.balanced
@@ -196,7 +196,7 @@ def test_a_worker_takes_its_share_of_what_its_queue_receives(privileged: None) -
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000, cpu=0)
         ledger = Ledger(engine, traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert account.packets("no socket on the queue") == 1000
 
@@ -245,7 +245,9 @@ def test_a_reset_empties_the_latency_histogram_and_it_fills_again(lab: Lab) -> N
 
 @pytest.mark.privilege  # it takes CAP_SYS_NICE
 def test_a_worker_runs_at_the_realtime_priority_asked_for(lab: Lab) -> None:
+    before = threads_of()  # one that has ended may be seen for a moment still
     with Engine(lab.port, worker=Worker(realtime=7)):
-        (worker,) = (number for number, name in threads_of().items() if name == "xdplab-worker")
+        now = threads_of()
+        (worker,) = (n for n in now.keys() - before.keys() if now[n] == "xdplab-worker")
         assert os.sched_getscheduler(worker) == os.SCHED_FIFO
         assert os.sched_getparam(worker).sched_priority == 7

@@ -140,7 +140,7 @@ def sent_on(
         assert eventually(lambda: back.telemetry.counters()["samples"] == len(frames))
         samples, _ = back.telemetry.samples()
         came = [bytes(each["bytes"][: each["captured"]]) for each in samples]
-        account = book.settle()
+        account = book.settle(30)
         counters = engine.telemetry.counters()
     return [frame[6:12] + frame[:6] + frame[12:] for frame in came], counters, account
 

@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from support.installs import SOURCE
 from support.threads import threads_of
 from support.waiting import eventually
 
-from xdplab import Lab
+from xdplab import Lab, Telemetry, XdplabError
 
 pytestmark = pytest.mark.usefixtures("privileged")
 COMMAND = Path(sys.executable).with_name("xdplab")
@@ -118,20 +119,42 @@ def test_the_live_table_has_a_header_and_in_ascii_its_graph_too() -> None:
 
 
 def started(*more: str) -> subprocess.Popen[str]:
-    """Start a long run, and wait until it captures."""
+    """Start a long run, and wait until it has captured some of its traffic."""
     process = subprocess.Popen(
         [*RUN, "--seconds", "60", *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert eventually(lambda: _captures(process.pid))
-    time.sleep(0.5)
+    assert eventually(lambda: _received(process.pid))
     return process
+
+
+def _received(process: int) -> int:
+    """Return how many packets a process's engine has received; 0 where it has none yet."""
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError, XdplabError):  # it was closed, or is being made
+            if "xdplab-telemetry" in str(link.readlink()):
+                return int(Telemetry.open(link).total()["rx_packets"])
+    return 0
 
 
 def _captures(process: int) -> bool:
     return "xdplab-worker" in threads_of(process).values()
+
+
+def _measures(process: int) -> bool:
+    """Tell whether a process's main thread sleeps for long, as it does between two looks."""
+    before = _sleep(process)
+    time.sleep(0.05)
+    return "nanosleep" in before[0] and _sleep(process) == before
+
+
+def _sleep(process: int) -> tuple[str, list[str]]:
+    """Return where a process's main thread sleeps, and how often it has gone to sleep."""
+    status = Path(f"/proc/{process}/status").read_text()
+    times = re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)
+    return Path(f"/proc/{process}/wchan").read_text(), times
 
 
 @pytest.mark.parametrize(
@@ -183,12 +206,11 @@ def test_a_run_whose_interface_goes_away_tells_what_it_has(form: tuple[str, ...]
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            assert eventually(lambda: _captures(process.pid))
-            time.sleep(0.3)
+            assert eventually(lambda: _captures(process.pid) and _measures(process.pid))
             with lab.peer.socket() as sender:
                 for _ in range(5):
                     sender.sendto(b"x" * 20, (lab.port.ipv4, 9))
-            time.sleep(0.3)
+            assert eventually(lambda: _received(process.pid) == 5)
             lab.peer.command(["ip", "link", "del", "peer0"])
             said, complained = process.communicate(timeout=30)
     assert process.returncode == 1

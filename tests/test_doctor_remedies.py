@@ -169,6 +169,7 @@ def test_a_governor_that_saves_power(tmp_path: Path) -> None:
 @of(CAPTURE)
 def test_a_capture_that_loses_packets(privileged: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.capture, "_received", lambda _engine: 3)
+    monkeypatch.setattr(doctor.capture, "_PATIENCE_SECONDS", 0.1)
     (found,) = doctor.capture.capture()
     path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from support.courses import NOTEBOOKS, SOLUTIONS, needs_kernel, tagged
 from support.wrong_answers import wrong_answers
 
 from xdplab import Engine, Traffic
-from xdplab.course import check
+from xdplab.course import check, patient
 
 EXERCISES = [
     pytest.param(
@@ -90,6 +91,20 @@ def test_a_repair_may_be_a_new_engine(privileged: None) -> None:
         return Engine(traffic.receiver, queue=[0, 1]).start()
 
     assert check("05.2", repair)
+
+
+@pytest.mark.parametrize("exercise", ["05.1", "05.2", "05.3"])
+def test_a_broken_setup_shows_counts_and_tells_no_remedy(privileged: None, exercise: str) -> None:
+    account = patient(exercise)
+    shown = account._repr_html_() or ""
+    assert "received by the worker" in shown
+    assert not any(line in html.unescape(shown) for line in account.explain().splitlines())
+
+
+def test_a_repair_that_does_not_help_is_told_where_the_packets_are(privileged: None) -> None:
+    said = str(check("05.3", lambda engine, _traffic: engine))
+    assert "'RX ring full'" in said
+    assert "engine." not in said
 
 
 @pytest.mark.parametrize("path", EXERCISES)

@@ -95,7 +95,7 @@ def test_generator_and_worker_on_one_core(lab: Lab) -> None:
 
 def test_a_generator_that_was_not_started(lab: Lab) -> None:
     with Engine(lab.port) as engine:
-        traffic = Traffic(lab.peer, lab.port, rate=RATE)
+        traffic = Traffic(lab.peer, lab.port, rate=500)
         ledger = Ledger(engine, traffic)
         (start,) = code(ledger.explain())
         exec(start, {"traffic": traffic})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from support.loads import RING
+from support.waiting import eventually
 
 from xdplab import Capture, ConfigurationError, Lab
 from xdplab.native import ffi, lib
@@ -31,11 +32,23 @@ def ends(lab: Lab) -> Iterator[tuple[Capture, Capture]]:
         yield port, peer
 
 
-def ports(capture: Capture) -> list[int]:
+def ports(capture: Capture, peer: Capture, sent: list[bytes]) -> list[int]:
+    """Send packets, and return the ports of those that pass, once all have come."""
     found: list[int] = []
-    while len(batch := capture.recv(timeout=0.5)):
-        found += batch["udp.dport"].filled(0).tolist()
+    wanted = came(capture) + len(sent)
+    assert peer.send(sent, timeout=30) == len(sent)
+
+    def take() -> bool:
+        found.extend(capture.try_recv()["udp.dport"].filled(0).tolist())
+        return came(capture) == wanted
+
+    assert eventually(take)
     return found
+
+
+def came(capture: Capture) -> int:
+    capture.refresh()
+    return int(capture.telemetry.total()["rx_packets"])
 
 
 def test_only_what_passes_reaches_python_and_the_rest_is_counted(
@@ -44,8 +57,9 @@ def test_only_what_passes_reaches_python_and_the_rest_is_counted(
     port, peer = ends
     ledger = port.ledger()
     port.filter("udp and dst portrange 50-59")
-    peer.send([packet(number % 100) for number in range(1000)])
-    assert ports(port) == [number % 100 for number in range(1000) if 50 <= number % 100 < 60]
+    sent = [packet(number % 100) for number in range(1000)]
+    expected = [number % 100 for number in range(1000) if 50 <= number % 100 < 60]
+    assert ports(port, peer, sent) == expected
     account = ledger.settle()
     assert account.packets("received by the worker") == 1000
     assert account.unaccounted == 0
@@ -60,16 +74,14 @@ def test_a_filter_can_be_changed_and_taken_off(ends: tuple[Capture, Capture]) ->
     sent = [packet(53), packet(80, TCP), packet(99)]
     for text, expected in (("tcp", 1), ("port 53 or port 99", 2), ("", 3), ("vlan", 0)):
         port.filter(text)
-        peer.send(sent)
-        assert len(ports(port)) == expected
+        assert len(ports(port, peer, sent)) == expected
 
 
 def test_a_filter_stays_when_sockets_are_made_anew(ends: tuple[Capture, Capture]) -> None:
     port, peer = ends
     port.filter("port 53")
     port.reconfigure(ring_size=RING // 2)
-    peer.send([packet(53), packet(54)])
-    assert ports(port) == [53]
+    assert ports(port, peer, [packet(53), packet(54)]) == [53]
 
 
 def test_who_waits_for_what_passes_is_not_woken_by_the_rest(ends: tuple[Capture, Capture]) -> None:
@@ -89,8 +101,7 @@ def test_what_is_no_filter_is_refused_and_the_one_before_stays(
     for text in ("prot 54", "udp and", 53):
         with pytest.raises(ConfigurationError, match="filter="):
             port.filter(text)  # type: ignore[arg-type]
-    peer.send([packet(53), packet(54)])
-    assert ports(port) == [53]
+    assert ports(port, peer, [packet(53), packet(54)]) == [53]
 
 
 FILTERS = (

@@ -66,4 +66,6 @@ def test_a_class_of_ones_own_adds_what_it_likes(soft_lab: Lab) -> None:
 def test_a_warning_of_a_knob_names_the_line_that_turned_it(soft_lab: Lab) -> None:
     with Engine(soft_lab.port) as engine, pytest.warns(UserWarning, match="ineffective") as warned:
         engine.wait = "busy-poll"
-    assert [warning.filename for warning in warned] == [__file__]
+    # A collector of garbage may warn in between.
+    ours = [warning for warning in warned if warning.category is UserWarning]
+    assert [warning.filename for warning in ours] == [__file__]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.actions import act
 from support.frames import frames_of, raw_socket
 from support.loads import RING, SENDABLE_RATE
 from support.pings import all_answered
@@ -156,7 +157,8 @@ def test_streams_in_both_directions_are_complete_and_in_order(labs: tuple[Lab, L
             Traffic(left.peer, right.peer, rate=SENDABLE_RATE / 2, count=count),
             Traffic(right.peer, left.peer, rate=SENDABLE_RATE / 2, count=count),
         ]
-        assert all(stream.start().running for stream in streams)
+        for stream in streams:
+            stream.start()
         assert all(stream.wait(30) for stream in streams)
         for end in (left_end, right_end):
             assert eventually(lambda e=end: e.telemetry.counters()["rx_packets"] == count)
@@ -164,7 +166,7 @@ def test_streams_in_both_directions_are_complete_and_in_order(labs: tuple[Lab, L
             assert counters["stream_frames"] == count
             assert counters["stream_missing"] == counters["stream_late"] == 0
         assert eventually(lambda: both_at_rest(engine))
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert account.packets("received by the worker") == 2 * count
 
@@ -177,7 +179,7 @@ def test_what_comes_too_fast_is_lost_at_the_full_rx_ring_and_nowhere_else(
         traffic = Traffic(left.peer, right.peer, rate="max", seconds=0.5)
         ledger = Ledger(engine, traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert eventually(lambda: both_at_rest(engine))
         forth = engine.telemetry.counters(0)
     assert account.balanced
@@ -190,9 +192,9 @@ def test_dropping_for_a_while_leaks_nothing(labs: tuple[Lab, Lab]) -> None:
     left, right = labs
     with Engine(left.port, forward_to=right.port) as engine:
         assert all_answered(left.peer, right.peer.ipv4)
-        engine.action = "drop"
+        act(engine, "drop")
         assert left.peer.ping(right.peer.ipv4, timeout=0.1).received == 0
-        engine.action = "forward"
+        act(engine, "forward")
         assert all_answered(left.peer, right.peer.ipv4)
         assert eventually(lambda: both_at_rest(engine))
 

@@ -164,7 +164,7 @@ def test_what_is_not_geneve_to_this_node_is_passed_and_what_is_wrong_dropped(
     carried: Carried,
 ) -> None:
     second, here, there = (
-        carried.second,
+        carried.tried[1],
         carried.net["node2", "node1"],
         carried.net["node1", "node2"],
     )

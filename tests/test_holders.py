@@ -74,17 +74,18 @@ def test_a_program_and_libxdps_dispatcher_are_called_by_their_names(
 def test_another_process_is_named_and_ends_as_it_says(attach: str) -> None:
     refused, again = in_own_namespace(
         f"""
+        from support.waiting import eventually
         ours, theirs = os.pipe()
         child = os.fork()
         if not child:
             engine = Engine('v0')
             os.write(theirs, b'x')
-            time.sleep(20)
+            time.sleep(120)
         os.close(theirs)
         assert os.read(ours, 1)
         typed(lambda: Engine('v0', attach='{attach}'))
         os.waitpid(child, 0)
-        time.sleep(0.2)  # until the kernel has taken it off
+        assert eventually(lambda: not Interface.find('v0').attached_program())
         tried(lambda: Engine('v0', attach='{attach}'))
         """
     )
@@ -119,7 +120,7 @@ def test_a_socket_without_a_program_is_told_with_its_process_and_the_other_queue
                     os.close(int(link.name))
                     break
             os.write(theirs, b'x')
-            time.sleep(20)
+            time.sleep(120)
         os.close(theirs)
         assert os.read(ours, 1)
         said = tried(lambda: Engine(lab.port))

@@ -50,7 +50,7 @@ def test_a_renamed_interface_is_captured_on_and_called_by_its_new_name(
         ip(lab.port, "link set v0 down", "link set v0 name w0", "link set w0 up")
         send(lab.port)
         assert eventually(lambda: received(engine) >= 10)
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert account.balanced
         assert account.packets("seen by the device") >= 10
         assert engine.interface.name == "w0"
@@ -69,7 +69,7 @@ def test_what_takes_an_interfaces_old_name_is_not_taken_for_it(lab: Lab, wire: I
         send(lab.port, 24, name="q0")
         send(lab.port, 10)
         assert eventually(lambda: received(engine) >= 10)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert account.packets("seen by the device") == account.packets(
         "left to the stack"
@@ -171,7 +171,7 @@ def test_a_ledger_whose_lab_was_closed_still_accounts_for_what_was_seen(
         udp.sendto(bytes(2500), (lab.port.ipv4, 4000))
         assert traffic.start().wait(30)
         assert eventually(lambda: ledger.read().packets("larger than a UMEM frame") == 1)
-        seen = ledger.settle()
+        seen = ledger.settle(30)
         lab.close()
         assert eventually(lambda: engine.error is not None)
         account = ledger.settle()
@@ -372,12 +372,12 @@ def test_queues_that_are_added_while_it_runs_can_be_captured_on(lab: Lab, wire: 
         assert eventually(lambda: ledger.read().packets("no socket on the queue") >= 100)
         came = engine.interface.driver_statistics()
         (queue,) = (q for q in range(4) if came[f"rx_queue_{q}_xdp_packets"] >= 100)
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert account.balanced
         assert queue in account.situation.stray_queues
         assert "where no engine is" in account.explain()
         engine.reconfigure(queue=queue)
         assert engine.queues == (queue,)
-        assert ledger.settle().balanced  # with what came on that queue before
+        assert ledger.settle(30).balanced  # with what came on that queue before
         send(lab.port, 100)
         assert eventually(lambda: received(engine) >= 100)

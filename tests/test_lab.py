@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
@@ -112,24 +112,28 @@ def test_labs_at_the_same_addresses_do_not_meet(lab: Lab) -> None:
 
 @pytest.mark.kernel
 def test_labs_with_numbers_of_their_own_can_be_joined(lab: Lab) -> None:
+    over = threading.Event()
     with Lab(number=1) as other, sniffer(lab.port) as left, sniffer(other.port) as right:
 
         def forward(source: socket.socket, target: socket.socket) -> None:
-            while True:
+            while not over.is_set():
                 try:
                     frame, address = source.recvfrom(2048)
-                except OSError:
-                    return
+                except TimeoutError:
+                    continue
                 if address[2] != socket.PACKET_OUTGOING:
                     target.send(frame)
 
         ways = [threading.Thread(target=forward, args=a) for a in ((left, right), (right, left))]
         for way in ways:
             way.start()
-        assert all_answered(lab.peer, other.peer.ipv4, 2)
-        assert all_answered(lab.peer, other.peer.ipv6, 2)
-        for way in ways:
-            way.join()
+        try:
+            assert all_answered(lab.peer, other.peer.ipv4, 2)
+            assert all_answered(lab.peer, other.peer.ipv6, 2)
+        finally:
+            over.set()
+            for way in ways:
+                way.join()
 
 
 @pytest.mark.kernel
@@ -277,6 +281,7 @@ not_a_count = st.one_of(
 
 
 @given(not_a_count)
+@settings(deadline=None)
 def test_a_lab_refuses_what_cannot_work_before_it_touches_anything(value: object) -> None:
     with pytest.raises(ConfigurationError, match="queues="):
         Lab(queues=value)  # type: ignore[arg-type]

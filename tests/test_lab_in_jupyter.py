@@ -50,7 +50,7 @@ def test_a_lab_works_inside_a_cell(kernel: Kernel) -> None:
     run(client, "from xdplab.lab.lab import Lab; lab = Lab(queues=2)")
     seen = witness(manager)
     assert seen.left() == 2
-    assert "received=3" in run(client, "print(lab.peer.ping(lab.port.ipv4, count=3))")
+    assert "received=3" in run(client, "print(lab.peer.ping(lab.port.ipv4, count=3, interval=1))")
     assert "rx_packets" in run(client, "print(lab.port.interface.link_statistics())")
     run(client, "lab.close()")
     assert seen.sees_the_end()

@@ -14,6 +14,7 @@ import pytest
 from support.capabilities import without
 from support.child_programs import line, python
 from support.ended_namespaces import Witness
+from support.waiting import eventually
 
 from xdplab.lab.lab import Lab
 from xdplab.net.namespace import to_the_end
@@ -137,12 +138,19 @@ lab.port.command(["sh", "-c", "echo started >&2; exec sleep 100"])
     with python(text) as process:
         line(process)
         witness = Witness(process.pid)
-        children = Path(f"/proc/{process.pid}/task")
-        while not any(each.read_text() for each in children.glob("*/children")):
-            pass
+        assert eventually(lambda: has_child(process.pid))
         process.kill()
         process.wait()
         assert witness.sees_the_end()
+
+
+def has_child(process: int) -> bool:
+    """Tell whether a thread of a process has started another process."""
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            if children.read_text():
+                return True
+    return False
 
 
 @pytest.mark.privilege  # what is said where a capability is missing

@@ -170,19 +170,25 @@ def test_calls_do_not_wait_for_each_other(process: LabProcess) -> None:
 
 
 def test_an_interrupt_ends_only_the_wait(process: LabProcess, tmp_path: Path) -> None:
-    done = tmp_path / "done"
+    begun, may_end, done = (tmp_path / name for name in ("begun", "may end", "done"))
     main = threading.main_thread().ident
     assert main is not None
 
     def work() -> None:
-        time.sleep(0.3)
-        done.write_text("")
+        begun.touch()
+        while not may_end.exists():
+            time.sleep(0.01)
+        done.touch()
 
-    timer = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT))
+    def interrupt() -> None:
+        if eventually(begun.exists):
+            signal.pthread_kill(main, signal.SIGINT)
+
     with pytest.raises(KeyboardInterrupt):
-        timer.start()
+        threading.Thread(target=interrupt).start()
         process.call(work)
     assert not done.exists()
+    may_end.touch()
     assert eventually(done.exists)
     assert process.call(int) == 0
 

@@ -40,7 +40,7 @@ def test_where_all_arrived_it_says_just_that(lab: Lab) -> None:
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=5000)
         ledger = engine.ledger(traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert counts(account) == {
         "sent by the generator": 5000,
@@ -69,7 +69,7 @@ def test_a_stopped_worker_holds_a_ring_of_packets_and_loses_the_rest(
         engine.start().stop()
     ledger = engine.ledger()
     send(lab, 3000)
-    account = ledger.settle()
+    account = ledger.settle(30)
     assert account.balanced
     assert lost(account) == {"RX ring full": 3000 - 1024}
     assert account.packets("waiting in the RX ring") == 1024
@@ -79,7 +79,7 @@ def test_a_stopped_worker_holds_a_ring_of_packets_and_loses_the_rest(
     late = engine.ledger()
     engine.start()
     for each in (ledger, late):
-        account = each.settle()
+        account = each.settle(30)
         assert account.balanced
         assert account.packets("received by the worker") == 1024
     assert late.read().packets("on the way when it began") == 1024
@@ -94,7 +94,7 @@ def test_a_ring_too_small_for_the_rate_is_told_with_the_knob(lab: Lab, attach: s
         traffic = Traffic(lab.peer, lab.port, seconds=0.5)
         ledger = engine.ledger(traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     seen = counts(account)
     assert account.balanced
     assert lost(account) == {
@@ -116,7 +116,7 @@ def test_while_sending_falls_behind_it_is_the_rx_ring_that_is_full(lab: Lab) -> 
         traffic = Traffic(lab.peer, lab.port, seconds=0.5)
         ledger = engine.ledger(traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert lost(account).keys() == {"RX ring full"}
     received = account.packets("received by the worker")
@@ -130,7 +130,7 @@ def test_packets_on_a_queue_without_an_engine_are_told_by_queue(privileged: None
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=1000, cpu=0)
         ledger = engine.ledger(traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert lost(account) == {"no socket on the queue": 1000}
     assert "came on queue 0, where no engine is" in account.explain()
@@ -146,7 +146,7 @@ def test_frames_that_find_the_wire_full_are_told(lab: Lab) -> None:
         traffic = Traffic(lab.peer, lab.port, seconds=0.5)
         ledger = engine.ledger(traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     full = account.packets("wire full")
     assert account.balanced
     assert (
@@ -166,7 +166,7 @@ def test_frames_that_exceed_the_mtu_never_leave(privileged: None) -> None:
         traffic = Traffic(lab.peer, lab.port, size=1514, rate=HOLDABLE_RATE, count=100)
         ledger = engine.ledger(traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert lost(account) == {"longer than the wire's MTU": 100}
     assert "Traffic(size=1294)" in account.explain()
@@ -180,7 +180,7 @@ def test_what_a_umem_frame_has_no_room_for_is_told_from_a_missing_frame(privileg
             for _ in range(20):
                 udp.sendto(bytes(2500), (lab.port.ipv4, 9))
                 time.sleep(0.001)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert lost(account) == {"larger than a UMEM frame": 20}
     assert "engine.reconfigure(frame_size=4096)" in account.explain()
@@ -191,7 +191,7 @@ def test_address_resolution_goes_to_the_stack_and_is_no_loss(lab: Lab) -> None:
     with Engine(lab.port) as engine:
         ledger = engine.ledger()
         lab.peer.ping(lab.port.ipv4, count=3)
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert account.balanced
         assert not lost(account)
         assert account.packets("received by the worker") == 3
@@ -208,7 +208,7 @@ def test_what_is_sent_back_is_followed_to_the_far_end(lab: Lab) -> None:
         traffic = Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=5000)
         there, here = engine.ledger(traffic), back.ledger()
         assert traffic.start().wait(30)
-        account, arrived = there.settle(), here.settle()
+        account, arrived = there.settle(30), here.settle(30)
     assert account.balanced
     assert account.explain() == "Every packet arrived."
     for stage in (
@@ -227,10 +227,8 @@ def test_a_completed_frame_that_the_device_dropped_is_told(lab: Lab) -> None:
     ledger = engine.ledger()
     set_link(lab.peer, "down")
     engine.start()
-    deadline = time.monotonic() + 20
-    while engine.telemetry.total()["completion_producer"] < 1000 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    account = ledger.settle()
+    assert eventually(lambda: engine.telemetry.total()["completion_producer"] >= 1000)
+    account = ledger.settle(30)
     engine.close()
     assert account.balanced
     assert account.packets("completed") == 1000
@@ -275,7 +273,7 @@ def test_two_joined_interfaces_add_up_to_one_ledger(privileged: None) -> None:
         back = Traffic(right.peer, right.port, rate=HOLDABLE_RATE, count=1000).start()
         assert traffic.start().wait(30)
         assert back.wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert counts(account) == {
         "sent by the generator": 2000,
@@ -302,13 +300,13 @@ def test_what_a_later_generator_of_the_same_sender_sends_is_sent_by_others(
         assert first.start().wait(30)
         first.close()
         later = send(lab, 500)
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert account.balanced
         assert account.packets("sent by others") == 500
         assert "500 packets left the sender's interface by another XDP program" in account.explain()
         ledger = engine.ledger(later)
         assert later.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert account.packets("sent by others") == 0
         assert "another XDP program" not in account.explain()
         later.close()
@@ -319,7 +317,7 @@ def test_several_queues_add_up(privileged: None) -> None:
         ledger = engine.ledger()
         for core in (0, 1):
             send(lab, 1000, cpu=core).close()
-        account = ledger.settle()
+        account = ledger.settle(30)
         each = [int(engine.telemetry.counters(worker)["rx_packets"]) for worker in (0, 1)]
     assert account.balanced
     assert account.packets("received by the worker") == sum(each) == 2000
@@ -334,7 +332,7 @@ def test_a_ledger_begun_amid_traffic_adds_up_in_the_end(lab: Lab) -> None:
         ledger = engine.ledger(traffic)
         assert "sent by the generator" in repr(ledger)
         assert traffic.wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert "Packets flowed already when the ledger began" in account.explain()
     seen = counts(account)
@@ -354,7 +352,7 @@ def test_where_the_driver_does_not_count_the_ledger_begins_at_the_program(lab: L
         with lab.port.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             for _ in range(10):
                 udp.sendto(b"to myself", ("127.0.0.1", 9))
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert account.packets("received by the worker") == 10
     assert "seen by the device" not in {line.stage for line in account.stages}
@@ -365,7 +363,7 @@ def test_a_ledger_can_be_read_while_packets_flow(lab: Lab) -> None:
         with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE) as traffic:
             ledger = engine.ledger(traffic)
             readings = [ledger.read() for _ in range(5)]
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert {reading.remainder for reading in readings if reading.unaccounted} <= {"in flight"}
 
@@ -376,12 +374,12 @@ def test_what_was_asked_stands_beside_what_was_sent_where_that_was_less(lab: Lab
         traffic = Traffic(lab.peer, lab.port, rate=100_000_000, seconds=0.3)
         ledger = engine.ledger(traffic)
         assert traffic.start().wait(30)
-        account = ledger.settle()
+        account = ledger.settle(30)
         traffic.close()
         with Traffic(lab.peer, lab.port, count=100) as counted:  # it ends when it has sent them
             again = engine.ledger(counted)
             assert counted.wait(30)
-            enough = again.settle()
+            enough = again.settle(30)
     asked, sent = (
         account.packets("asked of the generator"),
         account.packets("sent by the generator"),
@@ -398,7 +396,7 @@ def test_the_cause_of_a_loss_does_not_change_with_what_comes_after_it(lab: Lab) 
     with Engine(lab.port, ring_size=64, batch=16) as engine:
         ledger = engine.ledger()
         send(lab, 20_000, rate="max").close()
-        first = ledger.settle()
+        first = ledger.settle(30)
         assert lost(first).keys() == {"RX ring full"}
         engine.wait = "spin"
         taken = int(engine.telemetry.counters()["rx_packets"])
@@ -409,7 +407,7 @@ def test_the_cause_of_a_loss_does_not_change_with_what_comes_after_it(lab: Lab) 
             )
         engine.reconfigure(ring_size=8192)
         engine.stop()
-        later = ledger.settle()
+        later = ledger.settle(30)
     told, before = later.explain(), first.explain()
     assert "all of its 64 entries" in told
     assert lost(later)["RX ring full"] == lost(first)["RX ring full"]

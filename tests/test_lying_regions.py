@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.huge_pages import own_huge_pages
 from support.waiting import eventually
 
 from xdplab import (
@@ -169,12 +170,24 @@ def test_a_writer_that_died_amid_a_record_is_told_within_a_second_or_so(
 
 def test_a_reader_that_waits_for_rings_hears_an_interrupt(region: int) -> None:
     os.pwrite(region, struct.pack("<Q", 7), place_of("rings"))
-    text = (
-        "import sys, xdplab.telemetry.checks as checks; from xdplab import Telemetry\n"
-        "checks._PATIENCE_SECONDS = 60\n"
-        "telemetry = Telemetry(int(sys.argv[1])); print('reads', flush=True)\n"
-        "try:\n    telemetry.rings()\nexcept KeyboardInterrupt:\n    print('heard')\n"
-    )
+    text = """
+import sys, time
+from xdplab import Telemetry
+from xdplab.telemetry import checks
+
+def tell(seconds):
+    time.sleep = pause
+    print("waits", flush=True)
+    pause(seconds)
+
+checks._PATIENCE_SECONDS = 60
+telemetry = Telemetry(int(sys.argv[1]))
+pause, time.sleep = time.sleep, tell
+try:
+    telemetry.rings()
+except KeyboardInterrupt:
+    print("heard")
+"""
     with subprocess.Popen(
         [sys.executable, "-c", text, str(region)],
         pass_fds=[region],
@@ -182,8 +195,7 @@ def test_a_reader_that_waits_for_rings_hears_an_interrupt(region: int) -> None:
         text=True,
     ) as reader:
         assert reader.stdout is not None
-        assert reader.stdout.readline() == "reads\n"
-        time.sleep(0.2)
+        assert reader.stdout.readline() == "waits\n"
         reader.send_signal(signal.SIGINT)
         assert reader.communicate(timeout=30)[0] == "heard\n"
 
@@ -234,24 +246,12 @@ def padded(content: bytes, size: int) -> bytes:
     return content[:place] + struct.pack("<Q", size) + content[place + 8 :].ljust(size - place - 8)
 
 
-@contextmanager
-def huge_pages(count: int) -> Iterator[None]:
-    """Set some aside, which takes root."""
-    setting = Path("/proc/sys/vm/nr_hugepages")
-    before = setting.read_text()
-    setting.write_text(str(int(before) + count))
-    try:
-        yield
-    finally:
-        setting.write_text(before)
-
-
 @pytest.mark.privilege
 def test_a_region_in_huge_pages_is_none_since_they_can_be_taken_away(content: bytes) -> None:
     page = 2 << 20
     size = -(-len(content) // page) * page
     for flags in (0, MFD_HUGETLB):
-        with huge_pages(size // page if flags else 0):
+        with own_huge_pages(size // page if flags else 0):
             descriptor = os.memfd_create("region", MFD_ALLOW_SEALING | flags)
             try:
                 os.ftruncate(descriptor, size)

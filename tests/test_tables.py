@@ -103,6 +103,13 @@ def test_a_row_with_bars_is_one_line_high() -> None:
     assert 'text-align: left">uring-oneshot' in Table("", rows).html()
 
 
+def test_a_heading_breaks_where_the_page_is_narrow_and_a_number_does_not() -> None:
+    page = Table("", [("spin", "5.0 %")], ("wait", "core: empty polls")).html()
+    heading, number = re.findall(r'<t[hd] style="([^"]*)">(?:core: empty polls|5.0 %)', page)
+    assert "nowrap" not in heading
+    assert "nowrap" in number
+
+
 def test_a_long_table_shows_its_ends_and_says_what_is_left_out() -> None:
     said = Table("", [(f"{n}",) for n in range(10_000)]).text().split("\n")
     assert len(said) == MOST_ROWS + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from support.pages import SUITS_THE_THEME, Look, OpenNotebook, Picture
 from support.waiting import eventually
 
 _CELLS_TO_FILL = 8
+_VIEWS = ((1440, "light"), (960, "dark"), (600, "light"))
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -190,14 +191,24 @@ def picture(request: pytest.FixtureRequest) -> Picture:
 
 @pytest.fixture
 def look(picture: Picture) -> Look:
-    """Look at a page, wide and narrow, light and dark: nothing may be covered or cut off."""
+    """Look at a page, wide and narrow, light and dark: nothing may be covered or cut off.
 
-    def look_at(page: NotebookPage, height: int = 900) -> None:
+    Without a height it is all of the notebook.
+    """
+
+    def look_at(
+        page: NotebookPage,
+        height: int | None = 900,
+        views: Sequence[tuple[int, str]] = _VIEWS,
+    ) -> None:
         page.hide_side_bar()
-        for width, theme in ((1440, "light"), (960, "dark"), (600, "light")):
-            page.page.set_viewport_size({"width": width, "height": height})
+        for width, theme in views:
             page.change_theme(theme)
-            page.scroll_to_active_cell()
+            if height is None:
+                page.show_all(width)
+            else:
+                page.page.set_viewport_size({"width": width, "height": height})
+                page.scroll_to_active_cell()
             page.wait_until(NOTHING_STICKS_OUT)
             page.wait_until(SUITS_THE_THEME)
             # Figures are laid out anew some time after the page.

@@ -11,7 +11,7 @@ import pytest
 from harness.jupyter_server import JupyterServer
 from harness.notebook_page import NotebookPage
 from playwright.sync_api import expect
-from support.pages import OpenNotebook, Picture
+from support.pages import Look, OpenNotebook
 from support.waiting import eventually
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
@@ -70,6 +70,10 @@ USES: dict[tuple[str, str], Callable[[NotebookPage], None]] = {
     ("10-packets-in-python", "Dashboard(capture)"): show_five_minutes,
 }
 
+# Each lesson is looked at as a whole in the first of these views, and these lessons in all.
+LOOKED_AT = ("01", "02", "03", "05", "08", "10")
+VIEWS = ((1440, "light"), (1440, "dark"), (960, "dark"), (960, "light"))
+
 SPANS_FIVE_MINUTES = """() => window.Bokeh?.documents.some(document => {
     const span = document.get_model_by_name('window');
     return span && Math.abs(span.end - span.start - 300_000) < 1;
@@ -96,7 +100,7 @@ SHOWN = """cells => {
 def test_a_notebook_runs_in_the_browser_without_a_complaint(
     jupyter: JupyterServer,
     open_notebook: OpenNotebook,
-    picture: Picture,
+    look: Look,
     request: pytest.FixtureRequest,
     path: Path,
 ) -> None:
@@ -114,9 +118,7 @@ def test_a_notebook_runs_in_the_browser_without_a_complaint(
     expect(shown).to_have_count(widgets)
     if any(name in cell.source for cell in cells for name in FIGURES):
         assert page.page.evaluate("window.Bokeh.documents.length") > 0
-    if widgets:
-        shown.last.evaluate("widget => widget.scrollIntoView()")
-    picture(page)
+    look(page, height=None, views=VIEWS if path.stem.startswith(LOOKED_AT) else VIEWS[:1])
     page.run(closing)
 
 

@@ -47,7 +47,7 @@ COUNTING = """
         say("counted 7")
 """
 HEAD = f"""\
-    #!{sys.executable}
+    #!{sys.executable} -IS
     import os, signal, sys, time
     open(__file__ + ".pid", "w").write(str(os.getpid()))
     def say(*lines):

@@ -7,21 +7,29 @@ import ipaddress
 from support.waiting import eventually
 from xdplab.net.host import Host
 
-_AT_ONCE = 30  # fewer than the smallest ring holds, so that a worker that stood still drops none
+# Fewer than the smallest ring holds, where each fills one frame, so that a worker that stood still
+# drops none.
+_AT_ONCE = 30
 _PATIENCE = 30.0  # s
 
 
 def all_answered(
-    host: Host, address: str, count: int = 1, *, size: int = 56, interval: float = 0.005
+    host: Host,
+    address: str,
+    count: int = 1,
+    *,
+    size: int = 56,
+    interval: float = 0.005,
+    at_once: int = _AT_ONCE,
 ) -> bool:
     """Ping an address; return whether each request got its reply.
 
-    Requests go out in small groups, each after the replies to the one before. `ping` waits for its
-    last replies no longer than twice the longest before took, or one interval; the host counts
-    those that come after it ended.
+    Requests go out in groups of `at_once`, each after the replies to the one before. `ping` waits
+    for its last replies no longer than twice the longest before took, or one interval; the host
+    counts those that come after it ended.
     """
-    for begun in range(0, count, _AT_ONCE):
-        group = min(_AT_ONCE, count - begun)
+    for begun in range(0, count, at_once):
+        group = min(at_once, count - begun)
         if not _group_answered(host, address, group, size, interval):
             return False
     return True

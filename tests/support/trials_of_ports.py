@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import re
 import socket
-from pathlib import Path
 
 from support.capabilities import without
+from support.huge_pages import own_huge_pages
 from support.objects import HEAD, compiled
 from support.typed_remedies import in_a_child, in_own_namespace, opens, provokes, refusal, type_in
 from support.waiting import eventually
@@ -262,15 +262,11 @@ def try_with_little_locked_memory() -> None:
 
 @provokes(lib.XDPLAB_STEP_MAP_HUGE_PAGES, errno.ENOMEM)
 def try_without_huge_pages() -> None:
-    reserved = Path("/proc/sys/vm/nr_hugepages")
-    before = reserved.read_text()
     with Lab() as lab:
-        try:
+        with own_huge_pages():
             remedy = refusal(errno.ENOMEM, lambda: Engine(lab.port, memory=Memory(huge_pages=True)))
             type_in(remedy)
             assert opens(lab.port, memory=Memory(huge_pages=True))
-        finally:
-            reserved.write_text(before)
         assert "memory=Memory(huge_pages='auto')" in remedy
         assert opens(lab.port, memory=Memory(huge_pages="auto"))
 

@@ -72,6 +72,19 @@ OUTPUTS = """(index) => {
 }"""
 
 
+# How high the page has to be for all of the notebook to be seen.
+HEIGHT_OF_ALL = """async () => {
+    const frame = () => new Promise(requestAnimationFrame);
+    await frame();  // JupyterLab lays itself out anew
+    await frame();
+    const {node} = window.jupyterapp.shell.currentWidget;
+    const panel = node.querySelector('.jp-WindowedPanel-outer');  // one can scroll past its end
+    panel.scrollTop = 0;
+    const {bottom} = [...panel.querySelectorAll('.jp-Cell')].at(-1).getBoundingClientRect();
+    const BELOW = 60;  // the status bar, and a margin
+    return Math.ceil(bottom + BELOW);
+}"""
+
 PATIENCE_MS = 60_000
 """Time for what a page is to show: the machine may be busy with other tests."""
 
@@ -253,6 +266,15 @@ class NotebookPage:
                 return notebook.scrollToItem(notebook.activeCellIndex);
             }"""
         )
+
+    def show_all(self, width: int) -> None:
+        """Give the page a width, and make it so high that all of the notebook is seen."""
+        height = 900
+        self.page.set_viewport_size({"width": width, "height": height})
+        # JupyterLab guesses the height of cells until it has drawn them at this width.
+        while (needed := self.page.evaluate(HEIGHT_OF_ALL)) != height:
+            height = needed
+            self.page.set_viewport_size({"width": width, "height": height})
 
     def hide_side_bar(self) -> None:
         """Leave the whole width to the notebook, which in Notebook 7 has it anyway."""

@@ -23,8 +23,10 @@ _TABLE = (
     "color: var(--jp-ui-font-color1, inherit); font-variant-numeric: tabular-nums"
 )
 _ROW = "background: none; border-top: 1px solid var(--jp-border-color2, rgba(128, 128, 128, 0.3))"
-_CELL = "padding: 2px 16px 2px 0; vertical-align: top; white-space: pre-wrap; max-width: 60em"
-_RIGHT = "right; white-space: nowrap"  # a number and its unit stay together
+# Columns are closer to each other on a narrow page.
+_CELL = "padding: 2px min(16px, 1vw) 2px 0; white-space: pre-wrap; max-width: 60em"
+_TOP, _BOTTOM = "vertical-align: top", "vertical-align: bottom"
+_RIGHT = "right; white-space: nowrap"  # a number and its unit stay together; a heading breaks
 _NAME = "left; white-space: nowrap"  # of a row with bars, which are as high as the row
 # Behind the number, so that it stays readable in either theme.
 _BAR = (
@@ -179,9 +181,11 @@ def bars_of(values: Sequence[float]) -> Sequence[float]:
 
 
 def _html_row(row: Row, sides: Sequence[bool], tag: str, bars: Mapping[int, float]) -> str:
+    is_head = tag == "th"
+    style, right = (f"{_CELL}; {_BOTTOM}", "right") if is_head else (f"{_CELL}; {_TOP}", _RIGHT)
     first = _NAME if bars else "left"
     cells = "".join(
-        f'<{tag} style="{_CELL}; text-align: {_RIGHT if is_right else "left" if place else first}'
+        f'<{tag} style="{style}; text-align: {right if is_right else "left" if place else first}'
         f'{_bar(bars.get(place, 0))}">{_escaped(cell)}</{tag}>'
         for place, (cell, is_right) in enumerate(zip(row, sides, strict=True))
     )

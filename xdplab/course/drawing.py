@@ -74,8 +74,8 @@ class Way:
             _down(socket.middle, _TOP + _BOX, 176, both=True),
             _text(socket.middle, 192, self._frames),
             _text(interface.left, 20, self._name, anchor="start", bold=True),
-            _text((interface.left + socket.right) // 2, 46, self._kernel, colour=_KERNEL),
-            _text(worker.middle, 46, "a thread of this process", colour=_OURS),
+            _text((interface.left + socket.right) // 2, 46, self._kernel),
+            _text(worker.middle, 46, "a thread of this process"),
         ]
         width = worker.right + 10
         return (
@@ -116,19 +116,11 @@ def _drawn(box: _Box) -> str:
     return frame + "".join(rows)
 
 
-def _text(
-    x: int,
-    y: int,
-    words: str,
-    *,
-    anchor: str = "middle",
-    bold: bool = False,
-    colour: str = "currentColor",
-) -> str:
+def _text(x: int, y: int, words: str, *, anchor: str = "middle", bold: bool = False) -> str:
     weight = ' font-weight="600"' if bold else ""
     return (
         f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="12" font-family="sans-serif" '
-        f'fill="{colour}"{weight}>{html.escape(words)}</text>'
+        f'fill="currentColor"{weight}>{html.escape(words)}</text>'
     )
 
 

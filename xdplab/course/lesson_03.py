@@ -44,7 +44,7 @@ def ring_for_a_sleep(answer: object) -> None:
 
 
 _QUICK, _MEDIUM, _SLOW = 10_000.0, 50_000.0, 400_000.0  # ns
-_NAMES = ("latency p50", "latency p99", "core: busy", "core: empty polls", "CPU/packet")
+_NAMES = ("latency p50", "latency p99", "core: busy", "core: empty polls", "CPU a packet")
 _FIGURES: Mapping[str, Mapping[str, float]] = {
     name: dict(zip(_NAMES, figures, strict=False))
     for name, figures in {

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 from xdplab.core.calls import public_function
 from xdplab.core.checks import choice
+from xdplab.core.table import Table
 from xdplab.course.checking import Checks, WrongAnswerError, an, called
 from xdplab.engine.engine import Engine
 from xdplab.engine.traffic import Traffic
 from xdplab.lab.lab import Lab
 from xdplab.ledger.account import Account
+from xdplab.ledger.lines import Line
 
 _PACKETS, _RATE = 400, 1000
 _PATIENCE = 10
+_ON_THE_WAY = (Line.SENT, Line.DEVICE, Line.REDIRECTED, Line.RECEIVED)
 
 
 def _filtered(lab: Lab) -> tuple[Engine, Traffic]:
@@ -43,6 +47,13 @@ _PATIENTS: Mapping[str, Callable[[Lab], tuple[Engine, Traffic]]] = {
 }
 
 
+class Symptoms(Account):
+    """An account that shows its counts. In words, which name the remedy, it is `explain()`."""
+
+    def _page(self) -> Table:
+        return replace(super()._page(), lines=())
+
+
 @contextmanager
 def _made(name: str) -> Iterator[tuple[Engine, Traffic]]:
     with Lab(queues=2) as lab:
@@ -58,6 +69,8 @@ def _made(name: str) -> Iterator[tuple[Engine, Traffic]]:
 def patient(exercise: str) -> Account:
     """Send packets through the broken setup of an exercise, and return the account of them.
 
+    A notebook shows its counts alone; its `explain()` names the remedy.
+
     Parameters
     ----------
     exercise
@@ -65,7 +78,8 @@ def patient(exercise: str) -> Account:
     """
     exercise = choice("exercise", exercise, _PATIENTS)
     with _made(exercise) as (engine, traffic):
-        return _sent(engine, traffic, 1)
+        account = _sent(engine, traffic, 1)
+    return Symptoms(account.stages, account.unaccounted, account.situation)
 
 
 def _sent(engine: Engine, traffic: Traffic, patience: float) -> Account:
@@ -87,9 +101,13 @@ def _repairs(name: str) -> Callable[[object], None]:
                 account = _sent(repaired, traffic, _PATIENCE)
         received = account.packets("received by the worker")
         if received < _PACKETS:
+            elsewhere = ", ".join(
+                f"{line.name!r} {line.packets:,}"
+                for line in account
+                if line.packets and line.stage not in _ON_THE_WAY
+            )
             raise WrongAnswerError(
-                f"of {_PACKETS} packets the worker received {received}. The ledger says: "
-                f"{account.explain().splitlines()[0]}"
+                f"of {_PACKETS} packets the worker received {received}. The ledger has {elsewhere}."
             )
 
     return check

@@ -25,7 +25,7 @@ from xdplab.xdp.gallery import GALLERY
 from xdplab.xdp.program import Program
 
 _SHARDS = 4
-_PATIENCE, _LOOK_AGAIN = 5.0, 0.01  # seconds
+_PATIENCE, _LOOK_AGAIN = 10.0, 0.01  # seconds
 
 _SEVERAL = {"c", "d"}
 _WHY = {

@@ -10,6 +10,7 @@ from xdplab.core.calls import public_function
 from xdplab.core.checks import whole
 from xdplab.core.errors import ConfigurationError
 from xdplab.core.table import Table, Tabled
+from xdplab.core.text import counted
 from xdplab.engine.engine import Engine
 from xdplab.ledger.subjects import check_engine
 from xdplab.widgets.rings.state import HOMES, Home, RingName, RingState
@@ -53,7 +54,7 @@ class RingsNow(Tabled):
         ]
         bars = {2: [each.waiting / each.size for each in rings]}
         headings = ("ring", "written → read by", "waiting", "of", "frames, next first")
-        return Table(f"after {self.turns:,} turns{self._mark}", rows, headings, bars=bars)
+        return Table(f"after {counted(self.turns, 'turn')}{self._mark}", rows, headings, bars=bars)
 
 
 @public_function

@@ -75,11 +75,11 @@ class Tried(Tabled):
 _COLUMNS: Mapping[str, Callable[[float], str]] = {
     "received": lambda value: rate(value, 3),
     "lost": lambda value: percent(value) if value else "0",
-    "wakeups/s": short,
+    "wakeups a second": short,
     "core: busy": percent,
     "core: empty polls": percent,
-    "CPU/packet": duration,
-    "softirqs/packet": duration,
+    "CPU a packet": duration,
+    "softirqs a packet": duration,
     "latency p50": duration,
     "latency p99": duration,
 }
@@ -181,11 +181,11 @@ def _figures(tried: Tried) -> dict[str, float]:
     found = {
         "received": seen.rx_pps,
         "lost": None if seen.lost is None or not seen.sent else seen.lost / seen.sent,
-        "wakeups/s": seen.wakeups / seen.seconds,
+        "wakeups a second": seen.wakeups / seen.seconds,
         "core: busy": tried.core_busy,
         "core: empty polls": tried.core_idle,
-        "CPU/packet": _SECOND * tried.core / seen.rx_pps if seen.rx_pps else None,
-        "softirqs/packet": seen.softirq_ns_per_packet,
+        "CPU a packet": _SECOND * tried.core / seen.rx_pps if seen.rx_pps else None,
+        "softirqs a packet": seen.softirq_ns_per_packet,
         "latency p50": latency.percentile(50),
         "latency p99": latency.percentile(99),
     }

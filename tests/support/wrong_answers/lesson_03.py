@@ -22,7 +22,7 @@ def choose(figures, limit):
         """
 def choose(figures, limit):
     quick = {w: f for w, f in figures.items() if f and f["latency p99"] <= limit}
-    return min(quick, key=lambda wait: quick[wait]["CPU/packet"], default=None)
+    return min(quick, key=lambda wait: quick[wait]["CPU a packet"], default=None)
 """,
     ],
 }
