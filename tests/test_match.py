@@ -137,7 +137,7 @@ def test_the_stack_goes_on_while_a_match_takes_what_is_for_it(lab: Lab) -> None:
         assert all_answered(lab.peer, lab.port.ipv6, 30)
         assert traffic.wait(60)
         assert eventually(lambda: engine.verdicts().redirected == 200)
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert account.balanced, account
         assert account.packets("not taken by match") >= 60
         assert not any(stage.packets for stage in account.stages if stage.lost)

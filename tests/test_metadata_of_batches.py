@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.batches import arrived
+from support.waiting import eventually
 
 from xdplab import Capture, ConfigurationError, Lab, Memory, Sampling, Traffic
 
@@ -107,10 +109,9 @@ def test_they_go_with_the_packets_that_are_chosen_kept_and_copied(lab: Lab) -> N
         with lab.peer.socket() as udp:
             for port in range(4000, 4004):
                 udp.sendto(bytes(100), (lab.port.ipv4, port))
-            assert capture.batch >= 4
-            batch = capture.recv(30)
-        while len(batch) < 2:
-            batch = capture.recv(30)
+        assert eventually(lambda: arrived(capture) == 4)
+        batch = capture.recv(30)
+        assert len(batch) == 4
         hashes = batch.hashes.tolist()
         copy = batch.copy()
         assert copy.hashes.tolist() == hashes

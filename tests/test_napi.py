@@ -179,8 +179,8 @@ def test_deferred_interrupts_hand_packets_over_in_batches_a_flush_timeout_apart(
         begun = time.monotonic()
         assert Traffic(lab.peer, lab.port, rate=2_000, count=2_000).start().wait(30)
         assert eventually(lambda: engine.telemetry.counters()["rx_packets"] > 1_000)
-        periods = (time.monotonic() - begun) / period
         counters = engine.telemetry.counters()
+        periods = (time.monotonic() - begun) / period
     # One wake-up for each packet otherwise: test_waits.py.
     assert 0 < counters["wakeups"] <= periods + 2
     assert counters["batches"][3:].sum() > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -87,7 +88,7 @@ def test_the_program_drops_and_counts_every_frame_by_itself(lab: Lab) -> None:
     with Engine(lab.port, path="xdp") as engine:
         ledger = engine.ledger()
         send(lab)
-        account = ledger.settle()
+        account = ledger.settle(30)
         counters = engine.telemetry.counters()
         own = calls(engine)
     assert account.balanced
@@ -125,7 +126,7 @@ def test_a_stopped_worker_leaves_its_packets_to_the_buffer_and_then_takes_them(
         engine.stop()
         ledger = engine.ledger()
         send(lab, 4_000)
-        account = ledger.settle()
+        account = ledger.settle(30)
         dropped = lost(account)["socket buffer full"]
         waiting = account.packets("waiting in the socket")
         assert account.balanced
@@ -151,7 +152,7 @@ def test_what_was_fetched_and_not_handed_over_waits_for_the_next_start(lab: Lab,
         account = ledger.settle(30)
         counters = engine.telemetry.counters()
     assert account.balanced
-    assert counters["stream_frames"] + lost(account).get("socket buffer full", 0) == 20_000
+    assert counters["stream_frames"] + sum(lost(account).values()) == 20_000
     assert counters["stream_late"] == 0
 
 
@@ -234,7 +235,7 @@ def test_other_traffic_passes_beside_it(lab: Lab, path: str) -> None:
     with Engine(lab.port, path=path) as engine:
         ledger = engine.ledger()
         assert all_answered(lab.peer, lab.port.ipv4)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     if path in UDP:
         assert account.packets("received by the worker") == 0
@@ -271,11 +272,14 @@ def test_a_link_that_was_down_for_a_while_goes_on(lab: Lab, path: str) -> None:
 def test_it_can_be_paced_and_stepped_and_shows_no_rings(lab: Lab, path: str) -> None:
     with engine_on(lab, path, batch=4) as engine:
         engine.pace = float("inf")
+        if path != "xdp":
+            engine.step()  # taken by a worker that knows of its pace
+            assert eventually(lambda: engine.telemetry.counters()["steps"] == 1)
         send(lab, 50)
         if path != "xdp":
             assert received(engine) == 0
             engine.step(3)
-            assert eventually(lambda: engine.telemetry.counters()["steps"] == 3)
+            assert eventually(lambda: engine.telemetry.counters()["steps"] == 4)
             assert eventually(lambda: 0 < received(engine) <= 12)
         assert engine.telemetry.rings()["ring_size"] == 0
         engine.pace = 0
@@ -302,6 +306,7 @@ def test_whatever_is_stored_in_the_control_block_is_brought_within_bounds(
 @each_path
 def test_no_descriptor_is_left_of_it(lab: Lab, path: str) -> None:
     Engine(lab.port, path=path).start().close()  # opens what is opened at first use
+    gc.collect()  # what other tests left, which would be closed meanwhile
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         Engine(lab.port, path=path).start().close()

@@ -101,17 +101,18 @@ def test_no_packet_is_lost_while_programs_take_turns(lab: Lab) -> None:
     data = compiled(COUNTS_FRAMES)
     with Program(data, lab.port) as one, Program(data, lab.port) as other:
         link = one.attach()
-        traffic = Traffic(lab.peer, lab.port, rate=20_000, size=SIZE, count=10_000)
-        swaps = 0
-        traffic.start()
-        while traffic.running:
-            link.replace(other if link.program is one else one)
-            swaps += 1
-            time.sleep(0.005)
-        assert swaps >= 10
-        assert eventually(lambda: counted(one) + counted(other) == traffic.sent == 10_000)
-        assert counted(one)
-        assert counted(other)
+        with Traffic(lab.peer, lab.port, rate=20_000, size=SIZE) as traffic:
+            # Under way, and through each program.
+            while not (counted(one) and counted(other)):
+                link.replace(other if link.program is one else one)
+                time.sleep(0.005)
+            for _ in range(100):
+                link.replace(other if link.program is one else one)
+                time.sleep(0.005)
+            assert traffic.running
+            traffic.stop()
+            sent = traffic.sent
+        assert eventually(lambda: counted(one) + counted(other) == sent)
 
 
 def test_a_refused_program_leaves_the_attached_one_running(lab: Lab) -> None:

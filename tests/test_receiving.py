@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from support.batches import consecutive, numbers
 from support.child_programs import line, python
-from support.loads import HOLDABLE_RATE, RING
+from support.loads import HOLDABLE_RATE, RING, WIRE
 from support.waiting import eventually
 
 from xdplab import (
@@ -76,7 +76,7 @@ def test_each_pattern_gives_every_packet_once_and_in_order(
         with sent(lab):
             assert consecutive(received(pattern(capture)), COUNT)
         assert not len(capture.try_recv())
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert account.packets("received by the worker") == COUNT
         assert account.unaccounted == 0
 
@@ -85,8 +85,9 @@ def test_each_pattern_gives_every_packet_once_and_in_order(
 def test_each_wait_strategy_wakes_a_caller(lab: Lab, wait: str) -> None:
     with Capture(lab.port, wait=wait, ring_size=RING) as capture:
         assert not len(capture.recv(timeout=0.05))
-        with sent(lab):
-            assert consecutive(received(iter(capture)), COUNT)
+        count = WIRE if wait == "uring-napi" else COUNT
+        with sent(lab, count):
+            assert consecutive(received(iter(capture), count), count)
 
 
 def test_knobs_take_effect_on_the_next_batch(lab: Lab) -> None:
@@ -221,9 +222,13 @@ def test_a_process_may_end_amid_a_call(privileged: None) -> None:
 
 def test_an_interrupt_ends_the_wait_and_loses_nothing(lab: Lab) -> None:
     with Capture(lab.port, ring_size=RING) as capture:
-        timer = threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,))
-        timer.start()
+
+        def interrupt() -> None:
+            eventually(lambda: capture.receivers[0]._gate.in_call)
+            signal.raise_signal(signal.SIGINT)
+
         with pytest.raises(KeyboardInterrupt):
+            threading.Thread(target=interrupt).start()
             capture.recv()
         with sent(lab):
             assert consecutive(received(iter(capture)), COUNT)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
 from support.capabilities import without
 from support.loads import HOLDABLE_RATE
+from support.rings import fresh
 from support.typed_remedies import in_own_namespace
 from support.waiting import eventually
 
@@ -55,9 +55,9 @@ def test_the_same_engine_goes_on_counting(privileged: None, change: dict[str, An
         with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE / 2, count=COUNT, cpu=core) as traffic:
             assert traffic.wait(30)
         assert eventually(lambda: telemetry.counters()["rx_packets"] == 2 * COUNT)
-        counters, verdicts = telemetry.counters(), engine.verdicts()
-        assert verdicts.redirected == 2 * COUNT
+        assert engine.verdicts().redirected == 2 * COUNT
         # Positions go on from where they were, and the new rings begin empty.
+        counters = fresh(engine)
         assert counters["rx_producer"] == counters["rx_consumer"] == 2 * COUNT
         assert counters["fill_producer"] - counters["fill_consumer"] == 2 * engine.ring_size
 
@@ -105,20 +105,29 @@ def test_an_interrupted_change_is_taken_back_once_its_thread_is_through(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
+    interrupted = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(number, frame)
 
     def open_port(*arguments: object) -> int:
         calls.append("begun")
         if len(calls) == 1:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            time.sleep(0.2)
+            assert interrupted.wait(30)
         result = int(lib.xdplab_engine_open_port(*arguments))
         calls.append("ended")
         return result
 
     with Engine(lab.port, ring_size=1024) as engine:
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(kernel, "lib", SimpleNamespace(xdplab_engine_open_port=open_port))
-            engine.reconfigure(ring_size=2048)
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+                patch.setattr(kernel, "lib", SimpleNamespace(xdplab_engine_open_port=open_port))
+                engine.reconfigure(ring_size=2048)
+        finally:
+            signal.signal(signal.SIGINT, before)
         assert calls == ["begun", "ended", "begun", "ended"]
         assert engine.ring_size == 1024
         send(lab)
@@ -131,7 +140,7 @@ def test_the_ledger_balances_across_a_change(lab: Lab) -> None:
         send(lab)
         engine.reconfigure(ring_size=2048)
         send(lab)
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert account.packets("received by the worker") == 2 * COUNT
 

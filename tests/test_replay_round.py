@@ -111,7 +111,7 @@ def test_what_was_sent_is_captured_byte_for_byte_in_its_order(
     ledger = capture.ledger(traffic)
     assert traffic.start().wait(60)
     assert captured(capture, len(FRAMES)) == FRAMES
-    account = ledger.settle()
+    account = ledger.settle(30)
     assert account.balanced, account
     assert account.packets("received by the worker") == traffic.sent == len(FRAMES)
     assert (traffic.left_out, traffic.too_long, traffic.remarks) == (0, 0, ())
@@ -142,7 +142,7 @@ def test_frames_that_are_not_sent_as_they_are_are_named(
     ledger = capture.ledger(traffic)
     assert traffic.start().wait(60)
     assert captured(capture, 3) == [good, part[:100].ljust(len(part), b"\0"), good]
-    account = ledger.settle()
+    account = ledger.settle(30)
     assert account.balanced, account
     assert (account.packets("longer than the wire's MTU"), traffic.too_long) == (1, 1)
     assert (traffic.sent, traffic.left_out) == (4, 4)

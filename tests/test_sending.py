@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.batches import consecutive, numbers
+from support.batches import arrived, consecutive, numbers
 from support.loads import HOLDABLE_RATE, RING
+from support.waiting import eventually
 
 from xdplab import Capture, ClosedError, ConfigurationError, KernelError, Lab, Traffic
 from xdplab.capture.batch import Batch
@@ -70,7 +71,7 @@ def test_a_batch_is_sent_back_without_a_copy(ends: tuple[Capture, Capture], lab:
     while len(returned) < 1000 and len(batch := peer.recv(timeout=30)):
         returned += numbers(batch)
     assert consecutive(returned, 1000)
-    account = ledger.settle()
+    account = ledger.settle(30)
     assert account.packets("handed to the TX ring") == 1000
     assert account.unaccounted == 0
     assert port.telemetry.total()["held"] == 0
@@ -78,8 +79,8 @@ def test_a_batch_is_sent_back_without_a_copy(ends: tuple[Capture, Capture], lab:
 
 def test_a_part_is_sent_and_the_rest_goes_back(ends: tuple[Capture, Capture], lab: Lab) -> None:
     port, peer = ends
-    with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=32) as traffic:
-        traffic.wait()
+    with Traffic(lab.peer, lab.port, rate=HOLDABLE_RATE, count=32):
+        assert eventually(lambda: arrived(port) == 32)
         batch = port.recv()
         assert port.send(batch[[5, 3]]) == 2
         assert numbers(batch[:3]) == [0, 1, 2]
@@ -88,7 +89,8 @@ def test_a_part_is_sent_and_the_rest_goes_back(ends: tuple[Capture, Capture], la
         port.try_recv()
         port.refresh()
         assert port.telemetry.total()["held"] == 0
-    assert [number for packet in [peer.recv(5)] for number in numbers(packet)] == [5, 3]
+    assert eventually(lambda: arrived(peer) == 2)
+    assert numbers(peer.recv()) == [5, 3]
 
 
 def test_more_than_the_ring_holds_is_sent_in_one_call(ends: tuple[Capture, Capture]) -> None:
@@ -117,7 +119,7 @@ def test_what_is_longer_than_the_interface_takes_is_told(ends: tuple[Capture, Ca
     ledger = port.ledger()
     assert port.send([frame(0, 1514), frame(1, 1600)]) == 2
     assert len(peer.recv(30)) == 1
-    account = ledger.settle()
+    account = ledger.settle(30)
     assert account.packets("dropped by the device") == 1
     assert "capture.send(...) may be given packets of 1,514 bytes" in account.explain()
 
@@ -125,7 +127,7 @@ def test_what_is_longer_than_the_interface_takes_is_told(ends: tuple[Capture, Ca
 def test_a_batch_of_another_capture_is_sent_as_a_copy(ends: tuple[Capture, Capture]) -> None:
     port, peer = ends
     port.send([frame(1), frame(2)])
-    batch = peer.recv(5)
+    batch = peer.recv(30)
     with pytest.raises(ConfigurationError, match=r"send\(batch\.copy\(\)\)"):
         port.send(batch)
     assert port.send(batch.copy()) == len(batch)
@@ -199,7 +201,7 @@ def test_two_captures_answer_each_other_for_long_without_losing_a_frame(
 def test_a_closed_capture_says_so_whatever_it_is_given(ends: tuple[Capture, Capture]) -> None:
     port, peer = ends
     peer.send([frame(0)])
-    kept = port.recv(5).keep()
+    kept = port.recv(30).keep()
     port.close()
     for given in (kept, kept.copy(), [frame(0)], None):
         with pytest.raises(ClosedError, match=r"this capture was closed.*Capture\(lab\.port\)"):

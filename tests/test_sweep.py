@@ -48,9 +48,11 @@ def traffic(lab: Lab) -> Iterator[Traffic]:
 
 
 def test_every_combination_is_measured_and_the_settings_are_put_back(
-    engine: Engine, traffic: Traffic
+    lab: Lab, engine: Engine
 ) -> None:
-    grid = Grid(engine, traffic, seconds=BRIEF, batch=[16, 32], wait=["poll", "adaptive"])
+    # Each run ends with its generator, however late that sends.
+    traffic = Traffic(lab.peer, lab.port, rate=20_000, count=1_000)
+    grid = Grid(engine, traffic, seconds=30, batch=[16, 32], wait=["poll", "adaptive"])
     engine.batch = 48
     found = grid.run(progress=False).results
     assert [tuple(row) for row in found[["batch", "wait"]]] == [
@@ -67,6 +69,7 @@ def test_every_combination_is_measured_and_the_settings_are_put_back(
     assert (engine.batch, engine.wait) == (48, "poll")
     assert not traffic.running
     assert grid.best("pps") in grid.runs.combinations
+    traffic.close()
 
 
 def test_without_traffic_it_measures_whatever_comes(engine: Engine) -> None:

@@ -55,9 +55,9 @@ def test_a_count_is_kept_exactly(lab: Lab) -> None:
 
 
 def test_a_duration_ends_it(lab: Lab) -> None:
-    with Traffic(lab.peer, lab.port, rate=1000, seconds=0.3) as traffic:
+    with Traffic(lab.peer, lab.port, rate=500, seconds=2) as traffic:
         assert traffic.wait(30)
-        assert 0 < traffic.sent <= 301
+        assert 0 < traffic.sent <= 1_001
 
 
 @pytest.mark.parametrize("rate", [4000, 50_000])
@@ -90,7 +90,7 @@ def test_the_size_can_be_changed_while_it_runs_and_the_numbers_go_on(lab: Lab) -
     with Engine(
         lab.port, sampling=Sampling(every=1, bytes=2048), inspect=True, ring_size=DEEP_RING
     ) as engine:
-        traffic = Traffic(lab.peer, lab.port, rate=2_000, size=sizes[0])
+        traffic = Traffic(lab.peer, lab.port, rate=500, size=sizes[0])
         ledger = engine.ledger(traffic)
         traffic.start()
         for size in sizes:
@@ -99,7 +99,7 @@ def test_the_size_can_be_changed_while_it_runs_and_the_numbers_go_on(lab: Lab) -
             before = traffic.sent
             assert eventually(lambda: traffic.sent > before + 200)  # noqa: B023 - called at once
         traffic.stop()
-        account = ledger.settle()
+        account = ledger.settle(30)
         assert eventually(lambda: engine.telemetry.counters()["samples"] == traffic.sent)
         samples, _ = engine.telemetry.samples()
         counters = engine.telemetry.counters()
@@ -133,7 +133,7 @@ def test_frames_too_long_for_the_wire_are_counted_whatever_the_size_is_then(
         too_long = traffic.too_long
         assert eventually(lambda: traffic.sent > too_long + 200)
         traffic.close()
-        account = ledger.settle()
+        account = ledger.settle(30)
     assert account.balanced
     assert account.packets("longer than the wire's MTU") == traffic.too_long < traffic.sent
     assert "Traffic(size=1294)" in account.explain()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from support.no_io_uring import forbid_io_uring
@@ -36,11 +36,17 @@ def test_changes_are_taken_back_last_first(lab: Lab) -> None:
     assert undo(engine) == ()
 
 
-def test_a_slider_that_is_dragged_is_one_step_and_one_that_is_moved_later_another(lab: Lab) -> None:
+def test_a_slider_that_is_dragged_is_one_step_and_one_that_is_moved_later_another(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [10**12]
+    clock = SimpleNamespace(monotonic_ns=lambda: now[0])
+    monkeypatch.setattr("xdplab.knobs.journal.time", clock)
     engine = Engine(lab.port, batch=64)
     for batch in (32, 16, 8):
+        now[0] += 900_000_000
         engine.batch = batch
-    time.sleep(1.1)
+    now[0] += 1_100_000_000
     engine.batch = 4
     undo(engine)
     assert engine.batch == 8

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,6 @@ ENDS = f"""{QEMU}
 sh -c "$COMMAND" >"$results/output" 2>&1
 echo $? >"$results/status"
 """
-NEVER_BOOTS = f"{QEMU}exec sleep 600\n"
-HANGS = f'{QEMU}: >"$results/booted"\nexec sleep 600\n'
 
 
 @pytest.fixture
@@ -60,6 +59,27 @@ def tool(store: Store, place: str, script: str) -> None:
     file.chmod(0o755)
 
 
+class Clock:
+    """In place of `time`: the time is over once a file is there, however long that took."""
+
+    sleep = staticmethod(time.sleep)
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def monotonic(self) -> float:
+        """Return the seconds."""
+        return 1e9 if self._file.exists() else 0.0
+
+
+def hang(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str = "") -> None:
+    """Let guests do something first, and then nothing until their time is over."""
+    there = tmp_path / "hangs"
+    script = f"{QEMU}{first}\n: >{there}\nexec sleep 600\n"
+    tool(store, "usr/bin/qemu-system-x86_64", script)
+    monkeypatch.setattr("guests.guest.time", Clock(there))
+
+
 @pytest.mark.parametrize("card", [*CARDS, ""])
 def test_a_guest_runs_a_command_and_hands_on_its_status_and_output(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], card: str
@@ -68,10 +88,12 @@ def test_a_guest_runs_a_command_and_hands_on_its_status_and_output(
     assert capsys.readouterr().out == "it's here\n"
 
 
-def test_a_guest_that_hangs_is_ended_and_its_console_is_shown(store: Store, tmp_path: Path) -> None:
-    tool(store, "usr/bin/qemu-system-x86_64", HANGS)
+def test_a_guest_that_hangs_is_ended_and_its_console_is_shown(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hang(store, tmp_path, monkeypatch, ': >"$results/booted"')
     with pytest.raises(VirtualMachineError, match=r"(?s)newest and igb did not end .*booting"):
-        Guest("newest", "igb").run(store, tmp_path, "true", 0.5)
+        Guest("newest", "igb").run(store, tmp_path, "true", 60)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
@@ -91,11 +113,11 @@ def test_a_guest_ends_with_the_process_that_started_it(
 
 
 def test_a_guest_that_does_not_boot_is_told_from_one_that_does_not_end(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tool(store, "usr/bin/qemu-system-x86_64", NEVER_BOOTS)
+    hang(store, tmp_path, monkeypatch)
     with pytest.raises(BootError, match=r"(?s)newest and igb did not start.*booting"):
-        Guest("newest", "igb").run(store, tmp_path, "true", 60, boots_within=0.3)
+        Guest("newest", "igb").run(store, tmp_path, "true", 60, boots_within=30)
 
 
 def test_each_card_is_there_twice_on_one_wire(store: Store, tmp_path: Path) -> None:

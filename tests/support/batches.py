@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from xdplab import Capture
 from xdplab.capture.area import Area
 from xdplab.capture.batch import Batch
 from xdplab.capture.loan import FrameLoan
@@ -22,6 +23,12 @@ def numbers(batch: Batch) -> list[int]:
         for packet in batch
         if packet[12:14] == b"\x08\x00"
     ]
+
+
+def arrived(capture: Capture) -> int:
+    """Return how many packets the kernel has put into the RX ring so far."""
+    capture.refresh()
+    return int(capture.telemetry.total()["rx_producer"])
 
 
 def consecutive(found: Iterable[int], count: int) -> bool:

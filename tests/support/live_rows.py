@@ -15,6 +15,26 @@ traffic = Traffic(lab.peer, lab.port, rate=500).start()
 Dashboard(engine)
 """
 
+# Stops the traffic, and waits until the worker has published that it received all.
+STOPPED = """
+traffic.stop()
+deadline = time.monotonic() + 30
+while engine.telemetry.counters()["rx_packets"] < traffic.sent and time.monotonic() < deadline:
+    time.sleep(0.05)
+"""
+
+# Waits for a record of a turn that began, and so read the knobs, from now on.
+FRESH = """
+def fresh(engine):
+    deadline = time.monotonic() + 30
+    now = time.monotonic_ns()
+    for _ in range(2):
+        while engine.telemetry.counters()["time_ns"] <= now and time.monotonic() < deadline:
+            time.sleep(0.01)
+        now = int(engine.telemetry.counters()["time_ns"])
+    return engine.telemetry.counters()
+"""
+
 # Of each figure in the page: the columns of its sources by their names.
 SOURCES = """() => (window.Bokeh?.documents ?? []).map((document) => Object.fromEntries(
     [...document.roots()[0].references()]

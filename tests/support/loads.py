@@ -11,6 +11,9 @@ HOLDABLE_RATE = 25_000
 # A ring as large as the stream can't be full, however late a busy machine lets the worker run.
 RING = 4096
 
+# No more than a wire (a veth) holds, for a worker that empties it itself: by uring-napi.
+WIRE = 250
+
 # Received frames are sent in bursts, of which the wire (a veth) holds 256.
 SENDABLE_RATE = 20_000
 

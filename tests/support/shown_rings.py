@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from support.waiting import eventually
 from xdplab import Engine, Lab, Traffic
 from xdplab.net.stream import Rate
@@ -22,9 +24,10 @@ def step(engine: Engine, turns: int = 1) -> None:
     assert eventually(lambda: engine.telemetry.rings()["turns"] == before + turns)
 
 
-def state_of(engine: Engine, worker: int = 0) -> RingState:
+def state_of(engine: Engine, worker: int = 0, record: Any = None) -> RingState:
+    """Return the rings as they are now, or as they are in a record."""
     return RingState(
-        engine.telemetry.rings(worker),
+        engine.telemetry.rings(worker) if record is None else record,
         worker=worker,
         frame_size=FRAME,
         has_stream=engine.stream is not None,

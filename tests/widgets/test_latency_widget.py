@@ -261,6 +261,7 @@ def test_it_says_which_frames_were_measured_all_the_time_not_only_now(lab: Lab) 
         engine.inspect = True
         assert "(every packet, in between 1 packet in 1,000) since the reset" in repr(widget)
         widget.reset()
+        assert eventually(lambda: widget.histogram.total == 0)
         send(lab, 100)
         assert eventually(lambda: "100 frames (every packet) since" in repr(widget))
 

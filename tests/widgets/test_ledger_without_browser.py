@@ -29,6 +29,11 @@ def send(lab: Lab, count: int, rate: int = 20_000) -> Traffic:
     return traffic
 
 
+def receives(engine: Engine, count: int) -> bool:
+    """Wait until it has received so many in all: what waits for it is not a new ledger's."""
+    return eventually(lambda: engine.telemetry.total()["rx_packets"] == count)
+
+
 def readers() -> int:
     return sum(thread.name == "xdplab-ledger" for thread in threading.enumerate())
 
@@ -40,7 +45,7 @@ def test_a_loss_is_drawn_with_the_packets_that_the_book_has(lab: Lab) -> None:
         book = engine.ledger(traffic)
         assert traffic.start().wait(30)
         engine.pace = 0
-        account = book.settle(10)
+        account = book.settle(30)
         widget = LedgerView(book)
         assert widget.account.stages == account.stages
         assert account.packets("RX ring full") > 0
@@ -90,6 +95,7 @@ def test_a_static_picture_shows_the_moment_at_which_it_is_taken(lab: Lab) -> Non
 def test_begin_anew_counts_from_then_on_and_takes_another_generator(lab: Lab) -> None:
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
         first = send(lab, 100)
+        assert receives(engine, 100)
         widget = LedgerView(engine, first)
         first.start().wait(30)
         assert eventually(lambda: widget.account.packets("received by the worker") == 100)
@@ -108,6 +114,7 @@ def test_it_begins_anew_at_the_moment_of_the_call(lab: Lab) -> None:
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
         widget = LedgerView(engine)
         send(lab, 100)
+        assert receives(engine, 100)
         widget.begin_anew()
         send(lab, 50)
         assert eventually(lambda: widget.account.packets("received by the worker") == 50)
@@ -123,7 +130,7 @@ def test_a_ledger_that_begins_while_packets_flow_knows_of_no_other_sender(lab: L
             assert not account.situation.began_quiet
             assert account.packets("sent by others") == 0
         traffic.stop()
-        assert ledger.settle(10).packets("sent by others") == 0
+        assert ledger.settle(30).packets("sent by others") == 0
 
 
 def test_readings_leave_no_thread_and_end_while_nothing_moves(lab: Lab) -> None:
@@ -180,7 +187,7 @@ def test_a_book_that_is_read_weakly_begins_where_its_original_did(lab: Lab) -> N
     with Engine(lab.port, ring_size=DEEP_RING) as engine:
         book = Book(engine)
         send(lab, 100)
-        assert book.weakly().settle().stages == book.settle().stages
+        assert book.weakly().settle(30).stages == book.settle(30).stages
         assert book.engine is engine
         assert book.traffic is None
         with pytest.raises(ConfigurationError, match="generator already"):

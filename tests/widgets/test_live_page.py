@@ -264,8 +264,7 @@ def test_a_view_in_a_page_is_forgotten_with_its_browser(engine: Engine) -> None:
         browser.hear_one("rows")
         assert rings._figure.watched
         browser.close()
-        assert eventually(lambda: not rings._figure.watched)
-        assert rings._figure._outlets == {}
+        assert eventually(lambda: not rings._figure.watched and not rings._figure._outlets)
 
 
 def test_a_closed_page_answers_no_more_and_its_widgets_go_on(engine: Engine) -> None:

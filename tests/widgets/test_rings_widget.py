@@ -43,8 +43,10 @@ def test_each_entry_is_drawn_at_its_place_with_its_frame_and_its_owner(lab: Lab)
     with engine:
         send(lab, 15)
         step(engine, 5)
-        assert eventually(lambda: engine.telemetry.rings()["completion_producer"] == 4)
-        record, state = engine.telemetry.rings(), state_of(engine)
+        # A wire that has just been busy may take the fifth, too.
+        assert eventually(lambda: engine.telemetry.rings()["completion_producer"] >= 4)
+        record = engine.telemetry.rings()
+        state = state_of(engine, record=record)
         entries = rows(state, None)["entries"]
     readers = {"fill": KERNELS, "rx": WORKERS, "tx": KERNELS, "completion": WORKERS}
     writers = {"fill": WORKERS, "rx": KERNELS, "tx": WORKERS, "completion": KERNELS}
