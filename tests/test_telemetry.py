@@ -7,6 +7,7 @@ import mmap
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.waiting import eventually
 
-from xdplab import Engine, KernelError, Lab, Latency, Sampling, Telemetry, Traffic
+from xdplab import Capture, Engine, KernelError, Lab, Latency, Sampling, Telemetry, Traffic
 from xdplab.native import ffi, lib
 from xdplab.telemetry.region import CONTROL, COUNTERS, HEADER, LATENCY_STARTS, dtype_of
 
@@ -91,6 +92,15 @@ def test_the_history_has_a_record_for_every_interval_however_seldom_one_looks(la
     assert len(later) < len(history)
     if len(later):
         assert later["time_ns"][0] > history["time_ns"][-1]
+
+
+def test_the_long_history_has_each_second_in_which_a_capture_received(lab: Lab) -> None:
+    with Capture(lab.port) as capture:
+        for _ in range(4):
+            capture.recv(timeout=0.05)
+            time.sleep(1)
+        records, _ = capture.telemetry.long_history()
+    assert len(records) >= 4
 
 
 def test_a_second_process_reads_the_region(lab: Lab) -> None:

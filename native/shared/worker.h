@@ -74,7 +74,8 @@ struct worker {
 	uint16_t followed_stream;
 	uint64_t followed_next; /* sequence number expected next */
 	uint64_t followed_ns;   /* when the newest was made */
-	uint64_t long_peak; /* highest rx_peak since the last long record */
+	uint64_t long_peak;   /* highest rx_peak since the last long record */
+	uint64_t long_due_ns; /* when the next long record is due */
 	/* Since the last record: wall time in turns that had packets, and in turns that spun without any. */
 	uint64_t work_ns;
 	uint64_t idle_ns;

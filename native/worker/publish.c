@@ -61,9 +61,8 @@ void publish(struct worker *worker, uint64_t now_ns)
 	publish_record(worker, now_ns);
 }
 
-/* Returns the number of records written before. */
-static uint64_t append(struct xdplab_ring_head *head, struct xdplab_record *records, uint64_t capacity,
-		       const struct xdplab_counters *counters)
+static void append(struct xdplab_ring_head *head, struct xdplab_record *records, uint64_t capacity,
+		   const struct xdplab_counters *counters)
 {
 	/* Relaxed: nobody else writes it. */
 	const uint64_t number = atomic_load_explicit(&head->written, memory_order_relaxed);
@@ -74,7 +73,6 @@ static uint64_t append(struct xdplab_ring_head *head, struct xdplab_record *reco
 	seqlock_end(&record->sequence, number);
 	/* Release: a reader that sees the new number sees the whole record. */
 	atomic_store_explicit(&head->written, number + 1, memory_order_release);
-	return number;
 }
 
 /* Only the peak is per interval, so a long record has the highest since the last long one. */
@@ -85,12 +83,11 @@ static void append_long(struct worker *worker)
 	counters.rx_peak = worker->long_peak;
 	append(&worker->block->long_head, worker->block->long_history, XDPLAB_LONG_RECORDS, &counters);
 	worker->long_peak = 0;
+	worker->long_due_ns = counters.time_ns - counters.time_ns % LONG_INTERVAL_NS + LONG_INTERVAL_NS;
 }
 
 void publish_record(struct worker *worker, uint64_t now_ns)
 {
-	const uint64_t interval = worker->region->header.publish_interval_ns;
-	const uint64_t step = interval < LONG_INTERVAL_NS ? LONG_INTERVAL_NS / interval : 1;
 	struct xdplab_counters *counters = &worker->counters;
 
 	worker->rx->operations->publish_receive(worker->rx, &worker->base, counters);
@@ -99,6 +96,8 @@ void publish_record(struct worker *worker, uint64_t now_ns)
 	pace_show_rings(worker, now_ns);
 	if (counters->rx_peak > worker->long_peak)
 		worker->long_peak = counters->rx_peak;
-	if (append(&worker->block->history_head, worker->block->history, XDPLAB_HISTORY_RECORDS, counters) % step == 0)
+	append(&worker->block->history_head, worker->block->history, XDPLAB_HISTORY_RECORDS, counters);
+	/* By the clock: a capture publishes only while its caller receives. */
+	if (now_ns >= worker->long_due_ns)
 		append_long(worker);
 }
