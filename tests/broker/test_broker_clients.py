@@ -34,9 +34,9 @@ def test_an_interrupt_ends_only_the_wait_for_an_answer(broker: Broker) -> None:
         (session,) = broker.sessions()
         os.kill(session, signal.SIGSTOP)  # so that it does not answer before
         timer = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))
-        timer.start()
         before = held()
         with pytest.raises(KeyboardInterrupt):
+            timer.start()
             connection.request("attach", {**GOOD["attach"], "interface": port})
         os.kill(session, signal.SIGCONT)
         with pytest.raises(ClosedError, match="no generator"):

@@ -62,7 +62,7 @@ with Lab() as lab:
     with Engine(lab.port) as engine, Traffic(lab.peer, lab.port, rate=5_000, count=900) as traffic:
         ledger = Ledger(engine, traffic)
         traffic.wait(60)
-        balanced = ledger.settle().balanced
+        balanced = ledger.settle(30).balanced
         received = int(engine.telemetry.total()["rx_packets"])
     process = lab.port.run(os.getpid)
     print(json.dumps([lab.backend, lab.simulated, balanced, received, pings, process]), flush=True)

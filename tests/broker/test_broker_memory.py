@@ -7,9 +7,9 @@ import fcntl
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from support.brokers import Broker
@@ -137,6 +137,11 @@ def test_umems_count_for_their_user_as_long_as_their_sockets_are_open(
     assert (first, meanwhile, second) == (most, 0, most)
 
 
+def is_stopped(process: int) -> bool:
+    """Tell whether a process stands still, on its way back from the kernel."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def killed_when_it_registers(broker: Broker, namespace: int) -> socket.socket:
     """Stop a session in the kernel's call that registers a UMEM, and kill it as that returns."""
     xsk, frames = socket.socket(AF_XDP, socket.SOCK_RAW, 0), memory(16 * MEBIBYTE, SHRINK)
@@ -148,7 +153,7 @@ def killed_when_it_registers(broker: Broker, namespace: int) -> socket.socket:
         assert eventually(lambda: os.fstat(frames).st_blocks)
         os.kill(process, signal.SIGSTOP)
         assert eventually(lambda: os.fstat(frames).st_blocks * 512 >= 16 * MEBIBYTE)
-        time.sleep(0.02)
+        assert eventually(lambda: is_stopped(process))
         os.kill(process, signal.SIGKILL)
     os.close(frames)
     return xsk

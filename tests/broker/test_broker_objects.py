@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from support.brokers import Broker
 from support.clients import as_user, make_veth, own_network
 from support.objects import COUNTER, COUNTING, HEAD, read_counter, sealed
+from support.waiting import eventually
 
 from xdplab.broker import protocol
 from xdplab.broker.client import connect
@@ -146,9 +147,11 @@ def test_a_program_of_ones_own_runs_and_counts_in_its_maps(
 
     def client() -> tuple[list[str], int]:
         names, (_link, *maps) = load(broker, data, "count")
-        before = read_counter(maps[names.index("counts")], 2)
+        counts = maps[names.index("counts")]
+        before = read_counter(counts, 2)
         send_frames(3)
-        return names, read_counter(maps[names.index("counts")], 2) - before
+        eventually(lambda: read_counter(counts, 2) - before >= 1 + 2 + 3)
+        return names, read_counter(counts, 2) - before
 
     names, counted = as_user(client)
     assert set(names) == {"counts", ".rodata", ".bss"}

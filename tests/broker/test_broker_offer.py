@@ -228,7 +228,7 @@ with Lab() as lab, Engine(lab.port) as engine:
     with Traffic(lab.peer, lab.port, rate=5_000, count=500) as traffic:
         ledger = Ledger(engine, traffic)
         traffic.wait(60)
-        print(ledger.settle().balanced, traffic.sent, lab.backend)
+        print(ledger.settle(30).balanced, traffic.sent, lab.backend)
 """
     with client(installed, broker.socket, text) as process:
         assert line(process) == "True 500 broker", broker.log()

@@ -26,7 +26,7 @@ with Lab() as lab, Engine(lab.port, wait="uring-multishot") as engine:
     with Traffic(lab.peer, lab.port, rate=5_000, count=2_000) as traffic:
         ledger = Ledger(engine, traffic)
         traffic.wait(60)
-        account = ledger.settle()
+        account = ledger.settle(30)
     received = int(engine.telemetry.total()["rx_packets"])
     print(json.dumps([lab.backend, lab.simulated, account.balanced, traffic.sent, received]))
     print(json.dumps([traffic.asked, traffic.sending_seconds]))

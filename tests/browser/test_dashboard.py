@@ -9,18 +9,17 @@ from harness.notebook_page import NotebookPage
 from playwright.sync_api import Locator, expect
 from support.busy import BUSY, let_go
 from support.controls import box
-from support.live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows
+from support.live_rows import CAPTURE, FRESH, ROWS, STOPPED, Rows, rows, wait_for_rows
 from support.pages import OpenNotebook
 
 USED = f"""{BUSY}
-time.sleep(0.2)
-used = engine.telemetry.counters()
+{FRESH}
+used = fresh(engine)
 print(json.dumps([engine.batch, int(used["control_batch"]), engine.wait]))
 """
 
-STOP = """
-traffic.stop()
-time.sleep(0.5)
+STOP = f"""
+{STOPPED}
 print(int(engine.telemetry.counters()["rx_packets"]))
 """
 
@@ -134,7 +133,7 @@ def test_control_follows_a_knob_that_a_cell_turned_and_still_works_in_the_next_b
 
 @pytest.mark.parametrize(("key", "batch"), [("Home", 1), ("End", 2048)])
 def test_slider_reaches_both_ends(go_on: OpenNotebook, key: str, batch: int) -> None:
-    page = go_on(CAPTURE, "time.sleep(0.2); print(engine.batch)", again=AGAIN)
+    page = go_on(CAPTURE, "print(engine.batch)", again=AGAIN)
     wait_for_rows(page, 1)
     move_slider(page, key, 1)
     expect(box(page, "Batch")).to_have_value(f"{batch:,}")
@@ -228,13 +227,20 @@ def test_no_pump_is_left_when_the_output_is_closed(open_notebook: OpenNotebook) 
 
 
 def test_view_that_vanished_without_a_word_is_forgotten(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(CAPTURE, PUMPS, PUMPS_LEFT)
+    later = "from xdplab.widgets.live import viewed\nusual = viewed.FORGET_AFTER\n"
+    page = open_notebook(
+        CAPTURE,
+        f"{later}viewed.FORGET_AFTER = 600",  # opening a page may take long
+        PUMPS,
+        f"viewed.FORGET_AFTER = usual\n{PUMPS_LEFT}",
+    )
     page.run(0)
     wait_for_rows(page, 1)
+    page.run(1)
     page.close()
     page = open_notebook()  # where the dashboard is not shown, since nothing was saved
-    assert int(page.run(1)) == 1
-    assert int(page.run(2)) == 0
+    assert int(page.run(2)) == 1
+    assert int(page.run(3)) == 0
 
 
 def test_dashboard_survives_a_kernel_restart_and_starts_again(open_notebook: OpenNotebook) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 
 import numpy as np
 import pytest
 from harness.notebook_page import NotebookPage
 from support.live_rows import CAPTURE, ROWS, Rows, rows, wait_for_rows, window
 from support.pages import Look, OpenNotebook
+from support.waiting import eventually
 
 TWO_ENGINES = """
 import time
@@ -151,16 +151,15 @@ def test_rows_are_painted_and_the_legend_has_a_sample_of_each_line(go_on: OpenNo
     wait_for_rows(page, 1)
     samples = page.page.locator(".bk-Legend canvas")
     labels = page.page.locator(".bk-Legend .bk-label")
-    assert samples.count() == labels.count() > 0
-    # They are painted once, soon after the legend is there.
-    page.page.wait_for_timeout(1000)
-    assert all(samples.evaluate_all(INKED))
+    assert eventually(lambda: samples.count() == labels.count() > 0)
+    # They are painted once, some time after the legend is there.
+    assert eventually(lambda: all(samples.evaluate_all(INKED)))
     assert page.page.evaluate(COUNT_GLYPHS) > 0
     wait_for_rows(page, 5 + len(rows(page)["time"]))
     page.page.evaluate("window.countNoMore()")
     assert page.page.evaluate("window.madeAnew") == 0
     plots = page.page.locator(".bk-Canvas canvas:first-of-type")
-    assert all(plots.evaluate_all(INKED))
+    assert eventually(lambda: all(plots.evaluate_all(INKED)))
 
 
 def test_range_pause_and_worker_are_traits(go_on: OpenNotebook) -> None:
@@ -203,8 +202,7 @@ def test_paused_plots_stand_still_while_the_engine_goes_on_and_after_a_reload(
     )
     still, seen, counted = window(page), rows(page), int(page.run(1))
     assert seen["time"][-1] <= still[1]
-    time.sleep(1)
-    assert int(page.run(1)) > counted
+    assert eventually(lambda: int(page.run(1)) > counted)
     assert (window(page), rows(page)) == (still, seen)
     page.save()
     page.reload()

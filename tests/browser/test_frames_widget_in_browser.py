@@ -36,7 +36,7 @@ traffic = Traffic(lab.peer, lab.port, rate=5_000).start()
 
 MORE = """
 lab.peer.ping(lab.port.ipv6, count=2)
-Traffic(lab.peer, lab.port, rate=1000, count=10).start().wait(10)
+Traffic(lab.peer, lab.port, rate=1000, count=10).start().wait(30)
 """
 
 # What the table should show, from the engine's own samples.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from harness.notebook_page import NotebookPage
 from support.busy import BUSY, let_go
+from support.live_rows import STOPPED
 from support.pages import Look, OpenNotebook
 
 MEASURE = """
@@ -22,9 +23,8 @@ shown = LatencyView(engine)
 shown
 """
 
-STOP = """
-traffic.stop()
-time.sleep(0.5)
+STOP = f"""
+{STOPPED}
 latency = engine.telemetry.latency()
 print(json.dumps([latency.total, [latency.percentile(p) for p in (50, 90, 99, 99.9, 100)]]))
 """
@@ -156,10 +156,10 @@ def test_workers_and_the_last_seconds_can_be_chosen(open_notebook: OpenNotebook)
         "from xdplab import Engine, Lab, Traffic\n"
         "from xdplab.widgets import LatencyView\n"
         "lab = Lab(queues=2)\n"
-        "engine = Engine(lab.port, queue=[0, 1], inspect=True).start()\n"
+        "engine = Engine(lab.port, queue=[0, 1], inspect=True, ring_size=8192).start()\n"
         "shown = LatencyView(engine)\n"
         "shown",
-        "done = Traffic(lab.peer, lab.port, rate=20_000, count=5000, cpu=1).start().wait(20)",
+        "done = Traffic(lab.peer, lab.port, rate=20_000, count=5000, cpu=1).start().wait(30)",
         "print(shown.worker, shown.seconds, engine.telemetry.latency(1).total)",
         "shown.worker = 1",
     )

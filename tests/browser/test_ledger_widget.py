@@ -107,7 +107,7 @@ def test_what_is_sent_back_is_followed_to_the_far_end(open_notebook: OpenNoteboo
         "engine = Engine(lab.port, action='reflect', ring_size=32768).start()\n"
         "traffic = Traffic(lab.peer, lab.port, rate=10_000, count=5000)\n"
         "book = engine.ledger(traffic)\n"
-        "done = traffic.start().wait(20)\n"
+        "done = traffic.start().wait(30)\n"
         "LedgerView(book)",
         "engine.close()",
     )
