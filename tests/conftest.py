@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support.installs import folder_of_installs, installed, wheel  # noqa: F401 - fixtures
 from support.kernel_only import is_scenery
 
@@ -17,6 +18,10 @@ from xdplab.core.errors import PermissionRefusedError
 from xdplab.lab.lab import Lab
 
 _CAP_SYS_NICE = 23  # linux/capability.h
+
+# How long an example takes says what else the machine does. CI's profile is hypothesis's own.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 # Which tests a backend can't run, by their marker; pyproject.toml says what the markers mean.

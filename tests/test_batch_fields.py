@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
@@ -142,7 +142,6 @@ def test_what_is_no_condition_is_refused_in_words(batch: Batch, condition: Any, 
 
 
 @given(st.text(max_size=80))
-@settings(deadline=None)
 def test_no_text_does_more_than_choose_or_be_refused(condition: str) -> None:
     with suppress(ConfigurationError):
         assert len(made().where(condition)) <= len(PACKETS)

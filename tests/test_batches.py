@@ -377,7 +377,7 @@ def test_a_long_packet_fills_several_elements(privileged: None) -> None:
     ),
     st.data(),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_part_of_any_layout_has_the_bytes_of_its_frames(
     places: list[tuple[int, int]], data: st.DataObject
 ) -> None:

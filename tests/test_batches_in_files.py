@@ -122,7 +122,7 @@ def test_what_is_no_capture_file_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.binary(min_size=14, max_size=300), max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_packets_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, packets: list[bytes]
 ) -> None:

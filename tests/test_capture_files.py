@@ -356,9 +356,7 @@ def test_a_time_that_no_clock_has_is_none(place: Path, seconds: int) -> None:
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", pcap([], []), section() + interface()]))
-@settings(
-    max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_do_too(tmp_path: Path, content: bytes, start: bytes) -> None:
     in_batches(tmp_path / "any", start + content)
     try:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xdplab.core import cores as cores_module
@@ -23,7 +23,6 @@ def test_workers_take_the_last_cores_first() -> None:
 
 
 @given(st.sets(st.sampled_from(CORES)), st.integers(1, 64))
-@settings(deadline=None)
 def test_a_core_that_serves_interrupts_is_taken_only_once_the_others_are(
     interrupted: set[int], workers: int
 ) -> None:
@@ -35,7 +34,6 @@ def test_a_core_that_serves_interrupts_is_taken_only_once_the_others_are(
 
 
 @given(st.sets(st.integers(0, 511)))
-@settings(deadline=None)
 def test_a_list_of_cores_is_read_as_the_kernel_writes_it(cores: set[int]) -> None:
     ordered = sorted(cores)
     runs: list[list[int]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS, IPv6
@@ -108,7 +108,6 @@ def frames(draw: st.DrawFn) -> bytes:
 
 
 @given(frames())
-@settings(deadline=None)
 def test_no_bytes_break_it_and_layers_cover_what_they_say(frame: bytes) -> None:
     summary = summarize(frame)
     assert all(isinstance(cell, str) for cell in summary)

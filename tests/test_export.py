@@ -27,9 +27,7 @@ from xdplab.telemetry.region import (
 )
 
 ENDINGS = pytest.mark.parametrize("ending", [".csv", ".parquet"])
-SLOW = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20
-)
+SLOW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 
 
 def read(path: Path) -> dict[str, list[Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrSegmentRouting
@@ -175,7 +175,6 @@ def test_frames_may_be_every_second_of_a_list() -> None:
 
 
 @given(packets, st.sampled_from(["eth", "ipv4", "ipv6", "udp", "tcp"]))
-@settings(deadline=None)
 def test_swapped_ends_keep_the_checksums_right(packet: Packet, header: str) -> None:
     frame = with_right_checksums(bytes(packet))
     there = answers(frame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scapy.packet import Packet
 from support.packets import answers, packets, placed, with_right_checksums
@@ -27,14 +27,12 @@ def read_all(frames: list[bytes]) -> list[dict[str, Any]]:
     return found
 
 
-@settings(deadline=None)
 @given(st.lists(packets, min_size=1, max_size=5))
 def test_every_field_of_whole_packets_is_that_of_scapy(many: list[Packet]) -> None:
     frames = [bytes(each) for each in many]
     assert read_all(frames) == [answers(frame) for frame in frames]
 
 
-@settings(deadline=None)
 @given(packets, st.data())
 def test_a_frame_that_is_cut_off_gives_what_the_whole_one_does_or_masked(
     packet: Packet, data: Any
@@ -47,7 +45,6 @@ def test_a_frame_that_is_cut_off_gives_what_the_whole_one_does_or_masked(
     assert payload <= len(cut)
 
 
-@settings(deadline=None)
 @given(packets, st.data())
 def test_a_damaged_frame_gives_the_same_as_scapy_or_masked(packet: Packet, data: Any) -> None:
     frame = bytearray(bytes(packet))
@@ -57,7 +54,6 @@ def test_a_damaged_frame_gives_the_same_as_scapy_or_masked(packet: Packet, data:
     assert found.items() <= answers(bytes(frame)).items()
 
 
-@settings(deadline=None)
 @given(packets, st.data())
 def test_a_field_that_is_written_keeps_the_checksums_that_scapy_computes(
     packet: Packet, data: Any

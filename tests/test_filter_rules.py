@@ -53,7 +53,7 @@ def unattached(privileged: None) -> Iterator[FilterRules]:
         yield FilterRules(program)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(wanted=st.dictionaries(ABOUT, st.sampled_from(["drop", "pass"]), max_size=8))
 def test_rules_are_a_mapping(unattached: FilterRules, wanted: dict[str, str]) -> None:
     unattached.clear()

@@ -119,7 +119,7 @@ FILTERS = (
 
 
 @given(st.sampled_from(FILTERS), st.binary(max_size=120), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_each_packet_passes_or_not_as_libpcap_says(text: str, tail: bytes, whole: bool) -> None:
     start = bytes(Ether(**MAC) / IP() / UDP()) if whole else bytes(Ether(**MAC) / Dot1Q(vlan=7))
     frame = start + tail
@@ -129,7 +129,7 @@ def test_each_packet_passes_or_not_as_libpcap_says(text: str, tail: bytes, whole
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 4, st.integers(0, 1 << 32 - 1)), max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_program_leaves_its_packet_or_runs_for_ever(program: list[tuple[int, ...]]) -> None:
     code = b"".join(
         struct.pack("=HBBI", instruction, jt % 4, jf % 4, k % 64)

@@ -160,7 +160,7 @@ def test_a_closed_program_does_not_run(lab: Lab) -> None:
 def test_whatever_the_bytes_are_the_output_is_the_same(lab: Lab) -> None:
     with Program(compiled(TOLD), lab.port) as program:
 
-        @settings(max_examples=200, deadline=None)
+        @settings(max_examples=200)
         @given(st.binary(min_size=14, max_size=2000))
         def check(given: bytes) -> None:
             (run,) = program.test_run(given)

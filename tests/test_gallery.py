@@ -39,7 +39,7 @@ def programs(privileged: None) -> Iterator[dict[str, Program]]:
         yield {name: Program(GALLERY[name], lab.port) for name in GALLERY}
 
 
-several = settings(deadline=None, max_examples=100)
+several = settings(max_examples=100)
 
 
 def test_each_program_is_told_in_a_sentence_and_has_a_page() -> None:

@@ -28,9 +28,7 @@ from xdplab import GALLERY, Balancer, ClosedError, ConfigurationError, Lab, Prog
 from xdplab.xdp.balancer.maglev import TABLE_SIZE, maglev
 
 kernel = pytest.mark.kernel  # which runs the programs
-several = settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+several = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 CLIENT, ROUTER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 CLIENTS = {4: "192.0.2.1", 6: "2001:db8:9::1"}

@@ -111,7 +111,7 @@ def to(mac: str, frame: bytes) -> bytes:
     return bytes.fromhex(mac.replace(":", "")) + frame[6:]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(frame=frames(), whom=st.sampled_from(["host", "group", "blue", "nobody"]))
 def test_each_frame_arrives_as_it_was_or_not_at_all(
     carried: Carried, frame: bytes, whom: str
@@ -205,7 +205,7 @@ def test_what_is_not_geneve_to_this_node_is_passed_and_what_is_wrong_dropped(
     assert run(ethernet / ip / udp / red / back) == ("DROP", "unknown")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(frame=frames())
 def test_other_frames_of_the_wire_are_passed(carried: Carried, frame: bytes) -> None:
     assert outcome(carried.tried[1], frame) == ("PASS", "", frame)

@@ -77,7 +77,7 @@ def decided(frame: bytes, rules: dict[tuple[int, int, int, int], int], otherwise
     return otherwise
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(frame=frames(), drawn=st.data())
 def test_each_frame_gets_the_verdict_of_its_rule(loaded: Program, frame: bytes, drawn: Any) -> None:
     maps, verdicts = loaded.maps, st.sampled_from([1, 2])

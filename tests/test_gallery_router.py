@@ -127,7 +127,7 @@ def forwarded(net: Network, frame: bytes) -> bytes:
     return bytes(packet) + bytes(header) + frame[34:]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(frame=frames(), to_it=st.integers(0, 7))
 def test_each_frame_is_forwarded_or_passed_and_counted(
     default_route: tuple[Network, Program], frame: bytes, to_it: int

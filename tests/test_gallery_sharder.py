@@ -28,7 +28,7 @@ PORT, SHARDS = 7400, 4
 SHARDING = {"port": PORT, "shards": SHARDS, "key_at": 1, "key_bytes": 4}
 ENTRY = "return bpf_redirect_map(&sockets, "
 NOWHERE = 0xFFFFFFFF
-several = settings(deadline=None, max_examples=100)
+several = settings(max_examples=100)
 
 
 def telling(lab: Lab, **constants: int) -> Program:
@@ -114,7 +114,7 @@ def test_any_frame_is_sharded_or_passed_as_it_is(
         assert entry == NOWHERE
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(key=st.binary(min_size=1, max_size=32), at=st.integers(0, 100))
 def test_the_key_alone_counts(privileged: None, key: bytes, at: int) -> None:
     # Loading takes far longer than a run.

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.waiting import eventually
 
@@ -66,7 +66,6 @@ def take_until(stops: set[int], things: list[Place], done: list[Place]) -> bool:
 
 
 @given(count=st.integers(0, 7), rounds=st.integers(1, 5), stops=st.sets(st.integers(0, 34)))
-@settings(deadline=None)
 def test_stopped_anywhere_and_continued_each_thing_is_done_once_and_in_order(
     count: int, rounds: int, stops: set[int]
 ) -> None:
@@ -81,7 +80,6 @@ def test_stopped_anywhere_and_continued_each_thing_is_done_once_and_in_order(
 
 
 @given(things=st.lists(st.integers(), unique=True), rounds=st.integers(1, 6))
-@settings(deadline=None)
 def test_every_second_round_is_backwards_so_drift_affects_all_alike(
     things: list[int], rounds: int
 ) -> None:

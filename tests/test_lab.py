@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
@@ -281,7 +281,6 @@ not_a_count = st.one_of(
 
 
 @given(not_a_count)
-@settings(deadline=None)
 def test_a_lab_refuses_what_cannot_work_before_it_touches_anything(value: object) -> None:
     with pytest.raises(ConfigurationError, match="queues="):
         Lab(queues=value)  # type: ignore[arg-type]

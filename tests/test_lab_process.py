@@ -149,7 +149,7 @@ def test_more_sockets_than_the_kernel_passes_at_once_are_refused(process: LabPro
             each.close()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.binary(max_size=3_000_000), st.lists(st.integers() | st.text(), max_size=20))
 def test_whatever_is_passed_arrives_whole(
     process: LabProcess, content: bytes, several: list[int | str]

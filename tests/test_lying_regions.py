@@ -128,9 +128,7 @@ def _words() -> st.SearchStrategy[tuple[int, int]]:
 
 
 @given(st.lists(_words(), min_size=1, max_size=6))
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_a_region_says_every_door_answers_or_raises_an_error_of_ours(
     region: int, content: bytes, tmp_path: Path, impatient: None, words: list[tuple[int, int]]
 ) -> None:

@@ -9,7 +9,7 @@ import random
 import signal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.capabilities import without
 from support.child_programs import line, python
@@ -41,7 +41,6 @@ def plans(draw: st.DrawFn) -> NetworkPlan:
     return NetworkPlan(tuple(wires), 1, 1500)
 
 
-@settings(deadline=None)
 @given(plan=plans())
 def test_routes_lead_to_each_wire_by_a_shortest_way(plan: NetworkPlan) -> None:
     owners = {

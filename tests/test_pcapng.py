@@ -154,9 +154,7 @@ def test_each_queue_has_its_frames(privileged: None, tmp_path: Path) -> None:
     assert both.rows == sum(each) >= 10
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=10
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
 @given(st.data())
 def test_whatever_a_sample_holds_tshark_reads_it(
     closed_telemetry: Telemetry, tmp_path: Path, data: st.DataObject

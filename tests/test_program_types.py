@@ -108,7 +108,7 @@ def expected(part: Part) -> np.dtype[Any]:
 
 
 @settings(
-    max_examples=40, deadline=None, database=None, derandomize=True,
+    max_examples=40, database=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(STRUCTS, st.booleans(), st.randoms(use_true_random=False))
@@ -266,7 +266,7 @@ def test_hostile_types_are_refused_soon(what: str) -> None:
 
 
 @settings(
-    max_examples=200, deadline=None, database=None, derandomize=True,
+    max_examples=200, database=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(st.data())

@@ -67,7 +67,7 @@ def test_without_debug_information_the_reason_and_the_hint_are_there(lab: Lab) -
     assert raised.value.hint in str(raised.value)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.data())
 def test_lines_of_a_damaged_object_are_read_or_refused(data: st.DataObject) -> None:
     damaged = bytearray(compiled(REFUSED["never ends"].source))
@@ -82,7 +82,7 @@ def test_lines_of_a_damaged_object_are_read_or_refused(data: st.DataObject) -> N
         lines.of(instruction)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.text() | st.from_regex(r"(\d+: \(|R1|from|at insn \d+|\n)*"))
 def test_any_log_makes_an_error(log: str) -> None:
     error = verifier_error("load it", 22, log)

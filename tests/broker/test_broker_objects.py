@@ -350,7 +350,7 @@ def test_a_per_cpu_map_counts_for_each_core_that_may_ever_come(
 
 
 @settings(
-    max_examples=300, deadline=None, database=None, derandomize=True,
+    max_examples=300, database=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(st.data())

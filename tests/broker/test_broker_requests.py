@@ -308,9 +308,7 @@ JSON = json_values(st.floats(allow_nan=False))
 SAYABLE = json_values(st.floats(allow_nan=False, allow_infinity=False))
 # After which a connection ends.
 MALFORMED_WORDS = ("a request has an op and arguments.", "a message is one JSON object.")
-QUICK = settings(
-    deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+QUICK = settings(database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def test_10_000_random_messages_leave_a_session_that_answers(broker: Broker) -> None:

@@ -109,7 +109,9 @@ def test_a_reload_brings_every_widget_back_with_its_history(go_on: OpenNotebook)
     wait_until_all_live(page)
     after = wait_for_rows(page, len(before["time"]))
     assert set(before["time"][-20:-1]) <= set(after["time"])
-    assert page.page.locator(ROWS_OF_FRAMES).count() >= frames
+    page.wait_until(
+        f"count => document.querySelectorAll('{ROWS_OF_FRAMES}').length >= count", arg=frames
+    )
 
 
 def test_all_widgets_live_together_in_notebook_7(open_notebook: OpenNotebook, look: Look) -> None:
