@@ -25,7 +25,7 @@ def test_there_are_notebooks() -> None:
 
 
 @pytest.mark.skipif(
-    os.environ[VARIABLE] == "kernel", reason="tests/browser/test_course.py runs it, in a browser"
+    os.environ[VARIABLE] == "kernel", reason="tests/browser/test_lessons.py runs it, in a browser"
 )
 @pytest.mark.parametrize("path", RUN)
 def test_it_runs_from_top_to_bottom(privileged: None, path: Path) -> None:

@@ -44,7 +44,7 @@ class Markup(HTMLParser):
 
 
 def build(place: Path) -> subprocess.CompletedProcess[str]:
-    # One lesson runs. That each of them does is for test_notebooks.py and test_course.py.
+    # One lesson runs. That each of them does is for test_notebooks.py and test_lessons.py.
     command = (
         *(SOURCE / ".venv/bin/sphinx-build", "--fail-on-warning", "--keep-going", "--nitpicky"),
         *("--conf-dir", SOURCE / "docs/site", "--doctree-dir", place / "doctrees"),
