@@ -11,7 +11,10 @@ from xdplab import ConfigurationError, FlowRule, KernelError, Sampling, Steering
 from xdplab.net.toeplitz import hashed_fields, toeplitz
 from xdplab.widgets import Controls
 
-_PORTS = range(20_000, 20_032)  # of senders: so many flows
+# Of senders: so many flows. A Toeplitz hash is linear, and a card draws its key at each boot: of 32
+# ports that follow each other, one key in 32 sends all to one queue. These differ in each of their
+# 16 bits.
+_PORTS = range(1_031, 65_127, 2_003)
 
 
 def told(cards: Cards, option: str) -> str:
