@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from support.loads import DEEP_RING, HOLDABLE_RATE, WIRE, lost_on_the_wire
+from support.rings import fresh
 from support.threads import threads_of
 from support.waiting import eventually
 
@@ -68,11 +69,8 @@ def settled(engine: Engine) -> Any:
     A turn reads the knobs before it publishes, and waits after that: so the first record from now
     on may be of a turn that began before.
     """
-    now = time.monotonic_ns()
-    for _ in range(2):
-        assert eventually(lambda: engine.telemetry.counters()["time_ns"] > now)  # noqa: B023
-        now = int(engine.telemetry.counters()["time_ns"])
-    return engine.telemetry.counters()
+    fresh(engine)
+    return fresh(engine)
 
 
 def calls(counters: Any) -> dict[str, int]:
