@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +15,7 @@ from support.objects import HEAD, compiled
 from support.odd_values import WILD
 
 from xdplab import ClosedError, ConfigurationError, Lab, Program, Traffic, XdplabError
+from xdplab.xdp.records import Records
 
 pytestmark = pytest.mark.kernel  # which runs the programs
 
@@ -159,6 +162,29 @@ def test_a_reader_ends_with_its_program(lab: Lab) -> None:
     assert ended == [[]]
     with pytest.raises(ClosedError, match="events was closed"):
         events.read()
+
+
+def test_a_reader_ends_where_its_source_is_closed_between_two_looks() -> None:
+    def records() -> Records:
+        descriptor = os.eventfd(0)
+        closed: list[bool] = []
+
+        def take() -> list[Any]:
+            if closed:
+                raise ClosedError("closed")
+            return []
+
+        def fileno() -> int:
+            os.close(descriptor)  # by another thread, once its number is known
+            closed.append(True)
+            return descriptor
+
+        return Records(fileno, take, math.inf)
+
+    async def read() -> list[Any]:
+        return [each async for each in records()]
+
+    assert list(records()) == asyncio.run(read()) == []
 
 
 def test_a_wrong_argument_is_named(program: Program) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import os
 import select
@@ -85,8 +86,13 @@ async def _readable(descriptor: int, timeout: float) -> None:
     """Let other tasks run until a descriptor is readable, for so many seconds at most."""
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
-    # A loop has one reader for each descriptor, and another task may wait for this one.
-    copy = os.dup(descriptor)
+    try:
+        # A loop has one reader for each descriptor, and another task may wait for this one.
+        copy = os.dup(descriptor)
+    except OSError as error:
+        if error.errno == errno.EBADF:  # closed since by another thread, as the next look tells
+            return
+        raise
     loop.add_reader(copy, told.set)
     try:
         with suppress(TimeoutError):
