@@ -17,6 +17,7 @@ from xdplab.net.stream import STREAM_PORT
 
 FRAME_BYTES = 64
 _WARM_UP_SECONDS = 0.3
+_BEGIN_SECONDS, _LOOK_SECONDS = 10.0, 0.001  # for the generator's thread to get a core
 REST_SECONDS = 0.25
 """For `Wire.warm_up`."""
 
@@ -41,22 +42,31 @@ class Wire:
         time.sleep(rest)
 
     def send(self, seconds: float) -> tuple[int, float]:
-        """Send for some time; return the frames sent and the seconds spent sending.
+        """Send for some time from the first frame on.
+
+        Returns
+        -------
+        tuple of int and float
+            The frames sent, and the seconds spent sending.
 
         Raises
         ------
         KernelError
             When the kernel ended the generator.
         """
-        before, started = self.traffic.sent, self.traffic.sending_seconds
-        self.traffic.start()
+        traffic = self.traffic
+        before, started = traffic.sent, traffic.sending_seconds
+        traffic.start()
+        deadline = time.monotonic() + _BEGIN_SECONDS
         try:
+            while traffic.running and traffic.sent == before and time.monotonic() < deadline:
+                time.sleep(_LOOK_SECONDS)
             time.sleep(seconds)
-            if not self.traffic.running:
-                self.traffic.wait()
+            if not traffic.running:
+                traffic.wait()
         finally:
-            self.traffic.stop()
-        return self.traffic.sent - before, round(self.traffic.sending_seconds - started, 6)
+            traffic.stop()
+        return traffic.sent - before, round(traffic.sending_seconds - started, 6)
 
     def as_dict(self) -> dict[str, Any]:
         """Describe it for JSON."""
