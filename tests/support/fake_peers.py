@@ -28,16 +28,13 @@ TCPDUMP = """
     if "--version" in sys.argv:
         say("tcpdump version 0.0.0", "libpcap version 0.0.1")
         sys.exit()
-    def count(*_):
-        say("7 packets captured, 9 packets received by filter, 2 packets dropped by kernel")
-    def end(*_):
-        count()
-        sys.exit()
-    signal.signal(signal.SIGUSR1, count)
-    signal.signal(signal.SIGINT, end)
+    signals = {signal.SIGUSR1, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     say("tcpdump: listening on port0")
-    while True:
-        time.sleep(100)
+    told = None
+    while told != signal.SIGINT:
+        told = signal.sigwait(signals)
+        say("7 packets captured, 9 packets received by filter, 2 packets dropped by kernel")
 """
 COUNTING = """
     say("ready: 0.0.0")
