@@ -92,3 +92,14 @@ def test_python_without_ipython_shows_it_as_ever() -> None:
     assert done.stderr.startswith("Traceback (most recent call last)")
     assert done.stderr.endswith("Lab takes no mut=9000. Did you mean 'mtu'?\n")
     assert "%tb" not in done.stderr
+
+
+def test_an_error_that_was_kept_is_shown_by_its_name_and_its_lines(show: Show) -> None:
+    show("from xdplab.course import refused\nkept = refused(Engine, 'eth9')")
+    shown = show("kept")
+    assert re.search(r"InterfaceGoneError: .*'eth9'", shown)
+    assert "Traceback" not in shown
+    page = show(
+        "from xdplab import XdplabError\nprint(XdplabError('if a < b:\\n    c')._repr_html_())"
+    )
+    assert "XdplabError</span>: if a &lt; b:\n    c</div>" in page

@@ -6,9 +6,10 @@ Every message names what was tried, what the kernel said (the errno by name) and
 from __future__ import annotations
 
 import errno
+import html
 import os
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from xdplab.core.folded import show_folded
 from xdplab.core.short_traceback import rendered
@@ -17,9 +18,18 @@ from xdplab.core.source_lines import SourceLine
 # Where two names share a number, the kernel's documentation uses this one.
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
 
+# Lines as they are, since some quote indented ones, and broken between words.
+_SHOWN = (
+    "color: var(--jp-ui-font-color1, inherit); font-size: 13px; line-height: 1.45; "
+    "max-width: 60em; white-space: pre-wrap; overflow-wrap: break-word"
+)
+
 
 class XdplabError(Exception):
-    """Base of every exception that xdplab raises on purpose."""
+    """Base of every exception that xdplab raises on purpose.
+
+    One that was kept shows its name and its message as the value of a notebook's cell.
+    """
 
     results: object = None
     """The results of an experiment that this ended: of `tune` a `Tuning`."""
@@ -31,6 +41,15 @@ class XdplabError(Exception):
         """Return the user's own lines and the message, for IPython."""
         lines, self._shown_in = rendered(self, self._shown_in, self.shown_lines)
         return lines
+
+    # For one that was kept, and is the value of a cell.
+
+    def _repr_html_(self) -> str:
+        name = f'<span style="font-weight: 600">{type(self).__name__}</span>'
+        return f'<div style="{_SHOWN}">{name}: {html.escape(str(self))}</div>'
+
+    def _repr_pretty_(self, printer: Any, _in_a_circle: bool) -> None:
+        printer.text(f"{type(self).__name__}: {self}")
 
 
 class ConfigurationError(XdplabError, ValueError):
