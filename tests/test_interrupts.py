@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from itertools import count
+from types import FrameType
+
 import pytest
 from support.child_programs import python
+
+from xdplab import GALLERY, Lab, Program
 
 pytestmark = pytest.mark.usefixtures("privileged")
 
@@ -206,6 +213,38 @@ def test_an_interrupt_of_a_program_leaves_no_descriptor() -> None:
         said, _ = process.communicate(timeout=240)
         assert process.returncode == 0
         assert said == "none left\n"
+
+
+@pytest.mark.kernel
+def test_an_interrupt_at_any_call_of_closing_leaves_no_program_on_an_interface(lab: Lab) -> None:
+    for of_program in (True, False):
+        for call in count(2):  # the first is of `close` itself
+            with Program(GALLERY["reflect"], lab.port) as program:
+                link = program.attach()
+                came = interrupt_at(call, program.close if of_program else link.close)
+                assert link.closed, call
+            if not came:
+                break
+        assert call > 3
+
+
+def interrupt_at(call: int, function: Callable[[], object]) -> bool:
+    """Raise KeyboardInterrupt at a call of Python within a function; tell whether it got there."""
+    calls = count(1)
+
+    def trace(_frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and next(calls) == call:
+            raise KeyboardInterrupt
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
 
 
 def test_an_engine_that_was_interrupted_tells_the_truth_and_goes_on() -> None:

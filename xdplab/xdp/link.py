@@ -168,7 +168,10 @@ class Link(Tabled, FixedNames, HeldDescriptor):
         with self._lock:
             try:
                 super().close()
-            finally:  # an interrupt comes once the kernel has closed it
+            except BaseException:
+                super().close()  # an interrupt may come before the kernel is asked
+                raise
+            finally:
                 self._program._links.discard(self)
                 _attached.discard(self)
 

@@ -267,6 +267,13 @@ class Program(Tabled, FixedNames, Attachable):
 
     def close(self) -> None:
         """Close its links, its maps and the program."""
+        try:
+            self._close_all()
+        except BaseException:
+            self._close_all()  # an interrupt may come before it knows all that there is to close
+            raise
+
+    def _close_all(self) -> None:
         self._closed = True
         with ExitStack() as closing:  # an interrupt in one ends none of the others
             closing.callback(self._loaded.close)
