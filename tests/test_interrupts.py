@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from itertools import count
 from types import FrameType
@@ -11,6 +12,7 @@ import pytest
 from support.child_programs import python
 
 from xdplab import GALLERY, Lab, Program
+from xdplab.net.namespace import to_the_end
 
 pytestmark = pytest.mark.usefixtures("privileged")
 
@@ -215,6 +217,25 @@ def test_an_interrupt_of_a_program_leaves_no_descriptor() -> None:
         assert said == "none left\n"
 
 
+def test_what_an_interrupt_finds_begun_has_ended_and_what_it_finds_not_begun_never_begins() -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def work(call: int) -> None:
+        begun.append(call)
+        time.sleep(0.01)
+        ended.append(call)
+
+    for call in count(2):
+        came = interrupt_at(call, lambda call=call: to_the_end(lambda: work(call)))
+        assert begun == ended
+        if not came:
+            break
+    time.sleep(0.1)
+    assert begun == ended
+    assert 2 < begun[0] < begun[-1] == call
+
+
 @pytest.mark.kernel
 def test_an_interrupt_at_any_call_of_closing_leaves_no_program_on_an_interface(lab: Lab) -> None:
     for of_program in (True, False):
@@ -230,10 +251,13 @@ def test_an_interrupt_at_any_call_of_closing_leaves_no_program_on_an_interface(l
 
 def interrupt_at(call: int, function: Callable[[], object]) -> bool:
     """Raise KeyboardInterrupt at a call of Python within a function; tell whether it got there."""
-    calls = count(1)
+    calls, came = count(1), False
 
-    def trace(_frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and next(calls) == call:
+    def trace(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal came
+        # What a weak set calls as its elements go, Python lets raise nothing.
+        if event == "call" and frame.f_code.co_name != "_remove" and next(calls) == call:
+            came = True
             raise KeyboardInterrupt
 
     before = sys.gettrace()
@@ -244,7 +268,7 @@ def interrupt_at(call: int, function: Callable[[], object]) -> bool:
         return True
     finally:
         sys.settrace(before)
-    return False
+    return came
 
 
 def test_an_engine_that_was_interrupted_tells_the_truth_and_goes_on() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -172,6 +173,7 @@ def on_a_thread(function: Callable[[], Result]) -> Result:
         Whatever the function raises.
     """
     call = _Call(function)
+    call.start()
     call.thread.join()
     return call.result()
 
@@ -179,13 +181,16 @@ def on_a_thread(function: Callable[[], Result]) -> Result:
 def to_the_end(function: Callable[[], Result]) -> Result:
     """Call a function as `on_a_thread` does; an interrupt is raised once it has returned.
 
-    So the function finishes, whenever the interrupt comes. A second interrupt ends the wait.
+    So the function finishes, whenever the interrupt comes, or it never begins. A second interrupt
+    ends the wait.
     """
     call = _Call(function)
     try:
+        call.start()
         call.thread.join()
     except KeyboardInterrupt:
-        call.thread.join()
+        if not call.withdraw():
+            call.thread.join()
         raise
     return call.result()
 
@@ -196,8 +201,12 @@ class _Call(Generic[Result]):
     def __init__(self, function: Callable[[], Result]) -> None:
         self._returned: list[Result] = []
         self._raised: list[BaseException] = []
+        # Taken by the thread that begins with the function, or by the caller that withdraws it.
+        self._taken = taken = threading.Lock()
 
         def work(returned: list[Result], raised: list[BaseException]) -> None:
+            if not taken.acquire(blocking=False):
+                return
             try:
                 returned.append(function())
             except BaseException as error:  # any exception is raised again in the caller
@@ -208,10 +217,26 @@ class _Call(Generic[Result]):
                 del returned, raised
 
         self.thread = Thread(work, self._returned, self._raised, name="xdplab-namespace")
+
+    def start(self) -> None:
+        """Start the thread.
+
+        Raises
+        ------
+        KernelError
+            When there can be no more threads.
+        """
         try:
             self.thread.start()
         except RuntimeError as error:  # which is what Python makes of pthread_create's EAGAIN
             raise KernelError("start a thread", errno.EAGAIN, MORE_THREADS) from error
+
+    def withdraw(self) -> bool:
+        """Keep the function from beginning; False where it has begun.
+
+        An interrupt of `Thread.start` does not tell whether the thread was made.
+        """
+        return self._taken.acquire(blocking=False)
 
     def result(self) -> Result:
         """Return or raise, once, what the function did, after the thread's end."""
