@@ -233,7 +233,7 @@ def test_what_an_interrupt_finds_begun_has_ended_and_what_it_finds_not_begun_nev
             break
     time.sleep(0.1)
     assert begun == ended
-    assert 2 < begun[0] < begun[-1] == call
+    assert begun[-1] == call > 5
 
 
 @pytest.mark.kernel
