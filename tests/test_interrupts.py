@@ -217,7 +217,7 @@ def test_an_interrupt_of_a_program_leaves_no_descriptor() -> None:
         assert said == "none left\n"
 
 
-def test_what_an_interrupt_finds_begun_has_ended_and_what_it_finds_not_begun_never_begins() -> None:
+def test_an_interrupted_call_has_ended_or_never_begins() -> None:
     begun: list[int] = []
     ended: list[int] = []
 
@@ -255,7 +255,7 @@ def interrupt_at(call: int, function: Callable[[], object]) -> bool:
 
     def trace(frame: FrameType, event: str, _argument: object) -> None:
         nonlocal came
-        # What a weak set calls as its elements go, Python lets raise nothing.
+        # Python ignores an exception in the callback of a weak set.
         if event == "call" and frame.f_code.co_name != "_remove" and next(calls) == call:
             came = True
             raise KeyboardInterrupt

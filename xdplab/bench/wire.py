@@ -17,7 +17,8 @@ from xdplab.net.stream import STREAM_PORT
 
 FRAME_BYTES = 64
 _WARM_UP_SECONDS = 0.3
-_BEGIN_SECONDS, _LOOK_SECONDS = 10.0, 0.001  # for the generator's thread to get a core
+_BEGIN_SECONDS = 10.0  # for the generator's thread to get a core
+_LOOK_SECONDS = 0.001
 REST_SECONDS = 0.25
 """For `Wire.warm_up`."""
 
